@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { file, open, rejection, started } from './open.mjs'
+
+class QuotaError extends Error {
+  constructor(message, options) {
+    super(message, options)
+    this.name = 'QuotaError'
+    this.code = 'E_QUOTA'
+    this.retryAfter = 30
+    this.details = { limit: [1, 2] }
+  }
+}
+
+/** Runs a runner that throws `value` and gives what a waiter gets and what is stored. */
+async function thrown(t, value, options) {
+  const runner = () => {
+    throw value
+  }
+  const tasker = await started(t, { fail: runner }, options)
+  const uuid = await tasker.addTask({ operation: 'fail' })
+  const error = await rejection(tasker.waitForTaskOutputData(uuid))
+  const task = await tasker.getTask(uuid)
+  assert.equal(task.status, 'failed')
+  assert.equal(task.cause, 'error')
+  assert.equal('result' in task, false)
+  return { tasker, uuid, error, stored: task.error }
+}
+
+test('who waits in the same process gets the thrown object itself', async t => {
+  const value = new QuotaError('too much', { cause: new TypeError('below') })
+  const { error, tasker, uuid } = await thrown(t, value)
+  assert.equal(error, value)
+  assert.equal(await rejection(tasker.waitForTaskOutputData(uuid)), value)
+})
+
+test('elsewhere an error is rebuilt with name, message, stack, code, cause and own fields', async t => {
+  const store = file(t)
+  const value = new QuotaError('too much', { cause: new TypeError('below') })
+  const { tasker, uuid } = await thrown(t, value, { store })
+  await tasker.close()
+  const error = await rejection(open(t, { store }).waitForTaskOutputData(uuid))
+  assert.notEqual(error, value)
+  assert.ok(error instanceof Error)
+  assert.equal(error.name, 'QuotaError')
+  assert.equal(error.message, 'too much')
+  assert.equal(error.stack, value.stack)
+  assert.equal(error.code, 'E_QUOTA')
+  assert.equal(error.retryAfter, 30)
+  assert.deepEqual(error.details, { limit: [1, 2] })
+  assert.ok(error.cause instanceof Error)
+  assert.equal(error.cause.name, 'TypeError')
+  assert.equal(error.cause.message, 'below')
+  assert.deepEqual(Object.keys(error).sort(), ['code', 'details', 'retryAfter'])
+})
+
+test('an error is stored as plain fields that can be queried', async t => {
+  const { stored, tasker } = await thrown(t, new QuotaError('too much'))
+  const { stack, ...rest } = stored
+  assert.match(stack, /QuotaError/)
+  assert.deepEqual(rest, {
+    name: 'QuotaError',
+    message: 'too much',
+    code: 'E_QUOTA',
+    retryAfter: 30,
+    details: { limit: [1, 2] },
+  })
+  assert.equal(await tasker.countTasks({ 'error.code': 'E_QUOTA' }), 1)
+})
+
+test('a thrown value that is no Error comes back as that value', async t => {
+  for (const value of ['text', 7, false, null, undefined, { plain: 1 }, [1, 2]]) {
+    const store = file(t)
+    const { error, stored, tasker, uuid } = await thrown(t, value, { store })
+    assert.deepEqual(error, value)
+    const expected = value === undefined ? { thrown: true } : { thrown: true, value }
+    assert.deepEqual(stored, expected)
+    await tasker.close()
+    const again = await rejection(open(t, { store }).waitForTaskOutputData(uuid))
+    assert.deepEqual(again, value)
+  }
+})
+
+test('what cannot be stored is described instead', async t => {
+  const { stored: big } = await thrown(t, 10n)
+  assert.deepEqual(big, { thrown: true, value: '10' })
+  const { stored: symbol } = await thrown(t, Symbol('s'))
+  assert.deepEqual(symbol, { thrown: true, value: 'Symbol(s)' })
+})
+
+test('a cycle of causes ends, and so does a chain of a thousand', async t => {
+  const loop = new Error('loop')
+  loop.cause = loop
+  const { stored } = await thrown(t, loop)
+  assert.equal(stored.message, 'loop')
+  assert.equal(stored.cause, undefined)
+
+  let chain = new Error('0')
+  for (let n = 1; n < 1_000; n += 1) chain = new Error(String(n), { cause: chain })
+  let { stored: link } = await thrown(t, chain)
+  let depth = 0
+  while (link.cause) {
+    link = link.cause
+    depth += 1
+  }
+  assert.equal(depth, 8)
+})
+
+test('the errors of an AggregateError are kept', async t => {
+  const value = new AggregateError([new RangeError('a'), 'b'], 'several')
+  const { stored } = await thrown(t, value)
+  assert.equal(stored.message, 'several')
+  assert.deepEqual(
+    stored.errors.map(one => one.message ?? one.value),
+    ['a', 'b'],
+  )
+})
+
+test('a hostile error fails its run and nothing else (F-22, I-15)', async t => {
+  const getters = new Error('getters')
+  for (const key of ['message', 'stack', 'name', 'code', 'cause', 'own']) {
+    Object.defineProperty(getters, key, {
+      enumerable: true,
+      get() {
+        throw new Error('never read me')
+      },
+    })
+  }
+  const trap = () => {
+    throw new Error('trapped')
+  }
+  const traps = { get: trap, has: trap, ownKeys: trap, getPrototypeOf: trap }
+  const proxy = new Proxy({}, traps)
+  const errorProxy = new Proxy(new Error('inside'), { get: trap, ownKeys: trap })
+  const { proxy: revoked, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const text = {
+    toString: trap,
+    toJSON: trap,
+    [Symbol.toPrimitive]: trap,
+  }
+  const polluting = new Error('polluting')
+  Object.defineProperty(polluting, '__proto__', { value: { polluted: 1 }, enumerable: true })
+  const frozen = Object.freeze(new Error('frozen'))
+  for (const value of [getters, proxy, errorProxy, revoked, text, polluting, frozen]) {
+    const { tasker, uuid } = await thrown(t, value, { store: file(t) })
+    assert.equal(typeof (await tasker.getTask(uuid)).error, 'object')
+  }
+  assert.equal({}.polluted, undefined)
+})
+
+test('each part of a stored error is bounded, and the whole too', async t => {
+  const value = new Error('m'.repeat(1e6))
+  value.stack = 's'.repeat(1e6)
+  value.small = 'kept'
+  value.huge = 'h'.repeat(1e6)
+  for (let n = 0; n < 200; n += 1) value[`field${n}`] = 'ü'.repeat(3_000)
+  let cause = value
+  for (let n = 0; n < 8; n += 1) {
+    cause.cause = new Error('☃'.repeat(1e5))
+    cause = cause.cause
+  }
+  const { stored } = await thrown(t, value)
+  assert.equal(stored.message.length, 8 * 1024)
+  assert.equal(stored.stack.length, 16 * 1024)
+  assert.equal(stored.small, 'kept')
+  assert.equal(stored.huge, undefined)
+  assert.ok(Buffer.byteLength(JSON.stringify(stored)) < 200 * 1024)
+})

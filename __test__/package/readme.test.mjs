@@ -1,0 +1,52 @@
+// The README is true: its programs run, and print what it says they print.
+
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { output, root, tsc } from './program.mjs'
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The blocks of one language, in order. */
+function blocks(language) {
+  const found = readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))
+  return [...found].map(([, text]) => text)
+}
+
+/** An empty folder with the package installed by a link. */
+function emptyFolder(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'tasker-readme-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules/tasker'), 'junction')
+  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'), 'junction')
+  return folder
+}
+
+test('the first program runs as it is shown and prints what is shown', t => {
+  const folder = emptyFolder(t)
+  const [program] = blocks('js')
+  const [printed] = blocks('text')
+  assert.ok(program.trimEnd().split('\n').length <= 20, 'it has twenty lines')
+  writeFileSync(join(folder, 'program.mjs'), program)
+  assert.equal(output(process.execPath, ['program.mjs'], { cwd: folder }), printed)
+})
+
+test('the typed program passes the compiler, runs, and is refused with a wrong type', t => {
+  const folder = emptyFolder(t)
+  const [program] = blocks('ts')
+  const strict = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022']
+  writeFileSync(join(folder, 'typed.mts'), program)
+  tsc([...strict, '--types', 'node', 'typed.mts'], folder)
+  const wrong = program.replace("book: 'dune'", 'book: 7')
+  assert.notEqual(wrong, program)
+  writeFileSync(join(folder, 'wrong.mts'), wrong)
+  assert.throws(() => tsc([...strict, '--types', 'node', 'wrong.mts'], folder), /TS2322/)
+  tsc(
+    ['--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', 'typed.mts'],
+    folder,
+  )
+  output(process.execPath, ['typed.mjs'], { cwd: folder })
+})

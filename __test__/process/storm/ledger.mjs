@@ -1,0 +1,85 @@
+// What the lives of the storm were told, and whether the store agrees at the end.
+
+import { isDeepStrictEqual } from 'node:util'
+
+const endings = ['done', 'failed', 'aborted']
+
+/** What was told, over all lives. */
+export class Ledger {
+  tried = new Set()
+  acked = new Map()
+  aborted = new Set()
+  ended = new Map()
+  images = new Map()
+  violations = []
+
+  /** Takes down what one life wrote; a line that the kill cut off was not told. */
+  read(output) {
+    for (const line of output.slice(0, output.lastIndexOf('\n') + 1).split('\n')) {
+      if (line) this.#take(JSON.parse(line))
+    }
+  }
+
+  #take([kind, a, b]) {
+    if (kind === 'try') this.tried.add(a)
+    if (kind === 'ack') this.acked.set(b, a)
+    if (kind === 'abort') this.aborted.add(a)
+    if (kind === 'end') this.ended.set(a, b)
+    if (kind === 'image') this.#image(a, b)
+  }
+
+  /** An ended task never changes (I-3). */
+  #image(uuid, image) {
+    const first = this.images.get(uuid)
+    if (!first) this.images.set(uuid, image)
+    else this.#hold(isDeepStrictEqual(first, image), 'an ended task changed', uuid)
+  }
+
+  #hold(truth, fault, uuid) {
+    if (!truth) this.violations.push(`${fault}: ${uuid}`)
+  }
+
+  /** Compares with the tasks in the store and with what the runners noted. */
+  check(tasks, runs) {
+    const stored = new Map(tasks.map(task => [task.uuid, task]))
+    const lost = [...this.acked.keys()].filter(uuid => !stored.has(uuid))
+    for (const uuid of lost) this.#hold(false, 'acknowledged and lost (I-1)', uuid)
+    const doubled = this.#checkTasks(tasks) + this.#checkRuns(stored, runs)
+    return { lost: lost.length, doubled }
+  }
+
+  #checkTasks(tasks) {
+    const seen = new Set()
+    let doubled = 0
+    for (const task of JSON.parse(JSON.stringify(tasks))) {
+      const { uuid, data, status } = task
+      if (seen.has(data.n)) doubled++
+      seen.add(data.n)
+      this.#hold(this.tried.has(data.n), 'stored but never added (I-2)', uuid)
+      this.#hold(endings.includes(status), 'not ended (I-12)', uuid)
+      const told = this.ended.get(uuid) ?? status
+      this.#hold(told === status, `told as ${told}, stored as ${status} (I-1, I-3)`, uuid)
+      const isAborted = !this.aborted.has(uuid) || status === 'aborted' || task.attempt > 0
+      this.#hold(isAborted, 'its abort was acknowledged and lost (I-1)', uuid)
+      if (this.images.has(uuid)) this.#image(uuid, task)
+    }
+    this.#hold(doubled === 0, 'tasks stored twice (I-2)', doubled)
+    return doubled
+  }
+
+  /** Each run was counted before its code ran, under an id of its own (I-4, I-10). */
+  #checkRuns(stored, runs) {
+    const seen = new Set()
+    let doubled = 0
+    for (const { uuid, runId, attempt } of runs) {
+      for (const key of [runId, `${uuid} ${attempt}`]) {
+        if (seen.has(key)) doubled++
+        seen.add(key)
+      }
+      const known = stored.get(uuid)?.attempts?.some(each => each.runId === runId)
+      this.#hold(known, 'ran without being counted (I-10)', uuid)
+    }
+    this.#hold(doubled === 0, 'runs noted twice (I-4)', doubled)
+    return doubled
+  }
+}

@@ -1,0 +1,32 @@
+// The operations of the storm, for the workers and for the process that finishes their work.
+
+import { openSync, writeSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
+export function randomFrom(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Runners that append each of their runs to a file before they do anything. */
+export function runnersOf(log) {
+  const effects = openSync(log, 'a')
+  const noted = work => async context => {
+    const { uuid, runId, attempt, data } = context
+    writeSync(effects, `${JSON.stringify({ uuid, runId, attempt })}\n`)
+    return work(data)
+  }
+  return {
+    quick: noted(({ n }) => ({ n })),
+    slow: noted(({ n }) => wait(1 + (n % 20), { n })),
+    throwing: noted(({ n }) => {
+      throw new Error(`storm ${n}`)
+    }),
+  }
+}

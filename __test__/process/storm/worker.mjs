@@ -1,0 +1,58 @@
+// One life of the storm: adds, runs and aborts tasks until it is killed. What it was told is on
+// disk it writes to stdout at once, a JSON line each: `["try", n]` before a task is added,
+// `["ack", n, uuid]` after, `["abort", uuid]`, `["end", uuid, status]`, and
+// `["image", uuid, image]` of tasks that ended in earlier lives.
+
+import { writeSync } from 'node:fs'
+import { Tasker } from '../../../index.mjs'
+import { randomFrom, runnersOf } from './runners.mjs'
+
+const { store, log, life, seed } = JSON.parse(process.argv[2])
+const random = randomFrom(seed)
+const below = n => Math.floor(random() * n)
+const tell = (...line) => writeSync(1, `${JSON.stringify(line)}\n`)
+
+let tried = 0
+function define() {
+  const n = life * 100_000 + tried++
+  tell('try', n)
+  return { operation: ['quick', 'slow', 'slow', 'throwing'][below(4)], data: { n } }
+}
+
+async function addOne() {
+  const definition = define()
+  const uuid = await tasker.addTask(definition)
+  tell('ack', definition.data.n, uuid)
+  return uuid
+}
+
+async function addMany(count) {
+  const definitions = Array.from({ length: count }, define)
+  const uuids = await tasker.addTasks(definitions)
+  for (const [i, uuid] of uuids.entries()) tell('ack', definitions[i].data.n, uuid)
+  return uuids
+}
+
+async function abortOne(uuids) {
+  const uuid = uuids[below(uuids.length)]
+  if (await tasker.abortTask(uuid, 'storm')) tell('abort', uuid)
+}
+
+async function showEarlierEnds() {
+  const query = { status: { $in: ['done', 'failed', 'aborted'] } }
+  const tasks = await tasker.findTasks(query, { sort: { seq: -1 }, limit: 50 })
+  for (const task of tasks) tell('image', task.uuid, task)
+}
+
+const tasker = new Tasker({ store, concurrency: 30, runners: runnersOf(log) })
+tasker.on('task.ended', (uuid, status) => tell('end', uuid, status))
+await tasker.ready()
+await showEarlierEnds()
+await tasker.start()
+tell('ready')
+for (;;) {
+  const ones = await Promise.all(Array.from({ length: 1 + below(5) }, addOne))
+  const uuids = [...ones, ...(await addMany(1 + below(10)))]
+  if (below(3) === 0) await abortOne(uuids)
+  await tasker.waitForTaskOutputData(uuids[below(uuids.length)]).catch(() => {})
+}

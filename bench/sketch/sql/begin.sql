@@ -1,0 +1,2 @@
+-- A turn takes the write lock.
+BEGIN IMMEDIATE;

@@ -1,0 +1,2 @@
+-- A turn is on disk.
+COMMIT;

@@ -1,0 +1,489 @@
+//! The task document: what users see of a task, and what queries look at.
+//!
+//! A member that has no value is absent, never `null`. Stored JSON texts are spliced in byte for
+//! byte; dates are whole milliseconds and an infinite priority is text, which `ts/` turns back.
+//!
+//! # Promises
+//! - What was stored as JSON comes out as the same bytes (F-23).
+//! - A stored text is read only if a query or a sort looks at its field.
+//! - A query sees exactly the members that the document has.
+//!
+//! # Left to others
+//! Loading the parts is the reader's work: it may leave empty what [`value`] is not asked for.
+//!
+//! Proof: the tests below; `__test__/contract/find.test.mjs`.
+
+use std::cmp::Ordering;
+use std::fmt::{Display, Write};
+
+use uuid::Uuid;
+
+use crate::error::{Code, Error, Result};
+use crate::json;
+use crate::query::{Field, Fields, Object, Value};
+use crate::state::State;
+use crate::store::Found;
+use crate::task::{Attempt, Json, LogLine, OnInterrupted, Outcome, Progress, TaskRecord};
+use crate::time::WallMs;
+
+/// The document of a task, with those of its members that are in `fields`.
+///
+/// # Errors
+/// `Corrupt` if a stored text is not JSON.
+pub fn value(task: &TaskRecord, fields: Fields) -> Result<Value> {
+    let mut members = Vec::new();
+    for field in fields.iter() {
+        if let Some(value) = member(task, field)? {
+            members.push((field.as_str().into(), value));
+        }
+    }
+    Ok(Value::Object(Object::new(members)))
+}
+
+fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
+    Ok(match field {
+        Field::Uuid => Some(Value::text(hyphenated(task.id.0, &mut Uuid::encode_buffer()))),
+        Field::Seq => Some(number(task.seq.0)),
+        Field::Operation => Some(Value::text(&task.def.operation)),
+        Field::Priority => Some(Value::Number(task.def.priority.get())),
+        Field::Status => Some(Value::text(task.state.status().as_str())),
+        Field::State => Some(Value::text(task.state.as_str())),
+        Field::Cause => cause(task).map(Value::text),
+        Field::CreatedAt => Some(date(task.created_at)),
+        Field::StartedAt => task.started_at.map(date),
+        Field::EndedAt => task.ended_at.map(date),
+        Field::Attempt => Some(number(task.attempt.into())),
+        Field::Attempts => Some(Value::Array(task.attempts.iter().map(attempt).collect())),
+        Field::Progress => task.progress.as_ref().map(progress),
+        Field::RunTimeout => task.def.run_timeout_ms.map(number),
+        Field::OnInterrupted => on_interrupted(task).map(Value::text),
+        Field::OnStop => task.def.on_stop.map(|choice| Value::text(choice.as_str())),
+        Field::Data | Field::Result | Field::Error | Field::AbortReason => {
+            stored(task, field).map(|json| read(json, field)).transpose()?
+        }
+    })
+}
+
+/// The stored text of a field, if the task has one there.
+fn stored(task: &TaskRecord, field: Field) -> Option<&Json> {
+    match (field, &task.outcome) {
+        (Field::Data, _) => task.def.data.as_ref(),
+        (Field::Result, Some(Outcome::Done(result))) => result.as_ref(),
+        (Field::Error, Some(Outcome::Failed(_, error))) => Some(error),
+        (Field::AbortReason, Some(Outcome::Aborted(_, reason))) => Some(reason),
+        _ => None,
+    }
+}
+
+fn read(json: &Json, field: Field) -> Result<Value> {
+    Value::from_json(json.as_str()).map_err(|error| {
+        let message = format!("the stored {} of a task cannot be read", field.as_str());
+        Error::new(Code::Corrupt, message).with_source(error)
+    })
+}
+
+fn cause(task: &TaskRecord) -> Option<&'static str> {
+    task.outcome.as_ref()?.cause().map(|cause| cause.as_str())
+}
+
+fn on_interrupted(task: &TaskRecord) -> Option<&'static str> {
+    let choice = task.def.on_interrupted;
+    (choice != OnInterrupted::default()).then(|| choice.as_str())
+}
+
+fn number(value: u64) -> Value {
+    Value::Number(value as f64) // at most 2^53: exact
+}
+
+fn date(at: WallMs) -> Value {
+    Value::Date(at.0)
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let run = Value::text(hyphenated(attempt.run.0, &mut Uuid::encode_buffer()));
+    let mut members = vec![("runId".into(), run), ("startedAt".into(), date(attempt.started_at))];
+    members.extend(attempt.ended_at.map(|at| ("endedAt".into(), date(at))));
+    members.extend(attempt.end.map(|end| ("outcome".into(), Value::text(end.as_str()))));
+    Value::Object(Object::new(members))
+}
+
+fn progress(progress: &Progress) -> Value {
+    let mut members = vec![("current".into(), Value::Number(progress.current))];
+    members.extend(progress.total.map(|total| ("total".into(), Value::Number(total))));
+    members.extend(progress.unit.as_deref().map(|unit| ("unit".into(), Value::text(unit))));
+    Value::Object(Object::new(members))
+}
+
+fn hyphenated(uuid: Uuid, buffer: &mut [u8]) -> &str {
+    uuid.hyphenated().encode_lower(buffer)
+}
+
+/// Appends the JSON text of the document of a task, in one line.
+pub fn write_json(found: &Found, out: &mut String) {
+    let task = &found.task;
+    let mut members = Members::begin(out);
+    for field in Field::ALL.iter().copied() {
+        write_member(task, field, &mut members);
+    }
+    if let Some(logs) = &found.logs {
+        write_list(logs, members.name("logs"), write_log);
+    }
+    members.end();
+}
+
+fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
+    let name = field.as_str();
+    match field {
+        Field::Uuid => members.uuid(name, task.id.0),
+        Field::Seq => members.plain(name, task.seq.0),
+        Field::Operation => members.text(name, &task.def.operation),
+        Field::Priority => members.float(name, task.def.priority.get()),
+        Field::Status => members.text(name, task.state.status().as_str()),
+        Field::State => members.text(name, task.state.as_str()),
+        Field::Cause => members.maybe(name, cause(task), Members::text),
+        Field::CreatedAt => members.plain(name, task.created_at.0),
+        Field::StartedAt => members.maybe(name, task.started_at, Members::date),
+        Field::EndedAt => members.maybe(name, task.ended_at, Members::date),
+        Field::Attempt => members.plain(name, task.attempt),
+        Field::Attempts => write_list(&task.attempts, members.name(name), write_attempt),
+        Field::Progress => members.maybe(name, task.progress.as_ref(), write_progress),
+        Field::RunTimeout => members.maybe(name, task.def.run_timeout_ms, Members::plain),
+        Field::OnInterrupted => members.maybe(name, on_interrupted(task), Members::text),
+        Field::OnStop => {
+            members.maybe(name, task.def.on_stop.map(|choice| choice.as_str()), Members::text);
+        }
+        Field::Data | Field::Result | Field::Error | Field::AbortReason => {
+            members.maybe(name, stored(task, field), Members::json);
+        }
+    }
+}
+
+fn write_attempt(attempt: &Attempt, out: &mut String) {
+    let mut members = Members::begin(out);
+    members.uuid("runId", attempt.run.0);
+    members.date("startedAt", attempt.started_at);
+    members.maybe("endedAt", attempt.ended_at, Members::date);
+    members.maybe("outcome", attempt.end.map(|end| end.as_str()), Members::text);
+    members.end();
+}
+
+fn write_progress(outer: &mut Members<'_>, name: &str, progress: &Progress) {
+    let mut members = Members::begin(outer.name(name));
+    members.float("current", progress.current);
+    members.maybe("total", progress.total, Members::float);
+    members.maybe("unit", progress.unit.as_deref(), Members::text);
+    members.end();
+}
+
+fn write_log(line: &LogLine, out: &mut String) {
+    let mut members = Members::begin(out);
+    members.text("level", line.level.as_str());
+    members.text("message", &line.message);
+    members.date("at", line.at);
+    members.plain("attempt", line.attempt);
+    members.maybe("fields", line.fields.as_ref(), Members::json);
+    members.end();
+}
+
+fn write_list<T>(items: &[T], out: &mut String, write: fn(&T, &mut String)) {
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
+}
+
+/// An object of JSON text that is being written.
+struct Members<'o> {
+    out: &'o mut String,
+    /// What stands before the next member.
+    mark: char,
+}
+
+impl<'o> Members<'o> {
+    fn begin(out: &'o mut String) -> Self {
+        Self { out, mark: '{' }
+    }
+
+    fn end(self) {
+        if self.mark == '{' {
+            self.out.push('{');
+        }
+        self.out.push('}');
+    }
+
+    /// Begins a member; its value is to be appended. Names are our own and need no escapes.
+    fn name(&mut self, name: &str) -> &mut String {
+        self.out.push(self.mark);
+        self.mark = ',';
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+        self.out
+    }
+
+    fn maybe<T>(&mut self, name: &str, value: Option<T>, write: impl Fn(&mut Self, &str, T)) {
+        if let Some(value) = value {
+            write(self, name, value);
+        }
+    }
+
+    fn plain(&mut self, name: &str, value: impl Display) {
+        let out = self.name(name);
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{value}");
+    }
+
+    /// A number as JavaScript reads it back; JSON has no infinities, so they are texts.
+    fn float(&mut self, name: &str, value: f64) {
+        match value {
+            f64::INFINITY => self.text(name, "Infinity"),
+            f64::NEG_INFINITY => self.text(name, "-Infinity"),
+            _ if value.abs() < 1e15 => self.plain(name, value),
+            _ => self.plain(name, format_args!("{value:e}")),
+        }
+    }
+
+    fn date(&mut self, name: &str, at: WallMs) {
+        self.plain(name, at.0);
+    }
+
+    fn uuid(&mut self, name: &str, uuid: Uuid) {
+        self.text(name, hyphenated(uuid, &mut Uuid::encode_buffer()));
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        json::write_string(text, self.name(name));
+    }
+
+    fn json(&mut self, name: &str, json: &Json) {
+        self.name(name).push_str(json.as_str());
+    }
+}
+
+/// The order in which tasks are found if the caller gives none: waiting ones in queue order, then
+/// running ones by their start, then ended ones by their end. Total: ties are broken by `seq`.
+pub fn default_order(a: &TaskRecord, b: &TaskRecord) -> Ordering {
+    let by_group = group(a.state).cmp(&group(b.state));
+    let within = || match a.state {
+        State::Ready => b.def.priority.cmp(&a.def.priority),
+        State::Running => a.started_at.cmp(&b.started_at),
+        State::Done | State::Failed | State::Aborted => a.ended_at.cmp(&b.ended_at),
+    };
+    by_group.then_with(within).then_with(|| a.seq.cmp(&b.seq))
+}
+
+fn group(state: State) -> u8 {
+    match state {
+        State::Ready => 0,
+        State::Running => 1,
+        State::Done | State::Failed | State::Aborted => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{RunId, Seq, TaskId};
+    use crate::query::Query;
+    use crate::task::{AttemptEnd, Cause, Level, NewTask, OnStop, Priority};
+
+    fn ready() -> TaskRecord {
+        TaskRecord {
+            seq: Seq(7),
+            id: TaskId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0abc)),
+            def: NewTask {
+                operation: "read-\"book\"".into(),
+                data: None,
+                priority: Priority::new(0.5).unwrap(),
+                run_timeout_ms: None,
+                on_interrupted: OnInterrupted::Retry,
+                on_stop: None,
+            },
+            state: State::Ready,
+            created_at: WallMs(1_700_000_000_000),
+            started_at: None,
+            ended_at: None,
+            attempt: 0,
+            outcome: None,
+            progress: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// A task with every member that can stand together.
+    fn failed() -> TaskRecord {
+        let run = |n| RunId(Uuid::from_u128(n));
+        let mut task = ready();
+        task.def.data = Some(Json::trusted(r#"{ "n":1.0, "s":"\ud800" }"#));
+        task.def.run_timeout_ms = Some(300_000);
+        task.def.on_interrupted = OnInterrupted::Fail;
+        task.def.on_stop = Some(OnStop::Wait);
+        task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
+        task.state = State::Failed;
+        task.started_at = Some(WallMs(20));
+        task.ended_at = Some(WallMs(30));
+        task.attempt = 2;
+        task.outcome = Some(Outcome::Failed(Cause::Error, Json::trusted(r#"{"name":"E"}"#)));
+        task.progress =
+            Some(Progress { current: 1e300, total: Some(-0.0), unit: Some("é".into()) });
+        let over = |attempt, end| Attempt {
+            attempt,
+            run: run(attempt.into()),
+            started_at: WallMs(10),
+            ended_at: Some(WallMs(15)),
+            end: Some(end),
+        };
+        task.attempts = vec![over(1, AttemptEnd::Lost), over(2, AttemptEnd::Failed)];
+        task
+    }
+
+    fn text(task: TaskRecord, logs: Option<Vec<LogLine>>) -> String {
+        let mut out = String::new();
+        write_json(&Found { task, logs }, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_waiting_task_has_only_the_members_that_have_a_value() {
+        let expected = concat!(
+            r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":7,"#,
+            r#""operation":"read-\"book\"","priority":0.5,"status":"new","state":"ready","#,
+            r#""createdAt":1700000000000,"attempt":0,"attempts":[]}"#,
+        );
+        assert_eq!(text(ready(), None), expected);
+    }
+
+    #[test]
+    fn stored_texts_come_out_byte_for_byte() {
+        let expected = concat!(
+            r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":7,"#,
+            r#""operation":"read-\"book\"","data":{ "n":1.0, "s":"\ud800" },"#,
+            r#""priority":"-Infinity","status":"failed","state":"failed","cause":"error","#,
+            r#""createdAt":1700000000000,"startedAt":20,"endedAt":30,"attempt":2,"attempts":["#,
+            r#"{"runId":"00000000-0000-0000-0000-000000000001","startedAt":10,"endedAt":15,"#,
+            r#""outcome":"lost"},{"runId":"00000000-0000-0000-0000-000000000002","#,
+            r#""startedAt":10,"endedAt":15,"outcome":"failed"}],"error":{"name":"E"},"#,
+            r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
+            r#""runTimeout":300000,"onInterrupted":"fail","onStop":"wait","logs":[]}"#,
+        );
+        assert_eq!(text(failed(), Some(Vec::new())), expected);
+    }
+
+    #[test]
+    fn a_result_and_an_abort_reason_stand_under_their_own_names() {
+        let mut task = ready();
+        let json = Json::trusted("[1]");
+        let cases = [
+            (Outcome::Done(Some(json.clone())), r#""result":[1]"#),
+            (Outcome::Aborted(Cause::User, json), r#""abortReason":[1]"#),
+        ];
+        for (outcome, member) in cases {
+            task.state = outcome.state();
+            task.outcome = Some(outcome);
+            assert!(text(task.clone(), None).contains(member));
+            assert!(!text(task.clone(), None).contains("error"));
+        }
+        task.outcome = Some(Outcome::Done(None));
+        assert!(!text(task, None).contains("result"));
+    }
+
+    #[test]
+    fn a_log_line_carries_its_fields_under_their_own_name() {
+        let line = |fields: Option<&str>| LogLine {
+            n: 1,
+            attempt: 2,
+            level: Level::Warning,
+            at: WallMs(5),
+            message: "a\nb".into(),
+            fields: fields.map(Json::trusted),
+        };
+        let written = text(ready(), Some(vec![line(Some(r#"{"at":0}"#)), line(None)]));
+        let expected = concat!(
+            r#","logs":[{"level":"warning","message":"a\nb","at":5,"attempt":2,"#,
+            r#""fields":{"at":0}},{"level":"warning","message":"a\nb","at":5,"attempt":2}]}"#,
+        );
+        assert!(written.ends_with(expected), "{written}");
+    }
+
+    /// What is left when dates are numbers and infinities texts, as in the written form.
+    fn as_written(value: Value) -> Value {
+        match value {
+            Value::Date(ms) => Value::Number(ms as f64),
+            Value::Number(n) if n.is_infinite() && n > 0.0 => Value::text("Infinity"),
+            Value::Number(n) if n.is_infinite() => Value::text("-Infinity"),
+            Value::Array(items) => Value::Array(items.into_iter().map(as_written).collect()),
+            Value::Object(object) => {
+                let members = object.iter().map(|(k, v)| (k.into(), as_written(v.clone())));
+                Value::Object(Object::new(members.collect()))
+            }
+            other => other,
+        }
+    }
+
+    #[test]
+    fn a_query_sees_exactly_what_is_written() {
+        let mut aborted = failed();
+        aborted.outcome = Some(Outcome::Aborted(Cause::RunTimeout, Json::trusted("{}")));
+        let mut done = failed();
+        done.outcome = Some(Outcome::Done(Some(Json::trusted("null"))));
+        for task in [ready(), failed(), aborted, done] {
+            let seen = as_written(value(&task, Fields::ALL).unwrap());
+            assert_eq!(seen, Value::from_json(&text(task, None)).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_stored_text_is_read_only_if_it_is_asked_for() {
+        let mut task = ready();
+        task.def.data = Some(Json::trusted("not json"));
+        let query = Query::parse(r#"{"status":"new","createdAt":{"$gt":{"$date":0}}}"#).unwrap();
+        assert!(query.matches(&value(&task, query.fields()).unwrap()));
+        let error = value(&task, Fields::ALL).unwrap_err();
+        assert_eq!(error.code(), Code::Corrupt);
+    }
+
+    #[test]
+    fn engine_fields_are_found_by_their_types() {
+        let queries = [
+            r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":{"$lt":8}}"#,
+            r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
+            r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
+            r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
+            r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,
+        ];
+        for text in queries {
+            let query = Query::parse(text).unwrap();
+            assert!(query.matches(&value(&failed(), query.fields()).unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_order_is_queue_then_start_then_end() {
+        let task = |seq, state, priority, at| {
+            let mut task = ready();
+            task.seq = Seq(seq);
+            task.state = state;
+            task.def.priority = Priority::new(priority).unwrap();
+            task.started_at = (state != State::Ready).then_some(WallMs(at));
+            task.ended_at = state.is_final().then_some(WallMs(at));
+            task
+        };
+        let mut tasks = [
+            task(1, State::Done, 9.0, 40),
+            task(2, State::Aborted, 0.0, 30),
+            task(3, State::Failed, 0.0, 40),
+            task(4, State::Running, 0.0, 25),
+            task(5, State::Running, 9.0, 25),
+            task(6, State::Running, 0.0, 20),
+            task(7, State::Ready, 0.0, 0),
+            task(8, State::Ready, f64::INFINITY, 0),
+            task(9, State::Ready, 0.0, 0),
+        ];
+        tasks.sort_by(default_order);
+        assert_eq!(tasks.map(|task| task.seq.0), [8, 7, 9, 6, 4, 5, 2, 1, 3]);
+    }
+}

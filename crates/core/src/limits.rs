@@ -1,0 +1,46 @@
+//! Every bound in the product, in one table.
+//!
+//! Reaching one is a typed error with the path of the field, never a hang or a crash (I-17).
+//!
+//! Proof: `tests/limits.rs` here and `__test__/contract/limits.test.mjs` try each at, below and above.
+
+/// Bytes of the JSON text of one task's `data`.
+pub const DATA_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of the JSON text of one result; a larger one fails the run.
+pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Levels of arrays and objects in `data`, a result or the fields of a log line.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Bytes of the JSON text of one stored error or abort reason; `ts/` bounds its parts below it.
+pub const ERROR_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of an operation's name.
+pub const OPERATION_BYTES_MAX: usize = 255;
+/// Tasks in one `addTasks` call.
+pub const TASKS_PER_CALL_MAX: usize = 10_000;
+/// Bytes of all the tasks of one `addTasks` call.
+pub const CALL_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of one log line: its message and its fields.
+pub const LOG_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Log lines kept per task; later ones are counted, not stored.
+pub const LOGS_PER_TASK_MAX: u32 = 10_000;
+/// Bytes of the `unit` of a progress report.
+pub const PROGRESS_UNIT_BYTES_MAX: usize = 64;
+/// Most runs at once that an option may allow.
+pub const CONCURRENCY_MAX: u32 = 100_000;
+/// The longest duration of any option: 100 years of 365.25 days, in milliseconds.
+pub const DURATION_MS_MAX: u64 = 3_155_760_000_000;
+/// Levels of a query.
+pub const QUERY_DEPTH_MAX: usize = 16;
+/// Nodes of a query: fields, operators and logical parts.
+pub const QUERY_NODES_MAX: usize = 256;
+/// Values of one `$in` or `$nin`.
+pub const QUERY_IN_MAX: usize = 10_000;
+/// Fields of a sort.
+pub const SORT_FIELDS_MAX: usize = 16;
+/// Times in a row that a task may lose its process before it fails as poison.
+pub const LOSSES_MAX: u32 = 3;
+/// How long a run may go on after its timeout fired before it is fenced, in milliseconds.
+pub const RUN_TIMEOUT_GRACE_MS: u64 = 5_000;
+/// How long `stop` waits for running tasks by default, in milliseconds.
+pub const STOP_TIMEOUT_MS: u64 = 30_000;
+/// Most runs at once in one process by default.
+pub const CONCURRENCY_DEFAULT: u32 = 100;

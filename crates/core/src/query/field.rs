@@ -1,0 +1,84 @@
+//! The fields of a task document, as a closed list.
+//!
+//! A path in a query or a sort begins with one of them. A set of them says which parts of a task a
+//! reader has to load.
+//!
+//! Proof: `query::tests`, `document::tests`.
+
+macro_rules! fields {
+    ($($name:ident $text:literal $help:literal,)*) => {
+        /// A field of the task document.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Field { $(#[doc = $help] $name,)* }
+
+        impl Field {
+            /// Every field, in the order of the document.
+            pub const ALL: &[Field] = &[$(Field::$name,)*];
+
+            /// Its name in documents and queries.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Field::$name => $text,)* }
+            }
+
+            /// The field with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Field::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+fields! {
+    Uuid "uuid" "Its identity.",
+    Seq "seq" "Its place in commit order.",
+    Operation "operation" "Which runner takes it.",
+    Data "data" "What the runner gets.",
+    Priority "priority" "How soon it runs.",
+    Status "status" "One of five public words.",
+    State "state" "Where it is in its life.",
+    Cause "cause" "Why it ended as it did.",
+    CreatedAt "createdAt" "When it was added.",
+    StartedAt "startedAt" "When its last run started.",
+    EndedAt "endedAt" "When it ended.",
+    Attempt "attempt" "Attempts that count.",
+    Attempts "attempts" "Every attempt, oldest first.",
+    Result "result" "What the runner returned.",
+    Error "error" "What the runner threw.",
+    AbortReason "abortReason" "Why it was aborted.",
+    Progress "progress" "How far it is.",
+    RunTimeout "runTimeout" "The longest a run may take, in milliseconds.",
+    OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
+    OnStop "onStop" "What a stop does with it, if it says so.",
+}
+
+/// A set of fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fields(u32);
+
+impl Fields {
+    /// Every field.
+    pub const ALL: Fields = Fields((1 << Field::ALL.len()) - 1);
+
+    /// Whether `field` is in the set.
+    pub const fn has(self, field: Field) -> bool {
+        self.0 & (1 << field as u8) != 0
+    }
+
+    /// The set with `field` too.
+    #[must_use]
+    pub const fn with(self, field: Field) -> Self {
+        Self(self.0 | (1 << field as u8))
+    }
+
+    /// The fields of both sets.
+    #[must_use]
+    pub const fn and(self, other: Fields) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Its fields, in the order of the document.
+    pub fn iter(self) -> impl Iterator<Item = Field> {
+        Field::ALL.iter().copied().filter(move |field| self.has(*field))
+    }
+}

@@ -1,0 +1,134 @@
+//! The query language: MongoDB's semantics over the task document.
+//!
+//! One matcher is the truth. A backend may narrow what it looks at by [`Query::conjuncts`], but
+//! only [`Query::matches`] decides, before sort, skip and limit.
+//!
+//! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists`, `$not` on a field, `$and
+//! $or $nor`, dotted paths through arrays. `null` matches what is missing; a range stays within
+//! its type; an array matches by one of its members or as a whole; `$ne` and `$nin` are the
+//! negations of `$eq` and `$in`. Two things differ from MongoDB: the order of an object's keys does
+//! not count (documents here are JSON), and what cannot be meant is refused instead of matching
+//! nothing: an unknown field, an operator inside a value, an `$exists` that is not a boolean.
+//!
+//! # Promises
+//! - Whatever is not understood is [`Code::InvalidQuery`](crate::error::Code::InvalidQuery) with
+//!   its path; nothing is ignored.
+//! - Depth, size and paths are bounded (see [`crate::limits`]), so a query costs bounded time per
+//!   document and cannot overflow the stack (I-17).
+//! - Matching allocates nothing.
+//!
+//! # Left to others
+//! Making the document is [`crate::document`]'s work, finding candidates the backend's.
+//!
+//! Proof: `query::tests` (MongoDB's rules as tables, the laws as properties).
+
+pub mod field;
+pub mod value;
+mod read;
+pub mod path;
+mod parse;
+mod matcher;
+pub mod sort;
+#[cfg(test)]
+mod tests;
+
+use crate::error::Result;
+
+pub use field::{Field, Fields};
+pub use path::Path;
+pub use sort::{Sort, SortKey};
+pub use value::{Object, Value};
+
+/// A query, compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    all: Vec<Node>,
+    fields: Fields,
+}
+
+/// What has to hold; a list of nodes is their conjunction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Node {
+    Test(Predicate),
+    Any(Vec<Vec<Node>>),
+    Nor(Vec<Vec<Node>>),
+    Not(Vec<Node>),
+}
+
+/// A test of what one path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predicate {
+    /// Where to look.
+    pub path: Path,
+    /// What to find there.
+    pub test: Test,
+}
+
+/// What to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// `$eq`, or a plain value.
+    Eq(Value),
+    /// `$ne`: not `$eq`.
+    Ne(Value),
+    /// `$gt`
+    Gt(Value),
+    /// `$gte`
+    Gte(Value),
+    /// `$lt`
+    Lt(Value),
+    /// `$lte`
+    Lte(Value),
+    /// `$in`: sorted, each value once.
+    In(Vec<Value>),
+    /// `$nin`, not `$in`: sorted, each value once.
+    Nin(Vec<Value>),
+    /// `$exists`
+    Exists(bool),
+}
+
+impl Query {
+    /// The query that every task matches.
+    pub fn all() -> Self {
+        Self { all: Vec::new(), fields: Fields::default() }
+    }
+
+    /// Compiles a query from its JSON text; dates in it are `{"$date": ms}`, and an infinite
+    /// `priority` is the text `"Infinity"` or `"-Infinity"`.
+    ///
+    /// # Errors
+    /// `InvalidQuery` with the path of the fault, such as `query.$or[1].data.book.$regex`.
+    pub fn parse(text: &str) -> Result<Self> {
+        parse::query(text)
+    }
+
+    /// Whether every task matches, whatever it is.
+    pub fn is_all(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Which fields of a document it looks at.
+    pub fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    /// Whether it looks at the field with this name.
+    pub fn uses(&self, name: &str) -> bool {
+        Field::from_name(name).is_some_and(|field| self.fields.has(field))
+    }
+
+    /// Predicates that all have to hold, those inside a nested `$and` too. The query may ask for
+    /// more: who narrows by them still asks [`Query::matches`].
+    pub fn conjuncts(&self) -> impl Iterator<Item = &Predicate> {
+        self.all.iter().filter_map(|node| match node {
+            Node::Test(predicate) => Some(predicate),
+            _ => None,
+        })
+    }
+
+    /// Whether a document matches that has at least the fields of [`Query::fields`] (see
+    /// [`crate::document::value`]).
+    pub fn matches(&self, document: &Value) -> bool {
+        matcher::all(&self.all, document)
+    }
+}

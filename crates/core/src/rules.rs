@@ -1,0 +1,126 @@
+//! Small rules that decide how runs end: each a pure function with its table in the tests.
+//!
+//! Source: `docs/promises.md`; the outcome of a run depends on how it settled and on whether its signal
+//! had fired, and on nothing else.
+
+use crate::error::Code;
+use crate::limits;
+use crate::task::{Cause, Json, OnInterrupted, Outcome};
+
+/// How a runner settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It returned this; absent for `undefined`.
+    Returned(Option<Json>),
+    /// It threw this.
+    Threw(Json),
+    /// What it returned cannot be stored, for this reason.
+    Unstorable(Json),
+}
+
+/// Why a run's signal was fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbortReason {
+    /// For programs.
+    pub cause: Cause,
+    /// What the runner sees as the signal's reason: a JSON error object.
+    pub reason: Json,
+}
+
+/// How a run ends: a return is done even after an abort; a throw after an abort is aborted with the
+/// signal's reason; any other throw is failed.
+pub fn outcome(settled: Settled, fired: Option<&AbortReason>) -> Outcome {
+    match (settled, fired) {
+        (Settled::Returned(result), _) => Outcome::Done(result),
+        (Settled::Threw(_), Some(abort)) => Outcome::Aborted(abort.cause, abort.reason.clone()),
+        (Settled::Threw(error), None) => Outcome::Failed(Cause::Error, error),
+        (Settled::Unstorable(error), _) => Outcome::Failed(Cause::Unstorable, error),
+    }
+}
+
+/// What becomes of a run whose process died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It runs again; this is the number of losses in a row.
+    Retry(u32),
+    /// It ends so.
+    End(Outcome),
+}
+
+/// Losses have a budget of their own: after [`limits::LOSSES_MAX`] in a row the task fails as poison, so
+/// one that kills its process cannot do so for ever (I-10).
+pub fn loss(on_interrupted: OnInterrupted, losses_before: u32) -> Loss {
+    let losses = losses_before + 1;
+    match on_interrupted {
+        OnInterrupted::Retry if losses < limits::LOSSES_MAX => Loss::Retry(losses),
+        OnInterrupted::Retry => {
+            let text = format!("lost its process {losses} times in a row");
+            Loss::End(Outcome::Failed(Cause::Poison, engine_error("PoisonError", &text)))
+        }
+        OnInterrupted::Fail => Loss::End(Outcome::Failed(Cause::Lost, lost())),
+        OnInterrupted::Abort => Loss::End(Outcome::Aborted(Cause::Lost, lost())),
+    }
+}
+
+fn lost() -> Json {
+    engine_error("InterruptedError", "the process of this run died")
+}
+
+/// An error that the engine itself gives a task, in the form in which runners' errors are stored.
+pub fn engine_error(name: &str, message: &str) -> Json {
+    Json::trusted(&serde_json::json!({ "name": name, "message": message }).to_string())
+}
+
+/// An abort reason of the engine's own, as Node would make it.
+pub fn abort_error(message: &str) -> Json {
+    let error =
+        serde_json::json!({ "name": "AbortError", "message": message, "code": "ABORT_ERR" });
+    Json::trusted(&error.to_string())
+}
+
+/// The failure of a run whose result breaks a limit.
+pub fn unstorable(code: Code, message: &str) -> Json {
+    let error = serde_json::json!({
+        "name": "TaskerError", "message": message, "code": code.as_str()
+    });
+    Json::trusted(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json {
+        Json::trusted(text)
+    }
+
+    #[test]
+    fn a_return_is_done_even_after_an_abort_and_a_throw_after_one_has_its_reason() {
+        let fired = AbortReason { cause: Cause::User, reason: json("{}") };
+        let done = outcome(Settled::Returned(None), Some(&fired));
+        assert_eq!(done, Outcome::Done(None));
+        let aborted = outcome(Settled::Threw(json("1")), Some(&fired));
+        assert_eq!(aborted, Outcome::Aborted(Cause::User, json("{}")));
+        let failed = outcome(Settled::Threw(json("1")), None);
+        assert_eq!(failed, Outcome::Failed(Cause::Error, json("1")));
+    }
+
+    #[test]
+    fn the_third_loss_in_a_row_is_poison() {
+        assert_eq!(loss(OnInterrupted::Retry, 0), Loss::Retry(1));
+        assert_eq!(loss(OnInterrupted::Retry, 1), Loss::Retry(2));
+        let Loss::End(Outcome::Failed(Cause::Poison, _)) = loss(OnInterrupted::Retry, 2) else {
+            panic!("the third loss must end the task")
+        };
+    }
+
+    #[test]
+    fn a_loss_follows_on_interrupted() {
+        let Loss::End(Outcome::Aborted(Cause::Lost, _)) = loss(OnInterrupted::Abort, 0) else {
+            panic!("abort")
+        };
+        let Loss::End(Outcome::Failed(Cause::Lost, _)) = loss(OnInterrupted::Fail, 0) else {
+            panic!("fail")
+        };
+    }
+}

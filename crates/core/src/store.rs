@@ -1,0 +1,373 @@
+//! The port that every backend implements.
+//!
+//! One writer drives a [`Store`] in turns: `begin`, read what the plan needs, `write` one batch,
+//! `commit`. Reads of users go through a [`Reader`] on a connection of its own, so that they never
+//! stall a turn. The seam is internal and promises nothing to outsiders.
+//!
+//! # Promises of an implementation
+//! - What `commit` calls committed survives `kill -9`, and with durability `full` a power cut (I-1).
+//! - A batch is applied whole or not at all; a change whose guard does not hold refuses the whole
+//!   batch with [`Code::Fenced`](crate::error::Code::Fenced) (I-3, I-4).
+//! - A dead owner's runs show up in [`Store::orphans`], a living owner's never do (I-5).
+//!
+//! Proof: `proof::conformance`, run on the model and on SQLite.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::query::{Query, Sort};
+use crate::state::{Counts, State};
+use crate::task::{
+    AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress, TaskRecord,
+};
+use crate::time::WallMs;
+
+/// What one turn writes, in one transaction with one sync.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Its number: one more than that of the last commit. The journal's key.
+    pub number: u64,
+    /// Who writes it.
+    pub owner: OwnerId,
+    /// The next sequence number that is free after it.
+    pub seq_next: Seq,
+    /// How many tasks are in each state after it.
+    pub counts: Counts,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+}
+
+/// A run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Its new id.
+    pub run: RunId,
+    /// Which attempt it is; 1 is the first.
+    pub attempt: u32,
+    /// When.
+    pub at: WallMs,
+}
+
+/// One change to one task (or one new lane). The guard is part of the change.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A lane is seen for the first time.
+    Lane(Lane),
+    /// A task enters; `start` if the same commit also starts it.
+    Add {
+        /// Its place in commit order.
+        seq: Seq,
+        /// Its identity.
+        id: TaskId,
+        /// The lane it waits in.
+        lane: LaneId,
+        /// What the caller defined.
+        def: NewTask,
+        /// When.
+        at: WallMs,
+        /// Its first run, if it starts at once.
+        start: Option<Start>,
+    },
+    /// A ready task starts. Guard: it is ready.
+    Start {
+        /// Which task.
+        seq: Seq,
+        /// Its run.
+        start: Start,
+    },
+    /// A task ends. Guard: it is running under `run`, or ready if there is none.
+    End {
+        /// Which task.
+        seq: Seq,
+        /// The run that ends with it.
+        run: Option<RunId>,
+        /// How.
+        outcome: Outcome,
+        /// When.
+        at: WallMs,
+    },
+    /// A run is given back and its task is ready again; the attempt goes to the history.
+    /// Guard: it is running under `run`.
+    Release {
+        /// Which task.
+        seq: Seq,
+        /// The run that is over.
+        run: RunId,
+        /// Lost or postponed.
+        end: AttemptEnd,
+        /// Attempts that count from now on.
+        attempt: u32,
+        /// Losses in a row from now on.
+        losses: u32,
+        /// When.
+        at: WallMs,
+    },
+    /// A ready task gets another priority. Guard: it is ready.
+    Prioritize {
+        /// Which task.
+        seq: Seq,
+        /// Its new priority.
+        priority: Priority,
+    },
+    /// A run tells how far it is. Guard: it is running under `run`.
+    Progress {
+        /// Which task.
+        seq: Seq,
+        /// Its run.
+        run: RunId,
+        /// How far.
+        progress: Progress,
+    },
+    /// A run's logger wrote a line. Guard: it is running under `run` (I-19). Changes for a run's
+    /// lines stand before the change that ends the run.
+    Log {
+        /// Which task.
+        seq: Seq,
+        /// Its run.
+        run: RunId,
+        /// The line.
+        line: LogLine,
+    },
+}
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub enum Commit {
+    /// It is on disk.
+    Committed,
+    /// Nothing of it is; the store is as before and can be used.
+    NotCommitted(Error),
+    /// Nobody knows; the store must not be used again.
+    Unknown(Error),
+}
+
+/// All tasks with the same operation and the same resolved conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Its number, stored with each of its tasks.
+    pub id: LaneId,
+    /// Its operation.
+    pub operation: Arc<str>,
+}
+
+/// Where the store stands: the facts of its last batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last batch; 0 for a new store.
+    pub number: u64,
+    /// The next free sequence number; 1 for a new store.
+    pub seq_next: Seq,
+    /// How many tasks are in each state.
+    pub counts: Counts,
+}
+
+/// A ready task with all that its start needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Its place in commit order.
+    pub seq: Seq,
+    /// Its identity.
+    pub id: TaskId,
+    /// What the caller defined.
+    pub def: NewTask,
+    /// Attempts so far.
+    pub attempt: u32,
+    /// Losses in a row so far.
+    pub losses: u32,
+    /// Log lines kept so far; the next one has the number after it.
+    pub logs: u32,
+}
+
+/// The first ready tasks of a lane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// In queue order: greater priority first, then smaller sequence number (I-7).
+    pub tasks: Vec<Waiting>,
+    /// Whether these are all.
+    pub is_complete: bool,
+}
+
+/// How much of a lane to load.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowSize {
+    /// At most this many tasks.
+    pub tasks_max: usize,
+    /// Stop after the task that passes this many bytes of data.
+    pub bytes_max: usize,
+}
+
+/// A live run whose owner is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Which task.
+    pub seq: Seq,
+    /// Its identity.
+    pub id: TaskId,
+    /// The run that is lost.
+    pub run: RunId,
+    /// The attempt that is lost.
+    pub attempt: u32,
+    /// Losses in a row before this one.
+    pub losses: u32,
+    /// What its definition says about a crash.
+    pub on_interrupted: OnInterrupted,
+}
+
+/// What abort, prioritise and wait need to know of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brief {
+    /// Its identity, to compare with what was asked for.
+    pub id: TaskId,
+    /// The lane it waits in.
+    pub lane: LaneId,
+    /// Where it is.
+    pub state: State,
+    /// How soon it runs.
+    pub priority: Priority,
+    /// How it ended, if it did.
+    pub outcome: Option<Outcome>,
+}
+
+/// The writing side of a backend: one owner, one thread.
+pub trait Store: Send {
+    /// The owner record of this handle.
+    fn owner(&self) -> OwnerId;
+
+    /// The secret under which sequence numbers are folded into uuids; made once per database.
+    fn id_key(&self) -> IdKey;
+
+    /// Takes the write lock.
+    ///
+    /// # Errors
+    /// `Busy`, `ReadOnly`, `Full`, `Corrupt`, `Io`; nothing is begun then.
+    fn begin(&mut self) -> Result<()>;
+
+    /// Where the store stands. Inside a transaction.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn head(&mut self) -> Result<Head>;
+
+    /// Every lane, by number.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn lanes(&mut self) -> Result<Vec<Lane>>;
+
+    /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten when
+    /// a batch that releases or ends all their runs is committed.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn orphans(&mut self) -> Result<Vec<Orphan>>;
+
+    /// The first ready tasks of a lane.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window>;
+
+    /// One task in brief, or nothing if there is none with this number.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>>;
+
+    /// Writes a batch into the open transaction.
+    ///
+    /// # Errors
+    /// `Fenced` with the number of the change in [`Refused::change`] if a guard does not hold; any error
+    /// leaves the transaction to be rolled back by the caller.
+    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused>;
+
+    /// Ends the transaction for good.
+    fn commit(&mut self) -> Commit;
+
+    /// Ends the transaction as if it had never been.
+    fn rollback(&mut self);
+
+    /// Housekeeping when nothing waits (a checkpoint, say); `is_idle` is false under load, when only what
+    /// cannot wait is done.
+    ///
+    /// # Errors
+    /// As `begin`; the caller may go on.
+    fn tidy(&mut self, is_idle: bool) -> Result<()>;
+
+    /// Releases the owner and every file. Its runs, if any are left, are orphans from now on.
+    ///
+    /// # Errors
+    /// As `begin`; everything is released all the same.
+    fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// Why a batch was not written.
+#[derive(Debug)]
+pub struct Refused {
+    /// `Fenced` if a guard did not hold, else the fault.
+    pub error: Error,
+    /// The place in `Batch::changes` of the change whose guard did not hold.
+    pub change: Option<usize>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, change: None }
+    }
+}
+
+/// Which logs come with a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithLogs {
+    /// This level and graver ones.
+    pub level_max: Level,
+}
+
+/// What to find.
+#[derive(Clone, Debug)]
+pub struct Find {
+    /// Which tasks.
+    pub query: Query,
+    /// In which order; the default order if absent: waiting in queue order, then running by start, then
+    /// ended by end.
+    pub sort: Option<Sort>,
+    /// How many to leave out at the front.
+    pub skip: u64,
+    /// How many at most; all if absent.
+    pub limit: Option<u64>,
+    /// Their logs, if asked for.
+    pub logs: Option<WithLogs>,
+}
+
+/// A task as a reader finds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The task.
+    pub task: TaskRecord,
+    /// Its logs, if asked for.
+    pub logs: Option<Vec<LogLine>>,
+}
+
+/// Asked between pages of a long read; `true` ends it with `Closed`.
+pub type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// The reading side of a backend: sees what was committed before the call (I-16).
+pub trait Reader: Send {
+    /// One task, or nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>>;
+
+    /// The tasks that match, sorted, cut.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, or `Closed` if cancelled.
+    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>>;
+
+    /// How many tasks match.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, or `Closed` if cancelled.
+    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64>;
+}

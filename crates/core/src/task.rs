@@ -1,0 +1,308 @@
+//! A task as data that cannot be wrong.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::id::{RunId, Seq, TaskId};
+use crate::state::State;
+use crate::time::WallMs;
+
+/// JSON text that passed the checks of [`crate::json`]: stored and returned byte for byte, never
+/// re-encoded. In the file a TEXT value is JSON; BLOB is reserved for raw bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// Text that is known to be one JSON value.
+    pub fn trusted(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How soon a waiting task runs: greater first. Not NaN; the infinities are allowed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Priority(f64);
+
+impl Priority {
+    /// A priority, unless it is NaN.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] for NaN.
+    pub fn new(value: f64) -> Result<Self> {
+        if value.is_nan() {
+            return Err(Error::invalid("priority", "NaN is not a priority"));
+        }
+        Ok(Self(value + 0.0)) // -0 becomes 0, so that equal priorities are equal
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl PartialEq for Priority {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Priority {}
+impl PartialOrd for Priority {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Priority {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// What becomes of a run whose process died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OnInterrupted {
+    /// It runs again, at most [`crate::limits::LOSSES_MAX`] losses in a row.
+    #[default]
+    Retry = 0,
+    /// It ends as aborted, cause `lost`.
+    Abort = 1,
+    /// It ends as failed, cause `lost`.
+    Fail = 2,
+}
+
+/// What a stop does with a running task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OnStop {
+    /// Waits for it, then postpones.
+    #[default]
+    Wait = 0,
+    /// Gives it back to the queue; the attempt is not counted.
+    Postpone = 1,
+    /// Aborts it.
+    Abort = 2,
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident $word:literal),* $(,)? }) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &[$type] = &[$($type::$variant),*];
+            /// The public word.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $word),* }
+            }
+            /// The value with this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some($type::$variant),)* _ => None }
+            }
+            /// The code under which it is stored.
+            pub const fn code(self) -> u8 {
+                self as u8
+            }
+            /// The value with this stored code.
+            pub fn from_code(code: u8) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.code() == code)
+            }
+        }
+    };
+}
+
+words!(OnInterrupted { Retry "retry", Abort "abort", Fail "fail" });
+words!(OnStop { Wait "wait", Postpone "postpone", Abort "abort" });
+words!(Cause {
+    Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
+    Poison "poison", Unstorable "unstorable",
+});
+words!(Level {
+    Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
+});
+words!(AttemptEnd { Lost "lost", Postponed "postponed", Done "done", Failed "failed", Aborted "aborted" });
+
+/// Why a task ended as it did, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cause {
+    /// The runner threw.
+    Error = 1,
+    /// `abortTask`.
+    User = 2,
+    /// The `abortSignal` of its `addTask`.
+    Signal = 3,
+    /// `stop` or `close`.
+    Stop = 4,
+    /// Its `runTimeout`.
+    RunTimeout = 5,
+    /// Its process died and `onInterrupted` says to end it.
+    Lost = 6,
+    /// Its process died too often in a row.
+    Poison = 7,
+    /// Its result or error cannot be stored.
+    Unstorable = 8,
+}
+
+/// How grave a log line is; a smaller code is graver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// The task or the system cannot go on.
+    Crit = 0,
+    /// Something failed.
+    Error = 1,
+    /// Something may be wrong.
+    Warning = 2,
+    /// Normal but worth a look.
+    Notice = 3,
+    /// Normal.
+    Info = 4,
+    /// For developers.
+    Debug = 5,
+}
+
+/// How one attempt of a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AttemptEnd {
+    /// Its process died.
+    Lost = 1,
+    /// A stop gave it back.
+    Postponed = 2,
+    /// The runner returned.
+    Done = 3,
+    /// The runner threw.
+    Failed = 4,
+    /// It was aborted.
+    Aborted = 5,
+}
+
+/// A task as its caller defines it, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    /// Which runner takes it.
+    pub operation: Arc<str>,
+    /// What the runner gets; absent if the caller gave none.
+    pub data: Option<Json>,
+    /// How soon it runs.
+    pub priority: Priority,
+    /// The longest a run may take, from its start.
+    pub run_timeout_ms: Option<u64>,
+    /// What a crash means.
+    pub on_interrupted: OnInterrupted,
+    /// What a stop does while it runs; the stop's own choice if absent.
+    pub on_stop: Option<OnStop>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The runner returned this; absent for `undefined`.
+    Done(Option<Json>),
+    /// The runner threw this error, or the engine gave up.
+    Failed(Cause, Json),
+    /// It was ended for this reason.
+    Aborted(Cause, Json),
+}
+
+impl Outcome {
+    /// The final state.
+    pub fn state(&self) -> State {
+        match self {
+            Outcome::Done(_) => State::Done,
+            Outcome::Failed(..) => State::Failed,
+            Outcome::Aborted(..) => State::Aborted,
+        }
+    }
+
+    /// Why, for programs; a task that is done needs no cause.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Outcome::Done(_) => None,
+            Outcome::Failed(cause, _) | Outcome::Aborted(cause, _) => Some(*cause),
+        }
+    }
+
+    /// The result, error or reason.
+    pub fn payload(&self) -> Option<&Json> {
+        match self {
+            Outcome::Done(result) => result.as_ref(),
+            Outcome::Failed(_, json) | Outcome::Aborted(_, json) => Some(json),
+        }
+    }
+}
+
+/// How far a run says it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// How much is done.
+    pub current: f64,
+    /// Of how much, if known.
+    pub total: Option<f64>,
+    /// Of what.
+    pub unit: Option<Box<str>>,
+}
+
+/// One stored line of a runner's logger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// Its place among the lines of the task: 1, 2, 3 …
+    pub n: u32,
+    /// Which attempt wrote it.
+    pub attempt: u32,
+    /// How grave.
+    pub level: Level,
+    /// When, by the clock of the runner's process.
+    pub at: WallMs,
+    /// The text.
+    pub message: Box<str>,
+    /// The fields, a JSON object.
+    pub fields: Option<Json>,
+}
+
+/// One attempt of a task, live or over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// 1, 2, 3 …
+    pub attempt: u32,
+    /// Its run.
+    pub run: RunId,
+    /// When it started.
+    pub started_at: WallMs,
+    /// When it ended, unless it is live.
+    pub ended_at: Option<WallMs>,
+    /// How it ended, unless it is live.
+    pub end: Option<AttemptEnd>,
+}
+
+/// A task as it lies in the store, complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRecord {
+    /// Its place in commit order.
+    pub seq: Seq,
+    /// Its identity.
+    pub id: TaskId,
+    /// What the caller defined.
+    pub def: NewTask,
+    /// Where it is.
+    pub state: State,
+    /// When its `addTask` was committed.
+    pub created_at: WallMs,
+    /// When its last run started.
+    pub started_at: Option<WallMs>,
+    /// When it ended.
+    pub ended_at: Option<WallMs>,
+    /// Attempts started and counted.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// Every attempt, oldest first.
+    pub attempts: Vec<Attempt>,
+}

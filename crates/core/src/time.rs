@@ -1,0 +1,30 @@
+//! Two clocks, never mixed.
+//!
+//! Wall time names moments that users see; monotonic time measures waits. No decision of safety
+//! depends on wall time (F-19). Both are arguments everywhere but in the driver, which is what makes
+//! a simulation possible.
+
+/// Milliseconds since the Unix epoch, as the wall clock tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallMs(pub i64);
+
+/// Milliseconds since some fixed moment of this process; only differences mean anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonoMs(pub u64);
+
+impl MonoMs {
+    /// The moment `ms` milliseconds later.
+    #[must_use]
+    pub fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+/// The time of one turn, on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// What a calendar would say.
+    pub wall: WallMs,
+    /// What a stopwatch would say.
+    pub mono: MonoMs,
+}

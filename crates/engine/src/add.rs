@@ -1,0 +1,63 @@
+//! New tasks.
+//!
+//! # Promises
+//! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the draft's
+//!   own counter, which becomes the store's with the same commit.
+//!
+//! Proof: `tests/turn.rs`, `conformance::add`.
+
+use std::sync::Arc;
+
+use tasker_core::dispatch::QueueKey;
+use tasker_core::id::{LaneId, Seq, TaskId};
+use tasker_core::state::State;
+use tasker_core::store::{Lane, Waiting};
+use tasker_core::task::NewTask;
+
+use crate::draft::{Added, Planner};
+use crate::effect::{Answer, Effect};
+use crate::input::Ticket;
+
+impl Planner<'_> {
+    /// One task.
+    pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
+        let id = self.enter(def);
+        self.answer(Effect::Answer(ticket, Answer::Task(id)));
+    }
+
+    /// Several tasks with one answer.
+    pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
+        let ids = defs.iter().map(|def| self.enter(def.clone())).collect();
+        self.answer(Effect::Answer(ticket, Answer::Tasks(ids)));
+    }
+
+    fn enter(&mut self, def: NewTask) -> TaskId {
+        let seq = self.draft.seq_next;
+        self.draft.seq_next = Seq(seq.0 + 1);
+        self.draft.counts.enter(State::Ready);
+        let id = self.ids.task(seq, self.now.wall);
+        let lane = self.lane(&def.operation);
+        if self.memory.dispatch.has_runner(&def.operation) {
+            self.join(lane, &def.operation, QueueKey::new(def.priority, seq));
+        }
+        let task = Waiting { seq, id, def, attempt: 0, losses: 0, logs: 0 };
+        self.draft.adds.push(Added { lane, task, start: None });
+        id
+    }
+
+    fn lane(&mut self, operation: &Arc<str>) -> LaneId {
+        let known = self.memory.dispatch.lane_of(operation);
+        let drafted = || self.draft.lanes.iter().find(|lane| lane.operation == *operation);
+        if let Some(id) = known.or_else(|| drafted().map(|lane| lane.id)) {
+            return id;
+        }
+        let id = LaneId(self.memory.next_lane + self.draft.lanes.len() as u32);
+        self.draft.lanes.push(Lane { id, operation: operation.clone() });
+        id
+    }
+
+    /// Puts the new tasks into queue order.
+    pub(crate) fn sort_joined(&mut self) {
+        self.draft.turnover.joined.sort_unstable_by_key(|joined| joined.key);
+    }
+}

@@ -1,0 +1,116 @@
+//! Calls that change only what this process knows: runners, start, stop, who listens.
+//!
+//! They touch no store, so a full disk does not refuse them.
+//!
+//! Proof: `tests/turn.rs`, `tests/stop.rs`.
+
+use std::sync::Arc;
+
+use tasker_core::error::{Code, Error};
+use tasker_core::limits;
+use tasker_core::time::Now;
+
+use crate::effect::{Answer, Effect};
+use crate::input::{Input, StopOptions, Ticket};
+use crate::memory::{Memory, Stopping};
+
+impl Memory {
+    /// Carries out such a call, or gives any other back.
+    pub(crate) fn control(
+        &mut self,
+        input: Input,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Input> {
+        match input {
+            Input::Assign(ticket, operation, limit) => {
+                let assigned = self.assign(&operation, limit);
+                effects.push(answer(ticket, assigned));
+            }
+            Input::Unassign(ticket, operation) => {
+                self.dispatch.set_runner(&operation, false, None);
+                effects.push(Effect::Answer(ticket, Answer::Done));
+            }
+            Input::Start(ticket) => self.start(ticket, effects),
+            Input::Stop(ticket, options) => self.stop(ticket, options, now, false),
+            Input::Close(ticket, options) => self.stop(ticket, options, now, true),
+            Input::Listen(ticket, listen) => {
+                self.listen = listen;
+                effects.push(Effect::Answer(ticket, Answer::Done));
+            }
+            Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
+            Input::Unwatch(ticket, watch) => {
+                self.watches.remove(watch);
+                effects.push(Effect::Answer(ticket, Answer::Done));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn assign(&mut self, operation: &Arc<str>, limit: Option<u32>) -> Result<(), Error> {
+        if self.dispatch.has_runner(operation) {
+            let text = format!("the operation {operation:?} has a runner already");
+            return Err(Error::new(Code::Conflict, text).with_path("operation"));
+        }
+        self.dispatch.set_runner(operation, true, limit);
+        Ok(())
+    }
+
+    /// A start during a stop takes effect when the stop is over.
+    fn start(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if self.stopping.is_some() {
+            self.start_after_stop.push(ticket);
+            return;
+        }
+        self.dispatch.set_started(true);
+        effects.push(Effect::Answer(ticket, Answer::Done));
+    }
+
+    fn stop(&mut self, ticket: Ticket, options: StopOptions, now: Now, closes: bool) {
+        self.dispatch.set_started(false);
+        let timeout_ms = options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
+        let deadline = now.mono.plus(timeout_ms);
+        let stopping = self.stopping.get_or_insert_with(|| Stopping {
+            tickets: Vec::new(),
+            closes,
+            options,
+            deadline,
+            has_begun: false,
+        });
+        stopping.tickets.push(ticket);
+        stopping.closes |= closes;
+        if options != StopOptions::default() {
+            // The later stop is the more urgent one: its words replace the earlier.
+            stopping.options = options;
+            stopping.deadline = deadline;
+            stopping.has_begun = false;
+        }
+    }
+
+    /// When no run is live any more: answers the stop and carries out what waited for it.
+    ///
+    /// Returns the tickets of a close, which are answered when the store is released.
+    pub(crate) fn finish_stop(&mut self, effects: &mut Vec<Effect>) -> Option<Vec<Ticket>> {
+        if !self.live.is_empty() {
+            return None;
+        }
+        let stopping = self.stopping.take()?;
+        if stopping.closes {
+            return Some(stopping.tickets);
+        }
+        let done = |ticket| Effect::Answer(ticket, Answer::Done);
+        effects.extend(stopping.tickets.into_iter().map(done));
+        for ticket in std::mem::take(&mut self.start_after_stop) {
+            self.start(ticket, effects);
+        }
+        None
+    }
+}
+
+fn answer(ticket: Ticket, result: Result<(), Error>) -> Effect {
+    match result {
+        Ok(()) => Effect::Answer(ticket, Answer::Done),
+        Err(error) => Effect::Refuse(ticket, error),
+    }
+}

@@ -1,0 +1,93 @@
+//! What the engine tells the outside, after the commit that makes it true (I-11).
+
+use std::sync::Arc;
+
+use tasker_core::error::Error;
+use tasker_core::id::{RunId, TaskId};
+use tasker_core::rules::AbortReason;
+use tasker_core::task::{Cause, Json, Outcome, Priority};
+
+use crate::input::{RunNo, Ticket};
+
+/// One thing to tell.
+#[derive(Debug)]
+pub enum Effect {
+    /// A call succeeded and is on disk.
+    Answer(Ticket, Answer),
+    /// A call was refused; nothing of it was done.
+    Refuse(Ticket, Error),
+    /// A run is over.
+    Over(RunNo, Over),
+    /// A task ended without a word of its runner.
+    Ended(TaskId, Outcome),
+    /// So many more log lines and progress reports of a run are on disk.
+    Recorded(RunNo, u32, u32),
+    /// A run has started: call the runner.
+    Start(Started),
+    /// Fire the signal of a run.
+    Abort(RunNo, AbortSignal),
+    /// Nothing follows: the engine closed, by itself if there is an error.
+    Closed(Option<Error>),
+}
+
+/// What a call gets.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing but that it is done.
+    Done,
+    /// Whether it had an effect.
+    Flag(bool),
+    /// The task it made.
+    Task(TaskId),
+    /// The tasks it made, in order.
+    Tasks(Vec<TaskId>),
+    /// How the task ended.
+    Ended(Outcome),
+    /// The JSON text that a read found.
+    Json(String),
+}
+
+/// How a run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// The task is done.
+    Done,
+    /// The task failed.
+    Failed(Cause),
+    /// The task was aborted.
+    Aborted(Cause),
+    /// The run was given back to the queue.
+    Postponed,
+    /// The run lost its place: what it returned counts for nothing.
+    Fenced,
+}
+
+/// A run to carry out.
+#[derive(Debug)]
+pub struct Started {
+    /// Its number here.
+    pub no: RunNo,
+    /// Its task.
+    pub id: TaskId,
+    /// Its identity.
+    pub run: RunId,
+    /// Which runner.
+    pub operation: Arc<str>,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The task's priority.
+    pub priority: Priority,
+    /// What the runner gets.
+    pub data: Option<Json>,
+}
+
+/// Why a run's signal fires.
+#[derive(Clone, Debug)]
+pub enum AbortSignal {
+    /// The task is being aborted.
+    Abort(AbortReason),
+    /// A stop gave the run back to the queue.
+    Shutdown,
+    /// The run lost its place.
+    Fenced,
+}

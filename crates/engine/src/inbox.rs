@@ -1,0 +1,73 @@
+//! The one queue between the callers' threads and the engine's.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use tasker_core::error::Error;
+use tokio::sync::Notify;
+
+use crate::input::{Input, Ticket};
+
+/// How much one turn takes in, in tasks: it bounds how long a commit can last.
+const TURN_WEIGHT_MAX: usize = 8_192;
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Input>,
+    closed: Option<Error>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    bell: Notify,
+}
+
+impl Inbox {
+    /// Takes calls in. When the engine is closed, gives the tickets to refuse and the error.
+    pub(crate) fn push(
+        &self,
+        inputs: impl IntoIterator<Item = Input>,
+    ) -> Option<(Vec<Ticket>, Error)> {
+        let mut queue = self.queue.lock();
+        if let Some(error) = queue.closed.clone() {
+            let tickets = inputs.into_iter().filter_map(|input| input.ticket()).collect();
+            return Some((tickets, error));
+        }
+        queue.waiting.extend(inputs);
+        drop(queue);
+        self.bell.notify_one();
+        None
+    }
+
+    /// All that waits, up to what one turn should take.
+    pub(crate) fn take(&self) -> Vec<Input> {
+        let mut queue = self.queue.lock();
+        let mut weight = 0;
+        let mut count = 0;
+        for input in &queue.waiting {
+            weight += input.weight();
+            if count > 0 && weight > TURN_WEIGHT_MAX {
+                break;
+            }
+            count += 1;
+        }
+        queue.waiting.drain(..count).collect()
+    }
+
+    /// Takes nothing in any more; the tickets of what waits, to be refused. Whoever comes later is
+    /// told `error` by `push`.
+    pub(crate) fn close(&self, error: &Error) -> Vec<Ticket> {
+        let mut queue = self.queue.lock();
+        queue.closed = Some(error.clone());
+        queue.waiting.drain(..).filter_map(|input| input.ticket()).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.lock().waiting.is_empty()
+    }
+
+    pub(crate) async fn wait(&self) {
+        self.bell.notified().await;
+    }
+}

@@ -1,0 +1,21 @@
+//! The machine that turns: inputs and two clocks go in, one batch is committed, effects come out.
+//!
+//! [`turn::Engine`] is deterministic and knows no backend; tests drive it with a fake clock.
+//! [`thread`] drives the same code in production: one OS thread, the real clock.
+
+pub mod input;
+pub mod effect;
+pub mod live;
+pub mod memory;
+pub mod draft;
+mod settle;
+mod abort;
+mod add;
+mod stop;
+mod control;
+mod apply;
+mod recover;
+pub mod turn;
+mod inbox;
+mod reads;
+pub mod thread;

@@ -1,0 +1,130 @@
+//! What the engine keeps in memory: a cache of the store, and what only this process knows.
+//!
+//! Only `apply` changes what mirrors the store, and only after a commit.
+
+use rustc_hash::FxHashMap;
+use tasker_core::dispatch::Dispatch;
+use tasker_core::id::{OwnerId, Seq};
+use tasker_core::state::Counts;
+use tasker_core::store::Head;
+use tasker_core::task::OnStop;
+use tasker_core::time::MonoMs;
+
+use crate::input::{Listen, RunNo, StopOptions, Ticket};
+use crate::live::LiveRuns;
+
+/// What does not change while a handle is open.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most runs at once in this process.
+    pub concurrency: u32,
+    /// What a stop does with a task that does not say.
+    pub on_stop: OnStop,
+}
+
+/// The engine's memory.
+#[derive(Debug)]
+pub struct Memory {
+    /// What does not change.
+    pub settings: Settings,
+    /// Who we are in the store.
+    pub owner: OwnerId,
+    /// The number of the last batch.
+    pub number: u64,
+    /// The next free sequence number.
+    pub seq_next: Seq,
+    /// How many tasks are in each state.
+    pub counts: Counts,
+    /// The queue.
+    pub dispatch: Dispatch,
+    /// The runs.
+    pub live: LiveRuns,
+    /// The number of the next run.
+    pub next_no: RunNo,
+    /// The number of the next lane.
+    pub next_lane: u32,
+    /// Who waits for a task to end.
+    pub watches: Watches,
+    /// Which confirmations to send.
+    pub listen: Listen,
+    /// A stop that is under way.
+    pub stopping: Option<Stopping>,
+    /// Starts asked for while a stop was under way.
+    pub start_after_stop: Vec<Ticket>,
+}
+
+/// A stop that is under way.
+#[derive(Debug)]
+pub struct Stopping {
+    /// Whom to answer when no run is live.
+    pub tickets: Vec<Ticket>,
+    /// Whether the handle closes then.
+    pub closes: bool,
+    /// How.
+    pub options: StopOptions,
+    /// When its patience ends.
+    pub deadline: MonoMs,
+    /// Whether the live runs have been dealt with by their `onStop`.
+    pub has_begun: bool,
+}
+
+impl Memory {
+    /// The memory of a store that stands at `head`.
+    pub fn new(settings: Settings, owner: OwnerId, head: Head) -> Self {
+        Self {
+            settings,
+            owner,
+            number: head.number,
+            seq_next: head.seq_next,
+            counts: head.counts,
+            dispatch: Dispatch::new(settings.concurrency),
+            live: LiveRuns::default(),
+            next_no: 1,
+            next_lane: 1,
+            watches: Watches::default(),
+            listen: Listen::default(),
+            stopping: None,
+            start_after_stop: Vec::new(),
+        }
+    }
+}
+
+/// Who waits for which task to end.
+#[derive(Debug, Default)]
+pub struct Watches {
+    by_task: FxHashMap<Seq, Vec<Ticket>>,
+    by_ticket: FxHashMap<Ticket, Seq>,
+}
+
+impl Watches {
+    /// One more.
+    pub fn add(&mut self, seq: Seq, ticket: Ticket) {
+        self.by_task.entry(seq).or_default().push(ticket);
+        self.by_ticket.insert(ticket, seq);
+    }
+
+    /// One less.
+    pub fn remove(&mut self, ticket: Ticket) {
+        let Some(seq) = self.by_ticket.remove(&ticket) else { return };
+        if let Some(tickets) = self.by_task.get_mut(&seq) {
+            tickets.retain(|other| *other != ticket);
+            if tickets.is_empty() {
+                self.by_task.remove(&seq);
+            }
+        }
+    }
+
+    /// Whether anybody waits for this task.
+    pub fn has(&self, seq: Seq) -> bool {
+        self.by_task.contains_key(&seq)
+    }
+
+    /// Those who wait for this task, who wait no more.
+    pub fn take(&mut self, seq: Seq) -> Vec<Ticket> {
+        let tickets = self.by_task.remove(&seq).unwrap_or_default();
+        for ticket in &tickets {
+            self.by_ticket.remove(ticket);
+        }
+        tickets
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads of users, on a thread and a connection of their own, so that none stalls a turn.
+//!
+//! # Promises
+//! - A read sees what was acknowledged before it was asked (I-16).
+//! - Each read is answered once; a cancelled one with `Closed`.
+//!
+//! Proof: `tests/thread.rs`, `conformance::read`.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use parking_lot::{Condvar, Mutex};
+use rustc_hash::FxHashMap;
+use tasker_core::document;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::TaskId;
+use tasker_core::query::Query;
+use tasker_core::store::{Find, Reader, WithLogs};
+use tokio_util::sync::CancellationToken;
+
+use crate::effect::{Answer, Effect};
+use crate::input::Ticket;
+use crate::thread::Sink;
+
+/// What to read.
+#[derive(Debug)]
+pub enum Read {
+    /// One task, as a document.
+    Get(TaskId, Option<WithLogs>),
+    /// The tasks that match, as an array of documents.
+    Find(Box<Find>),
+    /// How many match.
+    Count(Box<Query>),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<(Ticket, Read)>,
+    /// Those that wait or are under way.
+    tokens: FxHashMap<Ticket, CancellationToken>,
+    is_closed: bool,
+}
+
+/// The reads that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+impl Reads {
+    /// Asks; `parent` ends every read when it is cancelled.
+    ///
+    /// # Errors
+    /// `Closed` if nothing reads any more.
+    pub(crate) fn push(
+        &self,
+        ticket: Ticket,
+        read: Read,
+        parent: &CancellationToken,
+    ) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Err(Error::new(Code::Closed, "the tasker is closed"));
+        }
+        state.tokens.insert(ticket, parent.child_token());
+        state.queue.push_back((ticket, read));
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Ends a read that waits or is under way.
+    pub(crate) fn cancel(&self, ticket: Ticket) {
+        if let Some(token) = self.state.lock().tokens.get(&ticket) {
+            token.cancel();
+        }
+    }
+
+    /// Nothing is read any more; what waits is refused with `error`.
+    pub(crate) fn close(&self, error: &Error, sink: &dyn Sink) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        let refused = state.queue.drain(..).map(|(ticket, _)| ticket);
+        let effects: Vec<_> = refused.map(|ticket| Effect::Refuse(ticket, error.clone())).collect();
+        drop(state);
+        self.bell.notify_one();
+        if !effects.is_empty() {
+            sink.deliver(effects);
+        }
+    }
+
+    fn next(&self) -> Option<(Ticket, Read, CancellationToken)> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some((ticket, read)) = state.queue.pop_front() {
+                let token = state.tokens.get(&ticket).cloned().unwrap_or_default();
+                return Some((ticket, read, token));
+            }
+            if state.is_closed {
+                return None;
+            }
+            self.bell.wait(&mut state);
+        }
+    }
+
+    /// Answers one read after the other until it is closed.
+    pub(crate) fn run(&self, reader: &mut dyn Reader, sink: &dyn Sink) {
+        while let Some((ticket, read, token)) = self.next() {
+            let caught = catch_unwind(AssertUnwindSafe(|| answer(reader, read, &token)));
+            let answer = caught.unwrap_or_else(|_| Err(Error::bug("a read panicked")));
+            self.state.lock().tokens.remove(&ticket);
+            sink.deliver(vec![match answer {
+                Ok(text) => Effect::Answer(ticket, Answer::Json(text)),
+                Err(error) => Effect::Refuse(ticket, error),
+            }]);
+        }
+    }
+}
+
+fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Result<String> {
+    let cancelled = || token.is_cancelled();
+    if cancelled() {
+        return Err(Error::new(Code::Closed, "the read was cancelled"));
+    }
+    let mut text = String::new();
+    match read {
+        Read::Get(id, logs) => {
+            let found = reader
+                .get(id, logs)?
+                .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {}", id.0)))?;
+            document::write_json(&found, &mut text);
+        }
+        Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
+        Read::Find(find) => {
+            text.push('[');
+            for found in reader.find(&find, &cancelled)? {
+                if text.len() > 1 {
+                    text.push(',');
+                }
+                document::write_json(&found, &mut text);
+            }
+            text.push(']');
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,69 @@
+//! What a stop does with the runs that are live.
+//!
+//! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or aborted.
+//! When the stop's patience ends, those still live are given back, or ended if they were being aborted.
+//!
+//! # Promises
+//! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4, I-14).
+//!
+//! Proof: `tests/stop.rs`.
+
+use tasker_core::rules::{self, AbortReason};
+use tasker_core::state::State;
+use tasker_core::store::Change;
+use tasker_core::task::{AttemptEnd, Cause, OnStop};
+
+use crate::draft::Planner;
+use crate::effect::{AbortSignal, Over};
+use crate::live::Live;
+use crate::memory::Stopping;
+
+impl Planner<'_> {
+    /// Deals with the live runs if a stop begins or its patience ends in this turn.
+    pub(crate) fn stop(&mut self) {
+        let Some(stopping) = &self.memory.stopping else { return };
+        let is_over = self.now.mono >= stopping.deadline;
+        if stopping.has_begun && !is_over {
+            return;
+        }
+        for run in self.memory.live.in_order() {
+            if self.live(run.no).is_none() {
+                continue;
+            }
+            match self.policy(run, stopping) {
+                _ if is_over && run.fired.is_some() => self.take_place(run),
+                OnStop::Postpone => self.postpone(run),
+                OnStop::Wait if is_over => self.postpone(run),
+                OnStop::Abort if is_over => self.take_place(run),
+                OnStop::Abort => self.abort_for_stop(run),
+                OnStop::Wait => {}
+            }
+        }
+    }
+
+    fn policy(&self, run: &Live, stopping: &Stopping) -> OnStop {
+        stopping.options.on_stop.or(run.on_stop).unwrap_or(self.memory.settings.on_stop)
+    }
+
+    fn abort_for_stop(&mut self, run: &Live) {
+        if run.fired.is_none() {
+            let reason = rules::abort_error("the tasker was stopped");
+            self.draft.fired.push((run.no, AbortReason { cause: Cause::Stop, reason }));
+        }
+    }
+
+    fn postpone(&mut self, run: &Live) {
+        self.free(run, Over::Postponed);
+        self.draft.signals.push((run.no, AbortSignal::Shutdown));
+        self.draft.counts.shift(State::Running, State::Ready);
+        self.draft.stale.push(run.lane);
+        self.draft.changes.push(Change::Release {
+            seq: run.seq,
+            run: run.run,
+            end: AttemptEnd::Postponed,
+            attempt: run.attempt - 1,
+            losses: 0,
+            at: self.now.wall,
+        });
+    }
+}

@@ -1,0 +1,266 @@
+//! The real driver: one thread, the real clock and a store around [`crate::turn`].
+//!
+//! A tokio runtime on that one thread owns the inbox and the one timer; cancellation tokens carry the
+//! end of the handle and of reads. Nothing else in the engine knows that time passes by itself.
+//!
+//! # Promises
+//! - Importing or creating nothing starts no thread; [`Handle::open`] starts the engine's, which starts
+//!   the reader's.
+//! - After [`Handle::shutdown`] both are joined, every file is released and nothing is delivered (I-14).
+//! - A panic answers `Bug` to everyone and closes the handle; the process lives (F-6).
+//!
+//! Proof: `tests/thread.rs`, the storm.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::store::{Reader, Store};
+use tasker_core::time::{MonoMs, Now, WallMs};
+use tokio_util::sync::CancellationToken;
+
+use crate::effect::Effect;
+use crate::inbox::Inbox;
+use crate::input::{Input, Ticket};
+use crate::memory::Settings;
+pub use crate::reads::Read;
+use crate::reads::Reads;
+use crate::turn::{After, Engine};
+
+/// How long nothing must happen before the store is tidied.
+const IDLE_MS: u64 = 50;
+
+/// Where effects go. Called from the engine's thread and the reader's; must not block.
+pub trait Sink: Send + Sync {
+    /// Takes what is to be told, in order.
+    fn deliver(&self, effects: Vec<Effect>);
+}
+
+/// Opens the store on the engine's thread.
+pub type Opener = Box<dyn FnOnce() -> Result<(Box<dyn Store>, Box<dyn Reader>)> + Send>;
+
+/// An open engine.
+pub struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    inbox: Inbox,
+    reads: Reads,
+    end: CancellationToken,
+    sink: Arc<dyn Sink>,
+}
+
+impl Handle {
+    /// Starts the engine's thread, which opens the store. What goes wrong there refuses every call.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no thread or no random seed.
+    pub fn open(opener: Opener, settings: Settings, sink: Arc<dyn Sink>) -> Result<Self> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)
+            .map_err(|e| Error::new(Code::Io, format!("no random seed: {e}")))?;
+        let shared = Arc::new(Shared {
+            inbox: Inbox::default(),
+            reads: Reads::default(),
+            end: CancellationToken::new(),
+            sink,
+        });
+        let driver = Driver::new(shared.clone());
+        let thread = std::thread::Builder::new()
+            .name("tasker".into())
+            .spawn(move || driver.run(opener, settings, seed))
+            .map_err(|e| Error::new(Code::Io, "no thread for the engine").with_source(e))?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands calls to the engine; each with a ticket is answered once.
+    pub fn submit(&self, inputs: impl IntoIterator<Item = Input>) {
+        if let Some((tickets, error)) = self.shared.inbox.push(inputs) {
+            let refuse = |ticket| Effect::Refuse(ticket, error.clone());
+            self.shared.sink.deliver(tickets.into_iter().map(refuse).collect());
+        }
+    }
+
+    /// Asks for a read; it is answered once.
+    pub fn read(&self, ticket: Ticket, read: Read) {
+        if let Err(error) = self.shared.reads.push(ticket, read, &self.shared.end) {
+            self.shared.sink.deliver(vec![Effect::Refuse(ticket, error)]);
+        }
+    }
+
+    /// Ends a read that waits or is under way; it is answered with `Closed`.
+    pub fn cancel_read(&self, ticket: Ticket) {
+        self.shared.reads.cancel(ticket);
+    }
+
+    /// Ends both threads at the next turn and waits for them. Live runs are left as they are: the next
+    /// owner recovers them. For an orderly end, submit `Close` first.
+    pub fn shutdown(&self) {
+        self.shared.end.cancel();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the thread was caught and told inside it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    origin: Instant,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
+impl Driver {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, origin: Instant::now() }
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let wall = WallMs(i64::try_from(wall).unwrap_or(i64::MAX));
+        Now { wall, mono: MonoMs(self.origin.elapsed().as_millis() as u64) }
+    }
+}
+
+impl Driver {
+    fn run(&self, opener: Opener, settings: Settings, seed: [u8; 32]) {
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let (store, reader) = opener()?;
+            let (engine, effects) = Engine::open(store, settings, seed, self.now())?;
+            Ok((engine, reader, effects))
+        }));
+        let opened = opened.unwrap_or_else(|_| Err(Error::bug("the engine panicked at open")));
+        match opened {
+            Ok((engine, reader, effects)) => self.serve(engine, reader, effects),
+            Err(error) => self.refuse_for_good(&error),
+        }
+    }
+
+    fn serve(&self, engine: Engine, reader: Box<dyn Reader>, effects: Vec<Effect>) {
+        self.deliver(effects);
+        let shared = self.shared.clone();
+        let reading = std::thread::Builder::new().name("tasker-read".into()).spawn(move || {
+            let mut reader = reader;
+            shared.reads.run(reader.as_mut(), shared.sink.as_ref());
+        });
+        let error = match reading {
+            Ok(reading) => {
+                let error = self.turn_until_closed(engine);
+                self.shared.reads.close(&error, self.shared.sink.as_ref());
+                let _ = reading.join();
+                error
+            }
+            Err(e) => Error::new(Code::Io, "no thread for reads").with_source(e),
+        };
+        self.refuse_waiting(&error);
+    }
+
+    /// Turns until the engine is closed; what comes later is refused with the error returned.
+    fn turn_until_closed(&self, mut engine: Engine) -> Error {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let closed = match runtime {
+            Ok(runtime) => catch_unwind(AssertUnwindSafe(|| {
+                runtime.block_on(self.turns(&mut engine));
+                Error::new(Code::Closed, "the tasker is closed")
+            })),
+            Err(e) => Ok(Error::new(Code::Io, "no runtime for the engine").with_source(e)),
+        };
+        closed.unwrap_or_else(|_| {
+            let error = Error::bug("the engine panicked; the file is as of its last commit");
+            let mut effects = Vec::new();
+            engine.fail(error.clone(), &mut effects);
+            self.deliver(effects);
+            error
+        })
+    }
+
+    async fn turns(&self, engine: &mut Engine) {
+        let mut after = After::Again;
+        let mut is_tidy = false;
+        loop {
+            if after == After::Closed {
+                return;
+            }
+            if after != After::Again && self.shared.inbox.is_empty() {
+                match self.wait(after, is_tidy).await {
+                    Woken::Ended => return,
+                    Woken::Idle => {
+                        tidy(engine, true);
+                        is_tidy = true;
+                        continue;
+                    }
+                    Woken::Due => {}
+                }
+            } else if self.shared.end.is_cancelled() {
+                return;
+            }
+            let mut effects = Vec::new();
+            after = engine.turn(self.shared.inbox.take(), self.now(), &mut effects);
+            self.deliver(effects);
+            tidy(engine, false);
+            is_tidy = false;
+        }
+    }
+
+    async fn wait(&self, after: After, is_tidy: bool) -> Woken {
+        let at =
+            |at: MonoMs| tokio::time::Instant::from_std(self.origin + Duration::from_millis(at.0));
+        let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
+        let due = match after {
+            After::Wait(Some(due)) => at(due),
+            _ => far,
+        };
+        let idle = if is_tidy { far } else { at(self.now().mono.plus(IDLE_MS)) };
+        tokio::select! {
+            biased;
+            () = self.shared.end.cancelled() => Woken::Ended,
+            () = self.shared.inbox.wait() => Woken::Due,
+            () = tokio::time::sleep_until(due) => Woken::Due,
+            () = tokio::time::sleep_until(idle) => Woken::Idle,
+        }
+    }
+
+    fn deliver(&self, effects: Vec<Effect>) {
+        if !effects.is_empty() && !self.shared.end.is_cancelled() {
+            self.shared.sink.deliver(effects);
+        }
+    }
+
+    /// The store did not open: everything that is asked gets this error, until the handle is dropped.
+    fn refuse_for_good(&self, error: &Error) {
+        self.deliver(vec![Effect::Closed(Some(error.clone()))]);
+        self.shared.reads.close(error, self.shared.sink.as_ref());
+        self.refuse_waiting(error);
+    }
+
+    fn refuse_waiting(&self, error: &Error) {
+        let tickets = self.shared.inbox.close(error);
+        let refuse = |ticket| Effect::Refuse(ticket, error.clone());
+        self.deliver(tickets.into_iter().map(refuse).collect());
+    }
+}
+
+fn tidy(engine: &mut Engine, is_idle: bool) {
+    let Some(store) = engine.store() else { return };
+    if let Err(error) = store.tidy(is_idle) {
+        // The next turn meets the same fault and answers for it.
+        tracing::warn!(%error, "the store could not be tidied");
+    }
+}
+
+enum Woken {
+    Due,
+    Idle,
+    Ended,
+}

@@ -1,0 +1,441 @@
+//! One deterministic turn: begin → plan → write → commit → apply.
+//!
+//! # Promises
+//! - Nothing is told before the commit that makes it true (I-1, I-11).
+//! - A batch that was not committed changes nothing: every waiter is answered, and what runners
+//!   returned is kept and written first when the store can write again (F-10).
+//! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the handle
+//!   closes.
+//!
+//! # Left to others
+//! When to turn, and what time it is: `thread`.
+//!
+//! Proof: `tests/turn.rs`, `proof::conformance`, the storm.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdSource, RunId, Seq, TaskId};
+use tasker_core::store::{Batch, Change, Commit, Refused, Store, WindowSize};
+use tasker_core::time::{MonoMs, Now};
+
+use crate::draft::{Briefs, Draft, Planner};
+use crate::effect::{AbortSignal, Answer, Effect, Over};
+use crate::input::{Input, Ticket};
+use crate::memory::{Memory, Settings};
+use crate::recover;
+
+/// How long to wait before what could not be written is tried again.
+const RETRY_AFTER_MS: u64 = 100;
+/// How much of a lane is loaded at once, beyond what is needed now.
+const WINDOW_FACTOR: usize = 4;
+const WINDOW_TASKS_MIN: usize = 256;
+const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What comes after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Another turn at once, even without inputs.
+    Again,
+    /// A turn when inputs come, or at this time at the latest.
+    Wait(Option<MonoMs>),
+    /// Nothing: the engine is closed.
+    Closed,
+}
+
+/// The engine of one handle.
+pub struct Engine {
+    store: Option<Box<dyn Store>>,
+    memory: Memory,
+    ids: IdSource,
+    /// What runners said, waiting for a store that can write.
+    kept: VecDeque<Input>,
+    retry_at: Option<MonoMs>,
+}
+
+impl Engine {
+    /// Opens the engine on a store and recovers the runs of dead owners.
+    ///
+    /// # Errors
+    /// What the store says; it is closed then.
+    pub fn open(
+        mut store: Box<dyn Store>,
+        settings: Settings,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Result<(Self, Vec<Effect>)> {
+        match recovered(store.as_mut(), settings, now) {
+            Ok((memory, effects)) => {
+                let ids = IdSource::new(store.id_key(), seed);
+                let kept = VecDeque::new();
+                Ok((Self { store: Some(store), memory, ids, kept, retry_at: None }, effects))
+            }
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = store.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// The engine's memory, to look at.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The store, for housekeeping between turns.
+    pub fn store(&mut self) -> Option<&mut dyn Store> {
+        match &mut self.store {
+            Some(store) => Some(store.as_mut()),
+            None => None,
+        }
+    }
+
+    /// One turn. `effects` receives what to tell, in order.
+    pub fn turn(&mut self, inputs: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> After {
+        if self.store.is_none() {
+            refuse_all(&inputs, &closed(), effects);
+            return After::Closed;
+        }
+        let mut work: Vec<Input> = self.kept.drain(..).collect();
+        let closes = self.memory.stopping.as_ref().is_some_and(|stopping| stopping.closes);
+        for input in inputs {
+            if closes && matches!(input, Input::Add(..) | Input::AddMany(..) | Input::Start(_)) {
+                refuse_all(&[input], &closed(), effects);
+                continue;
+            }
+            work.extend(self.memory.control(input, now, effects));
+        }
+        self.retry_at = None;
+        let again = match self.work(work, now, effects) {
+            Ok(again) => again,
+            Err(error) => {
+                self.fail(error, effects);
+                return After::Closed;
+            }
+        };
+        self.after(again, effects)
+    }
+
+    fn after(&mut self, again: bool, effects: &mut Vec<Effect>) -> After {
+        let was_stopping = self.memory.stopping.is_some();
+        if let Some(tickets) = self.memory.finish_stop(effects) {
+            self.close(&tickets, effects);
+            return After::Closed;
+        }
+        // A start that waited for the stop takes effect in a turn of its own.
+        if again || (was_stopping && self.memory.dispatch.is_started()) {
+            return After::Again;
+        }
+        let stop = self.memory.stopping.as_ref().map(|stopping| stopping.deadline);
+        let times = [self.memory.live.next_deadline(), stop, self.retry_at];
+        After::Wait(times.into_iter().flatten().min())
+    }
+
+    /// Drafts and commits until it is settled. An error is one after which the handle must close.
+    fn work(&mut self, work: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> Result<bool> {
+        loop {
+            match self.try_once(&work, now, effects) {
+                Tried::Applied { again } => return Ok(again),
+                Tried::Stale => {}
+                Tried::NotCommitted(error) => {
+                    self.keep(work, &error, effects);
+                    self.retry_at = Some(now.mono.plus(RETRY_AFTER_MS));
+                    return Ok(false);
+                }
+                Tried::Broken(error) => {
+                    refuse_all(&work, &error, effects);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> Tried {
+        let Some(store) = self.store.as_mut() else { return Tried::Broken(closed()) };
+        if let Err(error) = store.begin() {
+            return give_up(error);
+        }
+        let mut draft = match self.draft(work, now) {
+            Ok(draft) => draft,
+            Err(error) => {
+                self.rollback();
+                return give_up(error);
+            }
+        };
+        let changes = std::mem::take(&mut draft.changes);
+        match self.commit(&draft, changes) {
+            Ok(()) => {
+                let again = draft.is_starved;
+                self.memory.apply(draft, now, effects);
+                Tried::Applied { again }
+            }
+            Err(Broke::Refused(refused, change)) => self.refused(refused, change, effects),
+            Err(Broke::Commit(Commit::Unknown(error))) => {
+                Tried::Broken(error.with_uuids(uuids_of(&draft)))
+            }
+            Err(Broke::Commit(Commit::NotCommitted(error))) => give_up(error),
+            Err(Broke::Commit(Commit::Committed)) => Tried::Stale,
+        }
+    }
+
+    /// Says what the turn is going to do. Memory does not change, but that windows are loaded.
+    fn draft(&mut self, work: &[Input], now: Now) -> Result<Draft> {
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        let briefs = briefs(store.as_mut(), &self.ids, work)?;
+        let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
+        planner.take_in(work);
+        let draft = planner.into_draft();
+        self.load_windows(&draft)?;
+        let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now).with(draft);
+        planner.choose_starts();
+        Ok(planner.finish())
+    }
+
+    fn load_windows(&mut self, draft: &Draft) -> Result<()> {
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        for (id, needed) in self.memory.dispatch.wanted(&draft.turnover) {
+            let Some(lane) = self.memory.dispatch.lane(id) else { continue };
+            let tasks_max = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
+            let size = WindowSize { tasks_max, bytes_max: WINDOW_BYTES_MAX };
+            let window = store.window(&lane, size)?;
+            self.memory.dispatch.load(id, window);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, draft: &Draft, changes: Vec<Change>) -> std::result::Result<(), Broke> {
+        let Some(store) = self.store.as_mut() else {
+            return Err(Broke::Commit(Commit::NotCommitted(closed())));
+        };
+        if changes.is_empty() {
+            store.rollback();
+            return Ok(());
+        }
+        let batch = Batch {
+            number: self.memory.number + 1,
+            owner: self.memory.owner,
+            seq_next: draft.seq_next,
+            counts: draft.counts,
+            changes,
+        };
+        if let Err(refused) = store.write(&batch) {
+            store.rollback();
+            let change = refused.change.and_then(|at| batch.changes.get(at));
+            let change = change.cloned().map(Box::new);
+            return Err(Broke::Refused(refused, change));
+        }
+        match store.commit() {
+            Commit::Committed => {
+                self.memory.number = batch.number;
+                Ok(())
+            }
+            other => Err(Broke::Commit(other)),
+        }
+    }
+
+    fn rollback(&mut self) {
+        if let Some(store) = self.store.as_mut() {
+            store.rollback();
+        }
+    }
+
+    /// A guard did not hold: somebody else changed the file. The run is fenced, or the window is read
+    /// again, and the turn is drafted anew.
+    fn refused(
+        &mut self,
+        refused: Refused,
+        change: Option<Box<Change>>,
+        effects: &mut Vec<Effect>,
+    ) -> Tried {
+        let Some(change) = change else { return give_up(refused.error) };
+        if let Some(run) = run_of(&change) {
+            let Some(no) = self.memory.live.no_of(run) else { return Tried::Broken(refused.error) };
+            if let Some(live) = self.memory.live.remove(no) {
+                live.token.cancel();
+                self.memory.dispatch.vacate(&live.operation);
+            }
+            effects.push(Effect::Over(no, Over::Fenced));
+            effects.push(Effect::Abort(no, AbortSignal::Fenced));
+        }
+        match self.reread() {
+            Ok(()) => Tried::Stale,
+            Err(error) => Tried::Broken(error),
+        }
+    }
+
+    /// Takes the store's word for what memory mirrors.
+    fn reread(&mut self) -> Result<()> {
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        store.begin()?;
+        let head = store.head();
+        store.rollback();
+        let head = head?;
+        (self.memory.number, self.memory.seq_next, self.memory.counts) =
+            (head.number, head.seq_next, head.counts);
+        self.memory.dispatch.forget_windows();
+        Ok(())
+    }
+
+    /// Refuses the calls and keeps what runners said.
+    fn keep(&mut self, work: Vec<Input>, error: &Error, effects: &mut Vec<Effect>) {
+        for input in work {
+            match input.ticket() {
+                Some(ticket) => effects.push(Effect::Refuse(ticket, error.clone())),
+                None => self.kept.push_back(input),
+            }
+        }
+    }
+
+    fn close(&mut self, tickets: &[Ticket], effects: &mut Vec<Effect>) {
+        let Some(store) = self.store.take() else { return };
+        let closed = store.close();
+        for ticket in tickets {
+            effects.push(match &closed {
+                Ok(()) => Effect::Answer(*ticket, Answer::Done),
+                Err(error) => Effect::Refuse(*ticket, error.clone()),
+            });
+        }
+        effects.push(Effect::Closed(None));
+    }
+
+    /// Closes after a fault: everything is told so, nothing is written any more.
+    pub fn fail(&mut self, error: Error, effects: &mut Vec<Effect>) {
+        if let Some(store) = self.store.take() {
+            // The fault that led here is the one to tell.
+            let _ = store.close();
+        }
+        if let Some(stopping) = self.memory.stopping.take() {
+            let refuse = |ticket| Effect::Refuse(ticket, error.clone());
+            effects.extend(stopping.tickets.into_iter().map(refuse));
+        }
+        effects.push(Effect::Closed(Some(error)));
+    }
+}
+
+/// What became of one try.
+enum Tried {
+    Applied {
+        again: bool,
+    },
+    /// Memory has been put right: draft again.
+    Stale,
+    NotCommitted(Error),
+    Broken(Error),
+}
+
+enum Broke {
+    Refused(Refused, Option<Box<Change>>),
+    Commit(Commit),
+}
+
+impl Planner<'_> {
+    /// All that the inputs and the time ask for, but for what starts.
+    fn take_in(&mut self, work: &[Input]) {
+        // Watches come first: a task may end in this very turn.
+        for input in work {
+            if let Input::Watch(ticket, id) = input {
+                self.watch(*ticket, *id);
+            }
+        }
+        for input in work {
+            match input {
+                Input::Add(ticket, def) => self.add(*ticket, def.clone()),
+                Input::AddMany(ticket, defs) => self.add_many(*ticket, defs),
+                Input::Settle(no, settled) => self.settle(*no, settled.clone()),
+                Input::Record(no, record) => self.record(*no, record),
+                Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
+                Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
+                _ => {}
+            }
+        }
+        self.time_out();
+        self.stop();
+        self.sort_joined();
+    }
+}
+
+fn recovered(store: &mut dyn Store, settings: Settings, now: Now) -> Result<(Memory, Vec<Effect>)> {
+    store.begin()?;
+    let head = store.head()?;
+    let lanes = store.lanes()?;
+    let orphans = store.orphans()?;
+    let mut memory = Memory::new(settings, store.owner(), head);
+    for lane in &lanes {
+        memory.next_lane = memory.next_lane.max(lane.id.0 + 1);
+        memory.dispatch.add_lane(lane, false);
+    }
+    let recovery = recover::plan(&orphans, head.counts, now.wall);
+    if recovery.changes.is_empty() {
+        store.rollback();
+        return Ok((memory, Vec::new()));
+    }
+    let batch = Batch {
+        number: head.number + 1,
+        owner: memory.owner,
+        seq_next: head.seq_next,
+        counts: recovery.counts,
+        changes: recovery.changes,
+    };
+    store.write(&batch).map_err(|refused| refused.error)?;
+    match store.commit() {
+        Commit::Committed => {}
+        Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error),
+    }
+    (memory.number, memory.counts) = (batch.number, batch.counts);
+    Ok((memory, recovery.effects))
+}
+
+/// Looks up the tasks that the inputs name.
+fn briefs(store: &mut dyn Store, ids: &IdSource, work: &[Input]) -> Result<Briefs> {
+    let mut briefs: FxHashMap<Seq, _> = FxHashMap::default();
+    for id in work.iter().filter_map(named) {
+        let seq = ids.key().seq_of(id);
+        if let Entry::Vacant(entry) = briefs.entry(seq) {
+            entry.insert(store.brief(seq)?);
+        }
+    }
+    Ok(briefs)
+}
+
+fn named(input: &Input) -> Option<TaskId> {
+    match input {
+        Input::Abort(_, id, _) | Input::Prioritize(_, id, _) | Input::Watch(_, id) => Some(*id),
+        _ => None,
+    }
+}
+
+fn run_of(change: &Change) -> Option<RunId> {
+    match change {
+        Change::End { run, .. } => *run,
+        Change::Release { run, .. } | Change::Progress { run, .. } | Change::Log { run, .. } => {
+            Some(*run)
+        }
+        _ => None,
+    }
+}
+
+fn uuids_of(draft: &Draft) -> Vec<String> {
+    draft.adds.iter().map(|added| added.task.id.0.to_string()).collect()
+}
+
+/// A store that is damaged or wrong must not be used again; any other fault may pass.
+fn give_up(error: Error) -> Tried {
+    match error.code() {
+        Code::Corrupt | Code::Unknown | Code::Bug | Code::Fenced | Code::Closed => {
+            Tried::Broken(error)
+        }
+        _ => Tried::NotCommitted(error),
+    }
+}
+
+fn refuse_all(inputs: &[Input], error: &Error, effects: &mut Vec<Effect>) {
+    let tickets = inputs.iter().filter_map(Input::ticket);
+    effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
+}
+
+fn closed() -> Error {
+    Error::new(Code::Closed, "the tasker is closed")
+}

@@ -1,0 +1,276 @@
+//! What a reader sees: everything committed before the call, and only what matches.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::query::{Query, Sort};
+use tasker_core::state::State;
+use tasker_core::store::{Find, WithLogs};
+use tasker_core::task::{Level, NewTask};
+
+use super::world::{World, done, failed, find, json, of, read, with_data, with_priority};
+
+/// I-16: no delay between a commit and what a reader sees.
+pub(super) fn a_reader_sees_each_commit_at_once(world: &mut World) -> Result<()> {
+    for n in 1..=20 {
+        let live = world.running()?;
+        assert_eq!(world.get(live.task)?.state, State::Running);
+        assert_eq!(world.count("{\"state\":\"running\"}")?, 1);
+        world.end(live, done())?;
+        assert_eq!(world.get(live.task)?.state, State::Done);
+        assert_eq!(world.count("{\"status\":\"done\"}")?, n);
+    }
+    Ok(())
+}
+
+/// I-11: and it is not held up by an open transaction.
+pub(super) fn a_reader_sees_the_last_commit_while_the_next_is_open(
+    world: &mut World,
+) -> Result<()> {
+    let live = world.running()?;
+    let end = world.ending(live, done());
+    let batch = world.batch(vec![end])?;
+    world.store()?.begin()?;
+    world.store()?.write(&batch).map_err(|refused| refused.error)?;
+    assert_eq!(world.get(live.task)?.state, State::Running);
+    assert_eq!(world.find("{}", None)?, [1]);
+    world.store()?.rollback();
+    Ok(())
+}
+
+/// An empty store is no error.
+pub(super) fn nothing_is_found_in_a_new_store(world: &mut World) -> Result<()> {
+    assert!(world.find("{}", None)?.is_empty());
+    assert!(world.find("{\"operation\":\"read\"}", Some("{\"priority\":1}"))?.is_empty());
+    assert_eq!(world.count("{}")?, 0);
+    assert_eq!(world.count("{\"status\":\"done\"}")?, 0);
+    Ok(())
+}
+
+/// A library of eight tasks in every state there is.
+fn library(world: &mut World) -> Result<()> {
+    let books = ["dune", "emma", "dune", "ubik"];
+    for (i, book) in books.into_iter().enumerate() {
+        let data = json(&format!("{{\"book\":\"{book}\",\"n\":{i},\"tags\":[{i},\"x\"]}}"));
+        world.add(NewTask { data: Some(data), ..with_priority(i as f64)? })?;
+    }
+    world.add_many(vec![of("write"), of("write"), read(), of("write")])?;
+    let task = world.library_task(1)?;
+    world.start(task)?;
+    for (seq, outcome) in [(3, done()), (5, failed()), (8, done())] {
+        let task = world.library_task(seq)?;
+        let live = world.start(task)?;
+        world.end(live, outcome)?;
+    }
+    let task = world.library_task(6)?;
+    let abort = world.aborting(task);
+    world.turn(vec![abort])
+}
+
+impl World {
+    fn library_task(&mut self, seq: u64) -> Result<super::world::Task> {
+        let seq = tasker_core::id::Seq(seq);
+        let brief = self.inside(|store| store.brief(seq))?;
+        let brief = brief.ok_or_else(|| Error::bug("the library lacks a task"))?;
+        Ok(super::world::Task { seq, id: brief.id })
+    }
+}
+
+/// What each query finds in the library, in default order.
+const QUERIES: &[(&str, &[u64])] = &[
+    ("{}", &[4, 2, 7, 1, 3, 5, 8, 6]),
+    ("{\"operation\":\"write\"}", &[5, 8, 6]),
+    ("{\"operation\":{\"$in\":[\"read\",\"none\"]}}", &[4, 2, 7, 1, 3]),
+    ("{\"operation\":{\"$ne\":\"read\"}}", &[5, 8, 6]),
+    ("{\"operation\":\"none\"}", &[]),
+    ("{\"state\":\"ready\"}", &[4, 2, 7]),
+    ("{\"status\":\"new\"}", &[4, 2, 7]),
+    ("{\"status\":{\"$in\":[\"done\",\"failed\"]}}", &[3, 5, 8]),
+    ("{\"status\":{\"$ne\":\"new\"}}", &[1, 3, 5, 8, 6]),
+    ("{\"status\":{\"$nin\":[\"new\",\"done\"]}}", &[1, 5, 6]),
+    ("{\"state\":\"running\",\"operation\":\"write\"}", &[]),
+    ("{\"status\":\"no such word\"}", &[]),
+    ("{\"seq\":4}", &[4]),
+    ("{\"seq\":{\"$gt\":3,\"$lte\":6}}", &[4, 5, 6]),
+    ("{\"seq\":{\"$lt\":0}}", &[]),
+    ("{\"seq\":2.5}", &[]),
+    ("{\"seq\":{\"$gt\":2.5,\"$lt\":4.5}}", &[4, 3]),
+    ("{\"priority\":{\"$gte\":1}}", &[4, 2, 3]),
+    ("{\"priority\":{\"$lt\":\"Infinity\"}}", &[4, 2, 7, 1, 3, 5, 8, 6]),
+    ("{\"data.book\":\"dune\"}", &[1, 3]),
+    ("{\"data.book\":\"dune\",\"status\":\"done\"}", &[3]),
+    ("{\"data.n\":{\"$gte\":1,\"$lt\":3}}", &[2, 3]),
+    ("{\"data.tags\":\"x\"}", &[4, 2, 1, 3]),
+    ("{\"data.tags.0\":2}", &[3]),
+    ("{\"data\":{\"$exists\":false}}", &[7, 5, 8, 6]),
+    ("{\"data.book\":null}", &[7, 5, 8, 6]),
+    ("{\"result.pages\":412}", &[3, 8]),
+    ("{\"error.message\":\"no such book\"}", &[5]),
+    ("{\"abortReason\":{\"$exists\":true}}", &[6]),
+    ("{\"cause\":\"user\"}", &[6]),
+    ("{\"startedAt\":{\"$exists\":true}}", &[1, 3, 5, 8]),
+    ("{\"endedAt\":null}", &[4, 2, 7, 1]),
+    ("{\"createdAt\":{\"$gt\":{\"$date\":0}}}", &[4, 2, 7, 1, 3, 5, 8, 6]),
+    ("{\"createdAt\":{\"$gt\":0}}", &[]),
+    ("{\"attempt\":1}", &[1, 3, 5, 8]),
+    ("{\"attempts.outcome\":\"failed\"}", &[5]),
+    ("{\"$or\":[{\"seq\":1},{\"status\":\"aborted\"}]}", &[1, 6]),
+    ("{\"$nor\":[{\"operation\":\"read\"},{\"status\":\"done\"}]}", &[5, 6]),
+    ("{\"$and\":[{\"operation\":\"read\"},{\"data.book\":\"dune\"}]}", &[1, 3]),
+    ("{\"data.n\":{\"$not\":{\"$gte\":1}}}", &[7, 1, 5, 8, 6]),
+    ("{\"$or\":[{\"state\":\"ready\"},{\"data.book\":\"dune\"}]}", &[4, 2, 7, 1, 3]),
+];
+
+/// I-16: whatever is pushed down to the backend, the result is that of the matcher.
+pub(super) fn every_query_of_the_table_finds_its_tasks(world: &mut World) -> Result<()> {
+    library(world)?;
+    for (query, expected) in QUERIES {
+        assert_eq!(world.find(query, None)?, *expected, "{query}");
+    }
+    Ok(())
+}
+
+/// I-13.
+pub(super) fn a_count_is_the_number_of_tasks_found(world: &mut World) -> Result<()> {
+    library(world)?;
+    for (query, expected) in QUERIES {
+        assert_eq!(world.count(query)?, expected.len() as u64, "{query}");
+    }
+    Ok(())
+}
+
+/// Waiting tasks in queue order, then running by start, then ended by end.
+pub(super) fn the_default_order_is_waiting_running_ended(world: &mut World) -> Result<()> {
+    library(world)?;
+    assert_eq!(world.find("{}", None)?, [4, 2, 7, 1, 3, 5, 8, 6]);
+    world.crash()?;
+    assert_eq!(world.find("{}", None)?, [4, 2, 7, 1, 3, 5, 8, 6]);
+    Ok(())
+}
+
+/// Runs that began later stand later, whatever their tasks' age.
+pub(super) fn running_tasks_stand_in_the_order_of_their_starts(world: &mut World) -> Result<()> {
+    let tasks = world.add_many(vec![read(), with_priority(5.0)?, read()])?;
+    for i in [2, 0, 1] {
+        world.start(tasks[i])?;
+    }
+    assert_eq!(world.find("{}", None)?, [3, 1, 2]);
+    Ok(())
+}
+
+/// Engine fields and data, both ways.
+pub(super) fn a_sort_decides_the_order(world: &mut World) -> Result<()> {
+    library(world)?;
+    let sorts: &[(&str, &str, &[u64])] = &[
+        ("{}", "{\"seq\":1}", &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ("{}", "{\"seq\":-1}", &[8, 7, 6, 5, 4, 3, 2, 1]),
+        ("{\"data.n\":{\"$gte\":0}}", "{\"data.n\":-1}", &[4, 3, 2, 1]),
+        ("{\"data.n\":{\"$gte\":0}}", "{\"data.book\":1,\"data.n\":-1}", &[3, 1, 2, 4]),
+        ("{\"operation\":\"write\"}", "{\"endedAt\":-1}", &[6, 8, 5]),
+        ("{\"seq\":{\"$lte\":4}}", "{\"data.book\":1,\"seq\":1}", &[1, 3, 2, 4]),
+    ];
+    for (query, sort, expected) in sorts {
+        assert_eq!(world.find(query, Some(sort))?, *expected, "{query} {sort}");
+    }
+    Ok(())
+}
+
+/// Equal elements keep the default order.
+pub(super) fn a_sort_is_stable(world: &mut World) -> Result<()> {
+    library(world)?;
+    assert_eq!(world.find("{}", Some("{\"operation\":1}"))?, [4, 2, 7, 1, 3, 5, 8, 6]);
+    assert_eq!(world.find("{}", Some("{\"operation\":-1}"))?, [5, 8, 6, 4, 2, 7, 1, 3]);
+    Ok(())
+}
+
+/// Every cut of every order is that part of the whole.
+pub(super) fn skip_and_limit_cut_a_part_of_the_whole(world: &mut World) -> Result<()> {
+    library(world)?;
+    for query in ["{}", "{\"operation\":\"read\"}", "{\"data.tags\":\"x\"}"] {
+        for sort in [None, Some("{\"priority\":-1}"), Some("{\"data.n\":1}")] {
+            let whole = world.find(query, sort)?;
+            for skip in [0, 1, 3, 8, 100] {
+                for limit in [Some(1), Some(2), Some(8), None] {
+                    let cut = world.cut(query, sort, (skip, limit))?;
+                    let rest = whole.iter().skip(skip).copied();
+                    let expected: Vec<_> = rest.take(limit.unwrap_or(100)).collect();
+                    assert_eq!(cut, expected, "{query} {sort:?} {skip} {limit:?}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl World {
+    fn cut(
+        &mut self,
+        query: &str,
+        sort: Option<&str>,
+        (skip, limit): (usize, Option<usize>),
+    ) -> Result<Vec<u64>> {
+        let (skip, limit) = (skip as u64, limit.map(|limit| limit as u64));
+        let sort = sort.map(Sort::parse).transpose()?;
+        let find = Find { sort, skip, limit, ..find(query)? };
+        let found = self.reader()?.find(&find, &|| false)?;
+        Ok(found.iter().map(|found| found.task.seq.0).collect())
+    }
+}
+
+/// The same record by each road.
+pub(super) fn a_found_task_is_the_one_that_get_gives(world: &mut World) -> Result<()> {
+    library(world)?;
+    let all = world.reader()?.find(&find("{}")?, &|| false)?;
+    assert_eq!(all.len(), 8);
+    for found in all {
+        let got = world.reader()?.get(found.task.id, None)?;
+        assert_eq!(got, Some(found));
+    }
+    Ok(())
+}
+
+/// I-19.
+pub(super) fn found_tasks_bring_their_logs_if_asked_for(world: &mut World) -> Result<()> {
+    let (one, two) = (world.running()?, world.running()?);
+    let lines = [(1, Level::Info), (2, Level::Error)];
+    let lines = lines.map(|(n, level)| world.logging(two, n, level));
+    world.turn(lines.into())?;
+    let logs = Some(WithLogs { level_max: Level::Error });
+    let found = world.reader()?.find(&Find { logs, ..find("{}")? }, &|| false)?;
+    let counts: Vec<_> = found.iter().map(|found| found.logs.as_ref().map(Vec::len)).collect();
+    assert_eq!((found[0].task.seq, found[1].task.seq), (one.task.seq, two.task.seq));
+    assert_eq!(counts, [Some(0), Some(1)]);
+    Ok(())
+}
+
+/// Tasks added in one millisecond, past the size of a page.
+pub(super) fn thousands_of_tasks_are_found_each_once(world: &mut World) -> Result<()> {
+    let defs = (0..2_500).map(|n| with_data(&format!("{{\"n\":{n}}}"))).collect();
+    world.add_many(defs)?;
+    let expected: Vec<_> = (1..=2_500).collect();
+    assert!(world.find("{}", None)? == expected, "one is missing or out of place");
+    let all = world.find("{\"data.n\":{\"$gte\":0}}", None)?;
+    assert!(all == expected, "one is missing or out of place");
+    let down: Vec<_> = expected.iter().rev().copied().collect();
+    let sorted = world.find("{}", Some("{\"data.n\":-1}"))?;
+    assert!(sorted == down, "one is missing or out of place");
+    assert_eq!(world.count("{\"data.n\":{\"$lt\":1500}}")?, 1_500);
+    Ok(())
+}
+
+/// A long read ends when nobody wants it any more.
+pub(super) fn a_cancelled_read_ends_with_closed(world: &mut World) -> Result<()> {
+    world.add_many(vec![with_data("{\"n\":1}"); 3_500])?;
+    let query = Query::parse("{\"data.n\":{\"$gte\":0}}")?;
+    for patience in [0, 1] {
+        let asked = AtomicU32::new(0);
+        let cancelled = || asked.fetch_add(1, Ordering::Relaxed) >= patience;
+        let find = Find { query: query.clone(), ..find("{}")? };
+        let found = world.reader()?.find(&find, &cancelled).map(|found| found.len());
+        assert_eq!(found.map_err(|error| error.code()), Err(Code::Closed));
+        let count = world.reader()?.count(&query, &|| true);
+        assert_eq!(count.map_err(|error| error.code()), Err(Code::Closed));
+    }
+    assert_eq!(world.count("{\"data.n\":1}")?, 3_500);
+    Ok(())
+}

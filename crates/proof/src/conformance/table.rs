@@ -1,0 +1,229 @@
+//! The table of every case, in one place: the list that each backend's tests are made from.
+
+/// Hands every case to the macro `$with`, with whatever `$more` stands after it.
+///
+/// A case that is missing here is dead code, which the compiler refuses.
+#[macro_export]
+macro_rules! conformance_cases {
+    ($with:path $(, $more:tt)*) => {
+        $with! {
+            ($($more),*)
+            add {
+                a_new_task_is_ready_and_has_no_attempt,
+                every_field_of_a_definition_comes_back,
+                every_choice_of_a_definition_comes_back,
+                data_comes_back_byte_for_byte,
+                data_of_four_mebibytes_comes_back,
+                absent_data_stays_absent,
+                every_priority_comes_back,
+                the_longest_run_timeout_comes_back,
+                the_moment_of_an_add_may_lie_before_1970,
+                an_add_with_a_start_is_running_at_once,
+                a_thousand_adds_of_one_batch_are_a_thousand_tasks,
+                a_sequence_number_that_is_taken_is_refused,
+                the_greatest_sequence_number_is_usable,
+                tasks_of_many_operations_keep_theirs,
+            }
+            start {
+                a_started_task_is_running_under_its_run,
+                a_running_task_does_not_start_again,
+                an_ended_task_does_not_start_again,
+                a_task_that_never_was_does_not_start,
+                the_second_start_of_a_batch_is_refused_with_the_first,
+                an_attempt_is_counted_before_its_process_dies,
+                the_next_attempt_has_its_own_run_and_keeps_the_first,
+                a_started_task_leaves_the_queue,
+            }
+            end {
+                a_result_comes_back_byte_for_byte,
+                an_absent_result_stays_absent,
+                an_end_has_its_state_time_and_attempt,
+                every_cause_comes_back,
+                a_waiting_task_that_is_aborted_never_had_an_attempt,
+                a_task_aborted_between_two_attempts_keeps_one,
+                an_end_under_the_same_run_twice_is_refused,
+                a_late_end_of_an_old_run_is_refused,
+                an_end_under_a_forged_run_is_refused,
+                an_end_under_the_run_of_another_task_is_refused,
+                an_end_without_a_run_does_not_touch_a_running_task,
+                an_end_under_a_run_does_not_touch_a_waiting_task,
+                a_task_that_never_was_does_not_end,
+                an_end_survives_crash_after_crash,
+                a_result_of_four_mebibytes_comes_back,
+                a_whole_life_fits_one_batch,
+            }
+            release {
+                a_lost_run_stays_counted_and_goes_to_the_history,
+                a_postponed_run_is_not_counted,
+                a_released_task_returns_to_its_place_in_the_queue,
+                attempts_and_losses_come_back_with_the_window,
+                a_run_is_released_once,
+                an_old_run_cannot_release_its_successor,
+                an_ended_task_is_not_released,
+                a_waiting_task_is_not_released,
+                fifty_attempts_are_kept_oldest_first,
+                the_logs_of_a_lost_run_are_kept,
+            }
+            prioritize {
+                a_greater_priority_moves_a_waiting_task_ahead,
+                a_new_priority_survives_a_crash,
+                equal_priorities_go_by_age_whatever_they_were,
+                minus_zero_is_zero,
+                a_running_task_keeps_its_priority,
+                an_ended_task_keeps_its_priority,
+                a_task_that_never_was_is_not_prioritized,
+                the_same_priority_again_is_no_error,
+            }
+            log {
+                every_field_of_a_line_comes_back,
+                lines_come_back_in_the_order_of_their_numbers,
+                a_level_brings_itself_and_graver_ones,
+                lines_before_the_end_of_a_batch_are_stored_with_it,
+                a_line_after_the_end_is_refused,
+                a_line_of_a_fenced_run_is_refused,
+                a_line_under_a_forged_run_is_refused,
+                logs_come_only_when_asked_for,
+                lines_survive_a_crash,
+                each_task_has_its_own_lines,
+            }
+            progress {
+                the_last_report_counts,
+                a_total_and_a_unit_may_be_absent,
+                any_unit_comes_back,
+                an_ended_task_keeps_its_last_report,
+                a_report_under_a_forged_run_is_refused,
+                a_waiting_task_has_no_report,
+            }
+            window {
+                greater_priority_comes_first_then_age,
+                the_queue_is_the_same_after_a_crash,
+                a_waiting_task_brings_its_whole_definition,
+                a_waiting_task_says_how_many_lines_it_has,
+                a_window_shows_its_own_lane_only,
+                running_and_ended_tasks_do_not_wait,
+                a_lane_without_tasks_is_complete_and_empty,
+                a_window_stops_at_its_number_of_tasks,
+                a_window_stops_after_the_task_that_passes_its_bytes,
+                the_head_of_a_long_queue_is_the_head,
+            }
+            brief {
+                a_waiting_task_in_brief,
+                a_running_task_in_brief,
+                an_ended_task_in_brief_brings_its_outcome,
+                a_number_that_is_not_given_yet_is_nothing,
+                a_brief_names_the_uuid_of_its_row,
+            }
+            orphans {
+                a_new_store_has_no_orphans,
+                the_runs_of_the_living_are_no_orphans,
+                a_run_of_a_dead_owner_is_an_orphan_with_its_facts,
+                a_run_that_began_with_its_add_is_an_orphan,
+                orphans_come_in_queue_order,
+                waiting_and_ended_tasks_of_the_dead_are_no_orphans,
+                a_released_orphan_is_none_any_more,
+                an_ended_orphan_is_none_any_more,
+                what_is_left_after_a_part_was_recovered_are_orphans,
+                a_crash_before_the_recovery_is_committed_changes_nothing,
+                the_runs_of_several_dead_owners_are_all_found,
+                runs_left_at_close_are_orphans,
+                an_owner_is_new_at_every_open,
+                a_second_handle_is_locked_out_while_the_first_lives,
+            }
+            commit {
+                what_is_written_shows_only_after_the_commit,
+                what_is_committed_survives_a_crash,
+                what_is_not_committed_does_not_survive_a_crash,
+                a_rollback_leaves_nothing,
+                a_refused_change_takes_the_whole_batch_with_it,
+                a_refusal_names_its_change_and_the_rest_can_be_written,
+                changes_are_applied_in_their_order,
+                a_transaction_without_a_batch_changes_nothing,
+                a_hundred_commits_are_all_kept,
+                tidying_changes_nothing,
+            }
+            head {
+                a_new_store_begins_at_zero,
+                each_commit_moves_the_head,
+                the_head_survives_crash_and_close,
+                a_refused_batch_leaves_the_head,
+                the_next_number_may_leap,
+                counters_equal_a_recount,
+            }
+            journal {
+                an_empty_batch_moves_the_number,
+                the_head_outlives_a_trimmed_journal,
+                batches_go_on_counting_behind_a_trimmed_journal,
+                a_trimmed_journal_leaves_every_task,
+            }
+            lanes {
+                a_new_store_has_no_lanes,
+                a_lane_comes_with_its_first_task,
+                lanes_come_back_by_number,
+                an_operation_of_the_greatest_length_comes_back,
+                a_lane_goes_with_its_refused_batch,
+            }
+            lookup {
+                every_task_is_found_by_its_uuid,
+                a_uuid_with_another_time_is_not_found,
+                a_uuid_of_another_database_is_not_found,
+                a_uuid_that_is_not_given_yet_is_not_found,
+                the_least_and_the_greatest_uuid_are_not_found,
+                the_key_of_the_ids_survives,
+                two_uuids_of_one_number_are_two_names,
+            }
+            reading {
+                a_reader_sees_each_commit_at_once,
+                a_reader_sees_the_last_commit_while_the_next_is_open,
+                nothing_is_found_in_a_new_store,
+                every_query_of_the_table_finds_its_tasks,
+                a_count_is_the_number_of_tasks_found,
+                the_default_order_is_waiting_running_ended,
+                running_tasks_stand_in_the_order_of_their_starts,
+                a_sort_decides_the_order,
+                a_sort_is_stable,
+                skip_and_limit_cut_a_part_of_the_whole,
+                a_found_task_is_the_one_that_get_gives,
+                found_tasks_bring_their_logs_if_asked_for,
+                thousands_of_tasks_are_found_each_once,
+                a_cancelled_read_ends_with_closed,
+            }
+            guards {
+                a_store_allows_what_the_table_allows_and_nothing_else,
+                nothing_of_a_forged_run_is_written,
+                nothing_of_a_run_that_is_over_is_written,
+                an_ended_task_never_changes,
+                runs_are_not_interchangeable,
+                a_run_outlives_its_owner_until_it_is_released,
+            }
+            close {
+                a_closed_store_opens_again_as_it_was,
+                twenty_open_and_close_cycles_leave_the_way_free,
+                a_close_right_after_a_commit_loses_nothing,
+                a_close_rolls_an_open_transaction_back,
+                crash_and_close_may_alternate,
+            }
+        }
+    };
+}
+
+/// Makes one test of each case, on the databases that `$lab` makes:
+/// `conformance!(my_lab)` with `fn my_lab() -> Result<Box<dyn Lab>>`.
+#[macro_export]
+macro_rules! conformance {
+    ($lab:ident) => {
+        $crate::conformance_cases!($crate::conformance_tests, $lab);
+    };
+}
+
+/// The tests of [`conformance!`].
+#[macro_export]
+macro_rules! conformance_tests {
+    (($lab:ident) $($noun:ident { $($case:ident,)* })*) => {
+        $(mod $noun {
+            $(#[test]
+            fn $case() -> tasker_core::error::Result<()> {
+                $crate::conformance::run(super::$lab, stringify!($noun), stringify!($case))
+            })*
+        })*
+    };
+}

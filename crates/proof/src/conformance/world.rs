@@ -1,0 +1,424 @@
+//! What a case works with: one store under test, and a hand that drives it in turns.
+//!
+//! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
+//! ticks), so that a case says no more than what it is about.
+
+use std::sync::Arc;
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::query::{Query, Sort};
+use tasker_core::state::{Counts, State};
+use tasker_core::store::{
+    Batch, Change, Commit, Find, Found, Lane, Orphan, Reader, Refused, Start, Store, Window,
+    WindowSize, WithLogs,
+};
+use tasker_core::task::{
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
+    TaskRecord,
+};
+use tasker_core::time::WallMs;
+
+/// Both sides of an open store.
+pub struct Handle {
+    /// The writing side.
+    pub store: Box<dyn Store>,
+    /// The reading side.
+    pub reader: Box<dyn Reader>,
+}
+
+/// A database of the backend under test, empty when made.
+pub trait Lab {
+    /// Opens it. A handle that is dropped without [`Store::close`] has crashed: its owner is dead.
+    ///
+    /// # Errors
+    /// `Locked` while another handle lives, else what the backend says.
+    fn open(&self) -> Result<Handle>;
+}
+
+/// A task that a case has added.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
+    pub(super) seq: Seq,
+    pub(super) id: TaskId,
+}
+
+/// A run that a case has started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Live {
+    pub(super) task: Task,
+    pub(super) run: RunId,
+    pub(super) attempt: u32,
+}
+
+/// One store under test and the hand that drives it.
+pub struct World {
+    lab: Box<dyn Lab>,
+    handle: Option<Handle>,
+    ids: IdSource,
+    number: u64,
+    seq_next: u64,
+    counts: Counts,
+    lanes: Vec<Lane>,
+    clock: i64,
+}
+
+/// The moment at which every world begins.
+pub(super) const BEGIN: i64 = 1_750_000_000_000;
+
+impl World {
+    /// Opens the database for the first time.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn new(lab: Box<dyn Lab>) -> Result<Self> {
+        let handle = lab.open()?;
+        let ids = IdSource::new(handle.store.id_key(), [42; 32]);
+        let (counts, lanes) = (Counts::default(), Vec::new());
+        let (number, seq_next, clock) = (0, 1, BEGIN);
+        Ok(Self { lab, handle: Some(handle), ids, number, seq_next, counts, lanes, clock })
+    }
+
+    pub(super) fn store(&mut self) -> Result<&mut dyn Store> {
+        let handle = self.handle.as_mut().ok_or_else(|| Error::bug("the world is closed"))?;
+        Ok(handle.store.as_mut())
+    }
+
+    pub(super) fn reader(&mut self) -> Result<&mut dyn Reader> {
+        let handle = self.handle.as_mut().ok_or_else(|| Error::bug("the world is closed"))?;
+        Ok(handle.reader.as_mut())
+    }
+
+    pub(super) fn open_another(&self) -> Result<Handle> {
+        self.lab.open()
+    }
+
+    /// The process dies here and another one opens the file.
+    pub(super) fn crash(&mut self) -> Result<()> {
+        self.handle = None;
+        self.handle = Some(self.lab.open()?);
+        Ok(())
+    }
+
+    /// The handle is closed in good order and opened again.
+    pub(super) fn reopen(&mut self) -> Result<()> {
+        if let Some(Handle { store, reader }) = self.handle.take() {
+            drop(reader);
+            store.close()?;
+        }
+        self.handle = Some(self.lab.open()?);
+        Ok(())
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn seq_next(&self) -> Seq {
+        Seq(self.seq_next)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn tick(&mut self) -> WallMs {
+        self.clock += 1;
+        WallMs(self.clock)
+    }
+
+    pub(super) fn run_id(&mut self) -> RunId {
+        self.ids.run(WallMs(self.clock))
+    }
+
+    pub(super) fn task_id(&mut self, seq: Seq) -> TaskId {
+        self.ids.task(seq, WallMs(self.clock))
+    }
+
+    /// Numbers from here on, for a case that wants large ones.
+    pub(super) fn number_from(&mut self, seq: Seq) {
+        self.seq_next = seq.0;
+    }
+
+    /// The batch of these changes, with the books as they would be after it.
+    pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
+        let owner = self.store()?.owner();
+        let counts = tally(self.counts, &changes);
+        let (number, seq_next) = (self.number + 1, Seq(self.seq_next));
+        Ok(Batch { number, owner, seq_next, counts, changes })
+    }
+
+    /// One turn: begin, write, commit; rolled back if it is refused.
+    pub(super) fn try_turn(&mut self, changes: Vec<Change>) -> std::result::Result<(), Refused> {
+        let batch = self.batch(changes)?;
+        let store = self.store()?;
+        store.begin()?;
+        if let Err(refused) = store.write(&batch) {
+            store.rollback();
+            return Err(refused);
+        }
+        match store.commit() {
+            Commit::Committed => (self.number, self.counts) = (batch.number, batch.counts),
+            Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
+        self.try_turn(changes).map_err(|refused| refused.error)
+    }
+
+    /// Asserts that the last of these changes is refused by its guard.
+    pub(super) fn assert_fenced(&mut self, changes: Vec<Change>) {
+        let (last, text) = (changes.len() - 1, format!("{changes:?}"));
+        match self.try_turn(changes) {
+            Ok(()) => assert!(text.is_empty(), "was not refused: {text}"),
+            Err(refused) => {
+                assert_eq!(refused.error.code(), Code::Fenced, "{text}");
+                assert_eq!(refused.change, Some(last), "{text}");
+            }
+        }
+    }
+
+    /// The lane of an operation, and the change that makes it if it is new.
+    pub(super) fn lane(&mut self, operation: &str) -> (Lane, Option<Change>) {
+        if let Some(lane) = self.lanes.iter().find(|lane| &*lane.operation == operation) {
+            return (lane.clone(), None);
+        }
+        let id = LaneId(self.lanes.len() as u32 + 1);
+        let lane = Lane { id, operation: operation.into() };
+        self.lanes.push(lane.clone());
+        (lane.clone(), Some(Change::Lane(lane)))
+    }
+
+    /// The changes that add this task; not yet written.
+    pub(super) fn adding(&mut self, def: NewTask) -> (Task, Vec<Change>) {
+        let seq = Seq(self.seq_next);
+        self.seq_next += 1;
+        let (id, at) = (self.task_id(seq), self.tick());
+        let (lane, new_lane) = self.lane(&def.operation);
+        let add = Change::Add { seq, id, lane: lane.id, def, at, start: None };
+        (Task { seq, id }, new_lane.into_iter().chain([add]).collect())
+    }
+
+    pub(super) fn add(&mut self, def: NewTask) -> Result<Task> {
+        let (task, changes) = self.adding(def);
+        self.turn(changes)?;
+        Ok(task)
+    }
+
+    pub(super) fn add_many(&mut self, defs: Vec<NewTask>) -> Result<Vec<Task>> {
+        let parts: Vec<_> = defs.into_iter().map(|def| self.adding(def)).collect();
+        let tasks = parts.iter().map(|(task, _)| *task).collect();
+        self.turn(parts.into_iter().flat_map(|(_, changes)| changes).collect())?;
+        Ok(tasks)
+    }
+
+    /// The change that starts this task, and its run; not yet written.
+    pub(super) fn starting(&mut self, task: Task, attempt: u32) -> (Live, Change) {
+        let (run, at) = (self.run_id(), self.tick());
+        let start = Start { run, attempt, at };
+        (Live { task, run, attempt }, Change::Start { seq: task.seq, start })
+    }
+
+    pub(super) fn start(&mut self, task: Task) -> Result<Live> {
+        let (live, change) = self.starting(task, 1);
+        self.turn(vec![change])?;
+        Ok(live)
+    }
+
+    pub(super) fn start_attempt(&mut self, task: Task, attempt: u32) -> Result<Live> {
+        let (live, change) = self.starting(task, attempt);
+        self.turn(vec![change])?;
+        Ok(live)
+    }
+
+    /// A task of operation `read` that is running.
+    pub(super) fn running(&mut self) -> Result<Live> {
+        let task = self.add(read())?;
+        self.start(task)
+    }
+
+    pub(super) fn ending(&mut self, live: Live, outcome: Outcome) -> Change {
+        Change::End { seq: live.task.seq, run: Some(live.run), outcome, at: self.tick() }
+    }
+
+    pub(super) fn aborting(&mut self, task: Task) -> Change {
+        Change::End { seq: task.seq, run: None, outcome: aborted(), at: self.tick() }
+    }
+
+    pub(super) fn end(&mut self, live: Live, outcome: Outcome) -> Result<()> {
+        let change = self.ending(live, outcome);
+        self.turn(vec![change])
+    }
+
+    /// The change that gives a run back as lost; its attempt stays counted.
+    pub(super) fn losing(&mut self, live: Live, losses: u32) -> Change {
+        let (seq, run, attempt) = (live.task.seq, live.run, live.attempt);
+        Change::Release { seq, run, end: AttemptEnd::Lost, attempt, losses, at: self.tick() }
+    }
+
+    /// The change that gives a run back as postponed; its attempt is not counted.
+    pub(super) fn postponing(&mut self, live: Live) -> Change {
+        let (seq, run, attempt) = (live.task.seq, live.run, live.attempt - 1);
+        let at = self.tick();
+        Change::Release { seq, run, end: AttemptEnd::Postponed, attempt, losses: 0, at }
+    }
+
+    pub(super) fn logging(&mut self, live: Live, n: u32, level: Level) -> Change {
+        let (attempt, at) = (live.attempt, self.tick());
+        let message = format!("line {n}").into();
+        let line = LogLine { n, attempt, level, at, message, fields: None };
+        Change::Log { seq: live.task.seq, run: live.run, line }
+    }
+
+    pub(super) fn prioritize(&mut self, task: Task, to: f64) -> Result<()> {
+        self.turn(vec![prioritizing(task, to)?])
+    }
+
+    pub(super) fn get(&mut self, task: Task) -> Result<TaskRecord> {
+        Ok(self.found(task, None)?.task)
+    }
+
+    pub(super) fn logs(&mut self, task: Task, level_max: Level) -> Result<Vec<LogLine>> {
+        let found = self.found(task, Some(WithLogs { level_max }))?;
+        found.logs.ok_or_else(|| Error::bug("asked for logs and got none"))
+    }
+
+    pub(super) fn found(&mut self, task: Task, logs: Option<WithLogs>) -> Result<Found> {
+        let found = self.reader()?.get(task.id, logs)?;
+        found.ok_or_else(|| Error::bug(format!("task {} is gone", task.seq.0)))
+    }
+
+    /// The sequence numbers that a query finds, in order.
+    pub(super) fn find(&mut self, query: &str, sort: Option<&str>) -> Result<Vec<u64>> {
+        let find = Find { sort: sort.map(Sort::parse).transpose()?, ..find(query)? };
+        let found = self.reader()?.find(&find, &|| false)?;
+        Ok(found.iter().map(|found| found.task.seq.0).collect())
+    }
+
+    pub(super) fn count(&mut self, query: &str) -> Result<u64> {
+        let query = Query::parse(query)?;
+        self.reader()?.count(&query, &|| false)
+    }
+
+    /// The whole window of an operation's lane.
+    pub(super) fn window(&mut self, operation: &str) -> Result<Window> {
+        self.window_of(operation, 1_000, 1 << 30)
+    }
+
+    pub(super) fn window_of(
+        &mut self,
+        operation: &str,
+        tasks_max: usize,
+        bytes_max: usize,
+    ) -> Result<Window> {
+        let (lane, _) = self.lane(operation);
+        self.inside(|store| store.window(&lane, WindowSize { tasks_max, bytes_max }))
+    }
+
+    /// The sequence numbers of the tasks that wait in the lane `read`, in queue order.
+    pub(super) fn queue(&mut self) -> Result<Vec<u64>> {
+        Ok(self.window("read")?.tasks.iter().map(|task| task.seq.0).collect())
+    }
+
+    pub(super) fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        self.inside(|store| store.orphans())
+    }
+
+    /// A look at the store inside a transaction that changes nothing.
+    pub(super) fn inside<T>(
+        &mut self,
+        look: impl FnOnce(&mut dyn Store) -> Result<T>,
+    ) -> Result<T> {
+        let store = self.store()?;
+        store.begin()?;
+        let seen = look(store);
+        store.rollback();
+        seen
+    }
+}
+
+/// What the counters are after these changes if none is refused.
+fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
+    let mut shift = |from: Option<State>, to: State| {
+        if let Some(from) = from {
+            counts.set(from, counts.get(from).saturating_sub(1));
+        }
+        counts.enter(to);
+    };
+    for change in changes {
+        match change {
+            Change::Add { start: None, .. } => shift(None, State::Ready),
+            Change::Add { .. } => shift(None, State::Running),
+            Change::Start { .. } => shift(Some(State::Ready), State::Running),
+            Change::Release { .. } => shift(Some(State::Running), State::Ready),
+            Change::End { run, outcome, .. } => {
+                let from = if run.is_some() { State::Running } else { State::Ready };
+                shift(Some(from), outcome.state());
+            }
+            Change::Lane(_)
+            | Change::Prioritize { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => {}
+        }
+    }
+    counts
+}
+
+/// A plain task of operation `read`.
+pub(super) fn read() -> NewTask {
+    of("read")
+}
+
+/// A plain task of an operation.
+pub(super) fn of(operation: &str) -> NewTask {
+    NewTask {
+        operation: Arc::from(operation),
+        data: None,
+        priority: Priority::default(),
+        run_timeout_ms: None,
+        on_interrupted: OnInterrupted::Retry,
+        on_stop: None,
+    }
+}
+
+/// A task of operation `read` with these data.
+pub(super) fn with_data(text: &str) -> NewTask {
+    NewTask { data: Some(json(text)), ..read() }
+}
+
+/// A task of operation `read` with this priority.
+pub(super) fn with_priority(priority: f64) -> Result<NewTask> {
+    Ok(NewTask { priority: Priority::new(priority)?, ..read() })
+}
+
+pub(super) fn json(text: &str) -> Json {
+    Json::trusted(text)
+}
+
+pub(super) fn done() -> Outcome {
+    Outcome::Done(Some(json("{\"pages\":412}")))
+}
+
+pub(super) fn failed() -> Outcome {
+    Outcome::Failed(Cause::Error, json("{\"message\":\"no such book\"}"))
+}
+
+pub(super) fn aborted() -> Outcome {
+    Outcome::Aborted(Cause::User, json("{\"message\":\"not now\"}"))
+}
+
+pub(super) fn prioritizing(task: Task, to: f64) -> Result<Change> {
+    Ok(Change::Prioritize { seq: task.seq, priority: Priority::new(to)? })
+}
+
+pub(super) fn progressing(live: Live, current: f64) -> Change {
+    let progress = Progress { current, total: Some(10.0), unit: Some("page".into()) };
+    Change::Progress { seq: live.task.seq, run: live.run, progress }
+}
+
+/// What matches a query, in default order, without logs.
+pub(super) fn find(query: &str) -> Result<Find> {
+    Ok(Find { query: Query::parse(query)?, sort: None, skip: 0, limit: None, logs: None })
+}

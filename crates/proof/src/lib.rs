@@ -1,0 +1,7 @@
+//! Why we believe it: never shipped, imported by nobody.
+//!
+//! Modules stand in dependency order; each imports only from those above it.
+
+pub mod conformance;
+pub mod drawing;
+pub mod model;

@@ -1,0 +1,141 @@
+//! Who may import whom: the table of the architecture.
+
+use crate::repository::{File, file, files, rust};
+use crate::source::identifiers;
+use crate::verdict;
+
+/// Each crate of ours and those of ours that it may name.
+const EDGES: [(&str, &[&str]); 8] = [
+    ("tasker-core", &[]),
+    ("tasker-sqlite", &["tasker-core"]),
+    ("tasker-redis", &["tasker-core"]),
+    ("tasker-engine", &["tasker-core"]),
+    ("tasker-http", &["tasker-core", "tasker-engine"]),
+    ("tasker-task", COMPOSED),
+    ("tasker", COMPOSED),
+    ("tasker-proof", COMPOSED),
+];
+
+const COMPOSED: &[&str] =
+    &["tasker-core", "tasker-engine", "tasker-sqlite", "tasker-redis", "tasker-http"];
+
+/// Foreign crates that have owners.
+const OWNERS: [(&str, &[&str]); 11] = [
+    ("rusqlite", &["tasker-sqlite"]),
+    ("libsqlite3-sys", &["tasker-sqlite"]),
+    ("redis", &["tasker-redis"]),
+    ("axum", &["tasker-http"]),
+    ("hyper", &["tasker-http"]),
+    ("napi", &["tasker"]),
+    ("napi-derive", &["tasker"]),
+    ("napi-build", &["tasker"]),
+    ("regex", &["tasker-core"]),
+    ("tokio", &["tasker-engine", "tasker-http"]),
+    ("tokio-util", &["tasker-engine", "tasker-http"]),
+];
+
+struct Manifest {
+    name: String,
+    /// Section and name of each dependency.
+    dependencies: Vec<(String, String)>,
+}
+
+fn manifest(file: &File) -> Manifest {
+    let (mut section, mut name, mut dependencies) = (String::new(), String::new(), Vec::new());
+    for line in file.text.lines().map(str::trim) {
+        let key = line.split(['=', '.']).next().unwrap_or_default().trim();
+        if let Some(head) = line.strip_prefix('[') {
+            section = head.trim_end_matches(']').to_owned();
+        } else if section == "package" && key == "name" {
+            name = line.split('"').nth(1).unwrap_or_default().to_owned();
+        } else if section.ends_with("dependencies") && section != "workspace.dependencies" {
+            let is_entry = !key.is_empty() && !key.starts_with('#');
+            dependencies.extend(is_entry.then(|| (section.clone(), key.to_owned())));
+        }
+    }
+    Manifest { name, dependencies }
+}
+
+/// The manifests of the workspace.
+fn manifests() -> Vec<Manifest> {
+    let is_ours = |file: &&File| file.path == "Cargo.toml" || file.path.starts_with("crates/");
+    let files = files().iter().filter(is_ours).filter(|file| file.path.ends_with("Cargo.toml"));
+    files.map(manifest).collect()
+}
+
+#[test]
+fn a_crate_names_only_the_crates_below_it() {
+    let mut faults = Vec::new();
+    for Manifest { name, dependencies } in manifests() {
+        let Some((_, allowed)) = EDGES.iter().find(|(crate_name, _)| *crate_name == name) else {
+            faults.push(format!("{name} is not in the table"));
+            continue;
+        };
+        let ours = dependencies.iter().filter(|(_, to)| to.starts_with("tasker"));
+        let wrong = ours.filter(|(_, to)| !allowed.contains(&to.as_str()));
+        faults.extend(wrong.map(|(section, to)| format!("{name} [{section}]: {to}")));
+    }
+    verdict(faults);
+}
+
+#[test]
+fn a_foreign_crate_is_named_by_its_owner_only() {
+    let mut faults = Vec::new();
+    for Manifest { name, dependencies } in manifests() {
+        for (section, to) in dependencies {
+            let owners = OWNERS.iter().find(|(foreign, _)| *foreign == to).map(|(_, own)| own);
+            if owners.is_some_and(|owners| !owners.contains(&name.as_str())) {
+                faults.push(format!("{name} [{section}]: {to}"));
+            }
+        }
+    }
+    verdict(faults);
+}
+
+#[test]
+fn a_module_imports_only_those_above_it() {
+    let mut faults = Vec::new();
+    for lib in rust().filter(|file| file.path.ends_with("src/lib.rs")) {
+        let source = lib.path.trim_end_matches("lib.rs");
+        let modules = modules(lib.code());
+        let inside = rust().filter(|file| file.path.starts_with(source) && file.path != lib.path);
+        for file in inside {
+            let own = file.path[source.len()..].split(['/', '.']).next().unwrap_or_default();
+            let Some(place) = modules.iter().position(|module| *module == own) else { continue };
+            let code = file.product_code();
+            for name in imported(code) {
+                if modules.iter().position(|module| *module == name) > Some(place) {
+                    faults.push(format!("{}: uses crate::{name}, which stands below", file.path));
+                }
+            }
+        }
+    }
+    verdict(faults);
+}
+
+/// The modules of a `lib.rs`, in order.
+fn modules(code: &str) -> Vec<&str> {
+    let words: Vec<_> = identifiers(code).map(|(_, word)| word).collect();
+    words.windows(2).filter(|pair| pair[0] == "mod").map(|pair| pair[1]).collect()
+}
+
+/// The first segments of all paths that begin with `crate::`.
+fn imported(code: &str) -> Vec<&str> {
+    let starts = code.match_indices("crate::").map(|(at, word)| at + word.len());
+    let is_own = |at: &usize| !code[..at - "crate::".len()].ends_with('$');
+    let first = |at| identifiers(&code[at..]).next().map(|(_, word)| word);
+    let mut names: Vec<_> = starts.filter(is_own).filter_map(first).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let manifests = files()
+        .iter()
+        .filter(|file| file.path.starts_with("crates/") && file.path.ends_with("/Cargo.toml"));
+    let loose = manifests.filter(|file| !file.text.contains("[lints]\nworkspace = true"));
+    verdict(loose.map(|file| format!("{}: no [lints]", file.path)));
+    assert!(file("Cargo.toml").text.contains("[lints]\nworkspace = true"));
+}

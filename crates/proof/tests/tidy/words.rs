@@ -1,0 +1,106 @@
+//! One word per idea, no leftovers, nothing of one machine.
+
+use crate::repository::{files, root};
+use crate::source::{Language, identifiers, line_of};
+use crate::verdict;
+
+/// Words that say nothing, or that mean the same as another word here.
+const BANNED: [&str; 6] = ["manager", "helper", "util", "common", "misc", "job"];
+
+/// Names that others have given.
+const FOREIGN: [&str; 1] = ["tokio_util"];
+
+/// The banned word in an identifier, if there is one.
+fn banned(identifier: &str) -> Option<&'static str> {
+    if FOREIGN.contains(&identifier) {
+        return None;
+    }
+    let mut words = vec![String::new()];
+    for c in identifier.chars() {
+        if c.is_uppercase() || !c.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    // A name in capitals falls apart into letters: it is one word then.
+    words.extend(identifier.split('_').map(str::to_lowercase));
+    let is_banned =
+        |word: &&str| words.iter().any(|w| w == word || w.strip_suffix('s') == Some(word));
+    BANNED.iter().copied().find(is_banned)
+}
+
+#[test]
+fn no_identifier_and_no_file_has_a_banned_word() {
+    let mut faults = Vec::new();
+    // The bench speaks to rivals in their own words.
+    for file in files().iter().filter(|file| !file.path.starts_with("bench/")) {
+        let names = file.path.split(['/', '.', '-']).filter_map(banned);
+        faults.extend(names.map(|word| format!("{}: named {word}", file.path)));
+        if file.language == Language::Other {
+            continue;
+        }
+        for (at, name) in identifiers(file.code()) {
+            if banned(name).is_some() {
+                faults.push(format!("{}:{}: {name}", file.path, line_of(file.code(), at)));
+            }
+        }
+    }
+    verdict(faults);
+}
+
+/// Where machines keep their users; written apart, like the markers, so that this file has none.
+const HOMES: [&str; 3] = [concat!("/ho", "me/"), concat!("/Use", "rs/"), concat!("C:\\Us", "ers")];
+
+/// What was left for later.
+const MARKERS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+
+#[test]
+fn no_leftover_marker_stands_anywhere() {
+    let mut faults = Vec::new();
+    for file in files().iter().filter(|file| !file.is_lock()) {
+        for (at, word) in identifiers(&file.text) {
+            if MARKERS.contains(&word) {
+                faults.push(format!("{}:{}: {word}", file.path, line_of(&file.text, at)));
+            }
+        }
+    }
+    verdict(faults);
+}
+
+#[test]
+fn no_path_of_a_machine_stands_anywhere() {
+    let root = root();
+    let own = root.to_str().filter(|path| path.matches('/').count() > 1).unwrap_or(HOMES[0]);
+    let places = HOMES.iter().copied().chain([own]).collect::<Vec<_>>();
+    let mut faults = Vec::new();
+    for file in files() {
+        for (n, line) in (1..).zip(file.text.lines()) {
+            let is_start = |(at, _): (usize, &str)| !line[..at].ends_with(char::is_alphanumeric);
+            if places.iter().any(|place| line.match_indices(place).any(is_start)) {
+                faults.push(format!("{}:{n}: {}", file.path, line.trim()));
+            }
+        }
+    }
+    verdict(faults);
+}
+
+#[test]
+fn no_lock_file_names_a_host() {
+    let cargo = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    let is_foreign = |line: &str| {
+        line.contains("\"resolved\"") || (line.starts_with("source =") && line != cargo)
+    };
+    let mut faults = Vec::new();
+    for file in files().iter().filter(|file| file.is_lock()) {
+        let lines = (1..).zip(file.text.lines()).filter(|(_, line)| is_foreign(line));
+        faults.extend(lines.map(|(n, line)| format!("{}:{n}: {}", file.path, line.trim())));
+    }
+    let settings = [".npmrc", ".cargo/config.toml", ".cargo/config", "package.json"];
+    for file in files().iter().filter(|file| settings.iter().any(|end| file.path.ends_with(end))) {
+        let lines = file.text.lines().filter(|line| line.replace(' ', "").contains("registry="));
+        faults.extend(lines.map(|line| format!("{}: {line}", file.path)));
+    }
+    verdict(faults);
+}

@@ -1,0 +1,88 @@
+-- The first schema. Applied in one transaction together with user_version (I-18).
+--
+-- In an ANY column TEXT is JSON and BLOB is reserved for raw bytes.
+-- REAL holds the infinite priorities. Codes are those of tasker_core.
+
+-- One row per task. The uuid carries seq, so it needs no index. Wide columns stand last, so that
+-- reading the narrow ones never touches overflow pages.
+CREATE TABLE tasks (
+  seq INTEGER PRIMARY KEY,
+  uuid BLOB NOT NULL,
+  lane_id INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  priority REAL NOT NULL,
+  run_timeout_ms INTEGER,
+  on_interrupted INTEGER NOT NULL,
+  on_stop INTEGER,
+  attempt INTEGER NOT NULL,
+  losses INTEGER NOT NULL,
+  owner_id INTEGER,
+  run_id BLOB,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  cause INTEGER,
+  progress_current REAL,
+  progress_total REAL,
+  progress_unit TEXT,
+  data ANY,
+  outcome ANY
+) STRICT;
+
+-- The queue of each lane; rows of equal priority are in the order of seq, the row id.
+CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3;
+
+-- The live runs of each owner.
+CREATE INDEX running ON tasks (owner_id) WHERE state = 5;
+
+-- Attempts that were given back. The facts of the last attempt are on the task's row.
+CREATE TABLE attempts (
+  seq INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  run_id BLOB NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  end_code INTEGER NOT NULL,
+  PRIMARY KEY (seq, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logs (
+  seq INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  fields TEXT,
+  PRIMARY KEY (seq, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lanes (
+  id INTEGER PRIMARY KEY,
+  operation TEXT NOT NULL
+) STRICT;
+
+-- The journal: one row per commit, which also says where the store stands after it.
+CREATE TABLE batches (
+  number INTEGER PRIMARY KEY,
+  owner_id INTEGER NOT NULL,
+  seq_next INTEGER NOT NULL,
+  counts TEXT NOT NULL,
+  transitions BLOB NOT NULL
+) STRICT;
+
+-- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
+CREATE TABLE owners (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  boot_id TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  pid_started_at INTEGER,
+  lock_file TEXT NOT NULL,
+  opened_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value ANY NOT NULL
+) STRICT, WITHOUT ROWID;

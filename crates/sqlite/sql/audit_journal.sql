@@ -1,0 +1,2 @@
+-- The journal, oldest first.
+SELECT number, transitions FROM batches ORDER BY number;

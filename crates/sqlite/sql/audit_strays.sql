@@ -1,0 +1,36 @@
+-- Rows that break the books (I-13), each with what is wrong; none in a sound file. Full scans: the
+-- audit may.
+SELECT 'a task has no lane', seq FROM tasks
+  WHERE lane_id NOT IN (SELECT id FROM lanes)
+UNION ALL
+SELECT 'a running task has no run or no owner', seq FROM tasks
+  WHERE state = 5 AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
+    OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
+UNION ALL
+SELECT 'a waiting task has a run', seq FROM tasks
+  WHERE state = 3 AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
+UNION ALL
+SELECT 'an ended task has no end, or another task has one', seq FROM tasks
+  WHERE (state IN (7, 8, 9)) IS NOT (ended_at IS NOT NULL)
+UNION ALL
+SELECT 'a failed or aborted task has no cause or no error, or another task has a cause', seq
+  FROM tasks
+  WHERE (state IN (8, 9)) IS NOT (cause IS NOT NULL)
+    OR (state IN (8, 9) AND outcome IS NULL)
+    OR (state IN (3, 5) AND outcome IS NOT NULL)
+UNION ALL
+SELECT 'a task has a number that is still free', seq FROM tasks
+  WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
+UNION ALL
+SELECT 'an attempt belongs to no task', seq FROM attempts
+  WHERE seq NOT IN (SELECT seq FROM tasks)
+UNION ALL
+SELECT 'a run id stands twice', attempts.seq FROM attempts
+  JOIN tasks ON tasks.seq = attempts.seq AND tasks.run_id = attempts.run_id
+UNION ALL
+SELECT 'a log line belongs to no task', seq FROM logs
+  WHERE seq NOT IN (SELECT seq FROM tasks)
+UNION ALL
+SELECT 'a batch number is missing', number FROM batches
+  WHERE number > (SELECT min(number) FROM batches)
+    AND number - 1 NOT IN (SELECT number FROM batches);

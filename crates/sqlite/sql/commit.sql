@@ -1,0 +1,2 @@
+-- The moment of truth of a batch (I-1).
+COMMIT;

@@ -1,0 +1,2 @@
+-- As if the transaction had never been.
+ROLLBACK;

@@ -1,0 +1,295 @@
+//! What a query says about engine columns, as bounds to bind.
+//!
+//! Nothing of a user becomes text (A-9): a filter is a closed set of bounds, and the statements that
+//! take them are fixed.
+//!
+//! # Promises
+//! - A filter only ever selects too many tasks: what [`Query::matches`] accepts, it lets through.
+//!
+//! # Left to others
+//! The matcher decides. Anything but the plain comparisons here narrows nothing.
+//!
+//! Proof: the tests below, `conformance::find`.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use tasker_core::error::Result;
+use tasker_core::id::{IdKey, Seq, TaskId};
+use tasker_core::query::path::Path;
+use tasker_core::query::{Field, Query, Test, Value};
+use tasker_core::state::State;
+use uuid::Uuid;
+
+use crate::row::Lanes;
+
+/// Bounds, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Range<T> {
+    pub(crate) low: T,
+    pub(crate) high: T,
+}
+
+impl<T: PartialOrd + Copy> Range<T> {
+    fn at_least(&mut self, low: T) {
+        if low > self.low {
+            self.low = low;
+        }
+    }
+
+    fn at_most(&mut self, high: T) {
+        if high < self.high {
+            self.high = high;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.low > self.high
+    }
+}
+
+const EVERY_TIME: Range<i64> = Range { low: i64::MIN, high: i64::MAX };
+
+/// Bounds on engine columns.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filter {
+    /// Only these numbers, if the query names uuids or numbers.
+    pub(crate) exact: Option<BTreeSet<Seq>>,
+    pub(crate) seq: Range<i64>,
+    states: u16,
+    operations: Option<BTreeSet<Box<str>>>,
+    pub(crate) priority: Range<f64>,
+    pub(crate) created_at: Range<i64>,
+    pub(crate) started_at: Range<i64>,
+    pub(crate) ended_at: Range<i64>,
+}
+
+impl Filter {
+    /// What the query says; `key` tells which numbers its uuids carry.
+    pub(crate) fn of(query: &Query, key: IdKey) -> Filter {
+        let mut filter = Filter {
+            exact: None,
+            seq: Range { low: 1, high: i64::MAX },
+            states: u16::MAX,
+            operations: None,
+            priority: Range { low: f64::NEG_INFINITY, high: f64::INFINITY },
+            created_at: EVERY_TIME,
+            started_at: EVERY_TIME,
+            ended_at: EVERY_TIME,
+        };
+        for predicate in query.conjuncts().filter(|predicate| Path::is_field(&predicate.path)) {
+            filter.narrow(predicate.path.field(), &predicate.test, key);
+        }
+        filter
+    }
+
+    fn narrow(&mut self, field: Field, test: &Test, key: IdKey) {
+        match field {
+            Field::Uuid => self.only(values(test).map(|all| uuids(all, key))),
+            Field::Seq => {
+                self.only(values(test).map(numbers));
+                number_bounds(test, |number, side| bound(&mut self.seq, number as i64, side));
+            }
+            Field::Operation => self.operations(test),
+            Field::Status => self.states(test, |state| state.status().as_str()),
+            Field::State => self.states(test, State::as_str),
+            Field::Priority => {
+                number_bounds(test, |number, side| bound(&mut self.priority, number, side));
+            }
+            Field::CreatedAt => time_bounds(test, &mut self.created_at),
+            Field::StartedAt => time_bounds(test, &mut self.started_at),
+            Field::EndedAt => time_bounds(test, &mut self.ended_at),
+            _ => {}
+        }
+    }
+
+    fn only(&mut self, seqs: Option<BTreeSet<Seq>>) {
+        let Some(seqs) = seqs else { return };
+        self.exact = Some(match self.exact.take() {
+            Some(before) => before.intersection(&seqs).copied().collect(),
+            None => seqs,
+        });
+    }
+
+    fn operations(&mut self, test: &Test) {
+        let Some(all) = values(test) else { return };
+        let names: BTreeSet<Box<str>> = all.iter().filter_map(text).map(Box::from).collect();
+        self.operations = Some(match self.operations.take() {
+            Some(before) => before.intersection(&names).cloned().collect(),
+            None => names,
+        });
+    }
+
+    fn states(&mut self, test: &Test, word: fn(State) -> &'static str) {
+        let (all, is_wanted) = match test {
+            Test::Ne(value) => (std::slice::from_ref(value), false),
+            Test::Nin(all) => (all.as_slice(), false),
+            test => match values(test) {
+                Some(all) => (all, true),
+                None => return,
+            },
+        };
+        for state in State::ALL {
+            let is_named = all.iter().filter_map(text).any(|text| text == word(*state));
+            if is_named != is_wanted {
+                self.states &= !(1 << state.code());
+            }
+        }
+    }
+
+    /// Whether a task in this state may match.
+    pub(crate) fn has(&self, state: State) -> bool {
+        self.states & (1 << state.code()) != 0
+    }
+
+    /// The states of ended tasks that may match, a bit for each code.
+    pub(crate) fn ended_mask(&self) -> u16 {
+        let finals = State::ALL.iter().filter(|state| state.is_final());
+        finals.fold(0, |mask, state| mask | (1 << state.code())) & self.states
+    }
+
+    /// The lanes of the operations that may match, in order.
+    ///
+    /// # Errors
+    /// `Corrupt`, if a lane has no operation.
+    pub(crate) fn lanes(&self, lanes: &Lanes) -> Result<Vec<u32>> {
+        let mut chosen = Vec::new();
+        for number in lanes.numbers() {
+            let operation = lanes.operation(number)?;
+            if self.operations.as_ref().is_none_or(|names| names.contains(&*operation)) {
+                chosen.push(number);
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+/// Which bound of a range.
+#[derive(Clone, Copy)]
+enum Side {
+    Low,
+    High,
+    Both,
+}
+
+fn bound<T: PartialOrd + Copy>(range: &mut Range<T>, value: T, side: Side) {
+    if matches!(side, Side::Low | Side::Both) {
+        range.at_least(value);
+    }
+    if matches!(side, Side::High | Side::Both) {
+        range.at_most(value);
+    }
+}
+
+/// The values of which a field has to be one; nothing if `null` is among them, which a missing field
+/// matches too.
+fn values(test: &Test) -> Option<&[Value]> {
+    let all = match test {
+        Test::Eq(value) => std::slice::from_ref(value),
+        Test::In(all) => all.as_slice(),
+        _ => return None,
+    };
+    (!all.iter().any(|value| matches!(value, Value::Null))).then_some(all)
+}
+
+/// The operand of a comparison and the side that it bounds; open bounds are taken as closed.
+fn operand(test: &Test) -> Option<(&Value, Side)> {
+    match test {
+        Test::Eq(value) => Some((value, Side::Both)),
+        Test::Gt(value) | Test::Gte(value) => Some((value, Side::Low)),
+        Test::Lt(value) | Test::Lte(value) => Some((value, Side::High)),
+        _ => None,
+    }
+}
+
+fn number_bounds(test: &Test, mut take: impl FnMut(f64, Side)) {
+    if let Some((Value::Number(number), side)) = operand(test) {
+        take(*number, side);
+    }
+}
+
+fn time_bounds(test: &Test, range: &mut Range<i64>) {
+    if let Some((Value::Date(ms), side)) = operand(test) {
+        bound(range, *ms, side);
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn uuids(all: &[Value], key: IdKey) -> BTreeSet<Seq> {
+    let ids = all.iter().filter_map(text).filter_map(|text| Uuid::from_str(text).ok());
+    ids.map(|id| key.seq_of(TaskId(id))).collect()
+}
+
+fn numbers(all: &[Value]) -> BTreeSet<Seq> {
+    let whole = all.iter().filter_map(|value| match value {
+        Value::Number(number) if *number >= 1.0 && number.fract() == 0.0 => Some(*number as u64),
+        _ => None,
+    });
+    whole.map(Seq).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: IdKey = IdKey(7);
+
+    fn filter(query: &str) -> Filter {
+        Filter::of(&Query::parse(query).unwrap(), KEY)
+    }
+
+    #[test]
+    fn a_query_on_data_narrows_nothing() {
+        for query in ["{}", r#"{"data.n":1}"#, r#"{"$or":[{"seq":1},{"seq":2}]}"#] {
+            assert_eq!(filter(query), filter("{}"), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_status_narrows_to_its_states() {
+        let new = filter(r#"{"status":"new"}"#);
+        assert!(new.has(State::Ready) && !new.has(State::Running));
+        assert_eq!(new.ended_mask(), 0);
+        let unlike = filter(r#"{"state":{"$nin":["ready","done"]}}"#);
+        assert!(!unlike.has(State::Ready) && unlike.has(State::Running));
+        assert_eq!(unlike.ended_mask(), 1 << 8 | 1 << 9);
+    }
+
+    #[test]
+    fn null_matches_what_is_missing_and_narrows_nothing() {
+        let all = filter("{}");
+        for query in [r#"{"operation":null}"#, r#"{"seq":{"$in":[1,null]}}"#, r#"{"uuid":null}"#] {
+            assert_eq!(filter(query), all, "{query}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_task_can_have_select_none() {
+        for query in [r#"{"seq":1.5}"#, r#"{"seq":-1}"#, r#"{"seq":"1"}"#, r#"{"uuid":"x"}"#] {
+            assert_eq!(filter(query).exact, Some(BTreeSet::new()), "{query}");
+        }
+    }
+
+    #[test]
+    fn several_conditions_on_a_field_all_narrow() {
+        let both = filter(r#"{"seq":{"$in":[1,2,3],"$gt":1}}"#);
+        assert_eq!(both.seq.low, 1, "an open bound is taken as closed");
+        assert_eq!(both.exact.unwrap().len(), 3);
+        let range = filter(r#"{"createdAt":{"$gte":{"$date":5},"$lt":{"$date":9}}}"#);
+        assert_eq!(range.created_at, Range { low: 5, high: 9 });
+        let priority = filter(r#"{"priority":"Infinity"}"#).priority;
+        assert_eq!(priority, Range { low: f64::INFINITY, high: f64::INFINITY });
+    }
+
+    #[test]
+    fn a_bound_of_another_type_narrows_nothing() {
+        assert_eq!(filter(r#"{"createdAt":{"$gt":5}}"#), filter("{}"));
+        assert_eq!(filter(r#"{"priority":{"$gt":"5"}}"#), filter("{}"));
+    }
+}

@@ -1,0 +1,83 @@
+//! The best of many matches, in order, without keeping all of them.
+//!
+//! # Promises
+//! - With a limit no more than twice `skip + limit` matches (or a small constant) are kept.
+//! - Equal matches stand in the default order, so that the result never depends on the way they came.
+//!
+//! Proof: `tests/read.rs`, `conformance::order`.
+
+use std::cmp::Ordering;
+
+use tasker_core::document;
+use tasker_core::query::{SortKey, Value};
+use tasker_core::store::Find;
+use tasker_core::task::TaskRecord;
+
+/// Matches that are kept at least before some are let go.
+const KEPT_MIN: usize = 1_024;
+
+/// The matches that may be returned.
+pub(crate) struct Kept<'f> {
+    find: &'f Find,
+    /// How many from the front are needed: those that are skipped too.
+    needed: usize,
+    all: Vec<Match>,
+    /// Whether all matches so far came in the default order, before all that follow.
+    is_ordered: bool,
+}
+
+struct Match {
+    task: TaskRecord,
+    key: Option<SortKey>,
+}
+
+impl<'f> Kept<'f> {
+    pub(crate) fn new(find: &'f Find) -> Kept<'f> {
+        let needed = match find.limit {
+            Some(0) => 0,
+            Some(limit) => usize::try_from(limit.saturating_add(find.skip)).unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        Kept { find, needed, all: Vec::new(), is_ordered: true }
+    }
+
+    /// Whether no later match can be among those that are returned.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_in_order = self.find.sort.is_none() && self.is_ordered;
+        self.needed == 0 || is_in_order && self.all.len() >= self.needed
+    }
+
+    /// Takes matches with their documents.
+    pub(crate) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_ordered: bool) {
+        self.is_ordered &= is_ordered;
+        for (task, document) in matches {
+            let key = self.find.sort.as_ref().map(|sort| sort.key(&document));
+            self.all.push(Match { task, key });
+        }
+        if self.all.len() >= self.needed.saturating_mul(2).max(KEPT_MIN) {
+            self.cut();
+        }
+    }
+
+    /// Those that are returned, in order.
+    pub(crate) fn finish(mut self) -> Vec<TaskRecord> {
+        self.cut();
+        let skip = usize::try_from(self.find.skip).unwrap_or(usize::MAX);
+        self.all.into_iter().skip(skip).map(|kept| kept.task).collect()
+    }
+
+    fn cut(&mut self) {
+        let mut all = std::mem::take(&mut self.all);
+        all.sort_by(|a, b| self.compare(a, b));
+        all.truncate(self.needed);
+        self.all = all;
+    }
+
+    fn compare(&self, a: &Match, b: &Match) -> Ordering {
+        let by_sort = match (&self.find.sort, &a.key, &b.key) {
+            (Some(sort), Some(a), Some(b)) => sort.compare_keys(a, b),
+            _ => Ordering::Equal,
+        };
+        by_sort.then_with(|| document::default_order(&a.task, &b.task))
+    }
+}

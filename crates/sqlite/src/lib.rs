@@ -1,0 +1,40 @@
+//! tasker: the store on one SQLite file.
+//!
+//! [`open`] gives the two halves of one handle: a [`SqliteStore`] that writes in turns and a
+//! [`SqliteReader`] with a connection of its own, so that a long read never stalls a turn. Each
+//! belongs to one thread at a time.
+//!
+//! # Promises
+//! - A committed batch survives `kill -9`, and with [`Durability::Full`] a power cut (I-1).
+//! - A file of another program, a damaged file and a file of a newer tasker are left as they are
+//!   (I-18, F-14).
+//! - While a handle is open no other one gets its runs; when it dies, the next one does (I-5).
+//!
+//! # Left to others
+//! What to write is the engine's work. This crate decides nothing.
+//!
+//! Proof: `proof::conformance` on SQLite, the tests in `tests/`, `storm`.
+//!
+//! Modules stand in dependency order.
+
+mod error;
+mod sql;
+mod place;
+mod owner;
+mod settings;
+mod migrate;
+mod row;
+mod write;
+mod store;
+mod filter;
+mod candidates;
+mod kept;
+mod read;
+mod open;
+mod audit;
+
+pub use audit::{Audit, audit};
+pub use open::{Durability, Options, open};
+pub use place::Place;
+pub use read::SqliteReader;
+pub use store::SqliteStore;

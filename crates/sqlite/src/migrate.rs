@@ -1,0 +1,176 @@
+//! Whose file it is, and how it becomes the newest schema.
+//!
+//! # Promises
+//! - A file of another program, a damaged file or one of a newer tasker is not changed by a single
+//!   byte (I-18, F-14).
+//! - A migration and its version number commit together; a kill leaves the old or the new (I-18).
+//!
+//! A new file is made in rollback mode and switched to the write-ahead log afterwards, so that the
+//! header of a file that is not empty always tells whose it is.
+//!
+//! Proof: `tests/open.rs`.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::IdKey;
+
+use crate::place::{Home, random};
+use crate::settings::{self, Sync};
+use crate::{error, sql};
+
+/// The mark of our files, "Tskr".
+pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
+/// Forward only: the n-th brings a file from version n to n + 1.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+
+/// What the header of a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Header {
+    application_id: i64,
+    version: i64,
+}
+
+impl Header {
+    fn read(connection: &Connection) -> rusqlite::Result<Header> {
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+        Ok(Header { application_id: number("application_id")?, version: number("user_version")? })
+    }
+
+    /// Refuses what is not ours or newer than we are.
+    fn check(self, home: &Home) -> Result<()> {
+        if self.application_id != APPLICATION_ID {
+            let message = format!("{} is a database of another program", home.name());
+            return Err(Error::new(Code::Corrupt, message));
+        }
+        if self.version > MIGRATIONS.len() as i64 {
+            let message = format!(
+                "{} has schema version {}, this tasker knows {}; upgrade to open it",
+                home.name(),
+                self.version,
+                MIGRATIONS.len()
+            );
+            return Err(Error::new(Code::Version, message));
+        }
+        Ok(())
+    }
+}
+
+/// Looks at a file without locking or changing anything, and refuses what is surely not ours.
+///
+/// Only SQLite may open the file: closing it by other means would drop the locks that another handle
+/// of this process holds. The look ignores the log, so what it cannot read is left to the real open.
+pub(crate) fn inspect(home: &Home) -> Result<()> {
+    if home.path.metadata().map_or(0, |facts| facts.len()) == 0 {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let header = Connection::open_with_flags(immutable_uri(&home.path), flags)
+        .and_then(|connection| Header::read(&connection));
+    match header {
+        Ok(header) => header.check(home),
+        Err(error) if is_no_database(&error) && !has_rollback_journal(&home.path) => {
+            let message = format!("{} is not a database", home.name());
+            Err(Error::new(Code::Corrupt, message).with_source(error))
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_no_database(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::NotADatabase)
+}
+
+/// Whether a transaction on a new file was cut; SQLite then rolls back to an empty file.
+fn has_rollback_journal(path: &Path) -> bool {
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    Path::new(&journal).exists()
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in bytes_of(path.as_os_str()) {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+            uri.push(byte as char);
+        } else {
+            uri.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    uri + "?immutable=1"
+}
+
+#[cfg(unix)]
+fn bytes_of(name: &OsStr) -> Vec<u8> {
+    std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec()
+}
+
+#[cfg(not(unix))]
+fn bytes_of(name: &OsStr) -> Vec<u8> {
+    name.to_string_lossy().replace('\\', "/").into_bytes()
+}
+
+/// Makes or upgrades the schema. The file is known to be empty or ours afterwards.
+///
+/// # Errors
+/// `Corrupt` or `Version` with the file untouched; else nothing of the failed migration is left.
+pub(crate) fn migrate(writer: &Connection, home: &Home, sync: Sync) -> Result<()> {
+    let header = Header::read(writer).map_err(error::of)?;
+    if is_empty(writer, header)? {
+        settings::set_sync(writer, sync)?;
+        settings::set_new_file(writer)?;
+    } else {
+        header.check(home)?;
+    }
+    if header.version < MIGRATIONS.len() as i64 {
+        writer.execute_batch(sql::BEGIN).map_err(error::of)?;
+        if let Err(error) = apply(writer, home) {
+            // What matters is the first error; the connection is dropped next.
+            let _ = writer.execute_batch(sql::ROLLBACK);
+            return Err(error);
+        }
+        writer.execute_batch(sql::COMMIT).map_err(error::of)?;
+    }
+    Ok(())
+}
+
+/// Inside the transaction: another process may have been faster, so everything is read again.
+fn apply(writer: &Connection, home: &Home) -> Result<()> {
+    let header = Header::read(writer).map_err(error::of)?;
+    let is_new = is_empty(writer, header)?;
+    if !is_new {
+        header.check(home)?;
+    }
+    for migration in MIGRATIONS.iter().skip(header.version.max(0) as usize) {
+        writer.execute_batch(migration).map_err(error::of)?;
+    }
+    if is_new {
+        writer.execute(sql::META_PUT, [random()? as i64]).map_err(error::of)?;
+    }
+    for (name, value) in
+        [("application_id", APPLICATION_ID), ("user_version", MIGRATIONS.len() as i64)]
+    {
+        writer.pragma_update(None, name, value).map_err(error::of)?;
+    }
+    Ok(())
+}
+
+fn is_empty(writer: &Connection, header: Header) -> Result<bool> {
+    if header != (Header { application_id: 0, version: 0 }) {
+        return Ok(false);
+    }
+    let objects: i64 =
+        writer.query_row(sql::SCHEMA_OBJECTS, [], |row| row.get(0)).map_err(error::of)?;
+    Ok(objects == 0)
+}
+
+/// The secret of this database.
+pub(crate) fn id_key(connection: &Connection) -> Result<IdKey> {
+    let key: i64 =
+        connection.query_row(sql::META, ["id_key"], |row| row.get(0)).map_err(error::of)?;
+    Ok(IdKey(key as u64))
+}

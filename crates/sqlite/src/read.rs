@@ -1,0 +1,303 @@
+//! The reading side: a connection of its own, short snapshots, the matcher decides.
+//!
+//! # Promises
+//! - A read sees what was committed before the call (I-16), and never stalls a turn.
+//! - A read sees one snapshot as long as it is short; a long one goes on in a newer snapshot, so that
+//!   the log can be written back (F-16). A task is never returned twice.
+//! - Sorting with a limit keeps no more than twice the limit in memory.
+//!
+//! # Left to others
+//! Which rows are looked at is decided by `filter` and `candidates`, what they mean by `row`.
+//!
+//! Proof: `tests/read.rs`, `conformance::{reader, find, count, order}`.
+
+use rusqlite::Connection;
+use rustc_hash::FxHashSet;
+use tasker_core::document;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdKey, TaskId};
+use tasker_core::query::{Field, Fields, Object, Query, Value};
+use tasker_core::state::State;
+use tasker_core::store::{Cancelled, Find, Found, Reader, WithLogs};
+use tasker_core::task::{Attempt, LogLine, TaskRecord};
+
+use crate::candidates::{Candidates, Source};
+use crate::filter::Filter;
+use crate::kept::Kept;
+use crate::place::Home;
+use crate::row::{self, Lanes, cached};
+use crate::{error, sql};
+
+/// Rows after which a read goes on in a newer snapshot: some 100 to 250 ms.
+const SNAPSHOT_ROWS: usize = 100_000;
+/// Tasks that are completed between two looks at the cancel flag.
+const COMPLETED_ROWS: usize = 256;
+/// Fields whose text is wide; the rest of a task lies in a few bytes.
+const WIDE: &[Field] = &[Field::Data, Field::Result, Field::Error, Field::AbortReason];
+
+/// The reading side of a handle on a SQLite file. Drop it before the store is closed, so that the
+/// last connection can write the log back.
+#[derive(Debug)]
+pub struct SqliteReader {
+    reader: Connection,
+    id_key: IdKey,
+    /// Keeps the folder of a database in memory where open files cannot be unlinked.
+    _home: Home,
+}
+
+impl SqliteReader {
+    pub(crate) fn new(reader: Connection, id_key: IdKey, home: Home) -> SqliteReader {
+        SqliteReader { reader, id_key, _home: home }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
+        let snapshot = Snapshot::take(&self.reader)?;
+        match snapshot.source(true).get(self.id_key.seq_of(id))? {
+            Some(mut task) if task.id == id => {
+                snapshot.load_attempts(&mut task)?;
+                snapshot.complete(task, logs).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
+        let fields = match &find.sort {
+            Some(sort) => find.query.fields().and(sort.fields()),
+            None => find.query.fields(),
+        };
+        let is_wide = find.limit.is_none() || WIDE.iter().any(|field| fields.has(*field));
+        let mut search = Search::begin(self, Wanted { query: &find.query, fields, is_wide })?;
+        let mut kept = Kept::new(find);
+        while !kept.is_settled()
+            && let Some(matches) = search.page(cancelled)?
+        {
+            kept.take(matches.tasks, matches.is_ordered);
+        }
+        search.complete(kept.finish(), find.logs, cancelled)
+    }
+
+    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
+        let fields = query.fields();
+        if fields.iter().all(|field| matches!(field, Field::Status | Field::State)) {
+            return count_by_state(&self.reader, query);
+        }
+        let is_wide = WIDE.iter().any(|field| fields.has(*field));
+        let mut search = Search::begin(self, Wanted { query, fields, is_wide })?;
+        let mut count = 0;
+        while let Some(matches) = search.page(cancelled)? {
+            count += matches.tasks.len() as u64;
+        }
+        Ok(count)
+    }
+}
+
+/// A query about states alone is answered by the counters, whatever its form.
+fn count_by_state(reader: &Connection, query: &Query) -> Result<u64> {
+    let counts = row::head(reader)?.counts;
+    let matches = |state: &&State| {
+        query.matches(&Value::Object(Object::new(vec![
+            (Field::Status.as_str().into(), Value::text(state.status().as_str())),
+            (Field::State.as_str().into(), Value::text(state.as_str())),
+        ])))
+    };
+    Ok(State::ALL.iter().filter(matches).map(|state| counts.get(*state)).sum())
+}
+
+/// A read transaction.
+struct Snapshot<'c> {
+    connection: &'c Connection,
+    lanes: Lanes,
+    rows: usize,
+}
+
+impl<'c> Snapshot<'c> {
+    fn take(connection: &'c Connection) -> Result<Snapshot<'c>> {
+        cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
+        let mut snapshot = Snapshot { connection, lanes: Lanes::default(), rows: 0 };
+        snapshot.lanes = Lanes::load(connection)?;
+        Ok(snapshot)
+    }
+
+    fn source(&self, with_payload: bool) -> Source<'_> {
+        Source { connection: self.connection, lanes: &self.lanes, with_payload }
+    }
+
+    /// The task with its logs, if asked for.
+    fn complete(&self, task: TaskRecord, logs: Option<WithLogs>) -> Result<Found> {
+        let logs = logs.map(|logs| self.logs(&task, logs)).transpose()?;
+        Ok(Found { task, logs })
+    }
+
+    /// Puts the attempts of the history before the one that the task's row tells of.
+    fn load_attempts(&self, task: &mut TaskRecord) -> Result<()> {
+        let mut statement = cached(self.connection, sql::ATTEMPTS)?;
+        let mut rows = statement.query([task.seq.0 as i64]).map_err(error::of)?;
+        let mut history: Vec<Attempt> = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            history.push(row::attempt(row)?);
+        }
+        task.attempts.splice(0..0, history);
+        Ok(())
+    }
+
+    fn logs(&self, task: &TaskRecord, with: WithLogs) -> Result<Vec<LogLine>> {
+        let mut statement = cached(self.connection, sql::LOGS)?;
+        let bounds = (task.seq.0 as i64, with.level_max.code());
+        let mut rows = statement.query(bounds).map_err(error::of)?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            lines.push(row::log_line(row)?);
+        }
+        Ok(lines)
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        let ended = self.connection.prepare_cached(sql::ROLLBACK).and_then(|mut s| s.execute([]));
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a read transaction could not be ended");
+        }
+    }
+}
+
+/// What a search looks for and looks at.
+#[derive(Clone, Copy)]
+struct Wanted<'q> {
+    query: &'q Query,
+    /// The fields that the query and the sort look at.
+    fields: Fields,
+    /// Whether wide columns are read while searching, or only for what is returned.
+    is_wide: bool,
+}
+
+/// A search under way.
+struct Search<'c, 'q> {
+    connection: &'c Connection,
+    wanted: Wanted<'q>,
+    snapshot: Snapshot<'c>,
+    is_renewed: bool,
+    candidates: Candidates,
+    /// Matches that could come again in a newer snapshot: those that had not ended.
+    unfinished: FxHashSet<u64>,
+}
+
+/// The tasks of a page that match, each with its document as far as it was asked for.
+struct Matches {
+    tasks: Vec<(TaskRecord, Value)>,
+    is_ordered: bool,
+}
+
+impl<'c, 'q> Search<'c, 'q> {
+    fn begin(reader: &'c SqliteReader, wanted: Wanted<'q>) -> Result<Search<'c, 'q>> {
+        let connection = &reader.reader;
+        let snapshot = Snapshot::take(connection)?;
+        let seq_next = row::head(connection)?.seq_next;
+        let filter = Filter::of(wanted.query, reader.id_key);
+        let candidates = Candidates::new(filter, seq_next, wanted.is_wide);
+        let unfinished = FxHashSet::default();
+        Ok(Search { connection, wanted, snapshot, is_renewed: false, candidates, unfinished })
+    }
+
+    /// The matches of the next page; nothing when all are read.
+    fn page(&mut self, cancelled: Cancelled<'_>) -> Result<Option<Matches>> {
+        self.look_up(cancelled)?;
+        let page = self.candidates.page(self.connection, &self.snapshot.lanes)?;
+        let Some(page) = page else { return Ok(None) };
+        self.snapshot.rows += page.rows;
+        let mut tasks = Vec::new();
+        for mut task in page.tasks {
+            if let Some(document) = self.matching(&mut task)?
+                && self.is_first(&task)
+            {
+                tasks.push((task, document));
+            }
+        }
+        Ok(Some(Matches { tasks, is_ordered: page.is_ordered }))
+    }
+
+    /// Between pages: ends a cancelled read, and renews a snapshot that is old.
+    fn look_up(&mut self, cancelled: Cancelled<'_>) -> Result<()> {
+        if cancelled() {
+            return Err(Error::new(Code::Closed, "the read was cancelled"));
+        }
+        if self.snapshot.rows >= SNAPSHOT_ROWS {
+            self.renew()?;
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        self.is_renewed = true;
+        cached(self.connection, sql::ROLLBACK)?.execute([]).map_err(error::of)?;
+        cached(self.connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
+        self.snapshot.lanes = Lanes::load(self.connection)?;
+        self.snapshot.rows = 0;
+        Ok(())
+    }
+
+    /// The document of a task that matches; nothing if it does not.
+    fn matching(&self, task: &mut TaskRecord) -> Result<Option<Value>> {
+        let Wanted { query, fields, .. } = self.wanted;
+        if fields == Fields::default() {
+            return Ok(query.matches(&Value::Null).then_some(Value::Null));
+        }
+        if fields.has(Field::Attempts) {
+            self.snapshot.load_attempts(task)?;
+        }
+        let document = document::value(task, fields)?;
+        Ok(query.matches(&document).then_some(document))
+    }
+
+    /// Whether the task was not found before, in an older snapshot and another state.
+    fn is_first(&mut self, task: &TaskRecord) -> bool {
+        if task.state.is_final() {
+            return !self.is_renewed || !self.unfinished.contains(&task.seq.0);
+        }
+        self.unfinished.insert(task.seq.0)
+    }
+
+    /// Loads what was not read while searching.
+    fn complete(
+        &mut self,
+        chosen: Vec<TaskRecord>,
+        logs: Option<WithLogs>,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for (index, task) in chosen.into_iter().enumerate() {
+            if index % COMPLETED_ROWS == 0 {
+                self.look_up(cancelled)?;
+            }
+            self.snapshot.rows += 1;
+            if let Some(task) = self.whole(task)? {
+                found.push(self.snapshot.complete(task, logs)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The task with its wide columns and its history, unless it has changed and matches no more.
+    fn whole(&self, task: TaskRecord) -> Result<Option<TaskRecord>> {
+        let mut task = task;
+        if !self.wanted.is_wide {
+            let Some(reloaded) = self.snapshot.source(true).get(task.seq)? else {
+                return Ok(None);
+            };
+            task = reloaded;
+            if self.matching(&mut task)?.is_none() {
+                return Ok(None);
+            }
+        }
+        if !self.wanted.fields.has(Field::Attempts) {
+            self.snapshot.load_attempts(&mut task)?;
+        }
+        Ok(Some(task))
+    }
+}

@@ -1,0 +1,257 @@
+//! Rows of the file as facts of the core.
+//!
+//! # Promises
+//! - A stored text comes back byte for byte.
+//! - A row that no version of tasker can have written is `Corrupt`, never a wrong task (F-14).
+//!
+//! Proof: `tests/read.rs`, `conformance::reader`.
+
+use std::sync::Arc;
+
+use rusqlite::types::{FromSql, ValueRef};
+use rusqlite::{CachedStatement, Connection, Row};
+use rustc_hash::FxHashMap;
+use tasker_core::error::Result;
+use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::state::{Counts, State};
+use tasker_core::store::{Head, Lane};
+use tasker_core::task::{
+    Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, OnStop, Outcome,
+    Priority, Progress, TaskRecord,
+};
+use tasker_core::time::WallMs;
+use uuid::Uuid;
+
+use crate::error::{self, corrupt};
+use crate::sql;
+
+/// A column of a row, as the type that it must have.
+pub(crate) fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Result<T> {
+    row.get(column).map_err(error::of)
+}
+
+/// A statement of the cache.
+pub(crate) fn cached<'c>(
+    connection: &'c Connection,
+    text: &'static str,
+) -> Result<CachedStatement<'c>> {
+    connection.prepare_cached(text).map_err(error::of)
+}
+
+pub(crate) fn seq(row: &Row<'_>, column: usize) -> Result<Seq> {
+    let number: i64 = get(row, column)?;
+    u64::try_from(number).map(Seq).map_err(|_| corrupt("a negative sequence number"))
+}
+
+pub(crate) fn task_id(row: &Row<'_>, column: usize) -> Result<TaskId> {
+    get::<[u8; 16]>(row, column).map(|bytes| TaskId(Uuid::from_bytes(bytes)))
+}
+
+pub(crate) fn run_id(row: &Row<'_>, column: usize) -> Result<RunId> {
+    get::<[u8; 16]>(row, column).map(|bytes| RunId(Uuid::from_bytes(bytes)))
+}
+
+pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
+    State::from_code(get(row, column)?).ok_or_else(|| corrupt("an unknown state"))
+}
+
+pub(crate) fn priority(row: &Row<'_>, column: usize) -> Result<Priority> {
+    Priority::new(get(row, column)?).map_err(|_| corrupt("a priority that is not a number"))
+}
+
+pub(crate) fn on_interrupted(row: &Row<'_>, column: usize) -> Result<OnInterrupted> {
+    OnInterrupted::from_code(get(row, column)?).ok_or_else(|| corrupt("an unknown onInterrupted"))
+}
+
+fn on_stop(row: &Row<'_>, column: usize) -> Result<Option<OnStop>> {
+    let Some(code) = get::<Option<u8>>(row, column)? else { return Ok(None) };
+    OnStop::from_code(code).map(Some).ok_or_else(|| corrupt("an unknown onStop"))
+}
+
+fn wall(row: &Row<'_>, column: usize) -> Result<WallMs> {
+    get(row, column).map(WallMs)
+}
+
+fn wall_if(row: &Row<'_>, column: usize) -> Result<Option<WallMs>> {
+    get::<Option<i64>>(row, column).map(|ms| ms.map(WallMs))
+}
+
+/// JSON text of an ANY or TEXT column; bytes belong to a later version.
+fn json(row: &Row<'_>, column: usize) -> Result<Option<Json>> {
+    match row.get_ref(column).map_err(error::of)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+            .map(|text| Some(Json::trusted(text)))
+            .map_err(|_| corrupt("a text that is not UTF-8")),
+        _ => Err(corrupt("a value that is not JSON")),
+    }
+}
+
+/// How a task in this state ended; `columns` are those of its cause and its payload.
+pub(crate) fn outcome(
+    row: &Row<'_>,
+    state: State,
+    columns: (usize, usize),
+) -> Result<Option<Outcome>> {
+    if state == State::Done {
+        return Ok(Some(Outcome::Done(json(row, columns.1)?)));
+    }
+    if !state.is_final() {
+        return Ok(None);
+    }
+    let cause =
+        Cause::from_code(get(row, columns.0)?).ok_or_else(|| corrupt("an unknown cause"))?;
+    // Without the payload a reader asked for none: it stands for a text that nobody looks at.
+    let payload = json(row, columns.1)?.unwrap_or_else(|| Json::trusted("null"));
+    Ok(Some(match state {
+        State::Failed => Outcome::Failed(cause, payload),
+        _ => Outcome::Aborted(cause, payload),
+    }))
+}
+
+/// The columns of `window.sql` that define a task, from `first` on; `data` is the last column.
+pub(crate) struct Definition {
+    pub(crate) first: usize,
+    pub(crate) data: usize,
+}
+
+impl Definition {
+    /// The definition of a task of `operation`.
+    pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
+        let run_timeout_ms: Option<i64> = get(row, self.first + 1)?;
+        Ok(NewTask {
+            operation,
+            data: json(row, self.data)?,
+            priority: priority(row, self.first)?,
+            run_timeout_ms: run_timeout_ms.map(|ms| ms.max(0) as u64),
+            on_interrupted: on_interrupted(row, self.first + 2)?,
+            on_stop: on_stop(row, self.first + 3)?,
+        })
+    }
+}
+
+/// A task as `get.sql` and its siblings select it; `attempts` is left empty but for the last one.
+pub(crate) fn record(row: &Row<'_>, lanes: &Lanes) -> Result<TaskRecord> {
+    let state = state(row, 2)?;
+    let outcome = outcome(row, state, (12, 17))?;
+    let mut task = TaskRecord {
+        seq: seq(row, 0)?,
+        id: task_id(row, 1)?,
+        def: Definition { first: 4, data: 16 }.read(row, lanes.operation(get(row, 3)?)?)?,
+        state,
+        created_at: wall(row, 9)?,
+        started_at: wall_if(row, 10)?,
+        ended_at: wall_if(row, 11)?,
+        attempt: get(row, 8)?,
+        outcome,
+        progress: progress(row)?,
+        attempts: Vec::new(),
+    };
+    if let Some(run) = get::<Option<[u8; 16]>>(row, 18)? {
+        task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
+    }
+    Ok(task)
+}
+
+fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
+    let Some(current) = get::<Option<f64>>(row, 13)? else { return Ok(None) };
+    let unit: Option<Box<str>> = get(row, 15)?;
+    Ok(Some(Progress { current, total: get(row, 14)?, unit }))
+}
+
+/// The attempt whose facts are on the task's own row.
+fn last_attempt(task: &TaskRecord, run: RunId) -> Result<Attempt> {
+    let end = task.outcome.as_ref().map(|outcome| match (outcome, outcome.cause()) {
+        (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
+        (Outcome::Done(_), _) => AttemptEnd::Done,
+        (Outcome::Failed(..), _) => AttemptEnd::Failed,
+        (Outcome::Aborted(..), _) => AttemptEnd::Aborted,
+    });
+    let started_at = task.started_at.ok_or_else(|| corrupt("a run without a start"))?;
+    Ok(Attempt { attempt: task.attempt, run, started_at, ended_at: task.ended_at, end })
+}
+
+/// An attempt of the history, as `attempts.sql` selects it.
+pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt> {
+    let end = AttemptEnd::from_code(get(row, 4)?).ok_or_else(|| corrupt("an unknown end"))?;
+    Ok(Attempt {
+        attempt: get(row, 0)?,
+        run: run_id(row, 1)?,
+        started_at: wall(row, 2)?,
+        ended_at: Some(wall(row, 3)?),
+        end: Some(end),
+    })
+}
+
+/// A log line, as `logs.sql` selects it.
+pub(crate) fn log_line(row: &Row<'_>) -> Result<LogLine> {
+    let level = Level::from_code(get(row, 2)?).ok_or_else(|| corrupt("an unknown level"))?;
+    Ok(LogLine {
+        n: get(row, 0)?,
+        attempt: get(row, 1)?,
+        level,
+        at: wall(row, 3)?,
+        message: get(row, 4)?,
+        fields: json(row, 5)?,
+    })
+}
+
+/// The operations of all lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(FxHashMap<u32, Arc<str>>);
+
+impl Lanes {
+    /// Every lane of the file.
+    pub(crate) fn load(connection: &Connection) -> Result<Lanes> {
+        let lanes = lanes(connection)?;
+        Ok(Lanes(lanes.into_iter().map(|lane| (lane.id.0, lane.operation)).collect()))
+    }
+
+    /// The numbers of the lanes, in order.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.0.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The operation of one.
+    pub(crate) fn operation(&self, id: u32) -> Result<Arc<str>> {
+        self.0.get(&id).cloned().ok_or_else(|| corrupt("a task without a lane"))
+    }
+}
+
+/// Every lane, by number.
+pub(crate) fn lanes(connection: &Connection) -> Result<Vec<Lane>> {
+    let mut statement = cached(connection, sql::LANES)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let mut lanes = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let operation: String = get(row, 1)?;
+        lanes.push(Lane { id: LaneId(get(row, 0)?), operation: operation.into() });
+    }
+    Ok(lanes)
+}
+
+/// Where the store stands.
+pub(crate) fn head(connection: &Connection) -> Result<Head> {
+    let mut statement = cached(connection, sql::HEAD)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let Some(row) = rows.next().map_err(error::of)? else {
+        return Ok(Head { number: 0, seq_next: Seq(1), counts: Counts::default() });
+    };
+    let number: i64 = get(row, 0)?;
+    let text: String = get(row, 2)?;
+    Ok(Head { number: number.max(0) as u64, seq_next: seq(row, 1)?, counts: counts(&text)? })
+}
+
+/// The counters of a journal row: an object of figures by state code.
+fn counts(text: &str) -> Result<Counts> {
+    let figures: std::collections::BTreeMap<u8, u64> =
+        serde_json::from_str(text).map_err(|_| corrupt("counters that cannot be read"))?;
+    let mut counts = Counts::default();
+    for (code, figure) in figures {
+        let state = State::from_code(code).ok_or_else(|| corrupt("counters of no state"))?;
+        counts.set(state, figure);
+    }
+    Ok(counts)
+}

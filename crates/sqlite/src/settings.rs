@@ -1,0 +1,173 @@
+//! How a connection is set, and that it took.
+//!
+//! # Promises
+//! - Every setting is read back; one that did not take refuses to open. SQLite ignores a setting it
+//!   does not know without a word.
+//! - No extension, no schema trick of a foreign file and no statement of ours can damage the file
+//!
+//!
+//! Proof: `tests/open.rs::every_setting_is_read_back`.
+
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::limits::{DATA_BYTES_MAX, RESULT_BYTES_MAX};
+
+use crate::error;
+use crate::place::Home;
+
+/// The oldest SQLite whose log cannot be damaged by a checkpoint at the wrong moment.
+const LIBRARY_MIN: i32 = 3_053_000;
+/// How long a call waits for another program's lock.
+const BUSY_MS: u64 = 5_000;
+const STATEMENTS_MAX: usize = 128;
+const PAGE_BYTES: i64 = 4_096;
+const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+const KIB_64_MB: i64 = -64 * 1024;
+const KIB_16_MB: i64 = -16 * 1024;
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i64)]
+pub(crate) enum Sync {
+    /// Nothing: the file does not outlive the process anyway.
+    Off = 0,
+    /// The kernel has it.
+    Normal = 1,
+    /// The disk has it.
+    Full = 2,
+}
+
+/// Refuses a SQLite with known damage.
+pub(crate) fn check_library() -> Result<()> {
+    if rusqlite::version_number() >= LIBRARY_MIN {
+        return Ok(());
+    }
+    Err(Error::bug(format!("SQLite {} is too old", rusqlite::version())))
+}
+
+/// Opens the connection that writes; settings that write to the file are not made yet.
+pub(crate) fn connect_writer(home: &Home) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let writer = connect(home, flags)?;
+    // Until the file is known to be ours, closing must not touch it.
+    guard(&writer, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if writer.is_readonly("main").map_err(error::of)? {
+        let message = format!("{} cannot be written", home.name());
+        return Err(Error::new(Code::ReadOnly, message));
+    }
+    Ok(writer)
+}
+
+/// Opens the connection that reads.
+pub(crate) fn connect_reader(home: &Home) -> Result<Connection> {
+    let reader = connect(home, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let settings = [("cache_size", KIB_16_MB), ("query_only", 1)];
+    settings.iter().try_for_each(|(name, value)| set(&reader, name, *value))?;
+    expect(&reader, "journal_mode", &Value::Text("wal".into()))?;
+    Ok(reader)
+}
+
+/// What must stand before the first table of a new file.
+pub(crate) fn set_new_file(writer: &Connection) -> Result<()> {
+    set(writer, "page_size", PAGE_BYTES)?;
+    // 2 is incremental: free pages can be given back later, which no setting after the first table
+    // could do.
+    set(writer, "auto_vacuum", 2)
+}
+
+/// The settings of a writer on a file that is known to be ours.
+pub(crate) fn set_writer(writer: &Connection, sync: Sync) -> Result<()> {
+    set_text(writer, "journal_mode", "wal")?;
+    let settings = [
+        ("synchronous", sync as i64),
+        ("foreign_keys", 1),
+        ("cache_size", KIB_64_MB),
+        ("journal_size_limit", WAL_BYTES_MAX),
+        ("wal_autocheckpoint", 0),
+    ];
+    settings.iter().try_for_each(|(name, value)| set(writer, name, *value))?;
+    expect(writer, "page_size", &Value::Integer(PAGE_BYTES))?;
+    expect(writer, "auto_vacuum", &Value::Integer(2))?;
+    guard(writer, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+}
+
+/// The sync setting alone, for the transaction that makes a new file.
+pub(crate) fn set_sync(writer: &Connection, sync: Sync) -> Result<()> {
+    set(writer, "synchronous", sync as i64)
+}
+
+/// What both connections share; nothing here writes to the file.
+fn connect(home: &Home, flags: OpenFlags) -> Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&home.path, flags).map_err(error::of)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(error::of)?;
+    guard(&connection, DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    guard(&connection, DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    bound(&connection)?;
+    let on_mac = i64::from(cfg!(target_os = "macos"));
+    let settings = [
+        ("temp_store", 2),
+        ("mmap_size", 0),
+        ("cell_size_check", 1),
+        ("fullfsync", on_mac),
+        ("checkpoint_fullfsync", on_mac),
+    ];
+    settings.iter().try_for_each(|(name, value)| set(&connection, name, *value))?;
+    expect(&connection, "busy_timeout", &Value::Integer(BUSY_MS as i64))?;
+    expect(&connection, "trusted_schema", &Value::Integer(0))?;
+    Ok(connection)
+}
+
+/// The bounds that a damaged or foreign file cannot exceed (I-17).
+fn bound(connection: &Connection) -> Result<()> {
+    let row_bytes_max = (DATA_BYTES_MAX + RESULT_BYTES_MAX) as i32 * 2;
+    for (limit, value) in
+        [(Limit::SQLITE_LIMIT_LENGTH, row_bytes_max), (Limit::SQLITE_LIMIT_ATTACHED, 0)]
+    {
+        connection.set_limit(limit, value).map_err(error::of)?;
+    }
+    Ok(())
+}
+
+fn guard(connection: &Connection, config: DbConfig, value: bool) -> Result<()> {
+    if connection.set_db_config(config, value).map_err(error::of)? == value {
+        return Ok(());
+    }
+    Err(refused(&format!("{config:?}")))
+}
+
+fn set(connection: &Connection, name: &str, value: i64) -> Result<()> {
+    connection.pragma_update(None, name, value).map_err(error::of)?;
+    expect(connection, name, &Value::Integer(value))
+}
+
+fn set_text(connection: &Connection, name: &str, value: &str) -> Result<()> {
+    connection.pragma_update(None, name, value).map_err(error::of)?;
+    expect(connection, name, &Value::Text(value.into()))
+}
+
+fn expect(connection: &Connection, name: &str, expected: &Value) -> Result<()> {
+    // Without memory mapping compiled in, its setting answers with no row.
+    let found: Option<Value> = connection
+        .pragma_query_value(None, name, |row| row.get(0).map(Some))
+        .or_else(|e| match e {
+            rusqlite::Error::QueryReturnedNoRows if name == "mmap_size" => Ok(None),
+            e => Err(e),
+        })
+        .map_err(error::of)?;
+    match found {
+        Some(found) if found != *expected => Err(refused(&format!("{name} (it is {found:?})"))),
+        _ => Ok(()),
+    }
+}
+
+fn refused(what: &str) -> Error {
+    let message = format!("the file or its file system does not take the setting {what}");
+    Error::new(Code::Unsupported, message)
+}

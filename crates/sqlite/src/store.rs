@@ -1,0 +1,270 @@
+//! The writing side: one connection, one thread, one turn at a time.
+//!
+//! # Promises
+//! - A batch is on disk or it is not; a commit whose fate is open is `Unknown` (I-1, I-2).
+//! - A dead owner is forgotten in the very commit that ends or gives back its last run (I-4, I-5).
+//! - The journal always keeps the last batch, which says where the store stands (I-8, I-13).
+//!
+//! # Left to others
+//! The statements of a batch are `write`'s, the meaning of a row is `row`'s.
+//!
+//! Proof: `proof::conformance`, `tests/write.rs`, `tests/owner.rs`.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tasker_core::error::Result;
+use tasker_core::id::{IdKey, OwnerId, Seq};
+use tasker_core::store::{
+    Batch, Brief, Commit, Head, Lane, Orphan, Refused, Store, Waiting, Window, WindowSize,
+};
+use tasker_core::task::Priority;
+
+use crate::owner::{self, Dead, Lock, Registered};
+use crate::place::Home;
+use crate::row::{self, Definition, cached, get};
+use crate::{error, sql, write};
+
+/// Batches that the journal keeps.
+const BATCHES_KEPT: u64 = 1_000;
+/// Batches more than these are trimmed even under load.
+const BATCHES_MAX: u64 = 10_000;
+/// Batches that one call of `tidy` forgets at most.
+const BATCHES_TRIMMED_MAX: u64 = 5_000;
+/// Pages in the log that are written back even under load.
+const WAL_PAGES_MAX: i64 = 4_000;
+
+/// The writing side of a handle on a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Connection,
+    owner: OwnerId,
+    id_key: IdKey,
+    /// Dead owners whose runs are not all given back.
+    dead: Vec<Dead>,
+    /// Dead owners that the open transaction forgets.
+    forgotten: Vec<Dead>,
+    lock: Option<Lock>,
+    home: Home,
+}
+
+impl SqliteStore {
+    pub(crate) fn new(
+        writer: Connection,
+        registered: Registered,
+        id_key: IdKey,
+        home: Home,
+    ) -> SqliteStore {
+        let Registered { id, lock, dead } = registered;
+        SqliteStore { writer, owner: id, id_key, dead, forgotten: Vec::new(), lock, home }
+    }
+
+    fn is_begun(&self) -> bool {
+        !self.writer.is_autocommit()
+    }
+
+    /// Runs a statement of a transaction's frame.
+    fn frame(&self, text: &'static str) -> rusqlite::Result<()> {
+        self.writer.prepare_cached(text)?.execute([]).map(drop)
+    }
+
+    /// Forgets the dead owners whose last run was given back or ended by this batch.
+    fn forget_dead(&mut self) -> Result<()> {
+        for dead in std::mem::take(&mut self.dead) {
+            match owner::forget(&self.writer, dead.id) {
+                Ok(true) => self.forgotten.push(dead),
+                Ok(false) => self.dead.push(dead),
+                Err(error) => {
+                    self.dead.push(dead);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn orphans_of(&mut self, dead: OwnerId) -> Result<Vec<(Priority, Orphan)>> {
+        let mut statement = cached(&self.writer, sql::ORPHANS)?;
+        let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
+        let mut orphans = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            let orphan = Orphan {
+                seq: row::seq(row, 0)?,
+                id: row::task_id(row, 1)?,
+                run: row::run_id(row, 2)?,
+                attempt: get(row, 3)?,
+                losses: get(row, 4)?,
+                on_interrupted: row::on_interrupted(row, 5)?,
+            };
+            orphans.push((row::priority(row, 6)?, orphan));
+        }
+        Ok(orphans)
+    }
+
+    /// Forgets old batches, a bounded number at a time.
+    fn trim(&self, is_idle: bool) -> Result<()> {
+        let range = self.writer.query_row(sql::BATCH_RANGE, [], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+        });
+        let (Some(first), Some(last)) = range.map_err(error::of)? else { return Ok(()) };
+        let kept = (last - first + 1) as u64;
+        // Twice the figure when idle: otherwise each idle moment would trim a handful.
+        if kept < if is_idle { 2 * BATCHES_KEPT } else { BATCHES_MAX } {
+            return Ok(());
+        }
+        let trimmed = (kept - BATCHES_KEPT).min(BATCHES_TRIMMED_MAX);
+        let floor = first + trimmed as i64 - 1;
+        cached(&self.writer, sql::BATCH_TRIM)?.execute([floor]).map_err(error::of)?;
+        Ok(())
+    }
+
+    /// Writes the log back into the file. Never waits for readers.
+    fn checkpoint(&self, is_idle: bool) -> Result<()> {
+        let pages = self.wal("NOOP")?;
+        if pages > if is_idle { 0 } else { WAL_PAGES_MAX } {
+            self.wal("PASSIVE")?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a checkpoint of this kind; tells how many pages of the log are not yet in the file.
+    fn wal(&self, kind: &str) -> Result<i64> {
+        let mut pages = 0;
+        let read = |row: &rusqlite::Row<'_>| {
+            pages = row.get::<_, i64>(1)? - row.get::<_, i64>(2)?;
+            Ok(())
+        };
+        self.writer.pragma(None, "wal_checkpoint", kind, read).map_err(error::of)?;
+        Ok(pages)
+    }
+
+    /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
+    fn leave(&mut self) -> Result<()> {
+        self.begin()?;
+        owner::forget(&self.writer, self.owner)?;
+        self.frame(sql::COMMIT).map_err(error::of)
+    }
+}
+
+impl Store for SqliteStore {
+    fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    fn id_key(&self) -> IdKey {
+        self.id_key
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.home.check()?;
+        self.frame(sql::BEGIN).map_err(error::of)
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        row::head(&self.writer)
+    }
+
+    fn lanes(&mut self) -> Result<Vec<Lane>> {
+        row::lanes(&self.writer)
+    }
+
+    fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        let mut found = Vec::new();
+        for id in self.dead.iter().map(|dead| dead.id).collect::<Vec<_>>() {
+            found.extend(self.orphans_of(id)?);
+        }
+        found.sort_by_key(|(priority, orphan)| (Reverse(*priority), orphan.seq));
+        Ok(found.into_iter().map(|(_, orphan)| orphan).collect())
+    }
+
+    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
+        let mut statement = cached(&self.writer, sql::WINDOW)?;
+        // One more than asked for tells whether these are all.
+        let limit = i64::try_from(size.tasks_max).unwrap_or(i64::MAX).saturating_add(1);
+        let mut rows = statement.query((lane.id.0, limit)).map_err(error::of)?;
+        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next().map_err(error::of)? {
+            if tasks.len() == size.tasks_max || bytes > size.bytes_max {
+                return Ok(Window { tasks, is_complete: false });
+            }
+            let task = waiting(row, Arc::clone(&lane.operation))?;
+            bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+            tasks.push(task);
+        }
+        Ok(Window { tasks, is_complete: true })
+    }
+
+    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
+        let Ok(number) = i64::try_from(seq.0) else { return Ok(None) };
+        let mut statement = cached(&self.writer, sql::BRIEF)?;
+        let mut rows = statement.query([number]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        let state = row::state(row, 2)?;
+        Ok(Some(Brief {
+            id: row::task_id(row, 0)?,
+            lane: tasker_core::id::LaneId(get(row, 1)?),
+            state,
+            priority: row::priority(row, 3)?,
+            outcome: row::outcome(row, state, (4, 5))?,
+        }))
+    }
+
+    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
+        write::batch(&self.writer, batch)?;
+        Ok(self.forget_dead()?)
+    }
+
+    fn commit(&mut self) -> Commit {
+        match self.frame(sql::COMMIT) {
+            Ok(()) => {
+                self.forgotten.drain(..).for_each(Dead::bury);
+                Commit::Committed
+            }
+            Err(error) => {
+                self.rollback();
+                error::of_commit(error)
+            }
+        }
+    }
+
+    fn rollback(&mut self) {
+        self.dead.append(&mut self.forgotten);
+        // After a full disk SQLite may have rolled back by itself.
+        if self.is_begun()
+            && let Err(error) = self.frame(sql::ROLLBACK)
+        {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn tidy(&mut self, is_idle: bool) -> Result<()> {
+        self.trim(is_idle)?;
+        self.checkpoint(is_idle)
+    }
+
+    fn close(mut self: Box<Self>) -> Result<()> {
+        self.rollback();
+        let left = self.leave();
+        if left.is_err() {
+            self.rollback();
+        }
+        // Whatever happened, the lock goes before the connection: a handle that cannot say good-bye
+        // is dead for the next one.
+        drop(self.lock.take());
+        let SqliteStore { writer, .. } = *self;
+        writer.close().map_err(|(_, error)| error::of(error))?;
+        left
+    }
+}
+
+fn waiting(row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<Waiting> {
+    Ok(Waiting {
+        seq: row::seq(row, 0)?,
+        id: row::task_id(row, 1)?,
+        def: Definition { first: 2, data: 8 }.read(row, operation)?,
+        attempt: get(row, 6)?,
+        losses: get(row, 7)?,
+        logs: get(row, 9)?,
+    })
+}

@@ -1,0 +1,264 @@
+//! One batch into the open transaction.
+//!
+//! # Promises
+//! - The guard of a change is in its statement; zero rows changed is `Fenced` (I-3, I-4).
+//! - The journal row stands in the same transaction as what it tells (I-11, I-13).
+//!
+//! Each kind of change has one statement, looked up once per batch: a thousand tasks cost one
+//! look-up and a thousand bindings of borrowed values.
+//!
+//! Proof: `tests/write.rs`, `conformance::guards`.
+
+use rusqlite::{CachedStatement, Connection};
+use tasker_core::error::{Code, Error};
+use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::journal;
+use tasker_core::state::{Counts, State};
+use tasker_core::store::{Batch, Change, Lane, Refused, Start};
+use tasker_core::task::{Json, LogLine, NewTask, Outcome, Progress};
+use tasker_core::time::WallMs;
+
+use crate::{error, sql};
+
+/// The statements of one batch, each prepared when it is first needed.
+struct Writing<'c> {
+    connection: &'c Connection,
+    owner: i64,
+    prepared: [Option<CachedStatement<'c>>; KINDS],
+}
+
+/// Which statement; the number is its place in [`Writing::prepared`].
+#[derive(Clone, Copy)]
+enum Kind {
+    Lane,
+    Add,
+    AddStart,
+    Start,
+    EndRun,
+    EndWaiting,
+    ReleaseHistory,
+    Release,
+    Prioritize,
+    Progress,
+    Log,
+}
+
+const KINDS: usize = Kind::Log as usize + 1;
+
+impl Kind {
+    fn sql(self) -> &'static str {
+        match self {
+            Kind::Lane => sql::LANE,
+            Kind::Add => sql::ADD,
+            Kind::AddStart => sql::ADD_START,
+            Kind::Start => sql::START,
+            Kind::EndRun => sql::END_RUN,
+            Kind::EndWaiting => sql::END_WAITING,
+            Kind::ReleaseHistory => sql::RELEASE_HISTORY,
+            Kind::Release => sql::RELEASE,
+            Kind::Prioritize => sql::PRIORITIZE,
+            Kind::Progress => sql::PROGRESS,
+            Kind::Log => sql::LOG,
+        }
+    }
+}
+
+/// Rows changed, or SQLite's error.
+type Rows = rusqlite::Result<usize>;
+
+/// Writes a batch and its journal row.
+///
+/// # Errors
+/// `Fenced` with the number of the change whose guard did not hold; else the fault of the file.
+pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refused> {
+    let mut writing =
+        Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
+    for (index, change) in batch.changes.iter().enumerate() {
+        if writing.change(change).map_err(error::of)? == 0 {
+            return Err(Refused { error: fenced(change), change: Some(index) });
+        }
+    }
+    journal(connection, batch).map_err(error::of)?;
+    Ok(())
+}
+
+fn fenced(change: &Change) -> Error {
+    let what = match change {
+        Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
+            "the task is not waiting any more"
+        }
+        _ => "the run is not live any more",
+    };
+    Error::new(Code::Fenced, what)
+}
+
+fn journal(connection: &Connection, batch: &Batch) -> Rows {
+    connection.prepare_cached(sql::BATCH)?.execute((
+        batch.number as i64,
+        batch.owner.0 as i64,
+        batch.seq_next.0 as i64,
+        counts_text(&batch.counts),
+        journal::pack(batch),
+    ))
+}
+
+/// The counters as JSON, by state code.
+fn counts_text(counts: &Counts) -> String {
+    let figure = |state: &State| format!("\"{}\":{}", state.code(), counts.get(*state));
+    let figures: Vec<String> = State::ALL.iter().map(figure).collect();
+    format!("{{{}}}", figures.join(","))
+}
+
+impl<'c> Writing<'c> {
+    fn statement(&mut self, kind: Kind) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let slot = &mut self.prepared[kind as usize];
+        let statement = match slot.take() {
+            Some(statement) => statement,
+            None => self.connection.prepare_cached(kind.sql())?,
+        };
+        Ok(slot.insert(statement))
+    }
+
+    fn change(&mut self, change: &Change) -> Rows {
+        match change {
+            Change::Lane(lane) => self.lane(lane),
+            Change::Add { seq, id, lane, def, at, start } => {
+                let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
+                match start {
+                    None => self.add(&task),
+                    Some(start) => self.add_start(&task, *start),
+                }
+            }
+            Change::Start { seq, start } => self.start(*seq, *start),
+            Change::End { seq, run, outcome, at } => {
+                let end = End { seq: *seq, outcome, at: *at };
+                match run {
+                    Some(run) => self.end_run(*run, &end),
+                    None => self.end_waiting(&end),
+                }
+            }
+            Change::Release { .. } => self.release(change),
+            Change::Prioritize { seq, priority } => {
+                let row = (seq.0 as i64, priority.get());
+                self.statement(Kind::Prioritize)?.execute(row)
+            }
+            Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
+            Change::Log { seq, run, line } => self.log(*seq, *run, line),
+        }
+    }
+
+    fn lane(&mut self, lane: &Lane) -> Rows {
+        self.statement(Kind::Lane)?.execute((lane.id.0, &*lane.operation))
+    }
+
+    fn add(&mut self, task: &Entry<'_>) -> Rows {
+        self.statement(Kind::Add)?.execute((
+            task.seq.0 as i64,
+            task.id.0.as_bytes(),
+            task.lane.0,
+            task.def.priority.get(),
+            task.run_timeout_ms(),
+            task.def.on_interrupted.code(),
+            task.def.on_stop.map(|on_stop| on_stop.code()),
+            task.at.0,
+            text(task.def.data.as_ref()),
+        ))
+    }
+
+    fn add_start(&mut self, task: &Entry<'_>, start: Start) -> Rows {
+        let owner = self.owner;
+        self.statement(Kind::AddStart)?.execute((
+            task.seq.0 as i64,
+            task.id.0.as_bytes(),
+            task.lane.0,
+            task.def.priority.get(),
+            task.run_timeout_ms(),
+            task.def.on_interrupted.code(),
+            task.def.on_stop.map(|on_stop| on_stop.code()),
+            start.attempt,
+            owner,
+            start.run.0.as_bytes(),
+            task.at.0,
+            start.at.0,
+            text(task.def.data.as_ref()),
+        ))
+    }
+
+    fn start(&mut self, seq: Seq, start: Start) -> Rows {
+        let row = (seq.0 as i64, self.owner, start.run.0.as_bytes(), start.attempt, start.at.0);
+        self.statement(Kind::Start)?.execute(row)
+    }
+
+    fn end_run(&mut self, run: RunId, end: &End<'_>) -> Rows {
+        self.statement(Kind::EndRun)?.execute((
+            end.seq.0 as i64,
+            run.0.as_bytes(),
+            end.outcome.state().code(),
+            end.at.0,
+            end.outcome.cause().map(|cause| cause.code()),
+            text(end.outcome.payload()),
+        ))
+    }
+
+    fn end_waiting(&mut self, end: &End<'_>) -> Rows {
+        self.statement(Kind::EndWaiting)?.execute((
+            end.seq.0 as i64,
+            end.outcome.state().code(),
+            end.at.0,
+            end.outcome.cause().map(|cause| cause.code()),
+            text(end.outcome.payload()),
+        ))
+    }
+
+    fn release(&mut self, change: &Change) -> Rows {
+        let Change::Release { seq, run, end, attempt, losses, at } = change else { return Ok(0) };
+        let (seq, run) = (seq.0 as i64, run.0.as_bytes());
+        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code()))?;
+        self.statement(Kind::Release)?.execute((seq, run, attempt, losses))
+    }
+
+    fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
+        let unit = progress.unit.as_deref();
+        let row = (seq.0 as i64, run.0.as_bytes(), progress.current, progress.total, unit);
+        self.statement(Kind::Progress)?.execute(row)
+    }
+
+    fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {
+        self.statement(Kind::Log)?.execute((
+            seq.0 as i64,
+            run.0.as_bytes(),
+            line.n,
+            line.attempt,
+            line.level.code(),
+            line.at.0,
+            &*line.message,
+            text(line.fields.as_ref()),
+        ))
+    }
+}
+
+/// A task that enters.
+struct Entry<'b> {
+    seq: Seq,
+    id: TaskId,
+    lane: LaneId,
+    def: &'b NewTask,
+    at: WallMs,
+}
+
+impl Entry<'_> {
+    fn run_timeout_ms(&self) -> Option<i64> {
+        self.def.run_timeout_ms.map(|ms| ms as i64)
+    }
+}
+
+/// A task that ends.
+struct End<'b> {
+    seq: Seq,
+    outcome: &'b Outcome,
+    at: WallMs,
+}
+
+fn text(json: Option<&Json>) -> Option<&str> {
+    json.map(Json::as_str)
+}

@@ -1,0 +1,88 @@
+// Runs the programs behind a verb and says how it went.
+// Node built-ins only: this runs before anything is installed.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** The folder of the package. */
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Whether a script was started by itself, not imported: `isMain(import.meta.url)`. */
+export const isMain = url =>
+  process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url)
+
+/** Tells the developer something, beside the output of programs. */
+export function say(text) {
+  process.stderr.write(`tasker: ${text}\n`)
+}
+
+/** Where to get the tools that npm does not bring. */
+const sources = {
+  cargo: 'Rust 1.95 or newer, from rustup.rs',
+  cc: 'a C compiler, for SQLite: apt-get install build-essential, or xcode-select --install',
+}
+
+/** Whether a tool is installed. */
+export function has(tool, ...args) {
+  return spawnSync(tool, args.length ? args : ['--version'], { stdio: 'ignore' }).status === 0
+}
+
+/** Refuses to go on without a tool, and says how to get it. */
+export function need(tool) {
+  if (!has(tool)) throw new Error(`${tool} is missing; install ${sources[tool]}`)
+}
+
+/** Runs a program in the package's folder; resolves with its output if `capture` is asked for. */
+export function run(program, args, { capture = false, ...options } = {}) {
+  return new Promise((resolve, reject) => {
+    const stdio = ['ignore', capture ? 'pipe' : 'inherit', 'inherit']
+    const child = spawn(program, args, { cwd: root, stdio, ...options })
+    const chunks = []
+    child.stdout?.on('data', chunk => chunks.push(chunk))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(Buffer.concat(chunks).toString())
+      else reject(new Error(`${program} ${args.join(' ')} ended with ${signal ?? code}`))
+    })
+  })
+}
+
+/** Runs a script of this Node.js. */
+export const node = (args, options) => run(process.execPath, args, options)
+
+/** Runs the npm that started this script, or else the one on the path. */
+export function npm(args, options) {
+  const cli = process.env.npm_execpath
+  return cli?.endsWith('.js') ? node([cli, ...args], options) : run('npm', args, options)
+}
+
+/** Runs the tests of the Rust crates; with nextest if it is installed. */
+export function rustTests(...args) {
+  const runner = has('cargo', 'nextest', '--version') ? ['nextest', 'run'] : ['test']
+  return run('cargo', [...runner, '--workspace', '--exclude', 'tasker', ...args])
+}
+
+/** Runs named steps in order, stops at the first that fails, and closes with a table of times. */
+export async function runSteps(steps) {
+  const rows = []
+  for (const [name, step] of Object.entries(steps)) {
+    say(name)
+    const begin = performance.now()
+    const error = await step().then(
+      () => undefined,
+      fault => fault,
+    )
+    rows.push(`  ${error ? 'FAILED' : 'ok    '}  ${time(performance.now() - begin)}  ${name}`)
+    if (error) return finish(rows, error)
+  }
+  finish(rows)
+}
+
+function finish(rows, error) {
+  process.stderr.write(`\n${rows.join('\n')}\n\n`)
+  if (error) say(error.message)
+  process.exitCode = error ? 1 : 0
+}
+
+const time = ms => `${(ms / 1000).toFixed(1)} s`.padStart(8)

@@ -1,0 +1,126 @@
+//! The hot calls from JavaScript: new tasks, outcomes, records.
+//!
+//! Each takes one text for a whole batch. The envelope is read here; payloads stay text.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tasker_core::definition::{self, Defaults, Operations, payload};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::limits;
+use tasker_core::rules::{self, Settled};
+use tasker_core::task::{Json, Level, Progress};
+use tasker_core::time::WallMs;
+use tasker_engine::effect::Effect;
+use tasker_engine::input::{Input, Record, Ticket};
+
+/// What came of reading a batch: calls for the engine, and refusals that need no engine.
+#[derive(Default)]
+pub(crate) struct Calls {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) refused: Vec<Effect>,
+}
+
+/// `add`: an array of definitions, one ticket each.
+pub(crate) fn adds(
+    first: Ticket,
+    text: &str,
+    defaults: &Defaults,
+    names: &mut Operations,
+) -> Result<Calls> {
+    let texts = definition::split(text, "tasks")?;
+    let mut calls = Calls { inputs: Vec::with_capacity(texts.len()), refused: Vec::new() };
+    for (ticket, text) in (first..).zip(texts) {
+        match definition::task(text.get(), defaults, names) {
+            Ok(task) => calls.inputs.push(Input::Add(ticket, task)),
+            Err(error) => calls.refused.push(Effect::Refuse(ticket, error)),
+        }
+    }
+    Ok(calls)
+}
+
+/// `[no, how, value?]`
+#[derive(Deserialize)]
+struct Completion<'a>(u64, u8, #[serde(borrow, default)] Option<&'a RawValue>);
+
+/// `complete`: how runs settled.
+pub(crate) fn completions(text: &str) -> Result<Vec<Input>> {
+    let read: Vec<Completion<'_>> = envelope(text)?;
+    Ok(read.iter().map(|Completion(no, how, value)| settle(*no, *how, *value)).collect())
+}
+
+fn settle(no: u64, how: u8, value: Option<&RawValue>) -> Input {
+    let value = value.map(RawValue::get);
+    let settled = match how {
+        0 => returned(value),
+        1 => thrown(value).map_or_else(Settled::Unstorable, Settled::Threw),
+        _ => thrown(value).map_or_else(Settled::Unstorable, Settled::Unstorable),
+    };
+    Input::Settle(no, settled)
+}
+
+fn returned(value: Option<&str>) -> Settled {
+    let stored = value.map(|text| payload(text, "result", limits::RESULT_BYTES_MAX)).transpose();
+    match stored {
+        Ok(result) => Settled::Returned(result),
+        Err(error) => Settled::Unstorable(rules::unstorable(error.code(), error.message())),
+    }
+}
+
+fn thrown(value: Option<&str>) -> std::result::Result<Json, Json> {
+    let text = value.unwrap_or("null");
+    payload(text, "error", limits::ERROR_BYTES_MAX)
+        .map_err(|error| rules::unstorable(error.code(), error.message()))
+}
+
+/// `record`: log lines and progress of live runs. A line over its limit is cut down to a note.
+pub(crate) fn records(text: &str) -> Result<Vec<Input>> {
+    let read: Vec<Vec<&RawValue>> = envelope(text)?;
+    let mut inputs = Vec::with_capacity(read.len());
+    for parts in &read {
+        let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
+        let record = match parts.as_slice() {
+            [no, "\"l\"", level, at, message, rest @ ..] => {
+                (no, log(level, at, (message, rest.first().copied()))?)
+            }
+            [no, "\"p\"", current, total, rest @ ..] => {
+                (no, progress(current, total, rest.first().copied())?)
+            }
+            _ => return Err(malformed()),
+        };
+        inputs.push(Input::Record(envelope(record.0)?, record.1));
+    }
+    Ok(inputs)
+}
+
+fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Result<Record> {
+    let level = definition::word(Some(level), "level", Level::from_word)?.unwrap_or(Level::Info);
+    let at = WallMs(envelope::<f64>(at)? as i64);
+    let fits = message.len() + fields.map_or(0, str::len) <= limits::LOG_LINE_BYTES_MAX;
+    let fields = fields
+        .filter(|_| fits)
+        .and_then(|text| payload(text, "fields", limits::LOG_LINE_BYTES_MAX).ok());
+    let text = definition::as_text(message).unwrap_or_default();
+    let message: Box<str> = if fits { text.into() } else { shortened(&text).into() };
+    Ok(Record::Log { level, at, message, fields })
+}
+
+/// The beginning of a message that is too long, at a character's end.
+fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(limits::LOG_LINE_BYTES_MAX / 2);
+    format!("{} … (cut: the line exceeds {} bytes)", &text[..end], limits::LOG_LINE_BYTES_MAX)
+}
+
+fn progress(current: &str, total: &str, unit: Option<&str>) -> Result<Record> {
+    let unit: Option<Box<str>> =
+        unit.and_then(definition::as_text).map(|unit| unit.into_owned().into());
+    Ok(Record::Progress(Progress { current: envelope(current)?, total: envelope(total)?, unit }))
+}
+
+/// Reads what `ts/` itself wrote; anything else is a fault of ours.
+fn envelope<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| malformed().with_source(e))
+}
+
+fn malformed() -> Error {
+    Error::new(Code::Bug, "a message from JavaScript is malformed")
+}

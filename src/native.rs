@@ -1,0 +1,173 @@
+//! The native surface: one class, sync methods, text each way.
+
+use std::sync::{Arc, Weak};
+
+use napi::bindgen_prelude::{Either, Function};
+use napi::{CleanupEnvHook, Env};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use tasker_core::definition::{self, Defaults, Operations};
+use tasker_core::error::{Error, Result};
+use tasker_engine::effect::Effect;
+use tasker_engine::input::Input;
+use tasker_engine::thread::{Handle, Sink};
+
+use crate::calls::{self, Calls};
+use crate::command::{self, Asked};
+use crate::error;
+use crate::options::Options;
+use crate::outbox::Outbox;
+
+struct Inner {
+    handle: Handle,
+    outbox: Arc<Outbox>,
+    defaults: Defaults,
+    names: Mutex<Operations>,
+}
+
+impl Inner {
+    /// Closes the gate, then ends the threads: nothing rings after this.
+    fn shutdown(&self) {
+        self.outbox.shut();
+        self.handle.shutdown();
+    }
+
+    fn refuse(&self, ticket: f64, error: Error) {
+        self.outbox.deliver(vec![Effect::Refuse(ticket as u64, error)]);
+    }
+
+    fn submit(&self, calls: Calls) {
+        if !calls.refused.is_empty() {
+            self.outbox.deliver(calls.refused);
+        }
+        if !calls.inputs.is_empty() {
+            self.handle.submit(calls.inputs);
+        }
+    }
+
+    /// What `ts/` wrote and cannot be read concerns no ticket: the whole handle is in doubt.
+    fn submit_or_report(&self, inputs: Result<Vec<Input>>) {
+        match inputs {
+            Ok(inputs) => self.submit(Calls { inputs, refused: Vec::new() }),
+            Err(error) => self.outbox.deliver(vec![Effect::Closed(Some(error))]),
+        }
+    }
+}
+
+/// An open engine, as `ts/` sees it.
+#[napi]
+pub struct Native {
+    inner: Arc<Inner>,
+    hook: Option<CleanupEnvHook<Weak<Inner>>>,
+}
+
+/// Checks the options and starts an engine; the JSON text of an error if they are wrong.
+#[napi(catch_unwind)]
+pub(crate) fn open(
+    env: Env,
+    options: String,
+    bell: Function<'_, (), ()>,
+) -> napi::Result<Either<Native, String>> {
+    let opened = Options::read(&options).and_then(|options| {
+        let bell = bell
+            .build_threadsafe_function()
+            .callee_handled::<false>()
+            .weak::<true>()
+            .max_queue_size::<0>()
+            .build()
+            .map_err(|e| Error::bug(format!("no bell: {e}")))?;
+        let outbox = Arc::new(Outbox::new(bell));
+        let handle = Handle::open(options.opener(), options.settings, outbox.clone())?;
+        let names = Mutex::default();
+        Ok(Arc::new(Inner { handle, outbox, defaults: options.defaults, names }))
+    });
+    match opened {
+        // The hook is added after the bell, so Node runs it before it tears the bell down.
+        Ok(inner) => {
+            let end = |inner: Weak<Inner>| {
+                if let Some(inner) = inner.upgrade() {
+                    inner.shutdown();
+                }
+            };
+            let hook = env.add_env_cleanup_hook(Arc::downgrade(&inner), end)?;
+            Ok(Either::A(Native { inner, hook: Some(hook) }))
+        }
+        Err(error) => Ok(Either::B(error::text(&error))),
+    }
+}
+
+#[napi]
+impl Native {
+    /// Adds tasks, one ticket each.
+    #[napi(catch_unwind)]
+    pub fn add(&self, ticket: f64, text: String) {
+        let inner = &self.inner;
+        let calls = calls::adds(ticket as u64, &text, &inner.defaults, &mut inner.names.lock());
+        match calls {
+            Ok(calls) => inner.submit(calls),
+            Err(error) => inner.refuse(ticket, error),
+        }
+    }
+
+    /// Adds tasks, all or none, with one ticket.
+    #[napi(catch_unwind)]
+    pub fn add_many(&self, ticket: f64, text: String) {
+        let inner = &self.inner;
+        match definition::tasks(&text, &inner.defaults, &mut inner.names.lock()) {
+            Ok(tasks) => inner.handle.submit([Input::AddMany(ticket as u64, tasks)]),
+            Err(error) => inner.refuse(ticket, error),
+        }
+    }
+
+    /// Runs have settled.
+    #[napi(catch_unwind)]
+    pub fn complete(&self, text: String) {
+        self.inner.submit_or_report(calls::completions(&text));
+    }
+
+    /// Runs have logged or told their progress.
+    #[napi(catch_unwind)]
+    pub fn record(&self, text: String) {
+        self.inner.submit_or_report(calls::records(&text));
+    }
+
+    /// One command.
+    #[napi(catch_unwind)]
+    pub fn command(&self, ticket: f64, text: String) {
+        let read = command::command(ticket as u64, &text, &mut self.inner.names.lock());
+        match read {
+            Ok(input) => self.inner.handle.submit([input]),
+            Err(error) => self.inner.refuse(ticket, error),
+        }
+    }
+
+    /// One read.
+    #[napi(catch_unwind)]
+    pub fn read(&self, ticket: f64, text: String) {
+        match command::read(&text) {
+            Ok(Asked::Read(read)) => self.inner.handle.read(ticket as u64, read),
+            Ok(Asked::Cancel(other)) => {
+                self.inner.handle.cancel_read(other);
+                let done = Effect::Answer(ticket as u64, tasker_engine::effect::Answer::Done);
+                self.inner.outbox.deliver(vec![done]);
+            }
+            Err(error) => self.inner.refuse(ticket, error),
+        }
+    }
+
+    /// What waits for JavaScript.
+    #[napi(catch_unwind)]
+    pub fn drain(&self) -> String {
+        self.inner.outbox.drain()
+    }
+
+    /// Ends everything at once; no callback fires after it.
+    #[napi(catch_unwind)]
+    pub fn shutdown(&mut self, env: Env) -> napi::Result<()> {
+        self.inner.shutdown();
+        match self.hook.take() {
+            Some(hook) => env.remove_env_cleanup_hook(hook),
+            None => Ok(()),
+        }
+    }
+}

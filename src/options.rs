@@ -1,0 +1,106 @@
+//! The options of `new Tasker` that the engine needs, checked at once.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tasker_core::definition::{self, Defaults};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::limits;
+use tasker_core::task::{OnInterrupted, OnStop};
+use tasker_engine::memory::Settings;
+use tasker_engine::thread::Opener;
+use tasker_sqlite::{Durability, Place};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Members<'a> {
+    #[serde(borrow)]
+    store: Option<&'a RawValue>,
+    #[serde(borrow)]
+    concurrency: Option<&'a RawValue>,
+    #[serde(borrow)]
+    durability: Option<&'a RawValue>,
+    #[serde(borrow)]
+    on_interrupted: Option<&'a RawValue>,
+    #[serde(borrow)]
+    on_stop: Option<&'a RawValue>,
+    #[serde(borrow)]
+    run_timeout: Option<&'a RawValue>,
+}
+
+/// What to open and how.
+pub(crate) struct Options {
+    place: Place,
+    durability: Durability,
+    pub(crate) settings: Settings,
+    pub(crate) defaults: Defaults,
+}
+
+impl Options {
+    /// Reads and checks the options.
+    ///
+    /// # Errors
+    /// `Invalid` with the path of the option, `Unsupported` for a store that does not exist yet.
+    pub(crate) fn read(text: &str) -> Result<Self> {
+        let members: Members<'_> = serde_json::from_str(text)
+            .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))?;
+        let raw = |value: Option<&RawValue>| value.map(|raw| raw.get().to_owned());
+        let on_stop = raw(members.on_stop);
+        let on_interrupted = raw(members.on_interrupted);
+        let durability = raw(members.durability);
+        let concurrency = members
+            .concurrency
+            .map(|raw| definition::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
+        let run_timeout = members
+            .run_timeout
+            .map(|raw| definition::duration_or_off(raw.get(), "runTimeout"))
+            .transpose()?;
+        let on_stop = definition::word(on_stop.as_deref(), "onStop", OnStop::from_word)?;
+        let interrupted =
+            definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::from_word)?;
+        Ok(Self {
+            place: place(members.store)?,
+            durability: definition::word(durability.as_deref(), "durability", synced)?
+                .unwrap_or(Durability::Full),
+            settings: Settings {
+                concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
+                on_stop: on_stop.unwrap_or_default(),
+            },
+            defaults: Defaults {
+                run_timeout_ms: run_timeout.flatten(),
+                on_interrupted: interrupted.unwrap_or_default(),
+            },
+        })
+    }
+
+    /// What opens the store, on the engine's thread.
+    pub(crate) fn opener(&self) -> Opener {
+        let (place, durability) = (self.place.clone(), self.durability);
+        Box::new(move || {
+            let options = tasker_sqlite::Options { durability };
+            let (store, reader) = tasker_sqlite::open(&place, options)?;
+            Ok((Box::new(store), Box::new(reader)))
+        })
+    }
+}
+
+fn synced(word: &str) -> Option<Durability> {
+    match word {
+        "full" => Some(Durability::Full),
+        "process" => Some(Durability::Process),
+        _ => None,
+    }
+}
+
+fn place(store: Option<&RawValue>) -> Result<Place> {
+    let text = store.and_then(|raw| definition::as_text(raw.get()));
+    let text = text.filter(|text| !text.is_empty() && !text.contains('\0'));
+    let text = text.ok_or_else(|| Error::invalid("store", "must be a path or ':memory:'"))?;
+    match text.as_ref() {
+        ":memory:" => Ok(Place::Memory),
+        url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+            let text = "store: Redis is not supported by this version; use a path or ':memory:'";
+            Err(Error::new(Code::Unsupported, text).with_path("store"))
+        }
+        path => Ok(Place::File(path.into())),
+    }
+}

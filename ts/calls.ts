@@ -1,0 +1,132 @@
+/**
+ * Promises that are owed: each has a ticket, and the engine answers it once.
+ *
+ * Promises are made here and not by the native side, where one costs several times as much.
+ */
+
+import type { CallOptions } from '../index'
+import { invalid, TaskerError } from './errors'
+import { type Abortable, hook, signalOf, unhook } from './signals'
+
+type Resolve = (value: unknown) => void
+type Reject = (error: unknown) => void
+
+let resolveOfNext: Resolve
+let rejectOfNext: Reject
+
+/** One function for all promises: a closure for each would be one more object per task. */
+const take = (resolve: Resolve, reject: Reject) => {
+  resolveOfNext = resolve
+  rejectOfNext = reject
+}
+
+/** A promise that is owed. */
+export class Owed {
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  readonly promise: Promise<any> = new Promise(take)
+  readonly resolve: Resolve = resolveOfNext
+  readonly reject: Reject = rejectOfNext
+
+  answered(value: unknown): void {
+    this.resolve(value)
+  }
+
+  refused(error: unknown): void {
+    this.reject(error)
+  }
+}
+
+/** What happens with an answer before the promise is resolved; may throw to reject it. */
+// biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+export type Digest = (value: any) => unknown
+
+/** A call that may digest its answer, and may end early. */
+export class Call extends Owed implements Abortable {
+  readonly #digest: Digest | undefined
+  readonly #refusedBy: ((error: unknown) => void) | undefined
+  #signal: AbortSignal | undefined
+  #timer: NodeJS.Timeout | undefined
+  #cancel: (() => void) | undefined
+
+  constructor(digest?: Digest, refusedBy?: (error: unknown) => void) {
+    super()
+    this.#digest = digest
+    this.#refusedBy = refusedBy
+  }
+
+  override answered(value: unknown): void {
+    this.#release()
+    try {
+      this.resolve(this.#digest ? this.#digest(value) : value)
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+
+  override refused(error: unknown): void {
+    this.#release()
+    this.#refusedBy?.(error)
+    this.reject(error)
+  }
+
+  /** Ends early when a signal fires or a time is over; `cancel` tells the engine. */
+  bind({ signal, timeoutMs }: Bounds, cancel: () => void): void {
+    this.#cancel = cancel
+    this.#signal = signal
+    if (signal) hook(signal, this)
+    if (timeoutMs !== undefined) this.#arm(timeoutMs, timeoutMs)
+  }
+
+  abortedBy(signal: AbortSignal): void {
+    this.#end(signal.reason)
+  }
+
+  #arm(leftMs: number, ms: number) {
+    const step = Math.min(leftMs, TIMER_MS_MAX)
+    const next = () => (leftMs > step ? this.#arm(leftMs - step, ms) : this.#end(late(ms)))
+    this.#timer = setTimeout(next, step).unref()
+  }
+
+  #end(error: unknown) {
+    this.#release()
+    this.#cancel?.()
+    this.reject(error)
+  }
+
+  #release() {
+    if (this.#signal) unhook(this.#signal, this)
+    clearTimeout(this.#timer)
+    this.#signal = undefined
+  }
+}
+
+/** Node's timers fire at once above this. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+const late = (ms: number) =>
+  new TaskerError('TASKER_TIMEOUT', `The call did not finish within ${ms} ms.`)
+
+/** What ends a call early. */
+export interface Bounds {
+  signal: AbortSignal | undefined
+  timeoutMs: number | undefined
+}
+
+/** What ends a call early, from its options; rejects by throwing if the signal has fired. */
+export function boundsOf({ abortSignal, timeout }: CallOptions): Bounds {
+  const signal = signalOf(abortSignal)
+  if (signal?.aborted) throw signal.reason
+  return { signal, timeoutMs: durationOf(timeout) }
+}
+
+const UNITS_MS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 }
+const DURATION_MS_MAX = 3_155_760_000_000
+
+/** Milliseconds of a duration; nothing if it is absent or off. */
+function durationOf(value: unknown): number | undefined {
+  if (value === undefined || value === false) return undefined
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value)) ?? []
+  const ms = typeof value === 'number' ? value : Number(digits) * (UNITS_MS[unit ?? ''] ?? NaN)
+  if (ms > 0 && ms <= DURATION_MS_MAX) return Math.ceil(ms)
+  throw invalid('timeout', "must be a duration: milliseconds above 0, or '30s' '5m' '2h' '7d'")
+}

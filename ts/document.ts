@@ -1,0 +1,34 @@
+/**
+ * Task documents: what lies in the store, with Dates again.
+ *
+ * The engine writes dates as milliseconds and infinite priorities as text, for JSON has neither. Only
+ * the engine's own fields are touched; `data` and `result` stay as they were stored.
+ */
+
+import type { Task } from '../index'
+
+type Loose = Record<string, unknown>
+
+/** Revives one document in place. */
+export function revive(document: Loose): Task {
+  dates(document, 'createdAt', 'startedAt', 'endedAt')
+  if (typeof document.priority === 'string') document.priority = Number(document.priority)
+  for (const attempt of list(document.attempts)) dates(attempt, 'startedAt', 'endedAt')
+  for (const log of list(document.logs)) dates(log, 'at')
+  return document as unknown as Task
+}
+
+/** Revives a list of documents in place. */
+export function reviveAll(documents: Loose[]): Task[] {
+  for (const document of documents) revive(document)
+  return documents as unknown as Task[]
+}
+
+const list = (value: unknown) => (value ?? []) as Loose[]
+
+function dates(target: Loose, ...keys: string[]) {
+  for (const key of keys) {
+    const ms = target[key]
+    if (typeof ms === 'number') target[key] = new Date(ms)
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Events: who listens, and how listeners are called.
+ *
+ * # Promises
+ * - A listener that throws is the user's uncaught exception and harms neither the engine nor the other
+ *   listeners of the event (I-15). One that rejects goes to `error` if someone listens to it, else it is
+ *   an uncaught exception too.
+ * - An event that nobody listens to costs a look-up and no text.
+ *
+ * Proof: `__test__/contract/events.test.mjs`, `__test__/contract/listeners.test.mjs`.
+ */
+
+import { EventEmitter } from 'node:events'
+
+type AnyListener = (...args: unknown[]) => unknown
+
+/** What the engine must confirm because someone listens to it. */
+export interface Wants {
+  log: boolean
+  progress: boolean
+}
+
+/** Calls the listeners of one emitter and knows whether there are any. */
+export class Voice {
+  readonly #emitter: EventEmitter
+  #ofTasks = 0
+  #logs = 0
+  #reports = 0
+  /** Called when `wants` changes. */
+  onWants: ((wants: Wants) => void) | undefined
+  wants: Wants = { log: false, progress: false }
+
+  constructor(emitter: EventEmitter) {
+    this.#emitter = emitter
+  }
+
+  /** Whether anyone listens to an event of some task, generally or for one. */
+  hears(event: string): boolean {
+    return this.#ofTasks > 0 || this.#emitter.listenerCount(event) > 0
+  }
+
+  /** Tells a general event. */
+  tell(event: string, ...args: unknown[]): void {
+    for (const listener of this.#emitter.rawListeners(event) as AnyListener[]) {
+      try {
+        const answer = Reflect.apply(listener, this.#emitter, args)
+        if (isThenable(answer)) answer.then(undefined, error => this.#rejected(event, error))
+      } catch (error) {
+        surface(error)
+      }
+    }
+  }
+
+  /** Tells an event of a task: the general form, directly after it the form of that task. */
+  tellTask(event: `task.${string}`, uuid: string, ...args: unknown[]): void {
+    this.tell(event, uuid, ...args)
+    if (this.#ofTasks > 0) this.tell(`task.${uuid}${event.slice(4)}`, ...args)
+  }
+
+  /** A fault of the engine: `error` if someone listens to it, else a process warning. */
+  fault(error: unknown): void {
+    if (this.#emitter.listenerCount('error') > 0) this.tell('error', error)
+    else process.emitWarning(error as Error)
+  }
+
+  /** Listeners of `event` came or went. */
+  count(event: unknown, change: number): void {
+    if (change === 0 || typeof event !== 'string' || !event.startsWith('task.')) return
+    if (event.indexOf('.', 5) > 0) this.#ofTasks += change
+    if (event.endsWith('.log')) this.#logs += change
+    if (event.endsWith('.progress')) this.#reports += change
+    this.#review()
+  }
+
+  /** Counts anew. */
+  recount(): void {
+    this.#ofTasks = 0
+    this.#logs = 0
+    this.#reports = 0
+    for (const event of this.#emitter.eventNames()) {
+      this.count(event, this.#emitter.listenerCount(event))
+    }
+    this.#review()
+  }
+
+  #review() {
+    const wants = { log: this.#logs > 0, progress: this.#reports > 0 }
+    if (wants.log === this.wants.log && wants.progress === this.wants.progress) return
+    this.wants = wants
+    this.onWants?.(wants)
+  }
+
+  #rejected(event: string, error: unknown) {
+    if (event !== 'error' && this.#emitter.listenerCount('error') > 0) this.tell('error', error)
+    else surface(error)
+  }
+}
+
+/** The voice of an emitter. */
+export let voiceOf: (emitter: Emitter) => Voice
+
+/** An EventEmitter that counts who listens. */
+export class Emitter extends EventEmitter {
+  readonly #voice: Voice = new Voice(this)
+
+  static {
+    voiceOf = emitter => emitter.#voice
+  }
+
+  constructor() {
+    super({ captureRejections: true })
+    this.setMaxListeners(0) // Many waits on one event are normal.
+  }
+
+  // `once` and `prependOnceListener` come through `on` and `prependListener`.
+  override on(event: string | symbol, listener: AnyListener): this {
+    super.on(event, listener)
+    this.#voice.count(event, 1)
+    return this
+  }
+
+  override addListener(event: string | symbol, listener: AnyListener): this {
+    return this.on(event, listener)
+  }
+
+  override prependListener(event: string | symbol, listener: AnyListener): this {
+    super.prependListener(event, listener)
+    this.#voice.count(event, 1)
+    return this
+  }
+
+  override removeListener(event: string | symbol, listener: AnyListener): this {
+    const before = this.listenerCount(event)
+    super.removeListener(event, listener)
+    this.#voice.count(event, this.listenerCount(event) - before)
+    return this
+  }
+
+  override off(event: string | symbol, listener: AnyListener): this {
+    return this.removeListener(event, listener)
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    // Without an argument is another call than with `undefined`.
+    if (event === undefined) super.removeAllListeners()
+    else super.removeAllListeners(event)
+    this.#voice.recount()
+    return this
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
+/** Hands an error of user code to the user: as an uncaught exception, when this turn is over. */
+export function surface(error: unknown): void {
+  process.nextTick(rethrow, error)
+}
+
+function rethrow(error: unknown) {
+  throw error
+}

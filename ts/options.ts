@@ -1,0 +1,222 @@
+/**
+ * The shapes of arguments: unknown keys are refused with their path, everything else is passed on.
+ *
+ * # Left to others
+ * What values mean and which are allowed: the engine checks what it uses itself.
+ *
+ * Proof: `__test__/contract/options.test.mjs`.
+ */
+
+import type { LogLevel, LogOptions } from '../index'
+import { invalid, TaskerError } from './errors'
+import type { KeepAliveMode } from './keepalive'
+import { LEVELS } from './run'
+import { signalOf } from './signals'
+
+type Loose = Record<string, unknown>
+
+/** What the constructor needs to know. */
+export interface OpenOptions {
+  /** The text for the engine. */
+  text: string
+  runners: Loose
+  level: number
+  keepAlive: KeepAliveMode
+  capturesContext: boolean
+}
+
+const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
+const OWN = ['store', 'runners', 'logLevel', 'keepAlive', 'captureContext']
+const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
+
+/** The options of the constructor. */
+export function openOptions(given: unknown): OpenOptions {
+  const short = typeof given === 'string' ? { store: given } : given
+  const options = only(short, [...OWN, ...PASSED_ON], 'options')
+  const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
+  if (typeof captureContext !== 'boolean') throw invalid('captureContext', 'must be a boolean')
+  return {
+    text: textOf({ store: storeOf(options.store), ...pick(options, PASSED_ON) }),
+    runners: only(runners, undefined, 'runners'),
+    level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
+    keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
+    capturesContext: captureContext,
+  }
+}
+
+function storeOf(store: unknown = 'tasker.db'): string {
+  if (typeof store !== 'string' || store === '') throw invalid('store', 'must be a path')
+  if (!/^rediss?:\/\//i.test(store)) return store
+  const message = 'store: this version has no Redis; give the path of a file'
+  throw new TaskerError('TASKER_UNSUPPORTED', message, { path: 'store' })
+}
+
+/** An argument that is an object with no other keys than `known`; absent is empty. */
+export function only(value: unknown, known: readonly string[] | undefined, path: string): Loose {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(path, 'must be an object')
+  }
+  const unknown = known && Object.keys(value).find(key => !known.includes(key))
+  if (unknown === undefined) return value as Loose
+  throw invalid(unknown, `is not an option; there are ${known?.join(', ')}`)
+}
+
+function oneOf<Word extends string>(value: unknown, words: readonly Word[], path: string): Word {
+  if (words.includes(value as Word)) return value as Word
+  throw invalid(path, `must be one of ${words.join(', ')}`)
+}
+
+const pick = (options: Loose, keys: readonly string[]) =>
+  Object.fromEntries(keys.map(key => [key, scalar(options[key])]))
+
+/** A value as the engine can judge it: JSON would turn NaN into null and drop a function. */
+function scalar(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  const isLost = typeof value === 'function' || typeof value === 'symbol'
+  return isLost || typeof value === 'bigint' ? `a ${typeof value}` : value
+}
+
+/** The JSON text of a command or of options. */
+export function textOf(value: object): string {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw invalid('options', 'cannot be read', cause)
+  }
+}
+
+/** The members of a stop or close. */
+export const stopOptions = (given: unknown): Loose => {
+  const known = ['onStop', 'timeout']
+  return pick(only(given, known, 'options'), known)
+}
+
+const OPERATION_BYTES_MAX = 255
+const CONCURRENCY_MAX = 100_000
+
+/** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
+export function operationOf(value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw invalid('operation', 'must be a text')
+  if (Buffer.byteLength(value) <= OPERATION_BYTES_MAX) return value
+  const message = `operation: is longer than ${OPERATION_BYTES_MAX} bytes`
+  throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'operation' })
+}
+
+/** The options of `assignRunner`. */
+export function concurrencyOf(given: unknown): number | undefined {
+  const { concurrency } = only(given, ['concurrency'], 'options')
+  if (concurrency === undefined) return undefined
+  const isWhole = Number.isInteger(concurrency)
+  if (isWhole && Number(concurrency) >= 1 && Number(concurrency) <= CONCURRENCY_MAX) {
+    return concurrency as number
+  }
+  throw invalid('concurrency', `must be a whole number from 1 to ${CONCURRENCY_MAX}`)
+}
+
+/** The uuid of a task. */
+export function uuidOf(value: unknown): string {
+  if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase()
+  throw invalid('uuid', 'must be the uuid of a task')
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** A priority as it travels: JSON has no infinities. */
+export function priorityOf(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isNaN(value)) return scalar(value)
+  throw invalid('priority', 'must be a number, not NaN')
+}
+
+/** The level of the logs to come with tasks, or nothing. */
+export function logsOf({
+  withLogs = false,
+  logsMaxLevel = 'info',
+}: LogOptions): LogLevel | undefined {
+  if (typeof withLogs !== 'boolean') throw invalid('withLogs', 'must be a boolean')
+  const level = oneOf(logsMaxLevel, LEVELS, 'logsMaxLevel')
+  return withLogs ? level : undefined
+}
+
+/** A count of tasks to leave out or to take. */
+export function wholeOf(value: unknown, path: string): number | undefined {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) {
+    return value as number | undefined
+  }
+  throw invalid(path, 'must be a whole number, 0 or more')
+}
+
+/** The JSON text of the definition of a task. */
+export function definitionText(given: unknown): string {
+  try {
+    const text = JSON.stringify(prepare(given, 'task'))
+    if (text !== undefined) return text
+  } catch (error) {
+    throw unreadable(given, '', error)
+  }
+  throw invalid('task', 'must be an object')
+}
+
+/** The JSON text of the definitions of several tasks. */
+export function definitionsText(given: readonly unknown[]): string {
+  try {
+    return JSON.stringify(given.map((one, i) => prepare(one, `[${i}]`)))
+  } catch (error) {
+    for (let i = 0; i < given.length; i += 1) {
+      if (!isReadable(given[i])) throw unreadable(given[i], `[${i}].`, error)
+    }
+    throw unreadable(given, '', error)
+  }
+}
+
+/** The signal that a definition holds. */
+export function definitionSignal(given: unknown, prefix = ''): AbortSignal | undefined {
+  const { abortSignal } = Object(given)
+  return abortSignal === undefined ? undefined : signalOf(abortSignal, `${prefix}abortSignal`)
+}
+
+/** A definition whose JSON says what it means; the same object where nothing needs a word. */
+function prepare(given: unknown, path: string): unknown {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalid(path, 'must be an object')
+  }
+  const { data, priority, runTimeout, abortSignal } = given as Loose
+  if (typeof data === 'function' || typeof data === 'symbol') {
+    const at = path === 'task' ? 'data' : `${path}.data`
+    throw invalid(at, `a ${typeof data} cannot be stored as JSON`)
+  }
+  const isPlain = isJson(priority) && isJson(runTimeout) && abortSignal === undefined
+  if (isPlain) return given
+  const words = { priority: scalar(priority), runTimeout: scalar(runTimeout) }
+  return { ...given, ...words, abortSignal: undefined }
+}
+
+/** Whether JSON keeps it as it is. */
+const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(value)
+
+function isReadable(value: unknown): boolean {
+  try {
+    JSON.stringify(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Why `JSON.stringify` threw, with the path of the part that made it. */
+function unreadable(given: unknown, prefix: string, cause: unknown): unknown {
+  if (cause instanceof TaskerError) return cause
+  const path = `${prefix}${culprit(given)}`
+  if (!(cause instanceof RangeError)) return invalid(path, 'cannot be stored as JSON', cause)
+  const message = `${path}: is too large or too deep to be stored`
+  return new TaskerError('TASKER_TOO_LARGE', message, { path, cause })
+}
+
+function culprit(given: unknown): string {
+  try {
+    const keys = Object.keys(given as object).filter(key => key !== 'abortSignal')
+    return keys.find(key => !isReadable((given as Loose)[key])) ?? 'data'
+  } catch {
+    return 'data'
+  }
+}

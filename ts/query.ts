@@ -1,0 +1,103 @@
+/**
+ * Queries and sorts on their way to the engine, written as JSON text.
+ *
+ * JSON has no dates and no infinities, and drops what it does not know; a query that lost a condition
+ * would match too much. So values are written here one by one and anything else is refused with its path.
+ *
+ * # Left to others
+ * Which fields, operators and limits there are: the engine knows.
+ *
+ * Proof: `__test__/contract/queries.test.mjs`.
+ */
+
+import { types } from 'node:util'
+import { TaskerError } from './errors'
+
+/** The engine allows fewer levels; this only ends a cycle. */
+const DEPTH_MAX = 256
+
+/** The JSON text of a query or a sort. */
+export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
+  if (typeof value !== 'object' || value === null || kind(value) !== 'Object') {
+    throw refused(path, 'must be an object')
+  }
+  try {
+    return object(value as Record<string, unknown>, { path, field: '', depth: 0 })
+  } catch (error) {
+    if (error instanceof TaskerError) throw error
+    throw refused(path, 'cannot be read', error)
+  }
+}
+
+/** Where a value stands: its path, and the field that it is compared with. */
+interface Place {
+  path: string
+  field: string
+  depth: number
+}
+
+function encode(value: unknown, place: Place): string {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return JSON.stringify(value)
+    case 'number':
+      return number(value, place)
+    case 'object':
+      return value === null ? 'null' : structure(value, place)
+    default:
+      throw refused(place.path, `a query cannot hold ${article(typeof value)}`)
+  }
+}
+
+function structure(value: object, place: Place): string {
+  if (place.depth > DEPTH_MAX) throw refused(place.path, 'is nested too deeply')
+  if (Array.isArray(value)) return array(value, place)
+  if (types.isDate(value)) return date(value, place)
+  if (types.isRegExp(value)) throw refused(place.path, 'regular expressions are not supported')
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') {
+    return encode(toJSON.call(value, ''), { ...place, depth: place.depth + 1 })
+  }
+  if (kind(value) !== 'Object') throw refused(place.path, `a query cannot hold a ${kind(value)}`)
+  return object(value as Record<string, unknown>, place)
+}
+
+function object(value: Record<string, unknown>, place: Place): string {
+  const parts = Object.keys(value).map(key => {
+    const path = `${place.path}.${key}`
+    const field = key.startsWith('$') || place.field ? place.field : key
+    return `${JSON.stringify(key)}:${encode(value[key], { path, field, depth: place.depth + 1 })}`
+  })
+  return `{${parts.join(',')}}`
+}
+
+function array(values: unknown[], place: Place): string {
+  const parts: string[] = []
+  for (let i = 0; i < values.length; i += 1) {
+    const path = `${place.path}[${i}]`
+    parts.push(encode(values[i], { path, field: place.field, depth: place.depth + 1 }))
+  }
+  return `[${parts.join(',')}]`
+}
+
+function number(value: number, place: Place): string {
+  if (Number.isFinite(value)) return String(value)
+  if (place.field === 'priority' && !Number.isNaN(value)) return `"${value}"`
+  throw refused(place.path, `${value} is not a number that a task can hold`)
+}
+
+function date(value: Date, place: Place): string {
+  const ms = value.getTime()
+  if (Number.isNaN(ms)) throw refused(place.path, 'is not a valid Date')
+  return `{"$date":${ms}}`
+}
+
+const kind = (value: object) => Object.prototype.toString.call(value).slice(8, -1)
+
+const article = (word: string) => (word === 'undefined' ? word : `a ${word}`)
+
+function refused(path: string, message: string, cause?: unknown) {
+  const facts = cause === undefined ? { path } : { path, cause }
+  return new TaskerError('TASKER_INVALID_QUERY', `${path}: ${message}`, facts)
+}

@@ -1,0 +1,372 @@
+/**
+ * The runs of this process: calls runners, tells events, keeps what a process knows about its own tasks.
+ *
+ * Whether a run ends as done, failed or aborted is the engine's word; here it is carried out.
+ *
+ * # Promises
+ * - Events tell what is on disk, per task in the order added, run, log …, done / failed / aborted, ended
+ *   (I-11).
+ * - What events tell of a result is what a reader of the store gets, never the runner's own object.
+ * - The error of a runner and the reason of an abort stay the same object within this process.
+ *
+ * Proof: `__test__/contract/events.test.mjs`, `running.test.mjs`, `aborting.test.mjs`.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { AbortCause, EndStatus } from '../index'
+import { Owed } from './calls'
+import type { Voice, Wants } from './emit'
+import {
+  abortError,
+  abortReason,
+  rebuild,
+  type StoredError,
+  serialise,
+  serialiseReason,
+  storedReason,
+  TaskerError,
+} from './errors'
+import { Context, Run, type Sink, type StartMessage } from './run'
+import { type Abortable, hook, unhook } from './signals'
+import type { Wire } from './wire'
+
+/** One message of the engine; its first element says which. */
+// biome-ignore lint/suspicious/noExplicitAny: each kind of message has its own members.
+export type Message = [kind: string, ...rest: any[]]
+
+/** A function that carries out tasks. */
+export type AnyRunner = (context: Context) => unknown
+
+/** Errors of runners are remembered for late waits, as long as something else holds them. */
+const THROWN_MAX = 1024
+
+/** What this process keeps for a task it has added, until the task ends. */
+class Kept implements Abortable {
+  readonly uuid: string
+  readonly signal: AbortSignal | undefined
+  readonly context: Snapshot | undefined
+  readonly #runs: Runs
+
+  constructor(uuid: string, { signal, context }: Extras, runs: Runs) {
+    this.uuid = uuid
+    this.signal = signal
+    this.context = context
+    this.#runs = runs
+    if (this.signal) hook(this.signal, this)
+  }
+
+  abortedBy(signal: AbortSignal): void {
+    this.#runs.abort(this.uuid, 'signal', signal.reason).catch(error => this.#runs.fault(error))
+  }
+
+  release(): void {
+    if (this.signal) unhook(this.signal, this)
+  }
+}
+
+type Snapshot = ReturnType<typeof AsyncLocalStorage.snapshot>
+
+/** What an `addTask` brings along that is not stored. */
+interface Extras {
+  readonly signal: AbortSignal | undefined
+  readonly context: Snapshot | undefined
+}
+
+/** The promise of one `addTask`. */
+export class Adding extends Owed implements Extras {
+  readonly #runs: Runs
+  readonly signal: AbortSignal | undefined
+  readonly context: Snapshot | undefined
+
+  constructor(runs: Runs, signal: AbortSignal | undefined) {
+    super()
+    this.#runs = runs
+    this.signal = signal
+    this.context = runs.snapshot()
+  }
+
+  override answered(uuid: unknown): void {
+    this.#runs.added(uuid as string, this)
+    this.resolve(uuid)
+  }
+}
+
+/** The runs of one tasker. */
+export class Runs implements Sink {
+  readonly level: number
+  readonly #capturesContext: boolean
+  /** Whether runners are attached, or being detached. */
+  isStarted = false
+  readonly #voice: Voice
+  readonly #live = new Map<number, Run>()
+  readonly #runners = new Map<string, AnyRunner>()
+  /** Runners that were taken away: a run that had begun before may still ask for one. */
+  readonly #retired = new Map<string, AnyRunner>()
+  readonly #kept = new Map<string, Kept>()
+  readonly #reasons = new Map<string, Error>()
+  readonly #thrown = new Map<string, WeakRef<object>>()
+  #wire!: Wire
+
+  constructor(voice: Voice, level: number, capturesContext: boolean) {
+    this.#voice = voice
+    this.level = level
+    this.#capturesContext = capturesContext
+  }
+
+  /** The wire is made after the runs, for it passes messages on to them. */
+  attach(wire: Wire): void {
+    this.#wire = wire
+  }
+
+  get wants(): Wants {
+    return this.#voice.wants
+  }
+
+  /** Whether there is something to wait for. */
+  get isBusy(): boolean {
+    return this.isStarted || this.#live.size > 0
+  }
+
+  /** The async context of the caller, if runners want it. */
+  snapshot(): Snapshot | undefined {
+    return this.#capturesContext ? AsyncLocalStorage.snapshot() : undefined
+  }
+
+  record(text: string): void {
+    this.#wire.record(text)
+  }
+
+  fault(error: unknown): void {
+    this.#voice.fault(error)
+  }
+
+  has(operation: string): boolean {
+    return this.#runners.has(operation)
+  }
+
+  assign(operation: string, runner: AnyRunner): void {
+    this.#runners.set(operation, runner)
+    this.#retired.delete(operation)
+  }
+
+  unassign(operation: string): void {
+    const runner = this.#runners.get(operation)
+    if (runner) this.#retired.set(operation, runner)
+    this.#runners.delete(operation)
+  }
+
+  /** A task is on disk. */
+  added(uuid: string, extras: Extras): void {
+    if (this.#voice.hears('task.added')) this.#voice.tellTask('task.added', uuid)
+    const { signal, context } = extras
+    if (!signal && !context) return
+    if (signal?.aborted) {
+      this.abort(uuid, 'signal', signal.reason).catch(error => this.fault(error))
+    } else {
+      this.#kept.set(uuid, new Kept(uuid, extras, this))
+    }
+  }
+
+  /** Asks the engine to abort a task; the reason stays the same object within this process. */
+  abort(uuid: string, cause: 'user' | 'signal', given: unknown): Promise<boolean> {
+    const isFirst = !this.#reasons.has(uuid)
+    if (isFirst) this.#reasons.set(uuid, abortReason(cause, given))
+    const forget = () => {
+      if (isFirst) this.#reasons.delete(uuid)
+    }
+    const reason = serialiseReason(given)
+    const text = `{"do":"abort","uuid":"${uuid}","cause":"${cause}","reason":${reason}}`
+    const digest = (isOpen: boolean) => {
+      if (!isOpen) forget()
+      return isOpen
+    }
+    return this.#wire.command(text, digest, forget)
+  }
+
+  /** Calls runners and fires signals, in order. */
+  begin(messages: Message[]): void {
+    for (const message of messages) {
+      if (message[0] === 'r') this.#start(message as unknown as StartMessage)
+      else this.#signal(message)
+    }
+    this.#wire.keep()
+  }
+
+  #start(message: StartMessage) {
+    if (this.#wire.isShut) return
+    const run = new Run(message, this)
+    this.#live.set(run.no, run)
+    if (this.#voice.hears('task.run')) this.#voice.tellTask('task.run', run.uuid)
+    const operation = message[4]
+    const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
+    const context = this.#kept.size > 0 ? this.#kept.get(run.uuid)?.context : undefined
+    if (context) context(() => this.#execute(run, runner))
+    else this.#execute(run, runner)
+  }
+
+  /** Never rejects. */
+  async #execute(run: Run, runner: AnyRunner): Promise<void> {
+    let result: unknown
+    try {
+      result = await runner(new Context(run))
+    } catch (error) {
+      this.#threw(run, error)
+      return
+    }
+    this.#returned(run, result)
+  }
+
+  #returned(run: Run, result: unknown) {
+    if (run.isOver) return
+    try {
+      const text = JSON.stringify(result)
+      if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
+      const outcome = text === undefined ? `[${run.no},0]` : `[${run.no},0,${text}]`
+      run.result = text
+      run.isOver = true
+      this.#wire.outcome(outcome)
+    } catch (cause) {
+      const message = 'result: cannot be stored as JSON'
+      const error = new TaskerError('TASKER_INVALID', message, { path: 'result', cause })
+      this.#settle(run, 2, error)
+    }
+  }
+
+  #threw(run: Run, error: unknown) {
+    if (!run.isOver) this.#settle(run, 1, error)
+  }
+
+  #settle(run: Run, kind: 1 | 2, error: unknown) {
+    run.isOver = true
+    run.thrown = { value: error }
+    this.#remember(run.uuid, error)
+    this.#wire.outcome(`[${run.no},${kind},${serialise(error)}]`)
+  }
+
+  #remember(uuid: string, error: unknown) {
+    if ((typeof error !== 'object' && typeof error !== 'function') || error === null) return
+    this.#thrown.set(uuid, new WeakRef(error))
+    if (this.#thrown.size <= THROWN_MAX) return
+    for (const oldest of this.#thrown.keys()) {
+      this.#thrown.delete(oldest)
+      return
+    }
+  }
+
+  /** `["x", no, cause, reason]` */
+  #signal([, no, cause, stored]: Message) {
+    const run = this.#live.get(no)
+    run?.abort(this.#reasonOf(run.uuid, cause, stored))
+  }
+
+  #reasonOf(uuid: string, cause: AbortCause, stored: StoredError | null | undefined): Error {
+    const isOwn = cause === 'user' || cause === 'signal'
+    return (isOwn && this.#reasons.get(uuid)) || storedReason(cause, stored)
+  }
+
+  /** `["s", no, status, cause?]`. False if no runner was called for it. */
+  over([, no, status, cause]: Message, batch: unknown[]): boolean {
+    const run = this.#live.get(no)
+    if (!run) return false
+    this.#live.delete(no)
+    run.isOver = true
+    if (status === 'postponed' || status === 'fenced') return true
+    // What it recorded is on disk with its end, whichever is told first.
+    this.#tellLogs(run, Infinity)
+    this.#tellReports(run, Infinity)
+    const event = `task.${status}` as const
+    if (this.#voice.hears(event) || this.#voice.hears('task.ended')) {
+      this.#tellEnd(run.uuid, status, this.#valueOf(run, status, cause, batch))
+    }
+    this.#release(run.uuid)
+    return true
+  }
+
+  #valueOf(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
+    if (status === 'done') return run.result === undefined ? undefined : JSON.parse(run.result)
+    if (status === 'failed') return run.thrown ? run.thrown.value : unstorable()
+    if (run.reason) return run.reason
+    // The end may stand before its signal in a batch.
+    const signal = (batch as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
+    return this.#reasonOf(run.uuid, cause, signal?.[3])
+  }
+
+  /** `["e", uuid, status, cause, payload]` */
+  ended([, uuid, status, cause, payload]: Message): void {
+    const isAborted = status === 'aborted'
+    const value = isAborted ? this.#reasonOf(uuid, cause, payload) : rebuild(payload)
+    this.#tellEnd(uuid, status, value)
+    this.#release(uuid)
+  }
+
+  #tellEnd(uuid: string, status: EndStatus, value: unknown) {
+    this.#voice.tellTask(`task.${status}`, uuid, value)
+    this.#voice.tellTask('task.ended', uuid, status, value)
+  }
+
+  #release(uuid: string) {
+    if (this.#reasons.size > 0) this.#reasons.delete(uuid)
+    if (this.#kept.size === 0) return
+    this.#kept.get(uuid)?.release()
+    this.#kept.delete(uuid)
+  }
+
+  /** The answer of a watch, `[status, payload?, cause?]`, as a result or a throw. */
+  outcome(uuid: string, [status, payload, cause]: Message): unknown {
+    if (status === 'done') return payload
+    if (status === 'failed') throw this.#thrownBy(uuid, cause) ?? rebuild(payload)
+    throw abortError(cause, this.#reasonOf(uuid, cause, payload))
+  }
+
+  #thrownBy(uuid: string, cause: string): object | undefined {
+    return cause === 'error' || cause === 'unstorable' ? this.#thrown.get(uuid)?.deref() : undefined
+  }
+
+  /** `["l", no, count]` and `["p", no, count]`: so many records more are on disk. */
+  confirm([kind, no, count]: Message): void {
+    const run = this.#live.get(no)
+    if (!run) return
+    if (kind === 'l') this.#tellLogs(run, count)
+    else this.#tellReports(run, count)
+  }
+
+  #tellLogs(run: Run, count: number) {
+    if (!run.lines) return
+    for (const [log, fields] of run.lines.splice(0, count)) {
+      if (fields !== undefined) log.fields = JSON.parse(fields)
+      this.#voice.tellTask('task.log', run.uuid, log)
+    }
+  }
+
+  #tellReports(run: Run, count: number) {
+    if (!run.reports) return
+    for (const report of run.reports.splice(0, count)) {
+      this.#voice.tellTask('task.progress', run.uuid, report)
+    }
+  }
+
+  /** The engine has closed by itself: every live run has lost its place. */
+  lost(): void {
+    const reason = abortReason('fenced', undefined)
+    for (const run of this.#live.values()) run.abort(reason)
+  }
+
+  /** The tasker is closed. */
+  forget(): void {
+    this.isStarted = false
+    for (const run of this.#live.values()) run.isOver = true
+    this.#live.clear()
+    for (const kept of this.#kept.values()) kept.release()
+    this.#kept.clear()
+    this.#reasons.clear()
+  }
+}
+
+function noRunner(context: Context): never {
+  throw new Error(`the operation ${JSON.stringify(context.operation)} has no runner here`)
+}
+
+function unstorable() {
+  const message = 'result: is too large or too deep to be stored'
+  return new TaskerError('TASKER_TOO_LARGE', message, { path: 'result' })
+}

@@ -1,0 +1,295 @@
+/**
+ * The two streams between this process's JavaScript and the engine: batches of text each way.
+ *
+ * What one tick sends travels together; what the engine tells is read in one go and passed on.
+ * `docs/internals/bridge.md` describes the texts.
+ *
+ * # Promises
+ * - Calls are sent in the order in which they were made, records of a run before its outcome.
+ * - Acknowledgements resolve and their continuations run before runners are called, so a listener
+ *   attached after `await addTask` sees `task.<uuid>.run`.
+ * - A tasker that is garbage-collected unclosed gives its native side back.
+ *
+ * Proof: `__test__/contract/adding.test.mjs`, `closing.test.mjs`, `keepalive.test.mjs`.
+ */
+
+import type { TaskerErrorCode } from '../index'
+import { type Bounds, Call, type Digest, type Owed } from './calls'
+import { refusal, TaskerError } from './errors'
+import type { KeepAlive } from './keepalive'
+import { type NativeHandle, native, root } from './native'
+import type { Message, Runs } from './runs'
+
+/** A batch travels early when it has so many characters or entries. */
+const CHARS_MAX = 4 * 1024 * 1024
+const ENTRIES_MAX = 1024
+
+type Refusal = { code: TaskerErrorCode; message: string }
+
+const lost = new FinalizationRegistry<() => void>(release => release())
+
+/** One open native handle. */
+export class Wire {
+  readonly #native: NativeHandle
+  readonly #runs: Runs
+  readonly #keep: KeepAlive
+  readonly #owed = new Map<number, Owed>()
+  readonly #flush = () => this.flush()
+  #ticket = 1
+  #adds: Owed[] = []
+  #definitions: string[] = []
+  #records: string[] = []
+  #outcomes: string[] = []
+  #chars = 0
+  #isFlushDue = false
+  #isOpen = false
+  #closed: unknown
+  #isShut = false
+
+  constructor(options: string, runs: Runs, keep: KeepAlive) {
+    const self = new WeakRef(this)
+    const bell = () => self.deref()?.drain()
+    const opened = root(() => native().open(options, bell))
+    if (typeof opened === 'string') throw refusal(JSON.parse(opened))
+    this.#native = opened
+    this.#runs = runs
+    this.#keep = keep
+    lost.register(this, () => release(opened, keep), this)
+  }
+
+  /** Owes the ticket of one new task. */
+  add(definition: string, owed: Owed): void {
+    this.#adds.push(owed)
+    this.#definitions.push(definition)
+    this.#queued(definition, this.#adds.length)
+    this.keep()
+  }
+
+  /** Adds several tasks. */
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  addMany(definitions: string, digest: Digest): Promise<any> {
+    const call = new Call(digest)
+    this.#send('addMany', definitions, call)
+    return call.promise
+  }
+
+  /** Sends a log line or a progress report. */
+  record(text: string): void {
+    if (this.#isShut) return
+    this.#records.push(text)
+    this.#queued(text, this.#records.length)
+  }
+
+  /** Sends what became of a run. */
+  outcome(text: string): void {
+    if (this.#isShut) return
+    this.#outcomes.push(text)
+    this.#queued(text, this.#outcomes.length)
+  }
+
+  /** Sends a command. */
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  command(text: string, digest?: Digest, refusedBy?: (error: unknown) => void): Promise<any> {
+    const call = new Call(digest, refusedBy)
+    this.#send('command', text, call)
+    return call.promise
+  }
+
+  /** Sends a call that may end early; `stop` is the command or read that withdraws it. */
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  ask(way: Way, text: string, bounds: Bounds, digest?: Digest): Promise<any> {
+    const call = new Call(digest)
+    const ticket = this.#send(way, text, call)
+    if (ticket === 0 || !(bounds.signal || bounds.timeoutMs)) return call.promise
+    call.bind(bounds, () => {
+      this.#owed.delete(ticket)
+      const withdraw = way === 'read' ? 'cancel' : 'unwatch'
+      if (!this.#closed) this.#native[way](this.#next(), `{"do":"${withdraw}","ticket":${ticket}}`)
+      this.keep()
+    })
+    return call.promise
+  }
+
+  /** Sends the command that closes; from now on every other call is refused. */
+  close(text: string, digest: Digest, refusedBy: (error: unknown) => void): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    const call = new Call(
+      value => {
+        this.#shut(closedError())
+        return digest(value)
+      },
+      error => {
+        // A wrong option closes nothing; after any other fault the native side is gone.
+        if (codeOf(error) === 'TASKER_INVALID') this.#closed = undefined
+        else this.#shut(closedError())
+        refusedBy(error)
+      },
+    )
+    this.#send('command', text, call)
+    this.#closed = closedError()
+    return call.promise
+  }
+
+  /** Sends what this tick has gathered. */
+  flush(): void {
+    this.#isFlushDue = false
+    this.#chars = 0
+    if (this.#definitions.length > 0) {
+      const ticket = this.#ticket
+      for (const owed of this.#adds) this.#owed.set(this.#next(), owed)
+      this.#native.add(ticket, `[${this.#definitions.join(',')}]`)
+      this.#adds = []
+      this.#definitions = []
+    }
+    if (this.#records.length > 0) {
+      this.#native.record(`[${this.#records.join(',')}]`)
+      this.#records = []
+    }
+    if (this.#outcomes.length > 0) {
+      this.#native.complete(`[${this.#outcomes.join(',')}]`)
+      this.#outcomes = []
+    }
+  }
+
+  /** Why calls are refused, if they are. */
+  get closed(): unknown {
+    return this.#closed
+  }
+
+  /** Throws if calls are refused. */
+  check(): void {
+    if (this.#closed) throw this.#closed
+  }
+
+  /** Whether the native side is gone: nothing that comes now may reach user code. */
+  get isShut(): boolean {
+    return this.#isShut
+  }
+
+  /** Keeps the process alive as long as there is something to wait for. */
+  keep(): void {
+    const isOwing = this.#owed.size + this.#adds.length > 0
+    this.#keep.set(this, isOwing || this.#runs.isBusy)
+  }
+
+  #send(way: Way | 'addMany', text: string, owed: Owed): number {
+    if (this.#closed) {
+      owed.refused(this.#closed)
+      return 0
+    }
+    this.flush()
+    const ticket = this.#next()
+    this.#owed.set(ticket, owed)
+    this.#native[way](ticket, text)
+    this.keep()
+    return ticket
+  }
+
+  #next(): number {
+    return this.#ticket++
+  }
+
+  #queued(text: string, entries: number) {
+    this.#chars += text.length
+    if (entries >= ENTRIES_MAX || this.#chars >= CHARS_MAX) {
+      this.flush()
+    } else if (!this.#isFlushDue) {
+      this.#isFlushDue = true
+      queueMicrotask(this.#flush)
+    }
+  }
+
+  /** The bell has rung: reads what the engine tells. */
+  drain(): void {
+    if (this.#isShut) return
+    const batch = JSON.parse(this.#native.drain()) as [boolean, ...Message[]]
+    if (batch[0]) setImmediate(() => this.drain())
+    this.#deliver(batch)
+    this.keep()
+  }
+
+  #deliver(batch: [boolean, ...Message[]]) {
+    let starts: Message[] = []
+    let isAnswered = false
+    for (let i = 1; i < batch.length; i += 1) {
+      const message = batch[i] as Message
+      switch (message[0]) {
+        case 'a':
+        case 'n':
+          isAnswered = true
+          this.#answer(message)
+          break
+        case 'r':
+        case 'x':
+          starts.push(message)
+          break
+        case 's':
+          // A run that a stop took back before its runner was called is not called at all.
+          if (!this.#runs.over(message, batch)) starts = starts.filter(one => one[1] !== message[1])
+          break
+        case 'e':
+          this.#runs.ended(message)
+          break
+        case 'l':
+        case 'p':
+          this.#runs.confirm(message)
+          break
+        case 'z':
+          this.#failed(message[2] as Refusal | undefined)
+      }
+    }
+    if (starts.length === 0) return
+    if (!isAnswered) this.#runs.begin(starts)
+    else queueMicrotask(() => process.nextTick(() => this.#runs.begin(starts)))
+  }
+
+  #answer([kind, ticket, value]: Message) {
+    const owed = this.#owed.get(ticket as number)
+    if (!owed) return
+    this.#owed.delete(ticket as number)
+    if (kind === 'n') {
+      owed.refused(refusal(value as Refusal))
+    } else {
+      this.#isOpen = true
+      owed.answered(value)
+    }
+  }
+
+  /** The engine closed by itself: what it had opened is closed, what it could not open stays so. */
+  #failed(fault: Refusal | undefined) {
+    if (this.#isShut) return
+    const error = fault ? refusal(fault) : closedError()
+    this.#shut(this.#isOpen ? closedError(error) : error)
+    this.#runs.lost()
+    if (fault && this.#isOpen) this.#runs.fault(error)
+  }
+
+  #shut(reason: unknown) {
+    this.#isShut = true
+    this.#closed = reason
+    const owed = [...this.#owed.values(), ...this.#adds]
+    this.#owed.clear()
+    this.#adds = []
+    this.#definitions = []
+    lost.unregister(this)
+    release(this.#native, this.#keep, this)
+    for (const one of owed) one.refused(reason)
+    this.#runs.forget()
+  }
+}
+
+type Way = 'command' | 'read'
+
+function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {
+  keep.end(owner)
+  handle.shutdown()
+}
+
+const codeOf = (error: unknown) => (error as { code?: unknown } | undefined)?.code
+
+const closedError = (cause?: unknown) =>
+  new TaskerError(
+    'TASKER_CLOSED',
+    'The tasker is closed; open a new one.',
+    cause === undefined ? {} : { cause },
+  )
