@@ -57,7 +57,8 @@ function withHeaders() {
 
 function measure(peer, { scenario, n, slow, window }) {
   const size = peer === 'plainjob' ? slow : n
-  const options = JSON.stringify({ n: quick ? Math.max(100, size / 20) : size, window })
+  const few = Math.max(Math.min(size, 1000), size / 20)
+  const options = JSON.stringify({ n: quick ? few : size, window })
   const args = [join(here, 'measure.mjs'), peer, scenario, options]
   const child = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 })
   if (child.status !== 0) throw new Error(`${peer}, ${scenario}: ${child.stderr || child.error}`)
@@ -95,7 +96,8 @@ function line({ name, medians: [ours, sketch, plainjob], unit = '/s' }) {
 function print(rows) {
   const head = ['tasker', 'sketch', 'of sketch', 'plainjob', 'to plainjob']
   const title = ''.padEnd(28) + head.map(cell => cell.padStart(12)).join('')
-  const note = `medians of ${rounds}; tasker and the sketch synced at each commit, plainjob not`
+  const note = `medians of ${rounds} (rates: more is better; times: less is better)
+tasker and the sketch sync each commit; plainjob does not`
   process.stdout.write(`\n${[title, ...rows.map(line), '', note].join('\n')}\n`)
 }
 

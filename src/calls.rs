@@ -2,7 +2,7 @@
 //!
 //! Each takes one text for a whole batch. The envelope is read here; payloads stay text.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Defaults, Operations, payload};
 use tasker_core::error::{Code, Error, Result};
@@ -40,7 +40,18 @@ pub(crate) fn adds(
 
 /// `[no, how, value?]`
 #[derive(Deserialize)]
-struct Completion<'a>(u64, u8, #[serde(borrow, default)] Option<&'a RawValue>);
+struct Completion<'a>(
+    u64,
+    u8,
+    #[serde(borrow, default, deserialize_with = "present")] Option<&'a RawValue>,
+);
+
+/// A member that is there, also if it is `null`: a result may be.
+fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
 
 /// `complete`: how runs settled.
 pub(crate) fn completions(text: &str) -> Result<Vec<Input>> {
@@ -72,7 +83,7 @@ fn thrown(value: Option<&str>) -> std::result::Result<Json, Json> {
         .map_err(|error| rules::unstorable(error.code(), error.message()))
 }
 
-/// `record`: log lines and progress of live runs. A line over its limit is cut down to a note.
+/// `record`: log lines and progress of live runs.
 pub(crate) fn records(text: &str) -> Result<Vec<Input>> {
     let read: Vec<Vec<&RawValue>> = envelope(text)?;
     let mut inputs = Vec::with_capacity(read.len());
@@ -95,24 +106,14 @@ pub(crate) fn records(text: &str) -> Result<Vec<Input>> {
 fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Result<Record> {
     let level = definition::word(Some(level), "level", Level::from_word)?.unwrap_or(Level::Info);
     let at = WallMs(envelope::<f64>(at)? as i64);
-    let fits = message.len() + fields.map_or(0, str::len) <= limits::LOG_LINE_BYTES_MAX;
-    let fields = fields
-        .filter(|_| fits)
-        .and_then(|text| payload(text, "fields", limits::LOG_LINE_BYTES_MAX).ok());
-    let text = definition::as_text(message).unwrap_or_default();
-    let message: Box<str> = if fits { text.into() } else { shortened(&text).into() };
+    let message = definition::as_text(message).unwrap_or_default();
+    let (message, fields) = rules::log_line(&message, fields);
     Ok(Record::Log { level, at, message, fields })
 }
 
-/// The beginning of a message that is too long, at a character's end.
-fn shortened(text: &str) -> String {
-    let end = text.floor_char_boundary(limits::LOG_LINE_BYTES_MAX / 2);
-    format!("{} … (cut: the line exceeds {} bytes)", &text[..end], limits::LOG_LINE_BYTES_MAX)
-}
-
 fn progress(current: &str, total: &str, unit: Option<&str>) -> Result<Record> {
-    let unit: Option<Box<str>> =
-        unit.and_then(definition::as_text).map(|unit| unit.into_owned().into());
+    // `ts/` refuses a unit that is too long when the runner gives it.
+    let unit = unit.and_then(|text| definition::unit(text).ok());
     Ok(Record::Progress(Progress { current: envelope(current)?, total: envelope(total)?, unit }))
 }
 

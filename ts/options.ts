@@ -72,7 +72,7 @@ const pick = (options: Loose, keys: readonly string[]) =>
 
 /** A value as the engine can judge it: JSON would turn NaN into null and drop a function. */
 function scalar(value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return `${value}`
   const isLost = typeof value === 'function' || typeof value === 'symbol'
   return isLost || typeof value === 'bigint' ? `a ${typeof value}` : value
 }

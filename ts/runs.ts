@@ -28,6 +28,7 @@ import {
 } from './errors'
 import { Context, Run, type Sink, type StartMessage } from './run'
 import { type Abortable, hook, unhook } from './signals'
+import { Thrown } from './thrown'
 import type { Wire } from './wire'
 
 /** One message of the engine; its first element says which. */
@@ -36,9 +37,6 @@ export type Message = [kind: string, ...rest: any[]]
 
 /** A function that carries out tasks. */
 export type AnyRunner = (context: Context) => unknown
-
-/** Errors of runners are remembered for late waits, as long as something else holds them. */
-const THROWN_MAX = 1024
 
 /** What this process keeps for a task it has added, until the task ends. */
 class Kept implements Abortable {
@@ -104,7 +102,7 @@ export class Runs implements Sink {
   readonly #retired = new Map<string, AnyRunner>()
   readonly #kept = new Map<string, Kept>()
   readonly #reasons = new Map<string, Error>()
-  readonly #thrown = new Map<string, WeakRef<object>>()
+  readonly #thrown = new Thrown()
   #wire!: Wire
 
   constructor(voice: Voice, level: number, capturesContext: boolean) {
@@ -239,18 +237,7 @@ export class Runs implements Sink {
   #settle(run: Run, kind: 1 | 2, error: unknown) {
     run.isOver = true
     run.thrown = { value: error }
-    this.#remember(run.uuid, error)
     this.#wire.outcome(`[${run.no},${kind},${serialise(error)}]`)
-  }
-
-  #remember(uuid: string, error: unknown) {
-    if ((typeof error !== 'object' && typeof error !== 'function') || error === null) return
-    this.#thrown.set(uuid, new WeakRef(error))
-    if (this.#thrown.size <= THROWN_MAX) return
-    for (const oldest of this.#thrown.keys()) {
-      this.#thrown.delete(oldest)
-      return
-    }
   }
 
   /** `["x", no, cause, reason]` */
@@ -270,24 +257,34 @@ export class Runs implements Sink {
     if (!run) return false
     this.#live.delete(no)
     run.isOver = true
-    if (status === 'postponed' || status === 'fenced') return true
+    if (status === 'postponed' || status === 'fenced') {
+      run.abort(abortReason(status === 'fenced' ? status : 'shutdown', undefined))
+      return true
+    }
     // What it recorded is on disk with its end, whichever is told first.
     this.#tellLogs(run, Infinity)
     this.#tellReports(run, Infinity)
-    const event = `task.${status}` as const
-    if (this.#voice.hears(event) || this.#voice.hears('task.ended')) {
-      this.#tellEnd(run.uuid, status, this.#valueOf(run, status, cause, batch))
-    }
+    if (status === 'done') this.#tellDone(run)
+    else this.#tellThrown(run.uuid, status, this.#thrownBy(run, status, cause, batch))
     this.#release(run.uuid)
     return true
   }
 
-  #valueOf(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
-    if (status === 'done') return run.result === undefined ? undefined : JSON.parse(run.result)
+  #tellDone({ uuid, result }: Run) {
+    if (!this.#voice.hears('task.done') && !this.#voice.hears('task.ended')) return
+    this.#tellEnd(uuid, 'done', result === undefined ? undefined : JSON.parse(result))
+  }
+
+  #tellThrown(uuid: string, status: EndStatus, value: unknown) {
+    this.#thrown.keep(uuid, value)
+    this.#tellEnd(uuid, status, value)
+  }
+
+  #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
     if (status === 'failed') return run.thrown ? run.thrown.value : unstorable()
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
-    const signal = (batch as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
+    const signal = (batch.slice(1) as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
     return this.#reasonOf(run.uuid, cause, signal?.[3])
   }
 
@@ -295,8 +292,13 @@ export class Runs implements Sink {
   ended([, uuid, status, cause, payload]: Message): void {
     const isAborted = status === 'aborted'
     const value = isAborted ? this.#reasonOf(uuid, cause, payload) : rebuild(payload)
-    this.#tellEnd(uuid, status, value)
+    this.#tellThrown(uuid, status, value)
     this.#release(uuid)
+  }
+
+  /** All that one turn of the engine told has been passed on. */
+  settle(): void {
+    this.#thrown.settle()
   }
 
   #tellEnd(uuid: string, status: EndStatus, value: unknown) {
@@ -311,15 +313,12 @@ export class Runs implements Sink {
     this.#kept.delete(uuid)
   }
 
-  /** The answer of a watch, `[status, payload?, cause?]`, as a result or a throw. */
-  outcome(uuid: string, [status, payload, cause]: Message): unknown {
+  /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
+  outcome(uuid: string, [status, cause, payload]: Message): unknown {
     if (status === 'done') return payload
-    if (status === 'failed') throw this.#thrownBy(uuid, cause) ?? rebuild(payload)
-    throw abortError(cause, this.#reasonOf(uuid, cause, payload))
-  }
-
-  #thrownBy(uuid: string, cause: string): object | undefined {
-    return cause === 'error' || cause === 'unstorable' ? this.#thrown.get(uuid)?.deref() : undefined
+    const known = this.#thrown.get(uuid)
+    if (status === 'failed') throw known ? known.value : rebuild(payload)
+    throw abortError(cause, (known?.value as Error) ?? storedReason(cause, payload))
   }
 
   /** `["l", no, count]` and `["p", no, count]`: so many records more are on disk. */

@@ -112,7 +112,10 @@ export class Wire {
 
   /** Sends the command that closes; from now on every other call is refused. */
   close(text: string, digest: Digest, refusedBy: (error: unknown) => void): Promise<void> {
-    if (this.#closed) return Promise.resolve()
+    if (this.#isShut) {
+      this.#closed = closedError()
+      return Promise.resolve()
+    }
     const call = new Call(
       value => {
         this.#shut(closedError())
@@ -205,6 +208,7 @@ export class Wire {
     const batch = JSON.parse(this.#native.drain()) as [boolean, ...Message[]]
     if (batch[0]) setImmediate(() => this.drain())
     this.#deliver(batch)
+    if (!batch[0]) this.#runs.settle()
     this.keep()
   }
 

@@ -24,7 +24,7 @@ test('addTask resolves with a uuid when the task is stored (I-1, I-16)', async t
 })
 
 test('a stored task is there after the file is closed and opened again', async t => {
-  const store = file(t)
+  const store = file()
   const first = open(t, { store })
   const uuid = await first.addTask({ operation: 'later', data: [1, 'two'] })
   await first.close()

@@ -5,21 +5,22 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { Tasker } from '../../index.mjs'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A folder that is removed after the test. */
-export function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), 'tasker-'))
-  t.after(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
+const base = mkdtempSync(join(tmpdir(), 'tasker-'))
+// Not after each test: a tasker must be closed before its file goes.
+after(() => rmSync(base, { recursive: true, force: true }))
+
+/** A folder that is removed when the tests of this file are over. */
+export const folder = () => mkdtempSync(join(base, 'test-'))
 
 /** The path of a file that does not exist yet. */
-export const file = t => join(folder(t), 'tasks.db')
+export const file = () => join(folder(), 'tasks.db')
 
 /** A tasker that is closed after the test; what still runs then is given back at once. */
 export function open(t, options = {}) {

@@ -76,7 +76,7 @@ export type First = Task['uuid']
 `
   for (const name of ['esm.mts', 'cjs.cts']) writeFileSync(join(folder, name), program)
   const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
-  const strict = ['--strict', '--noEmit', '--skipLibCheck', 'false', '--target', 'es2022', ...types]
+  const strict = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'es2022', ...types]
   tsc([...strict, '--module', 'node16', 'esm.mts', 'cjs.cts'], folder)
   const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler']
   tsc([...strict, ...bundler, 'esm.mts'], folder)

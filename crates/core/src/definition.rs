@@ -278,6 +278,19 @@ pub fn word<T>(
     found.map(Some).ok_or_else(|| Error::invalid(path, "is not one of the words it may be"))
 }
 
+/// What a progress report counts.
+///
+/// # Errors
+/// `Invalid` or `TooLarge` with the path `unit`.
+pub fn unit(text: &str) -> Result<Box<str>> {
+    let unit = as_text(text).ok_or_else(|| Error::invalid("unit", "must be a text"))?;
+    if unit.len() > limits::PROGRESS_UNIT_BYTES_MAX {
+        let text = format!("is longer than {} bytes", limits::PROGRESS_UNIT_BYTES_MAX);
+        return Err(Error::at(Code::TooLarge, "unit", text));
+    }
+    Ok(unit.into())
+}
+
 /// The text of a JSON string.
 pub fn as_text(text: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Key<'_>>(text).ok().map(|key| key.0)

@@ -3,6 +3,7 @@
 //! Source: `docs/promises.md`; the outcome of a run depends on how it settled and on whether its signal
 //! had fired, and on nothing else.
 
+use crate::definition;
 use crate::error::Code;
 use crate::limits;
 use crate::task::{Cause, Json, OnInterrupted, Outcome};
@@ -86,6 +87,18 @@ pub fn unstorable(code: Code, message: &str) -> Json {
     Json::trusted(&error.to_string())
 }
 
+/// A log line within its limit: one that is too long loses its fields and the end of its message, and
+/// says so. A runner must not fail for what it logs.
+pub fn log_line(message: &str, fields: Option<&str>) -> (Box<str>, Option<Json>) {
+    let max = limits::LOG_LINE_BYTES_MAX;
+    if message.len() + fields.map_or(0, str::len) <= max {
+        let fields = fields.and_then(|text| definition::payload(text, "fields", max).ok());
+        return (message.into(), fields);
+    }
+    let kept = &message[..message.floor_char_boundary(max / 2)];
+    (format!("{kept} … (cut: the line is longer than {max} bytes)").into(), None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +135,14 @@ mod tests {
         let Loss::End(Outcome::Failed(Cause::Lost, _)) = loss(OnInterrupted::Fail, 0) else {
             panic!("fail")
         };
+    }
+
+    #[test]
+    fn a_log_line_at_its_limit_is_kept_and_one_above_is_cut() {
+        let fits = "é".repeat(limits::LOG_LINE_BYTES_MAX / 2);
+        assert_eq!(log_line(&fits, None), (fits.as_str().into(), None));
+        let (message, fields) = log_line(&fits, Some("{}"));
+        assert!(message.len() < limits::LOG_LINE_BYTES_MAX && message.contains("cut"));
+        assert_eq!(fields, None);
     }
 }

@@ -4,7 +4,7 @@
 //! - A task aborted before it started never runs; an ended one does not change (I-3).
 //! - A watch is answered once its task has ended, also one that had ended before.
 //!
-//! Proof: `tests/turn.rs`.
+//! Proof: `proof/tests/engine`.
 
 use tasker_core::dispatch::QueueKey;
 use tasker_core::error::{Code, Error};

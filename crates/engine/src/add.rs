@@ -4,7 +4,7 @@
 //! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the draft's
 //!   own counter, which becomes the store's with the same commit.
 //!
-//! Proof: `tests/turn.rs`, `conformance::add`.
+//! Proof: `proof/tests/engine`, `conformance::add`.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! - Memory changes only here, and only by what was committed (I-11).
 //! - Order: answers, runs that are over, tasks that ended, records, starts, signals.
 //!
-//! Proof: `tests/turn.rs`.
+//! Proof: `proof/tests/engine`.
 
 use tasker_core::id::LaneId;
 use tasker_core::store::{Start, Waiting};

@@ -2,7 +2,7 @@
 //!
 //! They touch no store, so a full disk does not refuse them.
 //!
-//! Proof: `tests/turn.rs`, `tests/stop.rs`.
+//! Proof: `proof/tests/engine`.
 
 use std::sync::Arc;
 

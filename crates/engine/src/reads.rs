@@ -4,7 +4,7 @@
 //! - A read sees what was acknowledged before it was asked (I-16).
 //! - Each read is answered once; a cancelled one with `Closed`.
 //!
-//! Proof: `tests/thread.rs`, `conformance::read`.
+//! Proof: `proof/tests/thread.rs`, `conformance::read`.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +38,8 @@ struct State {
     queue: VecDeque<(Ticket, Read)>,
     /// Those that wait or are under way.
     tokens: FxHashMap<Ticket, CancellationToken>,
-    is_closed: bool,
+    /// Why nothing is read any more.
+    closed: Option<Error>,
 }
 
 /// The reads that wait.
@@ -52,7 +53,7 @@ impl Reads {
     /// Asks; `parent` ends every read when it is cancelled.
     ///
     /// # Errors
-    /// `Closed` if nothing reads any more.
+    /// Why nothing is read any more.
     pub(crate) fn push(
         &self,
         ticket: Ticket,
@@ -60,8 +61,8 @@ impl Reads {
         parent: &CancellationToken,
     ) -> Result<()> {
         let mut state = self.state.lock();
-        if state.is_closed {
-            return Err(Error::new(Code::Closed, "the tasker is closed"));
+        if let Some(error) = &state.closed {
+            return Err(error.clone());
         }
         state.tokens.insert(ticket, parent.child_token());
         state.queue.push_back((ticket, read));
@@ -79,7 +80,7 @@ impl Reads {
     /// Nothing is read any more; what waits is refused with `error`.
     pub(crate) fn close(&self, error: &Error, sink: &dyn Sink) {
         let mut state = self.state.lock();
-        state.is_closed = true;
+        state.closed = Some(error.clone());
         let refused = state.queue.drain(..).map(|(ticket, _)| ticket);
         let effects: Vec<_> = refused.map(|ticket| Effect::Refuse(ticket, error.clone())).collect();
         drop(state);
@@ -96,7 +97,7 @@ impl Reads {
                 let token = state.tokens.get(&ticket).cloned().unwrap_or_default();
                 return Some((ticket, read, token));
             }
-            if state.is_closed {
+            if state.closed.is_some() {
                 return None;
             }
             self.bell.wait(&mut state);

@@ -8,7 +8,7 @@
 //! # Left to others
 //! Knowing who is dead is the store's work (`Store::orphans`).
 //!
-//! Proof: `tests/recover.rs`, `conformance::orphans`, the storm.
+//! Proof: `proof/tests/engine`, `conformance::orphans`, the storm.
 
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::{Counts, State};

@@ -5,7 +5,7 @@
 //! - Log lines that came before the settle are stored with it, in order, at most
 //!   [`limits::LOGS_PER_TASK_MAX`] per task (I-19).
 //!
-//! Proof: `tests/turn.rs`.
+//! Proof: `proof/tests/engine`.
 
 use tasker_core::limits;
 use tasker_core::rules::{self, AbortReason, Settled};

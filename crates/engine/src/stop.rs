@@ -6,7 +6,7 @@
 //! # Promises
 //! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4, I-14).
 //!
-//! Proof: `tests/stop.rs`.
+//! Proof: `proof/tests/engine`.
 
 use tasker_core::rules::{self, AbortReason};
 use tasker_core::state::State;

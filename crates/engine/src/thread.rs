@@ -9,7 +9,7 @@
 //! - After [`Handle::shutdown`] both are joined, every file is released and nothing is delivered (I-14).
 //! - A panic answers `Bug` to everyone and closes the handle; the process lives (F-6).
 //!
-//! Proof: `tests/thread.rs`, the storm.
+//! Proof: `proof/tests/thread.rs`, the storm.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

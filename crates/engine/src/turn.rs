@@ -10,7 +10,7 @@
 //! # Left to others
 //! When to turn, and what time it is: `thread`.
 //!
-//! Proof: `tests/turn.rs`, `proof::conformance`, the storm.
+//! Proof: `proof/tests/engine`, `proof::conformance`, the storm.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;

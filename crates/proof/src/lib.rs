@@ -3,5 +3,7 @@
 //! Modules stand in dependency order; each imports only from those above it.
 
 pub mod conformance;
-pub mod drawing;
 pub mod model;
+pub mod file;
+pub mod drawing;
+pub mod storm;

@@ -11,7 +11,7 @@
 //!
 //! Proof: `tests/read.rs`, `conformance::{reader, find, count, order}`.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use rustc_hash::FxHashSet;
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
@@ -53,7 +53,7 @@ impl SqliteReader {
 
 impl Reader for SqliteReader {
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
-        let snapshot = Snapshot::take(&self.reader)?;
+        let mut snapshot = Snapshot::take(&self.reader)?;
         match snapshot.source(true).get(self.id_key.seq_of(id))? {
             Some(mut task) if task.id == id => {
                 snapshot.load_attempts(&mut task)?;
@@ -109,14 +109,19 @@ fn count_by_state(reader: &Connection, query: &Query) -> Result<u64> {
 /// A read transaction.
 struct Snapshot<'c> {
     connection: &'c Connection,
+    /// Held, because every task that is returned asks them.
+    attempts: CachedStatement<'c>,
+    logs: CachedStatement<'c>,
     lanes: Lanes,
     rows: usize,
 }
 
 impl<'c> Snapshot<'c> {
     fn take(connection: &'c Connection) -> Result<Snapshot<'c>> {
+        let (attempts, logs) = (cached(connection, sql::ATTEMPTS)?, cached(connection, sql::LOGS)?);
         cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
-        let mut snapshot = Snapshot { connection, lanes: Lanes::default(), rows: 0 };
+        let lanes = Lanes::default();
+        let mut snapshot = Snapshot { connection, attempts, logs, lanes, rows: 0 };
         snapshot.lanes = Lanes::load(connection)?;
         Ok(snapshot)
     }
@@ -126,15 +131,14 @@ impl<'c> Snapshot<'c> {
     }
 
     /// The task with its logs, if asked for.
-    fn complete(&self, task: TaskRecord, logs: Option<WithLogs>) -> Result<Found> {
+    fn complete(&mut self, task: TaskRecord, logs: Option<WithLogs>) -> Result<Found> {
         let logs = logs.map(|logs| self.logs(&task, logs)).transpose()?;
         Ok(Found { task, logs })
     }
 
     /// Puts the attempts of the history before the one that the task's row tells of.
-    fn load_attempts(&self, task: &mut TaskRecord) -> Result<()> {
-        let mut statement = cached(self.connection, sql::ATTEMPTS)?;
-        let mut rows = statement.query([task.seq.0 as i64]).map_err(error::of)?;
+    fn load_attempts(&mut self, task: &mut TaskRecord) -> Result<()> {
+        let mut rows = self.attempts.query([task.seq.0 as i64]).map_err(error::of)?;
         let mut history: Vec<Attempt> = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             history.push(row::attempt(row)?);
@@ -143,10 +147,9 @@ impl<'c> Snapshot<'c> {
         Ok(())
     }
 
-    fn logs(&self, task: &TaskRecord, with: WithLogs) -> Result<Vec<LogLine>> {
-        let mut statement = cached(self.connection, sql::LOGS)?;
+    fn logs(&mut self, task: &TaskRecord, with: WithLogs) -> Result<Vec<LogLine>> {
         let bounds = (task.seq.0 as i64, with.level_max.code());
-        let mut rows = statement.query(bounds).map_err(error::of)?;
+        let mut rows = self.logs.query(bounds).map_err(error::of)?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             lines.push(row::log_line(row)?);
@@ -243,7 +246,7 @@ impl<'c, 'q> Search<'c, 'q> {
     }
 
     /// The document of a task that matches; nothing if it does not.
-    fn matching(&self, task: &mut TaskRecord) -> Result<Option<Value>> {
+    fn matching(&mut self, task: &mut TaskRecord) -> Result<Option<Value>> {
         let Wanted { query, fields, .. } = self.wanted;
         if fields == Fields::default() {
             return Ok(query.matches(&Value::Null).then_some(Value::Null));
@@ -284,7 +287,7 @@ impl<'c, 'q> Search<'c, 'q> {
     }
 
     /// The task with its wide columns and its history, unless it has changed and matches no more.
-    fn whole(&self, task: TaskRecord) -> Result<Option<TaskRecord>> {
+    fn whole(&mut self, task: TaskRecord) -> Result<Option<TaskRecord>> {
         let mut task = task;
         if !self.wanted.is_wide {
             let Some(reloaded) = self.snapshot.source(true).get(task.seq)? else {

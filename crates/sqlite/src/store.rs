@@ -34,6 +34,8 @@ const BATCHES_MAX: u64 = 10_000;
 const BATCHES_TRIMMED_MAX: u64 = 5_000;
 /// Pages in the log that are written back even under load.
 const WAL_PAGES_MAX: i64 = 4_000;
+/// Commits between two looks at the journal and the log under load; a look costs some microseconds.
+const COMMITS_PER_LOOK: u32 = 16;
 
 /// The writing side of a handle on a SQLite file.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct SqliteStore {
     forgotten: Vec<Dead>,
     lock: Option<Lock>,
     home: Home,
+    /// Commits since `tidy` last looked.
+    commits: u32,
 }
 
 impl SqliteStore {
@@ -57,7 +61,8 @@ impl SqliteStore {
         home: Home,
     ) -> SqliteStore {
         let Registered { id, lock, dead } = registered;
-        SqliteStore { writer, owner: id, id_key, dead, forgotten: Vec::new(), lock, home }
+        let forgotten = Vec::new();
+        SqliteStore { writer, owner: id, id_key, dead, forgotten, lock, home, commits: 0 }
     }
 
     fn is_begun(&self) -> bool {
@@ -104,10 +109,11 @@ impl SqliteStore {
 
     /// Forgets old batches, a bounded number at a time.
     fn trim(&self, is_idle: bool) -> Result<()> {
-        let range = self.writer.query_row(sql::BATCH_RANGE, [], |row| {
-            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
-        });
-        let (Some(first), Some(last)) = range.map_err(error::of)? else { return Ok(()) };
+        let range = cached(&self.writer, sql::BATCH_RANGE)?
+            .query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)));
+        let (Some(first), Some::<i64>(last)) = range.map_err(error::of)? else {
+            return Ok(());
+        };
         let kept = (last - first + 1) as u64;
         // Twice the figure when idle: otherwise each idle moment would trim a handful.
         if kept < if is_idle { 2 * BATCHES_KEPT } else { BATCHES_MAX } {
@@ -218,6 +224,7 @@ impl Store for SqliteStore {
     fn commit(&mut self) -> Commit {
         match self.frame(sql::COMMIT) {
             Ok(()) => {
+                self.commits = self.commits.saturating_add(1);
                 self.forgotten.drain(..).for_each(Dead::bury);
                 Commit::Committed
             }
@@ -239,6 +246,10 @@ impl Store for SqliteStore {
     }
 
     fn tidy(&mut self, is_idle: bool) -> Result<()> {
+        if !is_idle && self.commits < COMMITS_PER_LOOK {
+            return Ok(());
+        }
+        self.commits = 0;
         self.trim(is_idle)?;
         self.checkpoint(is_idle)
     }

@@ -7,8 +7,8 @@ use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
 use tasker_core::rules::{AbortReason, Settled};
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Found, Head, Lane, Orphan, Reader, Refused, Store, Window, WindowSize,
-    WithLogs,
+    Batch, Brief, Change, Commit, Found, Head, Lane, Orphan, Reader, Refused, Store, Window,
+    WindowSize, WithLogs,
 };
 use tasker_core::task::{Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority};
 use tasker_core::time::{MonoMs, Now, WallMs};

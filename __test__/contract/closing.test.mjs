@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Tasker } from '../../index.mjs'
+import { file, folder, gate, open, refused, rejection, runs, imports } from './open.mjs'
+
+const uuid = '018f0000-0000-7000-8000-000000000000'
+
+test('after close every call is refused (I-14, F-25)', async t => {
+  const tasker = open(t, { runners: { a: () => 1 } })
+  await tasker.close()
+  const calls = [
+    () => tasker.ready(),
+    () => tasker.addTask({ operation: 'a' }),
+    () => tasker.addTasks([{ operation: 'a' }]),
+    () => tasker.unassignRunner('a'),
+    () => tasker.start(),
+    () => tasker.stop(),
+    () => tasker.abortTask(uuid),
+    () => tasker.prioritizeTask(uuid, 1),
+    () => tasker.getTask(uuid),
+    () => tasker.hasTask({}),
+    () => tasker.countTasks(),
+    () => tasker.findTask({}),
+    () => tasker.findTasks(),
+    () => tasker.waitForTaskOutputData(uuid),
+  ]
+  for (const call of calls) await refused(call(), 'TASKER_CLOSED')
+  assert.throws(() => tasker.assignRunner('b', () => {}), { code: 'TASKER_CLOSED' })
+  tasker.on('task.log', () => {})
+})
+
+test('close can be repeated', async t => {
+  const tasker = open(t)
+  const closing = tasker.close()
+  assert.equal(tasker.close(), closing)
+  await closing
+  await tasker.close({ onStop: 'abort' })
+})
+
+test('what is under way when close is called is still answered', async t => {
+  const tasker = open(t)
+  const settled = Promise.allSettled([
+    tasker.addTask({ operation: 'a' }),
+    tasker.addTasks([{ operation: 'a' }, { operation: 'b' }]),
+    tasker.countTasks(),
+  ])
+  await tasker.close()
+  const [one, many] = await settled
+  assert.equal(one.status, 'fulfilled')
+  assert.equal(many.value.length, 2)
+})
+
+test('waits that can never be answered are refused by close', async t => {
+  const tasker = open(t)
+  const waiting = tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'never' }))
+  const error = rejection(waiting)
+  await tasker.close()
+  assert.equal((await error).code, 'TASKER_CLOSED')
+})
+
+test('close stops first: runs end, and `stopped` is told before it resolves', async t => {
+  const { runner, call } = gate()
+  const tasker = open(t, { runners: { a: runner } })
+  const events = []
+  for (const event of ['task.done', 'stopped']) tasker.on(event, () => events.push(event))
+  await tasker.start()
+  await tasker.addTask({ operation: 'a' })
+  const { resolve } = await call(0)
+  const closing = tasker.close().then(() => events.push('closed'))
+  resolve()
+  await closing
+  assert.deepEqual(events, ['task.done', 'stopped', 'closed'])
+})
+
+test('close from inside a runner ends when its timeout is over (F-25)', async t => {
+  const closed = []
+  const tasker = open(t, {
+    runners: { a: async () => closed.push(await tasker.close({ timeout: 1 })) },
+  })
+  await tasker.start()
+  await tasker.addTask({ operation: 'a' })
+  const stopped = new Promise(resolve => tasker.once('stopped', resolve))
+  await stopped
+  await tasker.close()
+  assert.deepEqual(closed, [undefined])
+})
+
+test('close from inside a listener does not hang (F-24)', async t => {
+  const tasker = open(t, { runners: { a: () => 1 } })
+  const closed = new Promise(resolve => tasker.once('task.done', () => resolve(tasker.close())))
+  await tasker.start()
+  await tasker.addTask({ operation: 'a' })
+  await closed
+})
+
+test('await using closes', async () => {
+  const script = `${imports}
+    const tasker = new Tasker(':memory:')
+    await tasker.start()
+    await tasker[Symbol.asyncDispose]()
+    await tasker.ready().catch(error => console.log(error.code))
+  `
+  assert.equal((await runs(script)).trim(), 'TASKER_CLOSED')
+})
+
+test('what goes wrong at open rejects every awaited call, and close still works', async () => {
+  const path = join(folder(), 'not-a-database')
+  writeFileSync(path, 'this is a text, and a long one at that. '.repeat(200))
+  const tasker = new Tasker({ store: path, runners: { a: () => 1 } })
+  await refused(tasker.ready(), 'TASKER_CORRUPT')
+  await refused(tasker.addTask({ operation: 'a' }), 'TASKER_CORRUPT')
+  await refused(tasker.findTasks(), 'TASKER_CORRUPT')
+  await refused(tasker.start(), 'TASKER_CORRUPT')
+  await tasker.close()
+  await refused(tasker.addTask({ operation: 'a' }), 'TASKER_CLOSED')
+})
+
+test('a folder that does not exist is an error with its path in words', async () => {
+  const tasker = new Tasker(join(folder(), 'missing', 'tasks.db'))
+  const error = await rejection(tasker.ready())
+  assert.match(error.code, /^TASKER_(IO|READ_ONLY)$/)
+  assert.match(error.message, /missing/)
+  await tasker.close()
+})
+
+test('a file can be opened again after close, many times', async t => {
+  const store = file()
+  for (let n = 0; n < 20; n += 1) {
+    const tasker = open(t, { store })
+    await tasker.addTask({ operation: 'a', data: n })
+    await tasker.close()
+  }
+  const tasker = open(t, { store })
+  assert.equal(await tasker.countTasks(), 20)
+  await tasker.close()
+  rmSync(store)
+})
+
+test('a tasker that is dropped unclosed gives its file back (F-25)', async () => {
+  const script = `${imports}
+    const store = ${JSON.stringify(file())}
+    async function drop() {
+      const tasker = new Tasker({ store })
+      await tasker.addTask({ operation: 'a' })
+    }
+    await drop()
+    let tasker
+    for (let n = 0; ; n += 1) {
+      await new Promise(resolve => setImmediate(resolve))
+      gc()
+      tasker = new Tasker({ store })
+      const error = await tasker.ready().then(() => undefined, error => error)
+      if (!error) break
+      if (error.code !== 'TASKER_LOCKED' || n > 1_000) throw error
+      await tasker.close()
+    }
+    console.log(await tasker.countTasks())
+    await tasker.close()
+  `
+  assert.equal((await runs(script, { flags: ['--expose-gc'] })).trim(), '1')
+})
+
+test('a tasker at work is not dropped, even if nobody holds it', async () => {
+  const script = `${imports}
+    function begin() {
+      let left = 5
+      const tasker = new Tasker(':memory:')
+      tasker.assignRunner('again', async () => {
+        gc()
+        await new Promise(resolve => setImmediate(resolve))
+        gc()
+        if (--left > 0) await tasker.addTask({ operation: 'again' })
+        else void tasker.close()
+        console.log(left)
+      })
+      void tasker.start()
+      void tasker.addTask({ operation: 'again' })
+    }
+    begin()
+  `
+  assert.equal(await runs(script, { flags: ['--expose-gc'] }), '4\n3\n2\n1\n0\n')
+})

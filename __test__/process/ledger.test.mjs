@@ -1,0 +1,54 @@
+// The storm's judge finds each kind of fault: a storm that could not fail would prove nothing.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Ledger } from './storm/ledger.mjs'
+
+const task = { uuid: 'a', data: { n: 1 }, status: 'done', attempt: 1, attempts: [{ runId: 'r' }] }
+const run = { uuid: 'a', runId: 'r', attempt: 1 }
+const told = [
+  ['try', 1],
+  ['ack', 1, 'a'],
+  ['end', 'a', 'done'],
+  ['image', 'a', task],
+]
+
+/** The violations of a history against a store and its runs. */
+function violations({ lines = told, tasks = [task], runs = [run] }) {
+  const ledger = new Ledger()
+  ledger.read(lines.map(line => `${JSON.stringify(line)}\n`).join(''))
+  ledger.check(tasks, runs)
+  return ledger.violations.map(text => text.split(':')[0])
+}
+
+test('a true history passes', () => {
+  assert.deepEqual(violations({}), [])
+})
+
+const faults = {
+  'acknowledged and lost (I-1)': { tasks: [], runs: [] },
+  'tasks stored twice (I-2)': { tasks: [task, { ...task, uuid: 'b' }] },
+  'stored but never added (I-2)': { lines: [] },
+  'not ended (I-12)': { tasks: [{ ...task, status: 'running' }], lines: [['try', 1]] },
+  'told as failed, stored as done (I-1, I-3)': { lines: [...told, ['end', 'a', 'failed']] },
+  'an ended task changed': { tasks: [{ ...task, result: 7 }] },
+  'its abort was acknowledged and lost (I-1)': {
+    lines: [
+      ['try', 1],
+      ['abort', 'a'],
+    ],
+    tasks: [{ ...task, attempt: 0 }],
+  },
+  'ran without being counted (I-10)': { tasks: [{ ...task, attempts: [] }], lines: [['try', 1]] },
+  'runs noted twice (I-4)': { runs: [run, run] },
+}
+
+for (const [fault, history] of Object.entries(faults)) {
+  test(`it sees: ${fault}`, () => assert.deepEqual(violations(history), [fault]))
+}
+
+test('a line that the kill cut off counts as not told', () => {
+  const ledger = new Ledger()
+  ledger.read('["try",1]\n["ack",1,"a"')
+  assert.equal(ledger.acked.size, 0)
+})

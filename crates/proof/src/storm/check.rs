@@ -1,0 +1,197 @@
+//! What is left, compared with what was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{RunId, TaskId};
+use tasker_core::limits::LOSSES_MAX;
+use tasker_core::query::Query;
+use tasker_core::store::{Find, Reader, Store};
+use tasker_core::task::{AttemptEnd, Cause, Outcome, TaskRecord};
+use tasker_sqlite::{Options, Place, SqliteReader, SqliteStore};
+use uuid::Uuid;
+
+use super::dice::Dice;
+use super::ledger::Ledger;
+use super::line::Key;
+use super::worker::run_of;
+use super::{DATABASE, EFFECTS};
+
+/// Images compared at each look.
+const SAMPLE: usize = 200;
+
+fn open(folder: &Path) -> Result<(SqliteStore, SqliteReader)> {
+    tasker_sqlite::open(&Place::File(folder.join(DATABASE)), Options::default())
+}
+
+/// Between two workers: every end told since the last look is there, and old images are unchanged.
+pub(super) fn sample(ledger: &mut Ledger, folder: &Path, dice: &mut Dice) -> Result<()> {
+    let (store, mut reader) = open(folder)?;
+    let known: Vec<_> = ledger.images.keys().copied().collect();
+    let old = (0..SAMPLE).filter_map(|_| dice.pick(&known).copied());
+    let ids: Vec<_> = ledger.unseen.drain(..).chain(old).collect();
+    for id in ids {
+        match reader.get(id, None)? {
+            Some(found) => ledger.image(&found.task),
+            None => ledger.report.is_lost(format!("{} ended and is gone", id.0)),
+        }
+    }
+    drop(reader);
+    Box::new(store).close()
+}
+
+/// After the last worker: everything.
+pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
+    let audit = tasker_sqlite::audit(&folder.join(DATABASE))?;
+    ledger.report.violations.extend(audit.faults);
+    let tasks = stored(folder)?;
+    let effects = effects(folder)?;
+    ledger.report.ran = effects.len() as u64;
+    ledger.keys(&tasks);
+    for task in &tasks {
+        ledger.task(task);
+    }
+    let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
+    ledger.told(&tasks);
+    ledger.effects(&effects, &tasks);
+    for task in tasks.values() {
+        ledger.image(task);
+    }
+    Ok(())
+}
+
+fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
+    let (store, mut reader) = open(folder)?;
+    let find = Find { query: Query::all(), sort: None, skip: 0, limit: None, logs: None };
+    let found = reader.find(&find, &|| false)?;
+    drop(reader);
+    Box::new(store).close()?;
+    Ok(found.into_iter().map(|found| found.task).collect())
+}
+
+/// One side effect: the task, its run, the attempt that the runner was told.
+type SideEffect = (TaskId, RunId, u32);
+
+/// The side effects, in order; a line that was cut off is none.
+fn effects(folder: &Path) -> Result<Vec<SideEffect>> {
+    let text = std::fs::read_to_string(folder.join(EFFECTS));
+    let text = text.map_err(|e| Error::new(Code::Io, "no side effects").with_source(e))?;
+    let read = |line: &str| {
+        let mut words = line.split(' ');
+        let mut id = || words.next().and_then(|word| Uuid::parse_str(word).ok());
+        let (task, run) = (TaskId(id()?), RunId(id()?));
+        Some((task, run, words.next()?.parse().ok()?))
+    };
+    Ok(text.lines().filter_map(read).collect())
+}
+
+fn key_of(task: &TaskRecord) -> Option<Key> {
+    task.def.data.as_ref()?.as_str().trim_matches('"').parse().ok()
+}
+
+impl Ledger {
+    /// Keeps the first image of an ended task, compares the others with it (I-3).
+    fn image(&mut self, task: &TaskRecord) {
+        let name = task.id.0;
+        if let Some(state) = self.ended.get(&task.id).filter(|state| **state != task.state) {
+            let is = task.state;
+            self.report.is_lost(format!("{name} was told {state:?} and is {is:?}"));
+        }
+        if !task.state.is_final() {
+            return;
+        }
+        let first = self.images.entry(task.id).or_insert_with(|| task.clone());
+        if first != task {
+            self.report.violation(format!("{name} changed: {first:?} is now {task:?}"));
+        }
+    }
+
+    /// Stored is what was tried, each once (I-2); acknowledged is stored (I-1).
+    fn keys(&mut self, tasks: &[TaskRecord]) {
+        let mut stored = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        for task in tasks {
+            let name = task.id.0;
+            if !ids.insert(task.id) {
+                self.report.is_doubled(format!("{name} is stored twice"));
+            }
+            match key_of(task) {
+                Some(key) if self.tried.contains(&key) => {
+                    if stored.insert(key, task.id).is_some() {
+                        self.report.is_doubled(format!("{key} is stored twice"));
+                    }
+                }
+                _ => self.report.violation(format!("{name} comes from nowhere")),
+            }
+        }
+        for (key, id) in &self.added {
+            if stored.get(key) != Some(id) {
+                self.report.is_lost(format!("{key} was acknowledged as {} and is lost", id.0));
+            }
+        }
+    }
+
+    /// Each task by itself (I-10, I-12).
+    fn task(&mut self, task: &TaskRecord) {
+        let name = task.id.0;
+        if !task.state.is_final() {
+            self.report.violation(format!("{name} is still {:?}", task.state));
+        }
+        let ends: Vec<_> = task.attempts.iter().map(|attempt| attempt.end).collect();
+        let is_lost = |end: &&Option<AttemptEnd>| **end == Some(AttemptEnd::Lost);
+        self.report.losses += ends.iter().filter(is_lost).count() as u64;
+        let budget = LOSSES_MAX as usize;
+        if ends.windows(budget).any(|row| row.iter().all(|end| is_lost(&end))) {
+            self.report.violation(format!("{name} was lost {budget} times and went on"));
+        }
+        let is_poison = matches!(task.outcome, Some(Outcome::Failed(Cause::Poison, _)));
+        let before = ends.iter().rev().skip(1).take_while(|end| is_lost(end)).count();
+        if is_poison && before + 1 != budget {
+            self.report.violation(format!("{name} is poison after {} losses", before + 1));
+        }
+        if ends.contains(&None) {
+            self.report.violation(format!("{name} has an attempt without an end"));
+        }
+        let counted = ends.iter().filter(|end| **end != Some(AttemptEnd::Postponed)).count();
+        if counted != task.attempt as usize {
+            let text = format!("{name} counts {} of {counted} attempts", task.attempt);
+            self.report.violation(text);
+        }
+        let named = task.outcome.as_ref().and_then(run_of);
+        if named.is_some() && named != task.attempts.last().map(|attempt| attempt.run) {
+            self.report.violation(format!("{name} has the result of another run"));
+        }
+    }
+
+    /// Ends and priorities that were told (I-1).
+    fn told(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
+        for id in self.ended.keys().filter(|id| !tasks.contains_key(id)) {
+            self.report.is_lost(format!("{} ended and is gone", id.0));
+        }
+        for (id, known) in &self.priorities {
+            let Some(task) = tasks.get(id) else { continue };
+            let (is, mut may_be) =
+                (task.def.priority.get(), known.tried.iter().chain(&known.acked));
+            if known.acked.is_some() && !may_be.any(|priority| *priority == is) {
+                self.report.is_lost(format!("{} has priority {is}, not {known:?}", id.0));
+            }
+        }
+    }
+
+    /// Each run has its side effect once (I-4), and was counted before (I-10).
+    fn effects(&mut self, effects: &[SideEffect], tasks: &BTreeMap<TaskId, TaskRecord>) {
+        let mut seen = BTreeSet::new();
+        for (id, run, attempt) in effects {
+            if !seen.insert((id, run)) {
+                self.report.is_doubled(format!("run {} of {} ran twice", run.0, id.0));
+            }
+            let attempts = tasks.get(id).map(|task| task.attempts.as_slice());
+            let is_counted =
+                |a: &tasker_core::task::Attempt| a.run == *run && a.attempt == *attempt;
+            if !attempts.unwrap_or_default().iter().any(is_counted) {
+                self.report.violation(format!("run {} of {} was not counted", run.0, id.0));
+            }
+        }
+    }
+}

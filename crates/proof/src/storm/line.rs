@@ -1,0 +1,104 @@
+//! What a worker tells its parent, one line for each thing, so that what it told survives it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tasker_core::id::TaskId;
+use tasker_core::state::State;
+use uuid::Uuid;
+
+/// The name that a worker gives a task before the engine does: its own number and a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) worker: u32,
+    pub(super) n: u32,
+}
+
+/// One thing to tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Line {
+    /// The store is open.
+    Ready,
+    /// The tasks from this key on, so many, are about to be added.
+    Try(Key, u32),
+    /// An add was acknowledged.
+    Added(Key, TaskId),
+    /// An end was told; it is on disk.
+    Ended(TaskId, State),
+    /// A task is about to get another priority.
+    TryPriority(TaskId, f64),
+    /// A priority was acknowledged.
+    Prioritized(TaskId, f64),
+    /// A run was told that it lost its place, which nobody here brings about.
+    Fenced(TaskId),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.worker, self.n)
+    }
+}
+
+impl FromStr for Key {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (worker, n) = text.split_once('.').ok_or(())?;
+        Ok(Key { worker: worker.parse().map_err(drop)?, n: n.parse().map_err(drop)? })
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Line::Ready => writeln!(f, "READY"),
+            Line::Try(key, count) => writeln!(f, "TRY {key} {count}"),
+            Line::Added(key, id) => writeln!(f, "ACK {key} {}", id.0),
+            Line::Ended(id, state) => writeln!(f, "END {} {}", id.0, state.code()),
+            Line::TryPriority(id, to) => writeln!(f, "TRYP {} {to}", id.0),
+            Line::Prioritized(id, to) => writeln!(f, "ACKP {} {to}", id.0),
+            Line::Fenced(id) => writeln!(f, "FENCED {}", id.0),
+        }
+    }
+}
+
+impl Line {
+    /// The thing that a line tells; nothing for a line that was cut off.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let words: Vec<_> = text.split(' ').collect();
+        let id = |text: &str| Uuid::parse_str(text).ok().map(TaskId);
+        Some(match *words.as_slice() {
+            ["READY"] => Line::Ready,
+            ["TRY", key, count] => Line::Try(key.parse().ok()?, count.parse().ok()?),
+            ["ACK", key, uuid] => Line::Added(key.parse().ok()?, id(uuid)?),
+            ["END", uuid, code] => Line::Ended(id(uuid)?, State::from_code(code.parse().ok()?)?),
+            ["TRYP", uuid, to] => Line::TryPriority(id(uuid)?, to.parse().ok()?),
+            ["ACKP", uuid, to] => Line::Prioritized(id(uuid)?, to.parse().ok()?),
+            ["FENCED", uuid] => Line::Fenced(id(uuid)?),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_comes_back() {
+        let (key, id) = (Key { worker: 3, n: 14 }, TaskId(Uuid::from_u128(7)));
+        let lines = [
+            Line::Ready,
+            Line::Try(key, 9),
+            Line::Added(key, id),
+            Line::Ended(id, State::Failed),
+            Line::TryPriority(id, f64::NEG_INFINITY),
+            Line::Prioritized(id, 0.1),
+            Line::Fenced(id),
+        ];
+        for line in lines {
+            assert_eq!(Line::read(line.to_string().trim_end()), Some(line));
+        }
+        assert_eq!(Line::read("ACK 3.14 0000"), None);
+    }
+}

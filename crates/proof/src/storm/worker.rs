@@ -1,0 +1,409 @@
+//! The process that is killed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{RunId, TaskId};
+use tasker_core::query::Query;
+use tasker_core::rules::{AbortReason, Settled, abort_error, engine_error};
+use tasker_core::state::State;
+use tasker_core::task::{
+    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority, Progress,
+};
+use tasker_core::time::WallMs;
+use tasker_engine::effect::{Answer, Effect, Over, Started};
+use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
+use tasker_engine::memory::Settings;
+use tasker_engine::thread::{Handle, Read, Sink};
+use tasker_sqlite::{Durability, Options, Place};
+
+use super::dice::Dice;
+use super::line::{Key, Line};
+use super::{DATABASE, EFFECTS};
+
+/// What a worker is told to do.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Where the database lies.
+    pub folder: PathBuf,
+    /// Which worker it is: 1, 2, 3 …
+    pub worker: u32,
+    /// Its own seed.
+    pub seed: u64,
+    /// Whether it only runs what is left, and then closes.
+    pub drains: bool,
+}
+
+/// Calls under way at once.
+const CALLS: usize = 16;
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Add(Key),
+    AddMany(Key),
+    Prioritize(TaskId, f64),
+    Get,
+    Count,
+    Stop,
+    Close,
+    Ready,
+    Other,
+}
+
+#[derive(Debug)]
+struct Run {
+    id: TaskId,
+    run: RunId,
+    /// Rounds that it still lasts.
+    fuse: usize,
+}
+
+struct Worker {
+    orders: Orders,
+    engine: Handle,
+    dice: Dice,
+    effects: File,
+    keys: u32,
+    tickets: Ticket,
+    calls: BTreeMap<Ticket, Call>,
+    runs: BTreeMap<RunNo, Run>,
+    tasks: Vec<TaskId>,
+    told: String,
+    ran: String,
+    dies: bool,
+    is_closed: bool,
+}
+
+struct Channel(Sender<Vec<Effect>>);
+
+impl Sink for Channel {
+    fn deliver(&self, effects: Vec<Effect>) {
+        // Nobody listens any more only when the worker is about to end.
+        let _ = self.0.send(effects);
+    }
+}
+
+/// Works until it is killed, or until nothing is left to do.
+///
+/// # Errors
+/// What the engine refuses although no fault was made.
+pub fn work(orders: Orders) -> Result<()> {
+    let (sender, receiver) = channel();
+    let mut worker = Worker::open(orders, sender)?;
+    worker.begin();
+    worker.serve(&receiver)?;
+    worker.engine.shutdown();
+    Ok(())
+}
+
+fn io(error: std::io::Error) -> Error {
+    Error::new(Code::Io, "the worker cannot tell what it did").with_source(error)
+}
+
+impl Worker {
+    fn open(orders: Orders, sender: Sender<Vec<Effect>>) -> Result<Self> {
+        let mut dice = Dice::new(orders.seed);
+        let place = Place::File(orders.folder.join(DATABASE));
+        let durability = [Durability::Full, Durability::Process][dice.below(2)];
+        let opener = Box::new(move || {
+            let (store, reader) = tasker_sqlite::open(&place, Options { durability })?;
+            Ok((Box::new(store) as _, Box::new(reader) as _))
+        });
+        let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };
+        let engine = Handle::open(opener, settings, Arc::new(Channel(sender)))?;
+        let path = orders.folder.join(EFFECTS);
+        let effects = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
+        let (calls, runs) = (BTreeMap::new(), BTreeMap::new());
+        let (keys, tickets, tasks) = (0, 0, Vec::new());
+        let (told, ran, dies, is_closed) = (String::new(), String::new(), false, false);
+        Ok(Self {
+            orders,
+            engine,
+            dice,
+            effects,
+            keys,
+            tickets,
+            calls,
+            runs,
+            tasks,
+            told,
+            ran,
+            dies,
+            is_closed,
+        })
+    }
+
+    fn begin(&mut self) {
+        for (operation, concurrency) in [("read", None), ("write", Some(3)), ("die", Some(1))] {
+            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), concurrency));
+        }
+        self.call(Call::Other, Input::Start);
+        self.call(Call::Ready, Input::Ready);
+    }
+
+    fn serve(&mut self, receiver: &Receiver<Vec<Effect>>) -> Result<()> {
+        while !self.is_closed {
+            let gone = |_| Error::bug("the engine is gone");
+            for effect in receiver.recv().map_err(gone)? {
+                self.take(effect)?;
+            }
+            self.flush()?;
+            self.settle();
+            if self.orders.drains {
+                self.ask_whether_all_is_done()?;
+            } else {
+                self.ask();
+            }
+        }
+        self.flush()
+    }
+
+    fn tell(&mut self, line: Line) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.told, "{line}");
+    }
+
+    /// Lets the world know; dies here if a runner was meant to.
+    fn flush(&mut self) -> Result<()> {
+        self.effects.write_all(self.ran.as_bytes()).map_err(io)?;
+        let mut out = std::io::stdout().lock();
+        out.write_all(self.told.as_bytes()).and_then(|()| out.flush()).map_err(io)?;
+        if self.dies {
+            std::process::abort();
+        }
+        self.ran.clear();
+        self.told.clear();
+        Ok(())
+    }
+
+    fn call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
+        self.tickets += 1;
+        self.calls.insert(self.tickets, call);
+        self.engine.submit([input(self.tickets)]);
+    }
+
+    fn take(&mut self, effect: Effect) -> Result<()> {
+        match effect {
+            Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
+            Effect::Refuse(ticket, error) => {
+                self.calls.remove(&ticket);
+                return Err(error);
+            }
+            Effect::Over(no, over) => self.over(no, over),
+            Effect::Ended(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
+            Effect::Start(started) => self.started(&started),
+            Effect::Abort(no, _) => {
+                if let Some(run) = self.runs.get_mut(&no) {
+                    run.fuse = 1;
+                }
+            }
+            Effect::Recorded(..) => {}
+            Effect::Closed(None) => self.is_closed = true,
+            Effect::Closed(Some(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, ticket: Ticket, answer: Answer) -> Result<()> {
+        let call = self.calls.remove(&ticket);
+        let call = call.ok_or_else(|| Error::bug("a call was answered twice"))?;
+        match (call, answer) {
+            (Call::Add(key), Answer::Task(id)) => self.added(key, &[id]),
+            (Call::AddMany(key), Answer::Tasks(ids)) => self.added(key, &ids),
+            (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
+            (Call::Ready, Answer::Done) => self.tell(Line::Ready),
+            (Call::Count, Answer::Json(count)) if count == "0" => {
+                self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
+            }
+            (Call::Stop, Answer::Done) => self.call(Call::Other, Input::Start),
+            (Call::Close, Answer::Done) => self.is_closed = true,
+            (Call::Prioritize(..), Answer::Flag(false))
+            | (Call::Get, Answer::Json(_))
+            | (Call::Other | Call::Count, _) => {}
+            (call, answer) => return Err(Error::bug(format!("{call:?} was answered {answer:?}"))),
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, first: Key, ids: &[TaskId]) {
+        for (n, id) in (first.n..).zip(ids) {
+            self.tell(Line::Added(Key { n, ..first }, *id));
+            self.tasks.push(*id);
+        }
+    }
+
+    fn started(&mut self, started: &Started) {
+        let (id, run, attempt) = (started.id, started.run, started.attempt);
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.ran, "{} {} {attempt}", id.0, run.0);
+        self.dies |= &*started.operation == "die" && !self.orders.drains;
+        let long = if self.dice.once_in(8) { 400 } else { 12 };
+        let fuse = if self.orders.drains { 0 } else { self.dice.below(long) };
+        self.runs.insert(started.no, Run { id, run, fuse });
+    }
+
+    fn over(&mut self, no: RunNo, over: Over) {
+        let Some(run) = self.runs.remove(&no) else { return };
+        match over {
+            Over::Done => self.tell(Line::Ended(run.id, State::Done)),
+            Over::Failed(_) => self.tell(Line::Ended(run.id, State::Failed)),
+            Over::Aborted(_) => self.tell(Line::Ended(run.id, State::Aborted)),
+            Over::Postponed => {}
+            Over::Fenced => self.tell(Line::Fenced(run.id)),
+        }
+    }
+
+    /// Runs whose time has come settle; each settles once.
+    fn settle(&mut self) {
+        let mut inputs = Vec::new();
+        for (no, run) in &mut self.runs {
+            if run.fuse == 0 {
+                run.fuse = usize::MAX;
+                self.dice.settling(*no, run.run, &mut inputs);
+            } else if run.fuse != usize::MAX {
+                run.fuse -= 1;
+            }
+        }
+        self.engine.submit(inputs);
+    }
+
+    /// Keeps calls under way.
+    fn ask(&mut self) {
+        while self.calls.len() < CALLS {
+            let known = self.dice.pick(&self.tasks).copied();
+            match (self.dice.below(100), known) {
+                (0..12, Some(id)) => self.prioritize(id),
+                (12..22, Some(id)) => self.abort(id),
+                (22..30, Some(id)) => self.get(id),
+                (30, _) => self.stop(),
+                (31..36, _) => self.add_many(),
+                _ => self.add(),
+            }
+        }
+    }
+
+    fn key(&mut self, count: u32) -> Key {
+        let key = Key { worker: self.orders.worker, n: self.keys };
+        self.keys += count;
+        self.tell(Line::Try(key, count));
+        key
+    }
+
+    fn add(&mut self) {
+        let key = self.key(1);
+        let def = self.dice.definition(key);
+        self.try_call(Call::Add(key), |ticket| Input::Add(ticket, def));
+    }
+
+    fn add_many(&mut self) {
+        let count = 1 + self.dice.below(20) as u32;
+        let key = self.key(count);
+        let keys = (key.n..).take(count as usize).map(|n| Key { n, ..key });
+        let defs = keys.map(|key| self.dice.definition(key)).collect();
+        self.try_call(Call::AddMany(key), |ticket| Input::AddMany(ticket, defs));
+    }
+
+    fn prioritize(&mut self, id: TaskId) {
+        let to = self.dice.priority();
+        self.tell(Line::TryPriority(id, to.get()));
+        self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
+    }
+
+    /// A call that may change something: what is tried is told before it is done.
+    fn try_call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
+        // What cannot be told is not tried.
+        if self.flush().is_ok() {
+            self.call(call, input);
+        }
+    }
+
+    fn abort(&mut self, id: TaskId) {
+        let reason = AbortReason { cause: Cause::User, reason: abort_error("not now") };
+        self.call(Call::Other, |ticket| Input::Abort(ticket, id, reason));
+    }
+
+    fn get(&mut self, id: TaskId) {
+        self.tickets += 1;
+        self.calls.insert(self.tickets, Call::Get);
+        self.engine.read(self.tickets, Read::Get(id, None));
+    }
+
+    fn stop(&mut self) {
+        let on_stop = self.dice.pick(OnStop::ALL).copied();
+        let options = StopOptions { on_stop, timeout_ms: Some(20) };
+        self.call(Call::Stop, |ticket| Input::Stop(ticket, options));
+    }
+
+    fn ask_whether_all_is_done(&mut self) -> Result<()> {
+        if !self.calls.is_empty() {
+            return Ok(());
+        }
+        let query = Query::parse("{\"status\":{\"$in\":[\"new\",\"running\"]}}")?;
+        self.tickets += 1;
+        self.calls.insert(self.tickets, Call::Count);
+        self.engine.read(self.tickets, Read::Count(Box::new(query)));
+        Ok(())
+    }
+}
+
+/// What is left to chance.
+impl Dice {
+    fn priority(&mut self) -> Priority {
+        let values = [-1.0, 0.0, 0.0, 1.0, 2.5, f64::INFINITY, f64::NEG_INFINITY];
+        let value = self.pick(&values).copied().unwrap_or_default();
+        Priority::new(value).unwrap_or_default()
+    }
+
+    fn definition(&mut self, key: Key) -> NewTask {
+        let operation = match self.below(400) {
+            0 => "die",
+            1..100 => "write",
+            _ => "read",
+        };
+        let choices = [OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
+        let is_usual = !self.once_in(6) || operation == "die";
+        let choice = if is_usual { None } else { self.pick(&choices).copied() };
+        NewTask {
+            operation: operation.into(),
+            data: Some(Json::trusted(&format!("\"{key}\""))),
+            priority: self.priority(),
+            run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
+            on_interrupted: choice.unwrap_or_default(),
+            on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
+        }
+    }
+
+    /// What a run says at its end: perhaps lines and progress, then how it settled.
+    fn settling(&mut self, no: RunNo, run: RunId, inputs: &mut Vec<Input>) {
+        if self.once_in(6) {
+            let (level, at, message, fields) = (Level::Info, WallMs(0), "here".into(), None);
+            inputs.push(Input::Record(no, Record::Log { level, at, message, fields }));
+            let progress = Progress { current: 1.0, total: None, unit: None };
+            inputs.push(Input::Record(no, Record::Progress(progress)));
+        }
+        let settled = match self.below(10) {
+            0 => Settled::Returned(None),
+            1 | 2 => Settled::Threw(engine_error("Error", "chance")),
+            _ => Settled::Returned(Some(result(run))),
+        };
+        inputs.push(Input::Settle(no, settled));
+    }
+}
+
+/// A result names the run that returned it.
+fn result(run: RunId) -> Json {
+    Json::trusted(&format!("\"{}\"", run.0))
+}
+
+/// The run that a stored outcome names, if it names one.
+pub(super) fn run_of(outcome: &Outcome) -> Option<RunId> {
+    let Outcome::Done(Some(json)) = outcome else { return None };
+    json.as_str().trim_matches('"').parse().ok().map(RunId)
+}

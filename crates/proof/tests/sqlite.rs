@@ -1,0 +1,11 @@
+//! The contract of a store, kept by SQLite on a real file.
+
+use tasker_core::error::Result;
+use tasker_proof::conformance::Lab;
+use tasker_proof::file::Folder;
+
+fn a_new_folder() -> Result<Box<dyn Lab>> {
+    Ok(Box::new(Folder::new()?))
+}
+
+tasker_proof::conformance!(a_new_folder);

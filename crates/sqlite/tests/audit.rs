@@ -1,0 +1,68 @@
+//! The audit finds what does not balance (I-13).
+
+mod hand;
+
+use std::path::Path;
+
+use hand::{Hand, def, done, failed, folder, line};
+use rusqlite::Connection;
+use tasker_core::store::Change;
+use tasker_core::task::{AttemptEnd, Level};
+use tasker_sqlite::audit;
+
+/// A file with a task in every state, a history and a log.
+fn filled(path: &Path) {
+    let mut hand = Hand::open(path);
+    let lane = hand.lane(1, "read-book");
+    let tasks: Vec<_> = (0..5).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+    let run = hand.start(tasks[0], 1);
+    let log = Change::Log { seq: tasks[0].seq, run, line: line(1, Level::Info) };
+    let release = hand.releasing(tasks[0].seq, run, AttemptEnd::Lost);
+    hand.turn(vec![log, release]);
+    let run = hand.start(tasks[1], 1);
+    hand.end(tasks[1], Some(run), done());
+    hand.end(tasks[2], None, failed());
+    hand.start(tasks[3], 1);
+    hand.close();
+}
+
+#[test]
+fn a_sound_file_is_clean() {
+    let (_folder, path) = folder();
+    filled(&path);
+    let audit = audit(&path).unwrap();
+    assert_eq!(audit.faults, Vec::<String>::new());
+    assert_eq!(audit.counts.total(), 5);
+    assert!(audit.number > 0);
+}
+
+#[test]
+fn every_kind_of_fault_is_found() {
+    let cases = [
+        ("UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 5", "counted"),
+        ("UPDATE tasks SET lane_id = 9 WHERE seq = 5", "no lane"),
+        ("UPDATE tasks SET run_id = NULL WHERE seq = 4", "no run"),
+        ("DELETE FROM owners", "no owner"),
+        ("UPDATE tasks SET run_id = zeroblob(16) WHERE seq = 5", "waiting task has a run"),
+        ("UPDATE tasks SET ended_at = NULL WHERE seq = 2", "no end"),
+        ("UPDATE tasks SET cause = NULL WHERE seq = 3", "no cause"),
+        ("UPDATE batches SET seq_next = 3 WHERE number = 99 OR number > 3", "still free"),
+        ("UPDATE attempts SET seq = 77", "belongs to no task"),
+        ("UPDATE logs SET seq = 77", "belongs to no task"),
+        ("DELETE FROM batches WHERE number = 3", "missing"),
+        ("UPDATE batches SET transitions = x'ff' WHERE number = 2", "cannot be read"),
+        ("UPDATE batches SET transitions = x'070201' WHERE number = 2", "journal says"),
+        (
+            "UPDATE batches SET transitions = x'040201' WHERE number = 2;
+             UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 1",
+            "after its end",
+        ),
+    ];
+    for (damage, fault) in cases {
+        let (_folder, path) = folder();
+        filled(&path);
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let faults = audit(&path).unwrap().faults;
+        assert!(faults.iter().any(|found| found.contains(fault)), "{damage}: {faults:?}");
+    }
+}

@@ -1,0 +1,226 @@
+//! A hand that drives a store in turns, for the tests of this crate: it keeps the books that the
+//! engine would keep.
+#![allow(dead_code, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+
+use tasker_core::error::Result;
+use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::query::{Query, Sort};
+use tasker_core::state::{Counts, State};
+use tasker_core::store::{
+    Batch, Change, Commit, Find, Lane, Reader, Refused, Start, Store, WithLogs,
+};
+use tasker_core::task::{
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
+};
+use tasker_core::time::WallMs;
+use tasker_sqlite::{Durability, Options, Place, SqliteReader, SqliteStore, open};
+use tempfile::TempDir;
+
+/// An open store and its books.
+pub struct Hand {
+    pub store: Box<SqliteStore>,
+    pub reader: SqliteReader,
+    ids: IdSource,
+    number: u64,
+    pub seq_next: u64,
+    pub counts: Counts,
+    pub clock: i64,
+}
+
+/// A task that was added.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    pub seq: Seq,
+    pub id: TaskId,
+}
+
+pub fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.db");
+    (folder, path)
+}
+
+pub fn try_open(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
+    open(&Place::File(path.into()), Options { durability: Durability::Process })
+}
+
+impl Hand {
+    pub fn open(path: &Path) -> Hand {
+        Hand::on(try_open(path).unwrap())
+    }
+
+    pub fn in_memory() -> Hand {
+        Hand::on(open(&Place::Memory, Options::default()).unwrap())
+    }
+
+    pub fn on((store, reader): (SqliteStore, SqliteReader)) -> Hand {
+        let mut store = Box::new(store);
+        let ids = IdSource::new(store.id_key(), [store.owner().0 as u8; 32]);
+        store.begin().unwrap();
+        let head = store.head().unwrap();
+        store.rollback();
+        Hand {
+            store,
+            reader,
+            ids,
+            number: head.number,
+            seq_next: head.seq_next.0,
+            counts: head.counts,
+            clock: 1_000,
+        }
+    }
+
+    pub fn close(self) {
+        drop(self.reader);
+        self.store.close().unwrap();
+    }
+
+    pub fn tick(&mut self) -> WallMs {
+        self.clock += 1;
+        WallMs(self.clock)
+    }
+
+    pub fn batch(&mut self, changes: Vec<Change>) -> Batch {
+        Batch {
+            number: self.number + 1,
+            owner: self.store.owner(),
+            seq_next: Seq(self.seq_next),
+            counts: self.counts,
+            changes,
+        }
+    }
+
+    pub fn try_turn(&mut self, changes: Vec<Change>) -> std::result::Result<(), Refused> {
+        let batch = self.batch(changes);
+        self.store.begin()?;
+        if let Err(refused) = self.store.write(&batch) {
+            self.store.rollback();
+            return Err(refused);
+        }
+        match self.store.commit() {
+            Commit::Committed => self.number += 1,
+            Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// A turn that must succeed.
+    pub fn turn(&mut self, changes: Vec<Change>) {
+        self.try_turn(changes).map_err(|refused| refused.error).unwrap();
+    }
+
+    pub fn lane(&mut self, id: u32, operation: &str) -> Lane {
+        let lane = Lane { id: LaneId(id), operation: operation.into() };
+        self.turn(vec![Change::Lane(lane.clone())]);
+        lane
+    }
+
+    /// The change that adds a task.
+    pub fn adding(&mut self, lane: &Lane, def: NewTask) -> (Task, Change) {
+        let at = self.tick();
+        let seq = Seq(self.seq_next);
+        self.seq_next += 1;
+        let id = self.ids.task(seq, at);
+        self.counts.enter(State::Ready);
+        (Task { seq, id }, Change::Add { seq, id, lane: lane.id, def, at, start: None })
+    }
+
+    pub fn add(&mut self, lane: &Lane, def: NewTask) -> Task {
+        let (task, change) = self.adding(lane, def);
+        self.turn(vec![change]);
+        task
+    }
+
+    pub fn starting(&mut self, seq: Seq, attempt: u32) -> (RunId, Change) {
+        let at = self.tick();
+        let run = self.ids.run(at);
+        self.counts.shift(State::Ready, State::Running);
+        (run, Change::Start { seq, start: Start { run, attempt, at } })
+    }
+
+    pub fn start(&mut self, task: Task, attempt: u32) -> RunId {
+        let (run, change) = self.starting(task.seq, attempt);
+        self.turn(vec![change]);
+        run
+    }
+
+    pub fn ending(&mut self, seq: Seq, run: Option<RunId>, outcome: Outcome) -> Change {
+        let from = if run.is_some() { State::Running } else { State::Ready };
+        self.counts.shift(from, outcome.state());
+        Change::End { seq, run, outcome, at: self.tick() }
+    }
+
+    pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: Outcome) {
+        let change = self.ending(task.seq, run, outcome);
+        self.turn(vec![change]);
+    }
+
+    pub fn releasing(&mut self, seq: Seq, run: RunId, end: AttemptEnd) -> Change {
+        self.counts.shift(State::Running, State::Ready);
+        let at = self.tick();
+        Change::Release { seq, run, end, attempt: 1, losses: 1, at }
+    }
+
+    pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {
+        self.find_from(query, sort, (0, limit))
+    }
+
+    pub fn find_from(
+        &mut self,
+        query: &str,
+        sort: Option<&str>,
+        (skip, limit): (u64, Option<u64>),
+    ) -> Vec<u64> {
+        let find = Find {
+            query: Query::parse(query).unwrap(),
+            sort: sort.map(|sort| Sort::parse(sort).unwrap()),
+            skip,
+            limit,
+            logs: Some(WithLogs { level_max: Level::Debug }),
+        };
+        let found = self.reader.find(&find, &|| false).unwrap();
+        found.iter().map(|found| found.task.seq.0).collect()
+    }
+
+    pub fn count(&mut self, query: &str) -> u64 {
+        self.reader.count(&Query::parse(query).unwrap(), &|| false).unwrap()
+    }
+}
+
+pub fn def(data: &str, priority: f64) -> NewTask {
+    NewTask {
+        operation: "read-book".into(),
+        data: Some(Json::trusted(data)),
+        priority: Priority::new(priority).unwrap(),
+        run_timeout_ms: None,
+        on_interrupted: OnInterrupted::Retry,
+        on_stop: None,
+    }
+}
+
+pub fn done() -> Outcome {
+    Outcome::Done(Some(Json::trusted(r#"{"ok":true}"#)))
+}
+
+pub fn failed() -> Outcome {
+    Outcome::Failed(Cause::Error, Json::trusted(r#"{"name":"Error","message":"no"}"#))
+}
+
+pub fn line(n: u32, level: Level) -> LogLine {
+    LogLine { n, attempt: 1, level, at: WallMs(5), message: "hm".into(), fields: None }
+}
+
+pub fn progress(current: f64) -> Progress {
+    Progress { current, total: Some(10.0), unit: Some("page".into()) }
+}
+
+/// Everything in the folder, by name.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,98 @@
+//! How SQLite runs each statement, as a snapshot. A full scan fails unless it is allowed here.
+//!
+//! After a deliberate change: `UPDATE=1 cargo test -p tasker-sqlite --test plans`.
+
+mod hand;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hand::{Hand, folder};
+use rusqlite::Connection;
+
+/// Statements that may scan, each with why that is bounded or wanted.
+const MAY_SCAN: &[(&str, &str)] = &[
+    ("running", "the index holds only what runs at once"),
+    ("lanes", "as many as operations"),
+    ("owners", "as many as open handles"),
+    ("head", "the last row of a scan that stops at once"),
+    ("schema_objects", "at open only"),
+    ("audit_counts", "the audit looks at everything"),
+    ("audit_strays", "the audit looks at everything"),
+    ("audit_journal", "the audit looks at everything"),
+];
+
+fn statements() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<(String, String)> = paths
+        .map(|path: PathBuf| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// The lines of the plan, or nothing for a statement that has none.
+fn plan(connection: &Connection, text: &str) -> Vec<String> {
+    let code = text.lines().find(|line| !line.starts_with("--")).unwrap();
+    if !["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| code.starts_with(verb)) {
+        return Vec::new();
+    }
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        lines.push(row.get::<_, String>(3).unwrap());
+    }
+    lines
+}
+
+fn plans() -> Vec<(String, Vec<String>)> {
+    let (_folder, path) = folder();
+    Hand::open(&path).close();
+    let connection = Connection::open(&path).unwrap();
+    statements().into_iter().map(|(name, text)| (name, plan(&connection, &text))).collect()
+}
+
+#[test]
+fn every_plan_is_as_recorded() {
+    let mut text = String::new();
+    for (name, lines) in plans().iter().filter(|(_, lines)| !lines.is_empty()) {
+        writeln!(text, "{name}\n  {}", lines.join("\n  ")).unwrap();
+    }
+    let snap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans.snap");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&snap, &text).unwrap();
+    }
+    let recorded = fs::read_to_string(&snap).unwrap_or_default();
+    assert!(text == recorded, "a plan has changed; now it is:\n{text}");
+}
+
+#[test]
+fn no_statement_scans_a_table_unless_it_may() {
+    for (name, lines) in plans() {
+        let may_scan = MAY_SCAN.iter().any(|(allowed, _)| *allowed == name);
+        let scan = lines.iter().find(|line| line.contains("SCAN") && !line.contains("CONSTANT"));
+        assert!(scan.is_none() || may_scan, "{name}: {scan:?}");
+    }
+}
+
+#[test]
+fn what_may_scan_exists() {
+    let all = plans();
+    for (name, _) in MAY_SCAN {
+        assert!(all.iter().any(|(found, _)| found == name), "{name}");
+    }
+}
+
+#[test]
+fn no_hot_statement_sorts() {
+    for (name, lines) in plans().iter().filter(|(name, _)| name != "running") {
+        let sort = lines.iter().find(|line| line.contains("TEMP B-TREE"));
+        assert!(sort.is_none() || name.starts_with("audit"), "{name}: {sort:?}");
+    }
+}

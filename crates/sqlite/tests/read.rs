@@ -1,0 +1,236 @@
+//! Reading: what is found, in which order, while others write.
+
+mod hand;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hand::{Hand, def, done, failed, line};
+use tasker_core::error::Code;
+use tasker_core::id::{IdKey, IdSource, Seq};
+use tasker_core::query::{Query, Sort};
+use tasker_core::store::{Change, Find, Reader, WithLogs};
+use tasker_core::task::Level;
+use tasker_core::time::WallMs;
+
+fn find(query: &str, limit: Option<u64>) -> Find {
+    Find { query: Query::parse(query).unwrap(), sort: None, skip: 0, limit, logs: None }
+}
+
+/// Three lanes with equal and different priorities, some running, some ended.
+fn filled() -> Hand {
+    let mut hand = Hand::in_memory();
+    let lanes = ["a", "b", "c"].map(|name| name.to_string());
+    let lanes: Vec<_> = (1..).zip(&lanes).map(|(id, name)| hand.lane(id, name)).collect();
+    let tasks: Vec<_> = (0..12)
+        .map(|n| {
+            let mut def = def(&format!(r#"{{"n":{n}}}"#), f64::from(n % 4));
+            def.operation = lanes[n as usize % 3].operation.clone();
+            hand.add(&lanes[n as usize % 3], def)
+        })
+        .collect();
+    let runs: Vec<_> = [2, 0, 5, 7].iter().map(|n| hand.start(tasks[*n], 1)).collect();
+    hand.end(tasks[7], Some(runs[3]), done());
+    hand.end(tasks[5], Some(runs[2]), failed());
+    hand.end(tasks[9], None, failed());
+    hand
+}
+
+#[test]
+fn the_default_order_is_queue_then_running_then_ended() {
+    let mut hand = filled();
+    let waiting = [4, 12, 7, 11, 2, 5, 9];
+    assert_eq!(hand.find(r#"{"status":"new"}"#, None, None), waiting);
+    assert_eq!(hand.find(r#"{"status":"running"}"#, None, None), [3, 1]);
+    assert_eq!(hand.find(r#"{"endedAt":{"$exists":true}}"#, None, None), [8, 6, 10]);
+    let all = [&waiting[..], &[3, 1], &[8, 6, 10]].concat();
+    assert_eq!(hand.find("{}", None, None), all);
+    for skip in 0..13 {
+        for limit in 1..13 {
+            let part: Vec<u64> = all.iter().copied().skip(skip).take(limit).collect();
+            let found = hand.find_from("{}", None, (skip as u64, Some(limit as u64)));
+            assert_eq!(found, part, "skip {skip} limit {limit}");
+        }
+    }
+    assert_eq!(hand.find("{}", None, Some(0)), Vec::<u64>::new());
+}
+
+#[test]
+fn a_sort_decides_and_the_default_order_breaks_ties() {
+    let mut hand = filled();
+    let by_data = hand.find("{}", Some(r#"{"data.n":-1}"#), Some(3));
+    assert_eq!(by_data, [12, 11, 10]);
+    let by_status = hand.find("{}", Some(r#"{"operation":1}"#), None);
+    assert_eq!(by_status, [4, 7, 1, 10, 11, 2, 5, 8, 12, 9, 3, 6]);
+}
+
+#[test]
+fn the_columns_that_narrow_never_lose_a_match() {
+    let mut hand = filled();
+    let cases: &[(&str, &[u64])] = &[
+        (r#"{"seq":{"$in":[3,8,99]}}"#, &[3, 8]),
+        (r#"{"seq":{"$gt":9},"status":"new"}"#, &[12, 11]),
+        (r#"{"operation":"a","status":{"$ne":"new"}}"#, &[1, 10]),
+        (r#"{"operation":{"$in":["b","x"]},"state":"done"}"#, &[8]),
+        (r#"{"operation":"nobody"}"#, &[]),
+        (r#"{"priority":{"$gte":2,"$lt":3},"status":"new"}"#, &[7, 11]),
+        (r#"{"priority":1,"status":"failed"}"#, &[6, 10]),
+        (r#"{"attempt":1,"status":"failed"}"#, &[6]),
+        (r#"{"startedAt":null,"status":"failed"}"#, &[10]),
+        (r#"{"startedAt":{"$gt":{"$date":0}},"status":"failed"}"#, &[6]),
+        (r#"{"endedAt":{"$lt":{"$date":1}}}"#, &[]),
+        (r#"{"createdAt":{"$gt":{"$date":0}},"status":"done"}"#, &[8]),
+        (r#"{"data.n":4}"#, &[5]),
+        (r#"{"$or":[{"data.n":4},{"result.ok":true}]}"#, &[5, 8]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(hand.find(query, None, None), *expected, "{query}");
+        assert_eq!(hand.find(query, None, Some(50)), *expected, "{query} with a limit");
+        assert_eq!(hand.count(query), expected.len() as u64, "{query}");
+    }
+}
+
+#[test]
+fn a_uuid_finds_its_task_and_a_foreign_one_finds_none() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    let query = format!(r#"{{"uuid":"{}"}}"#, task.id.0);
+    assert_eq!(hand.find(&query, None, None), [1]);
+    let foreign = IdSource::new(IdKey(1), [3; 32]).task(Seq(1), WallMs(1));
+    assert!(hand.reader.get(foreign, None).unwrap().is_none());
+    let mut same_number = task.id;
+    same_number.0 = uuid::Uuid::from_u128(task.id.0.as_u128() ^ (1 << 100));
+    assert!(hand.reader.get(same_number, None).unwrap().is_none());
+}
+
+#[test]
+fn counts_of_states_come_from_the_counters() {
+    let mut hand = filled();
+    let cases = [
+        ("{}", 12),
+        (r#"{"status":"new"}"#, 7),
+        (r#"{"status":{"$in":["done","failed"]}}"#, 3),
+        (r#"{"$nor":[{"state":"ready"}]}"#, 5),
+        (r#"{"status":"new","state":"running"}"#, 0),
+        (r#"{"state":"delayed"}"#, 0),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(hand.count(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn logs_come_up_to_a_level_and_only_if_asked_for() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    let run = hand.start(task, 1);
+    let levels = [Level::Crit, Level::Info, Level::Debug, Level::Error];
+    let log = |(n, level): (u32, &Level)| Change::Log { seq: task.seq, run, line: line(n, *level) };
+    hand.turn((1..).zip(&levels).map(log).collect());
+    assert!(hand.reader.get(task.id, None).unwrap().unwrap().logs.is_none());
+    let some = Some(WithLogs { level_max: Level::Error });
+    let found = hand.reader.get(task.id, some).unwrap().unwrap();
+    let numbers: Vec<u32> = found.logs.unwrap().iter().map(|line| line.n).collect();
+    assert_eq!(numbers, [1, 4]);
+}
+
+fn many(count: usize) -> Hand {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let changes: Vec<Change> = (0..count)
+        .map(|n| hand.adding(&lane, def(&format!("{{\"n\":{n}}}"), (n % 2) as f64)).1)
+        .collect();
+    hand.turn(changes);
+    hand
+}
+
+#[test]
+fn a_long_queue_comes_page_by_page_without_gaps() {
+    let mut hand = many(5_000);
+    let odd = (1..=5_000).filter(|seq| seq % 2 == 0);
+    let all: Vec<u64> = odd.chain((1..=5_000).filter(|seq| seq % 2 == 1)).collect();
+    assert_eq!(hand.find("{}", None, None), all);
+    let part = hand.find_from(r#"{"status":"new"}"#, None, (2_400, Some(200)));
+    assert_eq!(part, all[2_400..2_600]);
+}
+
+#[test]
+fn a_small_limit_looks_at_a_small_part() {
+    let mut hand = many(20_000);
+    let pages = AtomicUsize::new(0);
+    let count = || {
+        pages.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    let found = hand.reader.find(&find(r#"{"status":"new"}"#, Some(10)), &count).unwrap();
+    assert_eq!(found.len(), 10);
+    assert!(pages.load(Ordering::Relaxed) <= 2, "one page of search, one of completion");
+}
+
+#[test]
+fn a_cancelled_read_ends_closed() {
+    let mut hand = many(3_000);
+    let query = find(r#"{"data.n":-1}"#, None);
+    let error = hand.reader.find(&query, &|| true).unwrap_err();
+    assert_eq!(error.code(), Code::Closed);
+    let error = hand.reader.count(&query.query, &|| true).unwrap_err();
+    assert_eq!(error.code(), Code::Closed);
+    assert_eq!(hand.count(r#"{"data.n":5}"#), 1, "the reader lives on");
+}
+
+/// I-16
+#[test]
+fn a_read_sees_what_was_committed_before_it_and_nothing_half() {
+    let mut hand = many(2);
+    let (_, add) = {
+        let lane = tasker_core::store::Lane {
+            id: tasker_core::id::LaneId(1),
+            operation: "read-book".into(),
+        };
+        hand.adding(&lane, def("3", 0.0))
+    };
+    let batch = hand.batch(vec![add]);
+    use tasker_core::store::Store;
+    hand.store.begin().unwrap();
+    hand.store.write(&batch).unwrap();
+    assert_eq!(hand.count("{}"), 2);
+    assert_eq!(hand.find("{}", None, None).len(), 2);
+    hand.store.commit();
+    assert_eq!(hand.count("{}"), 3);
+}
+
+/// F-16: a long read goes on in newer snapshots; what moves meanwhile is found once.
+#[test]
+fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
+    let hand = many(110_000);
+    let Hand { store, mut reader, seq_next, counts, .. } = hand;
+    let writer = Mutex::new((store, 2_u64, counts));
+    let abort_some = || {
+        use tasker_core::store::Store;
+        let (store, number, counts) = &mut *writer.lock().unwrap();
+        *number += 1;
+        let seq = Seq(*number * 500);
+        let at = WallMs(9);
+        counts.shift(tasker_core::state::State::Ready, tasker_core::state::State::Failed);
+        let batch = tasker_core::store::Batch {
+            number: *number,
+            owner: store.owner(),
+            seq_next: Seq(seq_next),
+            counts: *counts,
+            changes: vec![Change::End { seq, run: None, outcome: failed(), at }],
+        };
+        store.begin().unwrap();
+        store.write(&batch).unwrap();
+        store.commit();
+        false
+    };
+    let sorted = Find { sort: Some(Sort::parse(r#"{"seq":1}"#).unwrap()), ..find("{}", None) };
+    let found = reader.find(&sorted, &abort_some).unwrap();
+    let seqs: Vec<u64> = found.iter().map(|found| found.task.seq.0).collect();
+    let distinct: BTreeSet<u64> = seqs.iter().copied().collect();
+    assert_eq!(distinct.len(), seqs.len(), "a task came twice");
+    assert_eq!(seqs.len(), 110_000);
+}

@@ -1,0 +1,267 @@
+//! Batches: guards, whole or nothing, journal, housekeeping.
+
+mod hand;
+
+use std::path::Path;
+
+use hand::{Hand, def, done, failed, folder, line, progress};
+use rusqlite::Connection;
+use tasker_core::error::Code;
+use tasker_core::id::{RunId, Seq};
+use tasker_core::journal::{self, Step};
+use tasker_core::store::{Change, Reader, Refused, Start, Store, WindowSize, WithLogs};
+use tasker_core::task::{AttemptEnd, Level, Priority};
+use tasker_core::time::WallMs;
+use tasker_sqlite::audit;
+use uuid::Uuid;
+
+const FORGED: RunId = RunId(Uuid::from_u128(7));
+
+fn assert_fenced(refused: std::result::Result<(), Refused>, change: usize) {
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.error.code(), Code::Fenced, "{}", refused.error);
+    assert_eq!(refused.change, Some(change));
+}
+
+/// I-3, I-4, I-19
+#[test]
+fn every_change_of_a_run_is_fenced_by_its_run_id() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    let run = hand.start(task, 1);
+    let (seq, at) = (task.seq, WallMs(9));
+    let changes = |run: RunId| {
+        [
+            Change::Log { seq, run, line: line(1, Level::Info) },
+            Change::Progress { seq, run, progress: progress(1.0) },
+            Change::Release { seq, run, end: AttemptEnd::Lost, attempt: 1, losses: 1, at },
+            Change::End { seq, run: Some(run), outcome: done(), at },
+        ]
+    };
+    for change in changes(FORGED) {
+        assert_fenced(hand.try_turn(vec![change]), 0);
+    }
+    hand.end(task, Some(run), done());
+    for change in changes(run) {
+        assert_fenced(hand.try_turn(vec![change]), 0);
+    }
+}
+
+/// I-3
+#[test]
+fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    hand.start(task, 1);
+    let start = Start { run: FORGED, attempt: 1, at: WallMs(3) };
+    let priority = Priority::new(1.0).unwrap();
+    for seq in [task.seq, Seq(99)] {
+        assert_fenced(hand.try_turn(vec![Change::Start { seq, start }]), 0);
+        assert_fenced(hand.try_turn(vec![Change::Prioritize { seq, priority }]), 0);
+        let end = Change::End { seq, run: None, outcome: failed(), at: WallMs(3) };
+        assert_fenced(hand.try_turn(vec![end]), 0);
+    }
+}
+
+#[test]
+fn a_refused_batch_leaves_nothing_and_names_the_change() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    let run = hand.start(task, 1);
+    let (_, add) = hand.adding(&lane, def("2", 0.0));
+    let forged = Change::Progress { seq: task.seq, run: FORGED, progress: progress(1.0) };
+    let good = Change::Progress { seq: task.seq, run, progress: progress(1.0) };
+    assert_fenced(hand.try_turn(vec![add, good, forged]), 2);
+    assert_eq!(hand.find("{}", None, None), [1]);
+    assert!(hand.reader.get(task.id, None).unwrap().unwrap().task.progress.is_none());
+}
+
+#[test]
+fn an_add_with_a_start_is_running_from_its_first_commit() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let (task, change) = hand.adding(&lane, def("1", 0.0));
+    let (run, start) = hand.starting(task.seq, 1);
+    let (Change::Add { seq, id, lane, def, at, .. }, Change::Start { start, .. }) = (change, start)
+    else {
+        unreachable!("the hand makes these")
+    };
+    hand.turn(vec![Change::Add { seq, id, lane, def, at, start: Some(start) }]);
+    let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+    assert_eq!(found.attempts.len(), 1);
+    assert_eq!((found.attempts[0].run, found.attempt), (run, 1));
+    hand.end(task, Some(run), done());
+}
+
+#[test]
+fn a_number_that_is_taken_is_a_fault_and_no_fence() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let (_, add) = hand.adding(&lane, def("1", 0.0));
+    hand.turn(vec![add.clone()]);
+    let refused = hand.try_turn(vec![add]).unwrap_err();
+    assert_eq!((refused.error.code(), refused.change), (Code::Bug, None));
+    hand.turn(vec![]);
+}
+
+#[test]
+fn a_batch_number_is_written_once() {
+    let mut hand = Hand::in_memory();
+    hand.turn(vec![]);
+    let mut batch = hand.batch(vec![]);
+    batch.number -= 1;
+    hand.store.begin().unwrap();
+    assert_eq!(hand.store.write(&batch).unwrap_err().error.code(), Code::Bug);
+    hand.store.rollback();
+}
+
+fn steps(path: &Path) -> Vec<(u64, Step)> {
+    let other = Connection::open(path).unwrap();
+    let mut statement = other.prepare("SELECT transitions FROM batches ORDER BY number").unwrap();
+    let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    let entries: Vec<Vec<u8>> = blobs.map(Result::unwrap).collect();
+    let steps = entries.iter().flat_map(|entry| journal::unpack(entry));
+    steps.map(|step| step.unwrap()).map(|(seq, step)| (seq.0, step)).collect()
+}
+
+/// I-11, I-13
+#[test]
+fn the_journal_tells_every_step_in_order() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    let lane = hand.lane(1, "read-book");
+    let (one, two) = (hand.add(&lane, def("1", 0.0)), hand.add(&lane, def("2", 0.0)));
+    let run = hand.start(one, 1);
+    let release = hand.releasing(one.seq, run, AttemptEnd::Postponed);
+    hand.turn(vec![release, Change::Prioritize { seq: two.seq, priority: Priority::default() }]);
+    let run = hand.start(one, 1);
+    hand.end(one, Some(run), done());
+    hand.end(two, None, failed());
+    let expected = [
+        (1, Step::Add),
+        (2, Step::Add),
+        (1, Step::Start),
+        (1, Step::Postpone),
+        (2, Step::Prioritize),
+        (1, Step::Start),
+        (1, Step::Done),
+        (2, Step::Fail),
+    ];
+    assert_eq!(steps(&path), expected);
+    hand.close();
+    assert!(audit(&path).unwrap().is_clean());
+}
+
+#[test]
+fn the_history_keeps_every_attempt_and_the_logs_go_on() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let task = hand.add(&lane, def("1", 0.0));
+    let mut runs = Vec::new();
+    for n in 1..=3 {
+        let run = hand.start(task, 1);
+        runs.push(run);
+        let log = Change::Log { seq: task.seq, run, line: line(n, Level::Info) };
+        let release = hand.releasing(task.seq, run, AttemptEnd::Postponed);
+        hand.turn(vec![log, release]);
+    }
+    hand.store.begin().unwrap();
+    let size = WindowSize { tasks_max: 5, bytes_max: 1_000 };
+    let window = hand.store.window(&lane, size).unwrap();
+    hand.store.rollback();
+    assert_eq!((window.tasks[0].logs, window.tasks[0].losses), (3, 1));
+    let run = hand.start(task, 1);
+    hand.end(task, Some(run), done());
+    let logs = Some(WithLogs { level_max: Level::Debug });
+    let found = hand.reader.get(task.id, logs).unwrap().unwrap();
+    runs.push(run);
+    let kept: Vec<RunId> = found.task.attempts.iter().map(|attempt| attempt.run).collect();
+    assert_eq!(kept, runs);
+    assert_eq!(found.task.attempts[0].end, Some(AttemptEnd::Postponed));
+    assert_eq!(found.task.attempts[3].end, Some(AttemptEnd::Done));
+    assert_eq!(found.logs.unwrap().len(), 3);
+}
+
+#[test]
+fn priorities_of_infinity_and_odd_texts_come_back_as_they_were() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    let texts = [r#""\ud800 \u0000 é""#, r#"{"a":1,"a":2, "b" : 1e400}"#, "null", "-0.0"];
+    for (text, priority) in texts.iter().zip([f64::INFINITY, f64::NEG_INFINITY, 0.5, -1e308]) {
+        let task = hand.add(&lane, def(text, priority));
+        let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+        assert_eq!(found.def, def(text, priority));
+    }
+}
+
+#[test]
+fn a_window_stops_at_its_bounds_and_says_whether_it_is_complete() {
+    let mut hand = Hand::in_memory();
+    let lane = hand.lane(1, "read-book");
+    for n in 0..5 {
+        hand.add(&lane, def("\"twelve byte\"", f64::from(n % 2)));
+    }
+    let mut window = |tasks_max, bytes_max| {
+        hand.store.begin().unwrap();
+        let window = hand.store.window(&lane, WindowSize { tasks_max, bytes_max }).unwrap();
+        hand.store.rollback();
+        let seqs: Vec<u64> = window.tasks.iter().map(|task| task.seq.0).collect();
+        (seqs, window.is_complete)
+    };
+    assert_eq!(window(9, 900), (vec![2, 4, 1, 3, 5], true));
+    assert_eq!(window(5, 900), (vec![2, 4, 1, 3, 5], true));
+    assert_eq!(window(4, 900), (vec![2, 4, 1, 3], false));
+    assert_eq!(window(9, 20), (vec![2, 4], false), "the task that passes the bound is the last");
+    assert_eq!(window(9, 0), (vec![2], false));
+}
+
+/// I-8
+#[test]
+fn tidying_trims_the_journal_and_keeps_the_last_batch() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    for _ in 0..2_500 {
+        hand.turn(vec![]);
+    }
+    let kept = || -> (i64, i64) {
+        let other = Connection::open(&path).unwrap();
+        let all = "SELECT count(*), max(number) FROM batches";
+        other.query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    hand.store.tidy(false).unwrap();
+    assert_eq!(kept(), (2_500, 2_500), "under load it can wait");
+    hand.store.tidy(true).unwrap();
+    assert_eq!(kept(), (1_000, 2_500));
+    hand.store.begin().unwrap();
+    assert_eq!(hand.store.head().unwrap().number, 2_500);
+    hand.store.rollback();
+    hand.close();
+    assert!(audit(&path).unwrap().is_clean());
+}
+
+/// F-16: the log is written back when idle, and under load when it has grown.
+#[test]
+fn tidying_writes_the_log_back() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    let lane = hand.lane(1, "read-book");
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let before = size();
+    let wide = format!("\"{}\"", "x".repeat(100_000));
+    for _ in 0..20 {
+        hand.add(&lane, def(&wide, 0.0));
+    }
+    hand.store.tidy(false).unwrap();
+    assert_eq!(size(), before, "a small log can wait");
+    hand.store.tidy(true).unwrap();
+    assert!(size() > before + 1_000_000);
+    for _ in 0..180 {
+        hand.add(&lane, def(&wide, 0.0));
+    }
+    hand.store.tidy(false).unwrap();
+    assert!(size() > 19_000_000, "a log of 4,000 pages is written back under load");
+    hand.close();
+}
