@@ -1,8 +1,8 @@
 /**
  * tasker: durable tasks inside a Node.js process.
  *
- * A task is on disk when `addTask` resolves. It runs at least once and is counted exactly once: your
- * runner may run again after a crash, so make its side effects repeatable.
+ * A task is on disk when `addTask` resolves. It runs at least once and is counted exactly once:
+ * your runner may run again after a crash, so make its side effects repeatable.
  */
 
 import { EventEmitter } from 'node:events'
@@ -24,19 +24,20 @@ export interface AnyOperations {
 /** The names of the operations of a registry. */
 export type OperationName<Operations> = keyof Operations & string
 
-/** What the runner of an operation gets as `data`. */
-export type DataOf<Operations, Name extends keyof Operations> = Operations[Name] extends {
-  data: infer Data
-}
-  ? Data
-  : undefined
+/** What the runner of an operation gets as `data`; nothing if the registry names none. */
+export type DataOf<Operations, Name extends keyof Operations> = Name extends unknown
+  ? Part<Operations[Name], 'data', undefined>
+  : never
 
-/** What the runner of an operation returns, as a reader gets it: after a round trip through JSON. */
-export type ResultOf<Operations, Name extends keyof Operations> = Operations[Name] extends {
-  result: infer Result
-}
-  ? Result
-  : undefined
+/**
+ * What the runner of an operation returns, as a reader gets it: after a round trip through JSON.
+ * Unknown if the registry names none.
+ */
+export type ResultOf<Operations, Name extends keyof Operations> = Name extends unknown
+  ? Part<Operations[Name], 'result', unknown>
+  : never
+
+type Part<Operation, Key, Otherwise> = Key extends keyof Operation ? Operation[Key] : Otherwise
 
 declare const operationOfUuid: unique symbol
 
@@ -136,14 +137,15 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   runTimeout?: Duration | false
   /**
-   * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or has
-   * live runs. `'always'`: until it is closed. `'never'`: not at all.
+   * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
+   * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it
+   * owes.
    * @default 'auto'
    */
   keepAlive?: 'auto' | 'always' | 'never'
   /**
-   * Runs each runner in the async context (`AsyncLocalStorage`) of its `addTask` when both happen in
-   * this process. The context is kept in memory until the task ends.
+   * Runs each runner in the async context (`AsyncLocalStorage`) of its `addTask` when both happen
+   * in this process. The context is kept in memory until the task ends.
    * @default false
    */
   captureContext?: boolean
@@ -163,7 +165,8 @@ export interface TaskDefinitionBase<Name extends string = string> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
   operation: Name
   /**
-   * Greater runs sooner, equal ones by age. `Infinity` and `-Infinity` are priorities, `NaN` is not.
+   * Greater runs sooner, equal ones by age. `Infinity` and `-Infinity` are priorities, `NaN` is
+   * not.
    * @default 0
    */
   priority?: number
@@ -174,8 +177,8 @@ export interface TaskDefinitionBase<Name extends string = string> {
   /** What a stop does while it runs. Default: that of the stop or the tasker. */
   onStop?: OnStop
   /**
-   * Aborts the task when it fires, whether it waits or runs, as long as this process lives. One that
-   * has fired already rejects the call with its reason, and nothing is stored.
+   * Aborts the task when it fires, whether it waits or runs, as long as this process lives. One
+   * that has fired already rejects the call with its reason, and nothing is stored.
    */
   abortSignal?: AbortSignal
 }
@@ -186,7 +189,11 @@ export type Runner<
   Name extends OperationName<Operations> = OperationName<Operations>,
 > = (
   context: RunnerContext<DataOf<Operations, Name>, Name>,
-) => ResultOf<Operations, Name> | PromiseLike<ResultOf<Operations, Name>>
+) => Returned<ResultOf<Operations, Name>> | PromiseLike<Returned<ResultOf<Operations, Name>>>
+
+/** A runner without a result may end without `return`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: it stands for the return type of a function.
+type Returned<Result> = undefined extends Result ? Result | void : Result
 
 /** What a runner gets. */
 // biome-ignore lint/suspicious/noExplicitAny: data is any unless the registry says otherwise.
@@ -205,8 +212,8 @@ export interface RunnerContext<Data = any, Name extends string = string> {
   readonly priority: number
   /**
    * Fires when the run should end. `reason` is an Error: the one given to `abortTask`, or an
-   * {@link AbortError} whose `cause` says why. A throw after that ends the task as aborted, a return
-   * as done.
+   * {@link AbortError} whose `cause` says why. A throw after that ends the task as aborted, a
+   * return as done.
    */
   readonly abortSignal: AbortSignal
   /** Writes log lines that are stored with the task. */
@@ -266,8 +273,8 @@ export interface TaskAttempt {
 }
 
 /**
- * An error as it is stored: bounded, and without what JSON cannot hold. Something thrown that is not
- * an Error is `{ thrown: true, value }`.
+ * An error as it is stored: bounded, and without what JSON cannot hold. Something thrown that is
+ * not an Error is `{ thrown: true, value }`.
  */
 export interface StoredError {
   name?: string
@@ -306,7 +313,8 @@ export interface TaskBase<Name extends string = string> {
   endedAt?: Date
   /** Attempts started so far that count. */
   attempt: number
-  attempts?: TaskAttempt[]
+  /** Every attempt, oldest first. */
+  attempts: TaskAttempt[]
   /** Why it failed. */
   error?: StoredError
   /** Why it was aborted. */
@@ -428,8 +436,8 @@ export interface StopOptions {
   /** What to do with running tasks. Default: what each task says, then what the tasker says. */
   onStop?: OnStop
   /**
-   * How long to wait for them, `0` not at all; those still running then go back to the queue, and what
-   * they return counts for nothing.
+   * How long to wait for them, `0` not at all; those still running then go back to the queue, and
+   * what they return counts for nothing.
    * @default '30s'
    */
   timeout?: Duration
@@ -519,8 +527,8 @@ export type Listener<Operations, Name extends EventName> = (
  */
 export class Tasker<Operations extends Registry<Operations> = AnyOperations> extends EventEmitter {
   /**
-   * Checks the options and throws if one is wrong. The file opens in the background: what goes wrong
-   * there rejects every awaited call.
+   * Checks the options and throws if one is wrong. The file opens in the background: what goes
+   * wrong there rejects every awaited call.
    */
   constructor(options?: TaskerOptions<Operations> | string)
 
@@ -541,7 +549,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     definitions: readonly TaskDefinition<Operations, Name>[],
   ): Promise<TaskUuid<Name>[]>
 
-  /** Says who carries out an operation. Throws `TASKER_CONFLICT` if it has a runner here already. */
+  /**
+   * Says who carries out an operation. Throws `TASKER_CONFLICT` if it has a runner here already.
+   */
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
     runner: Runner<Operations, Name>,
@@ -549,8 +559,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): void
 
   /**
-   * Takes the runner away; its live runs go on. Resolves when none will start any more, with `false`
-   * if there was none.
+   * Takes the runner away; its live runs go on. Resolves when none will start any more, with
+   * `false` if there was none.
    */
   unassignRunner(operation: OperationName<Operations>): Promise<boolean>
 
@@ -579,8 +589,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   [Symbol.asyncDispose](): Promise<void>
 
   /**
-   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one. Resolves with `false`
-   * if it had ended.
+   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one. Resolves with
+   * `false` if it had ended.
    */
   abortTask(uuid: string, reason?: unknown): Promise<boolean>
 
@@ -613,8 +623,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * The result of a task, when it has ended; also of one that ended before, in any process.
    *
    * Rejects with what the runner threw: the same object if it ran in this process after the wait
-   * began, else an Error rebuilt from what was stored. Rejects with an {@link AbortError} if the task
-   * was aborted.
+   * began, else an Error rebuilt from what was stored. Rejects with an {@link AbortError} if the
+   * task was aborted.
    */
   waitForTaskOutputData<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,
@@ -680,3 +690,6 @@ export interface TaskerErrorFacts {
   uuids?: string[]
   cause?: unknown
 }
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}

@@ -1,5 +1,5 @@
-// One measurement in a process of its own: `measure.mjs PEER SCENARIO OPTIONS` prints its value as a
-// line of JSON. Options: { n, window, durability }. The payload is a JSON object of about 100 bytes.
+// One measurement in a process of its own: `measure.mjs PEER SCENARIO OPTIONS` prints a line of
+// JSON with its value. Options: { n, window, durability }. The payload has some 100 bytes.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

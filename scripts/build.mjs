@@ -71,12 +71,18 @@ function install(library, place) {
   renameSync(fresh, place)
 }
 
-/** Compiles ts/ to dist/ if a source is newer. The package has dist/ but no ts/. */
+/**
+ * Compiles ts/ to dist/ if a source is newer. A source with a fault leaves dist/ as it was. The
+ * package has dist/ but no ts/.
+ */
 export async function buildDist() {
   if (!existsSync(join(root, 'ts')) || isDistFresh()) return
   say('compiling ts/')
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
-  await node(['node_modules/typescript/bin/tsc', '-p', 'ts/tsconfig.json'])
+  const before = Date.now() - 1000
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'ts/tsconfig.json', '--noEmitOnError']
+  await node(tsc)
+  const stale = filesIn('dist').filter(file => times([file])[0] < before)
+  for (const file of stale) rmSync(join(root, file))
 }
 
 function isDistFresh() {

@@ -57,10 +57,13 @@ export function npm(args, options) {
   return cli?.endsWith('.js') ? node([cli, ...args], options) : run('npm', args, options)
 }
 
+/** Runs cargo; the words are one text. */
+export const cargo = words => run('cargo', words.split(' '))
+
 /** Runs the tests of the Rust crates; with nextest if it is installed. */
-export function rustTests(...args) {
-  const runner = has('cargo', 'nextest', '--version') ? ['nextest', 'run'] : ['test']
-  return run('cargo', [...runner, '--workspace', '--exclude', 'tasker', ...args])
+export function rustTests() {
+  const runner = has('cargo', 'nextest', '--version') ? 'nextest run' : 'test'
+  return cargo(`${runner} --workspace --exclude tasker --no-fail-fast`)
 }
 
 /** Runs named steps in order, stops at the first that fails, and closes with a table of times. */

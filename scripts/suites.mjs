@@ -7,7 +7,7 @@ import { node, root } from './steps.mjs'
 const folder = '__test__'
 
 /** Every test file, as a path from the root. */
-export function globTests() {
+export function testFiles() {
   return readdirSync(join(root, folder), { recursive: true })
     .filter(name => name.endsWith('.test.mjs'))
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)

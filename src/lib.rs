@@ -6,7 +6,8 @@
 //! # Promises
 //! - No export panics into the host (`catch_unwind` on each, F-6), throws for an expected fault, or
 //!   calls into an environment that is being torn down (F-27).
-//! - The host process is not ours: no panic hook, no allocator, no signal handler, no runtime of napi.
+//! - The host process is not ours: no panic hook, no allocator, no signal handler, no runtime of
+//!   napi.
 
 mod error;
 mod message;

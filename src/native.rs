@@ -1,5 +1,7 @@
 //! The native surface: one class, sync methods, text each way.
 
+#![allow(clippy::needless_pass_by_value, reason = "the border hands texts over by value")]
+
 use std::sync::{Arc, Weak};
 
 use napi::bindgen_prelude::{Either, Function};

@@ -2,8 +2,8 @@
 //!
 //! # Promises
 //! - The bell is weak, so it keeps no process alive, and rings once however much is waiting.
-//! - After [`Outbox::shut`] it never rings: the environment may be gone (F-27). The lock around the bell
-//!   is the gate; the engine's threads hold it only while they ring.
+//! - After [`Outbox::shut`] it never rings: the environment may be gone (F-27). The lock around the
+//!   bell is the gate; the engine's threads hold it only while they ring.
 //! - One drain hands out at most [`STARTS_MAX`] runs, so that a user's server lives beside it.
 
 use std::collections::VecDeque;

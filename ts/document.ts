@@ -1,8 +1,8 @@
 /**
  * Task documents: what lies in the store, with Dates again.
  *
- * The engine writes dates as milliseconds and infinite priorities as text, for JSON has neither. Only
- * the engine's own fields are touched; `data` and `result` stay as they were stored.
+ * The engine writes dates as milliseconds and infinite priorities as text, for JSON has neither.
+ * Only the engine's own fields are touched; `data` and `result` stay as they were stored.
  */
 
 import type { Task } from '../index'

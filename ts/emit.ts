@@ -2,9 +2,9 @@
  * Events: who listens, and how listeners are called.
  *
  * # Promises
- * - A listener that throws is the user's uncaught exception and harms neither the engine nor the other
- *   listeners of the event (I-15). One that rejects goes to `error` if someone listens to it, else it is
- *   an uncaught exception too.
+ * - A listener that throws is the user's uncaught exception and harms neither the engine nor the
+ *   other listeners of the event (I-15). One that rejects goes to `error` if someone listens to it,
+ *   else it is an uncaught exception too.
  * - An event that nobody listens to costs a look-up and no text.
  *
  * Proof: `__test__/contract/events.test.mjs`, `__test__/contract/listeners.test.mjs`.

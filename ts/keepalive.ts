@@ -1,9 +1,9 @@
 /**
  * Whether a tasker keeps the process alive.
  *
- * The native doorbell never does. A timer that never fires does it instead, and only while the tasker is
- * busy: started, with live runs, or owing a promise. While it is busy it is also kept from the garbage
- * collector, for its user may have let go of it.
+ * The native doorbell never does. A timer that never fires does it instead, and only while the
+ * tasker is busy: started, with live runs, or owing a promise. While it is busy it is also kept
+ * from the garbage collector, for its user may have let go of it.
  *
  * Proof: `__test__/contract/keepalive.test.mjs`.
  */

@@ -1,8 +1,8 @@
 /**
  * Finds and loads the native addon.
  *
- * Nothing is loaded on import: the first `new Tasker` does it. What goes wrong is told with all that was
- * tried, because "cannot find module" helps nobody.
+ * Nothing is loaded on import: the first `new Tasker` does it. What goes wrong is told with all
+ * that was tried, because "cannot find module" helps nobody.
  *
  * Proof: `__test__/contract/native.test.mjs`.
  */
@@ -12,7 +12,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TaskerError } from './errors'
 
-/** Calls a function in the async context of the first import: no request's context leaks into runners. */
+/**
+ * Calls a function in the async context of the first import: no request's context leaks into
+ * runners.
+ */
 export const root = AsyncLocalStorage.snapshot()
 
 /** The native side of one tasker; `docs/internals/bridge.md` says what each text holds. */
@@ -78,7 +81,8 @@ function missing(found: string, places: string[], failures: unknown[]): TaskerEr
     `The native addon for ${found} (Node ${process.version}) was not found or cannot be loaded.`,
     'Searched:',
     ...tried,
-    'In a checkout `npm run build` makes it. Elsewhere, install the package on the platform it runs on.',
+    'In a checkout `npm run build` makes it.',
+    'Elsewhere, install the package on the platform that it runs on.',
   ].join('\n')
   return new TaskerError('TASKER_NATIVE_MISSING', message, { cause: new AggregateError(failures) })
 }

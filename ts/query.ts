@@ -1,8 +1,9 @@
 /**
  * Queries and sorts on their way to the engine, written as JSON text.
  *
- * JSON has no dates and no infinities, and drops what it does not know; a query that lost a condition
- * would match too much. So values are written here one by one and anything else is refused with its path.
+ * JSON has no dates and no infinities, and drops what it does not know; a query that lost a
+ * condition would match too much. So values are written here one by one and anything else is
+ * refused with its path.
  *
  * # Left to others
  * Which fields, operators and limits there are: the engine knows.

@@ -3,20 +3,18 @@
  *
  * # Promises
  * - A signal, a logger or a bound function is made only when the runner asks for it.
- * - The logger never throws: what cannot be stored is left out, with a word in its place.
  *
- * Proof: `__test__/contract/running.test.mjs`, `logs.test.mjs`, `progress.test.mjs`.
+ * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
  */
 
 import type { LogLevel, RunnerContext, TaskLog, TaskLogger, TaskProgress, TaskUuid } from '../index'
 import type { Wants } from './emit'
-import { invalid, isError, isShallow, serialise, TaskerError } from './errors'
+import { invalid, TaskerError } from './errors'
+import { Logger } from './logger'
 
 /** The levels of log lines, the gravest first. */
 export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice', 'info', 'debug']
 
-const MESSAGE_CHARS_MAX = 16 * 1024
-const LINE_BYTES_MAX = 64 * 1024
 const UNIT_BYTES_MAX = 64
 
 /** `["r", no, uuid, runId, operation, attempt, priority, data?]` */
@@ -31,7 +29,9 @@ export interface Sink {
   record(text: string): void
 }
 
-/** A log line that is sent and not confirmed yet: what an event will tell, and its fields as text. */
+/**
+ * A log line that is sent and not confirmed yet: what an event will tell, and its fields as text.
+ */
 export type SentLine = [log: TaskLog, fields: string | undefined]
 
 /** A live run as this process sees it. */
@@ -79,26 +79,28 @@ export class Run {
     this.#controller?.abort(reason)
   }
 
-  /** Sends a log line. */
-  log(level: number, message: unknown, fields: object | undefined): void {
+  /** Whether a log line of this level is stored at all. */
+  stores(level: number): boolean {
+    return !this.isOver && level <= this.sink.level
+  }
+
+  /** Sends a log line; its fields are JSON text. */
+  log(level: number, message: string, fields: string | undefined): void {
     const { sink } = this
-    if (this.isOver || level > sink.level) return
     const at = Date.now()
     const word = LEVELS[level] as LogLevel
-    const text = messageOf(message)
-    const extra = fields === undefined ? undefined : fieldsOf(fields, text)
     if (sink.wants.log) {
       const log: TaskLog = {
         level: word,
-        message: text,
+        message,
         at: new Date(at),
         attempt: this.message[5],
       }
       this.lines ??= []
-      this.lines.push([log, extra])
+      this.lines.push([log, fields])
     }
-    const tail = extra === undefined ? '' : `,${extra}`
-    sink.record(`[${this.no},"l","${word}",${at},${JSON.stringify(text)}${tail}]`)
+    const tail = fields === undefined ? '' : `,${fields}`
+    sink.record(`[${this.no},"l","${word}",${at},${JSON.stringify(message)}${tail}]`)
   }
 
   /** Sends a progress report. */
@@ -130,88 +132,6 @@ function checkUnit(unit: unknown) {
   if (Buffer.byteLength(unit) <= UNIT_BYTES_MAX) return
   const message = `unit: is longer than ${UNIT_BYTES_MAX} bytes`
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'unit' })
-}
-
-/** The text of a log line: whatever was given, as a text within its limit. */
-function messageOf(message: unknown): string {
-  let text = ''
-  try {
-    text = isError(message) ? message.message : String(message)
-  } catch {
-    text = '(a message that cannot be read)'
-  }
-  return text.length > MESSAGE_CHARS_MAX ? `${text.slice(0, MESSAGE_CHARS_MAX - 1)}…` : text
-}
-
-/** The JSON text of the fields of a log line, an object. */
-function fieldsOf(fields: unknown, message: string): string | undefined {
-  try {
-    if (isError(fields)) return `{"error":${serialise(fields)}}`
-    const text = JSON.stringify(fields)
-    if (text === undefined) return undefined
-    if ((text.length + message.length) * 3 > LINE_BYTES_MAX) {
-      const bytes = Buffer.byteLength(text) + Buffer.byteLength(message)
-      if (bytes + 16 > LINE_BYTES_MAX) return leftOut('the line would be longer than 64 KiB')
-    }
-    if (!isShallow(text)) return leftOut('more than 100 levels')
-    return text.startsWith('{') ? text : `{"value":${text}}`
-  } catch (error) {
-    return leftOut(messageOf(error))
-  }
-}
-
-const leftOut = (why: string) => JSON.stringify({ leftOut: why.slice(0, 200) })
-
-/** Writes the log lines of one run, with fields that each line gets. */
-class Logger implements TaskLogger {
-  readonly #run: Run
-  readonly #fields: object | undefined
-
-  constructor(run: Run, fields?: object) {
-    this.#run = run
-    this.#fields = fields
-  }
-
-  crit(message: string, fields?: object): void {
-    this.#log(0, message, fields)
-  }
-
-  error(message: string, fields?: object): void {
-    this.#log(1, message, fields)
-  }
-
-  warning(message: string, fields?: object): void {
-    this.#log(2, message, fields)
-  }
-
-  notice(message: string, fields?: object): void {
-    this.#log(3, message, fields)
-  }
-
-  info(message: string, fields?: object): void {
-    this.#log(4, message, fields)
-  }
-
-  debug(message: string, fields?: object): void {
-    this.#log(5, message, fields)
-  }
-
-  child(fields: object): TaskLogger {
-    return new Logger(this.#run, merge(this.#fields, fields))
-  }
-
-  #log(level: number, message: string, fields: object | undefined) {
-    this.#run.log(level, message, this.#fields ? merge(this.#fields, fields) : fields)
-  }
-}
-
-/** Both together, the later winning; a getter that throws loses its object. */
-function merge(some: object | undefined, more: object | undefined): object {
-  try {
-    return { ...some, ...(isError(more) ? { error: JSON.parse(serialise(more)) } : more) }
-  } catch (error) {
-    return { ...some, leftOut: messageOf(error) }
-  }
 }
 
 /** What a runner gets. A class, so that a run costs one small object until it asks for more. */

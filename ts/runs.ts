@@ -1,33 +1,24 @@
 /**
- * The runs of this process: calls runners, tells events, keeps what a process knows about its own tasks.
+ * The runs of this process: calls runners, tells events, hands over what ended a task.
  *
  * Whether a run ends as done, failed or aborted is the engine's word; here it is carried out.
  *
  * # Promises
- * - Events tell what is on disk, per task in the order added, run, log …, done / failed / aborted, ended
- *   (I-11).
+ * - Events tell what is on disk, per task in the order added, run, log …, done / failed / aborted,
+ *   ended (I-11).
  * - What events tell of a result is what a reader of the store gets, never the runner's own object.
  * - The error of a runner and the reason of an abort stay the same object within this process.
  *
  * Proof: `__test__/contract/events.test.mjs`, `running.test.mjs`, `aborting.test.mjs`.
  */
 
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AbortCause, EndStatus } from '../index'
-import { Owed } from './calls'
+import { abortError, abortReason, storedReason } from './aborts'
 import type { Voice, Wants } from './emit'
-import {
-  abortError,
-  abortReason,
-  rebuild,
-  type StoredError,
-  serialise,
-  serialiseReason,
-  storedReason,
-  TaskerError,
-} from './errors'
+import { TaskerError } from './errors'
+import { Kept } from './kept'
 import { Context, Run, type Sink, type StartMessage } from './run'
-import { type Abortable, hook, unhook } from './signals'
+import { rebuild, serialise } from './stored'
 import { Thrown } from './thrown'
 import type { Wire } from './wire'
 
@@ -38,61 +29,10 @@ export type Message = [kind: string, ...rest: any[]]
 /** A function that carries out tasks. */
 export type AnyRunner = (context: Context) => unknown
 
-/** What this process keeps for a task it has added, until the task ends. */
-class Kept implements Abortable {
-  readonly uuid: string
-  readonly signal: AbortSignal | undefined
-  readonly context: Snapshot | undefined
-  readonly #runs: Runs
-
-  constructor(uuid: string, { signal, context }: Extras, runs: Runs) {
-    this.uuid = uuid
-    this.signal = signal
-    this.context = context
-    this.#runs = runs
-    if (this.signal) hook(this.signal, this)
-  }
-
-  abortedBy(signal: AbortSignal): void {
-    this.#runs.abort(this.uuid, 'signal', signal.reason).catch(error => this.#runs.fault(error))
-  }
-
-  release(): void {
-    if (this.signal) unhook(this.signal, this)
-  }
-}
-
-type Snapshot = ReturnType<typeof AsyncLocalStorage.snapshot>
-
-/** What an `addTask` brings along that is not stored. */
-interface Extras {
-  readonly signal: AbortSignal | undefined
-  readonly context: Snapshot | undefined
-}
-
-/** The promise of one `addTask`. */
-export class Adding extends Owed implements Extras {
-  readonly #runs: Runs
-  readonly signal: AbortSignal | undefined
-  readonly context: Snapshot | undefined
-
-  constructor(runs: Runs, signal: AbortSignal | undefined) {
-    super()
-    this.#runs = runs
-    this.signal = signal
-    this.context = runs.snapshot()
-  }
-
-  override answered(uuid: unknown): void {
-    this.#runs.added(uuid as string, this)
-    this.resolve(uuid)
-  }
-}
-
 /** The runs of one tasker. */
 export class Runs implements Sink {
   readonly level: number
-  readonly #capturesContext: boolean
+  readonly kept: Kept
   /** Whether runners are attached, or being detached. */
   isStarted = false
   readonly #voice: Voice
@@ -100,20 +40,19 @@ export class Runs implements Sink {
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
   readonly #retired = new Map<string, AnyRunner>()
-  readonly #kept = new Map<string, Kept>()
-  readonly #reasons = new Map<string, Error>()
   readonly #thrown = new Thrown()
   #wire!: Wire
 
   constructor(voice: Voice, level: number, capturesContext: boolean) {
     this.#voice = voice
     this.level = level
-    this.#capturesContext = capturesContext
+    this.kept = new Kept(voice, capturesContext)
   }
 
   /** The wire is made after the runs, for it passes messages on to them. */
   attach(wire: Wire): void {
     this.#wire = wire
+    this.kept.attach(wire)
   }
 
   get wants(): Wants {
@@ -123,11 +62,6 @@ export class Runs implements Sink {
   /** Whether there is something to wait for. */
   get isBusy(): boolean {
     return this.isStarted || this.#live.size > 0
-  }
-
-  /** The async context of the caller, if runners want it. */
-  snapshot(): Snapshot | undefined {
-    return this.#capturesContext ? AsyncLocalStorage.snapshot() : undefined
   }
 
   record(text: string): void {
@@ -153,34 +87,6 @@ export class Runs implements Sink {
     this.#runners.delete(operation)
   }
 
-  /** A task is on disk. */
-  added(uuid: string, extras: Extras): void {
-    if (this.#voice.hears('task.added')) this.#voice.tellTask('task.added', uuid)
-    const { signal, context } = extras
-    if (!signal && !context) return
-    if (signal?.aborted) {
-      this.abort(uuid, 'signal', signal.reason).catch(error => this.fault(error))
-    } else {
-      this.#kept.set(uuid, new Kept(uuid, extras, this))
-    }
-  }
-
-  /** Asks the engine to abort a task; the reason stays the same object within this process. */
-  abort(uuid: string, cause: 'user' | 'signal', given: unknown): Promise<boolean> {
-    const isFirst = !this.#reasons.has(uuid)
-    if (isFirst) this.#reasons.set(uuid, abortReason(cause, given))
-    const forget = () => {
-      if (isFirst) this.#reasons.delete(uuid)
-    }
-    const reason = serialiseReason(given)
-    const text = `{"do":"abort","uuid":"${uuid}","cause":"${cause}","reason":${reason}}`
-    const digest = (isOpen: boolean) => {
-      if (!isOpen) forget()
-      return isOpen
-    }
-    return this.#wire.command(text, digest, forget)
-  }
-
   /** Calls runners and fires signals, in order. */
   begin(messages: Message[]): void {
     for (const message of messages) {
@@ -197,7 +103,7 @@ export class Runs implements Sink {
     if (this.#voice.hears('task.run')) this.#voice.tellTask('task.run', run.uuid)
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
-    const context = this.#kept.size > 0 ? this.#kept.get(run.uuid)?.context : undefined
+    const context = this.kept.contextOf(run.uuid)
     if (context) context(() => this.#execute(run, runner))
     else this.#execute(run, runner)
   }
@@ -243,12 +149,7 @@ export class Runs implements Sink {
   /** `["x", no, cause, reason]` */
   #signal([, no, cause, stored]: Message) {
     const run = this.#live.get(no)
-    run?.abort(this.#reasonOf(run.uuid, cause, stored))
-  }
-
-  #reasonOf(uuid: string, cause: AbortCause, stored: StoredError | null | undefined): Error {
-    const isOwn = cause === 'user' || cause === 'signal'
-    return (isOwn && this.#reasons.get(uuid)) || storedReason(cause, stored)
+    run?.abort(this.kept.reasonOf(run.uuid, cause, stored))
   }
 
   /** `["s", no, status, cause?]`. False if no runner was called for it. */
@@ -266,7 +167,7 @@ export class Runs implements Sink {
     this.#tellReports(run, Infinity)
     if (status === 'done') this.#tellDone(run)
     else this.#tellThrown(run.uuid, status, this.#thrownBy(run, status, cause, batch))
-    this.#release(run.uuid)
+    this.kept.release(run.uuid)
     return true
   }
 
@@ -285,15 +186,15 @@ export class Runs implements Sink {
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
     const signal = (batch.slice(1) as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
-    return this.#reasonOf(run.uuid, cause, signal?.[3])
+    return this.kept.reasonOf(run.uuid, cause, signal?.[3])
   }
 
   /** `["e", uuid, status, cause, payload]` */
   ended([, uuid, status, cause, payload]: Message): void {
     const isAborted = status === 'aborted'
-    const value = isAborted ? this.#reasonOf(uuid, cause, payload) : rebuild(payload)
+    const value = isAborted ? this.kept.reasonOf(uuid, cause, payload) : rebuild(payload)
     this.#tellThrown(uuid, status, value)
-    this.#release(uuid)
+    this.kept.release(uuid)
   }
 
   /** All that one turn of the engine told has been passed on. */
@@ -304,13 +205,6 @@ export class Runs implements Sink {
   #tellEnd(uuid: string, status: EndStatus, value: unknown) {
     this.#voice.tellTask(`task.${status}`, uuid, value)
     this.#voice.tellTask('task.ended', uuid, status, value)
-  }
-
-  #release(uuid: string) {
-    if (this.#reasons.size > 0) this.#reasons.delete(uuid)
-    if (this.#kept.size === 0) return
-    this.#kept.get(uuid)?.release()
-    this.#kept.delete(uuid)
   }
 
   /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
@@ -355,9 +249,7 @@ export class Runs implements Sink {
     this.isStarted = false
     for (const run of this.#live.values()) run.isOver = true
     this.#live.clear()
-    for (const kept of this.#kept.values()) kept.release()
-    this.#kept.clear()
-    this.#reasons.clear()
+    this.kept.forget()
   }
 }
 

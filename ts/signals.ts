@@ -1,8 +1,8 @@
 /**
  * AbortSignals of callers: one listener per signal, however many tasks and calls hang on it.
  *
- * The listener is removed when the last of them is gone, so a signal that lives as long as the process
- * gathers nothing.
+ * The listener is removed when the last of them is gone, so a signal that lives as long as the
+ * process gathers nothing.
  *
  * Proof: `__test__/contract/aborting.test.mjs`.
  */

@@ -30,6 +30,7 @@ import { revive, reviveAll } from './document'
 import { Emitter, type Voice, voiceOf } from './emit'
 import { invalid, TaskerError } from './errors'
 import { KeepAlive } from './keepalive'
+import { Adding } from './kept'
 import {
   concurrencyOf,
   definitionSignal,
@@ -46,7 +47,7 @@ import {
   wholeOf,
 } from './options'
 import { encodeQuery } from './query'
-import { Adding, type AnyRunner, Runs } from './runs'
+import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { Wire } from './wire'
 
@@ -87,7 +88,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       const signal = liveSignal(definition, '')
       const text = definitionText(definition)
       if (this.#voice.hears('task.add')) this.#voice.tell('task.add', definition)
-      const adding = new Adding(this.#runs, signal)
+      const adding = new Adding(this.#runs.kept, signal)
       this.#wire.add(text, adding)
       return adding.promise
     } catch (error) {
@@ -105,10 +106,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     for (const one of definitions) {
       if (this.#voice.hears('task.add')) this.#voice.tell('task.add', one)
     }
-    const context = this.#runs.snapshot()
+    const context = this.#runs.kept.snapshot()
     return this.#wire.addMany(text, (uuids: TaskUuid<Name>[]) => {
       uuids.forEach((uuid, i) => {
-        this.#runs.added(uuid, { signal: signals[i], context })
+        this.#runs.kept.added(uuid, { signal: signals[i], context })
       })
       return uuids
     })
@@ -170,7 +171,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async abortTask(uuid: string, reason?: unknown): Promise<boolean> {
-    return this.#runs.abort(uuidOf(uuid), 'user', reason)
+    return this.#runs.kept.abort(uuidOf(uuid), 'user', reason)
   }
 
   async prioritizeTask(uuid: string, priority: number): Promise<boolean> {
@@ -216,10 +217,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#find(query, options)
   }
 
-  async waitForTaskOutputData<Name extends OperationName<Operations>>(
-    uuid: TaskUuid<Name> | string,
-    options: CallOptions = {},
-  ): Promise<ResultOf<Operations, Name>> {
+  waitForTaskOutputData<Name extends OperationName<Operations>>(
+    uuid: TaskUuid<Name>,
+    options?: CallOptions,
+  ): Promise<ResultOf<Operations, Name>>
+  waitForTaskOutputData(
+    uuid: string,
+    options?: CallOptions,
+  ): Promise<ResultOf<Operations, OperationName<Operations>>>
+  async waitForTaskOutputData(uuid: string, options: CallOptions = {}): Promise<unknown> {
     const id = uuidOf(uuid)
     const bounds = boundsOf(only(options, BOUNDS, 'options'))
     const text = `{"do":"watch","uuid":"${id}"}`

@@ -1,8 +1,8 @@
 /**
  * What ended tasks of this process with: the very objects that were thrown or given as a reason.
  *
- * A wait gets the same object as long as the task ended after the wait began; a later one as long as
- * something else still holds the object.
+ * A wait gets the same object as long as the task ended after the wait began; a later one as long
+ * as something else still holds the object.
  *
  * Proof: `__test__/contract/errors.test.mjs`, `aborting.test.mjs`.
  */

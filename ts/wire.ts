@@ -14,15 +14,12 @@
  */
 
 import type { TaskerErrorCode } from '../index'
+import { Batch } from './batch'
 import { type Bounds, Call, type Digest, type Owed } from './calls'
 import { refusal, TaskerError } from './errors'
 import type { KeepAlive } from './keepalive'
 import { type NativeHandle, native, root } from './native'
 import type { Message, Runs } from './runs'
-
-/** A batch travels early when it has so many characters or entries. */
-const CHARS_MAX = 4 * 1024 * 1024
-const ENTRIES_MAX = 1024
 
 type Refusal = { code: TaskerErrorCode; message: string }
 
@@ -34,34 +31,26 @@ export class Wire {
   readonly #runs: Runs
   readonly #keep: KeepAlive
   readonly #owed = new Map<number, Owed>()
-  readonly #flush = () => this.flush()
+  readonly #batch: Batch
   #ticket = 1
-  #adds: Owed[] = []
-  #definitions: string[] = []
-  #records: string[] = []
-  #outcomes: string[] = []
-  #chars = 0
-  #isFlushDue = false
   #isOpen = false
   #closed: unknown
   #isShut = false
 
   constructor(options: string, runs: Runs, keep: KeepAlive) {
-    const self = new WeakRef(this)
-    const bell = () => self.deref()?.drain()
+    const bell = bellOf(new WeakRef(this))
     const opened = root(() => native().open(options, bell))
     if (typeof opened === 'string') throw refusal(JSON.parse(opened))
     this.#native = opened
+    this.#batch = new Batch(opened, owed => this.#promise(owed))
     this.#runs = runs
     this.#keep = keep
-    lost.register(this, () => release(opened, keep), this)
+    lost.register(this, releaser(opened, keep), this)
   }
 
-  /** Owes the ticket of one new task. */
+  /** Adds one task. */
   add(definition: string, owed: Owed): void {
-    this.#adds.push(owed)
-    this.#definitions.push(definition)
-    this.#queued(definition, this.#adds.length)
+    this.#batch.add(definition, owed)
     this.keep()
   }
 
@@ -75,16 +64,12 @@ export class Wire {
 
   /** Sends a log line or a progress report. */
   record(text: string): void {
-    if (this.#isShut) return
-    this.#records.push(text)
-    this.#queued(text, this.#records.length)
+    if (!this.#isShut) this.#batch.record(text)
   }
 
   /** Sends what became of a run. */
   outcome(text: string): void {
-    if (this.#isShut) return
-    this.#outcomes.push(text)
-    this.#queued(text, this.#outcomes.length)
+    if (!this.#isShut) this.#batch.outcome(text)
   }
 
   /** Sends a command. */
@@ -122,36 +107,17 @@ export class Wire {
         return digest(value)
       },
       error => {
-        // A wrong option closes nothing; after any other fault the native side is gone.
+        // A wrong option closes nothing; after any other fault the native side is gone. What could
+        // not even be opened counts as closed.
         if (codeOf(error) === 'TASKER_INVALID') this.#closed = undefined
         else this.#shut(closedError())
+        if (this.#isShut && !this.#isOpen) call.resolve(undefined)
         refusedBy(error)
       },
     )
     this.#send('command', text, call)
     this.#closed = closedError()
     return call.promise
-  }
-
-  /** Sends what this tick has gathered. */
-  flush(): void {
-    this.#isFlushDue = false
-    this.#chars = 0
-    if (this.#definitions.length > 0) {
-      const ticket = this.#ticket
-      for (const owed of this.#adds) this.#owed.set(this.#next(), owed)
-      this.#native.add(ticket, `[${this.#definitions.join(',')}]`)
-      this.#adds = []
-      this.#definitions = []
-    }
-    if (this.#records.length > 0) {
-      this.#native.record(`[${this.#records.join(',')}]`)
-      this.#records = []
-    }
-    if (this.#outcomes.length > 0) {
-      this.#native.complete(`[${this.#outcomes.join(',')}]`)
-      this.#outcomes = []
-    }
   }
 
   /** Why calls are refused, if they are. */
@@ -171,7 +137,7 @@ export class Wire {
 
   /** Keeps the process alive as long as there is something to wait for. */
   keep(): void {
-    const isOwing = this.#owed.size + this.#adds.length > 0
+    const isOwing = this.#owed.size + this.#batch.adds > 0
     this.#keep.set(this, isOwing || this.#runs.isBusy)
   }
 
@@ -180,9 +146,8 @@ export class Wire {
       owed.refused(this.#closed)
       return 0
     }
-    this.flush()
-    const ticket = this.#next()
-    this.#owed.set(ticket, owed)
+    this.#batch.flush()
+    const ticket = this.#promise(owed)
     this.#native[way](ticket, text)
     this.keep()
     return ticket
@@ -192,14 +157,10 @@ export class Wire {
     return this.#ticket++
   }
 
-  #queued(text: string, entries: number) {
-    this.#chars += text.length
-    if (entries >= ENTRIES_MAX || this.#chars >= CHARS_MAX) {
-      this.flush()
-    } else if (!this.#isFlushDue) {
-      this.#isFlushDue = true
-      queueMicrotask(this.#flush)
-    }
+  #promise(owed: Owed): number {
+    const ticket = this.#next()
+    this.#owed.set(ticket, owed)
+    return ticket
   }
 
   /** The bell has rung: reads what the engine tells. */
@@ -263,18 +224,17 @@ export class Wire {
   #failed(fault: Refusal | undefined) {
     if (this.#isShut) return
     const error = fault ? refusal(fault) : closedError()
-    this.#shut(this.#isOpen ? closedError(error) : error)
+    this.#closed = this.#isOpen ? closedError(error) : error
     this.#runs.lost()
+    this.#shut(this.#closed)
     if (fault && this.#isOpen) this.#runs.fault(error)
   }
 
   #shut(reason: unknown) {
     this.#isShut = true
     this.#closed = reason
-    const owed = [...this.#owed.values(), ...this.#adds]
+    const owed = [...this.#owed.values(), ...this.#batch.drop()]
     this.#owed.clear()
-    this.#adds = []
-    this.#definitions = []
     lost.unregister(this)
     release(this.#native, this.#keep, this)
     for (const one of owed) one.refused(reason)
@@ -283,6 +243,10 @@ export class Wire {
 }
 
 type Way = 'command' | 'read'
+
+// These two outlive the wire. A closure made in its constructor would hold it.
+const bellOf = (wire: WeakRef<Wire>) => () => wire.deref()?.drain()
+const releaser = (handle: NativeHandle, keep: KeepAlive) => () => release(handle, keep)
 
 function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {
   keep.end(owner)

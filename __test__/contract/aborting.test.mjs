@@ -109,11 +109,10 @@ test('a reason that is an Error stays the same object in this process', async t 
   reject(reason)
   assert.deepEqual(await event, [uuid, reason])
   const error = await waiting
-  assert.deepEqual([error.name, error.code, error.message], [
-    'AbortError',
-    'ABORT_ERR',
-    'by the user',
-  ])
+  assert.deepEqual(
+    [error.name, error.code, error.message],
+    ['AbortError', 'ABORT_ERR', 'by the user'],
+  )
   assert.equal(error.reason, reason)
   await tasker.close()
   const later = await rejection(open(t, { store }).waitForTaskOutputData(uuid))

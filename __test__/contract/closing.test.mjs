@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, folder, gate, open, refused, rejection, runs, imports } from './open.mjs'
+import { file, folder, gate, imports, open, refused, rejection, runs } from './open.mjs'
 
 const uuid = '018f0000-0000-7000-8000-000000000000'
 
@@ -115,6 +115,13 @@ test('what goes wrong at open rejects every awaited call, and close still works'
   await refused(tasker.start(), 'TASKER_CORRUPT')
   await tasker.close()
   await refused(tasker.addTask({ operation: 'a' }), 'TASKER_CLOSED')
+})
+
+test('what could not be opened can be closed, whether one waits for it or not', async () => {
+  const tasker = new Tasker(join(folder(), 'missing', 'tasks.db'))
+  const adding = rejection(tasker.addTask({ operation: 'a' }))
+  await tasker.close()
+  assert.match((await adding).code, /^TASKER_(IO|READ_ONLY)$/)
 })
 
 test('a folder that does not exist is an error with its path in words', async () => {

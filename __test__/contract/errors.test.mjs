@@ -34,7 +34,7 @@ test('who waits in the same process gets the thrown object itself', async t => {
   assert.equal(await rejection(tasker.waitForTaskOutputData(uuid)), value)
 })
 
-test('elsewhere an error is rebuilt with name, message, stack, code, cause and own fields', async t => {
+test('elsewhere an error is rebuilt with its stack, code, cause and own fields', async t => {
   const store = file()
   const value = new QuotaError('too much', { cause: new TypeError('below') })
   const { tasker, uuid } = await thrown(t, value, { store })

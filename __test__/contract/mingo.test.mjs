@@ -1,7 +1,12 @@
-// findTasks against mingo, on generated documents and queries. The seed is printed; SEED=… repeats one.
+// findTasks against mingo, on generated documents and queries. The seed is printed; SEED=… repeats
+// one.
 //
-// Known deviations are left out where queries are made: objects as operands (mingo compares the order of
-// their keys, tasker does not).
+// mingo deviates from MongoDB, so some things are not generated:
+// - objects as operands: mingo minds the order of their keys
+// - arrays inside arrays: mingo flattens them before it compares
+// - null, $exists and negations on paths that go on behind an array: to mingo members that lack the
+//   field are not there, and an array without any is an empty one; so too behind its end. The first
+//   test leaves out documents where a path does that, the second leaves out these operands
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -25,56 +30,63 @@ const below = n => Math.floor(next() * n)
 const pick = list => list[below(list.length)]
 const many = (most, make) => Array.from({ length: below(most + 1) }, make)
 
-const scalars = [null, true, false, 0, 1, 2, -1, 1.5, '', 'a', 'b', '1']
+const scalars = [true, false, 0, 1, 2, -1, 1.5, '', 'a', 'b', '1']
 const keys = ['a', 'b', 'c']
+const object = member => Object.fromEntries(many(3, () => [pick(keys), member()]))
+const scalar = () => pick([...scalars, null])
 
-function value(depth) {
+/** Documents whose arrays hold scalars. */
+function plain(depth) {
   const kind = depth > 0 ? below(4) : 0
-  if (kind === 1) return many(3, () => value(depth - 1))
-  if (kind === 2) return Object.fromEntries(many(3, () => [pick(keys), value(depth - 1)]))
-  return pick(scalars)
+  if (kind === 1) return many(3, scalar)
+  return kind === 2 ? object(() => plain(depth - 1)) : scalar()
 }
 
-const path = () => {
-  const parts = ['data', ...many(3, () => pick([...keys, '0', '1']))]
-  return parts.length === 1 ? 'data.a' : parts.join('.')
+/** Documents whose arrays may hold objects. */
+function rich(depth) {
+  const kind = depth > 0 ? below(4) : 0
+  if (kind === 1) return many(3, () => (below(2) ? scalar() : object(scalar)))
+  return kind === 2 ? object(() => rich(depth - 1)) : scalar()
 }
 
-/** An operand of `$eq` and its like: scalars, and arrays of them. */
-const operand = () => (below(5) === 0 ? many(3, () => pick(scalars)) : pick(scalars))
+const path = () => ['data', pick(keys), ...many(2, () => pick([...keys, '0', '1']))].join('.')
+const present = () => pick(scalars)
 const bound = () => pick([0, 1, 1.5, '', 'a', 'b', true, false])
+const list = make => () => many(3, make)
 
-function condition() {
-  const operators = {
-    $eq: operand,
-    $ne: operand,
-    $gt: bound,
-    $gte: bound,
-    $lt: bound,
-    $lte: bound,
-    $in: () => many(3, operand),
-    $nin: () => many(3, operand),
-    $exists: () => below(2) === 0,
+const ranges = { $gt: bound, $gte: bound, $lt: bound, $lte: bound }
+const positive = { ...ranges, $eq: present, $in: list(present) }
+const every = {
+  ...ranges,
+  $eq: () => (below(4) ? scalar() : many(3, scalar)),
+  $ne: () => (below(4) ? scalar() : many(3, scalar)),
+  $in: list(scalar),
+  $nin: list(scalar),
+  $exists: () => below(2) === 0,
+}
+
+/** Makes conditions of some operators; `negates` allows $not and $nor. */
+function maker(operators, negates) {
+  const condition = () => {
+    const name = pick(Object.keys(operators))
+    return { [name]: operators[name]() }
   }
-  const name = pick(Object.keys(operators))
-  return { [name]: operators[name]() }
+  const logical = negates ? ['$and', '$or', '$nor'] : ['$and', '$or']
+  return function clause(depth) {
+    const kind = below(depth > 0 ? 6 : 3)
+    if (kind === 0) return { [path()]: operators.$eq() }
+    if (kind === 1 && negates) return { [path()]: { $not: condition() } }
+    if (kind < 4) return { [path()]: { ...condition(), ...condition() } }
+    return { [pick(logical)]: [clause(depth - 1), ...many(2, () => clause(depth - 1))] }
+  }
 }
 
-function clause(depth) {
-  const kind = below(depth > 0 ? 7 : 3)
-  if (kind === 0) return { [path()]: operand() }
-  if (kind === 3) return { [path()]: { $not: condition() } }
-  const logical = { 4: '$and', 5: '$or', 6: '$nor' }[kind]
-  if (!logical) return { [path()]: { ...condition(), ...condition() } }
-  return { [logical]: [clause(depth - 1), ...many(2, () => clause(depth - 1))] }
-}
-
-test(`findTasks finds what mingo finds (seed ${seed})`, async t => {
+async function compare(t, { value, clause, isOutside = () => false, least }) {
   t.diagnostic(`SEED=${seed}`)
   const tasker = open(t)
   const definitions = Array.from({ length: 300 }, () => ({
     operation: pick(['x', 'y']),
-    data: Object.fromEntries(many(3, () => [pick(keys), value(3)])),
+    data: object(() => value(3)),
     priority: below(3),
   }))
   await tasker.addTasks(definitions)
@@ -83,20 +95,43 @@ test(`findTasks finds what mingo finds (seed ${seed})`, async t => {
   for (let n = 0; n < 1_000; n += 1) {
     const query = { ...clause(2), ...pick([{}, {}, { operation: 'x' }, { priority: { $gt: 0 } }]) }
     const oracle = new Query(query)
-    const expected = documents.filter(one => oracle.test(one)).map(({ seq }) => seq)
-    const tasks = await tasker.findTasks(query, { sort: { seq: 1 } })
-    const actual = tasks.map(({ seq }) => seq)
-    const differing = [...expected, ...actual].find(
-      seq => expected.includes(seq) !== actual.includes(seq),
-    )
-    const example = documents.find(({ seq }) => seq === differing)
-    assert.deepEqual(
-      actual,
-      expected,
-      `SEED=${seed} query ${JSON.stringify(query)} on ${JSON.stringify(example?.data)}`,
-    )
-    assert.equal(await tasker.countTasks(query), expected.length)
+    const paths = pathsOf(query)
+    const isInside = ({ data }) => !paths.some(path => isOutside(data, path.split('.').slice(1)))
+    const expected = documents.filter(one => oracle.test(one) && isInside(one))
+    const all = await tasker.findTasks(query, { sort: { seq: 1 } })
+    const actual = all.filter(isInside)
+    const wrong = difference(expected, actual)
+    const text = `SEED=${seed} query ${JSON.stringify(query)} on ${JSON.stringify(wrong?.data)}`
+    assert.equal(wrong, undefined, `mingo finds ${expected.length}: ${text}`)
+    assert.equal(actual.length, expected.length, text)
+    assert.equal(await tasker.countTasks(query), all.length, text)
     found += expected.length
   }
-  assert.ok(found > 10_000, `the queries found too little to mean anything: ${found}`)
-})
+  assert.ok(found > least, `the queries found too little to mean anything: ${found}`)
+}
+
+/** The paths into `data` that a query uses. */
+function pathsOf(query) {
+  const paths = Object.keys(query).filter(key => key.startsWith('data.'))
+  const nested = Object.keys(query).filter(key => key.startsWith('$'))
+  return [...paths, ...nested.flatMap(key => query[key].flatMap(pathsOf))]
+}
+
+/** Whether a path goes on behind an array, or beyond its end. */
+function passesArray(value, [first, ...rest]) {
+  if (Array.isArray(value)) return first !== undefined && (rest.length > 0 || !(first in value))
+  if (first === undefined || typeof value !== 'object' || value === null) return false
+  return passesArray(value[first], rest)
+}
+
+/** The first task that is in one list only. */
+function difference(some, others) {
+  const seqs = [some, others].map(tasks => new Set(tasks.map(({ seq }) => seq)))
+  return [...some, ...others].find(({ seq }) => !(seqs[0].has(seq) && seqs[1].has(seq)))
+}
+
+test(`findTasks finds what mingo finds (seed ${seed})`, t =>
+  compare(t, { value: plain, clause: maker(every, true), isOutside: passesArray, least: 20_000 }))
+
+test(`findTasks finds what mingo finds in arrays of objects (seed ${seed})`, t =>
+  compare(t, { value: rich, clause: maker(positive, false), least: 1_000 }))

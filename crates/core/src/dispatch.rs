@@ -1,9 +1,10 @@
 //! Which task runs next.
 //!
 //! A *lane* is all waiting tasks with the same operation and the same conditions. Inside a lane the
-//! order is total: greater priority, then smaller sequence number. A lane is *open* when its head may
-//! start as soon as this process has a free place, or held back: no runner, or the operation's limit
-//! reached. Each lane keeps a *window* of its first tasks in memory; the rest lie in the store.
+//! order is total: greater priority, then smaller sequence number. A lane is *open* when its head
+//! may start as soon as this process has a free place, or held back: no runner, or the operation's
+//! limit reached. Each lane keeps a *window* of its first tasks in memory; the rest lie in the
+//! store.
 //!
 //! [`Dispatch::starts`] is pure: it looks at this structure and at what the turn is about to change
 //! (the [`Turnover`]) and says what to start. The other functions carry out what was committed.
@@ -86,6 +87,8 @@ pub struct Dispatch {
     operations: FxHashMap<Arc<str>, Operation>,
     /// The first task of every open lane.
     heads: BTreeSet<(QueueKey, LaneId)>,
+    /// The lanes with a runner whose window does not hold everything.
+    partial: BTreeSet<LaneId>,
 }
 
 /// What the turn is about to change, before any of it is carried out.
@@ -140,6 +143,7 @@ impl Dispatch {
             lanes: FxHashMap::default(),
             operations: FxHashMap::default(),
             heads: BTreeSet::new(),
+            partial: BTreeSet::new(),
         }
     }
 
@@ -195,20 +199,22 @@ impl Dispatch {
         self.refresh_operation(operation);
     }
 
-    /// The lanes that must be loaded before [`Dispatch::starts`] can fill the free places, and how many
-    /// tasks of each at least.
+    /// The lanes that must be loaded before [`Dispatch::starts`] can fill the free places, and how
+    /// many tasks of each at least.
     pub fn wanted(&self, turnover: &Turnover) -> Vec<(LaneId, usize)> {
         let free = self.free(turnover) as usize;
         if free == 0 {
             return Vec::new();
         }
-        let gone = turnover.gone.len();
-        let is_short = |queue: &Queue| !queue.is_complete && queue.window.len() < free + gone;
-        let lanes = self.lanes.iter().filter(|(_, queue)| is_short(queue));
-        let open = lanes.filter(|(_, queue)| self.has_room(&queue.operation, turnover));
-        let mut wanted: Vec<_> = open.map(|(lane, _)| (*lane, free + gone)).collect();
-        wanted.sort_unstable();
-        wanted
+        let needed = free + turnover.gone.len();
+        let is_wanted = |queue: &Queue| {
+            queue.window.len() < needed && self.has_room(&queue.operation, turnover)
+        };
+        let partial = self.partial.iter();
+        partial
+            .filter(|lane| self.lanes.get(lane).is_some_and(is_wanted))
+            .map(|lane| (*lane, needed))
+            .collect()
     }
 
     /// Replaces a lane's window by what the store holds.
@@ -233,8 +239,9 @@ impl Dispatch {
         }
     }
 
-    /// What to start, given what the turn is about to change. Every lane that [`Dispatch::wanted`] names
-    /// must have been loaded, as far as it goes: a task that joins stands behind a window that runs out.
+    /// What to start, given what the turn is about to change. Every lane that [`Dispatch::wanted`]
+    /// names must have been loaded, as far as it goes: a task that joins stands behind a window
+    /// that runs out.
     pub fn starts(&self, turnover: &Turnover) -> Starts {
         let free = self.free(turnover);
         if free == 0 { Starts::default() } else { Search::new(self, turnover).run(free) }
@@ -277,6 +284,7 @@ impl Dispatch {
         if !fits && !is_within {
             // It lies behind what memory holds: the store has it.
             queue.is_complete = false;
+            self.refresh(lane);
             return;
         }
         queue.bytes += bytes_of(&task);
@@ -286,7 +294,7 @@ impl Dispatch {
             queue.bytes -= bytes_of(&last);
             queue.is_complete = false;
         }
-        if queue.head.is_none_or(|head| key < head) {
+        if !queue.is_complete || queue.head.is_none_or(|head| key < head) {
             self.refresh(lane);
         }
     }
@@ -327,11 +335,16 @@ impl Dispatch {
         }
     }
 
-    /// Brings `heads` up to date for one lane.
+    /// Brings `heads` and `partial` up to date for one lane.
     fn refresh(&mut self, lane: LaneId) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let entry = self.operations.get(&queue.operation);
         let is_open = entry.is_some_and(|entry| entry.has_room(0));
+        if !queue.is_complete && entry.is_some_and(|entry| entry.has_runner) {
+            self.partial.insert(lane);
+        } else {
+            self.partial.remove(&lane);
+        }
         let first = queue.window.first_key_value().map(|(key, _)| *key);
         let head = first.filter(|_| is_open);
         if queue.head == head {

@@ -11,7 +11,7 @@
 //! # Left to others
 //! Loading the parts is the reader's work: it may leave empty what [`value`] is not asked for.
 //!
-//! Proof: the tests below; `__test__/contract/find.test.mjs`.
+//! Proof: the tests below; `__test__/contract/queries.test.mjs`.
 
 use std::cmp::Ordering;
 use std::fmt::{Display, Write};

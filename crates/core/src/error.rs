@@ -42,25 +42,44 @@ macro_rules! codes {
 }
 
 codes! {
-    Invalid "TASKER_INVALID" false "An argument is wrong; `err.path` names the field.",
-    InvalidQuery "TASKER_INVALID_QUERY" false "A query or sort is wrong; `err.path` names the place.",
-    TooLarge "TASKER_TOO_LARGE" false "A value exceeds a limit; `err.path` names the field.",
-    NotFound "TASKER_NOT_FOUND" false "There is no task with this uuid.",
-    Conflict "TASKER_CONFLICT" false "The operation already has a runner; unassign it first.",
-    Fenced "TASKER_FENCED" false "The run lost its place; what it does changes nothing any more.",
-    Locked "TASKER_LOCKED" true "Another handle holds the file; `err.pid` names its process.",
-    Busy "TASKER_BUSY" true "The file stayed locked by another program for too long.",
-    Full "TASKER_FULL" true "The disk is full; nothing was lost, free space and go on.",
-    ReadOnly "TASKER_READ_ONLY" false "The file or its folder cannot be written.",
-    Corrupt "TASKER_CORRUPT" false "The file is damaged or is not a tasker file; it was not touched.",
-    Version "TASKER_VERSION" false "The file was written by a newer tasker; upgrade to open it.",
-    Io "TASKER_IO" false "The operating system refused a file operation; see `err.message`.",
-    Closed "TASKER_CLOSED" false "The tasker is closed; open a new one.",
-    Timeout "TASKER_TIMEOUT" true "The call did not finish in the time that was given.",
-    Unknown "TASKER_UNKNOWN" false "A failed sync left the fate of a write open; reopen and look up `err.uuids`.",
-    Unsupported "TASKER_UNSUPPORTED" false "This version cannot do that.",
-    NativeMissing "TASKER_NATIVE_MISSING" false "The native addon was not found or cannot be loaded.",
-    Bug "TASKER_BUG" false "A fault of tasker itself; the handle closed, the file is safe. Please report it.",
+    Invalid "TASKER_INVALID" false
+        "An argument is wrong; `err.path` names the field.",
+    InvalidQuery "TASKER_INVALID_QUERY" false
+        "A query or sort is wrong; `err.path` names the place.",
+    TooLarge "TASKER_TOO_LARGE" false
+        "A value exceeds a limit; `err.path` names the field.",
+    NotFound "TASKER_NOT_FOUND" false
+        "There is no task with this uuid.",
+    Conflict "TASKER_CONFLICT" false
+        "The operation already has a runner; unassign it first.",
+    Fenced "TASKER_FENCED" false
+        "The run lost its place; what it does changes nothing any more.",
+    Locked "TASKER_LOCKED" true
+        "Another handle holds the file; `err.pid` names its process.",
+    Busy "TASKER_BUSY" true
+        "The file stayed locked by another program for too long.",
+    Full "TASKER_FULL" true
+        "The disk is full; nothing was lost, free space and go on.",
+    ReadOnly "TASKER_READ_ONLY" false
+        "The file or its folder cannot be written.",
+    Corrupt "TASKER_CORRUPT" false
+        "The file is damaged or is not a tasker file; it was not touched.",
+    Version "TASKER_VERSION" false
+        "The file was written by a newer tasker; upgrade to open it.",
+    Io "TASKER_IO" false
+        "The operating system refused a file operation; see `err.message`.",
+    Closed "TASKER_CLOSED" false
+        "The tasker is closed; open a new one.",
+    Timeout "TASKER_TIMEOUT" true
+        "The call did not finish in the time that was given.",
+    Unknown "TASKER_UNKNOWN" false
+        "A failed sync left the fate of a write open; reopen and look up `err.uuids`.",
+    Unsupported "TASKER_UNSUPPORTED" false
+        "This version cannot do that.",
+    NativeMissing "TASKER_NATIVE_MISSING" false
+        "The native addon was not found or cannot be loaded.",
+    Bug "TASKER_BUG" false
+        "A fault of tasker itself; the handle closed, the file is safe. Please report it.",
 }
 
 /// A fact that belongs to an error and that a program may want to read.

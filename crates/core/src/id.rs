@@ -1,9 +1,9 @@
 //! Names of tasks and runs.
 //!
-//! A task has a *sequence number* that grows in commit order and is never reused (I-8), and a UUIDv7
-//! that users see. The number is folded into the uuid under a key of the database, so that a uuid
-//! finds its row without an index of its own (`docs/adr/0003-uuid-without-index.md`): the index
-//! would cost a third of every insert.
+//! A task has a *sequence number* that grows in commit order and is never reused (I-8), and a
+//! UUIDv7 that users see. The number is folded into the uuid under a key of the database, so that a
+//! uuid finds its row without an index of its own (`docs/adr/0003-uuid-without-index.md`): the
+//! index would cost a third of every insert.
 //!
 //! Proof: the tests below; `conformance::lookup`.
 
@@ -21,7 +21,8 @@ pub struct Seq(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub Uuid);
 
-/// The identity of one run of a task, a UUIDv7 never used before; every write of a run names it (I-4).
+/// The identity of one run of a task, a UUIDv7 never used before; every write of a run names it
+/// (I-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub Uuid);
 
@@ -45,8 +46,8 @@ const ROUNDS: u64 = 6;
 pub struct IdKey(pub u64);
 
 impl IdKey {
-    /// The sequence number that `id` carries if it was made under this key. Any other uuid gives some
-    /// number too: the caller compares the uuid of the row it finds.
+    /// The sequence number that `id` carries if it was made under this key. Any other uuid gives
+    /// some number too: the caller compares the uuid of the row it finds.
     pub fn seq_of(self, id: TaskId) -> Seq {
         let low = id.0.as_u64_pair().1 & ((1 << (2 * HALF_BITS)) - 1);
         let (mut left, mut right) = (low >> HALF_BITS, low & HALF_MASK);
@@ -56,7 +57,8 @@ impl IdKey {
         Seq(((left << HALF_BITS) | right) & ((1 << SEQ_BITS) - 1))
     }
 
-    /// The low 62 bits of the uuid of task `seq`: a keyed permutation (Feistel), so unique per task.
+    /// The low 62 bits of the uuid of task `seq`: a keyed permutation (Feistel), so unique per
+    /// task.
     fn fold(self, seq: Seq, salt: u64) -> u64 {
         let plain = (salt << SEQ_BITS) | seq.0;
         let (mut left, mut right) = ((plain >> HALF_BITS) & HALF_MASK, plain & HALF_MASK);

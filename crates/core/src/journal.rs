@@ -9,7 +9,8 @@
 //! versions.
 //!
 //! # Promises
-//! - What was packed comes back in the same order (I-11); anything else is `Corrupt`, never a guess.
+//! - What was packed comes back in the same order (I-11); anything else is `Corrupt`, never a
+//!   guess.
 //!
 //! # Left to others
 //! Storing and trimming the blobs is the backend's work.

@@ -2,7 +2,8 @@
 //!
 //! Reaching one is a typed error with the path of the field, never a hang or a crash (I-17).
 //!
-//! Proof: `tests/limits.rs` here and `__test__/contract/limits.test.mjs` try each at, below and above.
+//! Proof: `tests/limits.rs` here and `__test__/contract/limits.test.mjs` try each at, below and
+//! above.
 
 /// Bytes of the JSON text of one task's `data`.
 pub const DATA_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -28,6 +29,8 @@ pub const PROGRESS_UNIT_BYTES_MAX: usize = 64;
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The longest duration of any option: 100 years of 365.25 days, in milliseconds.
 pub const DURATION_MS_MAX: u64 = 3_155_760_000_000;
+/// Bytes of the JSON text that one read may give; ask for less with `limit`.
+pub const READ_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Levels of a query.
 pub const QUERY_DEPTH_MAX: usize = 16;
 /// Nodes of a query: fields, operators and logical parts.

@@ -1,7 +1,7 @@
 //! Small rules that decide how runs end: each a pure function with its table in the tests.
 //!
-//! Source: `docs/promises.md`; the outcome of a run depends on how it settled and on whether its signal
-//! had fired, and on nothing else.
+//! Source: `docs/promises.md`; the outcome of a run depends on how it settled and on whether its
+//! signal had fired, and on nothing else.
 
 use crate::definition;
 use crate::error::Code;
@@ -48,8 +48,8 @@ pub enum Loss {
     End(Outcome),
 }
 
-/// Losses have a budget of their own: after [`limits::LOSSES_MAX`] in a row the task fails as poison, so
-/// one that kills its process cannot do so for ever (I-10).
+/// Losses have a budget of their own: after [`limits::LOSSES_MAX`] in a row the task fails as
+/// poison, so one that kills its process cannot do so for ever (I-10).
 pub fn loss(on_interrupted: OnInterrupted, losses_before: u32) -> Loss {
     let losses = losses_before + 1;
     match on_interrupted {
@@ -87,8 +87,8 @@ pub fn unstorable(code: Code, message: &str) -> Json {
     Json::trusted(&error.to_string())
 }
 
-/// A log line within its limit: one that is too long loses its fields and the end of its message, and
-/// says so. A runner must not fail for what it logs.
+/// A log line within its limit: one that is too long loses its fields and the end of its message,
+/// and says so. A runner must not fail for what it logs.
 pub fn log_line(message: &str, fields: Option<&str>) -> (Box<str>, Option<Json>) {
     let max = limits::LOG_LINE_BYTES_MAX;
     if message.len() + fields.map_or(0, str::len) <= max {

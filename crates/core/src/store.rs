@@ -5,7 +5,8 @@
 //! stall a turn. The seam is internal and promises nothing to outsiders.
 //!
 //! # Promises of an implementation
-//! - What `commit` calls committed survives `kill -9`, and with durability `full` a power cut (I-1).
+//! - What `commit` calls committed survives `kill -9`, and with durability `full` a power cut
+//!   (I-1).
 //! - A batch is applied whole or not at all; a change whose guard does not hold refuses the whole
 //!   batch with [`Code::Fenced`](crate::error::Code::Fenced) (I-3, I-4).
 //! - A dead owner's runs show up in [`Store::orphans`], a living owner's never do (I-5).
@@ -255,8 +256,8 @@ pub trait Store: Send {
     /// `Corrupt` or `Io`.
     fn lanes(&mut self) -> Result<Vec<Lane>>;
 
-    /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten when
-    /// a batch that releases or ends all their runs is committed.
+    /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten
+    /// when a batch that releases or ends all their runs is committed.
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
@@ -277,8 +278,8 @@ pub trait Store: Send {
     /// Writes a batch into the open transaction.
     ///
     /// # Errors
-    /// `Fenced` with the number of the change in [`Refused::change`] if a guard does not hold; any error
-    /// leaves the transaction to be rolled back by the caller.
+    /// `Fenced` with the number of the change in [`Refused::change`] if a guard does not hold; any
+    /// error leaves the transaction to be rolled back by the caller.
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused>;
 
     /// Ends the transaction for good.
@@ -287,8 +288,8 @@ pub trait Store: Send {
     /// Ends the transaction as if it had never been.
     fn rollback(&mut self);
 
-    /// Housekeeping when nothing waits (a checkpoint, say); `is_idle` is false under load, when only what
-    /// cannot wait is done.
+    /// Housekeeping when nothing waits (a checkpoint, say); `is_idle` is false under load, when
+    /// only what cannot wait is done.
     ///
     /// # Errors
     /// As `begin`; the caller may go on.
@@ -328,8 +329,8 @@ pub struct WithLogs {
 pub struct Find {
     /// Which tasks.
     pub query: Query,
-    /// In which order; the default order if absent: waiting in queue order, then running by start, then
-    /// ended by end.
+    /// In which order; the default order if absent: waiting in queue order, then running by start,
+    /// then ended by end.
     pub sort: Option<Sort>,
     /// How many to leave out at the front.
     pub skip: u64,

@@ -124,7 +124,9 @@ words!(Cause {
 words!(Level {
     Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
 });
-words!(AttemptEnd { Lost "lost", Postponed "postponed", Done "done", Failed "failed", Aborted "aborted" });
+words!(AttemptEnd {
+    Lost "lost", Postponed "postponed", Done "done", Failed "failed", Aborted "aborted",
+});
 
 /// Why a task ended as it did, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Two clocks, never mixed.
 //!
 //! Wall time names moments that users see; monotonic time measures waits. No decision of safety
-//! depends on wall time (F-19). Both are arguments everywhere but in the driver, which is what makes
-//! a simulation possible.
+//! depends on wall time (F-19). Both are arguments everywhere but in the driver, which is what
+//! makes a simulation possible.
 
 /// Milliseconds since the Unix epoch, as the wall clock tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,10 @@
 //! The queue against a brute-force oracle: a list of everything, scanned for each start.
 //!
-//! Random histories of adds, ends, priority changes, runners and limits; after each turn what starts
-//! must be exactly what a scan of all waiting tasks would start, in that order (I-6, I-7). Windows are
-//! kept tiny so that most tasks are known only to the store.
+//! Random histories of adds, ends, priority changes, runners and limits; after each turn what
+//! starts must be exactly what a scan of all waiting tasks would start, in that order (I-6, I-7).
+//! Windows are kept tiny so that most tasks are known only to the store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Every limit at, below and above (I-17). What the border bounds is tried in `__test__/contract`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;

@@ -1,8 +1,8 @@
 //! New tasks.
 //!
 //! # Promises
-//! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the draft's
-//!   own counter, which becomes the store's with the same commit.
+//! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the
+//!   draft's own counter, which becomes the store's with the same commit.
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`.
 

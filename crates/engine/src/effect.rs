@@ -91,3 +91,9 @@ pub enum AbortSignal {
     /// The run lost its place.
     Fenced,
 }
+
+/// Where effects go. Called from the engine's thread and the reader's; must not block.
+pub trait Sink: Send + Sync {
+    /// Takes what is to be told, in order.
+    fn deliver(&self, effects: Vec<Effect>);
+}

@@ -1,8 +1,8 @@
 //! The runs that are live in this process.
 //!
 //! Each carries a cancellation token: *the signal has fired* is the token's state, so a JavaScript
-//! `AbortSignal` and a Rust runner see the same abort. Timeouts lie in one ordered set that the turn
-//! reads; nothing here starts a timer.
+//! `AbortSignal` and a Rust runner see the same abort. Timeouts lie in one ordered set that the
+//! turn reads; nothing here starts a timer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -14,13 +14,13 @@ use rustc_hash::FxHashMap;
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
+use tasker_core::limits;
 use tasker_core::query::Query;
 use tasker_core::store::{Find, Reader, WithLogs};
 use tokio_util::sync::CancellationToken;
 
-use crate::effect::{Answer, Effect};
+use crate::effect::{Answer, Effect, Sink};
 use crate::input::Ticket;
-use crate::thread::Sink;
 
 /// What to read.
 #[derive(Debug)]
@@ -139,9 +139,19 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
                     text.push(',');
                 }
                 document::write_json(&found, &mut text);
+                check_size(&text)?;
             }
             text.push(']');
         }
     }
     Ok(text)
+}
+
+/// A text that is too long for one string of JavaScript must not reach it.
+fn check_size(text: &str) -> Result<()> {
+    if text.len() <= limits::READ_BYTES_MAX {
+        return Ok(());
+    }
+    let max = limits::READ_BYTES_MAX;
+    Err(Error::at(Code::TooLarge, "limit", format!("the tasks found exceed {max} bytes")))
 }

@@ -1,10 +1,12 @@
 //! What a stop does with the runs that are live.
 //!
-//! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or aborted.
-//! When the stop's patience ends, those still live are given back, or ended if they were being aborted.
+//! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or
+//! aborted. When the stop's patience ends, those still live are given back, or ended if they were
+//! being aborted.
 //!
 //! # Promises
-//! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4, I-14).
+//! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4,
+//!   I-14).
 //!
 //! Proof: `proof/tests/engine`.
 

@@ -1,12 +1,13 @@
 //! The real driver: one thread, the real clock and a store around [`crate::turn`].
 //!
-//! A tokio runtime on that one thread owns the inbox and the one timer; cancellation tokens carry the
-//! end of the handle and of reads. Nothing else in the engine knows that time passes by itself.
+//! A tokio runtime on that one thread owns the inbox and the one timer; cancellation tokens carry
+//! the end of the handle and of reads. Nothing else in the engine knows that time passes by itself.
 //!
 //! # Promises
-//! - Importing or creating nothing starts no thread; [`Handle::open`] starts the engine's, which starts
-//!   the reader's.
-//! - After [`Handle::shutdown`] both are joined, every file is released and nothing is delivered (I-14).
+//! - Importing or creating nothing starts no thread; [`Handle::open`] starts the engine's, which
+//!   starts the reader's.
+//! - After [`Handle::shutdown`] both are joined, every file is released and nothing is delivered
+//!   (I-14).
 //! - A panic answers `Bug` to everyone and closes the handle; the process lives (F-6).
 //!
 //! Proof: `proof/tests/thread.rs`, the storm.
@@ -23,6 +24,7 @@ use tasker_core::time::{MonoMs, Now, WallMs};
 use tokio_util::sync::CancellationToken;
 
 use crate::effect::Effect;
+pub use crate::effect::Sink;
 use crate::inbox::Inbox;
 use crate::input::{Input, Ticket};
 use crate::memory::Settings;
@@ -32,12 +34,6 @@ use crate::turn::{After, Engine};
 
 /// How long nothing must happen before the store is tidied.
 const IDLE_MS: u64 = 50;
-
-/// Where effects go. Called from the engine's thread and the reader's; must not block.
-pub trait Sink: Send + Sync {
-    /// Takes what is to be told, in order.
-    fn deliver(&self, effects: Vec<Effect>);
-}
 
 /// Opens the store on the engine's thread.
 pub type Opener = Box<dyn FnOnce() -> Result<(Box<dyn Store>, Box<dyn Reader>)> + Send>;
@@ -98,8 +94,8 @@ impl Handle {
         self.shared.reads.cancel(ticket);
     }
 
-    /// Ends both threads at the next turn and waits for them. Live runs are left as they are: the next
-    /// owner recovers them. For an orderly end, submit `Close` first.
+    /// Ends both threads at the next turn and waits for them. Live runs are left as they are: the
+    /// next owner recovers them. For an orderly end, submit `Close` first.
     pub fn shutdown(&self) {
         self.shared.end.cancel();
         if let Some(thread) = self.thread.lock().take() {
@@ -156,9 +152,12 @@ impl Driver {
         });
         let error = match reading {
             Ok(reading) => {
-                let error = self.turn_until_closed(engine);
+                let (error, last) = self.turn_until_closed(engine);
                 self.shared.reads.close(&error, self.shared.sink.as_ref());
+                // A panic of the reader was caught and answered inside it.
                 let _ = reading.join();
+                // Only now is every file released: what the last turn told may be told.
+                self.deliver(last);
                 error
             }
             Err(e) => Error::new(Code::Io, "no thread for reads").with_source(e),
@@ -166,35 +165,34 @@ impl Driver {
         self.refuse_waiting(&error);
     }
 
-    /// Turns until the engine is closed; what comes later is refused with the error returned.
-    fn turn_until_closed(&self, mut engine: Engine) -> Error {
+    /// Turns until the engine is closed. Gives what the last turn told, and the error with which
+    /// what comes later is refused.
+    fn turn_until_closed(&self, mut engine: Engine) -> (Error, Vec<Effect>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let closed = match runtime {
-            Ok(runtime) => catch_unwind(AssertUnwindSafe(|| {
-                runtime.block_on(self.turns(&mut engine));
-                Error::new(Code::Closed, "the tasker is closed")
-            })),
-            Err(e) => Ok(Error::new(Code::Io, "no runtime for the engine").with_source(e)),
+        let turned = match runtime {
+            Ok(runtime) => {
+                catch_unwind(AssertUnwindSafe(|| Ok(runtime.block_on(self.turns(&mut engine)))))
+            }
+            Err(e) => Ok(Err(Error::new(Code::Io, "no runtime for the engine").with_source(e))),
         };
-        closed.unwrap_or_else(|_| {
-            let error = Error::bug("the engine panicked; the file is as of its last commit");
-            let mut effects = Vec::new();
-            engine.fail(error.clone(), &mut effects);
-            self.deliver(effects);
-            error
-        })
+        let error = match turned {
+            Ok(Ok(last)) => return (closed_by(&last), last),
+            Ok(Err(error)) => error,
+            Err(_) => Error::bug("the engine panicked; the file is as of its last commit"),
+        };
+        let mut last = Vec::new();
+        engine.fail(error.clone(), &mut last);
+        (error, last)
     }
 
-    async fn turns(&self, engine: &mut Engine) {
+    /// Turns until the engine closes or the handle ends; what the closing turn told.
+    async fn turns(&self, engine: &mut Engine) -> Vec<Effect> {
         let mut after = After::Again;
         let mut is_tidy = false;
         loop {
-            if after == After::Closed {
-                return;
-            }
             if after != After::Again && self.shared.inbox.is_empty() {
                 match self.wait(after, is_tidy).await {
-                    Woken::Ended => return,
+                    Woken::Ended => return Vec::new(),
                     Woken::Idle => {
                         tidy(engine, true);
                         is_tidy = true;
@@ -203,10 +201,13 @@ impl Driver {
                     Woken::Due => {}
                 }
             } else if self.shared.end.is_cancelled() {
-                return;
+                return Vec::new();
             }
             let mut effects = Vec::new();
             after = engine.turn(self.shared.inbox.take(), self.now(), &mut effects);
+            if after == After::Closed {
+                return effects;
+            }
             self.deliver(effects);
             tidy(engine, false);
             is_tidy = false;
@@ -237,7 +238,8 @@ impl Driver {
         }
     }
 
-    /// The store did not open: everything that is asked gets this error, until the handle is dropped.
+    /// The store did not open: everything that is asked gets this error, until the handle is
+    /// dropped.
     fn refuse_for_good(&self, error: &Error) {
         self.deliver(vec![Effect::Closed(Some(error.clone()))]);
         self.shared.reads.close(error, self.shared.sink.as_ref());
@@ -248,6 +250,14 @@ impl Driver {
         let tickets = self.shared.inbox.close(error);
         let refuse = |ticket| Effect::Refuse(ticket, error.clone());
         self.deliver(tickets.into_iter().map(refuse).collect());
+    }
+}
+
+/// The reason with which the engine closed.
+fn closed_by(last: &[Effect]) -> Error {
+    match last.last() {
+        Some(Effect::Closed(Some(error))) => error.clone(),
+        _ => Error::new(Code::Closed, "the tasker is closed"),
     }
 }
 

@@ -4,8 +4,8 @@
 //! - Nothing is told before the commit that makes it true (I-1, I-11).
 //! - A batch that was not committed changes nothing: every waiter is answered, and what runners
 //!   returned is kept and written first when the store can write again (F-10).
-//! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the handle
-//!   closes.
+//! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the
+//!   handle closes.
 //!
 //! # Left to others
 //! When to turn, and what time it is: `thread`.
@@ -142,6 +142,9 @@ impl Engine {
                 Tried::Stale => {}
                 Tried::NotCommitted(error) => {
                     self.keep(work, &error, effects);
+                    if self.must_close(now) {
+                        return Err(error);
+                    }
                     self.retry_at = Some(now.mono.plus(RETRY_AFTER_MS));
                     return Ok(false);
                 }
@@ -151,6 +154,13 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether a close has run out of patience: it must not wait for a disk that may stay full. Its
+    /// runs are recovered by the next owner.
+    fn must_close(&self, now: Now) -> bool {
+        let stopping = self.memory.stopping.as_ref();
+        stopping.is_some_and(|stopping| stopping.closes && now.mono >= stopping.deadline)
     }
 
     fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> Tried {
@@ -242,8 +252,8 @@ impl Engine {
         }
     }
 
-    /// A guard did not hold: somebody else changed the file. The run is fenced, or the window is read
-    /// again, and the turn is drafted anew.
+    /// A guard did not hold: somebody else changed the file. The run is fenced, or the window is
+    /// read again, and the turn is drafted anew.
     fn refused(
         &mut self,
         refused: Refused,

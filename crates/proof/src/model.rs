@@ -20,7 +20,7 @@ use tasker_core::store::{
     Batch, Brief, Cancelled, Change, Commit, Find, Found, Head, Lane, Orphan, Reader, Refused,
     Start, Store, Waiting, Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{Attempt, AttemptEnd, LogLine, Outcome, TaskRecord};
+use tasker_core::task::{Attempt, AttemptEnd, Cause, LogLine, Outcome, TaskRecord};
 use tasker_core::time::WallMs;
 
 use crate::conformance::{Handle, Lab};
@@ -209,6 +209,7 @@ impl Image {
                 let row = self.running(*seq, *run)?;
                 row.close_attempt(*end, *at);
                 (row.task.state, row.task.attempt, row.losses) = (State::Ready, *attempt, *losses);
+                row.task.progress = None;
                 Some(())
             }
             Change::Prioritize { seq, priority } => {
@@ -276,10 +277,11 @@ impl Row {
 
     fn end(&mut self, outcome: &Outcome, at: WallMs) -> Option<()> {
         if self.task.state == State::Running {
-            let end = match outcome {
-                Outcome::Done(_) => AttemptEnd::Done,
-                Outcome::Failed(..) => AttemptEnd::Failed,
-                Outcome::Aborted(..) => AttemptEnd::Aborted,
+            let end = match (outcome, outcome.cause()) {
+                (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
+                (Outcome::Done(_), _) => AttemptEnd::Done,
+                (Outcome::Failed(..), _) => AttemptEnd::Failed,
+                (Outcome::Aborted(..), _) => AttemptEnd::Aborted,
             };
             self.close_attempt(end, at);
         }

@@ -1,4 +1,5 @@
--- Debug builds only, this connection only: a second fence behind the guards of the statements (I-3).
+-- Debug builds only, this connection only: a second fence behind the guards of the statements
+-- (I-3).
 CREATE TEMP TRIGGER an_ended_task_never_changes
 BEFORE UPDATE ON main.tasks WHEN OLD.state IN (7, 8, 9)
 BEGIN

@@ -1,8 +1,8 @@
 //! Whether the books balance.
 //!
 //! # Promises
-//! - Counters equal a recount, no row is left over, and the last step of each task in the journal is
-//!   the state that it is in (I-13).
+//! - Counters equal a recount, no row is left over, and the last step of each task in the journal
+//!   is the state that it is in (I-13).
 //! - The file is not changed.
 //!
 //! Proof: `tests/audit.rs`; used by `storm`.

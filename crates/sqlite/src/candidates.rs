@@ -5,14 +5,14 @@
 //! to those.
 //!
 //! # Promises
-//! - A page looks at a bounded number of rows, so that a read can be cancelled and never pins the log
-//!   for long (F-16).
+//! - A page looks at a bounded number of rows, so that a read can be cancelled and never pins the
+//!   log for long (F-16).
 //! - Within one snapshot every task that may match comes exactly once.
 //!
 //! # Left to others
 //! The snapshot, the matcher and the order of ended tasks are `read`'s.
 //!
-//! Proof: `tests/read.rs`, `conformance::find`.
+//! Proof: `tests/read.rs`, `conformance::reader`.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

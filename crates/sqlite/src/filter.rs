@@ -1,7 +1,7 @@
 //! What a query says about engine columns, as bounds to bind.
 //!
-//! Nothing of a user becomes text: a filter is a closed set of bounds, and the statements that
-//! take them are fixed.
+//! Nothing of a user becomes text: a filter is a closed set of bounds, and the statements
+//! that take them are fixed.
 //!
 //! # Promises
 //! - A filter only ever selects too many tasks: what [`Query::matches`] accepts, it lets through.
@@ -9,7 +9,7 @@
 //! # Left to others
 //! The matcher decides. Anything but the plain comparisons here narrows nothing.
 //!
-//! Proof: the tests below, `conformance::find`.
+//! Proof: the tests below, `conformance::reader`.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -181,8 +181,8 @@ fn bound<T: PartialOrd + Copy>(range: &mut Range<T>, value: T, side: Side) {
     }
 }
 
-/// The values of which a field has to be one; nothing if `null` is among them, which a missing field
-/// matches too.
+/// The values of which a field has to be one; nothing if `null` is among them, which a missing
+/// field matches too.
 fn values(test: &Test) -> Option<&[Value]> {
     let all = match test {
         Test::Eq(value) => std::slice::from_ref(value),

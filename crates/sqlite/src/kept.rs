@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - With a limit no more than twice `skip + limit` matches (or a small constant) are kept.
-//! - Equal matches stand in the default order, so that the result never depends on the way they came.
+//! - Equal matches stand in the default order, so that the result never depends on the way they
+//!   came.
 //!
 //! Proof: `tests/read.rs`, `conformance::order`.
 

@@ -6,11 +6,13 @@
 //! - A migration and its version number commit together; a kill leaves the old or the new (I-18).
 //!
 //! A new file is made in rollback mode and switched to the write-ahead log afterwards, so that the
-//! header of a file that is not empty always tells whose it is.
+//! header of a file that has tables always tells whose it is.
 //!
 //! Proof: `tests/open.rs`.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -23,6 +25,8 @@ use crate::{error, sql};
 
 /// The mark of our files, "Tskr".
 pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
+/// How a rollback journal of SQLite begins.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Forward only: the n-th brings a file from version n to n + 1.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 
@@ -37,6 +41,11 @@ impl Header {
     fn read(connection: &Connection) -> rusqlite::Result<Header> {
         let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
         Ok(Header { application_id: number("application_id")?, version: number("user_version")? })
+    }
+
+    /// Whether it is the header of a file that nobody has used yet.
+    fn is_empty(self, objects: i64) -> bool {
+        self == Header { application_id: 0, version: 0 } && objects == 0
     }
 
     /// Refuses what is not ours or newer than we are.
@@ -60,8 +69,9 @@ impl Header {
 
 /// Looks at a file without locking or changing anything, and refuses what is surely not ours.
 ///
-/// Only SQLite may open the file: closing it by other means would drop the locks that another handle
-/// of this process holds. The look ignores the log, so what it cannot read is left to the real open.
+/// Only SQLite may open the file: closing it by other means would drop the locks that another
+/// handle of this process holds. The look ignores the log, so what it cannot read is left to the
+/// real open.
 pub(crate) fn inspect(home: &Home) -> Result<()> {
     if home.path.metadata().map_or(0, |facts| facts.len()) == 0 {
         return Ok(());
@@ -69,11 +79,13 @@ pub(crate) fn inspect(home: &Home) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let header = Connection::open_with_flags(immutable_uri(&home.path), flags)
-        .and_then(|connection| Header::read(&connection));
-    match header {
-        Ok(header) => header.check(home),
-        Err(error) if is_no_database(&error) && !has_rollback_journal(&home.path) => {
+    let seen = Connection::open_with_flags(immutable_uri(&home.path), flags)
+        .and_then(|connection| Ok((Header::read(&connection)?, objects(&connection)?)));
+    match seen {
+        _ if was_making_cut(&home.path) => Ok(()),
+        Ok((header, objects)) if header.is_empty(objects) => Ok(()),
+        Ok((header, _)) => header.check(home),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             let message = format!("{} is not a database", home.name());
             Err(Error::new(Code::Corrupt, message).with_source(error))
         }
@@ -81,15 +93,15 @@ pub(crate) fn inspect(home: &Home) -> Result<()> {
     }
 }
 
-fn is_no_database(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::NotADatabase)
-}
-
-/// Whether a transaction on a new file was cut; SQLite then rolls back to an empty file.
-fn has_rollback_journal(path: &Path) -> bool {
+/// Whether the making of a new file was cut: the rollback journal then says that the file had no
+/// page before, or the one that setting the vacuum mode makes (bytes 16 to 20 of its header).
+/// SQLite makes it so again.
+fn was_making_cut(path: &Path) -> bool {
     let mut journal = path.as_os_str().to_owned();
     journal.push("-journal");
-    Path::new(&journal).exists()
+    let mut header = [0; 20];
+    let read = File::open(journal).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[..8] == JOURNAL_MAGIC && matches!(header[16..], [0, 0, 0, 0 | 1])
 }
 
 fn immutable_uri(path: &Path) -> String {
@@ -160,12 +172,11 @@ fn apply(writer: &Connection, home: &Home) -> Result<()> {
 }
 
 fn is_empty(writer: &Connection, header: Header) -> Result<bool> {
-    if header != (Header { application_id: 0, version: 0 }) {
-        return Ok(false);
-    }
-    let objects: i64 =
-        writer.query_row(sql::SCHEMA_OBJECTS, [], |row| row.get(0)).map_err(error::of)?;
-    Ok(objects == 0)
+    objects(writer).map(|objects| header.is_empty(objects)).map_err(error::of)
+}
+
+fn objects(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row(sql::SCHEMA_OBJECTS, [], |row| row.get(0))
 }
 
 /// The secret of this database.

@@ -35,8 +35,8 @@ pub struct Options {
 ///
 /// # Errors
 /// `Locked` with the pid, if a living handle holds the file. `Corrupt`, if it is not a tasker file.
-/// `Version`, if a newer tasker wrote it. `ReadOnly`, `Full`, `Busy`, `Unsupported` or `Io` for what
-/// the system refuses. The file is left as it was.
+/// `Version`, if a newer tasker wrote it. `ReadOnly`, `Full`, `Busy`, `Unsupported` or `Io` for
+/// what the system refuses. The file is left as it was.
 pub fn open(place: &Place, options: Options) -> Result<(SqliteStore, SqliteReader)> {
     settings::check_library()?;
     let mut home = Home::find(place)?;
@@ -58,7 +58,7 @@ pub fn open(place: &Place, options: Options) -> Result<(SqliteStore, SqliteReade
     Ok((store, SqliteReader::new(reader, id_key, home)))
 }
 
-fn sync_of(home: &Home, options: Options) -> Sync {
+pub(crate) fn sync_of(home: &Home, options: Options) -> Sync {
     match options.durability {
         _ if home.is_memory() => Sync::Off,
         Durability::Full => Sync::Full,

@@ -1,8 +1,8 @@
 //! Where the database lies, under one name.
 //!
 //! # Promises
-//! - Two paths to one file meet at the same lock files: symbolic links are resolved, and a file with
-//!   several hard links is refused, because SQLite names its log after the path (F-18).
+//! - Two paths to one file meet at the same lock files: symbolic links are resolved, and a file
+//!   with several hard links is refused, because SQLite names its log after the path (F-18).
 //! - A file that was moved, replaced or deleted while open is noticed at the next turn (F-18).
 //! - A database in memory leaves nothing behind, not even after `kill -9`.
 //!
@@ -13,8 +13,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
 
 use crate::error;
@@ -33,6 +34,8 @@ pub enum Place {
 pub(crate) struct Home {
     /// The one name of the file.
     pub(crate) path: PathBuf,
+    /// The connection of a store that is closed before its reader.
+    parked: Arc<Mutex<Option<Connection>>>,
     /// The folder of a database in memory; it goes when the last holder goes.
     folder: Option<Arc<Folder>>,
     identity: Option<Identity>,
@@ -83,7 +86,7 @@ impl Home {
             return Err(Error::new(Code::Io, format!("{shown} is a folder, not a file")));
         }
         refuse_hard_links(&path)?;
-        Ok(Home { path, folder: None, identity: None })
+        Ok(Home { path, parked: Arc::default(), folder: None, identity: None })
     }
 
     fn in_memory() -> Result<Home> {
@@ -95,7 +98,8 @@ impl Home {
             error::of_io(e, &format!("the temporary folder {} cannot be made", folder.display()))
         })?;
         let path = folder.join("memory.db");
-        Ok(Home { path, folder: Some(Arc::new(Folder(folder))), identity: None })
+        let folder = Some(Arc::new(Folder(folder)));
+        Ok(Home { path, parked: Arc::default(), folder, identity: None })
     }
 
     /// Whether the database is in memory.
@@ -120,6 +124,14 @@ impl Home {
         }
         self.identity = identity(&self.path);
         Ok(())
+    }
+
+    /// Closes the connection of the store with the last holder. A reader that goes last could not
+    /// write the log back, and the log would stay beside the file.
+    pub(crate) fn park(&self, writer: Connection) {
+        if let Ok(mut parked) = self.parked.lock() {
+            *parked = Some(writer);
+        }
     }
 
     /// Refuses to go on if the name stands for another file than the one that is open.

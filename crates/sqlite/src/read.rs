@@ -2,14 +2,14 @@
 //!
 //! # Promises
 //! - A read sees what was committed before the call (I-16), and never stalls a turn.
-//! - A read sees one snapshot as long as it is short; a long one goes on in a newer snapshot, so that
-//!   the log can be written back (F-16). A task is never returned twice.
+//! - A read sees one snapshot as long as it is short; a long one goes on in a newer snapshot, so
+//!   that the log can be written back (F-16). A task is never returned twice.
 //! - Sorting with a limit keeps no more than twice the limit in memory.
 //!
 //! # Left to others
 //! Which rows are looked at is decided by `filter` and `candidates`, what they mean by `row`.
 //!
-//! Proof: `tests/read.rs`, `conformance::{reader, find, count, order}`.
+//! Proof: `tests/read.rs`, `conformance::reader`.
 
 use rusqlite::{CachedStatement, Connection};
 use rustc_hash::FxHashSet;
@@ -35,13 +35,13 @@ const COMPLETED_ROWS: usize = 256;
 /// Fields whose text is wide; the rest of a task lies in a few bytes.
 const WIDE: &[Field] = &[Field::Data, Field::Result, Field::Error, Field::AbortReason];
 
-/// The reading side of a handle on a SQLite file. Drop it before the store is closed, so that the
-/// last connection can write the log back.
+/// The reading side of a handle on a SQLite file. The file is released when this and the store are
+/// gone, in whatever order.
 #[derive(Debug)]
 pub struct SqliteReader {
     reader: Connection,
     id_key: IdKey,
-    /// Keeps the folder of a database in memory where open files cannot be unlinked.
+    /// Dropped after the connection: the last holder writes the log back.
     _home: Home,
 }
 

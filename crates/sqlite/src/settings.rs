@@ -6,7 +6,7 @@
 //! - No extension, no schema trick of a foreign file and no statement of ours can damage the file
 //!
 //!
-//! Proof: `tests/open.rs::every_setting_is_read_back`.
+//! Proof: the tests below.
 
 use std::time::Duration;
 
@@ -170,4 +170,91 @@ fn expect(connection: &Connection, name: &str, expected: &Value) -> Result<()> {
 fn refused(what: &str) -> Error {
     let message = format!("the file or its file system does not take the setting {what}");
     Error::new(Code::Unsupported, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Place, migrate};
+
+    fn made(folder: &tempfile::TempDir) -> Home {
+        let home = Home::find(&Place::File(folder.path().join("tasks.db"))).unwrap();
+        let writer = connect_writer(&home).unwrap();
+        migrate::migrate(&writer, &home, Sync::Full).unwrap();
+        set_writer(&writer, Sync::Full).unwrap();
+        home
+    }
+
+    fn values(connection: &Connection, names: &[&str]) -> Vec<Value> {
+        let read = |name: &&str| connection.pragma_query_value(None, name, |row| row.get(0));
+        names.iter().map(|name| read(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_setting_of_the_writer_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = made(&folder);
+        let writer = connect_writer(&home).unwrap();
+        set_writer(&writer, Sync::Full).unwrap();
+        let expected = [
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("temp_store", 2),
+            ("cache_size", -65_536),
+            ("journal_size_limit", 67_108_864),
+            ("wal_autocheckpoint", 0),
+            ("trusted_schema", 0),
+            ("busy_timeout", 5_000),
+            ("page_size", 4_096),
+            ("auto_vacuum", 2),
+            ("cell_size_check", 1),
+            ("user_version", 1),
+            ("application_id", migrate::APPLICATION_ID),
+        ];
+        for (name, value) in expected {
+            assert_eq!(values(&writer, &[name]), [Value::Integer(value)], "{name}");
+        }
+        assert_eq!(values(&writer, &["journal_mode"]), [Value::Text("wal".into())]);
+        assert!(writer.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).unwrap());
+        assert!(!writer.db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).unwrap());
+    }
+
+    #[test]
+    fn every_setting_of_the_reader_took_and_it_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = made(&folder);
+        let _open = connect_writer(&home).unwrap();
+        let reader = connect_reader(&home).unwrap();
+        let found = values(&reader, &["cache_size", "query_only", "temp_store", "busy_timeout"]);
+        let expected = [-16_384, 1, 2, 5_000].map(Value::Integer);
+        assert_eq!(found, expected);
+        assert!(reader.is_readonly("main").unwrap());
+        assert!(reader.execute_batch("DELETE FROM tasks").is_err());
+    }
+
+    #[test]
+    fn a_setting_that_does_not_take_refuses() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = made(&folder);
+        let writer = connect_writer(&home).unwrap();
+        assert_eq!(set(&writer, "page_size", 8_192).unwrap_err().code(), Code::Unsupported);
+        let error = set_text(&writer, "journal_mode", "sideways").unwrap_err();
+        assert_eq!(error.code(), Code::Unsupported);
+    }
+
+    #[test]
+    fn each_durability_has_its_sync() {
+        for (durability, sync) in
+            [(crate::Durability::Full, Sync::Full), (crate::Durability::Process, Sync::Normal)]
+        {
+            let options = Options { durability };
+            let folder = tempfile::tempdir().unwrap();
+            let home = Home::find(&Place::File(folder.path().join("x.db"))).unwrap();
+            assert_eq!(crate::open::sync_of(&home, options), sync);
+            assert_eq!(
+                crate::open::sync_of(&Home::find(&Place::Memory).unwrap(), options),
+                Sync::Off
+            );
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Every statement, by name. The text lies in `sql/`, one statement per file, with what it promises.
+//! Every statement, by name. The text lies in `sql/`, one statement per file, with what it
+//! promises.
 
 macro_rules! statements {
     ($($name:ident $file:literal,)*) => {

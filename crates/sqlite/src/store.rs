@@ -263,8 +263,8 @@ impl Store for SqliteStore {
         // Whatever happened, the lock goes before the connection: a handle that cannot say good-bye
         // is dead for the next one.
         drop(self.lock.take());
-        let SqliteStore { writer, .. } = *self;
-        writer.close().map_err(|(_, error)| error::of(error))?;
+        let SqliteStore { writer, home, .. } = *self;
+        home.park(writer);
         left
     }
 }
@@ -278,4 +278,79 @@ fn waiting(row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<Waiting> {
         losses: get(row, 7)?,
         logs: get(row, 9)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Place, open};
+    use tasker_core::error::Code;
+    use tasker_core::id::LaneId;
+    use tasker_core::state::Counts;
+    use tasker_core::store::Change;
+
+    /// Lanes with names of a page each, so that a batch of them needs room.
+    fn batch(store: &SqliteStore, number: u64, lanes: std::ops::Range<u32>) -> Batch {
+        let lane = |id| Lane { id: LaneId(id), operation: "x".repeat(4_000).into() };
+        Batch {
+            number,
+            owner: store.owner,
+            seq_next: Seq(1),
+            counts: Counts::default(),
+            changes: lanes.map(|id| Change::Lane(lane(id))).collect(),
+        }
+    }
+
+    fn set_pages_max(store: &SqliteStore, pages: i64) {
+        store.writer.pragma_update(None, "max_page_count", pages).unwrap();
+    }
+
+    fn pages(store: &SqliteStore) -> i64 {
+        store.writer.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap()
+    }
+
+    /// F-10
+    #[test]
+    fn a_full_disk_takes_the_whole_batch_back_and_the_store_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::File(folder.path().join("tasks.db"));
+        let (mut store, _reader) = open(&place, Options::default()).unwrap();
+        set_pages_max(&store, pages(&store) + 5);
+        store.begin().unwrap();
+        let refused = store.write(&batch(&store, 1, 1..20)).unwrap_err();
+        assert_eq!((refused.error.code(), refused.change), (Code::Full, None));
+        store.rollback();
+
+        store.begin().unwrap();
+        assert!(store.lanes().unwrap().is_empty());
+        store.write(&batch(&store, 1, 1..3)).unwrap();
+        assert!(matches!(store.commit(), Commit::Committed));
+
+        set_pages_max(&store, 1_000);
+        store.begin().unwrap();
+        store.write(&batch(&store, 2, 3..20)).unwrap();
+        assert!(matches!(store.commit(), Commit::Committed));
+        store.begin().unwrap();
+        assert_eq!((store.lanes().unwrap().len(), store.head().unwrap().number), (19, 2));
+        store.rollback();
+        Box::new(store).close().unwrap();
+    }
+
+    /// I-3
+    #[test]
+    fn a_second_fence_keeps_ended_tasks_in_debug_builds() {
+        let (store, _reader) = open(&Place::Memory, Options::default()).unwrap();
+        let insert = "INSERT INTO tasks (seq, uuid, lane_id, state, priority, on_interrupted,
+             attempt, losses, created_at, ended_at)
+             VALUES (1, zeroblob(16), 1, 7, 0, 0, 1, 0, 1, 2)";
+        store.writer.execute_batch(insert).unwrap();
+        let change = store.writer.execute_batch("UPDATE tasks SET ended_at = 3");
+        assert_eq!(change.is_err(), cfg!(debug_assertions));
+    }
+
+    #[test]
+    fn a_commit_without_a_transaction_is_no_success() {
+        let (mut store, _reader) = open(&Place::Memory, Options::default()).unwrap();
+        assert!(matches!(store.commit(), Commit::Unknown(_)));
+    }
 }

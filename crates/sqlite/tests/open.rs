@@ -1,9 +1,10 @@
 //! Opening: whose file it is, what is refused, what is left behind.
+#![allow(clippy::unwrap_used)]
 
 mod hand;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -112,7 +113,20 @@ fn an_empty_file_is_taken_as_new() {
     hand.close();
 }
 
-/// I-18: killed while the file was made, in every way that a cut transaction can leave it.
+/// I-18: killed before the first table.
+#[test]
+fn a_file_with_nothing_but_a_header_is_taken_as_new() {
+    let (_folder, path) = folder();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("PRAGMA page_size = 4096; PRAGMA auto_vacuum = 2").unwrap();
+    drop(other);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 4_096);
+    let mut hand = Hand::open(&path);
+    assert_eq!(hand.lane(1, "read-book").id.0, 1);
+    hand.close();
+}
+
+/// I-18: killed while the tables were written.
 #[test]
 fn a_file_whose_making_was_cut_is_made_again() {
     let (folder, path) = folder();
@@ -232,7 +246,7 @@ fn opens_in_memory_and_waits_to_be_killed() {
     let mut hand = Hand::in_memory();
     let lane = hand.lane(1, "read-book");
     hand.add(&lane, def("1", 0.0));
-    println!("open");
+    writeln!(std::io::stdout(), "open").unwrap();
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
 }

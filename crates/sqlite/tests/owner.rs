@@ -1,4 +1,5 @@
 //! Who holds the file, and what the dead leave.
+#![allow(clippy::unwrap_used)]
 
 mod hand;
 
@@ -184,12 +185,17 @@ fn lock_files_of_killed_opens_are_swept_and_others_are_not() {
 }
 
 #[test]
-fn a_reader_left_open_does_not_keep_the_file_locked() {
-    let (_folder, path) = folder();
+fn a_reader_that_goes_last_keeps_no_lock_and_leaves_no_log() {
+    let (folder, path) = folder();
     let Hand { store, mut reader, .. } = Hand::open(&path);
     store.close().unwrap();
     let hand = Hand::open(&path);
     assert!(reader.count(&tasker_core::query::Query::all(), &|| false).is_ok());
     drop(reader);
     hand.close();
+    assert_eq!(names(folder.path()), ["tasks.db"]);
+    let Hand { store, reader, .. } = Hand::open(&path);
+    store.close().unwrap();
+    drop(reader);
+    assert_eq!(names(folder.path()), ["tasks.db"]);
 }

@@ -1,6 +1,7 @@
 //! How SQLite runs each statement, as a snapshot. A full scan fails unless it is allowed here.
 //!
 //! After a deliberate change: `UPDATE=1 cargo test -p tasker-sqlite --test plans`.
+#![allow(clippy::unwrap_used)]
 
 mod hand;
 
@@ -76,7 +77,8 @@ fn every_plan_is_as_recorded() {
 fn no_statement_scans_a_table_unless_it_may() {
     for (name, lines) in plans() {
         let may_scan = MAY_SCAN.iter().any(|(allowed, _)| *allowed == name);
-        let scan = lines.iter().find(|line| line.contains("SCAN") && !line.contains("CONSTANT"));
+        let is_table = |line: &&String| !line.contains("CONSTANT") && !line.contains("VALUES");
+        let scan = lines.iter().filter(is_table).find(|line| line.contains("SCAN"));
         assert!(scan.is_none() || may_scan, "{name}: {scan:?}");
     }
 }

@@ -1,4 +1,5 @@
 //! Batches: guards, whole or nothing, journal, housekeeping.
+#![allow(clippy::unwrap_used)]
 
 mod hand;
 
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 const FORGED: RunId = RunId(Uuid::from_u128(7));
 
-fn assert_fenced(refused: std::result::Result<(), Refused>, change: usize) {
+fn assert_fenced(refused: Result<(), Refused>, change: usize) {
     let refused = refused.unwrap_err();
     assert_eq!(refused.error.code(), Code::Fenced, "{}", refused.error);
     assert_eq!(refused.change, Some(change));

@@ -62,6 +62,18 @@ pub(super) fn every_cause_comes_back(world: &mut World) -> Result<()> {
     Ok(())
 }
 
+/// I-10: whatever becomes of its task, an attempt whose process died was lost.
+pub(super) fn an_end_by_a_loss_ends_its_attempt_as_lost(world: &mut World) -> Result<()> {
+    for cause in [Cause::Lost, Cause::Poison] {
+        for outcome in [Outcome::Failed(cause, json("{}")), Outcome::Aborted(cause, json("{}"))] {
+            let live = world.running()?;
+            world.end(live, outcome)?;
+            assert_eq!(world.get(live.task)?.attempts[0].end, Some(AttemptEnd::Lost));
+        }
+    }
+    Ok(())
+}
+
 /// I-2: no attempt from nowhere.
 pub(super) fn a_waiting_task_that_is_aborted_never_had_an_attempt(world: &mut World) -> Result<()> {
     let task = world.add(read())?;

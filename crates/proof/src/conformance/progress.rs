@@ -68,3 +68,17 @@ pub(super) fn a_waiting_task_has_no_report(world: &mut World) -> Result<()> {
     assert_eq!(world.get(task)?.progress, None);
     Ok(())
 }
+
+/// How far a run was says nothing about the next one.
+pub(super) fn a_report_goes_with_its_run(world: &mut World) -> Result<()> {
+    for is_lost in [true, false] {
+        let live = world.running()?;
+        world.turn(vec![progressing(live, 7.0)])?;
+        let over = if is_lost { world.losing(live, 1) } else { world.postponing(live) };
+        world.turn(vec![over])?;
+        assert_eq!(world.get(live.task)?.progress, None);
+        world.start_attempt(live.task, 2)?;
+        assert_eq!(world.get(live.task)?.progress, None);
+    }
+    Ok(())
+}

@@ -39,6 +39,7 @@ macro_rules! conformance_cases {
                 an_absent_result_stays_absent,
                 an_end_has_its_state_time_and_attempt,
                 every_cause_comes_back,
+                an_end_by_a_loss_ends_its_attempt_as_lost,
                 a_waiting_task_that_is_aborted_never_had_an_attempt,
                 a_task_aborted_between_two_attempts_keeps_one,
                 an_end_under_the_same_run_twice_is_refused,
@@ -93,6 +94,7 @@ macro_rules! conformance_cases {
                 an_ended_task_keeps_its_last_report,
                 a_report_under_a_forged_run_is_refused,
                 a_waiting_task_has_no_report,
+                a_report_goes_with_its_run,
             }
             window {
                 greater_priority_comes_first_then_age,
@@ -171,21 +173,23 @@ macro_rules! conformance_cases {
                 the_key_of_the_ids_survives,
                 two_uuids_of_one_number_are_two_names,
             }
-            reading {
+            reader {
                 a_reader_sees_each_commit_at_once,
                 a_reader_sees_the_last_commit_while_the_next_is_open,
                 nothing_is_found_in_a_new_store,
                 every_query_of_the_table_finds_its_tasks,
                 a_count_is_the_number_of_tasks_found,
+                a_found_task_is_the_one_that_get_gives,
+                found_tasks_bring_their_logs_if_asked_for,
+                thousands_of_tasks_are_found_each_once,
+                a_cancelled_read_ends_with_closed,
+            }
+            order {
                 the_default_order_is_waiting_running_ended,
                 running_tasks_stand_in_the_order_of_their_starts,
                 a_sort_decides_the_order,
                 a_sort_is_stable,
                 skip_and_limit_cut_a_part_of_the_whole,
-                a_found_task_is_the_one_that_get_gives,
-                found_tasks_bring_their_logs_if_asked_for,
-                thousands_of_tasks_are_found_each_once,
-                a_cancelled_read_ends_with_closed,
             }
             guards {
                 a_store_allows_what_the_table_allows_and_nothing_else,

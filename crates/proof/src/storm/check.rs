@@ -139,17 +139,19 @@ impl Ledger {
             self.report.violation(format!("{name} is still {:?}", task.state));
         }
         let ends: Vec<_> = task.attempts.iter().map(|attempt| attempt.end).collect();
-        let is_lost = |end: &&Option<AttemptEnd>| **end == Some(AttemptEnd::Lost);
-        self.report.losses += ends.iter().filter(is_lost).count() as u64;
+        let lost = Some(AttemptEnd::Lost);
+        let in_a_row = ends.iter().rev().take_while(|end| **end == lost).count();
         let budget = LOSSES_MAX as usize;
-        if ends.windows(budget).any(|row| row.iter().all(|end| is_lost(&end))) {
+        let is_poison = matches!(task.outcome, Some(Outcome::Failed(Cause::Poison, _)));
+        if is_poison != (in_a_row == budget) {
+            let text = format!("{name} ended {:?} after {in_a_row} losses", task.outcome);
+            self.report.violation(text);
+        }
+        let earlier = &ends[..ends.len().saturating_sub(1)];
+        if earlier.windows(budget).any(|row| row.iter().all(|end| *end == lost)) {
             self.report.violation(format!("{name} was lost {budget} times and went on"));
         }
-        let is_poison = matches!(task.outcome, Some(Outcome::Failed(Cause::Poison, _)));
-        let before = ends.iter().rev().skip(1).take_while(|end| is_lost(end)).count();
-        if is_poison && before + 1 != budget {
-            self.report.violation(format!("{name} is poison after {} losses", before + 1));
-        }
+        self.report.losses += ends.iter().filter(|end| **end == lost).count() as u64;
         if ends.contains(&None) {
             self.report.violation(format!("{name} has an attempt without an end"));
         }
@@ -164,10 +166,16 @@ impl Ledger {
         }
     }
 
-    /// Ends and priorities that were told (I-1).
+    /// Ends and priorities that were told (I-1), and that a fenced run has no say (I-4).
     fn told(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
         for id in self.ended.keys().filter(|id| !tasks.contains_key(id)) {
             self.report.is_lost(format!("{} ended and is gone", id.0));
+        }
+        for id in &self.fenced {
+            let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
+            if !matches!(outcome, Some(Outcome::Aborted(..))) {
+                self.report.violation(format!("{} was fenced and is {outcome:?}", id.0));
+            }
         }
         for (id, known) in &self.priorities {
             let Some(task) = tasks.get(id) else { continue };

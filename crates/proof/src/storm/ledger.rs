@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     pub(super) added: BTreeMap<Key, TaskId>,
     pub(super) ended: BTreeMap<TaskId, State>,
     pub(super) priorities: BTreeMap<TaskId, Priorities>,
+    /// Tasks whose run was told that it lost its place.
+    pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
     pub(super) images: BTreeMap<TaskId, TaskRecord>,
     /// Ended tasks that were not looked at yet.
@@ -117,7 +119,7 @@ impl Ledger {
             Line::Ended(id, state) => self.end(id, state),
             Line::TryPriority(id, to) => self.priorities.entry(id).or_default().tried.push(to),
             Line::Prioritized(id, to) => self.prioritized(id, to),
-            Line::Fenced(id) => self.report.violation(format!("a run of {} was fenced", id.0)),
+            Line::Fenced(id) => self.fenced.push(id),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Real processes, really killed.
 //!
 //! A parent starts one worker process at a time on one database file. The worker drives the real
-//! engine: it adds tasks, runs them with random outcomes, aborts, prioritises, stops and starts, and
-//! tells on its standard output what was acknowledged; each run appends its task and run id to a file
-//! of side effects. The parent kills it after a random time, sometimes while it still opens the file,
-//! and starts the next. Then it looks at what is left.
+//! engine: it adds tasks, runs them with random outcomes, aborts, prioritises, stops and starts,
+//! and tells on its standard output what was acknowledged; each run appends its task and run id to
+//! a file of side effects. The parent kills it after a random time, sometimes while it still opens
+//! the file, and starts the next. Then it looks at what is left.
 //!
 //! # Promises
 //! - No acknowledged task, end or priority is lost (I-1); nothing is stored twice or from nowhere

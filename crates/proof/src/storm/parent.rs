@@ -70,14 +70,16 @@ pub fn storm(plan: Plan) -> Result<Report> {
 
 impl Storm {
     fn blow(&mut self) -> Result<()> {
-        for n in 1..=self.plan.kills {
+        let mut n = 0;
+        while self.ledger.report.kills < u64::from(self.plan.kills) {
+            n += 1;
             let is_early = self.dice.once_in(5);
             self.cycle(n, is_early)?;
             if n % LOOK_EVERY == 0 {
                 check::sample(&mut self.ledger, &self.folder, &mut self.dice)?;
             }
         }
-        self.drain()?;
+        self.drain(n + 1)?;
         check::all(&mut self.ledger, &self.folder)?;
         self.require_work();
         Ok(())
@@ -104,8 +106,8 @@ impl Storm {
     }
 
     /// The last worker runs everything that is left, undisturbed (I-12).
-    fn drain(&mut self) -> Result<()> {
-        let mut child = self.spawn(self.plan.kills + 1, "drain")?;
+    fn drain(&mut self, n: u32) -> Result<()> {
+        let mut child = self.spawn(n, "drain")?;
         let listening = self.listen(&mut child, PATIENCE_MS, Some(PATIENCE_MS))?;
         if !listening.is_over {
             self.ledger.report.violation("the last worker did not come to an end".to_owned());

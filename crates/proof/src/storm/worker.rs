@@ -41,7 +41,7 @@ pub struct Orders {
 }
 
 /// Calls under way at once.
-const CALLS: usize = 16;
+const CALLS: usize = 4;
 
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +111,8 @@ impl Worker {
     fn open(orders: Orders, sender: Sender<Vec<Effect>>) -> Result<Self> {
         let mut dice = Dice::new(orders.seed);
         let place = Place::File(orders.folder.join(DATABASE));
-        let durability = [Durability::Full, Durability::Process][dice.below(2)];
+        let is_synced = !dice.once_in(5);
+        let durability = if is_synced { Durability::Full } else { Durability::Process };
         let opener = Box::new(move || {
             let (store, reader) = tasker_sqlite::open(&place, Options { durability })?;
             Ok((Box::new(store) as _, Box::new(reader) as _))
@@ -303,7 +304,7 @@ impl Worker {
     }
 
     fn add_many(&mut self) {
-        let count = 1 + self.dice.below(20) as u32;
+        let count = 2 + self.dice.below(6) as u32;
         let key = self.key(count);
         let keys = (key.n..).take(count as usize).map(|n| Key { n, ..key });
         let defs = keys.map(|key| self.dice.definition(key)).collect();
@@ -362,9 +363,9 @@ impl Dice {
     }
 
     fn definition(&mut self, key: Key) -> NewTask {
-        let operation = match self.below(400) {
-            0 => "die",
-            1..100 => "write",
+        let operation = match self.below(4) {
+            _ if key.n == 0 && self.once_in(10) => "die",
+            0 => "write",
             _ => "read",
         };
         let choices = [OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];

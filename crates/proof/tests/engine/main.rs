@@ -1,5 +1,7 @@
 //! The whole engine over the model store, with a clock that the test moves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+
 mod bench;
 
 use bench::{Bench, json, reason};
@@ -358,4 +360,21 @@ fn a_run_whose_row_was_taken_is_fenced_and_the_rest_of_the_turn_goes_on() {
     assert!(bench::answers(&effects).contains(&add));
     assert_eq!(bench.state(kept), State::Done);
     assert_eq!(bench.state(taken), State::Aborted);
+}
+
+#[test]
+fn a_close_does_not_wait_for_ever_for_a_store_that_cannot_write() {
+    let mut bench = Bench::started(1);
+    let id = bench.add("a", 0.0);
+    let close = bench.ticket();
+    let options = StopOptions { on_stop: None, timeout_ms: Some(10) };
+    bench.turn(vec![Input::Close(close, options)]);
+    bench.fail_next(Code::Full);
+    let effects = bench.advance(10);
+    let [Effect::Refuse(ticket, refused), Effect::Closed(Some(_))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((*ticket, refused.code()), (close, Code::Full));
+    assert_eq!(bench.crash().len(), 0);
+    assert_eq!(bench.state(id), State::Ready);
 }

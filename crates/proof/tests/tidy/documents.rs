@@ -105,7 +105,7 @@ fn is_path_from(path: &str, from: &File) -> bool {
     let depth = if from.path.starts_with("crates/") { 2 } else { 0 };
     let home: String = from.path.split_inclusive('/').take(depth).collect();
     let folder = from.path.rsplit_once('/').map_or(String::new(), |(f, _)| format!("{f}/"));
-    ["", &home, &folder].iter().any(|base| is_path(&format!("{base}{path}")))
+    ["", "crates/", &home, &folder].iter().any(|base| is_path(&format!("{base}{path}")))
 }
 
 fn is_path(path: &str) -> bool {

@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tasker_core::error::{Code, Error, Result};
-use tasker_core::query::{Query, Sort};
+use tasker_core::error::{Code, Result};
+use tasker_core::query::Query;
 use tasker_core::state::State;
 use tasker_core::store::{Find, WithLogs};
-use tasker_core::task::{Level, NewTask};
+use tasker_core::task::Level;
 
-use super::world::{World, done, failed, find, json, of, read, with_data, with_priority};
+use super::library::library;
+use super::world::{World, done, find, with_data};
 
 /// I-16: no delay between a commit and what a reader sees.
 pub(super) fn a_reader_sees_each_commit_at_once(world: &mut World) -> Result<()> {
@@ -45,35 +46,6 @@ pub(super) fn nothing_is_found_in_a_new_store(world: &mut World) -> Result<()> {
     assert_eq!(world.count("{}")?, 0);
     assert_eq!(world.count("{\"status\":\"done\"}")?, 0);
     Ok(())
-}
-
-/// A library of eight tasks in every state there is.
-fn library(world: &mut World) -> Result<()> {
-    let books = ["dune", "emma", "dune", "ubik"];
-    for (i, book) in books.into_iter().enumerate() {
-        let data = json(&format!("{{\"book\":\"{book}\",\"n\":{i},\"tags\":[{i},\"x\"]}}"));
-        world.add(NewTask { data: Some(data), ..with_priority(i as f64)? })?;
-    }
-    world.add_many(vec![of("write"), of("write"), read(), of("write")])?;
-    let task = world.library_task(1)?;
-    world.start(task)?;
-    for (seq, outcome) in [(3, done()), (5, failed()), (8, done())] {
-        let task = world.library_task(seq)?;
-        let live = world.start(task)?;
-        world.end(live, outcome)?;
-    }
-    let task = world.library_task(6)?;
-    let abort = world.aborting(task);
-    world.turn(vec![abort])
-}
-
-impl World {
-    fn library_task(&mut self, seq: u64) -> Result<super::world::Task> {
-        let seq = tasker_core::id::Seq(seq);
-        let brief = self.inside(|store| store.brief(seq))?;
-        let brief = brief.ok_or_else(|| Error::bug("the library lacks a task"))?;
-        Ok(super::world::Task { seq, id: brief.id })
-    }
 }
 
 /// What each query finds in the library, in default order.
@@ -137,84 +109,6 @@ pub(super) fn a_count_is_the_number_of_tasks_found(world: &mut World) -> Result<
         assert_eq!(world.count(query)?, expected.len() as u64, "{query}");
     }
     Ok(())
-}
-
-/// Waiting tasks in queue order, then running by start, then ended by end.
-pub(super) fn the_default_order_is_waiting_running_ended(world: &mut World) -> Result<()> {
-    library(world)?;
-    assert_eq!(world.find("{}", None)?, [4, 2, 7, 1, 3, 5, 8, 6]);
-    world.crash()?;
-    assert_eq!(world.find("{}", None)?, [4, 2, 7, 1, 3, 5, 8, 6]);
-    Ok(())
-}
-
-/// Runs that began later stand later, whatever their tasks' age.
-pub(super) fn running_tasks_stand_in_the_order_of_their_starts(world: &mut World) -> Result<()> {
-    let tasks = world.add_many(vec![read(), with_priority(5.0)?, read()])?;
-    for i in [2, 0, 1] {
-        world.start(tasks[i])?;
-    }
-    assert_eq!(world.find("{}", None)?, [3, 1, 2]);
-    Ok(())
-}
-
-/// Engine fields and data, both ways.
-pub(super) fn a_sort_decides_the_order(world: &mut World) -> Result<()> {
-    library(world)?;
-    let sorts: &[(&str, &str, &[u64])] = &[
-        ("{}", "{\"seq\":1}", &[1, 2, 3, 4, 5, 6, 7, 8]),
-        ("{}", "{\"seq\":-1}", &[8, 7, 6, 5, 4, 3, 2, 1]),
-        ("{\"data.n\":{\"$gte\":0}}", "{\"data.n\":-1}", &[4, 3, 2, 1]),
-        ("{\"data.n\":{\"$gte\":0}}", "{\"data.book\":1,\"data.n\":-1}", &[3, 1, 2, 4]),
-        ("{\"operation\":\"write\"}", "{\"endedAt\":-1}", &[6, 8, 5]),
-        ("{\"seq\":{\"$lte\":4}}", "{\"data.book\":1,\"seq\":1}", &[1, 3, 2, 4]),
-    ];
-    for (query, sort, expected) in sorts {
-        assert_eq!(world.find(query, Some(sort))?, *expected, "{query} {sort}");
-    }
-    Ok(())
-}
-
-/// Equal elements keep the default order.
-pub(super) fn a_sort_is_stable(world: &mut World) -> Result<()> {
-    library(world)?;
-    assert_eq!(world.find("{}", Some("{\"operation\":1}"))?, [4, 2, 7, 1, 3, 5, 8, 6]);
-    assert_eq!(world.find("{}", Some("{\"operation\":-1}"))?, [5, 8, 6, 4, 2, 7, 1, 3]);
-    Ok(())
-}
-
-/// Every cut of every order is that part of the whole.
-pub(super) fn skip_and_limit_cut_a_part_of_the_whole(world: &mut World) -> Result<()> {
-    library(world)?;
-    for query in ["{}", "{\"operation\":\"read\"}", "{\"data.tags\":\"x\"}"] {
-        for sort in [None, Some("{\"priority\":-1}"), Some("{\"data.n\":1}")] {
-            let whole = world.find(query, sort)?;
-            for skip in [0, 1, 3, 8, 100] {
-                for limit in [Some(1), Some(2), Some(8), None] {
-                    let cut = world.cut(query, sort, (skip, limit))?;
-                    let rest = whole.iter().skip(skip).copied();
-                    let expected: Vec<_> = rest.take(limit.unwrap_or(100)).collect();
-                    assert_eq!(cut, expected, "{query} {sort:?} {skip} {limit:?}");
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-impl World {
-    fn cut(
-        &mut self,
-        query: &str,
-        sort: Option<&str>,
-        (skip, limit): (usize, Option<usize>),
-    ) -> Result<Vec<u64>> {
-        let (skip, limit) = (skip as u64, limit.map(|limit| limit as u64));
-        let sort = sort.map(Sort::parse).transpose()?;
-        let find = Find { sort, skip, limit, ..find(query)? };
-        let found = self.reader()?.find(&find, &|| false)?;
-        Ok(found.iter().map(|found| found.task.seq.0).collect())
-    }
 }
 
 /// The same record by each road.

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { file, gate, next, open, refused, started } from './open.mjs'
+
+const LEVELS = ['crit', 'error', 'warning', 'notice', 'info', 'debug']
+
+/** Runs one task and gives it with its logs. */
+async function logged(t, runner, options = {}, level = 'debug') {
+  const tasker = await started(t, { a: runner }, options)
+  const uuid = await tasker.addTask({ operation: 'a' })
+  await tasker.waitForTaskOutputData(uuid)
+  const task = await tasker.getTask(uuid, { withLogs: true, logsMaxLevel: level })
+  return { tasker, uuid, logs: task.logs }
+}
+
+test('log lines are stored in order, with level, time and fields (I-19)', async t => {
+  const before = Date.now()
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.notice('opening', { book: 'dune', pages: [1, 2] })
+    logger.error('closing')
+  })
+  assert.deepEqual(
+    logs.map(({ at, ...line }) => line),
+    [
+      {
+        level: 'notice',
+        message: 'opening',
+        attempt: 1,
+        fields: { book: 'dune', pages: [1, 2] },
+      },
+      { level: 'error', message: 'closing', attempt: 1 },
+    ],
+  )
+  for (const { at } of logs) assert.ok(at instanceof Date && at.getTime() >= before - 1)
+})
+
+test('logs come only if asked for, and only up to a level', async t => {
+  const runner = ({ logger }) => {
+    for (const level of LEVELS) logger[level](level)
+  }
+  const { tasker, uuid } = await logged(t, runner, { logLevel: 'debug' })
+  const levels = async options => {
+    const found = [
+      await tasker.getTask(uuid, options),
+      await tasker.findTask({ uuid }, options),
+      ...(await tasker.findTasks({ uuid }, options)),
+    ].map(({ logs }) => logs?.map(({ level, message }) => level === message && level))
+    assert.deepEqual(found[1], found[0])
+    assert.deepEqual(found[2], found[0])
+    return found[0]
+  }
+  assert.equal(await levels(), undefined)
+  assert.equal(await levels({ withLogs: false }), undefined)
+  assert.deepEqual(await levels({ withLogs: true }), LEVELS.slice(0, 5))
+  for (const [i, logsMaxLevel] of LEVELS.entries()) {
+    assert.deepEqual(await levels({ withLogs: true, logsMaxLevel }), LEVELS.slice(0, i + 1))
+  }
+  await refused(tasker.getTask(uuid, { logsMaxLevel: 'trace' }), 'TASKER_INVALID', 'logsMaxLevel')
+  await refused(tasker.findTasks({}, { withLogs: 1 }), 'TASKER_INVALID', 'withLogs')
+})
+
+test('a task without logs has an empty list of them', async t => {
+  const tasker = open(t)
+  const uuid = await tasker.addTask({ operation: 'a' })
+  assert.deepEqual((await tasker.getTask(uuid, { withLogs: true })).logs, [])
+})
+
+test('logLevel says what is stored; info if nothing is said', async t => {
+  const runner = ({ logger }) => {
+    for (const level of LEVELS) logger[level](level)
+  }
+  for (const [logLevel, count] of [
+    [undefined, 5],
+    ['crit', 1],
+    ['warning', 3],
+    ['debug', 6],
+  ]) {
+    const { logs } = await logged(t, runner, { logLevel })
+    assert.equal(logs.length, count, logLevel)
+  }
+})
+
+test('a child adds its fields, and so do its children', async t => {
+  const { logs } = await logged(t, ({ logger }) => {
+    const child = logger.child({ part: 1, who: 'child' })
+    child.info('one', { who: 'line' })
+    child.child({ deep: true }).info('two')
+    logger.info('three')
+  })
+  assert.deepEqual(
+    logs.map(({ fields }) => fields),
+    [{ part: 1, who: 'line' }, { part: 1, who: 'child', deep: true }, undefined],
+  )
+})
+
+test('the logger never throws and leaves out what it cannot store (I-15)', async t => {
+  const cycle = {}
+  cycle.self = cycle
+  const hostile = {
+    get boom() {
+      throw new Error('boom')
+    },
+  }
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.info('big', { big: 1n })
+    logger.info('cycle', cycle)
+    logger.child(hostile).info('hostile')
+    logger.info('list', [1])
+    logger.info(new Error('as message'), new TypeError('as fields'))
+    logger.info(undefined)
+    logger.info(Symbol('s'))
+    logger.info(Object.create(null))
+  })
+  const lines = logs.map(({ message }) => message)
+  assert.deepEqual(lines.slice(0, 5), ['big', 'cycle', 'hostile', 'list', 'as message'])
+  assert.deepEqual(lines.slice(5, 7), ['undefined', 'Symbol(s)'])
+  for (const { fields } of logs.slice(0, 3)) assert.equal(typeof fields.leftOut, 'string')
+  assert.deepEqual(logs[3].fields, { value: [1] })
+  assert.equal(logs[4].fields.error.message, 'as fields')
+})
+
+test('keys of fields are only keys (A-11)', async t => {
+  const fields = JSON.parse('{"__proto__":{"polluted":1},"constructor":2}')
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.info('direct', fields)
+    logger.child(fields).info('child', { own: 1 })
+  })
+  assert.equal(JSON.stringify(logs[0].fields), JSON.stringify(fields))
+  assert.deepEqual(Object.keys(logs[1].fields), ['__proto__', 'constructor', 'own'])
+  assert.equal({}.polluted, undefined)
+})
+
+test('logs written while the task runs can be read before it ends', async t => {
+  const { runner, call } = gate()
+  const tasker = await started(t, { a: runner })
+  const uuid = await tasker.addTask({ operation: 'a' })
+  const { context, resolve } = await call(0)
+  const told = next(tasker, `task.${uuid}.log`)
+  context.logger.info('half way')
+  await told
+  const { logs, status } = await tasker.getTask(uuid, { withLogs: true })
+  assert.deepEqual([status, logs[0].message], ['running', 'half way'])
+  resolve()
+})
+
+test('logs of a failed run are stored with it', async t => {
+  const tasker = await started(t, {
+    a: ({ logger }) => {
+      logger.warning('about to fail')
+      throw new Error('failed')
+    },
+  })
+  const uuid = await tasker.addTask({ operation: 'a' })
+  await tasker.waitForTaskOutputData(uuid).catch(() => {})
+  const { logs } = await tasker.getTask(uuid, { withLogs: true })
+  assert.equal(logs[0].message, 'about to fail')
+})
+
+test('what is logged after the end is dropped', async t => {
+  const contexts = []
+  const { tasker, uuid } = await logged(t, context => {
+    contexts.push(context)
+    context.logger.info('in time')
+  })
+  contexts[0].logger.info('too late')
+  contexts[0].progress(1)
+  await tasker.addTask({ operation: 'barrier' })
+  const { logs, progress } = await tasker.getTask(uuid, { withLogs: true })
+  assert.deepEqual([logs.length, progress], [1, undefined])
+})
+
+test('logs survive a restart and each attempt has its own', async t => {
+  const store = file()
+  const { runner, call } = gate()
+  const tasker = await started(t, { a: runner }, { store })
+  const uuid = await tasker.addTask({ operation: 'a' })
+  const first = await call(0)
+  const told = next(tasker, 'task.log')
+  first.context.logger.info('first run')
+  await told
+  await tasker.stop({ onStop: 'postpone' })
+  first.context.logger.info('lost its place')
+  await tasker.start()
+  const second = await call(1)
+  second.context.logger.info('second run')
+  second.resolve()
+  await tasker.waitForTaskOutputData(uuid)
+  await tasker.close()
+  const { logs } = await open(t, { store }).getTask(uuid, { withLogs: true })
+  assert.deepEqual(
+    logs.map(({ message }) => message),
+    ['first run', 'second run'],
+  )
+})

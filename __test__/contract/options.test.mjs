@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Tasker, TaskerError } from '../../index.mjs'
+import { folder, gate, imports, open, runs } from './open.mjs'
+
+test('the constructor checks its options at once and throws', () => {
+  const wrong = [
+    [7, 'options'],
+    [null, 'options'],
+    [[], 'options'],
+    ['', 'store'],
+    [{ store: '' }, 'store'],
+    [{ store: 7 }, 'store'],
+    [{ store: null }, 'store'],
+    [{ store: 'a\0b' }, 'store'],
+    [{ storage: 'x' }, 'storage'],
+    [{ concurrency: 0 }, 'concurrency'],
+    [{ concurrency: 1.5 }, 'concurrency'],
+    [{ concurrency: Infinity }, 'concurrency'],
+    [{ concurrency: Number.NaN }, 'concurrency'],
+    [{ concurrency: null }, 'concurrency'],
+    [{ concurrency: '4' }, 'concurrency'],
+    [{ concurrency: () => 4 }, 'concurrency'],
+    [{ concurrency: 4n }, 'concurrency'],
+    [{ durability: 'maybe' }, 'durability'],
+    [{ logLevel: 'trace' }, 'logLevel'],
+    [{ onInterrupted: 'cry' }, 'onInterrupted'],
+    [{ onStop: 'never' }, 'onStop'],
+    [{ runTimeout: 0 }, 'runTimeout'],
+    [{ runTimeout: true }, 'runTimeout'],
+    [{ runTimeout: Symbol('s') }, 'runTimeout'],
+    [{ keepAlive: true }, 'keepAlive'],
+    [{ captureContext: 'yes' }, 'captureContext'],
+    [{ runners: [] }, 'runners'],
+    [{ runners: { a: 1 } }, 'runner'],
+    [{ runners: { '': () => {} } }, 'operation'],
+  ]
+  for (const [options, path] of wrong) {
+    const expected = { name: 'TaskerError', code: 'TASKER_INVALID', path }
+    assert.throws(() => new Tasker(options), expected, String(path))
+  }
+})
+
+test('a Redis address is unsupported and never a file of that name', () => {
+  for (const store of ['redis://localhost', 'rediss://localhost:6379/0', 'REDIS://x']) {
+    const expected = { code: 'TASKER_UNSUPPORTED', path: 'store' }
+    assert.throws(() => new Tasker(store), expected)
+    assert.throws(() => new Tasker({ store }), expected)
+    assert.equal(existsSync(store), false)
+  }
+})
+
+test('every option may be undefined', async t => {
+  const names = 'runners concurrency durability logLevel onInterrupted onStop runTimeout keepAlive'
+  const options = Object.fromEntries(names.split(' ').map(name => [name, undefined]))
+  const tasker = open(t, { ...options, captureContext: undefined })
+  await tasker.ready()
+})
+
+test('every word of every option is accepted', async t => {
+  const hold = setInterval(() => {}, 2 ** 30) // With keepAlive 'never' nothing else would.
+  t.after(() => clearInterval(hold))
+  const words = {
+    durability: ['full', 'process'],
+    logLevel: ['crit', 'error', 'warning', 'notice', 'info', 'debug'],
+    onInterrupted: ['retry', 'abort', 'fail'],
+    onStop: ['wait', 'postpone', 'abort'],
+    runTimeout: [1, '1s', '1.5h', false],
+    keepAlive: ['auto', 'always', 'never'],
+    captureContext: [true, false],
+    concurrency: [1, 100_000],
+  }
+  for (const [name, values] of Object.entries(words)) {
+    for (const value of values) {
+      const tasker = open(t, { [name]: value })
+      await tasker.ready()
+      await tasker.close()
+    }
+  }
+})
+
+test('a text is short for the store, and tasker.db is the default', async () => {
+  const path = folder()
+  const script = `
+    const { Tasker } = await import(${JSON.stringify(new URL('../../index.mjs', import.meta.url))})
+    process.chdir(${JSON.stringify(path)})
+    for (const args of [['named.db'], []]) {
+      const tasker = new Tasker(...args)
+      await tasker.addTask({ operation: 'a' })
+      await tasker.close()
+    }
+  `
+  await runs(script)
+  assert.ok(existsSync(join(path, 'named.db')))
+  assert.ok(existsSync(join(path, 'tasker.db')))
+})
+
+test('runners may be given at once', async t => {
+  const { runner, call } = gate()
+  const tasker = open(t, { runners: { a: runner } })
+  await tasker.start()
+  await tasker.addTask({ operation: 'a' })
+  assert.equal((await call(0)).context.operation, 'a')
+  assert.throws(() => tasker.assignRunner('a', () => {}), { code: 'TASKER_CONFLICT' })
+})
+
+test('a TaskerError is an Error with a code', () => {
+  const error = new TaskerError('TASKER_BUG', 'text', { path: 'p', pid: 1, uuids: ['u'] })
+  assert.ok(error instanceof Error)
+  assert.deepEqual(
+    [error.name, error.code, error.message, error.path, error.pid, error.uuids],
+    ['TaskerError', 'TASKER_BUG', 'text', 'p', 1, ['u']],
+  )
+  assert.match(error.stack, /^TaskerError: text/)
+})
+
+test('import and require share one class', async () => {
+  const script = `
+    import { createRequire } from 'node:module'
+    import * as esm from './index.mjs'
+    const cjs = createRequire(process.cwd() + '/')('./dist/index.js')
+    console.log(Object.keys(cjs).sort().join(), Object.keys(esm).sort().join())
+    console.log(cjs.Tasker === esm.Tasker, cjs.TaskerError === esm.TaskerError)
+  `
+  assert.equal(await runs(script), 'Tasker,TaskerError Tasker,TaskerError\ntrue true\n')
+})
+
+test('works where __proto__ is disabled (A-11)', async () => {
+  const script = `${imports}
+    const tasker = new Tasker({ store: ':memory:', runners: { a: ({ data }) => data } })
+    tasker.on('task.done', () => {})
+    await tasker.start()
+    const data = JSON.parse('{"__proto__":{"x":1}}')
+    const uuid = await tasker.addTask({ operation: 'a', data, priority: Infinity })
+    console.log(JSON.stringify(await tasker.waitForTaskOutputData(uuid)))
+    console.log(await tasker.countTasks({ 'data.__proto__.x': 1 }))
+    await tasker.close()
+  `
+  const out = await runs(script, { flags: ['--disable-proto=throw'] })
+  assert.equal(out, '{"__proto__":{"x":1}}\n1\n')
+})

@@ -1,0 +1,229 @@
+// The JavaScript side alone, against a native side that the test plays: orders and faults that a
+// healthy engine shows rarely.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Tasker } from '../../index.mjs'
+import { folder, gate, refused, rejection } from './open.mjs'
+
+const place = join(folder(), 'played.cjs')
+const played = `
+  exports.open = (options, bell) => {
+    const engine = { bell, calls: [], batches: [], shut: 0 }
+    globalThis.engines.push(engine)
+    const note = name => (...args) => engine.calls.push([name, ...args])
+    const names = ['add', 'addMany', 'complete', 'record', 'command', 'read']
+    return {
+      ...Object.fromEntries(names.map(name => [name, note(name)])),
+      drain: () => JSON.stringify(engine.batches.shift() ?? [false]),
+      shutdown: () => { engine.shut += 1 },
+    }
+  }
+`
+writeFileSync(place, played)
+process.env.TASKER_NATIVE = place
+globalThis.engines = []
+
+const uuid = '018f0000-0000-7000-8000-000000000001'
+const runId = '018f0000-0000-7000-8000-00000000000a'
+const abort = { name: 'AbortError', message: 'enough', code: 'ABORT_ERR' }
+
+/** A tasker with the engine that the test plays. */
+function play(options = {}) {
+  const tasker = new Tasker({ store: ':memory:', keepAlive: 'never', ...options })
+  const engine = globalThis.engines.at(-1)
+  /** Tells messages as the engine does: in a turn of the event loop of their own. */
+  engine.tell = (...messages) =>
+    new Promise(resolve => {
+      engine.batches.push([false, ...messages])
+      setImmediate(() => {
+        engine.bell()
+        setImmediate(resolve)
+      })
+    })
+  /** The ticket of the last call of a kind. */
+  engine.ticket = name => engine.calls.findLast(call => call[0] === name)[1]
+  return { tasker, engine }
+}
+
+const start = (no, operation = 'a', data = null) => ['r', no, uuid, runId, operation, 1, 0, data]
+
+test('calls of one tick travel as one text, in order, before any other call', async () => {
+  const { tasker, engine } = play()
+  tasker.addTask({ operation: 'a' })
+  tasker.addTask({ operation: 'b' })
+  tasker.countTasks()
+  tasker.addTask({ operation: 'c' })
+  await null
+  assert.deepEqual(engine.calls, [
+    ['add', 1, '[{"operation":"a"},{"operation":"b"}]'],
+    ['read', 3, '{"do":"count","query":{}}'],
+    ['add', 4, '[{"operation":"c"}]'],
+  ])
+})
+
+test('records travel before the outcome of their run', async () => {
+  const runner = async ({ logger, progress }) => {
+    logger.info('one', { n: 1 })
+    progress(1, 2, 'x')
+    return { ok: true }
+  }
+  const { engine } = play({ runners: { a: runner } })
+  await engine.tell(start(1), start(2))
+  const [[record, records], [complete, outcomes]] = engine.calls.slice(1)
+  assert.deepEqual([record, complete], ['record', 'complete'])
+  const lines = JSON.parse(records)
+  assert.deepEqual(
+    lines.map(line => line.slice(0, 3)),
+    [
+      [1, 'l', 'info'],
+      [1, 'p', 1],
+      [2, 'l', 'info'],
+      [2, 'p', 1],
+    ],
+  )
+  assert.deepEqual(lines[0].slice(4), ['one', { n: 1 }])
+  assert.deepEqual(lines[1].slice(3), [2, 'x'])
+  assert.equal(outcomes, '[[1,0,{"ok":true}],[2,0,{"ok":true}]]')
+})
+
+test('starts wait until every continuation of an acknowledgement has run', async () => {
+  const order = []
+  const { tasker, engine } = play({ runners: { a: () => order.push('runner') } })
+  const deep = async n => (n === 0 ? tasker.addTask({ operation: 'a' }) : await deep(n - 1))
+  const adding = deep(20).then(() => order.push('continuation'))
+  await null
+  await engine.tell(start(1), ['a', engine.ticket('add'), uuid])
+  await adding
+  assert.deepEqual(order, ['continuation', 'runner'])
+})
+
+test('a run that is taken back before its runner was called is not called', async () => {
+  const { runner, calls } = gate()
+  const { engine } = play({ runners: { a: runner } })
+  await engine.tell(start(1), start(2), ['s', 1, 'postponed'], ['x', 1, 'shutdown', null])
+  assert.equal(calls.length, 1)
+})
+
+test('an end that stands before its signal has the reason of the signal', async () => {
+  const { runner, call } = gate()
+  const { tasker, engine } = play({ runners: { a: runner } })
+  const ended = once(tasker, 'task.ended')
+  await engine.tell(start(1))
+  ;(await call(0)).reject(new Error('thrown'))
+  await engine.tell(['s', 1, 'aborted', 'run-timeout'], ['x', 1, 'run-timeout', abort])
+  const [, status, reason] = await ended
+  assert.deepEqual([status, reason.message, reason.cause], ['aborted', 'enough', 'run-timeout'])
+})
+
+test('logs are told before the end, wherever their confirmation stands', async () => {
+  for (const messages of [
+    [
+      ['l', 1, 2],
+      ['s', 1, 'done'],
+    ],
+    [
+      ['s', 1, 'done'],
+      ['l', 1, 2],
+    ],
+    [['s', 1, 'done']],
+  ]) {
+    const events = []
+    const { tasker, engine } = play({
+      runners: {
+        a: ({ logger }) => {
+          logger.info('one')
+          logger.info('two')
+        },
+      },
+    })
+    tasker.on('task.log', (_, { message }) => events.push(message))
+    tasker.on('task.done', () => events.push('done'))
+    await engine.tell(start(1))
+    await engine.tell(...messages)
+    assert.deepEqual(events, ['one', 'two', 'done'])
+  }
+})
+
+test('a start of an operation whose runner was just taken away still finds it', async () => {
+  const { runner, call } = gate()
+  const { tasker, engine } = play({ runners: { a: runner } })
+  const unassigning = tasker.unassignRunner('a')
+  await engine.tell(['a', engine.ticket('command'), null], start(1))
+  assert.equal(await unassigning, true)
+  assert.ok(await call(0))
+})
+
+test('when more is waiting the rest is asked for in a later turn', async () => {
+  const { runner, calls } = gate()
+  const { engine } = play({ runners: { a: runner } })
+  engine.batches.push([true, start(1)], [true, start(2)], [false, start(3)])
+  engine.bell()
+  assert.equal(calls.length, 1)
+  for (let n = 2; n <= 3; n += 1) {
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal(calls.length, n)
+  }
+})
+
+test('an engine that closes itself rejects all, fires signals and tells why (F-6)', async () => {
+  const { runner, call } = gate()
+  const { tasker, engine } = play({ runners: { a: runner } })
+  const error = once(tasker, 'error')
+  await engine.tell(['a', engine.ticket('command'), null], start(1))
+  const { context } = await call(0)
+  const { abortSignal } = context
+  const waiting = rejection(tasker.waitForTaskOutputData(uuid))
+  const fault = { code: 'TASKER_UNKNOWN', message: 'the sync failed', uuids: [uuid] }
+  await engine.tell(['z', 'closed', fault])
+  const [told] = await error
+  assert.deepEqual([told.code, told.uuids], ['TASKER_UNKNOWN', [uuid]])
+  const refusal = await waiting
+  assert.deepEqual([refusal.code, refusal.cause], ['TASKER_CLOSED', told])
+  assert.equal(abortSignal.reason.cause, 'fenced')
+  await refused(tasker.addTask({ operation: 'a' }), 'TASKER_CLOSED')
+  assert.equal(engine.shut, 1)
+  await tasker.close()
+})
+
+test('without a listener a fault of the engine is a warning of the process', async () => {
+  const { tasker, engine } = play()
+  const warning = once(process, 'warning')
+  tasker.ready().catch(() => {})
+  await engine.tell(['a', engine.ticket('command'), null])
+  await engine.tell(['z', 'closed', { code: 'TASKER_BUG', message: 'a bug' }])
+  assert.equal((await warning)[0].message, 'a bug')
+})
+
+test('a refusal carries its code, path, process and tasks', async () => {
+  const { tasker, engine } = play()
+  const ready = rejection(tasker.ready())
+  const wire = {
+    code: 'TASKER_LOCKED',
+    message: 'in use',
+    path: 'store',
+    pid: 7,
+    uuids: [uuid],
+    cause: 'errno 11',
+  }
+  await engine.tell(['n', engine.ticket('command'), wire])
+  const { code, message, path, pid, uuids, cause } = await ready
+  assert.deepEqual({ code, message, path, pid, uuids, cause }, wire)
+})
+
+test('messages for what is no longer known here are passed over', async () => {
+  const { engine } = play({ runners: { a: () => {} } })
+  await engine.tell(
+    ['a', 99, null],
+    ['n', 99, { code: 'TASKER_BUG', message: '' }],
+    ['s', 99, 'done'],
+    ['x', 99, 'user', null],
+    ['l', 99, 1],
+    ['p', 99, 1],
+    ['?', 99],
+  )
+  assert.equal(engine.shut, 0)
+})

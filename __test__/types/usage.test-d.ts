@@ -1,0 +1,182 @@
+// How a user's code is typed. Each `@ts-expect-error` is a mistake that must not compile.
+// Compiled by `tsc -p tsconfig.json`, never run.
+
+import {
+  type Task,
+  type TaskDefinition,
+  Tasker,
+  TaskerError,
+  type TaskerErrorCode,
+  type TaskUuid,
+} from '../../index'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function is<_Expected>() {
+  return <Actual>(_value: Actual, _equal: Equal<Actual, _Expected>) => {}
+}
+
+interface Operations {
+  'read-book': { data: { book: string }; result: { pages: number } }
+  tidy: { result: string[] }
+  ping: { result: undefined }
+  loose: { data?: number }
+}
+
+const tasker = new Tasker<Operations>({
+  store: 'tasks.db',
+  runTimeout: '5m',
+  runners: {
+    'read-book': ({ data }) => ({ pages: data.book.length }),
+    tidy: async () => ['a'],
+  },
+})
+
+// Operations, data and results follow from the registry.
+tasker.assignRunner('read-book', async context => {
+  is<{ book: string }>()(context.data, true)
+  is<'read-book'>()(context.operation, true)
+  is<AbortSignal>()(context.abortSignal, true)
+  context.logger.child({ part: 1 }).warning('text', { field: [1] })
+  context.progress(1, 2, 'pages')
+  return { pages: 1 }
+})
+tasker.assignRunner('tidy', () => ['a'], { concurrency: 2 })
+tasker.assignRunner('ping', () => undefined)
+tasker.assignRunner('ping', () => {})
+tasker.assignRunner('loose', ({ data }) => is<number | undefined>()(data, true))
+// @ts-expect-error no such operation
+tasker.assignRunner('raed-book', () => ({ pages: 1 }))
+// @ts-expect-error the result is wrong
+tasker.assignRunner('read-book', () => ({ page: 1 }))
+// @ts-expect-error no such option
+tasker.assignRunner('tidy', () => ['a'], { retries: 1 })
+
+export async function calls() {
+  const uuid = await tasker.addTask({ operation: 'read-book', data: { book: 'dune' } })
+  is<TaskUuid<'read-book'>>()(uuid, true)
+  is<{ pages: number }>()(await tasker.waitForTaskOutputData(uuid), true)
+  const text: string = uuid
+  is<unknown>()(await tasker.waitForTaskOutputData(text), true)
+  is<string[]>()(await tasker.waitForTaskOutputData(text as TaskUuid<'tidy'>), true)
+  is<Task<Operations, 'read-book'>>()(await tasker.getTask(uuid), true)
+
+  await tasker.addTask({ operation: 'tidy', priority: -Infinity, runTimeout: false })
+  await tasker.addTask({ operation: 'loose', data: 1 })
+  await tasker.addTask({ operation: 'ping', onStop: 'postpone', onInterrupted: 'fail' })
+  // @ts-expect-error data is missing
+  await tasker.addTask({ operation: 'read-book' })
+  // @ts-expect-error data is wrong
+  await tasker.addTask({ operation: 'read-book', data: { book: 1 } })
+  // @ts-expect-error no such operation
+  await tasker.addTask({ operation: 'write-book', data: { book: 'dune' } })
+  // @ts-expect-error no such option
+  await tasker.addTask({ operation: 'tidy', prioriy: 1 })
+  // @ts-expect-error no such word
+  await tasker.addTask({ operation: 'tidy', onStop: 'explode' })
+  // @ts-expect-error no duration
+  await tasker.addTask({ operation: 'tidy', runTimeout: '5 minutes' })
+
+  const uuids = await tasker.addTasks([
+    { operation: 'read-book', data: { book: 'dune' } },
+    { operation: 'tidy' },
+  ])
+  is<string>()(uuids.join(), true)
+
+  const definition: TaskDefinition<Operations> = { operation: 'tidy' }
+  await tasker.addTask(definition)
+}
+
+export async function finding() {
+  const tasks = await tasker.findTasks(
+    {
+      operation: { $in: ['read-book', 'tidy'] },
+      status: { $ne: 'done' },
+      createdAt: { $gte: new Date(), $lt: new Date() },
+      priority: Infinity,
+      'data.book': { $exists: true },
+      $or: [{ 'data.pages': { $gt: 1, $not: { $lte: 3 } } }, { attempts: { $eq: [] } }],
+    },
+    {
+      sort: { priority: -1, 'data.n': 1 },
+      limit: 10,
+      skip: 1,
+      withLogs: true,
+      logsMaxLevel: 'debug',
+    },
+  )
+  for (const task of tasks) {
+    is<'new' | 'running' | 'done' | 'failed' | 'aborted'>()(task.status, true)
+    if (task.operation === 'read-book') {
+      is<{ book: string }>()(task.data, true)
+      is<{ pages: number } | undefined>()(task.result, true)
+    }
+    is<Date>()(task.createdAt, true)
+    is<Date | undefined>()(task.logs?.[0]?.at, true)
+  }
+  is<boolean>()(await tasker.hasTask({}), true)
+  is<number>()(await tasker.countTasks(), true)
+  // @ts-expect-error no such field
+  await tasker.findTasks({ dta: 1 })
+  // @ts-expect-error no such status
+  await tasker.findTasks({ status: 'ready' })
+  // @ts-expect-error no such operator
+  await tasker.findTasks({ seq: { $near: 1 } })
+  // @ts-expect-error no such order
+  await tasker.findTasks({}, { sort: { seq: 2 } })
+  // @ts-expect-error no such option
+  await tasker.findTask({}, { limit: 2 })
+}
+
+export async function living(signal: AbortSignal) {
+  await tasker.ready()
+  await tasker.start(signal)
+  await tasker.stop({ onStop: 'abort', timeout: '10s' })
+  await tasker.close({ timeout: 0 })
+  await tasker[Symbol.asyncDispose]()
+  await using other = new Tasker('other.db')
+  is<boolean>()(await other.abortTask('uuid', new Error('why')), true)
+  is<boolean>()(await other.prioritizeTask('uuid', 3), true)
+  is<boolean>()(await other.unassignRunner('anything'), true)
+  await other.waitForTaskOutputData('uuid', { abortSignal: signal, timeout: '1h' })
+}
+
+// Events have the arguments of their kind.
+tasker.on('started', () => {})
+tasker.on('task.add', definition => is<TaskDefinition<Operations>>()(definition, true))
+tasker.once('task.done', (uuid, result) => {
+  is<TaskUuid>()(uuid, true)
+  is<unknown>()(result, true)
+})
+tasker.on('task.ended', (_uuid, status, value) => {
+  is<'done' | 'failed' | 'aborted'>()(status, true)
+  is<unknown>()(value, true)
+})
+tasker.on('task.log', (_uuid, log) => is<Date>()(log.at, true))
+tasker.on('task.018f.log', log => is<Date>()(log.at, true))
+tasker.on('task.018f.progress', progress => is<number>()(progress.current, true))
+tasker.off('task.018f.ended', status => is<'done' | 'failed' | 'aborted'>()(status, true))
+tasker.on('task.018f.run', (...args) => is<[]>()(args, true))
+// @ts-expect-error no such event
+tasker.on('task.finished', () => {})
+// @ts-expect-error no such event of a task
+tasker.on('task.018f.finished', () => {})
+
+// Without a registry everything goes.
+const loose = new Tasker()
+loose.assignRunner('anything', ({ data }) => data.whatever)
+loose.addTask({ operation: 'anything', data: { whatever: 1 } })
+loose.addTask({ operation: 'nothing' })
+
+// @ts-expect-error no such option
+new Tasker({ storage: 'x' })
+// @ts-expect-error no such level
+new Tasker({ logLevel: 'trace' })
+
+export function failing(error: unknown) {
+  if (!(error instanceof TaskerError)) return
+  is<TaskerErrorCode>()(error.code, true)
+  is<string | undefined>()(error.path, true)
+  // @ts-expect-error no such code
+  if (error.code === 'TASKER_OOPS') return
+}
