@@ -160,7 +160,7 @@ impl Error {
         self
     }
 
-    /// The same error below `prefix`: the path `priority` becomes `tasks[3].priority`.
+    /// The same error below `prefix`, such as `[3]`: the path `priority` becomes `[3].priority`.
     #[must_use]
     pub fn within(mut self, prefix: &str) -> Self {
         if let Some(path) = self.0.facts.path.take() {

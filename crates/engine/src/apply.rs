@@ -2,7 +2,7 @@
 //!
 //! # Promises
 //! - Memory changes only here, and only by what was committed (I-11).
-//! - Order: answers, runs that are over, tasks that ended, records, starts, signals.
+//! - Order: answers, records, runs that are over, tasks that ended, starts, signals.
 //!
 //! Proof: `proof/tests/engine`.
 
@@ -29,8 +29,8 @@ impl Memory {
             self.dispatch.add_lane(lane, true);
         }
         effects.append(&mut draft.answers);
-        self.apply_over(&mut draft, effects);
         self.apply_records(&draft, effects);
+        self.apply_over(&mut draft, effects);
         for (lane, key) in draft.left.drain(..) {
             self.dispatch.leave(lane, key);
         }

@@ -224,7 +224,7 @@ impl Bench {
                 }
                 Effect::Over(no, _) => self.live.retain(|(other, _)| other != no),
                 Effect::Abort(no, AbortSignal::Abort(abort)) => {
-                    self.signals.push((*no, abort.cause))
+                    self.signals.push((*no, abort.cause));
                 }
                 _ => {}
             }
