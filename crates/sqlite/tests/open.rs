@@ -239,16 +239,16 @@ fn two_databases_in_memory_are_apart() {
     assert!(two.store.lanes().unwrap().is_empty());
 }
 
-/// The other half of `a_database_in_memory_leaves_nothing_behind`.
+/// Also the child of `a_database_in_memory_leaves_nothing_behind`, which has it wait to be killed.
 #[test]
-#[ignore = "run by another test as a child process"]
-fn opens_in_memory_and_waits_to_be_killed() {
+fn a_database_in_memory_takes_tasks() {
     let mut hand = Hand::in_memory();
     let lane = hand.lane(1, "read-book");
     hand.add(&lane, def("1", 0.0));
-    writeln!(std::io::stdout(), "open").unwrap();
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).unwrap();
+    if std::env::var_os("WAIT_TO_BE_KILLED").is_some() {
+        writeln!(std::io::stdout(), "open").unwrap();
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
 }
 
 #[cfg(unix)]
@@ -256,7 +256,8 @@ fn opens_in_memory_and_waits_to_be_killed() {
 fn a_database_in_memory_leaves_nothing_behind() {
     let (folder, _) = folder();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["opens_in_memory_and_waits_to_be_killed", "--exact", "--ignored", "--nocapture"])
+        .args(["a_database_in_memory_takes_tasks", "--exact", "--nocapture"])
+        .env("WAIT_TO_BE_KILLED", "yes")
         .env("TMPDIR", folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
