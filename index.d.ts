@@ -55,7 +55,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 /** Where a task is in its life. The last three are final: an ended task never changes. */
 export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
-/** Where a task is, more exactly. */
+/** Where a task is, in the engine's words: `ready` is the status `new`; the rest is the same. */
 export type TaskState = 'ready' | 'running' | 'done' | 'failed' | 'aborted'
 
 /** How a task ended. */
@@ -83,7 +83,7 @@ export type EndCause =
   | 'stop'
   | 'run-timeout'
 
-/** Why the `abortSignal` of a run fired. `shutdown`: the task goes back to the queue. */
+/** Why a run's `abortSignal` fired. `shutdown`: back to the queue. `fenced`: it lost its place. */
 export type AbortCause = 'user' | 'signal' | 'stop' | 'run-timeout' | 'lost' | 'shutdown' | 'fenced'
 
 /** How grave a log line is, the gravest first. */
@@ -219,8 +219,8 @@ export interface RunnerContext<Data = any, Name extends string = string> {
   /** Writes log lines that are stored with the task. */
   readonly logger: TaskLogger
   /**
-   * Tells how far the run is; stored in the task's `progress` and told by `task.progress`.
-   * `unit` has at most 64 bytes.
+   * Tells how far the run is; stored in the task's `progress` and told by `task.progress`. Throws
+   * unless the numbers are finite and `unit` has at most 64 bytes.
    */
   readonly progress: (current: number, total?: number, unit?: string) => void
 }
@@ -228,7 +228,9 @@ export interface RunnerContext<Data = any, Name extends string = string> {
 /**
  * Stores log lines. Never throws and never waits; lines after the end of the run are dropped.
  *
- * A task keeps 10,000 lines of at most 64 KiB: a longer message is cut, larger fields are left out.
+ * A task keeps 10,000 lines of at most 64 KiB: a longer message is cut. Fields that are larger, or
+ * that JSON refuses, are replaced by `{ leftOut: why }`. An Error is stored as {@link StoredError},
+ * whether it is the fields (then under `error`) or among them.
  */
 export interface TaskLogger {
   /** The task or the system cannot go on. */
@@ -461,7 +463,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   stopped: []
   /** The engine met a fault and closed. Without a listener it is a process warning. */
   error: [error: unknown]
-  /** `addTask` was called; the task is not stored yet. */
+  /** `addTask` was called; the task is not stored yet, and may still be refused. */
   'task.add': [definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
@@ -585,12 +587,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    */
   close(options?: StopOptions): Promise<void>
 
-  /** Closes, for `await using`. */
+  /** Closes, for `await using`: syntax of TypeScript, and of JavaScript from Node.js 24. */
   [Symbol.asyncDispose](): Promise<void>
 
   /**
-   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one. Resolves with
-   * `false` if it had ended.
+   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one; that is forgotten
+   * if the process dies before the run ends. Resolves with `false` if the task had ended.
    */
   abortTask(uuid: string, reason?: unknown): Promise<boolean>
 
@@ -675,7 +677,7 @@ export class TaskerError extends Error {
   constructor(code: TaskerErrorCode, message: string, facts?: TaskerErrorFacts)
   readonly name: 'TaskerError'
   readonly code: TaskerErrorCode
-  /** The offending field, such as `priority` or `query.$or[1]`. */
+  /** The offending field, such as `priority`, `query.$or[1]`, or `[2].data` in `addTasks`. */
   readonly path?: string
   /** The process that holds the file. */
   readonly pid?: number

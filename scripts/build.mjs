@@ -1,5 +1,5 @@
 // Builds what a checkout lacks: the native addon with cargo, and dist/ with tsc.
-// Also shipped in the package, so that `npm run build` makes the addon for a platform without one.
+// Also shipped in the package, for `npx tasker build-native`.
 
 import {
   copyFileSync,
@@ -28,10 +28,15 @@ export const addon = join(root, `tasker.${platform()}.node`)
 /** Builds the addon. Cargo decides what is to be done; a second time costs a moment. */
 export async function buildAddon() {
   if (!has('cargo') && existsSync(addon)) return say(`cargo is missing: ${addon} stays as it is`)
-  need('cargo')
-  if (process.platform !== 'win32') need('cc')
+  needTools()
   if (!existsSync(addon)) say('building the engine and SQLite from source; this takes minutes')
   await buildLibrary('tasker', addon, [])
+}
+
+/** Refuses to go on without what npm does not bring. */
+export function needTools() {
+  need('cargo')
+  if (process.platform !== 'win32') need('cc')
 }
 
 /** Builds a library of this name with cargo and puts it in its place. */
@@ -61,7 +66,7 @@ function libraryIn(messages, name) {
 }
 
 /** Puts the library in its place by a rename: a process may have the old one loaded. */
-function install(library, place) {
+export function install(library, place) {
   const built = statSync(library)
   const old = statSync(place, { throwIfNoEntry: false })
   if (old?.mtimeMs === Math.floor(built.mtimeMs) && old.size === built.size) return
@@ -104,6 +109,9 @@ function filesIn(folder) {
 }
 
 if (isMain(import.meta.url)) {
-  await buildAddon()
-  await buildDist()
+  const built = buildAddon().then(buildDist)
+  await built.catch(error => {
+    say(error.message)
+    process.exitCode = 1
+  })
 }

@@ -8,26 +8,29 @@ import { isMain, npm, root, say } from './steps.mjs'
 
 /** Everything that `npm test` and `npm run demo` need. */
 export async function setUp() {
-  await installPackages()
+  await installPackages('')
   await buildAddon()
   await buildDist()
 }
 
-const installed = 'node_modules/.package-lock.json'
+/** What only the tests of the package need: compilers, a bundler, checkers of packages. */
+export const setUpTools = () => installPackages('__test__/package')
 
 /**
- * Installs the development packages unless the installed ones are of this lock file. Not with
+ * Installs the packages of a folder unless the installed ones are of its lock file. Not with
  * `npm ci`: that refuses a lock file that lacks the packages of another platform.
  */
-async function installPackages() {
-  if (modified(installed) >= modified('package-lock.json')) return
-  say('installing the development packages')
+async function installPackages(folder) {
+  const cwd = join(root, folder)
+  const installed = join(cwd, 'node_modules/.package-lock.json')
+  if (modified(installed) >= modified(join(cwd, 'package-lock.json'))) return
+  say(`installing the development packages${folder && ` of ${folder}`}`)
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
-  await npm(['install', '--no-save', '--ignore-scripts', ...quiet])
-  utimesSync(join(root, installed), new Date(), new Date())
+  await npm(['install', '--no-save', '--ignore-scripts', ...quiet], { cwd })
+  utimesSync(installed, new Date(), new Date())
 }
 
-const modified = file => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+const modified = file => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
 if (isMain(import.meta.url)) {
   await setUp().catch(error => {

@@ -1,18 +1,23 @@
 // `npm test`: everything, on a fresh clone too.
 
-import { setUp } from './setup.mjs'
+import { setUp, setUpTools } from './setup.mjs'
 import { cargo, runSteps, rustTests } from './steps.mjs'
 import { nodeTests, testFiles, typeTests } from './suites.mjs'
 
 const storm = '__test__/process/storm.test.mjs'
 
 await runSteps({
-  'Set up': setUp,
+  'Set up': () => setUp().then(setUpTools),
   'Rust tests: rules, store, engine, conformance, tidy': rustTests,
   'Rust storm: 300 × kill -9': () =>
     cargo('run --quiet -p tasker-proof --bin storm -- --kills 300'),
   'Type tests': typeTests,
-  'Node tests: contract, process, package': () =>
+  'Node tests: contract, border, process, package': () =>
     nodeTests(testFiles().filter(file => file !== storm)),
+  'Node tests again, where reading __proto__ throws: contract, border': () =>
+    nodeTests(
+      testFiles().filter(file => /\/(contract|border)\//.test(file)),
+      '--disable-proto=throw',
+    ),
   'Node storm: 100 × kill -9': () => nodeTests([storm]),
 })

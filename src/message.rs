@@ -54,6 +54,12 @@ pub(crate) fn write(effect: &Effect, out: &mut String) {
     out.push(']');
 }
 
+/// Appends the message that JavaScript did not listen for so long.
+pub(crate) fn write_blocked(ms: u64, out: &mut String) {
+    number(out, r#",["w","event-loop-blocked","#, ms);
+    out.push(']');
+}
+
 fn write_answer(answer: &Answer, out: &mut String) {
     match answer {
         Answer::Done => out.push_str("null"),

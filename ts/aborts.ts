@@ -9,7 +9,7 @@
  */
 
 import type { AbortCause } from '../index'
-import { hide, isError, read } from './errors'
+import { hide, isError, read, spell } from './errors'
 import { cut, json, MESSAGE_MAX, rebuild, type StoredError, serialise } from './stored'
 
 const REASON_BYTES_MAX = 16 * 1024
@@ -52,7 +52,7 @@ export function storedReason(cause: AbortCause, stored: StoredError | null | und
 /** What a wait for an aborted task rejects with. */
 export function abortError(cause: AbortCause, reason: Error): Error {
   if (reason instanceof AbortError) return reason
-  return new AbortError(String(read(reason, 'message') ?? ''), cause, reason)
+  return new AbortError(spell(read(reason, 'message') ?? ''), cause, reason)
 }
 
 const toError = (value: unknown): Error => (isError(value) ? value : new Error(String(value)))

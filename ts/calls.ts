@@ -5,7 +5,7 @@
  */
 
 import type { CallOptions } from '../index'
-import { invalid, TaskerError } from './errors'
+import { invalid, read, TaskerError } from './errors'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 
 type Resolve = (value: unknown) => void
@@ -78,7 +78,7 @@ export class Call extends Owed implements Abortable {
   }
 
   abortedBy(signal: AbortSignal): void {
-    this.#end(signal.reason)
+    this.#end(read(signal, 'reason'))
   }
 
   #arm(leftMs: number, ms: number) {

@@ -31,6 +31,12 @@ export function invalid(path: string, message: string, cause?: unknown): TaskerE
   return new TaskerError('TASKER_INVALID', `${path}: ${message}`, facts)
 }
 
+/** `TASKER_INVALID` for a value at `path` that `JSON.stringify` refused with `cause`. */
+export function unwritable(path: string, cause: unknown): TaskerError {
+  const [why = ''] = spell(isError(cause) ? read(cause, 'message') : cause).split('\n', 1)
+  return invalid(path, `cannot be stored as JSON: ${why.slice(0, 200)}`, cause)
+}
+
 /** A refusal that came from the engine. */
 export function refusal(wire: TaskerErrorFacts & { code: TaskerErrorCode; message: string }) {
   const { code, message, ...facts } = wire
@@ -52,6 +58,15 @@ export function read(source: object, key: string): unknown {
     return (source as Record<string, unknown>)[key]
   } catch {
     return undefined
+  }
+}
+
+/** Any value as a text, whatever its `toString` does. */
+export function spell(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return '(a value that cannot be read)'
   }
 }
 

@@ -15,6 +15,7 @@ import type { AbortCause } from '../index'
 import { abortReason, serialiseReason, storedReason } from './aborts'
 import { Owed } from './calls'
 import type { Voice } from './emit'
+import { read } from './errors'
 import { type Abortable, hook, unhook } from './signals'
 import type { StoredError } from './stored'
 import type { Wire } from './wire'
@@ -103,12 +104,12 @@ export class Kept {
     const { signal, context } = extras
     if (!signal && !context) return
     const abort = (fired: AbortSignal) => this.#abortBy(fired, uuid)
-    if (signal?.aborted) abort(signal)
+    if (signal && read(signal, 'aborted')) abort(signal)
     else this.#tasks.set(uuid, new KeptTask(extras, abort))
   }
 
   #abortBy(signal: AbortSignal, uuid: string) {
-    this.abort(uuid, 'signal', signal.reason).catch(error => {
+    this.abort(uuid, 'signal', read(signal, 'reason')).catch(error => {
       if (!this.#wire.closed) this.#voice.fault(error)
     })
   }

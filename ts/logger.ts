@@ -5,11 +5,11 @@
  * - It never throws: what cannot be stored is left out, with a word in its place (I-15).
  * - A line stays within its limit (I-17).
  *
- * Proof: `__test__/contract/logs.test.mjs`, `limits.test.mjs`.
+ * Proof: `__test__/contract/logs.test.mjs`, `limits.test.mjs`, `__test__/border/runners.test.mjs`.
  */
 
 import type { TaskLogger } from '../index'
-import { isError } from './errors'
+import { isError, read, spell } from './errors'
 import type { Run } from './run'
 import { isShallow, serialise } from './stored'
 
@@ -73,20 +73,17 @@ function merge(some: object | undefined, more: object | undefined): object {
 
 /** The text of a log line: whatever was given, as a text within its limit. */
 function messageOf(message: unknown): string {
-  let text = ''
-  try {
-    text = isError(message) ? message.message : String(message)
-  } catch {
-    text = '(a message that cannot be read)'
-  }
-  return text.length > MESSAGE_CHARS_MAX ? `${text.slice(0, MESSAGE_CHARS_MAX - 1)}…` : text
+  const text = spell(isError(message) ? read(message, 'message') : message)
+  const short = text.length > MESSAGE_CHARS_MAX ? `${text.slice(0, MESSAGE_CHARS_MAX - 1)}…` : text
+  // Half a character, as a cut may leave it, is no text to the engine.
+  return short.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
 /** The JSON text of the fields of a log line, an object. */
 function fieldsOf(fields: unknown, message: string): string | undefined {
   try {
     if (isError(fields)) return `{"error":${serialise(fields)}}`
-    const text = JSON.stringify(fields)
+    const text = textOf(fields)
     if (text === undefined) return undefined
     if ((text.length + message.length) * 3 > LINE_BYTES_MAX) {
       const bytes = Buffer.byteLength(text) + Buffer.byteLength(message)
@@ -98,5 +95,14 @@ function fieldsOf(fields: unknown, message: string): string | undefined {
     return leftOut(messageOf(error))
   }
 }
+
+/** The JSON text of fields. `JSON.stringify` alone would write an Error among them as `{}`. */
+function textOf(fields: unknown): string | undefined {
+  const values = typeof fields === 'object' && fields !== null ? Object.values(fields) : []
+  return values.some(isError) ? JSON.stringify(fields, spelledOut) : JSON.stringify(fields)
+}
+
+const spelledOut = (_key: string, value: unknown) =>
+  isError(value) ? JSON.parse(serialise(value)) : value
 
 const leftOut = (why: string) => JSON.stringify({ leftOut: why.slice(0, 200) })

@@ -4,12 +4,12 @@
  * Nothing is loaded on import: the first `new Tasker` does it. What goes wrong is told with all
  * that was tried, because "cannot find module" helps nobody.
  *
- * Proof: `__test__/contract/native.test.mjs`.
+ * Proof: `__test__/package/native.test.mjs`.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { TaskerError } from './errors'
 
 /**
@@ -53,38 +53,100 @@ function isMusl(): boolean {
   try {
     return readFileSync('/usr/bin/ldd', 'utf8').includes('musl')
   } catch {
-    const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } }
-    return report?.header?.glibcVersionRuntime === undefined
+    return glibc() === undefined
   }
+}
+
+/** The version of glibc that this process runs on, if it does. */
+function glibc(): string | undefined {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } }
+  return report?.header?.glibcVersionRuntime
+}
+
+/** The folder of the package; another one, or none, if a bundler moved this code. */
+const home = typeof __dirname === 'string' ? dirname(__dirname) : ''
+
+interface Failure {
+  place: string
+  error: unknown
 }
 
 function load(): Addon {
   const found = triple()
+  const own = version()
   const named = process.env.TASKER_NATIVE
-  const places = named
-    ? [named]
-    : [join(__dirname, '..', `tasker.${found}.node`), `@tasker/native-${found}`]
-  const failures: unknown[] = []
+  const packed = `@tasker/native-${found}`
+  const places = named ? [resolve(named)] : [join(home, `tasker.${found}.node`), packed]
+  const failures: Failure[] = []
   for (const place of places) {
     try {
+      if (place === packed) refuseOther(place, own)
       return require(place) as Addon
     } catch (error) {
-      failures.push(error)
+      failures.push({ place, error })
     }
   }
-  throw missing(found, places, failures)
+  throw missing(found, own, failures)
 }
 
-function missing(found: string, places: string[], failures: unknown[]): TaskerError {
-  const tried = places.map((place, i) => `  ${place}: ${firstLine(failures[i])}`)
+/** The version of tasker, unless this code is not in its package. */
+function version(): string | undefined {
+  try {
+    const about = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    return about.name === 'tasker' ? about.version : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Refuses the addon of another version of tasker. */
+function refuseOther(place: string, own: string | undefined): void {
+  const { version } = require(`${place}/package.json`) as { version: string }
+  if (version !== own) throw new Error(`it is version ${version}, not ${own ?? 'known here'}`)
+}
+
+function missing(found: string, own: string | undefined, failures: Failure[]): TaskerError {
+  const libc = process.platform === 'linux' ? `, ${libcFound()}` : ''
+  const others = addonsHere().filter(name => name !== `tasker.${found}.node`)
   const message = [
-    `The native addon for ${found} (Node ${process.version}) was not found or cannot be loaded.`,
+    `The native addon for ${found} was not found or cannot be loaded` +
+      ` (tasker ${own ?? 'of unknown version'}, Node ${process.version}${libc}).`,
     'Searched:',
-    ...tried,
-    'In a checkout `npm run build` makes it.',
-    'Elsewhere, install the package on the platform that it runs on.',
+    ...failures.map(({ place, error }) => `  ${place}: ${firstLine(error)}`),
+    ...(others.length > 0 ? [`There, but for another platform: ${others.join(', ')}`] : []),
+    ...fix(own),
   ].join('\n')
-  return new TaskerError('TASKER_NATIVE_MISSING', message, { cause: new AggregateError(failures) })
+  const cause = new AggregateError(failures.map(({ error }) => error))
+  return new TaskerError('TASKER_NATIVE_MISSING', message, { cause })
+}
+
+function libcFound(): string {
+  const version = glibc()
+  return version === undefined ? 'musl, as no glibc was found' : `glibc ${version}`
+}
+
+/** The names of the addons in the package. */
+function addonsHere(): string[] {
+  try {
+    return readdirSync(home).filter(name => /^tasker\..*\.node$/.test(name))
+  } catch {
+    return []
+  }
+}
+
+/** What to do about it, the likeliest first. */
+function fix(own: string | undefined): string[] {
+  if (process.env.TASKER_NATIVE) {
+    return ['TASKER_NATIVE names this file: unset it, or name an addon for this platform.']
+  }
+  if (own === undefined) {
+    return ['This code is not in its package: tell the bundler that `tasker` is external.']
+  }
+  if (existsSync(join(home, 'ts'))) return ['In this checkout `npm run build` makes it.']
+  return [
+    'Install tasker on the platform that it runs on, without --omit=optional,',
+    'or build the addon there, with Rust and a C compiler: npx tasker build-native',
+  ]
 }
 
 const firstLine = (error: unknown) => String((error as Error)?.message ?? error).split('\n', 1)[0]

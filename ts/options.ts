@@ -4,11 +4,11 @@
  * # Left to others
  * What values mean and which are allowed: the engine checks what it uses itself.
  *
- * Proof: `__test__/contract/options.test.mjs`.
+ * Proof: `__test__/contract/options.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
 import type { LogLevel, LogOptions } from '../index'
-import { invalid, TaskerError } from './errors'
+import { invalid, TaskerError, unwritable } from './errors'
 import type { KeepAliveMode } from './keepalive'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
@@ -146,10 +146,17 @@ export function wholeOf(value: unknown, path: string): number | undefined {
   throw invalid(path, 'must be a whole number, 0 or more')
 }
 
+/**
+ * The engine measures what it stores. What is certainly too large for it is refused here, before it
+ * is copied several times.
+ */
+export const TASK_CHARS_MAX = 32 * 1024 * 1024
+
 /** The JSON text of the definition of a task. */
 export function definitionText(given: unknown): string {
   try {
     const text = JSON.stringify(prepare(given, 'task'))
+    if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
     if (text !== undefined) return text
   } catch (error) {
     throw unreadable(given, '', error)
@@ -163,7 +170,7 @@ export function definitionsText(given: readonly unknown[]): string {
     return JSON.stringify(given.map((one, i) => prepare(one, `[${i}]`)))
   } catch (error) {
     for (let i = 0; i < given.length; i += 1) {
-      if (!isReadable(given[i])) throw unreadable(given[i], `[${i}].`, error)
+      if (!isStorable(given, i)) throw unreadable(given[i], `[${i}].`, error)
     }
     throw unreadable(given, '', error)
   }
@@ -171,8 +178,13 @@ export function definitionsText(given: readonly unknown[]): string {
 
 /** The signal that a definition holds. */
 export function definitionSignal(given: unknown, prefix = ''): AbortSignal | undefined {
-  const { abortSignal } = Object(given)
-  return abortSignal === undefined ? undefined : signalOf(abortSignal, `${prefix}abortSignal`)
+  const path = `${prefix}abortSignal`
+  try {
+    const { abortSignal } = Object(given)
+    return abortSignal === undefined ? undefined : signalOf(abortSignal, path)
+  } catch (error) {
+    throw error instanceof TaskerError ? error : invalid(path, 'cannot be read', error)
+  }
 }
 
 /** A definition whose JSON says what it means; the same object where nothing needs a word. */
@@ -194,10 +206,11 @@ function prepare(given: unknown, path: string): unknown {
 /** Whether JSON keeps it as it is. */
 const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(value)
 
-function isReadable(value: unknown): boolean {
+/** Whether JSON can be made of a part, and not too much of it. */
+function isStorable(whole: unknown, key: string | number): boolean {
   try {
-    JSON.stringify(value)
-    return true
+    const text: string | undefined = JSON.stringify((whole as Loose)[key])
+    return text === undefined || text.length <= TASK_CHARS_MAX
   } catch {
     return false
   }
@@ -207,7 +220,7 @@ function isReadable(value: unknown): boolean {
 function unreadable(given: unknown, prefix: string, cause: unknown): unknown {
   if (cause instanceof TaskerError) return cause
   const path = `${prefix}${culprit(given)}`
-  if (!(cause instanceof RangeError)) return invalid(path, 'cannot be stored as JSON', cause)
+  if (!(cause instanceof RangeError)) return unwritable(path, cause)
   const message = `${path}: is too large or too deep to be stored`
   return new TaskerError('TASKER_TOO_LARGE', message, { path, cause })
 }
@@ -215,7 +228,7 @@ function unreadable(given: unknown, prefix: string, cause: unknown): unknown {
 function culprit(given: unknown): string {
   try {
     const keys = Object.keys(given as object).filter(key => key !== 'abortSignal')
-    return keys.find(key => !isReadable((given as Loose)[key])) ?? 'data'
+    return keys.find(key => !isStorable(given, key)) ?? 'data'
   } catch {
     return 'data'
   }

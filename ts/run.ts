@@ -128,7 +128,9 @@ function reportOf(current: number, total?: number, unit?: string): TaskProgress 
 }
 
 function checkUnit(unit: unknown) {
-  if (typeof unit !== 'string') throw invalid('unit', 'must be a text')
+  if (typeof unit !== 'string' || /\p{Surrogate}/u.test(unit)) {
+    throw invalid('unit', 'must be a text')
+  }
   if (Buffer.byteLength(unit) <= UNIT_BYTES_MAX) return
   const message = `unit: is longer than ${UNIT_BYTES_MAX} bytes`
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'unit' })

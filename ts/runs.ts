@@ -8,15 +8,19 @@
  *   ended (I-11).
  * - What events tell of a result is what a reader of the store gets, never the runner's own object.
  * - The error of a runner and the reason of an abort stay the same object within this process.
+ * - A runner has the async context of its `addTask`, if that is captured, or else none.
  *
- * Proof: `__test__/contract/events.test.mjs`, `running.test.mjs`, `aborting.test.mjs`.
+ * Proof: `__test__/contract/events.test.mjs`, `context.test.mjs`, `running.test.mjs`,
+ * `aborting.test.mjs`.
  */
 
 import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Voice, Wants } from './emit'
-import { TaskerError } from './errors'
+import { TaskerError, unwritable } from './errors'
 import { Kept } from './kept'
+import { root } from './native'
+import { TASK_CHARS_MAX } from './options'
 import { Context, Run, type Sink, type StartMessage } from './run'
 import { rebuild, serialise } from './stored'
 import { Thrown } from './thrown'
@@ -87,11 +91,14 @@ export class Runs implements Sink {
     this.#runners.delete(operation)
   }
 
-  /** Calls runners and fires signals, in order. */
+  /**
+   * Calls runners and fires signals, in order. Each has a tick of its own, so that a context which
+   * one enters (`AsyncLocalStorage.enterWith`) is not that of the next.
+   */
   begin(messages: Message[]): void {
     for (const message of messages) {
       if (message[0] === 'r') this.#start(message as unknown as StartMessage)
-      else this.#signal(message)
+      else root(() => process.nextTick(this.#signal, message))
     }
     this.#wire.keep()
   }
@@ -103,13 +110,13 @@ export class Runs implements Sink {
     if (this.#voice.hears('task.run')) this.#voice.tellTask('task.run', run.uuid)
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
-    const context = this.kept.contextOf(run.uuid)
-    if (context) context(() => this.#execute(run, runner))
-    else this.#execute(run, runner)
+    const context = this.kept.contextOf(run.uuid) ?? root
+    context(() => process.nextTick(this.#execute, run, runner))
   }
 
   /** Never rejects. */
-  async #execute(run: Run, runner: AnyRunner): Promise<void> {
+  readonly #execute = async (run: Run, runner: AnyRunner): Promise<void> => {
+    if (run.isOver) return
     let result: unknown
     try {
       result = await runner(new Context(run))
@@ -125,14 +132,13 @@ export class Runs implements Sink {
     try {
       const text = JSON.stringify(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
+      if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
       const outcome = text === undefined ? `[${run.no},0]` : `[${run.no},0,${text}]`
       run.result = text
       run.isOver = true
       this.#wire.outcome(outcome)
     } catch (cause) {
-      const message = 'result: cannot be stored as JSON'
-      const error = new TaskerError('TASKER_INVALID', message, { path: 'result', cause })
-      this.#settle(run, 2, error)
+      this.#settle(run, 2, unstorable(cause))
     }
   }
 
@@ -147,7 +153,7 @@ export class Runs implements Sink {
   }
 
   /** `["x", no, cause, reason]` */
-  #signal([, no, cause, stored]: Message) {
+  readonly #signal = ([, no, cause, stored]: Message): void => {
     const run = this.#live.get(no)
     run?.abort(this.kept.reasonOf(run.uuid, cause, stored))
   }
@@ -182,7 +188,7 @@ export class Runs implements Sink {
   }
 
   #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
-    if (status === 'failed') return run.thrown ? run.thrown.value : unstorable()
+    if (status === 'failed') return run.thrown ? run.thrown.value : tooLarge()
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
     const signal = (batch.slice(1) as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
@@ -238,6 +244,12 @@ export class Runs implements Sink {
     }
   }
 
+  /** `["w", "event-loop-blocked", ms]`: so long nobody here heard the engine. */
+  blocked(ms: number): void {
+    const message = `the event loop was blocked: nothing started, and no answer came, for ${ms} ms`
+    process.emitWarning(message, { code: 'TASKER_EVENT_LOOP_BLOCKED' })
+  }
+
   /** The engine has closed by itself: every live run has lost its place. */
   lost(): void {
     const reason = abortReason('fenced', undefined)
@@ -257,7 +269,11 @@ function noRunner(context: Context): never {
   throw new Error(`the operation ${JSON.stringify(context.operation)} has no runner here`)
 }
 
-function unstorable() {
+/** Why `JSON.stringify` gave no result to store. */
+const unstorable = (cause: unknown) =>
+  cause instanceof RangeError ? tooLarge() : unwritable('result', cause)
+
+function tooLarge() {
   const message = 'result: is too large or too deep to be stored'
   return new TaskerError('TASKER_TOO_LARGE', message, { path: 'result' })
 }

@@ -4,10 +4,15 @@
  * The listener is removed when the last of them is gone, so a signal that lives as long as the
  * process gathers nothing.
  *
- * Proof: `__test__/contract/aborting.test.mjs`.
+ * # Promises
+ * - A signal may be of the user's own make: what its methods throw is the user's uncaught exception
+ *   and holds up no promise (I-15).
+ *
+ * Proof: `__test__/contract/aborting.test.mjs`, `__test__/border/listeners.test.mjs`.
  */
 
-import { invalid } from './errors'
+import { surface } from './emit'
+import { invalid, read } from './errors'
 
 /** Something that ends when a signal fires. */
 export interface Abortable {
@@ -28,7 +33,7 @@ export function hook(signal: AbortSignal, one: Abortable): void {
     const waiting = new Set<Abortable>()
     hub = { waiting, fire: () => fire(signal, waiting) }
     hubs.set(signal, hub)
-    signal.addEventListener('abort', hub.fire, { once: true })
+    attach(signal, 'addEventListener', hub.fire)
   }
   hub.waiting.add(one)
 }
@@ -38,7 +43,19 @@ export function unhook(signal: AbortSignal, one: Abortable): void {
   const hub = hubs.get(signal)
   if (!hub?.waiting.delete(one) || hub.waiting.size > 0) return
   hubs.delete(signal)
-  signal.removeEventListener('abort', hub.fire)
+  attach(signal, 'removeEventListener', hub.fire)
+}
+
+function attach(
+  signal: AbortSignal,
+  how: 'addEventListener' | 'removeEventListener',
+  fire: () => void,
+) {
+  try {
+    signal[how]('abort', fire, { once: true })
+  } catch (error) {
+    surface(error)
+  }
 }
 
 function fire(signal: AbortSignal, waiting: Set<Abortable>) {
@@ -49,9 +66,8 @@ function fire(signal: AbortSignal, waiting: Set<Abortable>) {
 /** The signal that an argument holds, if any. */
 export function signalOf(value: unknown, path = 'abortSignal'): AbortSignal | undefined {
   if (value === undefined) return undefined
-  const signal = value as AbortSignal | null
-  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
-    return signal
-  }
+  const signal = Object(value) as AbortSignal
+  const isSignal = typeof read(signal, 'aborted') === 'boolean'
+  if (isSignal && typeof read(signal, 'addEventListener') === 'function') return signal
   throw invalid(path, 'must be an AbortSignal')
 }

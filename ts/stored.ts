@@ -8,10 +8,10 @@
  * - Nothing that user code throws, however hostile, escapes from here (I-15).
  * - The text of one stored error stays below 200 KiB.
  *
- * Proof: `__test__/contract/errors.test.mjs`.
+ * Proof: `__test__/contract/errors.test.mjs`, `__test__/border/runners.test.mjs`.
  */
 
-import { hide, isError, read, show } from './errors'
+import { hide, isError, read, show, spell } from './errors'
 
 /** Characters of a stored message. */
 export const MESSAGE_MAX = 8 * 1024
@@ -82,13 +82,7 @@ export const cut = (text: string, max: number) =>
   JSON.stringify(text.length > max ? `${text.slice(0, max - 1)}…` : text)
 
 /** How a value that JSON cannot hold calls itself. */
-function described(value: unknown): string {
-  try {
-    return cut(String(value), MESSAGE_MAX)
-  } catch {
-    return '"a value that cannot be read"'
-  }
-}
+const described = (value: unknown) => cut(spell(value), MESSAGE_MAX)
 
 /** Writes one error with its causes; all of them share one budget of bytes. */
 class Writer {
@@ -128,7 +122,10 @@ class Writer {
   /** Nested errors pay for themselves inside, so what they wrote is given back to the budget. */
   #nested(value: unknown, depth: number): string | undefined {
     if (value === undefined || depth > DEPTH_MAX || this.#left < 1024) return undefined
-    if (!isError(value)) return serialise(value).length < FIELD_MAX ? serialise(value) : undefined
+    if (!isError(value)) {
+      const text = serialise(value)
+      return text.length < FIELD_MAX ? text : undefined
+    }
     if (this.#seen.has(value)) return undefined
     const text = this.error(value, depth)
     this.#left += Buffer.byteLength(text)
@@ -138,7 +135,9 @@ class Writer {
   #errors(value: unknown, depth: number): string | undefined {
     if (!isArray(value)) return undefined
     const texts: string[] = []
-    for (let i = 0; i < Math.min(value.length, ERRORS_MAX); i += 1) {
+    const length = read(value, 'length')
+    const count = typeof length === 'number' ? Math.min(length, ERRORS_MAX) : 0
+    for (let i = 0; i < count; i += 1) {
       const text = this.#nested(read(value, String(i)), depth)
       if (text === undefined) continue
       this.#left -= Buffer.byteLength(text)

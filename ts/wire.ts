@@ -13,6 +13,7 @@
  * Proof: `__test__/contract/adding.test.mjs`, `closing.test.mjs`, `keepalive.test.mjs`.
  */
 
+import { AsyncResource } from 'node:async_hooks'
 import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
 import { type Bounds, Call, type Digest, type Owed } from './calls'
@@ -36,6 +37,7 @@ export class Wire {
   #isOpen = false
   #closed: unknown
   #isShut = false
+  #isDrainDue = false
 
   constructor(options: string, runs: Runs, keep: KeepAlive) {
     const bell = bellOf(new WeakRef(this))
@@ -163,11 +165,22 @@ export class Wire {
     return ticket
   }
 
-  /** The bell has rung: reads what the engine tells. */
-  drain(): void {
+  /** The bell has rung. While more than one drain is waiting, each turn of the loop takes one. */
+  rung(): void {
+    if (this.#isDrainDue) return
+    // The bell has one async context for good: what a listener enters must not stay in it.
+    new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
+  }
+
+  /** Reads what the engine tells. */
+  #drain() {
+    this.#isDrainDue = false
     if (this.#isShut) return
     const batch = JSON.parse(this.#native.drain()) as [boolean, ...Message[]]
-    if (batch[0]) setImmediate(() => this.drain())
+    if (batch[0]) {
+      this.#isDrainDue = true
+      setImmediate(() => this.#drain())
+    }
     this.#deliver(batch)
     if (!batch[0]) this.#runs.settle()
     this.keep()
@@ -199,6 +212,9 @@ export class Wire {
         case 'p':
           this.#runs.confirm(message)
           break
+        case 'w':
+          this.#runs.blocked(message[2] as number)
+          break
         case 'z':
           this.#failed(message[2] as Refusal | undefined)
       }
@@ -226,18 +242,20 @@ export class Wire {
     const error = fault ? refusal(fault) : closedError()
     this.#closed = this.#isOpen ? closedError(error) : error
     this.#runs.lost()
-    this.#shut(this.#closed)
+    this.#shut(this.#closed, error)
     if (fault && this.#isOpen) this.#runs.fault(error)
   }
 
-  #shut(reason: unknown) {
+  /** Later calls are refused with `reason`; what is owed now, with what befell it. */
+  #shut(reason: unknown, fault = reason) {
+    if (this.#isShut) return
     this.#isShut = true
     this.#closed = reason
     const owed = [...this.#owed.values(), ...this.#batch.drop()]
     this.#owed.clear()
     lost.unregister(this)
     release(this.#native, this.#keep, this)
-    for (const one of owed) one.refused(reason)
+    for (const one of owed) one.refused(fault)
     this.#runs.forget()
   }
 }
@@ -245,7 +263,7 @@ export class Wire {
 type Way = 'command' | 'read'
 
 // These two outlive the wire. A closure made in its constructor would hold it.
-const bellOf = (wire: WeakRef<Wire>) => () => wire.deref()?.drain()
+const bellOf = (wire: WeakRef<Wire>) => () => wire.deref()?.rung()
 const releaser = (handle: NativeHandle, keep: KeepAlive) => () => release(handle, keep)
 
 function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {

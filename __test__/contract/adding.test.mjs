@@ -98,6 +98,19 @@ test('data that JSON cannot hold is refused before anything is stored (F-23)', a
   assert.equal(await tasker.countTasks(), 0)
 })
 
+test('a refusal of JSON says in one line what was wrong with the data (F-23)', async t => {
+  const tasker = open(t)
+  const cycle = {}
+  cycle.self = cycle
+  const words = [
+    [{ big: 1n }, /^data: cannot be stored as JSON: .*BigInt$/],
+    [cycle, /^data: cannot be stored as JSON: .*circular.*$/],
+  ]
+  for (const [data, message] of words) {
+    await assert.rejects(tasker.addTask({ operation: 'a', data }), { message })
+  }
+})
+
 test('every wrong field is refused with its path', async t => {
   const tasker = open(t)
   const wrong = [
@@ -124,6 +137,11 @@ test('every wrong field is refused with its path', async t => {
   for (const [definition, path] of wrong) {
     await refused(tasker.addTask(definition), 'TASKER_INVALID', path)
   }
+  const { message } = await refused(
+    tasker.addTask({ operation: 'a', prioriy: 1 }),
+    'TASKER_INVALID',
+  )
+  assert.match(message, /there are operation, data, priority, .*, abortSignal$/)
   assert.equal(await tasker.countTasks(), 0)
 })
 

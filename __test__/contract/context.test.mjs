@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { test } from 'node:test'
-import { next, open } from './open.mjs'
+import { file, next, open } from './open.mjs'
 
 const storage = new AsyncLocalStorage()
 
@@ -59,3 +59,99 @@ test('a caller keeps its own context across its awaits', async t => {
     assert.equal(storage.getStore(), 'mine')
   })
 })
+
+test('with captureContext a run that is postponed or recovered has no other context', async t => {
+  const seen = []
+  const hanging = () => {
+    seen.push(storage.getStore())
+    return new Promise(() => {})
+  }
+  const store = file()
+  const first = open(t, { store, captureContext: true, runners: { a: hanging } })
+  await storage.run('the first start', () => first.start())
+  const begun = () => next(first, 'task.run')
+  let told = begun()
+  await storage.run('the request', () => first.addTask({ operation: 'a' }))
+  await told
+  await storage.run('the stop', () => first.stop({ onStop: 'postpone' }))
+  told = begun()
+  await storage.run('the second start', () => first.start())
+  await told
+  await storage.run('the close', () => first.close({ onStop: 'postpone' }))
+  assert.deepEqual(seen, ['the request', 'the request'])
+  // Another tasker knows nothing of that request.
+  const second = await storage.run('the next owner', async () => {
+    const tasker = open(t, { store, captureContext: true, runners: { a: hanging } })
+    const told = next(tasker, 'task.run')
+    await tasker.start()
+    await told
+    return tasker
+  })
+  await second.stop({ onStop: 'postpone' })
+  assert.deepEqual(seen, ['the request', 'the request', undefined])
+})
+
+test('waits keep the context of who waits, whatever the context of the task', async t => {
+  const fail = () => {
+    throw new Error('on purpose')
+  }
+  const { tasker } = await inRequest(t, { captureContext: true, runners: { a: fail } })
+  const wait = uuid =>
+    tasker.waitForTaskOutputData(uuid).then(assert.fail, () => storage.getStore())
+  const uuid = await storage.run('the adder', () => tasker.addTask({ operation: 'a' }))
+  const waits = ['one', 'two'].map(name => storage.run(name, () => wait(uuid)))
+  assert.deepEqual(await Promise.all(waits), ['one', 'two'])
+  const limits = { timeout: 5 }
+  const late = await storage.run('late', () =>
+    tasker
+      .addTask({ operation: 'nobody runs it' })
+      .then(uuid => tasker.waitForTaskOutputData(uuid, limits))
+      .then(assert.fail, error => [error.code, storage.getStore()]),
+  )
+  assert.deepEqual(late, ['TASKER_TIMEOUT', 'late'])
+})
+
+test('listeners hear without a context, but task.add in that of its addTask', async t => {
+  const { tasker } = await inRequest(t, { captureContext: true })
+  const heard = {}
+  const events = ['add', 'added', 'run', 'log', 'progress', 'done', 'ended', 'prioritized']
+  for (const event of events) {
+    tasker.on(`task.${event}`, () => {
+      heard[event] = storage.getStore()
+    })
+  }
+  tasker.assignRunner('b', ({ logger, progress }) => {
+    logger.info('a line')
+    progress(1)
+  })
+  const ended = next(tasker, 'task.ended')
+  const waiting = await storage.run('mine', () => tasker.addTask({ operation: 'nobody' }))
+  await storage.run('mine', () => tasker.prioritizeTask(waiting, 1))
+  await storage.run('mine', () => tasker.addTask({ operation: 'b' }))
+  await ended
+  const { add, ...others } = heard
+  assert.equal(add, 'mine')
+  assert.deepEqual(Object.keys(others).sort(), events.slice(1).sort())
+  assert.deepEqual(new Set(Object.values(others)), new Set([undefined]))
+})
+
+for (const captureContext of [false, true]) {
+  const name = captureContext ? 'with' : 'without'
+  test(`a runner or listener that enters a context keeps it to itself, ${name} capture`, async t => {
+    const seen = []
+    const enter = async ({ data }) => {
+      seen.push(storage.getStore())
+      storage.enterWith(`run ${data}`)
+      await null
+      assert.equal(storage.getStore(), `run ${data}`)
+    }
+    const { tasker } = await inRequest(t, { captureContext, runners: { a: enter } })
+    tasker.on('task.done', () => storage.enterWith('a listener'))
+    for (let round = 0; round < 3; round += 1) {
+      const tasks = [1, 2, 3].map(data => ({ operation: 'a', data }))
+      const uuids = await storage.run('mine', () => tasker.addTasks(tasks))
+      await Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
+    }
+    assert.deepEqual(seen, Array(9).fill(captureContext ? 'mine' : undefined))
+  })
+}

@@ -64,3 +64,28 @@ test('a task that kills its process three times in a row fails as poison (I-10)'
   const task = await tasker.findTask({})
   assert.deepEqual([task.status, task.cause, task.attempt], ['failed', 'poison', 3])
 })
+
+test('a crash counts as a loss for every task that was running in it (I-10)', async t => {
+  const store = file()
+  await die(store, add(['retry', 'retry']))
+  await die(store)
+  await die(store)
+  const causes = (await open(t, { store }).findTasks()).map(({ cause }) => cause)
+  assert.deepEqual(causes, ['poison', 'poison'])
+})
+
+test('an abort of a run whose process dies is forgotten, and the task runs again', async t => {
+  const store = file()
+  const abort = `
+    const uuid = await tasker.addTask({ operation: 'a' })
+    tasker.once('task.run', async () => {
+      if (await tasker.abortTask(uuid)) process.kill(process.pid, 'SIGKILL')
+    })
+    await tasker.start()
+    await new Promise(() => {})`
+  await die(store, abort)
+  const tasker = open(t, { store, runners: { a: ({ attempt }) => attempt } })
+  await tasker.start()
+  const { uuid } = await tasker.findTask({})
+  assert.equal(await tasker.waitForTaskOutputData(uuid), 2)
+})

@@ -119,6 +119,31 @@ test('the logger never throws and leaves out what it cannot store (I-15)', async
   assert.equal(logs[4].fields.error.message, 'as fields')
 })
 
+test('an Error among the fields is stored readably, whatever is around it (I-15)', async t => {
+  const error = Object.assign(new TypeError('no route', { cause: new Error('deep') }), { code: 7 })
+  const hostile = new Proxy(new Error('hidden'), {
+    getPrototypeOf() {
+      throw new Error('no')
+    },
+  })
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.error('one', { error, tries: 2 })
+    logger.child({ error }).error('inherited')
+    logger.error('list', [error])
+    logger.error('hostile', { error, hostile })
+    logger.error('own words', { error: Object.assign(new Error('x'), { toJSON: () => 'mine' }) })
+  })
+  const [one, inherited, list, odd, own] = logs.map(({ fields }) => fields)
+  const { stack, cause, ...rest } = one.error
+  assert.deepEqual(rest, { name: 'TypeError', message: 'no route', code: 7 })
+  assert.equal(stack, error.stack)
+  assert.equal(cause.message, 'deep')
+  assert.equal(one.tries, 2)
+  for (const found of [inherited.error, list.value[0], odd.error])
+    assert.deepEqual(found, one.error)
+  assert.deepEqual(own, { error: 'mine' })
+})
+
 test('keys of fields are only keys (A-11)', async t => {
   const fields = JSON.parse('{"__proto__":{"polluted":1},"constructor":2}')
   const { logs } = await logged(t, ({ logger }) => {

@@ -86,11 +86,13 @@ export async function refused(promise, code, path) {
 
 /** Runs a script in a process of its own: its output, code and signal. */
 export async function run(script, { flags = [], env = {} } = {}) {
-  const args = [...flags, '--input-type=module', '--eval', script]
+  const own = process.execArgv.filter(flag => flag.startsWith('--disable-proto'))
+  const args = [...own, ...flags, '--input-type=module', '--eval', script]
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 120_000, // A script that hangs is killed, and its signal told.
   })
   const exit = new Promise(resolve =>
     child.once('exit', (code, signal) => resolve({ code, signal })),

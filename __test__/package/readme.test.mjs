@@ -1,11 +1,10 @@
 // The README is true: its programs run, and print what it says they print.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { output, root, tsc } from './program.mjs'
+import { linkedFolder, output, root, tsc } from './program.mjs'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
@@ -15,18 +14,8 @@ function blocks(language) {
   return [...found].map(([, text]) => text)
 }
 
-/** An empty folder with the package installed by a link. */
-function emptyFolder(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'tasker-readme-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(root, join(folder, 'node_modules/tasker'), 'junction')
-  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'), 'junction')
-  return folder
-}
-
 test('the first program runs as it is shown and prints what is shown', t => {
-  const folder = emptyFolder(t)
+  const folder = linkedFolder(t)
   const [program] = blocks('js')
   const [printed] = blocks('text')
   assert.ok(program.trimEnd().split('\n').length <= 20, 'it has twenty lines')
@@ -35,7 +24,7 @@ test('the first program runs as it is shown and prints what is shown', t => {
 })
 
 test('the typed program passes the compiler, runs, and is refused with a wrong type', t => {
-  const folder = emptyFolder(t)
+  const folder = linkedFolder(t)
   const [program] = blocks('ts')
   const wrong = program.replace("book: 'dune'", 'book: 7')
   assert.notEqual(wrong, program)

@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Tasker } from '../../index.mjs'
+import { finish, runsIn } from './storm/finish.mjs'
 import { Ledger } from './storm/ledger.mjs'
-import { randomFrom, runnersOf } from './storm/runners.mjs'
+import { randomFrom } from './storm/runners.mjs'
 
 const kills = Number(process.env.TASKER_KILLS ?? 100)
 const seed = Number(process.env.TASKER_SEED ?? Date.now() % 1_000_000)
@@ -35,22 +35,6 @@ function live(options, random) {
   })
 }
 
-/** Runs what the storm left over; resolves with every task. */
-async function finish(store, log) {
-  const tasker = new Tasker({ store, runners: runnersOf(log) })
-  const open = () => tasker.countTasks({ status: { $in: ['new', 'running'] } })
-  const rest = new Promise(resolve => {
-    const look = async () => (await open()) === 0 && resolve()
-    tasker.on('task.ended', look)
-    tasker.on('started', look)
-  })
-  await tasker.start()
-  await rest
-  const tasks = await tasker.findTasks({})
-  await tasker.close()
-  return tasks
-}
-
 test(`nothing is lost and nothing doubled by ${kills} × kill -9`, async t => {
   t.diagnostic(`seed ${seed}`)
   const folder = mkdtempSync(join(tmpdir(), 'tasker-storm-'))
@@ -64,11 +48,7 @@ test(`nothing is lost and nothing doubled by ${kills} × kill -9`, async t => {
     ledger.read(output)
   }
   const tasks = await finish(store, log)
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
-  const { lost, doubled } = ledger.check(
-    tasks,
-    lines.map(line => JSON.parse(line)),
-  )
+  const { lost, doubled } = ledger.check(tasks, runsIn(log))
   const again = tasks.filter(task => task.attempts?.length > 1).length
   t.diagnostic(`${kills} kills: ${ledger.acked.size} acknowledged, ${tasks.length} stored`)
   t.diagnostic(`${again} ran again, ${lost} lost, ${doubled} doubled`)

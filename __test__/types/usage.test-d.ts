@@ -1,5 +1,5 @@
 // How a user's code is typed. Each `@ts-expect-error` is a mistake that must not compile.
-// Compiled by `tsc -p tsconfig.json`, never run.
+// Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
 import {
   type Task,
@@ -9,12 +9,7 @@ import {
   type TaskerErrorCode,
   type TaskUuid,
 } from '../../index'
-
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function is<_Expected>() {
-  return <Actual>(_value: Actual, _equal: Equal<Actual, _Expected>) => {}
-}
+import { is } from './equal'
 
 interface Operations {
   'read-book': { data: { book: string }; result: { pages: number } }

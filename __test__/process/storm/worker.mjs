@@ -1,16 +1,20 @@
-// One life of the storm: adds, runs and aborts tasks until it is killed. What it was told is on
-// disk it writes to stdout at once, a JSON line each: `["try", n]` before a task is added,
-// `["ack", n, uuid]` after, `["abort", uuid]`, `["end", uuid, status]`, and
-// `["image", uuid, image]` of tasks that ended in earlier lives.
+// One life of the storm, a process or a thread: adds, runs and aborts tasks until it is killed or
+// ends itself as `ending` says. What it was told is on disk it writes to stdout, or to the file
+// `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
+// `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
+// earlier lives.
 
-import { writeSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
 import { Tasker } from '../../../index.mjs'
+import { endings } from './endings.mjs'
 import { randomFrom, runnersOf } from './runners.mjs'
 
-const { store, log, life, seed } = JSON.parse(process.argv[2])
+const { store, log, told, life, seed, ending } = workerData ?? JSON.parse(process.argv[2])
 const random = randomFrom(seed)
 const below = n => Math.floor(random() * n)
-const tell = (...line) => writeSync(1, `${JSON.stringify(line)}\n`)
+const out = told ? openSync(told, 'a') : 1
+const tell = (...line) => writeSync(out, `${JSON.stringify(line)}\n`)
 
 let tried = 0
 function define() {
@@ -50,7 +54,16 @@ await tasker.ready()
 await showEarlierEnds()
 await tasker.start()
 tell('ready')
-for (;;) {
+parentPort?.postMessage('ready')
+if (ending === 'closeOnSignal') process.once('SIGTERM', () => tasker.close())
+else if (ending) setTimeout(endings[ending], 10 + random() * 60, tasker)
+try {
+  for (;;) await work()
+} catch (error) {
+  if (!ending?.startsWith('close') || error.code !== 'TASKER_CLOSED') throw error
+}
+
+async function work() {
   const ones = await Promise.all(Array.from({ length: 1 + below(5) }, addOne))
   const uuids = [...ones, ...(await addMany(1 + below(10)))]
   if (below(3) === 0) await abortOne(uuids)

@@ -132,7 +132,9 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
     let TaskMembers(Members { values, unknown }) = serde_json::from_str(text)
         .map_err(|e| Error::invalid("task", "is not a task definition").with_source(e))?;
     if let Some(key) = unknown {
-        return Err(Error::invalid(key, "is not an option of addTask"));
+        let known = TASK_KEYS.join(", ");
+        let message = format!("is not an option of addTask; there are {known}, abortSignal");
+        return Err(Error::invalid(key, message));
     }
     let [operation, data, priority, run_timeout, on_interrupted, on_stop] =
         values.map(|value| value.map(RawValue::get));

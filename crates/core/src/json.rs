@@ -6,11 +6,16 @@
 //! # Promises
 //! - A text is checked in one pass without recursion, so depth cannot overflow the stack (I-17).
 //!
+//! - A text that comes from a file is known to be JSON before it is carried on: damage in it cannot
+//!   break the text around it (F-14).
+//!
 //! # Left to others
-//! Whether the text is JSON: `JSON.stringify` or serde's `RawValue` made it. Reading values for a
+//! Whether a new text is JSON: `JSON.stringify` or serde's `RawValue` made it. Reading values for a
 //! query is `query::Value`'s work.
 //!
 //! Proof: the tests below.
+
+use serde::de::IgnoredAny;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::JSON_DEPTH_MAX;
@@ -56,6 +61,12 @@ fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
             _ => {}
         }
     }
+}
+
+/// Whether a stored text is one JSON value. Reads past it without recursion; of what
+/// `JSON.stringify` writes nothing is refused, not even half a surrogate pair.
+pub fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Appends `text` as a JSON string.
@@ -124,6 +135,19 @@ mod tests {
     #[test]
     fn levels_side_by_side_do_not_add_up() {
         assert!(check(&format!("[{}1]", "[],".repeat(1_000)), usize::MAX, "data").is_ok());
+    }
+
+    /// F-14
+    #[test]
+    fn what_is_not_one_json_value_is_seen() {
+        let deep = nested(JSON_DEPTH_MAX);
+        for text in [r#"{"a":["\ud800",-0.5e-7,1e999,null]}"#, "\"é\"", " 1 ", &deep] {
+            assert!(is_json(text), "{text}");
+        }
+        for text in ["", "\0", "\"a\0b\"", "1]", "1,2", "{\"a\":}", "\"a", "NaN", "tru"] {
+            assert!(!is_json(text), "{text:?}");
+        }
+        assert!(is_json(&nested(200_000)), "without recursion");
     }
 
     proptest! {

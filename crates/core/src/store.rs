@@ -241,7 +241,8 @@ pub trait Store: Send {
     /// Takes the write lock.
     ///
     /// # Errors
-    /// `Busy`, `ReadOnly`, `Full`, `Corrupt`, `Io`; nothing is begun then.
+    /// `Busy`, `ReadOnly`, `Full`, `Corrupt`; nothing is begun then. `Io` if the file that was
+    /// opened is gone or cannot be used any more; the store must not be used again.
     fn begin(&mut self) -> Result<()>;
 
     /// Where the store stands. Inside a transaction.

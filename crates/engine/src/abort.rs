@@ -61,8 +61,7 @@ impl<'a> Planner<'a> {
         if self.live(run.no).is_none() {
             return false;
         }
-        let fires_now = self.draft.fired.iter().any(|(no, _)| *no == run.no);
-        if run.fired.is_none() && !fires_now {
+        if self.fired(run).is_none() {
             self.draft.fired.push((run.no, reason));
         }
         true

@@ -59,12 +59,14 @@ impl Memory {
 
     /// A start during a stop takes effect when the stop is over.
     fn start(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        if self.stopping.is_some() {
-            self.start_after_stop.push(ticket);
-            return;
+        match &self.stopping {
+            Some(stopping) if stopping.closes => effects.push(Effect::Refuse(ticket, closed())),
+            Some(_) => self.start_after_stop.push(ticket),
+            None => {
+                self.dispatch.set_started(true);
+                effects.push(Effect::Answer(ticket, Answer::Done));
+            }
         }
-        self.dispatch.set_started(true);
-        effects.push(Effect::Answer(ticket, Answer::Done));
     }
 
     fn stop(&mut self, ticket: Ticket, options: StopOptions, now: Now, closes: bool) {
@@ -78,6 +80,8 @@ impl Memory {
             deadline,
             has_begun: false,
         });
+        // A start that waited is overtaken by this stop: it is answered, and starts nothing.
+        stopping.tickets.append(&mut self.start_after_stop);
         stopping.tickets.push(ticket);
         stopping.closes |= closes;
         if options != StopOptions::default() {
@@ -106,6 +110,10 @@ impl Memory {
         }
         None
     }
+}
+
+pub(crate) fn closed() -> Error {
+    Error::new(Code::Closed, "the tasker is closed")
 }
 
 fn answer(ticket: Ticket, result: Result<(), Error>) -> Effect {

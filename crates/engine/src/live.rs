@@ -63,6 +63,11 @@ pub struct LiveRuns {
 }
 
 impl LiveRuns {
+    /// How many runs are live.
+    pub fn len(&self) -> usize {
+        self.by_no.len()
+    }
+
     /// Whether no run is live.
     pub fn is_empty(&self) -> bool {
         self.by_no.is_empty()

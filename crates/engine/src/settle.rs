@@ -21,15 +21,15 @@ impl Planner<'_> {
     /// A runner has settled.
     pub(crate) fn settle(&mut self, no: RunNo, settled: Settled) {
         let Some(run) = self.live(no) else { return };
-        let outcome = rules::outcome(settled, run.fired.as_ref().or(self.firing(no).as_ref()));
+        let outcome = rules::outcome(settled, self.fired(run).as_ref());
         self.free(run, over(&outcome));
         self.end_run(run, outcome);
     }
 
-    /// A reason that this very turn gives the run's signal.
-    fn firing(&self, no: RunNo) -> Option<AbortReason> {
-        let found = self.draft.fired.iter().find(|(fired, _)| *fired == no);
-        found.map(|(_, reason)| reason.clone())
+    /// Why the run's signal has fired, or fires in this very turn.
+    pub(crate) fn fired(&self, run: &Live) -> Option<AbortReason> {
+        let fires = || self.draft.fired.iter().find(|(no, _)| *no == run.no);
+        run.fired.clone().or_else(|| fires().map(|(_, reason)| reason.clone()))
     }
 
     /// A run tells something.
@@ -67,7 +67,7 @@ impl Planner<'_> {
     }
 
     fn fire_timeout(&mut self, run: &Live) {
-        if run.fired.is_none() {
+        if self.fired(run).is_none() {
             let reason = rules::abort_error("the task ran longer than its runTimeout");
             self.draft.fired.push((run.no, AbortReason { cause: Cause::RunTimeout, reason }));
         }
@@ -77,7 +77,7 @@ impl Planner<'_> {
 
     /// Ends the task of a run that does not settle; whatever the run does later is fenced.
     pub(crate) fn take_place(&mut self, run: &Live) {
-        let reason = run.fired.clone().unwrap_or_else(|| AbortReason {
+        let reason = self.fired(run).unwrap_or_else(|| AbortReason {
             cause: Cause::Stop,
             reason: rules::abort_error("the run did not end in time"),
         });

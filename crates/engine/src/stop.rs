@@ -32,8 +32,11 @@ impl Planner<'_> {
             if self.live(run.no).is_none() {
                 continue;
             }
+            let is_fired = self.fired(run).is_some();
             match self.policy(run, stopping) {
-                _ if is_over && run.fired.is_some() => self.take_place(run),
+                // An abort that was acknowledged is not undone by giving the run back.
+                OnStop::Postpone if is_fired => self.take_place(run),
+                _ if is_over && is_fired => self.take_place(run),
                 OnStop::Postpone => self.postpone(run),
                 OnStop::Wait if is_over => self.postpone(run),
                 OnStop::Abort if is_over => self.take_place(run),
@@ -48,7 +51,7 @@ impl Planner<'_> {
     }
 
     fn abort_for_stop(&mut self, run: &Live) {
-        if run.fired.is_none() {
+        if self.fired(run).is_none() {
             let reason = rules::abort_error("the tasker was stopped");
             self.draft.fired.push((run.no, AbortReason { cause: Cause::Stop, reason }));
         }

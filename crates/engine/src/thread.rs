@@ -35,6 +35,23 @@ use crate::turn::{After, Engine};
 /// How long nothing must happen before the store is tidied.
 const IDLE_MS: u64 = 50;
 
+/// A moment, to ask later how long ago it was.
+#[derive(Debug)]
+pub struct Moment(Instant);
+
+impl Moment {
+    /// This one.
+    #[expect(clippy::disallowed_methods, reason = "the clocks are read in this file")]
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long ago it was.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.0.elapsed().as_millis() as u64
+    }
+}
+
 /// Opens the store on the engine's thread.
 pub type Opener = Box<dyn FnOnce() -> Result<(Box<dyn Store>, Box<dyn Reader>)> + Send>;
 
@@ -160,7 +177,10 @@ impl Driver {
                 self.deliver(last);
                 error
             }
-            Err(e) => Error::new(Code::Io, "no thread for reads").with_source(e),
+            Err(e) => {
+                let error = Error::new(Code::Io, "no thread for reads").with_source(e);
+                return self.refuse_for_good(&error);
+            }
         };
         self.refuse_waiting(&error);
     }
@@ -181,7 +201,8 @@ impl Driver {
             Err(_) => Error::bug("the engine panicked; the file is as of its last commit"),
         };
         let mut last = Vec::new();
-        engine.fail(error.clone(), &mut last);
+        // A store that panics as it closes is dropped by that, and so released.
+        let _ = catch_unwind(AssertUnwindSafe(|| engine.fail(error.clone(), &mut last)));
         (error, last)
     }
 
@@ -204,7 +225,8 @@ impl Driver {
                 return Vec::new();
             }
             let mut effects = Vec::new();
-            after = engine.turn(self.shared.inbox.take(), self.now(), &mut effects);
+            let inputs = if after == After::Again { Vec::new() } else { self.shared.inbox.take() };
+            after = engine.turn(inputs, self.now(), &mut effects);
             if after == After::Closed {
                 return effects;
             }

@@ -6,6 +6,8 @@
 //!   returned is kept and written first when the store can write again (F-10).
 //! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the
 //!   handle closes.
+//! - A file that was moved or replaced (F-18), or whose index contradicts its tasks (F-14), closes
+//!   the handle: no turn goes on for ever.
 //!
 //! # Left to others
 //! When to turn, and what time it is: `thread`.
@@ -21,6 +23,7 @@ use tasker_core::id::{IdSource, RunId, Seq, TaskId};
 use tasker_core::store::{Batch, Change, Commit, Refused, Store, WindowSize};
 use tasker_core::time::{MonoMs, Now};
 
+use crate::control::closed;
 use crate::draft::{Briefs, Draft, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, Over};
 use crate::input::{Input, Ticket};
@@ -29,6 +32,8 @@ use crate::recover;
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
+/// How often a turn is drafted anew because a task is not as the queue says; then it is damage.
+const REREADS_MAX: u32 = 3;
 /// How much of a lane is loaded at once, beyond what is needed now.
 const WINDOW_FACTOR: usize = 4;
 const WINDOW_TASKS_MIN: usize = 256;
@@ -37,7 +42,7 @@ const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What comes after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// Another turn at once, even without inputs.
+    /// Another turn at once, and without inputs: a flood of them must not keep tasks from starting.
     Again,
     /// A turn when inputs come, or at this time at the latest.
     Wait(Option<MonoMs>),
@@ -106,6 +111,9 @@ impl Engine {
                 refuse_all(&[input], &closed(), effects);
                 continue;
             }
+            if let Input::Unwatch(_, watch) = input {
+                withdraw(&mut work, watch);
+            }
             work.extend(self.memory.control(input, now, effects));
         }
         self.retry_at = None;
@@ -129,17 +137,30 @@ impl Engine {
         if again || (was_stopping && self.memory.dispatch.is_started()) {
             return After::Again;
         }
+        if self.retry_at.is_some() {
+            // A deadline that could not be kept lies in the past: waiting for it would be no wait.
+            return After::Wait(self.retry_at);
+        }
         let stop = self.memory.stopping.as_ref().map(|stopping| stopping.deadline);
-        let times = [self.memory.live.next_deadline(), stop, self.retry_at];
+        let times = [self.memory.live.next_deadline(), stop];
         After::Wait(times.into_iter().flatten().min())
     }
 
     /// Drafts and commits until it is settled. An error is one after which the handle must close.
     fn work(&mut self, work: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> Result<bool> {
+        let mut rereads = 0;
         loop {
+            let live = self.memory.live.len();
             match self.try_once(&work, now, effects) {
                 Tried::Applied { again } => return Ok(again),
-                Tried::Stale => {}
+                Tried::Stale if self.memory.live.len() < live => {}
+                Tried::Stale if rereads == REREADS_MAX => {
+                    let message = "the file is damaged: its queue names a task that does not wait";
+                    let error = Error::new(Code::Corrupt, message);
+                    refuse_all(&work, &error, effects);
+                    return Err(error);
+                }
+                Tried::Stale => rereads += 1,
                 Tried::NotCommitted(error) => {
                     self.keep(work, &error, effects);
                     if self.must_close(now) {
@@ -166,7 +187,9 @@ impl Engine {
     fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> Tried {
         let Some(store) = self.store.as_mut() else { return Tried::Broken(closed()) };
         if let Err(error) = store.begin() {
-            return give_up(error);
+            // The file that was opened is not there any more: no later turn will find it.
+            let is_gone = error.code() == Code::Io;
+            return if is_gone { Tried::Broken(error) } else { give_up(error) };
         }
         let mut draft = match self.draft(work, now) {
             Ok(draft) => draft,
@@ -313,15 +336,16 @@ impl Engine {
 
     /// Closes after a fault: everything is told so, nothing is written any more.
     pub fn fail(&mut self, error: Error, effects: &mut Vec<Effect>) {
+        let refuse = |ticket| Effect::Refuse(ticket, error.clone());
+        if let Some(stopping) = self.memory.stopping.take() {
+            effects.extend(stopping.tickets.into_iter().map(refuse));
+        }
+        effects.extend(self.memory.start_after_stop.drain(..).map(refuse));
+        effects.push(Effect::Closed(Some(error)));
         if let Some(store) = self.store.take() {
             // The fault that led here is the one to tell.
             let _ = store.close();
         }
-        if let Some(stopping) = self.memory.stopping.take() {
-            let refuse = |ticket| Effect::Refuse(ticket, error.clone());
-            effects.extend(stopping.tickets.into_iter().map(refuse));
-        }
-        effects.push(Effect::Closed(Some(error)));
     }
 }
 
@@ -446,6 +470,10 @@ fn refuse_all(inputs: &[Input], error: &Error, effects: &mut Vec<Effect>) {
     effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
 }
 
-fn closed() -> Error {
-    Error::new(Code::Closed, "the tasker is closed")
+/// Takes back a watch that is withdrawn in the turn in which it was asked for.
+fn withdraw(work: &mut Vec<Input>, watch: Ticket) {
+    let is_it = |input: &Input| matches!(input, Input::Watch(ticket, _) if *ticket == watch);
+    if let Some(at) = work.iter().rposition(is_it) {
+        work.remove(at);
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use tasker_core::id::{IdKey, OwnerId, Seq, TaskId};
 use tasker_core::query::Query;
 use tasker_core::rules::Settled;
 use tasker_core::store::{
-    Batch, Brief, Commit, Find, Head, Lane, Orphan, Reader, Refused, Store, Window, WindowSize,
+    Batch, Brief, Cancelled, Commit, Find, Found, Head, Lane, Orphan, Reader, Refused, Store,
+    Window, WindowSize, WithLogs,
 };
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
@@ -154,12 +156,8 @@ fn nothing_is_delivered_after_a_shutdown() {
 #[test]
 fn a_cancelled_read_is_answered() {
     let (handle, receiver) = open(sqlite(Place::Memory));
-    let find = || {
-        let query = Query::parse("{}").unwrap();
-        Read::Find(Box::new(Find { query, sort: None, skip: 0, limit: None, logs: None }))
-    };
     for ticket in 1..50 {
-        handle.read(ticket, find());
+        handle.read(ticket, find_all());
         handle.cancel_read(ticket);
     }
     for ticket in 1..50 {
@@ -168,50 +166,227 @@ fn a_cancelled_read_is_answered() {
     }
 }
 
-/// A store whose every commit panics.
-struct Panicking(Box<dyn Store>);
+/// Where a store or reader panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    Begin,
+    Head,
+    Lanes,
+    Orphans,
+    Window,
+    Brief,
+    Write,
+    Commit,
+    Rollback,
+    Tidy,
+    Close,
+    Get,
+    Find,
+    Count,
+}
+
+/// Panics at these points as soon as it is armed.
+#[derive(Clone)]
+struct Trap(&'static [Point], Arc<AtomicBool>);
+
+impl Trap {
+    fn new(points: &'static [Point], is_armed: bool) -> Self {
+        Self(points, Arc::new(AtomicBool::new(is_armed)))
+    }
+
+    fn arm(&self) {
+        self.1.store(true, Ordering::Release);
+    }
+
+    fn at(&self, point: Point) {
+        let is_due = self.0.contains(&point) && self.1.load(Ordering::Acquire);
+        assert!(!is_due, "the test panics at {point:?}");
+    }
+}
+
+/// A store or reader with a trap in front of it.
+struct Trapped<T: ?Sized>(Trap, Box<T>);
 
 #[rustfmt::skip]
-impl Store for Panicking {
-    fn owner(&self) -> OwnerId { self.0.owner() }
-    fn id_key(&self) -> IdKey { self.0.id_key() }
-    fn begin(&mut self) -> Result<()> { self.0.begin() }
-    fn head(&mut self) -> Result<Head> { self.0.head() }
-    fn lanes(&mut self) -> Result<Vec<Lane>> { self.0.lanes() }
-    fn orphans(&mut self) -> Result<Vec<Orphan>> { self.0.orphans() }
+impl Store for Trapped<dyn Store> {
+    fn owner(&self) -> OwnerId { self.1.owner() }
+    fn id_key(&self) -> IdKey { self.1.id_key() }
+    fn begin(&mut self) -> Result<()> { self.0.at(Point::Begin); self.1.begin() }
+    fn head(&mut self) -> Result<Head> { self.0.at(Point::Head); self.1.head() }
+    fn lanes(&mut self) -> Result<Vec<Lane>> { self.0.at(Point::Lanes); self.1.lanes() }
+    fn orphans(&mut self) -> Result<Vec<Orphan>> { self.0.at(Point::Orphans); self.1.orphans() }
     fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
-        self.0.window(lane, size)
+        self.0.at(Point::Window);
+        self.1.window(lane, size)
     }
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> { self.0.brief(seq) }
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> { self.0.write(batch) }
-    fn commit(&mut self) -> Commit { panic!("the test says so") }
-    fn rollback(&mut self) { self.0.rollback(); }
-    fn tidy(&mut self, is_idle: bool) -> Result<()> { self.0.tidy(is_idle) }
-    fn close(self: Box<Self>) -> Result<()> { self.0.close() }
+    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
+        self.0.at(Point::Brief);
+        self.1.brief(seq)
+    }
+    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
+        self.0.at(Point::Write);
+        self.1.write(batch)
+    }
+    fn commit(&mut self) -> Commit { self.0.at(Point::Commit); self.1.commit() }
+    fn rollback(&mut self) { self.0.at(Point::Rollback); self.1.rollback(); }
+    fn tidy(&mut self, is_idle: bool) -> Result<()> {
+        self.0.at(Point::Tidy);
+        self.1.tidy(is_idle)
+    }
+    fn close(self: Box<Self>) -> Result<()> { self.0.at(Point::Close); self.1.close() }
+}
+
+#[rustfmt::skip]
+impl Reader for Trapped<dyn Reader> {
+    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
+        self.0.at(Point::Get);
+        self.1.get(id, logs)
+    }
+    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
+        self.0.at(Point::Find);
+        self.1.find(find, cancelled)
+    }
+    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
+        self.0.at(Point::Count);
+        self.1.count(query, cancelled)
+    }
+}
+
+fn trapped(place: Place, trap: Trap) -> Opener {
+    Box::new(move || {
+        let (store, reader) = sqlite(place)()?;
+        let store: Box<dyn Store> = Box::new(Trapped(trap.clone(), store));
+        let reader: Box<dyn Reader> = Box::new(Trapped(trap, reader));
+        Ok((store, reader))
+    })
+}
+
+/// Waits until the engine has closed itself. Gives why, and how many tasks it told as added before.
+fn fault(receiver: &Receiver<Effect>) -> (Error, usize) {
+    let mut added = 0;
+    loop {
+        match receiver.recv_timeout(PATIENCE).expect("the engine tells that it closed") {
+            Effect::Answer(_, Answer::Task(_)) => added += 1,
+            Effect::Closed(Some(error)) => return (error, added),
+            Effect::Closed(None) => panic!("it closed without a fault"),
+            _ => {}
+        }
+    }
+}
+
+fn anything() -> Box<Query> {
+    Box::new(Query::parse("{}").unwrap())
+}
+
+fn find_all() -> Read {
+    Read::Find(Box::new(Find { query: *anything(), sort: None, skip: 0, limit: None, logs: None }))
+}
+
+/// The file opens again, says so many tasks, and takes another one.
+fn assert_clean(place: Place, count: usize) {
+    let (handle, receiver) = open(sqlite(place));
+    handle.read(1, Read::Count(anything()));
+    let Ok(Answer::Json(counted)) = answer(&receiver, 1) else { panic!("it opens") };
+    assert_eq!(counted, count.to_string());
+    handle.submit([Input::Add(2, task("again"))]);
+    assert!(matches!(answer(&receiver, 2), Ok(Answer::Task(_))));
+    handle.submit([Input::Close(3, StopOptions::default())]);
+    assert!(matches!(answer(&receiver, 3), Ok(Answer::Done)));
+}
+
+/// What reaches each point of an engine that is open, has one task of `a` and one waiting of `b`.
+fn provoke(handle: &Handle, point: Point, id: TaskId) {
+    handle.submit(match point {
+        Point::Window => {
+            vec![Input::Assign(10, "b".into(), None), Input::Start(11)]
+        }
+        Point::Brief => vec![Input::Prioritize(10, id, Priority::default())],
+        Point::Rollback => vec![Input::Ready(10)],
+        Point::Close => vec![Input::Close(10, StopOptions::default())],
+        _ => vec![Input::Add(10, task("a"))],
+    });
 }
 
 #[test]
-fn a_panic_answers_bug_to_everyone_and_the_next_open_is_clean() {
-    let (_folder, place) = folder();
-    let broken = place.clone();
-    let (handle, receiver) = open(Box::new(move || {
-        let (store, reader) = sqlite(broken)()?;
-        Ok((Box::new(Panicking(store)) as Box<dyn Store>, reader as Box<dyn Reader>))
-    }));
+fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6() {
+    use Point::{Begin, Brief, Close, Commit, Rollback, Tidy, Window, Write};
+    // With and without a second panic, as the store is closed for the first.
+    let cases: [&'static [Point]; 15] = [
+        &[Begin],
+        &[Write],
+        &[Commit],
+        &[Brief],
+        &[Window],
+        &[Rollback],
+        &[Tidy],
+        &[Close],
+        &[Begin, Close],
+        &[Write, Close],
+        &[Commit, Close],
+        &[Brief, Close],
+        &[Window, Close],
+        &[Rollback, Close],
+        &[Tidy, Close],
+    ];
+    for points in cases {
+        let (_folder, place) = folder();
+        let (handle, told) = open(sqlite(place.clone()));
+        handle.submit([Input::Add(1, task("b"))]);
+        let Ok(Answer::Task(id)) = answer(&told, 1) else { panic!("the task is added") };
+        handle.submit([Input::Close(2, StopOptions::default())]);
+        assert!(answer(&told, 2).is_ok());
+
+        let trap = Trap::new(points, false);
+        let (handle, receiver) = open(trapped(place.clone(), trap.clone()));
+        handle.submit([Input::Ready(1), Input::Watch(2, id)]);
+        assert!(answer(&receiver, 1).is_ok());
+        trap.arm();
+        provoke(&handle, points[0], id);
+        let (error, added) = fault(&receiver);
+        assert_eq!(error.code(), Code::Bug, "{points:?}");
+        handle.submit([Input::Add(20, task("a"))]);
+        assert_eq!(code(answer(&receiver, 20)), Code::Bug, "{points:?}");
+        handle.read(21, Read::Count(anything()));
+        assert_eq!(code(answer(&receiver, 21)), Code::Bug, "{points:?}");
+        handle.shutdown();
+        // What was told as added is there; nothing else is.
+        assert_clean(place, 1 + added);
+    }
+}
+
+#[test]
+fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
+    use Point::{Begin, Head, Lanes, Orphans, Rollback};
+    let cases: [&'static [Point]; 5] = [&[Begin], &[Head], &[Lanes], &[Orphans], &[Rollback]];
+    for points in cases {
+        let (_folder, place) = folder();
+        let (handle, receiver) = open(trapped(place.clone(), Trap::new(points, true)));
+        handle.submit([Input::Ready(1), Input::Add(2, task("a"))]);
+        let codes = [1, 2].map(|ticket| code(answer(&receiver, ticket)));
+        handle.read(3, Read::Count(anything()));
+        let read = code(answer(&receiver, 3));
+        assert_eq!((codes, read), ([Code::Bug; 2], Code::Bug), "{points:?}");
+        handle.shutdown();
+        assert_clean(place, 0);
+    }
+}
+
+#[test]
+fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
+    let trap = Trap::new(&[Point::Get, Point::Find, Point::Count], false);
+    let (handle, receiver) = open(trapped(Place::Memory, trap.clone()));
     handle.submit([Input::Add(1, task("a"))]);
-    let closed: Error = loop {
-        if let Effect::Closed(Some(error)) = receiver.recv_timeout(PATIENCE).unwrap() {
-            break error;
-        }
-    };
-    assert_eq!(closed.code(), Code::Bug);
-    handle.submit([Input::Add(2, task("a"))]);
-    assert_eq!(code(answer(&receiver, 2)), Code::Bug);
-    let (again, receiver) = open(sqlite(place));
-    again.read(1, Read::Count(Box::new(Query::parse("{}").unwrap())));
-    let Ok(Answer::Json(count)) = answer(&receiver, 1) else { panic!("it opens") };
-    assert_eq!(count, "0");
-    let unknown = TaskId("018f0000-0000-7000-8000-000000000001".parse().unwrap());
-    again.read(2, Read::Get(unknown, None));
-    assert_eq!(code(answer(&receiver, 2)), Code::NotFound);
+    let Ok(Answer::Task(id)) = answer(&receiver, 1) else { panic!("the task is added") };
+    trap.arm();
+    for (ticket, read) in [(2, Read::Get(id, None)), (3, find_all()), (4, Read::Count(anything()))]
+    {
+        handle.read(ticket, read);
+        assert_eq!(code(answer(&receiver, ticket)), Code::Bug);
+    }
+    handle.submit([Input::Add(5, task("a"))]);
+    assert!(matches!(answer(&receiver, 5), Ok(Answer::Task(_))));
+    trap.1.store(false, Ordering::Release);
+    handle.read(6, Read::Count(anything()));
+    let Ok(Answer::Json(count)) = answer(&receiver, 6) else { panic!("it reads again") };
+    assert_eq!(count, "2");
 }

@@ -23,6 +23,8 @@ fn code_of(code: ErrorCode, extended: i32) -> Code {
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Code::ReadOnly,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Code::Corrupt,
         ErrorCode::CannotOpen if extended == ffi::SQLITE_CANTOPEN_DIRTYWAL => Code::Corrupt,
+        // The shared memory beside the file cannot grow, for want of room.
+        ErrorCode::SystemIoFailure if extended == ffi::SQLITE_IOERR_SHMSIZE => Code::Full,
         ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::NoLargeFileSupport => {
             Code::Io
         }
@@ -50,7 +52,9 @@ fn advice(code: Code) -> &'static str {
 pub(crate) fn of(error: rusqlite::Error) -> Error {
     let code = match &error {
         rusqlite::Error::SqliteFailure(failure, _) => code_of(failure.code, failure.extended_code),
-        rusqlite::Error::FromSqlConversionFailure(..)
+        // Our statements are right for our tables, so the tables are not ours.
+        rusqlite::Error::SqlInputError { .. }
+        | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::Utf8Error(..)
@@ -79,16 +83,21 @@ pub(crate) fn of_io(error: io::Error, what: &str) -> Error {
 /// What became of a transaction whose `COMMIT` failed.
 ///
 /// Busy, full, out of memory and read-only are found before the commit record is written. After any
-/// other failure the record may be on disk, and a file is not trusted after a failed sync.
+/// other failure the record may be on disk, and a file is not trusted after a failed sync. Shared
+/// memory that cannot grow is found after it.
 pub(crate) fn of_commit(error: rusqlite::Error) -> Commit {
+    let is_late = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
     let error = of(error);
     match error.code() {
+        _ if is_late => unknown(error),
         Code::Busy | Code::Full | Code::ReadOnly => Commit::NotCommitted(error),
-        _ => Commit::Unknown(
-            Error::new(Code::Unknown, format!("the commit failed half-way: {}", error.message()))
-                .with_source(error),
-        ),
+        _ => unknown(error),
     }
+}
+
+fn unknown(error: Error) -> Commit {
+    let message = format!("the commit failed half-way: {}", error.message());
+    Commit::Unknown(Error::new(Code::Unknown, message).with_source(error))
 }
 
 #[cfg(test)]
@@ -114,6 +123,7 @@ mod tests {
             (ffi::SQLITE_CANTOPEN, Code::Io),
             (ffi::SQLITE_IOERR, Code::Io),
             (ffi::SQLITE_IOERR_FSYNC, Code::Io),
+            (ffi::SQLITE_IOERR_SHMSIZE, Code::Full),
             (ffi::SQLITE_INTERRUPT, Code::Closed),
             (ffi::SQLITE_TOOBIG, Code::TooLarge),
             (ffi::SQLITE_CONSTRAINT, Code::Bug),
@@ -126,7 +136,13 @@ mod tests {
 
     #[test]
     fn a_failed_sync_leaves_the_fate_of_a_commit_open() {
-        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_CORRUPT] {
+        let late = [
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_CORRUPT,
+        ];
+        for code in late {
             assert!(matches!(of_commit(failure(code)), Commit::Unknown(_)), "code {code}");
         }
     }

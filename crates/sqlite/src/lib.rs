@@ -19,11 +19,12 @@
 
 mod error;
 mod sql;
+mod mount;
 mod place;
 mod owner;
 mod settings;
-mod migrate;
 mod row;
+mod migrate;
 mod write;
 mod store;
 mod filter;

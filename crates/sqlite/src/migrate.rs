@@ -3,12 +3,13 @@
 //! # Promises
 //! - A file of another program, a damaged file or one of a newer tasker is not changed by a single
 //!   byte (I-18, F-14).
+//! - A log of another file is refused before it is written into this one (F-15).
 //! - A migration and its version number commit together; a kill leaves the old or the new (I-18).
 //!
 //! A new file is made in rollback mode and switched to the write-ahead log afterwards, so that the
 //! header of a file that has tables always tells whose it is.
 //!
-//! Proof: `tests/open.rs`.
+//! Proof: `tests/open.rs`, `tests/faults.rs`.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,7 +22,7 @@ use tasker_core::id::IdKey;
 
 use crate::place::{Home, random};
 use crate::settings::{self, Sync};
-use crate::{error, sql};
+use crate::{error, row, sql};
 
 /// The mark of our files, "Tskr".
 pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
@@ -54,6 +55,9 @@ impl Header {
             let message = format!("{} is a database of another program", home.name());
             return Err(Error::new(Code::Corrupt, message));
         }
+        if self.version < 1 {
+            return Err(error::corrupt("its header has a version that never was"));
+        }
         if self.version > MIGRATIONS.len() as i64 {
             let message = format!(
                 "{} has schema version {}, this tasker knows {}; upgrade to open it",
@@ -73,8 +77,11 @@ impl Header {
 /// handle of this process holds. The look ignores the log, so what it cannot read is left to the
 /// real open.
 pub(crate) fn inspect(home: &Home) -> Result<()> {
-    if home.path.metadata().map_or(0, |facts| facts.len()) == 0 {
-        return Ok(());
+    match home.path.metadata().map_or(0, |facts| facts.len()) {
+        0 => return Ok(()),
+        // SQLite takes a single byte for an empty file and would write over it.
+        1 => return Err(not_a_database(home)),
+        _ => {}
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -86,11 +93,14 @@ pub(crate) fn inspect(home: &Home) -> Result<()> {
         Ok((header, objects)) if header.is_empty(objects) => Ok(()),
         Ok((header, _)) => header.check(home),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            let message = format!("{} is not a database", home.name());
-            Err(Error::new(Code::Corrupt, message).with_source(error))
+            Err(not_a_database(home).with_source(error))
         }
         Err(_) => Ok(()),
     }
+}
+
+fn not_a_database(home: &Home) -> Error {
+    Error::new(Code::Corrupt, format!("{} is not a database", home.name()))
 }
 
 /// Whether the making of a new file was cut: the rollback journal then says that the file had no
@@ -172,7 +182,12 @@ fn apply(writer: &Connection, home: &Home) -> Result<()> {
 }
 
 fn is_empty(writer: &Connection, header: Header) -> Result<bool> {
-    objects(writer).map(|objects| header.is_empty(objects)).map_err(error::of)
+    let objects = objects(writer).map_err(|e| match error::of(e) {
+        // The statement is right, so it is the schema that is wrong.
+        bug if bug.code() == Code::Bug => error::corrupt(bug.message()),
+        error => error,
+    })?;
+    Ok(header.is_empty(objects))
 }
 
 fn objects(connection: &Connection) -> rusqlite::Result<i64> {
@@ -184,4 +199,17 @@ pub(crate) fn id_key(connection: &Connection) -> Result<IdKey> {
     let key: i64 =
         connection.query_row(sql::META, ["id_key"], |row| row.get(0)).map_err(error::of)?;
     Ok(IdKey(key as u64))
+}
+
+/// Refuses a file that does not belong together: its last task must carry the key of the file and
+/// be older than the next number. A log that another file left under this name shows so.
+pub(crate) fn check(connection: &Connection, id_key: IdKey) -> Result<()> {
+    let mut statement = connection.prepare(sql::LAST).map_err(error::of)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let Some(last) = rows.next().map_err(error::of)? else { return Ok(()) };
+    let (seq, _) = row::name(last, id_key)?;
+    if seq < row::head(connection)?.seq_next {
+        return Ok(());
+    }
+    Err(error::corrupt("its journal is older than its tasks"))
 }

@@ -46,11 +46,12 @@ pub fn open(place: &Place, options: Options) -> Result<(SqliteStore, SqliteReade
     let sync = sync_of(&home, options);
     let writer = settings::connect_writer(&home)?;
     migrate::migrate(&writer, &home, sync)?;
+    let id_key = migrate::id_key(&writer)?;
+    migrate::check(&writer, id_key)?;
     settings::set_writer(&writer, sync)?;
     if cfg!(debug_assertions) {
         writer.execute_batch(sql::FINAL_FENCE).map_err(error::of)?;
     }
-    let id_key = migrate::id_key(&writer)?;
     let registered = owner::register(&writer, &home, lock)?;
     let reader = settings::connect_reader(&home)?;
     home.settle()?;

@@ -147,7 +147,8 @@ fn enroll(
 /// Every other owner, all dead.
 fn others(writer: &Connection, home: &Home) -> Result<Vec<Dead>> {
     let mut statement = writer.prepare(sql::OWNERS).map_err(error::of)?;
-    let mut rows = statement.query([]).map_err(error::of)?;
+    let me = Process::current();
+    let mut rows = statement.query((me.boot_id, me.pid, me.started_at)).map_err(error::of)?;
     let mut dead = Vec::new();
     while let Some(row) = rows.next().map_err(error::of)? {
         let id = OwnerId(row.get::<_, i64>(0).map_err(error::of)? as u64);
@@ -155,12 +156,23 @@ fn others(writer: &Connection, home: &Home) -> Result<Vec<Dead>> {
         let name: String = row.get(2).map_err(error::of)?;
         let lock_file = named(&home.path, &name)?;
         if is_held(&lock_file)? {
-            let message = format!("{} is in use by process {pid}; close it there", home.name());
-            return Err(Error::new(Code::Locked, message).with_pid(pid));
+            let is_ours = row.get(3).map_err(error::of)?;
+            return Err(locked(home, pid, is_ours));
         }
         dead.push(Dead { id, lock_file });
     }
     Ok(dead)
+}
+
+/// The refusal of a second handle. That it is the same process is easy to miss from a pid alone.
+fn locked(home: &Home, pid: u32, is_ours: bool) -> Error {
+    let name = home.name();
+    let message = if is_ours {
+        format!("{name} is open in this process (pid {pid}) already; use that handle or close it")
+    } else {
+        format!("{name} is in use by process {pid}; close it there")
+    };
+    Error::new(Code::Locked, message).with_pid(pid)
 }
 
 /// Removes free lock files that no row names: of an open or a close that was killed half-way.

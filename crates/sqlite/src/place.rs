@@ -4,12 +4,13 @@
 //! - Two paths to one file meet at the same lock files: symbolic links are resolved, and a file
 //!   with several hard links is refused, because SQLite names its log after the path (F-18).
 //! - A file that was moved, replaced or deleted while open is noticed at the next turn (F-18).
+//! - A folder on a network file system is refused where the system names it (F-17).
 //! - A database in memory leaves nothing behind, not even after `kill -9`.
 //!
 //! # Left to others
-//! Whether the file is one of ours is `migrate`'s question.
+//! Whether the file is one of ours is `migrate`'s question, what a file system is `mount`'s.
 //!
-//! Proof: `tests/open.rs`.
+//! Proof: `tests/open.rs`, `tests/faults.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
 
-use crate::error;
+use crate::{error, mount};
 
 /// Where a database lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ impl Home {
         if path.is_dir() {
             return Err(Error::new(Code::Io, format!("{shown} is a folder, not a file")));
         }
+        // A symbolic link may have led elsewhere.
+        mount::refuse_network(path.parent().unwrap_or(&folder))?;
         refuse_hard_links(&path)?;
         Ok(Home { path, parked: Arc::default(), folder: None, identity: None })
     }

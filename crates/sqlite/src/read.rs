@@ -53,7 +53,7 @@ impl SqliteReader {
 
 impl Reader for SqliteReader {
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
-        let mut snapshot = Snapshot::take(&self.reader)?;
+        let mut snapshot = Snapshot::take(self)?;
         match snapshot.source(true).get(self.id_key.seq_of(id))? {
             Some(mut task) if task.id == id => {
                 snapshot.load_attempts(&mut task)?;
@@ -117,12 +117,13 @@ struct Snapshot<'c> {
 }
 
 impl<'c> Snapshot<'c> {
-    fn take(connection: &'c Connection) -> Result<Snapshot<'c>> {
+    fn take(from: &'c SqliteReader) -> Result<Snapshot<'c>> {
+        let connection = &from.reader;
         let (attempts, logs) = (cached(connection, sql::ATTEMPTS)?, cached(connection, sql::LOGS)?);
         cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
-        let lanes = Lanes::default();
+        let lanes = Lanes::none(from.id_key);
         let mut snapshot = Snapshot { connection, attempts, logs, lanes, rows: 0 };
-        snapshot.lanes = Lanes::load(connection)?;
+        snapshot.lanes = Lanes::load(connection, from.id_key)?;
         Ok(snapshot)
     }
 
@@ -184,6 +185,7 @@ struct Wanted<'q> {
 struct Search<'c, 'q> {
     connection: &'c Connection,
     wanted: Wanted<'q>,
+    id_key: IdKey,
     snapshot: Snapshot<'c>,
     is_renewed: bool,
     candidates: Candidates,
@@ -200,12 +202,14 @@ struct Matches {
 impl<'c, 'q> Search<'c, 'q> {
     fn begin(reader: &'c SqliteReader, wanted: Wanted<'q>) -> Result<Search<'c, 'q>> {
         let connection = &reader.reader;
-        let snapshot = Snapshot::take(connection)?;
+        let snapshot = Snapshot::take(reader)?;
         let seq_next = row::head(connection)?.seq_next;
-        let filter = Filter::of(wanted.query, reader.id_key);
+        let id_key = reader.id_key;
+        let filter = Filter::of(wanted.query, id_key);
         let candidates = Candidates::new(filter, seq_next, wanted.is_wide);
         let unfinished = FxHashSet::default();
-        Ok(Search { connection, wanted, snapshot, is_renewed: false, candidates, unfinished })
+        let is_renewed = false;
+        Ok(Search { connection, wanted, id_key, snapshot, is_renewed, candidates, unfinished })
     }
 
     /// The matches of the next page; nothing when all are read.
@@ -240,7 +244,7 @@ impl<'c, 'q> Search<'c, 'q> {
         self.is_renewed = true;
         cached(self.connection, sql::ROLLBACK)?.execute([]).map_err(error::of)?;
         cached(self.connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
-        self.snapshot.lanes = Lanes::load(self.connection)?;
+        self.snapshot.lanes = Lanes::load(self.connection, self.id_key)?;
         self.snapshot.rows = 0;
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! # Promises
 //! - A stored text comes back byte for byte.
 //! - A row that no version of tasker can have written is `Corrupt`, never a wrong task (F-14).
+//! - A row of another database is `Corrupt`: a uuid carries its number under the key of its own
+//!   file (F-15).
 //!
 //! Proof: `tests/read.rs`, `conformance::reader`.
 
@@ -12,7 +14,8 @@ use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::json::is_json;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Lane};
 use tasker_core::task::{
@@ -47,6 +50,15 @@ pub(crate) fn task_id(row: &Row<'_>, column: usize) -> Result<TaskId> {
     get::<[u8; 16]>(row, column).map(|bytes| TaskId(Uuid::from_bytes(bytes)))
 }
 
+/// The number and the uuid of a task, the first two columns, which belong together.
+pub(crate) fn name(row: &Row<'_>, id_key: IdKey) -> Result<(Seq, TaskId)> {
+    let (seq, id) = (seq(row, 0)?, task_id(row, 1)?);
+    if id_key.seq_of(id) == seq {
+        return Ok((seq, id));
+    }
+    Err(corrupt("a uuid of another file; is the log (-wal) beside the file its own?"))
+}
+
 pub(crate) fn run_id(row: &Row<'_>, column: usize) -> Result<RunId> {
     get::<[u8; 16]>(row, column).map(|bytes| RunId(Uuid::from_bytes(bytes)))
 }
@@ -76,13 +88,15 @@ fn wall_if(row: &Row<'_>, column: usize) -> Result<Option<WallMs>> {
     get::<Option<i64>>(row, column).map(|ms| ms.map(WallMs))
 }
 
-/// JSON text of an ANY or TEXT column; bytes belong to a later version.
+/// JSON text of an ANY or TEXT column; bytes belong to a later version. It is spliced into other
+/// texts unread, so damage must not pass here.
 fn json(row: &Row<'_>, column: usize) -> Result<Option<Json>> {
     match row.get_ref(column).map_err(error::of)? {
         ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .map(|text| Some(Json::trusted(text)))
-            .map_err(|_| corrupt("a text that is not UTF-8")),
+        ValueRef::Text(bytes) => {
+            let text = std::str::from_utf8(bytes).ok().filter(|text| is_json(text));
+            text.map(|text| Some(Json::trusted(text))).ok_or_else(|| corrupt("broken JSON"))
+        }
         _ => Err(corrupt("a value that is not JSON")),
     }
 }
@@ -134,9 +148,10 @@ impl Definition {
 pub(crate) fn record(row: &Row<'_>, lanes: &Lanes) -> Result<TaskRecord> {
     let state = state(row, 2)?;
     let outcome = outcome(row, state, (12, 17))?;
+    let (seq, id) = name(row, lanes.id_key)?;
     let mut task = TaskRecord {
-        seq: seq(row, 0)?,
-        id: task_id(row, 1)?,
+        seq,
+        id,
         def: Definition { first: 4, data: 16 }.read(row, lanes.operation(get(row, 3)?)?)?,
         state,
         created_at: wall(row, 9)?,
@@ -196,27 +211,35 @@ pub(crate) fn log_line(row: &Row<'_>) -> Result<LogLine> {
     })
 }
 
-/// The operations of all lanes.
-#[derive(Debug, Default)]
-pub(crate) struct Lanes(FxHashMap<u32, Arc<str>>);
+/// The operations of all lanes, and the key under which the file folds numbers into uuids.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    operations: FxHashMap<u32, Arc<str>>,
+    id_key: IdKey,
+}
 
 impl Lanes {
     /// Every lane of the file.
-    pub(crate) fn load(connection: &Connection) -> Result<Lanes> {
-        let lanes = lanes(connection)?;
-        Ok(Lanes(lanes.into_iter().map(|lane| (lane.id.0, lane.operation)).collect()))
+    pub(crate) fn load(connection: &Connection, id_key: IdKey) -> Result<Lanes> {
+        let lanes = lanes(connection)?.into_iter();
+        Ok(Lanes { operations: lanes.map(|lane| (lane.id.0, lane.operation)).collect(), id_key })
+    }
+
+    /// None yet.
+    pub(crate) fn none(id_key: IdKey) -> Lanes {
+        Lanes { operations: FxHashMap::default(), id_key }
     }
 
     /// The numbers of the lanes, in order.
     pub(crate) fn numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.0.keys().copied().collect();
+        let mut numbers: Vec<u32> = self.operations.keys().copied().collect();
         numbers.sort_unstable();
         numbers
     }
 
     /// The operation of one.
     pub(crate) fn operation(&self, id: u32) -> Result<Arc<str>> {
-        self.0.get(&id).cloned().ok_or_else(|| corrupt("a task without a lane"))
+        self.operations.get(&id).cloned().ok_or_else(|| corrupt("a task without a lane"))
     }
 }
 

@@ -38,6 +38,7 @@ statements! {
     META_PUT "meta_put.sql",
     SCHEMA_OBJECTS "schema_objects.sql",
     FINAL_FENCE "final_fence.sql",
+    LAST "last.sql",
     GET "get.sql",
     READY_EQUAL "ready_equal.sql",
     READY_BELOW "ready_below.sql",

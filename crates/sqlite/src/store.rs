@@ -3,6 +3,7 @@
 //! # Promises
 //! - A batch is on disk or it is not; a commit whose fate is open is `Unknown` (I-1, I-2).
 //! - A dead owner is forgotten in the very commit that ends or gives back its last run (I-4, I-5).
+//! - The log stays bounded under load, also while reads follow each other without a gap (F-16).
 //! - The journal always keeps the last batch, which says where the store stands (I-8, I-13).
 //!
 //! # Left to others
@@ -34,6 +35,9 @@ const BATCHES_MAX: u64 = 10_000;
 const BATCHES_TRIMMED_MAX: u64 = 5_000;
 /// Pages in the log that are written back even under load.
 const WAL_PAGES_MAX: i64 = 4_000;
+/// Pages of the log, written back or not, with which it must begin anew: 40 of the 64 MiB that it
+/// may have. While some read is always under way it never does so by itself.
+const WAL_PAGES_RESTART: i64 = 10_000;
 /// Commits between two looks at the journal and the log under load; a look costs some microseconds.
 const COMMITS_PER_LOOK: u32 = 16;
 
@@ -51,6 +55,17 @@ pub struct SqliteStore {
     home: Home,
     /// Commits since `tidy` last looked.
     commits: u32,
+    /// Pages with which the log begins anew; more after a read has been too long to wait for.
+    restart_pages: i64,
+}
+
+/// The log, in pages.
+struct Wal {
+    pages: i64,
+    /// Those that are not yet in the file.
+    left: i64,
+    /// Whether a reader or another program was in the way.
+    is_busy: bool,
 }
 
 impl SqliteStore {
@@ -61,8 +76,9 @@ impl SqliteStore {
         home: Home,
     ) -> SqliteStore {
         let Registered { id, lock, dead } = registered;
-        let forgotten = Vec::new();
-        SqliteStore { writer, owner: id, id_key, dead, forgotten, lock, home, commits: 0 }
+        let (forgotten, restart_pages) = (Vec::new(), WAL_PAGES_RESTART);
+        let (owner, commits) = (id, 0);
+        SqliteStore { writer, owner, id_key, dead, forgotten, lock, home, commits, restart_pages }
     }
 
     fn is_begun(&self) -> bool {
@@ -94,9 +110,10 @@ impl SqliteStore {
         let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
         let mut orphans = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
+            let (seq, id) = row::name(row, self.id_key)?;
             let orphan = Orphan {
-                seq: row::seq(row, 0)?,
-                id: row::task_id(row, 1)?,
+                seq,
+                id,
                 run: row::run_id(row, 2)?,
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
@@ -125,24 +142,29 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Writes the log back into the file. Never waits for readers.
-    fn checkpoint(&self, is_idle: bool) -> Result<()> {
-        let pages = self.wal("NOOP")?;
-        if pages > if is_idle { 0 } else { WAL_PAGES_MAX } {
+    /// Writes the log back into the file. Waits for readers only when the log has grown so long
+    /// that it must begin anew, and then until the snapshots end that are open now.
+    fn checkpoint(&mut self, is_idle: bool) -> Result<()> {
+        let wal = self.wal("NOOP")?;
+        if wal.pages > self.restart_pages {
+            let is_busy = self.wal("RESTART")?.is_busy;
+            self.restart_pages = if is_busy { 2 * wal.pages } else { WAL_PAGES_RESTART };
+        } else if wal.left > if is_idle { 0 } else { WAL_PAGES_MAX } {
             self.wal("PASSIVE")?;
         }
         Ok(())
     }
 
-    /// Asks for a checkpoint of this kind; tells how many pages of the log are not yet in the file.
-    fn wal(&self, kind: &str) -> Result<i64> {
-        let mut pages = 0;
+    /// Asks for a checkpoint of this kind; tells what became of the log.
+    fn wal(&self, kind: &str) -> Result<Wal> {
+        let mut wal = Wal { pages: 0, left: 0, is_busy: false };
         let read = |row: &rusqlite::Row<'_>| {
-            pages = row.get::<_, i64>(1)? - row.get::<_, i64>(2)?;
+            let (pages, done): (i64, i64) = (row.get(1)?, row.get(2)?);
+            wal = Wal { pages, left: pages - done, is_busy: row.get(0)? };
             Ok(())
         };
         self.writer.pragma(None, "wal_checkpoint", kind, read).map_err(error::of)?;
-        Ok(pages)
+        Ok(wal)
     }
 
     /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
@@ -194,7 +216,7 @@ impl Store for SqliteStore {
             if tasks.len() == size.tasks_max || bytes > size.bytes_max {
                 return Ok(Window { tasks, is_complete: false });
             }
-            let task = waiting(row, Arc::clone(&lane.operation))?;
+            let task = waiting(row, Arc::clone(&lane.operation), self.id_key)?;
             bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
             tasks.push(task);
         }
@@ -269,10 +291,11 @@ impl Store for SqliteStore {
     }
 }
 
-fn waiting(row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<Waiting> {
+fn waiting(row: &rusqlite::Row<'_>, operation: Arc<str>, id_key: IdKey) -> Result<Waiting> {
+    let (seq, id) = row::name(row, id_key)?;
     Ok(Waiting {
-        seq: row::seq(row, 0)?,
-        id: row::task_id(row, 1)?,
+        seq,
+        id,
         def: Definition { first: 2, data: 8 }.read(row, operation)?,
         attempt: get(row, 6)?,
         losses: get(row, 7)?,

@@ -44,9 +44,26 @@ fn a_second_handle_is_locked_and_told_by_whom() {
     assert_eq!(error.code(), Code::Locked);
     assert_eq!(error.facts().pid, Some(std::process::id()));
     assert!(error.message().contains(&std::process::id().to_string()), "{error}");
+    assert!(error.message().contains("in this process"), "{error}");
     assert_eq!(names(folder.path()), before, "the refused handle left something");
     hand.close();
     Hand::open(&path).close();
+}
+
+/// I-5: a process in another container often has the same pid.
+#[test]
+fn a_living_process_with_our_pid_is_not_taken_for_this_one() {
+    let (_folder, path) = folder();
+    let hand = Hand::open(&path);
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute("UPDATE owners SET pid_started_at = coalesce(pid_started_at, 0) + 1", [])
+        .unwrap();
+    drop(other);
+    let error = try_open(&path).map(drop).unwrap_err();
+    assert_eq!(error.code(), Code::Locked);
+    assert!(error.message().contains("in use by process"), "{error}");
+    drop(hand);
 }
 
 #[test]

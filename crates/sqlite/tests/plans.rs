@@ -17,6 +17,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("running", "the index holds only what runs at once"),
     ("lanes", "as many as operations"),
     ("owners", "as many as open handles"),
+    ("last", "the last row of a scan that stops at once"),
     ("head", "the last row of a scan that stops at once"),
     ("schema_objects", "at open only"),
     ("audit_counts", "the audit looks at everything"),

@@ -68,7 +68,7 @@ pub(super) fn data_comes_back_byte_for_byte(world: &mut World) -> Result<()> {
         "\"\\u0000\"",
         "\"Ünïcødé 🦀 \u{2028}\"",
         "{\"__proto__\":{\"x\":1}}",
-        "'); DROP TABLE tasks; --",
+        "\"'); DROP TABLE tasks; --\"",
     ];
     for text in texts {
         let task = world.add(with_data(text))?;

@@ -154,6 +154,7 @@ pub(crate) struct Bench {
     started: Vec<Started>,
     signals: Vec<(RunNo, Cause)>,
     live: Vec<(RunNo, String)>,
+    after: After,
 }
 
 impl Bench {
@@ -171,6 +172,7 @@ impl Bench {
             started: Vec::new(),
             signals: Vec::new(),
             live: Vec::new(),
+            after: After::Wait(None),
         };
         bench.open();
         bench
@@ -208,6 +210,7 @@ impl Bench {
         while after == After::Again {
             after = engine.turn(Vec::new(), self.now, &mut effects);
         }
+        self.after = after;
         self.note(&effects);
         effects.retain(|effect| !matches!(effect, Effect::Start(_) | Effect::Abort(..)));
         effects
@@ -231,10 +234,21 @@ impl Bench {
         }
     }
 
-    pub(crate) fn advance(&mut self, ms: u64) -> Vec<Effect> {
+    /// Time passes, and nobody turns.
+    pub(crate) fn wait(&mut self, ms: u64) {
         self.now.mono = self.now.mono.plus(ms);
         self.now.wall = WallMs(self.now.wall.0 + ms as i64);
+    }
+
+    pub(crate) fn advance(&mut self, ms: u64) -> Vec<Effect> {
+        self.wait(ms);
         self.turn(Vec::new())
+    }
+
+    /// In how many milliseconds the engine wants to turn again at the latest.
+    pub(crate) fn wait_ms(&self) -> Option<u64> {
+        let After::Wait(at) = self.after else { return Some(0) };
+        at.map(|at| at.0.saturating_sub(self.now.mono.0))
     }
 
     pub(crate) fn ticket(&mut self) -> Ticket {

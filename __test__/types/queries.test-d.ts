@@ -1,0 +1,92 @@
+// Which queries and sorts compile, and which are refused.
+// Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
+
+import { type Query, type Sort, type Task, Tasker } from '../../index'
+import { is } from './equal'
+
+interface Operations {
+  count: { data: { text: string }; result: { words: number } }
+  list: { data: string; result: string[] }
+}
+
+const tasker = new Tasker<Operations>()
+
+/** Every field of a task that a query knows, and every operator. */
+export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> = {
+  uuid: '018f',
+  seq: { $gt: 1, $lte: 9 },
+  operation: { $in: ['count', 'list'] },
+  status: { $nin: ['failed', 'aborted'] },
+  state: 'ready',
+  cause: { $ne: 'poison' },
+  priority: { $gte: -Infinity, $lt: Infinity },
+  createdAt: { $gte: new Date(0) },
+  startedAt: null,
+  endedAt: { $exists: false },
+  attempt: { $not: { $eq: 1 } },
+  runTimeout: 1000,
+  onInterrupted: 'retry',
+  onStop: { $in: ['wait', null] },
+  data: { text: 'dune' },
+  result: ['a', 'b'],
+  error: { $exists: true },
+  abortReason: null,
+  progress: { current: 1, total: 2 },
+  attempts: { $ne: [] },
+}
+
+// Paths lead into what a task carries, as deep as it goes.
+export const paths: Query<Operations>[] = [
+  { 'data.text': 'dune' },
+  { 'data.book.author.name': { $in: ['Frank', null] } },
+  { 'result.words': { $gte: 8, $lt: 100 } },
+  { 'error.cause.code': { $exists: true } },
+  { 'abortReason.name': 'AbortError' },
+  { 'progress.current': { $gt: 1 } },
+  { 'attempts.outcome': 'lost' },
+  { $and: [{ 'data.a': 1 }, { $or: [{ 'data.b': 2 }, { $nor: [{ 'data.c': 3 }] }] }] },
+]
+
+// @ts-expect-error no such field
+export const noField: Query<Operations> = { owner: 'me' }
+// @ts-expect-error a path begins with a field
+export const noPath: Query<Operations> = { 'date.text': 'dune' }
+// @ts-expect-error logs cannot be queried
+export const logs: Query<Operations> = { 'logs.message': 'text' }
+// @ts-expect-error a status has no parts
+export const flat: Query<Operations> = { 'status.name': 'done' }
+// @ts-expect-error no such operator
+export const near: Query<Operations> = { priority: { $near: 1 } }
+// @ts-expect-error no such operation
+export const operation: Query<Operations> = { operation: 'conut' }
+// @ts-expect-error no such operation in a list
+export const operations: Query<Operations> = { operation: { $in: ['count', 'lits'] } }
+// @ts-expect-error a priority is a number
+export const priority: Query<Operations> = { priority: 'high' }
+// @ts-expect-error a time is a Date
+export const time: Query<Operations> = { createdAt: { $gte: '2026-01-01' } }
+// @ts-expect-error no such state
+export const state: Query<Operations> = { state: 'new' }
+// @ts-expect-error a function is no value
+export const value: Query<Operations> = { 'data.text': () => true }
+// @ts-expect-error the parts of a logical operator are a list
+export const parts: Query<Operations> = { $or: { seq: 1 } }
+// @ts-expect-error the parts are queries too
+export const nested: Query<Operations> = { $and: [{ owner: 'me' }] }
+
+export const sort: Sort = { priority: -1, 'data.text': 1 }
+// @ts-expect-error an order is 1 or -1
+export const word: Sort = { priority: 'desc' }
+
+export async function found() {
+  const task = await tasker.findTask({ operation: 'count' }, { sort })
+  is<Task<Operations> | undefined>()(task, true)
+  if (task?.operation === 'count') is<{ words: number } | undefined>()(task.result, true)
+  if (task?.operation === 'list') is<string>()(task.data, true)
+  // @ts-expect-error a task has no such field
+  task?.owner
+  // @ts-expect-error no such option
+  await tasker.countTasks({}, { limit: 1 })
+  // @ts-expect-error a query is needed
+  await tasker.hasTask()
+}

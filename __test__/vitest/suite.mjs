@@ -1,0 +1,43 @@
+// The suite that each spec file runs in a thread or a process of its own.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Tasker, TaskerError } from '../../index.mjs'
+
+const place = mkdtempSync(join(tmpdir(), 'tasker-vitest-'))
+afterAll(() => rmSync(place, { recursive: true, force: true }))
+
+export function suite() {
+  const runners = {
+    double: ({ data }) => data * 2,
+    fail: () => {
+      throw new RangeError('on purpose')
+    },
+    hang: () => new Promise(() => {}),
+  }
+
+  test('tasks run, fail and are found', async () => {
+    const tasker = new Tasker({ store: join(place, 'tasks.db'), runners })
+    await tasker.start()
+    const uuids = await tasker.addTasks(
+      Array.from({ length: 100 }, (_, data) => ({ operation: 'double', data })),
+    )
+    const results = await Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
+    expect(results).toEqual(uuids.map((_, i) => i * 2))
+    const failing = await tasker.addTask({ operation: 'fail' })
+    await expect(tasker.waitForTaskOutputData(failing)).rejects.toBeInstanceOf(RangeError)
+    expect(await tasker.countTasks({ status: 'done' })).toBe(100)
+    await tasker.close()
+    await expect(tasker.countTasks()).rejects.toBeInstanceOf(TaskerError)
+  })
+
+  test('a tasker may be left open with live runs', async () => {
+    const tasker = new Tasker({ store: join(place, 'left.db'), runners })
+    await tasker.start()
+    const begun = new Promise(resolve => tasker.once('task.run', resolve))
+    const uuid = await tasker.addTask({ operation: 'hang' })
+    expect(await begun).toBe(uuid)
+  })
+}

@@ -1,0 +1,85 @@
+//! A flood of calls does not keep tasks from starting.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use tasker_core::id::TaskId;
+use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority};
+use tasker_engine::effect::{Answer, Effect};
+use tasker_engine::input::Input;
+use tasker_engine::memory::Settings;
+use tasker_engine::thread::{Handle, Sink};
+use tasker_proof::conformance::Lab;
+use tasker_proof::model::Disk;
+
+/// How long the test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Calls that may be answered before the task starts; one would do.
+const CALLS_MAX: usize = 1_000;
+
+/// Answers each answer with a call, so that the engine never finds its inbox empty.
+#[derive(Default)]
+struct Flood {
+    handle: OnceLock<Weak<Handle>>,
+    waiting: OnceLock<TaskId>,
+    told: OnceLock<Mutex<Sender<bool>>>,
+}
+
+impl Sink for Flood {
+    fn deliver(&self, effects: Vec<Effect>) {
+        let handle = self.handle.get().and_then(Weak::upgrade);
+        for effect in effects {
+            match effect {
+                Effect::Answer(3, Answer::Task(id)) => self.waiting.set(id).unwrap(),
+                Effect::Answer(_, Answer::Flag(_)) => self.tell(false),
+                Effect::Start(_) => self.tell(true),
+                _ => continue,
+            }
+            if let (Some(handle), Some(id)) = (&handle, self.waiting.get()) {
+                handle.submit([Input::Prioritize(5, *id, Priority::new(1.0).unwrap())]);
+            }
+        }
+    }
+}
+
+impl Flood {
+    fn tell(&self, is_start: bool) {
+        // A test that has seen enough has gone.
+        let _ = self.told.get().unwrap().lock().unwrap().send(is_start);
+    }
+}
+
+fn task(operation: &str) -> NewTask {
+    NewTask {
+        operation: operation.into(),
+        data: None,
+        priority: Priority::default(),
+        run_timeout_ms: None,
+        on_interrupted: OnInterrupted::Retry,
+        on_stop: None,
+    }
+}
+
+/// I-12
+#[test]
+fn a_task_starts_while_another_is_prioritised_without_end() {
+    let (sender, receiver) = channel();
+    let flood = Arc::new(Flood::default());
+    flood.told.set(Mutex::new(sender)).unwrap();
+    let settings = Settings { concurrency: 1, on_stop: OnStop::Wait };
+    let opener = || {
+        let handle = Disk::default().open()?;
+        Ok((handle.store, handle.reader))
+    };
+    let handle = Arc::new(Handle::open(Box::new(opener), settings, flood.clone()).unwrap());
+    flood.handle.set(Arc::downgrade(&handle)).unwrap();
+    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("z"))]);
+    let next = || receiver.recv_timeout(PATIENCE).expect("the flood goes on");
+    assert!(!next(), "a task without a runner does not start");
+    handle.submit([Input::Add(4, task("a"))]);
+    assert!((0..CALLS_MAX).any(|_| next()), "the task starts while calls come without end");
+    handle.shutdown();
+}

@@ -1,0 +1,508 @@
+//! What must be true, kept by the simplest means: a list of everything, scanned for each question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tasker_core::error::Code;
+use tasker_core::id::{IdKey, RunId, Seq, TaskId};
+use tasker_core::limits;
+use tasker_core::rules::Settled;
+use tasker_core::state::{Counts, State};
+use tasker_core::store::Found;
+use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Outcome, Priority, TaskRecord};
+use tasker_engine::effect::{AbortSignal, Answer, Effect, Over, Started};
+use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
+
+/// A task that was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) seq: Seq,
+    pub(crate) def: NewTask,
+    pub(crate) state: State,
+    attempt: u32,
+    losses: u32,
+    run: Option<RunNo>,
+    lines: Vec<String>,
+    cause: Option<Cause>,
+    /// How it ended, in the words that were told first.
+    outcome: Option<Outcome>,
+    /// How it was when it was first seen ended.
+    image: Option<TaskRecord>,
+}
+
+/// A live run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) task: TaskId,
+    /// When its patience ends, and whether its signal has fired for that.
+    deadline: Option<(u64, bool)>,
+    fired: Option<Cause>,
+}
+
+#[derive(Debug)]
+struct Stopping {
+    deadline: u64,
+    closes: bool,
+    tickets: Vec<Ticket>,
+}
+
+/// What a call asked for, until it is answered.
+#[derive(Debug)]
+enum Asked {
+    Add(Vec<NewTask>),
+    Abort(TaskId, Cause),
+    Prioritize(TaskId, Priority),
+    Watch(TaskId),
+    Else,
+}
+
+/// What a runner or an abort says of a run, in the order in which it was said.
+#[derive(Clone, Debug)]
+enum Said {
+    Settle(RunNo, Settled),
+    Line(RunNo, String),
+    Abort(TaskId, Cause),
+}
+
+/// All that is known, and what is owed.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    limit: u32,
+    pub(crate) key: Option<IdKey>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) runs: BTreeMap<RunNo, Run>,
+    pub(crate) is_closed: bool,
+    runners: BTreeMap<Arc<str>, Option<u32>>,
+    is_started: bool,
+    starts_later: bool,
+    stopping: Option<Stopping>,
+    asked: BTreeMap<Ticket, Asked>,
+    /// What was said and is not on disk yet.
+    kept: Vec<Said>,
+    expected: BTreeMap<RunNo, (Over, Option<Outcome>)>,
+    runs_seen: BTreeSet<RunId>,
+    last_seq: Seq,
+    /// The fault of this turn.
+    hit: Option<Code>,
+    pub(crate) started: u64,
+}
+
+impl Oracle {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// The tickets of watches that are not answered yet.
+    pub(crate) fn watches(&self) -> Vec<Ticket> {
+        let watch = |(ticket, asked): (&Ticket, &Asked)| {
+            matches!(asked, Asked::Watch(_)).then_some(*ticket)
+        };
+        self.asked.iter().filter_map(watch).collect()
+    }
+
+    /// What calls change at once, whatever becomes of the turn.
+    pub(crate) fn ask(&mut self, inputs: &[Input], mono: u64) {
+        for input in inputs {
+            let asked = match input {
+                Input::Add(_, def) => Asked::Add(vec![def.clone()]),
+                Input::AddMany(_, defs) => Asked::Add(defs.clone()),
+                Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
+                Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
+                Input::Watch(_, id) => Asked::Watch(*id),
+                _ => Asked::Else,
+            };
+            self.kept.extend(said(input));
+            if let Some(ticket) = input.ticket() {
+                assert!(self.asked.insert(ticket, asked).is_none());
+            }
+            self.control(input, mono);
+        }
+    }
+
+    fn control(&mut self, input: &Input, mono: u64) {
+        match input {
+            Input::Assign(_, operation, limit) => {
+                self.runners.entry(operation.clone()).or_insert(*limit);
+            }
+            Input::Unassign(_, operation) => {
+                self.runners.remove(operation);
+            }
+            Input::Unwatch(_, watch) => {
+                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
+                    self.asked.remove(watch);
+                }
+            }
+            Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
+            Input::Start(_) => self.is_started = true,
+            Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
+            Input::Close(ticket, options) => self.stop(*ticket, *options, mono, true),
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
+        (self.is_started, self.starts_later) = (false, false);
+        let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
+        let tickets = Vec::new();
+        let stopping = self.stopping.get_or_insert(Stopping { deadline, closes, tickets });
+        stopping.tickets.push(ticket);
+        stopping.closes |= closes;
+        if options != StopOptions::default() {
+            stopping.deadline = deadline;
+        }
+    }
+
+    /// Hears what a turn told; `hit` if its commit failed.
+    pub(crate) fn hear(&mut self, effects: &[Effect], hit: Option<Code>) {
+        self.hit = hit;
+        if hit.is_some() {
+            self.kept.retain(|said| !matches!(said, Said::Abort(..)));
+        } else {
+            let said = std::mem::take(&mut self.kept);
+            self.expect(said);
+        }
+        for effect in effects {
+            self.effect(effect);
+        }
+    }
+
+    /// How the runs that have settled must end.
+    fn expect(&mut self, said: Vec<Said>) {
+        let mut fired: BTreeMap<RunNo, Cause> = BTreeMap::new();
+        for said in said {
+            match said {
+                Said::Abort(id, cause) => {
+                    if let Some(no) = self.tasks.get(&id).and_then(|task| task.run) {
+                        fired.entry(no).or_insert(cause);
+                    }
+                }
+                Said::Line(no, line) => {
+                    if let Some(run) = self.runs.get(&no)
+                        && !self.expected.contains_key(&no)
+                    {
+                        self.tasks.get_mut(&run.task).unwrap().lines.push(line);
+                    }
+                }
+                Said::Settle(no, settled) => {
+                    let Some(run) = self.runs.get(&no) else { continue };
+                    let cause = run.fired.or(fired.get(&no).copied());
+                    self.expected.entry(no).or_insert(end_of(settled, cause));
+                }
+            }
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Answer(ticket, answer) => self.answer(*ticket, answer),
+            Effect::Refuse(ticket, error) => {
+                let asked = self.asked.remove(ticket).expect("a call is answered once");
+                let closes = self.stopping.as_ref().is_some_and(|stopping| stopping.closes);
+                let is_fair = match error.code() {
+                    Code::NotFound => !matches!(asked, Asked::Add(_)),
+                    Code::Conflict => matches!(asked, Asked::Else),
+                    Code::Closed => closes || self.is_closed,
+                    code => Some(code) == self.hit,
+                };
+                assert!(is_fair, "refused {asked:?} with {error:?}");
+            }
+            Effect::Over(no, over) => self.over(*no, *over),
+            Effect::Ended(id, outcome) => self.end(*id, outcome.clone()),
+            Effect::Start(started) => self.start(started),
+            Effect::Abort(no, AbortSignal::Abort(abort)) => {
+                if let Some(run) = self.runs.get_mut(no) {
+                    run.fired.get_or_insert(abort.cause);
+                }
+            }
+            Effect::Abort(..) | Effect::Recorded(..) => {}
+            Effect::Closed(_) => self.is_closed = true,
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: &Answer) {
+        let asked = self.asked.remove(&ticket);
+        let asked = asked.unwrap_or_else(|| panic!("{ticket} is answered once"));
+        match (asked, answer) {
+            (Asked::Add(defs), Answer::Task(id)) => self.enter(*id, defs[0].clone()),
+            (Asked::Add(defs), Answer::Tasks(ids)) => {
+                assert_eq!(ids.len(), defs.len());
+                ids.iter().zip(defs).for_each(|(id, def)| self.enter(*id, def));
+            }
+            (Asked::Abort(id, cause), Answer::Flag(true)) => {
+                let task = &self.tasks[&id];
+                assert!(!task.state.is_final(), "I-3: {task:?}");
+                if let Some(no) = task.run {
+                    self.runs.get_mut(&no).unwrap().fired.get_or_insert(cause);
+                }
+            }
+            (Asked::Prioritize(id, priority), Answer::Flag(true)) => {
+                let task = self.tasks.get_mut(&id).unwrap();
+                assert_eq!(task.state, State::Ready);
+                task.def.priority = priority;
+            }
+            (Asked::Watch(id), Answer::Ended(outcome)) => {
+                self.tasks.get_mut(&id).unwrap().ended_as(outcome);
+            }
+            (Asked::Abort(..) | Asked::Prioritize(..), Answer::Flag(false))
+            | (Asked::Else, Answer::Done) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn enter(&mut self, id: TaskId, def: NewTask) {
+        let seq = self.key.unwrap().seq_of(id);
+        assert!(seq > self.last_seq, "I-8");
+        self.last_seq = seq;
+        let task = Task {
+            seq,
+            def,
+            state: State::Ready,
+            attempt: 0,
+            losses: 0,
+            run: None,
+            lines: Vec::new(),
+            cause: None,
+            outcome: None,
+            image: None,
+        };
+        assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
+    }
+
+    fn over(&mut self, no: RunNo, over: Over) {
+        let run = self.runs.remove(&no).expect("I-4: a run is over once");
+        let task = self.tasks.get_mut(&run.task).unwrap();
+        task.run = None;
+        if let Some((expected, outcome)) = self.expected.remove(&no) {
+            assert_eq!(over, expected, "the runner's word decides");
+            task.outcome = outcome;
+        }
+        match over {
+            Over::Done => task.state = State::Done,
+            Over::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(cause)),
+            Over::Aborted(cause) => (task.state, task.cause) = (State::Aborted, Some(cause)),
+            Over::Postponed => {
+                assert!(run.fired.is_none(), "an abort that was acknowledged is not undone");
+                (task.state, task.losses) = (State::Ready, 0);
+                task.attempt -= 1;
+            }
+            // The end follows in the same turn.
+            Over::Fenced => task.cause = run.fired,
+        }
+    }
+
+    fn end(&mut self, id: TaskId, outcome: Outcome) {
+        let task = self.tasks.get_mut(&id).unwrap();
+        assert!(!task.state.is_final() && task.run.is_none(), "I-3: {task:?}");
+        if let Some(cause) = task.cause {
+            assert_eq!(outcome.cause(), Some(cause));
+        }
+        (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
+    }
+
+    fn start(&mut self, started: &Started) {
+        let first = self.eligible().map(|(id, _)| *id);
+        assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
+        assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
+        let task = self.tasks.get_mut(&started.id).unwrap();
+        task.attempt += 1;
+        assert_eq!(started.attempt, task.attempt, "I-10");
+        assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
+        (task.state, task.run) = (State::Running, Some(started.no));
+        // The clock stands still in a turn: `settle_deadlines` knows the time.
+        let run = Run { task: started.id, deadline: None, fired: None };
+        assert!(self.runs.insert(started.no, run).is_none());
+        self.started += 1;
+    }
+
+    /// The waiting task that must start next, if any may.
+    pub(crate) fn eligible(&self) -> Option<(&TaskId, &Task)> {
+        if !self.is_started || self.runs.len() as u32 >= self.limit {
+            return None;
+        }
+        let live = |operation: &str| {
+            let of = |run: &&Run| *self.tasks[&run.task].def.operation == *operation;
+            self.runs.values().filter(of).count() as u32
+        };
+        let may_start = |(_, task): &(&TaskId, &Task)| {
+            let limit = self.runners.get(&task.def.operation);
+            let has_room =
+                |limit: &Option<u32>| limit.is_none_or(|limit| live(&task.def.operation) < limit);
+            task.state == State::Ready && limit.is_some_and(has_room)
+        };
+        let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
+        let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {
+            order(a).partial_cmp(&order(b)).expect("a priority is no NaN")
+        };
+        self.tasks.iter().filter(may_start).min_by(earlier)
+    }
+
+    /// After a turn: what had to happen has happened.
+    pub(crate) fn settle(&mut self, mono: u64) {
+        if self.hit.is_none() {
+            assert!(self.expected.is_empty(), "not over: {:?}", self.expected);
+            self.settle_deadlines(mono);
+            let is_over = |stopping: &Stopping| mono >= stopping.deadline;
+            assert!(self.runs.is_empty() || !self.stopping.as_ref().is_some_and(is_over));
+            for (ticket, asked) in &self.asked {
+                let is_due = match asked {
+                    Asked::Watch(id) => self.tasks[id].state.is_final(),
+                    _ => self.stopping.is_none(),
+                };
+                assert!(!is_due, "not answered: {ticket} {asked:?}");
+            }
+        }
+        for task in self.tasks.values() {
+            assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
+        }
+        if self.runs.is_empty()
+            && let Some(stopping) = self.stopping.take()
+        {
+            assert!(self.is_closed || !stopping.closes);
+            let is_open = |ticket: &Ticket| self.asked.contains_key(ticket);
+            assert!(!stopping.tickets.iter().any(is_open), "a stop is answered when it is over");
+            self.is_started = std::mem::take(&mut self.starts_later);
+        }
+    }
+
+    fn settle_deadlines(&mut self, mono: u64) {
+        for (no, run) in &mut self.runs {
+            let Some(timeout) = self.tasks[&run.task].def.run_timeout_ms else { continue };
+            match run.deadline {
+                None => run.deadline = Some((mono + timeout, false)),
+                Some((at, false)) if mono >= at => {
+                    assert!(run.fired.is_some(), "the run timeout of {no} was missed");
+                    run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
+                }
+                Some((at, true)) => assert!(mono < at, "the grace of {no} is over"),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// When something is due at the latest.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
+        runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
+    }
+
+    /// How many tasks are in each state.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.tasks.values().for_each(|task| counts.enter(task.state));
+        counts
+    }
+
+    /// The process died, or closed: what only it knew is gone.
+    pub(crate) fn forget_process(&mut self) {
+        let watches = self.watches();
+        let is_owed = |ticket: &&Ticket| !watches.contains(ticket);
+        let owed: Vec<_> = self.asked.keys().filter(is_owed).collect();
+        assert!(!self.is_closed || owed.is_empty(), "not answered at the close: {owed:?}");
+        self.asked.clear();
+        self.kept.clear();
+        self.expected.clear();
+        self.runs.clear();
+        self.runners.clear();
+        self.stopping = None;
+        (self.is_started, self.starts_later, self.is_closed) = (false, false, false);
+    }
+
+    /// The runs of a process that died are lost.
+    pub(crate) fn lose_runs(&mut self) {
+        for task in self.tasks.values_mut().filter(|task| task.run.is_some()) {
+            task.lose();
+        }
+    }
+
+    /// Compares with all that is stored (I-1, I-2, I-3, I-13, I-19).
+    pub(crate) fn compare(&mut self, stored: &[Found]) {
+        assert_eq!(stored.len(), self.tasks.len(), "I-1, I-2");
+        for found in stored {
+            let task = self.tasks.get_mut(&found.task.id).expect("I-2: from nowhere");
+            task.compare(found);
+        }
+    }
+
+    /// Takes the store's word after a commit whose fate was open; `uuids` may have come of it.
+    pub(crate) fn resolve(&mut self, stored: &[Found], uuids: &[String]) {
+        let mut stored: Vec<&Found> = stored.iter().collect();
+        stored.sort_by_key(|found| found.task.seq);
+        for found in stored {
+            let id = found.task.id;
+            if !self.tasks.contains_key(&id) {
+                assert!(uuids.contains(&id.0.to_string()), "I-2: from nowhere");
+                self.enter(id, found.task.def.clone());
+            }
+            let task = self.tasks.get_mut(&id).unwrap();
+            if !task.state.is_final() {
+                task.adopt(found);
+            }
+        }
+    }
+}
+
+impl Task {
+    fn ended_as(&mut self, outcome: &Outcome) {
+        assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
+        assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
+    }
+
+    /// Its process died.
+    fn lose(&mut self) {
+        self.run = None;
+        self.losses += 1;
+        (self.state, self.cause) = match self.def.on_interrupted {
+            OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),
+            OnInterrupted::Retry => (State::Failed, Some(Cause::Poison)),
+            OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),
+            OnInterrupted::Fail => (State::Failed, Some(Cause::Lost)),
+        };
+    }
+
+    fn compare(&mut self, Found { task, logs }: &Found) {
+        assert_eq!((task.state, task.attempt), (self.state, self.attempt), "{self:?}");
+        assert_eq!((&task.def, task.seq), (&self.def, self.seq));
+        let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
+        assert_eq!(lines, self.lines, "I-19");
+        if let Some(outcome) = &task.outcome {
+            self.ended_as(outcome);
+            assert_eq!(self.image.get_or_insert(task.clone()), task, "I-3");
+        }
+    }
+
+    fn adopt(&mut self, Found { task, logs }: &Found) {
+        assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
+        self.run = None;
+        self.def = task.def.clone();
+        (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
+        self.cause = task.outcome.as_ref().and_then(Outcome::cause);
+        let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
+        self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
+        self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
+    }
+}
+
+fn said(input: &Input) -> Option<Said> {
+    match input {
+        Input::Settle(no, settled) => Some(Said::Settle(*no, settled.clone())),
+        Input::Record(no, Record::Log { message, .. }) => {
+            Some(Said::Line(*no, message.to_string()))
+        }
+        Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
+        _ => None,
+    }
+}
+
+/// How a run ends that settled so, after its signal fired for this cause.
+fn end_of(settled: Settled, fired: Option<Cause>) -> (Over, Option<Outcome>) {
+    match (settled, fired) {
+        (Settled::Returned(result), _) => (Over::Done, Some(Outcome::Done(result))),
+        (Settled::Threw(_), Some(cause)) => (Over::Aborted(cause), None),
+        (Settled::Threw(error), None) => {
+            (Over::Failed(Cause::Error), Some(Outcome::Failed(Cause::Error, error)))
+        }
+        (Settled::Unstorable(error), _) => {
+            (Over::Failed(Cause::Unstorable), Some(Outcome::Failed(Cause::Unstorable, error)))
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! One world: an engine, the oracle, and a history that comes from a number.
+
+use std::sync::{Arc, Mutex};
+
+use tasker_core::error::Code;
+use tasker_core::id::TaskId;
+use tasker_core::query::Query;
+use tasker_core::rules::{AbortReason, Settled};
+use tasker_core::state::State;
+use tasker_core::store::{Find, Found, Reader, Store, WithLogs};
+use tasker_core::task::{Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress};
+use tasker_core::time::{MonoMs, Now, WallMs};
+use tasker_engine::effect::Effect;
+use tasker_engine::input::{Input, Listen, Record, RunNo, StopOptions, Ticket};
+use tasker_engine::memory::Settings;
+use tasker_engine::turn::{After, Engine};
+use tasker_proof::conformance::Lab;
+
+use crate::dice::Dice;
+use crate::oracle::Oracle;
+use crate::store::{Fault, Trouble, Troubled};
+
+const OPERATIONS: [&str; 3] = ["a", "b", "c"];
+const PRIORITIES: [f64; 9] =
+    [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
+const TASKS_MAX: usize = 60;
+/// Two tasks with this much data exceed what a window holds.
+const WIDE_BYTES: usize = 9 * 1024 * 1024;
+const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
+
+pub(crate) struct World {
+    dice: Dice,
+    lab: Box<dyn Lab>,
+    wide: Option<Json>,
+    trouble: Arc<Mutex<Trouble>>,
+    engine: Option<Engine>,
+    reader: Option<Box<dyn Reader>>,
+    oracle: Oracle,
+    settings: Settings,
+    now: Now,
+    tickets: Ticket,
+    lines: u64,
+    can_fail: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, lab: Box<dyn Lab>) -> Self {
+        let mut dice = Dice::new(seed);
+        let concurrency = 1 + dice.below(5) as u32;
+        let on_stop = dice.pick(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
+        let window_max = dice.pick(&[1, 2, 5, usize::MAX]);
+        let trouble = Trouble { window_max, ..Trouble::default() };
+        let wide =
+            dice.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
+        let mut world = Self {
+            can_fail: dice.once_in(2),
+            wide,
+            lab,
+            trouble: Arc::new(Mutex::new(trouble)),
+            engine: None,
+            reader: None,
+            oracle: Oracle::new(concurrency),
+            settings: Settings { concurrency, on_stop },
+            now: Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) },
+            tickets: 0,
+            lines: 0,
+            dice,
+        };
+        world.open();
+        world
+    }
+
+    /// Lives to its end; how many runs it started.
+    pub(crate) fn run(mut self) -> u64 {
+        for _ in 0..20 + self.dice.below(60) {
+            self.step();
+        }
+        self.rest();
+        self.oracle.started
+    }
+
+    fn step(&mut self) {
+        match self.dice.below(40) {
+            0 => self.crash(),
+            1 => self.tick(30_000),
+            2..8 => {
+                let ms = self.dice.pick(&[1, 10, 100, 1_000, 5_000]);
+                self.tick(ms);
+            }
+            _ => {}
+        }
+        let inputs: Vec<Input> = (0..self.dice.below(7)).map(|_| self.input()).collect();
+        let fault = (self.can_fail && self.dice.once_in(8)).then(|| self.fault());
+        self.turns(inputs, fault);
+        if self.dice.once_in(6) {
+            self.compare();
+        }
+    }
+
+    /// Without faults, everything comes to rest (I-12).
+    fn rest(&mut self) {
+        self.can_fail = false;
+        // Whatever is being stopped or closed is over then.
+        self.tick(100_000_000);
+        self.turns(Vec::new(), None);
+        let mut inputs: Vec<Input> = OPERATIONS
+            .iter()
+            .flat_map(|name| {
+                let name: Arc<str> = (*name).into();
+                [
+                    Input::Unassign(self.ticket(), name.clone()),
+                    Input::Assign(self.ticket(), name, None),
+                ]
+            })
+            .collect();
+        inputs.push(Input::Start(self.ticket()));
+        self.turns(inputs, None);
+        for _ in 0..4 * TASKS_MAX {
+            if self.oracle.runs.is_empty() {
+                break;
+            }
+            let live: Vec<RunNo> = self.oracle.runs.keys().copied().collect();
+            let settles = live.iter().map(|no| Input::Settle(*no, Settled::Returned(None)));
+            self.turns(settles.collect(), None);
+        }
+        assert!(self.oracle.tasks.values().all(|task| task.state.is_final()), "I-12");
+        self.compare();
+    }
+
+    fn tick(&mut self, ms: u64) {
+        self.now.mono = self.now.mono.plus(ms);
+        let jump =
+            self.dice.pick(&[0, 0, 0, -3_600_000, 3_600_000, 315_000_000_000, -1_700_000_000_001]);
+        self.now.wall = WallMs(self.now.wall.0 + ms as i64 + jump);
+    }
+
+    fn fault(&mut self) -> Fault {
+        let code = self.dice.pick(&PASSING);
+        match self.dice.below(8) {
+            0..2 => Fault::Begin(code),
+            2..4 => Fault::Write(code),
+            4..7 => Fault::Commit(code),
+            _ => Fault::Unknown(self.dice.once_in(2)),
+        }
+    }
+
+    /// Turns until the engine waits.
+    fn turns(&mut self, inputs: Vec<Input>, fault: Option<Fault>) {
+        let mut after = self.turn(inputs, fault);
+        let mut turns = 0;
+        while after == After::Again {
+            after = self.turn(Vec::new(), None);
+            turns += 1;
+            assert!(turns < 1_000, "I-12: it turns for ever");
+        }
+        let After::Wait(due) = after else { return };
+        let mono = self.now.mono.0;
+        assert!(due.is_none_or(|due| due.0 > mono), "it turns for ever");
+        if !self.trouble.lock().unwrap().is_hit {
+            let must = self.oracle.next_due();
+            assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
+            let waiting = self.oracle.eligible();
+            assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
+        }
+    }
+
+    fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> After {
+        self.oracle.ask(&inputs, self.now.mono.0);
+        (self.trouble.lock().unwrap().fault, self.trouble.lock().unwrap().is_hit) = (fault, false);
+        let mut effects = Vec::new();
+        let engine = self.engine.as_mut().unwrap();
+        let after = engine.turn(inputs, self.now, &mut effects);
+        let hit = self.hit(fault);
+        self.oracle.hear(&effects, hit);
+        self.oracle.settle(self.now.mono.0);
+        assert_eq!(self.oracle.is_closed, after == After::Closed);
+        if after == After::Closed {
+            self.closed(hit, &effects);
+        } else {
+            let memory = self.engine.as_ref().unwrap().memory();
+            assert_eq!(memory.counts, self.oracle.counts(), "I-13");
+            assert_eq!(memory.dispatch.running() as usize, self.oracle.runs.len());
+            self.see_starts(&effects);
+        }
+        after
+    }
+
+    /// The code of the fault, if it struck.
+    fn hit(&self, fault: Option<Fault>) -> Option<Code> {
+        let mut trouble = self.trouble.lock().unwrap();
+        trouble.fault = None;
+        let (true, Some(fault)) = (trouble.is_hit, fault) else { return None };
+        Some(match fault {
+            Fault::Begin(code) | Fault::Write(code) | Fault::Commit(code) => code,
+            Fault::Unknown(_) => Code::Unknown,
+        })
+    }
+
+    /// What is told to have started is on disk as running (I-10, I-11).
+    fn see_starts(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let Effect::Start(started) = effect else { continue };
+            let found = self.reader.as_mut().unwrap().get(started.id, None).unwrap().unwrap().task;
+            let run = found.attempts.last().map(|attempt| attempt.run);
+            assert_eq!((found.attempt, run), (started.attempt, Some(started.run)));
+            assert_eq!(found.state, State::Running);
+        }
+    }
+
+    /// The engine closed, by itself or because it was asked to: another one opens.
+    fn closed(&mut self, hit: Option<Code>, effects: &[Effect]) {
+        self.engine = None;
+        self.oracle.forget_process();
+        self.open();
+        if hit != Some(Code::Unknown) {
+            self.oracle.lose_runs();
+        } else {
+            let uuids: Vec<_> = effects.iter().flat_map(uuids_of).collect();
+            let stored = self.stored(&uuids);
+            self.oracle.resolve(&stored, &uuids);
+        }
+        self.compare();
+    }
+
+    /// The process dies, and dies again while it recovers (F-1, F-2).
+    fn crash(&mut self) {
+        self.engine = None;
+        self.oracle.forget_process();
+        self.oracle.lose_runs();
+        while self.can_fail && self.dice.once_in(2) {
+            let fault = self.fault();
+            self.reader = None;
+            self.trouble.lock().unwrap().fault = Some(fault);
+            let opened = self.try_open();
+            self.trouble.lock().unwrap().fault = None;
+            if opened {
+                break;
+            }
+        }
+        self.open();
+        self.compare();
+    }
+
+    fn open(&mut self) {
+        self.engine = None;
+        assert!(self.try_open(), "it opens");
+    }
+
+    fn try_open(&mut self) -> bool {
+        self.reader = None;
+        let handle = self.lab.open().unwrap();
+        let store = Box::new(Troubled { inner: handle.store, trouble: self.trouble.clone() });
+        self.oracle.key = Some(store.id_key());
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.dice.throw().to_le_bytes());
+        let opened = Engine::open(store, self.settings, seed, self.now);
+        self.reader = Some(handle.reader);
+        self.engine = opened.ok().map(|(engine, _)| engine);
+        self.engine.is_some()
+    }
+
+    /// All that is stored; where data is wide, only what is known, which costs no reading of it.
+    fn stored(&mut self, uuids: &[String]) -> Vec<Found> {
+        let logs = Some(WithLogs { level_max: Level::Debug });
+        if self.wide.is_some() {
+            let new = uuids.iter().filter_map(|text| text.parse().ok()).map(TaskId);
+            let ids = new.chain(self.oracle.tasks.keys().copied());
+            let reader = self.reader.as_mut().unwrap();
+            return ids.filter_map(|id| reader.get(id, logs).unwrap()).collect();
+        }
+        let query = Query::parse("{}").unwrap();
+        let find = Find { query, sort: None, skip: 0, limit: None, logs };
+        self.reader.as_mut().unwrap().find(&find, &|| false).unwrap()
+    }
+
+    fn compare(&mut self) {
+        let stored = self.stored(&[]);
+        self.oracle.compare(&stored);
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    fn input(&mut self) -> Input {
+        let ticket = self.ticket();
+        let operation: Arc<str> = self.dice.pick(&OPERATIONS).into();
+        match self.dice.below(32) {
+            0..7 => self.settle(),
+            7..9 => self.record(),
+            9..12 => Input::Assign(ticket, operation, self.dice.pick(&[None, Some(1), Some(2)])),
+            12 => Input::Unassign(ticket, operation),
+            13..15 => Input::Start(ticket),
+            15 if self.dice.once_in(3) => Input::Close(ticket, self.stop_options()),
+            15 => Input::Stop(ticket, self.stop_options()),
+            16..20 => self.named(ticket),
+            20 => {
+                let watches = self.oracle.watches();
+                let watch = if watches.is_empty() { ticket - 1 } else { self.dice.pick(&watches) };
+                Input::Unwatch(ticket, watch)
+            }
+            21 => Input::Listen(ticket, Listen { logs: self.dice.once_in(2), progress: true }),
+            22 => {
+                let count = self.dice.below(5);
+                Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
+            }
+            _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
+            _ => Input::Add(ticket, self.def()),
+        }
+    }
+
+    /// A call about some task.
+    fn named(&mut self, ticket: Ticket) -> Input {
+        let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
+        if ids.is_empty() || self.dice.once_in(20) {
+            return Input::Watch(ticket, TaskId(uuid::Uuid::from_u64_pair(7, self.dice.throw())));
+        }
+        let id = self.dice.pick(&ids);
+        match self.dice.below(4) {
+            0 => {
+                let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
+                Input::Abort(ticket, id, reason)
+            }
+            1 => Input::Watch(ticket, id),
+            _ => Input::Prioritize(ticket, id, self.priority()),
+        }
+    }
+
+    fn priority(&mut self) -> Priority {
+        Priority::new(self.dice.pick(&PRIORITIES)).unwrap()
+    }
+
+    fn def(&mut self) -> NewTask {
+        let wide = self.wide.clone().filter(|_| self.dice.once_in(2));
+        let choices =
+            [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
+        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
+        NewTask {
+            operation: self.dice.pick(&OPERATIONS).into(),
+            data: wide.or_else(|| Some(Json::trusted(&self.dice.below(9).to_string()))),
+            priority: self.priority(),
+            run_timeout_ms: self.dice.pick(&[None, None, Some(1), Some(100), Some(5_000)]),
+            on_interrupted: self.dice.pick(&choices),
+            on_stop: self.dice.pick(&stops),
+        }
+    }
+
+    /// The number of a live run, or of one that is over or never was.
+    fn run_no(&mut self) -> RunNo {
+        let live: Vec<RunNo> = self.oracle.runs.keys().copied().collect();
+        if live.is_empty() || self.dice.once_in(10) {
+            return self.dice.below(99) as RunNo;
+        }
+        self.dice.pick(&live)
+    }
+
+    fn settle(&mut self) -> Input {
+        let no = self.run_no();
+        Input::Settle(
+            no,
+            match self.dice.below(4) {
+                0 => Settled::Threw(Json::trusted("{}")),
+                1 => Settled::Unstorable(Json::trusted("{}")),
+                2 => Settled::Returned(None),
+                _ => Settled::Returned(Some(Json::trusted("7"))),
+            },
+        )
+    }
+
+    fn record(&mut self) -> Input {
+        let no = self.run_no();
+        if self.dice.once_in(2) {
+            let progress = Progress { current: 1.0, total: None, unit: None };
+            return Input::Record(no, Record::Progress(progress));
+        }
+        self.lines += 1;
+        let message = self.lines.to_string().into();
+        Input::Record(
+            no,
+            Record::Log { level: Level::Info, at: self.now.wall, message, fields: None },
+        )
+    }
+
+    fn stop_options(&mut self) -> StopOptions {
+        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
+        let timeouts = [None, Some(0), Some(1), Some(1_000)];
+        StopOptions { on_stop: self.dice.pick(&stops), timeout_ms: self.dice.pick(&timeouts) }
+    }
+}
+
+fn uuids_of(effect: &Effect) -> Vec<String> {
+    match effect {
+        Effect::Refuse(_, error) | Effect::Closed(Some(error)) => error.facts().uuids.clone(),
+        _ => Vec::new(),
+    }
+}
