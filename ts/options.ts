@@ -97,7 +97,9 @@ const CONCURRENCY_MAX = 100_000
 
 /** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
 export function operationOf(value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw invalid('operation', 'must be a text')
+  if (typeof value !== 'string' || value === '' || /\p{Surrogate}/u.test(value)) {
+    throw invalid('operation', 'must be a text')
+  }
   if (Buffer.byteLength(value) <= OPERATION_BYTES_MAX) return value
   const message = `operation: is longer than ${OPERATION_BYTES_MAX} bytes`
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'operation' })

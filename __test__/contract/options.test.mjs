@@ -36,6 +36,7 @@ test('the constructor checks its options at once and throws', () => {
     [{ runners: [] }, 'runners'],
     [{ runners: { a: 1 } }, 'runner'],
     [{ runners: { '': () => {} } }, 'operation'],
+    [{ runners: { 'half \ud83d': () => {} } }, 'operation'],
   ]
   for (const [options, path] of wrong) {
     const expected = { name: 'TaskerError', code: 'TASKER_INVALID', path }
