@@ -136,8 +136,7 @@ test('listeners hear without a context, but task.add in that of its addTask', as
 })
 
 for (const captureContext of [false, true]) {
-  const name = captureContext ? 'with' : 'without'
-  test(`a runner or listener that enters a context keeps it to itself, ${name} capture`, async t => {
+  test(`who enters a context keeps it to itself: captureContext ${captureContext}`, async t => {
     const seen = []
     const enter = async ({ data }) => {
       seen.push(storage.getStore())

@@ -73,7 +73,9 @@ for (const way of ways) {
 /** Where the process ends: in code that tasker calls. */
 const places = {
   'a runner': `runners.a = () => end()`,
-  'a runner, after an await': `runners.a = async ({ logger }) => { logger.info('x'); await 0; end() }`,
+  'a runner, after an await': `
+    runners.a = async ({ logger }) => { logger.info('x'); await null; end() }
+  `,
   'a listener of a commit': `tasker.on('task.added', end)`,
   'a listener of a start': `tasker.on('task.run', end)`,
   'the continuation of an acknowledgement': `tasker.addTask({ operation: 'a' }).then(end)`,

@@ -14,12 +14,14 @@ const opens = Number(process.env.TASKER_OPENS ?? 1000)
 const flags = ['--expose-gc']
 const script = fileURLToPath(new URL('load/cycles.mjs', import.meta.url))
 
+const patience = { timeout: 120_000 + opens * 50 }
+
 /** What malloc may keep. */
 const GROWTH_MB_MAX = 32
 
 test(`${opens} × open and close leaves no thread, file or timer (I-14, G-13)`, needs, async t => {
   const options = JSON.stringify({ place: folder(), warm: 200, cycles: opens })
-  const { stdout } = await execute(process.execPath, [...flags, script, options])
+  const { stdout } = await execute(process.execPath, [...flags, script, options], patience)
   const [before, after] = JSON.parse(stdout)
   t.diagnostic(`${before.rssMb} MB before, ${after.rssMb} MB after`)
   t.diagnostic(`${after.threads} threads, ${after.files.length} descriptors, before and after`)

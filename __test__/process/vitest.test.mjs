@@ -32,7 +32,11 @@ test('one suite passes in both pools of vitest, beside taskers that are left ope
   for (const pool of ['threads', 'forks']) {
     const args = [vitest, 'run', `--pool=${pool}`, '--reporter=json']
     const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '' }
-    const { stdout, stderr } = await execute(process.execPath, args, { cwd: place, env })
+    const { stdout, stderr } = await execute(process.execPath, args, {
+      cwd: place,
+      env,
+      timeout: 60_000,
+    })
     const { numPassedTests, numTotalTests } = JSON.parse(stdout.slice(stdout.indexOf('{"num')))
     assert.deepEqual([numPassedTests, numTotalTests], [4, 4], pool)
     assert.equal(stderr, '', pool)

@@ -127,7 +127,7 @@ test('the addon may be loaded in eight threads at once, with and without main (F
   assert.equal(await runs(inMain), `${expected}main\n`)
 })
 
-test('process.exit in the main thread while eight threads are at work is no crash (F-3)', async () => {
+test('process.exit in main while eight threads are at work loses nothing (F-3)', async () => {
   const place = folder()
   const lives = Array.from({ length: 8 }, (_, i) => ({
     ...{ store: `${place}/${i}.db`, log: `${place}/runs${i}`, told: `${place}/told${i}` },
