@@ -26,7 +26,10 @@ CREATE TABLE tasks (
   progress_total REAL,
   progress_unit TEXT,
   data ANY,
-  outcome ANY
+  outcome ANY,
+  -- Zeros that make place for the run and the outcome, so that a row does not outgrow its page: the
+  -- split would cost more than the bytes.
+  room BLOB
 ) STRICT;
 
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.
