@@ -2,6 +2,7 @@
 //!
 //! Modules stand in dependency order; each imports only from those above it.
 
+pub mod dice;
 pub mod conformance;
 pub mod model;
 pub mod file;

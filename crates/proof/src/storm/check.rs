@@ -12,11 +12,11 @@ use tasker_core::task::{AttemptEnd, Cause, Outcome, TaskRecord};
 use tasker_sqlite::{Options, Place, SqliteReader, SqliteStore};
 use uuid::Uuid;
 
-use super::dice::Dice;
 use super::ledger::Ledger;
 use super::line::Key;
 use super::worker::run_of;
 use super::{DATABASE, EFFECTS};
+use crate::dice::Dice;
 
 /// Images compared at each look.
 const SAMPLE: usize = 200;

@@ -20,7 +20,6 @@
 //!
 //! Proof: `tests/storm.rs`.
 
-mod dice;
 mod line;
 mod ledger;
 mod check;

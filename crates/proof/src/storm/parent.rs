@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tasker_core::error::{Code, Error, Result};
 
 use super::check;
-use super::dice::Dice;
 use super::ledger::{Ledger, Report};
 use super::line::Line;
+use crate::dice::Dice;
 
 /// What a storm is made from.
 #[derive(Clone, Debug)]

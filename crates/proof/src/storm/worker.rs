@@ -23,9 +23,9 @@ use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Read, Sink};
 use tasker_sqlite::{Durability, Options, Place};
 
-use super::dice::Dice;
 use super::line::{Key, Line};
 use super::{DATABASE, EFFECTS};
+use crate::dice::Dice;
 
 /// What a worker is told to do.
 #[derive(Clone, Debug)]

@@ -16,9 +16,9 @@ use tasker_engine::memory::Settings;
 use tasker_engine::turn::{After, Engine};
 use tasker_proof::conformance::Lab;
 
-use crate::dice::Dice;
 use crate::oracle::Oracle;
 use crate::store::{Fault, Trouble, Troubled};
+use tasker_proof::dice::Dice;
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const PRIORITIES: [f64; 9] =
@@ -47,8 +47,8 @@ impl World {
     pub(crate) fn new(seed: u64, lab: Box<dyn Lab>) -> Self {
         let mut dice = Dice::new(seed);
         let concurrency = 1 + dice.below(5) as u32;
-        let on_stop = dice.pick(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
-        let window_max = dice.pick(&[1, 2, 5, usize::MAX]);
+        let on_stop = dice.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
+        let window_max = dice.one_of(&[1, 2, 5, usize::MAX]);
         let trouble = Trouble { window_max, ..Trouble::default() };
         let wide =
             dice.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
@@ -84,7 +84,7 @@ impl World {
             0 => self.crash(),
             1 => self.tick(30_000),
             2..8 => {
-                let ms = self.dice.pick(&[1, 10, 100, 1_000, 5_000]);
+                let ms = self.dice.one_of(&[1, 10, 100, 1_000, 5_000]);
                 self.tick(ms);
             }
             _ => {}
@@ -129,13 +129,20 @@ impl World {
 
     fn tick(&mut self, ms: u64) {
         self.now.mono = self.now.mono.plus(ms);
-        let jump =
-            self.dice.pick(&[0, 0, 0, -3_600_000, 3_600_000, 315_000_000_000, -1_700_000_000_001]);
+        let jump = self.dice.one_of(&[
+            0,
+            0,
+            0,
+            -3_600_000,
+            3_600_000,
+            315_000_000_000,
+            -1_700_000_000_001,
+        ]);
         self.now.wall = WallMs(self.now.wall.0 + ms as i64 + jump);
     }
 
     fn fault(&mut self) -> Fault {
-        let code = self.dice.pick(&PASSING);
+        let code = self.dice.one_of(&PASSING);
         match self.dice.below(8) {
             0..2 => Fault::Begin(code),
             2..4 => Fault::Write(code),
@@ -285,11 +292,11 @@ impl World {
 
     fn input(&mut self) -> Input {
         let ticket = self.ticket();
-        let operation: Arc<str> = self.dice.pick(&OPERATIONS).into();
+        let operation: Arc<str> = self.dice.one_of(&OPERATIONS).into();
         match self.dice.below(32) {
             0..7 => self.settle(),
             7..9 => self.record(),
-            9..12 => Input::Assign(ticket, operation, self.dice.pick(&[None, Some(1), Some(2)])),
+            9..12 => Input::Assign(ticket, operation, self.dice.one_of(&[None, Some(1), Some(2)])),
             12 => Input::Unassign(ticket, operation),
             13..15 => Input::Start(ticket),
             15 if self.dice.once_in(3) => Input::Close(ticket, self.stop_options()),
@@ -297,7 +304,8 @@ impl World {
             16..20 => self.named(ticket),
             20 => {
                 let watches = self.oracle.watches();
-                let watch = if watches.is_empty() { ticket - 1 } else { self.dice.pick(&watches) };
+                let watch =
+                    if watches.is_empty() { ticket - 1 } else { self.dice.one_of(&watches) };
                 Input::Unwatch(ticket, watch)
             }
             21 => Input::Listen(ticket, Listen { logs: self.dice.once_in(2), progress: true }),
@@ -316,7 +324,7 @@ impl World {
         if ids.is_empty() || self.dice.once_in(20) {
             return Input::Watch(ticket, TaskId(uuid::Uuid::from_u64_pair(7, self.dice.throw())));
         }
-        let id = self.dice.pick(&ids);
+        let id = self.dice.one_of(&ids);
         match self.dice.below(4) {
             0 => {
                 let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
@@ -328,7 +336,7 @@ impl World {
     }
 
     fn priority(&mut self) -> Priority {
-        Priority::new(self.dice.pick(&PRIORITIES)).unwrap()
+        Priority::new(self.dice.one_of(&PRIORITIES)).unwrap()
     }
 
     fn def(&mut self) -> NewTask {
@@ -337,12 +345,12 @@ impl World {
             [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
         let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
         NewTask {
-            operation: self.dice.pick(&OPERATIONS).into(),
+            operation: self.dice.one_of(&OPERATIONS).into(),
             data: wide.or_else(|| Some(Json::trusted(&self.dice.below(9).to_string()))),
             priority: self.priority(),
-            run_timeout_ms: self.dice.pick(&[None, None, Some(1), Some(100), Some(5_000)]),
-            on_interrupted: self.dice.pick(&choices),
-            on_stop: self.dice.pick(&stops),
+            run_timeout_ms: self.dice.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+            on_interrupted: self.dice.one_of(&choices),
+            on_stop: self.dice.one_of(&stops),
         }
     }
 
@@ -352,7 +360,7 @@ impl World {
         if live.is_empty() || self.dice.once_in(10) {
             return self.dice.below(99) as RunNo;
         }
-        self.dice.pick(&live)
+        self.dice.one_of(&live)
     }
 
     fn settle(&mut self) -> Input {
@@ -385,7 +393,7 @@ impl World {
     fn stop_options(&mut self) -> StopOptions {
         let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
         let timeouts = [None, Some(0), Some(1), Some(1_000)];
-        StopOptions { on_stop: self.dice.pick(&stops), timeout_ms: self.dice.pick(&timeouts) }
+        StopOptions { on_stop: self.dice.one_of(&stops), timeout_ms: self.dice.one_of(&timeouts) }
     }
 }
 
