@@ -117,6 +117,18 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   durability?: 'full' | 'process'
   /**
+   * Whether to have the file alone: a second handle is refused with `TASKER_LOCKED`. Otherwise any
+   * number of processes and handles work on it together.
+   * @default false
+   */
+  exclusive?: boolean
+  /**
+   * Which events are emitted here. `'own'`: those of tasks that were added or run here. `'all'`:
+   * also what other processes on this file do, in the order of commits, a little later.
+   * @default 'own'
+   */
+  events?: 'own' | 'all'
+  /**
    * The most verbose level that the loggers of runners store.
    * @default 'info'
    */
@@ -659,6 +671,7 @@ export type TaskerErrorCode =
   | 'TASKER_CONFLICT'
   | 'TASKER_FENCED'
   | 'TASKER_LOCKED'
+  | 'TASKER_FILE_SHARED'
   | 'TASKER_BUSY'
   | 'TASKER_FULL'
   | 'TASKER_READ_ONLY'

@@ -11,8 +11,9 @@
 //!
 //! # Promises
 //! - What starts is the first of all that may start (I-7), at most `limit` at once here and at most
-//!   each operation's own limit. Where the window does not reach, nothing is started out of order:
-//!   the answer says that more must be loaded first.
+//!   each operation's own limit, which counts the runs of other owners too (I-6). Where the window
+//!   does not reach, nothing is started out of order: the answer says that more must be loaded
+//!   first.
 //! - A start costs O(log n) of what is in memory, whatever waits in the store.
 //!
 //! Proof: `tests/dispatch_oracle.rs` compares with a scan of everything.
@@ -68,12 +69,19 @@ struct Operation {
     has_runner: bool,
     limit: Option<u32>,
     running: u32,
+    /// Live runs of other owners.
+    elsewhere: u32,
     lanes: Vec<LaneId>,
 }
 
 impl Operation {
     fn has_room(&self, freed: u32) -> bool {
-        self.has_runner && self.limit.is_none_or(|limit| self.running - freed < limit)
+        self.has_runner && self.limit.is_none_or(|limit| self.live(freed) < limit)
+    }
+
+    /// Live runs of all owners, when so many are over.
+    fn live(&self, freed: u32) -> u32 {
+        (self.running + self.elsewhere).saturating_sub(freed)
     }
 }
 
@@ -191,6 +199,14 @@ impl Dispatch {
         self.operations.get(operation).is_some_and(|operation| operation.has_runner)
     }
 
+    /// The operations with a runner here, in order.
+    pub fn offered(&self) -> Vec<Arc<str>> {
+        let offered = self.operations.iter().filter(|(_, entry)| entry.has_runner);
+        let mut offered: Vec<Arc<str>> = offered.map(|(name, _)| name.clone()).collect();
+        offered.sort_unstable();
+        offered
+    }
+
     /// Gives an operation a runner and a limit, or takes the runner away. Live runs go on.
     pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool, limit: Option<u32>) {
         let entry = self.operations.entry(operation.clone()).or_default();
@@ -259,7 +275,7 @@ impl Dispatch {
         self.running += 1;
         let entry = self.operations.entry(operation.clone()).or_default();
         entry.running += 1;
-        if entry.limit.is_some_and(|limit| entry.running >= limit) {
+        if entry.limit.is_some_and(|limit| entry.live(0) >= limit) {
             self.refresh_operation(operation);
         }
     }
@@ -271,6 +287,32 @@ impl Dispatch {
         entry.running = entry.running.saturating_sub(1);
         if entry.limit.is_some() {
             self.refresh_operation(operation);
+        }
+    }
+
+    /// So many runs of other owners are live in this lane's operation.
+    pub fn add_elsewhere(&mut self, lane: LaneId, runs: u32) {
+        self.change_elsewhere(lane, |elsewhere| elsewhere + runs);
+    }
+
+    /// So many runs of other owners are over in this lane's operation.
+    pub fn take_elsewhere(&mut self, lane: LaneId, runs: u32) {
+        self.change_elsewhere(lane, |elsewhere| elsewhere.saturating_sub(runs));
+    }
+
+    /// Forgets every run of other owners.
+    pub fn forget_elsewhere(&mut self) {
+        self.operations.values_mut().for_each(|entry| entry.elsewhere = 0);
+    }
+
+    fn change_elsewhere(&mut self, lane: LaneId, change: impl FnOnce(u32) -> u32) {
+        let Some(queue) = self.lanes.get(&lane) else { return };
+        let operation = queue.operation.clone();
+        let Some(entry) = self.operations.get_mut(&operation) else { return };
+        let had_room = entry.has_room(0);
+        entry.elsewhere = change(entry.elsewhere);
+        if entry.has_room(0) != had_room {
+            self.refresh_operation(&operation);
         }
     }
 
@@ -469,7 +511,7 @@ impl<'a> Search<'a> {
         let freed = self.turnover.freed.get(operation).copied().unwrap_or(0);
         self.dispatch.operations.get(operation).is_some_and(|entry| {
             let limit = entry.limit.unwrap_or(u32::MAX);
-            entry.has_runner && (entry.running + taken).saturating_sub(freed) < limit
+            entry.has_runner && entry.live(freed) + taken < limit
         })
     }
 

@@ -55,7 +55,9 @@ codes! {
     Fenced "TASKER_FENCED" false
         "The run lost its place; what it does changes nothing any more.",
     Locked "TASKER_LOCKED" true
-        "Another handle holds the file; `err.pid` names its process.",
+        "Another handle wants the file alone (`exclusive`); `err.pid` names its process.",
+    FileShared "TASKER_FILE_SHARED" false
+        "Something else in this process has the file open and would break its locks.",
     Busy "TASKER_BUSY" true
         "The file stayed locked by another program for too long.",
     Full "TASKER_FULL" true

@@ -1,12 +1,12 @@
 //! The journal: what each batch did to which task, packed into a few bytes.
 //!
-//! One blob per batch. A reader that knows its position catches up from the blobs of later batches,
+//! One blob per batch. An owner that knows its position catches up from the blobs of later batches,
 //! and the audit compares a task's last step with its state.
 //!
-//! The format is a sequence of groups: a step code (one byte), the distance of the first sequence
-//! number from the last one named before (zigzag varint) and how many consecutive numbers the group
-//! has (varint). Codes are stored in the file and never change; the free ones belong to later
-//! versions.
+//! The format is a sequence of groups: a step code (one byte), the distance of the lane from that
+//! of the group before (zigzag varint), the distance of the first sequence number from the last one
+//! named before (zigzag varint) and how many consecutive numbers the group has (varint). Codes are
+//! stored in the file and never change; the free ones belong to later versions.
 //!
 //! # Promises
 //! - What was packed comes back in the same order (I-11); anything else is `Corrupt`, never a
@@ -18,7 +18,7 @@
 //! Proof: the tests below; `proof::conformance::journal`.
 
 use crate::error::{Code, Error, Result};
-use crate::id::Seq;
+use crate::id::{LaneId, RunId, Seq};
 use crate::state::State;
 use crate::store::{Batch, Change};
 use crate::task::{AttemptEnd, Outcome};
@@ -37,7 +37,7 @@ pub enum Step {
     Done = 4,
     /// The runner threw, or the engine gave up.
     Fail = 5,
-    /// A decision ended it.
+    /// A decision ended it while it ran.
     Abort = 6,
     /// A stop gave its run back.
     Postpone = 7,
@@ -45,6 +45,23 @@ pub enum Step {
     Lost = 8,
     /// It got another priority.
     Prioritize = 9,
+    /// A decision ended it before it ran.
+    Withdraw = 10,
+    /// It runs and is to be aborted by the owner of its run.
+    AskAbort = 11,
+    /// It failed before it ran.
+    Reject = 12,
+}
+
+/// What a batch did to one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which task.
+    pub seq: Seq,
+    /// Its lane.
+    pub lane: LaneId,
+    /// What happened to it.
+    pub step: Step,
 }
 
 /// The most tasks of one group, so that a damaged count cannot make a reader run for ever.
@@ -62,6 +79,9 @@ impl Step {
         Step::Postpone,
         Step::Lost,
         Step::Prioritize,
+        Step::Withdraw,
+        Step::AskAbort,
+        Step::Reject,
     ];
 
     /// The code under which it is stored.
@@ -80,33 +100,49 @@ impl Step {
             Step::Add | Step::Postpone | Step::Lost => Some(State::Ready),
             Step::AddStart | Step::Start => Some(State::Running),
             Step::Done => Some(State::Done),
-            Step::Fail => Some(State::Failed),
-            Step::Abort => Some(State::Aborted),
-            Step::Prioritize => None,
+            Step::Fail | Step::Reject => Some(State::Failed),
+            Step::Abort | Step::Withdraw => Some(State::Aborted),
+            Step::Prioritize | Step::AskAbort => None,
         }
     }
+}
 
-    /// The step that a change means, if it is one that others are told of.
-    pub fn of(change: &Change) -> Option<(Seq, Step)> {
-        Some(match change {
-            Change::Lane(_) | Change::Progress { .. } | Change::Log { .. } => return None,
-            Change::Add { seq, start: None, .. } => (*seq, Step::Add),
-            Change::Add { seq, start: Some(_), .. } => (*seq, Step::AddStart),
-            Change::Start { seq, .. } => (*seq, Step::Start),
-            Change::End { seq, outcome: Outcome::Done(_), .. } => (*seq, Step::Done),
-            Change::End { seq, outcome: Outcome::Failed(..), .. } => (*seq, Step::Fail),
-            Change::End { seq, outcome: Outcome::Aborted(..), .. } => (*seq, Step::Abort),
-            Change::Release { seq, end: AttemptEnd::Postponed, .. } => (*seq, Step::Postpone),
-            Change::Release { seq, .. } => (*seq, Step::Lost),
-            Change::Prioritize { seq, .. } => (*seq, Step::Prioritize),
-        })
+impl Move {
+    /// What a change does to its task, if others are told of it.
+    pub fn of(change: &Change) -> Option<Move> {
+        let (seq, lane, step) = match change {
+            Change::Lane(_) | Change::Offer(_) | Change::Progress { .. } | Change::Log { .. } => {
+                return None;
+            }
+            Change::Add { seq, lane, start: None, .. } => (seq, lane, Step::Add),
+            Change::Add { seq, lane, start: Some(_), .. } => (seq, lane, Step::AddStart),
+            Change::Start { seq, lane, .. } => (seq, lane, Step::Start),
+            Change::End { seq, lane, run, outcome, .. } => (seq, lane, end_of(*run, outcome)),
+            Change::Release { seq, lane, end: AttemptEnd::Postponed, .. } => {
+                (seq, lane, Step::Postpone)
+            }
+            Change::Release { seq, lane, .. } => (seq, lane, Step::Lost),
+            Change::Prioritize { seq, lane, .. } => (seq, lane, Step::Prioritize),
+            Change::AskAbort { seq, lane, .. } => (seq, lane, Step::AskAbort),
+        };
+        Some(Move { seq: *seq, lane: *lane, step })
+    }
+}
+
+fn end_of(run: Option<RunId>, outcome: &Outcome) -> Step {
+    match (run, outcome) {
+        (_, Outcome::Done(_)) => Step::Done,
+        (Some(_), Outcome::Failed(..)) => Step::Fail,
+        (Some(_), Outcome::Aborted(..)) => Step::Abort,
+        (None, Outcome::Failed(..)) => Step::Reject,
+        (None, Outcome::Aborted(..)) => Step::Withdraw,
     }
 }
 
 /// The journal entry of a batch.
 pub fn pack(batch: &Batch) -> Vec<u8> {
     let mut packer = Packer::default();
-    batch.changes.iter().filter_map(Step::of).for_each(|(seq, step)| packer.push(seq, step));
+    batch.changes.iter().filter_map(Move::of).for_each(|moved| packer.push(moved));
     packer.finish()
 }
 
@@ -115,22 +151,24 @@ pub fn pack(batch: &Batch) -> Vec<u8> {
 pub struct Packer {
     bytes: Vec<u8>,
     last: u64,
+    lane: u32,
     group: Option<Group>,
 }
 
-/// Consecutive tasks with the same step.
+/// Consecutive tasks of one lane with the same step.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     step: Step,
+    lane: LaneId,
     first: u64,
     count: u64,
 }
 
 impl Packer {
-    /// Adds one step.
-    pub fn push(&mut self, seq: Seq, step: Step) {
+    /// Adds one.
+    pub fn push(&mut self, Move { seq, lane, step }: Move) {
         if let Some(group) = &mut self.group
-            && group.step == step
+            && (group.step, group.lane) == (step, lane)
             && group.first.checked_add(group.count) == Some(seq.0)
             && group.count < GROUP_MAX
         {
@@ -138,7 +176,7 @@ impl Packer {
             return;
         }
         self.flush();
-        self.group = Some(Group { step, first: seq.0, count: 1 });
+        self.group = Some(Group { step, lane, first: seq.0, count: 1 });
     }
 
     /// The packed bytes.
@@ -148,46 +186,50 @@ impl Packer {
     }
 
     fn flush(&mut self) {
-        let Some(Group { step, first, count }) = self.group.take() else { return };
+        let Some(Group { step, lane, first, count }) = self.group.take() else { return };
         self.bytes.push(step.code());
+        put_varint(&mut self.bytes, zigzag(i64::from(lane.0) - i64::from(self.lane)));
         put_varint(&mut self.bytes, zigzag(first.wrapping_sub(self.last) as i64));
         put_varint(&mut self.bytes, count);
-        self.last = first + (count - 1);
+        (self.last, self.lane) = (first + (count - 1), lane.0);
     }
 }
 
-/// The steps of a packed entry, in order.
+/// What a packed entry did, in order.
 ///
 /// # Errors
 /// Each item may be [`Code::Corrupt`]; nothing follows it.
-pub fn unpack(bytes: &[u8]) -> Steps<'_> {
-    Steps { bytes, last: 0, group: None }
+pub fn unpack(bytes: &[u8]) -> Moves<'_> {
+    Moves { bytes, last: 0, lane: 0, group: None }
 }
 
 /// Iterator of [`unpack`].
 #[derive(Clone, Debug)]
-pub struct Steps<'a> {
+pub struct Moves<'a> {
     bytes: &'a [u8],
     last: u64,
+    lane: u32,
     group: Option<Group>,
 }
 
-impl Steps<'_> {
+impl Moves<'_> {
     fn group(&mut self) -> Option<Group> {
         let (code, rest) = self.bytes.split_first()?;
         self.bytes = rest;
         let step = Step::from_code(*code)?;
+        let lane = i64::from(self.lane).checked_add(unzigzag(take_varint(&mut self.bytes)?))?;
+        self.lane = u32::try_from(lane).ok()?;
         let distance = unzigzag(take_varint(&mut self.bytes)?);
         let first = self.last.checked_add_signed(distance)?;
         let count = take_varint(&mut self.bytes)?;
         (1..=GROUP_MAX).contains(&count).then_some(())?;
         self.last = first.checked_add(count - 1)?;
-        Some(Group { step, first, count })
+        Some(Group { step, lane: LaneId(self.lane), first, count })
     }
 }
 
-impl Iterator for Steps<'_> {
-    type Item = Result<(Seq, Step)>;
+impl Iterator for Moves<'_> {
+    type Item = Result<Move>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.group.is_none() && !self.bytes.is_empty() {
@@ -198,7 +240,8 @@ impl Iterator for Steps<'_> {
             }
         }
         let mut group = self.group.take()?;
-        let item = (Seq(group.first), group.step);
+        let Group { step, lane, first, .. } = group;
+        let item = Move { seq: Seq(first), lane, step };
         if group.count > 1 {
             group.first += 1;
             group.count -= 1;
@@ -247,21 +290,24 @@ mod tests {
 
     use super::*;
 
-    fn packed(steps: &[(u64, Step)]) -> Vec<u8> {
+    fn packed(moves: &[(u64, u32, Step)]) -> Vec<u8> {
         let mut packer = Packer::default();
-        steps.iter().for_each(|(seq, step)| packer.push(Seq(*seq), *step));
+        for (seq, lane, step) in moves {
+            packer.push(Move { seq: Seq(*seq), lane: LaneId(*lane), step: *step });
+        }
         packer.finish()
     }
 
-    fn unpacked(bytes: &[u8]) -> Result<Vec<(u64, Step)>> {
-        unpack(bytes).map(|item| item.map(|(seq, step)| (seq.0, step))).collect()
+    fn unpacked(bytes: &[u8]) -> Result<Vec<(u64, u32, Step)>> {
+        let plain = |moved: Move| (moved.seq.0, moved.lane.0, moved.step);
+        unpack(bytes).map(|item| item.map(plain)).collect()
     }
 
     #[test]
-    fn a_thousand_adds_in_a_row_take_five_bytes() {
-        let steps: Vec<_> = (5_000..6_000).map(|seq| (seq, Step::Add)).collect();
-        assert_eq!(packed(&steps).len(), 5);
-        assert_eq!(unpacked(&packed(&steps)).unwrap(), steps);
+    fn a_thousand_adds_in_a_row_take_six_bytes() {
+        let moves: Vec<_> = (5_000..6_000).map(|seq| (seq, 1, Step::Add)).collect();
+        assert_eq!(packed(&moves).len(), 6);
+        assert_eq!(unpacked(&packed(&moves)).unwrap(), moves);
     }
 
     #[test]
@@ -280,14 +326,15 @@ mod tests {
 
     #[test]
     fn a_cut_or_damaged_entry_is_corrupt() {
-        let whole = packed(&[(300, Step::Done), (7, Step::Start)]);
+        let whole = packed(&[(300, 70, Step::Done), (7, 2, Step::Start)]);
         for len in 1..whole.len() {
             let cut = unpacked(&whole[..len]);
-            assert!(cut.is_err() || cut.unwrap() == [(300, Step::Done)], "cut at {len}");
+            assert!(cut.is_err() || cut.unwrap() == [(300, 70, Step::Done)], "cut at {len}");
         }
-        assert_eq!(unpacked(&[0, 2, 1]).unwrap_err().code(), Code::Corrupt);
-        assert_eq!(unpacked(&[1, 2, 0]).unwrap_err().code(), Code::Corrupt);
-        assert_eq!(unpacked(&[1, 3, 1]).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(unpacked(&[0, 0, 2, 1]).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(unpacked(&[1, 0, 2, 0]).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(unpacked(&[1, 0, 3, 1]).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(unpacked(&[1, 1, 2, 1]).unwrap_err().code(), Code::Corrupt);
     }
 
     fn any_step() -> impl Strategy<Value = Step> {
@@ -297,10 +344,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_packed_comes_back_in_the_same_order(
-            steps in prop::collection::vec((0..1_u64 << 53, any_step()), 0..60),
-            near in prop::collection::vec((0..9_u64, any_step()), 0..60),
+            far in prop::collection::vec((0..1_u64 << 53, any::<u32>(), any_step()), 0..60),
+            near in prop::collection::vec((0..9_u64, 0..3_u32, any_step()), 0..60),
         ) {
-            let all = [steps, near].concat();
+            let all = [far, near].concat();
             prop_assert_eq!(unpacked(&packed(&all)).unwrap(), all);
         }
 

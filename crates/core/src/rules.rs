@@ -6,7 +6,7 @@
 use crate::definition;
 use crate::error::Code;
 use crate::limits;
-use crate::task::{Cause, Json, OnInterrupted, Outcome};
+use crate::task::{AbortReason, Cause, Json, OnInterrupted, Outcome};
 
 /// How a runner settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +17,6 @@ pub enum Settled {
     Threw(Json),
     /// What it returned cannot be stored, for this reason.
     Unstorable(Json),
-}
-
-/// Why a run's signal was fired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AbortReason {
-    /// For programs.
-    pub cause: Cause,
-    /// What the runner sees as the signal's reason: a JSON error object.
-    pub reason: Json,
 }
 
 /// How a run ends: a return is done even after an abort; a throw after an abort is aborted with the

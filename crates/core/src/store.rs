@@ -1,8 +1,9 @@
 //! The port that every backend implements.
 //!
-//! One writer drives a [`Store`] in turns: `begin`, read what the plan needs, `write` one batch,
-//! `commit`. Reads of users go through a [`Reader`] on a connection of its own, so that they never
-//! stall a turn. The seam is internal and promises nothing to outsiders.
+//! Each owner drives its [`Store`] in turns: `begin`, catch up with what others committed, read
+//! what the plan needs, `write` one batch, `commit`. Reads of users go through a [`Reader`] on a
+//! connection of its own, so that they never stall a turn. The seam is internal and promises
+//! nothing to outsiders.
 //!
 //! # Promises of an implementation
 //! - What `commit` calls committed survives `kill -9`, and with durability `full` a power cut
@@ -20,7 +21,8 @@ use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::query::{Query, Sort};
 use crate::state::{Counts, State};
 use crate::task::{
-    AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress, TaskRecord,
+    AbortReason, AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
+    TaskRecord,
 };
 use crate::time::WallMs;
 
@@ -74,6 +76,8 @@ pub enum Change {
     Start {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// Its run.
         start: Start,
     },
@@ -81,6 +85,8 @@ pub enum Change {
     End {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// The run that ends with it.
         run: Option<RunId>,
         /// How.
@@ -93,6 +99,8 @@ pub enum Change {
     Release {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// The run that is over.
         run: RunId,
         /// Lost or postponed.
@@ -108,9 +116,26 @@ pub enum Change {
     Prioritize {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// Its new priority.
         priority: Priority,
     },
+    /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
+    /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
+    /// `run`.
+    AskAbort {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+        /// Why.
+        abort: AbortReason,
+    },
+    /// The operations for which the writing owner has a runner, in place of those before.
+    Offer(Vec<Arc<str>>),
     /// A run tells how far it is. Guard: it is running under `run`.
     Progress {
         /// Which task.
@@ -199,10 +224,12 @@ pub struct WindowSize {
 }
 
 /// A live run whose owner is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// Which task.
     pub seq: Seq,
+    /// Its lane.
+    pub lane: LaneId,
     /// Its identity.
     pub id: TaskId,
     /// The run that is lost.
@@ -213,6 +240,19 @@ pub struct Orphan {
     pub losses: u32,
     /// What its definition says about a crash.
     pub on_interrupted: OnInterrupted,
+    /// Why it was to be aborted, if it was.
+    pub abort: Option<AbortReason>,
+}
+
+/// What another owner committed, or we ourselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of the batch.
+    pub number: u64,
+    /// Who wrote it.
+    pub owner: OwnerId,
+    /// What it did, as [`crate::journal::unpack`] reads it.
+    pub moves: Box<[u8]>,
 }
 
 /// What abort, prioritise and wait need to know of a task.
@@ -226,9 +266,14 @@ pub struct Brief {
     pub state: State,
     /// How soon it runs.
     pub priority: Priority,
+    /// Its live run, if it has one.
+    pub run: Option<RunId>,
     /// How it ended, if it did.
     pub outcome: Option<Outcome>,
 }
+
+/// Called from any thread when another owner may have committed something; must not block.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// The writing side of a backend: one owner, one thread.
 pub trait Store: Send {
@@ -238,12 +283,35 @@ pub trait Store: Send {
     /// The secret under which sequence numbers are folded into uuids; made once per database.
     fn id_key(&self) -> IdKey;
 
-    /// Takes the write lock.
+    /// Takes the write lock, in turn with the other owners. Whether another owner may have
+    /// committed since the last `begin` or `look`.
     ///
     /// # Errors
     /// `Busy`, `ReadOnly`, `Full`, `Corrupt`; nothing is begun then. `Io` if the file that was
     /// opened is gone or cannot be used any more; the store must not be used again.
-    fn begin(&mut self) -> Result<()>;
+    fn begin(&mut self) -> Result<bool>;
+
+    /// Begins a transaction that only reads and keeps nobody waiting; ended by `rollback`. Answers
+    /// as `begin`.
+    ///
+    /// # Errors
+    /// As `begin`.
+    fn look(&mut self) -> Result<bool>;
+
+    /// Looks for owners that have come or died; a dead one's runs are among the orphans from now
+    /// on. Outside a transaction.
+    ///
+    /// # Errors
+    /// As `begin`.
+    fn look_around(&mut self) -> Result<()>;
+
+    /// How long the store may be left alone before `look_around` and `look`; nothing if there is no
+    /// other owner and a new one would be heard.
+    fn look_every_ms(&self) -> Option<u64>;
+
+    /// Calls `wake` when another owner may have committed, until the store is closed. Wakes may be
+    /// lost: see `look_every_ms`.
+    fn listen(&mut self, wake: Wake);
 
     /// Where the store stands. Inside a transaction.
     ///
@@ -256,6 +324,25 @@ pub trait Store: Send {
     /// # Errors
     /// `Corrupt` or `Io`.
     fn lanes(&mut self) -> Result<Vec<Lane>>;
+
+    /// What was committed after batch `after`, oldest first; nothing if the journal does not reach
+    /// back so far. Inside a transaction.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>>;
+
+    /// How many runs of other owners are live, by lane. Inside a transaction.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>>;
+
+    /// Why this run is to be aborted, if somebody asked for it. Inside a transaction.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>>;
 
     /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten
     /// when a batch that releases or ends all their runs is committed.

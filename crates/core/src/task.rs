@@ -239,6 +239,15 @@ impl Outcome {
     }
 }
 
+/// Why a task is aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbortReason {
+    /// For programs.
+    pub cause: Cause,
+    /// What the runner sees as the signal's reason: a JSON error object.
+    pub reason: Json,
+}
+
 /// How far a run says it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {

@@ -9,10 +9,9 @@
 use tasker_core::dispatch::QueueKey;
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{Seq, TaskId};
-use tasker_core::rules::AbortReason;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
-use tasker_core::task::{Outcome, Priority};
+use tasker_core::task::{AbortReason, Outcome, Priority};
 
 use crate::draft::Planner;
 use crate::effect::{Answer, Effect};
@@ -40,7 +39,7 @@ impl<'a> Planner<'a> {
                 self.abort_waiting(seq, brief, reason.clone());
                 true
             }
-            State::Running => self.abort_running(seq, reason.clone()),
+            State::Running => self.abort_running(seq, brief, reason.clone()),
             _ => false,
         };
         self.answer(Effect::Answer(ticket, Answer::Flag(is_open)));
@@ -53,17 +52,22 @@ impl<'a> Planner<'a> {
         self.draft.left.push((brief.lane, QueueKey::new(brief.priority, seq)));
         self.note_end(seq, &outcome);
         self.draft.ended.push((brief.id, outcome.clone()));
-        self.draft.changes.push(Change::End { seq, run: None, outcome, at: self.now.wall });
+        let (lane, at) = (brief.lane, self.now.wall);
+        self.draft.changes.push(Change::End { seq, lane, run: None, outcome, at });
     }
 
-    fn abort_running(&mut self, seq: Seq, reason: AbortReason) -> bool {
-        let Some(run) = self.memory.live.of_task(seq) else { return false };
-        if self.live(run.no).is_none() {
-            return false;
+    /// The wish is stored with the run, so that it reaches the owner of the run and outlives it.
+    fn abort_running(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) -> bool {
+        let Some(run) = brief.run else { return false };
+        if let Some(live) = self.memory.live.of_task(seq) {
+            if self.live(live.no).is_none() {
+                return false;
+            }
+            if self.fired(live).is_none() {
+                self.draft.fired.push((live.no, abort.clone()));
+            }
         }
-        if self.fired(run).is_none() {
-            self.draft.fired.push((run.no, reason));
-        }
+        self.draft.changes.push(Change::AskAbort { seq, lane: brief.lane, run, abort });
         true
     }
 
@@ -72,7 +76,8 @@ impl<'a> Planner<'a> {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         let is_waiting = brief.state == State::Ready && !self.draft.turnover.gone.contains(&seq);
         if is_waiting {
-            self.draft.changes.push(Change::Prioritize { seq, priority });
+            let lane = brief.lane;
+            self.draft.changes.push(Change::Prioritize { seq, lane, priority });
             self.draft.stale.push(brief.lane);
         }
         self.answer(Effect::Answer(ticket, Answer::Flag(is_waiting)));

@@ -19,6 +19,7 @@ use crate::memory::Memory;
 impl Memory {
     /// Carries out a draft whose batch was committed.
     pub(crate) fn apply(&mut self, mut draft: Draft, now: Now, effects: &mut Vec<Effect>) {
+        self.has_new_runners = false;
         self.counts = draft.counts;
         self.seq_next = draft.seq_next;
         if let Some(stopping) = &mut self.stopping {
@@ -40,6 +41,19 @@ impl Memory {
         self.apply_watched(&mut draft, effects);
         self.apply_starts(&mut draft, now, effects);
         self.apply_signals(&mut draft, effects);
+        for lane in draft.stale.drain(..) {
+            self.dispatch.forget_window(lane);
+        }
+    }
+
+    /// Carries out a draft that did nothing but recover the runs of the dead.
+    pub(crate) fn apply_recovery(&mut self, mut draft: Draft, effects: &mut Vec<Effect>) {
+        self.counts = draft.counts;
+        for lane in draft.recovered.drain(..) {
+            self.dispatch.take_elsewhere(lane, 1);
+        }
+        self.apply_over(&mut draft, effects);
+        self.apply_watched(&mut draft, effects);
         for lane in draft.stale.drain(..) {
             self.dispatch.forget_window(lane);
         }

@@ -1,6 +1,6 @@
 //! Calls that change only what this process knows: runners, start, stop, who listens.
 //!
-//! They touch no store, so a full disk does not refuse them.
+//! They are answered whatever the store says, so a full disk does not refuse them.
 //!
 //! Proof: `proof/tests/engine`.
 
@@ -29,6 +29,7 @@ impl Memory {
             }
             Input::Unassign(ticket, operation) => {
                 self.dispatch.set_runner(&operation, false, None);
+                self.has_new_runners = true;
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Start(ticket) => self.start(ticket, effects),
@@ -54,6 +55,7 @@ impl Memory {
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
         self.dispatch.set_runner(operation, true, limit);
+        self.has_new_runners = true;
         Ok(())
     }
 

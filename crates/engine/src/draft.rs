@@ -9,10 +9,9 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::{Joined, Pick, QueueKey, Turnover};
 use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
-use tasker_core::rules::AbortReason;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Brief, Change, Lane, Start, Waiting};
-use tasker_core::task::Outcome;
+use tasker_core::task::{AbortReason, Outcome};
 use tasker_core::time::{MonoMs, Now};
 
 use crate::effect::{AbortSignal, Effect, Over};
@@ -50,6 +49,8 @@ pub struct Draft {
     pub recorded: BTreeMap<RunNo, (u32, u32)>,
     /// Waiting tasks that leave their place.
     pub left: Vec<(LaneId, QueueKey)>,
+    /// The lane of each dead owner's run that is over.
+    pub recovered: Vec<LaneId>,
     /// Lanes whose window must be read again.
     pub stale: Vec<LaneId>,
     /// Answers to calls, in order.
@@ -135,8 +136,8 @@ impl<'a> Planner<'a> {
     pub(crate) fn end_run(&mut self, run: &Live, outcome: Outcome) {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(run.seq, &outcome);
-        let at = self.now.wall;
-        self.draft.changes.push(Change::End { seq: run.seq, run: Some(run.run), outcome, at });
+        let (seq, lane, at) = (run.seq, run.lane, self.now.wall);
+        self.draft.changes.push(Change::End { seq, lane, run: Some(run.run), outcome, at });
     }
 
     pub(crate) fn note_watch(&mut self, seq: Seq, ticket: Ticket) {
@@ -186,7 +187,8 @@ impl<'a> Planner<'a> {
                 let at = (pick.key.seq.0 - first.0) as usize;
                 self.draft.adds[at].start = Some(*start);
             } else {
-                self.draft.changes.push(Change::Start { seq: pick.key.seq, start: *start });
+                let (seq, lane) = (pick.key.seq, pick.lane);
+                self.draft.changes.push(Change::Start { seq, lane, start: *start });
             }
         }
         let lanes = self.draft.lanes.iter().cloned().map(Change::Lane);

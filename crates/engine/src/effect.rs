@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::rules::AbortReason;
-use tasker_core::task::{Cause, Json, Outcome, Priority};
+use tasker_core::task::{AbortReason, Cause, Json, Outcome, Priority};
 
 use crate::input::{RunNo, Ticket};
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use tasker_core::id::TaskId;
-use tasker_core::rules::{AbortReason, Settled};
-use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, Progress};
+use tasker_core::rules::Settled;
+use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
 
 /// The caller's number for a call.

@@ -15,6 +15,7 @@ mod stop;
 mod control;
 mod apply;
 mod recover;
+mod catch_up;
 pub mod turn;
 mod inbox;
 mod reads;

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
-use tasker_core::rules::AbortReason;
-use tasker_core::task::OnStop;
+use tasker_core::task::{AbortReason, OnStop};
 use tasker_core::time::MonoMs;
 use tokio_util::sync::CancellationToken;
 

@@ -43,6 +43,8 @@ pub struct Memory {
     pub next_no: RunNo,
     /// The number of the next lane.
     pub next_lane: u32,
+    /// Whether the runners have changed since the store was told of them.
+    pub has_new_runners: bool,
     /// Who waits for a task to end.
     pub watches: Watches,
     /// Which confirmations to send.
@@ -81,6 +83,7 @@ impl Memory {
             live: LiveRuns::default(),
             next_no: 1,
             next_lane: 1,
+            has_new_runners: false,
             watches: Watches::default(),
             listen: Listen::default(),
             stopping: None,
@@ -117,6 +120,11 @@ impl Watches {
     /// Whether anybody waits for this task.
     pub fn has(&self, seq: Seq) -> bool {
         self.by_task.contains_key(&seq)
+    }
+
+    /// The tasks that are waited for.
+    pub fn tasks(&self) -> Vec<Seq> {
+        self.by_task.keys().copied().collect()
     }
 
     /// Those who wait for this task, who wait no more.

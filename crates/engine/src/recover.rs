@@ -1,9 +1,10 @@
-//! What becomes of the runs of the dead, when a store is opened.
+//! What becomes of the runs of the dead: at open, and whenever another owner is found dead.
 //!
 //! # Promises
 //! - Each lost run is recovered exactly once (I-4): its release or end is guarded by its run id and
 //!   committed together with the others.
 //! - A loss counts: the third in a row ends the task as poison (I-10).
+//! - A run that was to be aborted ends so: an acknowledged abort is not lost with its owner (I-1).
 //!
 //! # Left to others
 //! Knowing who is dead is the store's work (`Store::orphans`).
@@ -11,42 +12,50 @@
 //! Proof: `proof/tests/engine`, `conformance::orphans`, the storm.
 
 use tasker_core::rules::{self, Loss};
-use tasker_core::state::{Counts, State};
+use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan};
-use tasker_core::task::AttemptEnd;
-use tasker_core::time::WallMs;
+use tasker_core::task::{AttemptEnd, Outcome};
 
-use crate::effect::Effect;
+use crate::draft::Planner;
 
-/// What to write for the orphans, and what to tell once it is committed.
-pub(crate) struct Recovery {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) counts: Counts,
-    pub(crate) effects: Vec<Effect>,
-}
-
-pub(crate) fn plan(orphans: &[Orphan], counts: Counts, at: WallMs) -> Recovery {
-    let mut recovery = Recovery { changes: Vec::new(), counts, effects: Vec::new() };
-    for orphan in orphans {
-        recovery.one(orphan, at);
-    }
-    recovery
-}
-
-impl Recovery {
-    fn one(&mut self, orphan: &Orphan, at: WallMs) {
-        let (seq, run) = (orphan.seq, orphan.run);
-        match rules::loss(orphan.on_interrupted, orphan.losses) {
-            Loss::Retry(losses) => {
-                self.counts.shift(State::Running, State::Ready);
-                let (end, attempt) = (AttemptEnd::Lost, orphan.attempt);
-                self.changes.push(Change::Release { seq, run, end, attempt, losses, at });
-            }
-            Loss::End(outcome) => {
-                self.counts.shift(State::Running, outcome.state());
-                self.effects.push(Effect::Ended(orphan.id, outcome.clone()));
-                self.changes.push(Change::End { seq, run: Some(run), outcome, at });
+impl Planner<'_> {
+    /// Gives back or ends what the dead left running.
+    pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
+        for orphan in orphans {
+            self.draft.recovered.push(orphan.lane);
+            match loss(orphan) {
+                Loss::Retry(losses) => self.give_back(orphan, losses),
+                Loss::End(outcome) => self.end_orphan(orphan, outcome),
             }
         }
+    }
+
+    fn give_back(&mut self, orphan: &Orphan, losses: u32) {
+        self.draft.counts.shift(State::Running, State::Ready);
+        self.draft.stale.push(orphan.lane);
+        self.draft.changes.push(Change::Release {
+            seq: orphan.seq,
+            lane: orphan.lane,
+            run: orphan.run,
+            end: AttemptEnd::Lost,
+            attempt: orphan.attempt,
+            losses,
+            at: self.now.wall,
+        });
+    }
+
+    fn end_orphan(&mut self, orphan: &Orphan, outcome: Outcome) {
+        self.draft.counts.shift(State::Running, outcome.state());
+        self.note_end(orphan.seq, &outcome);
+        self.draft.ended.push((orphan.id, outcome.clone()));
+        let (seq, lane, at) = (orphan.seq, orphan.lane, self.now.wall);
+        self.draft.changes.push(Change::End { seq, lane, run: Some(orphan.run), outcome, at });
+    }
+}
+
+fn loss(orphan: &Orphan) -> Loss {
+    match &orphan.abort {
+        Some(abort) => Loss::End(Outcome::Aborted(abort.cause, abort.reason.clone())),
+        None => rules::loss(orphan.on_interrupted, orphan.losses),
     }
 }

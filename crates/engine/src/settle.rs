@@ -8,9 +8,9 @@
 //! Proof: `proof/tests/engine`.
 
 use tasker_core::limits;
-use tasker_core::rules::{self, AbortReason, Settled};
+use tasker_core::rules::{self, Settled};
 use tasker_core::store::Change;
-use tasker_core::task::{Cause, LogLine, Outcome};
+use tasker_core::task::{AbortReason, Cause, LogLine, Outcome};
 
 use crate::draft::Planner;
 use crate::effect::Over;

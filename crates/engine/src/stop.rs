@@ -10,10 +10,10 @@
 //!
 //! Proof: `proof/tests/engine`.
 
-use tasker_core::rules::{self, AbortReason};
+use tasker_core::rules;
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::{AttemptEnd, Cause, OnStop};
+use tasker_core::task::{AbortReason, AttemptEnd, Cause, OnStop};
 
 use crate::draft::Planner;
 use crate::effect::{AbortSignal, Over};
@@ -64,6 +64,7 @@ impl Planner<'_> {
         self.draft.stale.push(run.lane);
         self.draft.changes.push(Change::Release {
             seq: run.seq,
+            lane: run.lane,
             run: run.run,
             end: AttemptEnd::Postponed,
             attempt: run.attempt - 1,

@@ -19,8 +19,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::store::{Reader, Store};
+use tasker_core::store::{Reader, Store, Wake};
 use tasker_core::time::{MonoMs, Now, WallMs};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::effect::Effect;
@@ -34,6 +35,8 @@ use crate::turn::{After, Engine};
 
 /// How long nothing must happen before the store is tidied.
 const IDLE_MS: u64 = 50;
+/// The least time between two looks at what others did: a busy neighbour must not keep us busy.
+const LOOK_MS: u64 = 1;
 
 /// A moment, to ask later how long ago it was.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ struct Shared {
     inbox: Inbox,
     reads: Reads,
     end: CancellationToken,
+    /// Rung when another owner may have committed.
+    bell: Arc<Notify>,
     sink: Arc<dyn Sink>,
 }
 
@@ -81,6 +86,7 @@ impl Handle {
             inbox: Inbox::default(),
             reads: Reads::default(),
             end: CancellationToken::new(),
+            bell: Arc::default(),
             sink,
         });
         let driver = Driver::new(shared.clone());
@@ -147,9 +153,15 @@ impl Driver {
 }
 
 impl Driver {
+    fn waker(&self) -> Wake {
+        let bell = Arc::clone(&self.shared.bell);
+        Arc::new(move || bell.notify_one())
+    }
+
     fn run(&self, opener: Opener, settings: Settings, seed: [u8; 32]) {
         let opened = catch_unwind(AssertUnwindSafe(|| {
-            let (store, reader) = opener()?;
+            let (mut store, reader) = opener()?;
+            store.listen(self.waker());
             let (engine, effects) = Engine::open(store, settings, seed, self.now())?;
             Ok((engine, reader, effects))
         }));
@@ -208,48 +220,69 @@ impl Driver {
 
     /// Turns until the engine closes or the handle ends; what the closing turn told.
     async fn turns(&self, engine: &mut Engine) -> Vec<Effect> {
-        let mut after = After::Again;
-        let mut is_tidy = false;
+        let mut rest = Rest { after: After::Again, is_tidy: false, looked: self.now().mono };
         loop {
-            if after != After::Again && self.shared.inbox.is_empty() {
-                match self.wait(after, is_tidy).await {
-                    Woken::Ended => return Vec::new(),
-                    Woken::Idle => {
-                        tidy(engine, true);
-                        is_tidy = true;
-                        continue;
-                    }
-                    Woken::Due => {}
-                }
-            } else if self.shared.end.is_cancelled() {
-                return Vec::new();
-            }
             let mut effects = Vec::new();
-            let inputs = if after == After::Again { Vec::new() } else { self.shared.inbox.take() };
-            after = engine.turn(inputs, self.now(), &mut effects);
-            if after == After::Closed {
+            match self.next(engine, &rest).await {
+                Woken::Ended => return effects,
+                Woken::Idle => {
+                    tidy(engine, true);
+                    rest.is_tidy = true;
+                    continue;
+                }
+                Woken::Look => {
+                    rest.looked = self.now().mono;
+                    rest.after = engine.look(&mut effects);
+                }
+                Woken::Due => {
+                    let is_again = rest.after == After::Again;
+                    let inputs = if is_again { Vec::new() } else { self.shared.inbox.take() };
+                    rest.after = engine.turn(inputs, self.now(), &mut effects);
+                    rest.is_tidy = false;
+                }
+            }
+            if rest.after == After::Closed {
                 return effects;
             }
             self.deliver(effects);
             tidy(engine, false);
-            is_tidy = false;
         }
     }
 
-    async fn wait(&self, after: After, is_tidy: bool) -> Woken {
+    /// What to do next; waits until there is something.
+    async fn next(&self, engine: &Engine, rest: &Rest) -> Woken {
+        let look = engine.look_every_ms().map(|every| rest.looked.plus(every));
+        if rest.after != After::Again && self.shared.inbox.is_empty() {
+            return self.wait(rest, look).await;
+        }
+        if self.shared.end.is_cancelled() {
+            return Woken::Ended;
+        }
+        // Also under load: a neighbour's death must be noticed.
+        let is_look_due = look.is_some_and(|at| self.now().mono >= at);
+        if is_look_due { Woken::Look } else { Woken::Due }
+    }
+
+    async fn wait(&self, rest: &Rest, look: Option<MonoMs>) -> Woken {
         let at =
             |at: MonoMs| tokio::time::Instant::from_std(self.origin + Duration::from_millis(at.0));
         let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
-        let due = match after {
+        let due = match rest.after {
             After::Wait(Some(due)) => at(due),
             _ => far,
         };
-        let idle = if is_tidy { far } else { at(self.now().mono.plus(IDLE_MS)) };
+        let idle = if rest.is_tidy { far } else { at(self.now().mono.plus(IDLE_MS)) };
+        let rung = async {
+            tokio::time::sleep_until(at(rest.looked.plus(LOOK_MS))).await;
+            self.shared.bell.notified().await;
+        };
         tokio::select! {
             biased;
             () = self.shared.end.cancelled() => Woken::Ended,
             () = self.shared.inbox.wait() => Woken::Due,
             () = tokio::time::sleep_until(due) => Woken::Due,
+            () = rung => Woken::Look,
+            () = tokio::time::sleep_until(look.map_or(far, at)) => Woken::Look,
             () = tokio::time::sleep_until(idle) => Woken::Idle,
         }
     }
@@ -291,8 +324,17 @@ fn tidy(engine: &mut Engine, is_idle: bool) {
     }
 }
 
+/// Where the driver stands between two turns.
+struct Rest {
+    after: After,
+    is_tidy: bool,
+    /// When it last looked at what others did.
+    looked: MonoMs,
+}
+
 enum Woken {
     Due,
+    Look,
     Idle,
     Ended,
 }

@@ -1,4 +1,4 @@
-//! One deterministic turn: begin → plan → write → commit → apply.
+//! One deterministic turn: begin → catch up → plan → write → commit → apply.
 //!
 //! # Promises
 //! - Nothing is told before the commit that makes it true (I-1, I-11).
@@ -23,12 +23,12 @@ use tasker_core::id::{IdSource, RunId, Seq, TaskId};
 use tasker_core::store::{Batch, Change, Commit, Refused, Store, WindowSize};
 use tasker_core::time::{MonoMs, Now};
 
+use crate::catch_up::{self, catch_up};
 use crate::control::closed;
 use crate::draft::{Briefs, Draft, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, Over};
 use crate::input::{Input, Ticket};
 use crate::memory::{Memory, Settings};
-use crate::recover;
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -55,6 +55,8 @@ pub struct Engine {
     store: Option<Box<dyn Store>>,
     memory: Memory,
     ids: IdSource,
+    /// Whether others may have committed what memory does not know yet.
+    is_behind: bool,
     /// What runners said, waiting for a store that can write.
     kept: VecDeque<Input>,
     retry_at: Option<MonoMs>,
@@ -71,18 +73,86 @@ impl Engine {
         seed: [u8; 32],
         now: Now,
     ) -> Result<(Self, Vec<Effect>)> {
-        match recovered(store.as_mut(), settings, now) {
-            Ok((memory, effects)) => {
-                let ids = IdSource::new(store.id_key(), seed);
-                let kept = VecDeque::new();
-                Ok((Self { store: Some(store), memory, ids, kept, retry_at: None }, effects))
-            }
+        let memory = match mirror(store.as_mut(), settings) {
+            Ok(memory) => memory,
             Err(error) => {
                 // The first error is the one to tell.
                 let _ = store.close();
+                return Err(error);
+            }
+        };
+        let ids = IdSource::new(store.id_key(), seed);
+        let (store, kept, mut effects) = (Some(store), VecDeque::new(), Vec::new());
+        let mut engine = Self { store, memory, ids, is_behind: false, kept, retry_at: None };
+        match engine.recover_at_open(now, &mut effects) {
+            Ok(()) => Ok((engine, effects)),
+            Err(error) => {
+                engine.fail(error.clone(), &mut Vec::new());
                 Err(error)
             }
         }
+    }
+
+    /// What the dead left running is given back before anything else is done.
+    fn recover_at_open(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<()> {
+        loop {
+            match self.try_once(&[], now, effects) {
+                Tried::Applied { .. } => return Ok(()),
+                Tried::Recovered | Tried::Stale => {}
+                Tried::NotCommitted(error) | Tried::Broken(error) => return Err(error),
+            }
+        }
+    }
+
+    /// How long the engine may be left alone before `look`, if it must not be left alone for ever.
+    pub fn look_every_ms(&self) -> Option<u64> {
+        self.store.as_ref()?.look_every_ms()
+    }
+
+    /// Looks at what other owners did, and keeps nobody waiting. `Again` if that calls for a turn.
+    pub fn look(&mut self, effects: &mut Vec<Effect>) -> After {
+        match self.see(effects) {
+            Ok(is_due) => self.after(is_due, effects),
+            Err(error) => match give_up(error) {
+                Tried::Broken(error) => {
+                    self.fail(error, effects);
+                    After::Closed
+                }
+                // The next look or turn meets the same fault and answers for it.
+                _ => self.after(false, effects),
+            },
+        }
+    }
+
+    /// Whether a turn would recover or start something.
+    fn see(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        store.look_around()?;
+        self.is_behind |= store.look()?;
+        let seen = self.see_inside(effects);
+        self.rollback();
+        seen
+    }
+
+    fn see_inside(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
+        self.catch_up(effects)?;
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        if !store.orphans()?.is_empty() {
+            return Ok(true);
+        }
+        let nothing = Draft::default();
+        self.load_windows(&nothing)?;
+        let starts = self.memory.dispatch.starts(&nothing.turnover);
+        Ok(starts.is_starved || !starts.picks.is_empty())
+    }
+
+    fn catch_up(&mut self, effects: &mut Vec<Effect>) -> Result<()> {
+        let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        if self.is_behind {
+            catch_up(store.as_mut(), &mut self.memory, effects)?;
+            self.is_behind = false;
+        }
+        Ok(())
     }
 
     /// The engine's memory, to look at.
@@ -153,6 +223,7 @@ impl Engine {
             let live = self.memory.live.len();
             match self.try_once(&work, now, effects) {
                 Tried::Applied { again } => return Ok(again),
+                Tried::Recovered => {}
                 Tried::Stale if self.memory.live.len() < live => {}
                 Tried::Stale if rereads == REREADS_MAX => {
                     let message = "the file is damaged: its queue names a task that does not wait";
@@ -186,12 +257,14 @@ impl Engine {
 
     fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> Tried {
         let Some(store) = self.store.as_mut() else { return Tried::Broken(closed()) };
-        if let Err(error) = store.begin() {
+        match store.begin() {
+            Ok(is_news) => self.is_behind |= is_news,
             // The file that was opened is not there any more: no later turn will find it.
-            let is_gone = error.code() == Code::Io;
-            return if is_gone { Tried::Broken(error) } else { give_up(error) };
+            Err(error) if error.code() == Code::Io => return Tried::Broken(error),
+            Err(error) => return give_up(error),
         }
-        let mut draft = match self.draft(work, now) {
+        let caught_up = self.catch_up(effects);
+        let mut draft = match caught_up.and_then(|()| self.draft(work, now)) {
             Ok(draft) => draft,
             Err(error) => {
                 self.rollback();
@@ -201,6 +274,10 @@ impl Engine {
         let changes = std::mem::take(&mut draft.changes);
         match self.commit(&draft, changes) {
             Ok(()) => {
+                if !draft.recovered.is_empty() {
+                    self.memory.apply_recovery(draft, effects);
+                    return Tried::Recovered;
+                }
                 let again = draft.is_starved;
                 self.memory.apply(draft, now, effects);
                 Tried::Applied { again }
@@ -217,8 +294,17 @@ impl Engine {
     /// Says what the turn is going to do. Memory does not change, but that windows are loaded.
     fn draft(&mut self, work: &[Input], now: Now) -> Result<Draft> {
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        let orphans = store.orphans()?;
+        if !orphans.is_empty() {
+            // In a batch of its own, so that what was asked for meets tasks that are in order.
+            let briefs = Briefs::default();
+            let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
+            planner.recover(&orphans);
+            return Ok(planner.into_draft());
+        }
         let briefs = briefs(store.as_mut(), &self.ids, work)?;
         let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
+        planner.offer();
         planner.take_in(work);
         let draft = planner.into_draft();
         self.load_windows(&draft)?;
@@ -293,23 +379,19 @@ impl Engine {
             effects.push(Effect::Over(no, Over::Fenced));
             effects.push(Effect::Abort(no, AbortSignal::Fenced));
         }
-        match self.reread() {
+        match self.reread(effects) {
             Ok(()) => Tried::Stale,
             Err(error) => Tried::Broken(error),
         }
     }
 
     /// Takes the store's word for what memory mirrors.
-    fn reread(&mut self) -> Result<()> {
+    fn reread(&mut self, effects: &mut Vec<Effect>) -> Result<()> {
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
         store.begin()?;
-        let head = store.head();
+        let reloaded = catch_up::reload(store.as_mut(), &mut self.memory, effects);
         store.rollback();
-        let head = head?;
-        (self.memory.number, self.memory.seq_next, self.memory.counts) =
-            (head.number, head.seq_next, head.counts);
-        self.memory.dispatch.forget_windows();
-        Ok(())
+        reloaded
     }
 
     /// Refuses the calls and keeps what runners said.
@@ -354,6 +436,8 @@ enum Tried {
     Applied {
         again: bool,
     },
+    /// The runs of the dead have been given back: draft again.
+    Recovered,
     /// Memory has been put right: draft again.
     Stale,
     NotCommitted(Error),
@@ -366,6 +450,14 @@ enum Broke {
 }
 
 impl Planner<'_> {
+    /// Tells the store which operations have a runner here, if that has changed.
+    fn offer(&mut self) {
+        if self.memory.has_new_runners {
+            let offered = self.memory.dispatch.offered();
+            self.draft.changes.push(Change::Offer(offered));
+        }
+    }
+
     /// All that the inputs and the time ask for, but for what starts.
     fn take_in(&mut self, work: &[Input]) {
         // Watches come first: a task may end in this very turn.
@@ -391,35 +483,16 @@ impl Planner<'_> {
     }
 }
 
-fn recovered(store: &mut dyn Store, settings: Settings, now: Now) -> Result<(Memory, Vec<Effect>)> {
+/// A memory that mirrors the store.
+fn mirror(store: &mut dyn Store, settings: Settings) -> Result<Memory> {
     store.begin()?;
-    let head = store.head()?;
-    let lanes = store.lanes()?;
-    let orphans = store.orphans()?;
-    let mut memory = Memory::new(settings, store.owner(), head);
-    for lane in &lanes {
-        memory.next_lane = memory.next_lane.max(lane.id.0 + 1);
-        memory.dispatch.add_lane(lane, false);
-    }
-    let recovery = recover::plan(&orphans, head.counts, now.wall);
-    if recovery.changes.is_empty() {
-        store.rollback();
-        return Ok((memory, Vec::new()));
-    }
-    let batch = Batch {
-        number: head.number + 1,
-        owner: memory.owner,
-        seq_next: head.seq_next,
-        counts: recovery.counts,
-        changes: recovery.changes,
-    };
-    store.write(&batch).map_err(|refused| refused.error)?;
-    match store.commit() {
-        Commit::Committed => {}
-        Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error),
-    }
-    (memory.number, memory.counts) = (batch.number, batch.counts);
-    Ok((memory, recovery.effects))
+    let mirrored = store.head().and_then(|head| {
+        let mut memory = Memory::new(settings, store.owner(), head);
+        catch_up::reload(store, &mut memory, &mut Vec::new())?;
+        Ok(memory)
+    });
+    store.rollback();
+    mirrored
 }
 
 /// Looks up the tasks that the inputs name.

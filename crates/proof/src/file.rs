@@ -25,7 +25,7 @@ impl Lab for Folder {
     fn open(&self) -> Result<Handle> {
         let place = Place::File(self.0.path().join("tasks.db"));
         // A case crashes by dropping the handle, which no sync can make safer, only slower.
-        let options = Options { durability: Durability::Process };
+        let options = Options { durability: Durability::Process, exclusive: false };
         let (store, reader) = tasker_sqlite::open(&place, options)?;
         Ok(Handle { store: Box::new(store), reader: Box::new(reader) })
     }

@@ -8,19 +8,20 @@
 //!
 //! Proof: `tests/model.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Cancelled, Change, Commit, Find, Found, Head, Lane, Orphan, Reader, Refused,
-    Start, Store, Waiting, Window, WindowSize, WithLogs,
+    Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, Reader,
+    Refused, Start, Store, Waiting, Wake, Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{Attempt, AttemptEnd, Cause, LogLine, Outcome, TaskRecord};
+use tasker_core::task::{AbortReason, Attempt, AttemptEnd, Cause, LogLine, Outcome, TaskRecord};
 use tasker_core::time::WallMs;
 
 use crate::conformance::{Handle, Lab};
@@ -32,8 +33,11 @@ pub struct Disk(Arc<Mutex<Contents>>);
 #[derive(Debug, Default)]
 struct Contents {
     saved: Image,
-    open_by: Option<OwnerId>,
-    owners: u64,
+    /// Those that live.
+    owners: BTreeSet<OwnerId>,
+    owners_ever: u64,
+    /// Who holds the write lock.
+    writer: Option<OwnerId>,
 }
 
 /// All that one commit leaves behind.
@@ -42,12 +46,13 @@ struct Image {
     head: Head,
     lanes: BTreeMap<LaneId, Lane>,
     tasks: BTreeMap<Seq, Row>,
+    journal: Vec<Entry>,
 }
 
 impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
-        Self { head, lanes: BTreeMap::new(), tasks: BTreeMap::new() }
+        Self { head, lanes: BTreeMap::new(), tasks: BTreeMap::new(), journal: Vec::new() }
     }
 }
 
@@ -58,6 +63,8 @@ struct Row {
     owner: OwnerId,
     losses: u32,
     logs: Vec<LogLine>,
+    /// Why its run is to be aborted.
+    abort: Option<AbortReason>,
 }
 
 impl Disk {
@@ -74,14 +81,11 @@ impl Disk {
 impl Lab for Disk {
     fn open(&self) -> Result<Handle> {
         let mut contents = self.lock();
-        if contents.open_by.is_some() {
-            let error = Error::new(Code::Locked, "another handle holds the model");
-            return Err(error.with_pid(std::process::id()));
-        }
-        contents.owners += 1;
-        let owner = OwnerId(contents.owners);
-        contents.open_by = Some(owner);
-        let store = Box::new(ModelStore { disk: self.clone(), owner, open: None });
+        contents.owners_ever += 1;
+        let owner = OwnerId(contents.owners_ever);
+        contents.owners.insert(owner);
+        let (disk, open, seen) = (self.clone(), None, None);
+        let store = Box::new(ModelStore { disk, owner, open, seen });
         Ok(Handle { store, reader: Box::new(ModelReader(self.clone())) })
     }
 }
@@ -92,11 +96,14 @@ pub struct ModelStore {
     disk: Disk,
     owner: OwnerId,
     open: Option<Image>,
+    /// The number of the last batch that we wrote or were told of.
+    seen: Option<u64>,
 }
 
 impl Drop for ModelStore {
     fn drop(&mut self) {
-        self.disk.lock().open_by = None;
+        self.rollback();
+        self.disk.lock().owners.remove(&self.owner);
     }
 }
 
@@ -104,6 +111,12 @@ impl ModelStore {
     /// What a look at the store sees: the open transaction, else the last commit.
     fn image(&self) -> Image {
         self.open.clone().unwrap_or_else(|| self.disk.lock().saved.clone())
+    }
+
+    /// Whether somebody else has committed.
+    fn has_news(&mut self) -> bool {
+        let number = self.image().head.number;
+        self.seen.replace(number) != Some(number)
     }
 }
 
@@ -116,10 +129,31 @@ impl Store for ModelStore {
         IdKey(0x5eed_0f00_0b00_c0de)
     }
 
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) -> Result<bool> {
+        let mut contents = self.disk.lock();
+        if contents.writer.is_some() {
+            return Err(Error::new(Code::Busy, "another handle writes to the model"));
+        }
+        contents.writer = Some(self.owner);
+        self.open = Some(contents.saved.clone());
+        drop(contents);
+        Ok(self.has_news())
+    }
+
+    fn look(&mut self) -> Result<bool> {
         self.open = Some(self.disk.lock().saved.clone());
+        Ok(self.has_news())
+    }
+
+    fn look_around(&mut self) -> Result<()> {
         Ok(())
     }
+
+    fn look_every_ms(&self) -> Option<u64> {
+        (self.disk.lock().owners.len() > 1).then_some(250)
+    }
+
+    fn listen(&mut self, _wake: Wake) {}
 
     fn head(&mut self) -> Result<Head> {
         Ok(self.image().head)
@@ -129,9 +163,30 @@ impl Store for ModelStore {
         Ok(self.image().lanes.into_values().collect())
     }
 
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
+        let entries = self.image().journal;
+        Ok(Some(entries.into_iter().filter(|entry| entry.number > after).collect()))
+    }
+
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        let mut lanes = BTreeMap::new();
+        for row in self.image().tasks.into_values() {
+            if row.task.state == State::Running && row.owner != self.owner {
+                *lanes.entry(row.lane).or_default() += 1;
+            }
+        }
+        Ok(lanes.into_iter().collect())
+    }
+
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        let mut image = self.image();
+        Ok(image.running(seq, run).and_then(|row| row.abort.clone()))
+    }
+
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        let living = self.disk.lock().owners.clone();
         let mut rows: Vec<_> = self.image().tasks.into_values().collect();
-        rows.retain(|row| row.task.state == State::Running && row.owner != self.owner);
+        rows.retain(|row| row.task.state == State::Running && !living.contains(&row.owner));
         rows.sort_by(Row::in_queue_order);
         Ok(rows.iter().filter_map(Row::orphan).collect())
     }
@@ -165,18 +220,24 @@ impl Store for ModelStore {
         }
         let Batch { number, seq_next, counts, .. } = *batch;
         image.head = Head { number, seq_next, counts };
+        let (owner, moves) = (batch.owner, journal::pack(batch).into());
+        image.journal.push(Entry { number, owner, moves });
         Ok(())
     }
 
     fn commit(&mut self) -> Commit {
         if let Some(image) = self.open.take() {
-            self.disk.lock().saved = image;
+            self.seen = Some(image.head.number);
+            let mut contents = self.disk.lock();
+            contents.saved = image;
+            contents.writer = None;
         }
         Commit::Committed
     }
 
     fn rollback(&mut self) {
         self.open = None;
+        self.disk.lock().writer.take_if(|writer| *writer == self.owner);
     }
 
     fn tidy(&mut self, _is_idle: bool) -> Result<()> {
@@ -196,23 +257,28 @@ impl Image {
                 self.lanes.insert(lane.id, lane.clone());
                 Some(())
             }
+            Change::Offer(_) => Some(()),
+            Change::AskAbort { seq, run, abort, .. } => {
+                self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
+                Some(())
+            }
             Change::Add { .. } => self.add(change, owner),
-            Change::Start { seq, start } => self.ready(*seq)?.start(*start, owner),
-            Change::End { seq, run, outcome, at } => {
+            Change::Start { seq, start, .. } => self.ready(*seq)?.start(*start, owner),
+            Change::End { seq, run, outcome, at, .. } => {
                 let row = match run {
                     Some(run) => self.running(*seq, *run)?,
                     None => self.ready(*seq)?,
                 };
                 row.end(outcome, *at)
             }
-            Change::Release { seq, run, end, attempt, losses, at } => {
+            Change::Release { seq, run, end, attempt, losses, at, .. } => {
                 let row = self.running(*seq, *run)?;
                 row.close_attempt(*end, *at);
                 (row.task.state, row.task.attempt, row.losses) = (State::Ready, *attempt, *losses);
-                row.task.progress = None;
+                (row.task.progress, row.abort) = (None, None);
                 Some(())
             }
-            Change::Prioritize { seq, priority } => {
+            Change::Prioritize { seq, priority, .. } => {
                 self.ready(*seq)?.task.def.priority = *priority;
                 Some(())
             }
@@ -245,7 +311,8 @@ impl Image {
             progress: None,
             attempts: Vec::new(),
         };
-        let row = Row { task, lane: *lane, owner, losses: 0, logs: Vec::new() };
+        let (losses, logs, abort) = (0, Vec::new(), None);
+        let row = Row { task, lane: *lane, owner, losses, logs, abort };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
@@ -306,13 +373,16 @@ impl Row {
         let TaskRecord { seq, id, attempt, .. } = self.task;
         let run = self.task.attempts.last()?.run;
         let on_interrupted = self.task.def.on_interrupted;
-        Some(Orphan { seq, id, run, attempt, losses: self.losses, on_interrupted })
+        let (lane, losses, abort) = (self.lane, self.losses, self.abort.clone());
+        Some(Orphan { seq, lane, id, run, attempt, losses, on_interrupted, abort })
     }
 
     fn brief(&self) -> Brief {
         let TaskRecord { id, state, .. } = self.task;
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
-        Brief { id, lane: self.lane, state, priority, outcome }
+        let live = self.task.attempts.last().filter(|_| state == State::Running);
+        let run = live.map(|attempt| attempt.run);
+        Brief { id, lane: self.lane, state, priority, run, outcome }
     }
 
     fn found(&self, logs: Option<WithLogs>) -> Found {

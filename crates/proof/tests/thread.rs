@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, OwnerId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::query::Query;
 use tasker_core::rules::Settled;
 use tasker_core::store::{
-    Batch, Brief, Cancelled, Commit, Find, Found, Head, Lane, Orphan, Reader, Refused, Store,
-    Window, WindowSize, WithLogs,
+    Batch, Brief, Cancelled, Commit, Entry, Find, Found, Head, Lane, Orphan, Reader, Refused,
+    Store, Wake, Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{AbortReason, Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
@@ -43,8 +43,16 @@ fn settings() -> Settings {
 }
 
 fn sqlite(place: Place) -> Opener {
+    on_file(place, false)
+}
+
+fn alone(place: Place) -> Opener {
+    on_file(place, true)
+}
+
+fn on_file(place: Place, exclusive: bool) -> Opener {
     Box::new(move || {
-        let options = Options { durability: Durability::Process };
+        let options = Options { durability: Durability::Process, exclusive };
         let (store, reader) = tasker_sqlite::open(&place, options)?;
         Ok((Box::new(store), Box::new(reader)))
     })
@@ -115,10 +123,10 @@ fn a_task_goes_its_whole_way_and_a_read_sees_it() {
 #[test]
 fn a_store_that_does_not_open_refuses_every_call_with_its_reason() {
     let (_folder, place) = folder();
-    let (_first, told) = open(sqlite(place.clone()));
+    let (_first, told) = open(alone(place.clone()));
     _first.submit([Input::Ready(1)]);
     assert!(answer(&told, 1).is_ok());
-    let (second, receiver) = open(sqlite(place));
+    let (second, receiver) = open(alone(place));
     second.submit([Input::Ready(1), Input::Add(2, task("a"))]);
     let error = answer(&receiver, 1).unwrap_err();
     assert_eq!((error.code(), error.facts().pid), (Code::Locked, Some(std::process::id())));
@@ -211,7 +219,16 @@ struct Trapped<T: ?Sized>(Trap, Box<T>);
 impl Store for Trapped<dyn Store> {
     fn owner(&self) -> OwnerId { self.1.owner() }
     fn id_key(&self) -> IdKey { self.1.id_key() }
-    fn begin(&mut self) -> Result<()> { self.0.at(Point::Begin); self.1.begin() }
+    fn begin(&mut self) -> Result<bool> { self.0.at(Point::Begin); self.1.begin() }
+    fn look(&mut self) -> Result<bool> { self.1.look() }
+    fn look_around(&mut self) -> Result<()> { self.1.look_around() }
+    fn look_every_ms(&self) -> Option<u64> { self.1.look_every_ms() }
+    fn listen(&mut self, wake: Wake) { self.1.listen(wake); }
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> { self.1.journal(after) }
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> { self.1.elsewhere() }
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        self.1.abort_asked(seq, run)
+    }
     fn head(&mut self) -> Result<Head> { self.0.at(Point::Head); self.1.head() }
     fn lanes(&mut self) -> Result<Vec<Lane>> { self.0.at(Point::Lanes); self.1.lanes() }
     fn orphans(&mut self) -> Result<Vec<Orphan>> { self.0.at(Point::Orphans); self.1.orphans() }

@@ -66,6 +66,14 @@ CREATE TABLE lanes (
   operation TEXT NOT NULL
 ) STRICT;
 
+-- Running tasks that are to be aborted, the last wish for each; it holds for the run that it names.
+CREATE TABLE aborts (
+  seq INTEGER PRIMARY KEY,
+  run_id BLOB NOT NULL,
+  cause INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT;
+
 -- The journal: one row per commit, which also says where the store stands after it.
 CREATE TABLE batches (
   number INTEGER PRIMARY KEY,
@@ -82,6 +90,9 @@ CREATE TABLE owners (
   pid INTEGER NOT NULL,
   pid_started_at INTEGER,
   lock_file TEXT NOT NULL,
+  is_exclusive INTEGER NOT NULL,
+  -- The operations with a runner, a JSON array.
+  operations TEXT NOT NULL DEFAULT '[]',
   opened_at INTEGER NOT NULL
 ) STRICT;
 

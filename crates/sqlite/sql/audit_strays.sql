@@ -28,6 +28,9 @@ UNION ALL
 SELECT 'a run id stands twice', attempts.seq FROM attempts
   JOIN tasks ON tasks.seq = attempts.seq AND tasks.run_id = attempts.run_id
 UNION ALL
+SELECT 'an abort belongs to no task', seq FROM aborts
+  WHERE seq NOT IN (SELECT seq FROM tasks)
+UNION ALL
 SELECT 'a log line belongs to no task', seq FROM logs
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL

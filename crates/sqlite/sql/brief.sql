@@ -1,2 +1,4 @@
 -- One task in brief, by its number.
-SELECT uuid, lane_id, state, priority, cause, outcome FROM tasks WHERE seq = ?1;
+SELECT uuid, lane_id, state, priority, cause, outcome, iif(state = 5, run_id, NULL)
+FROM tasks
+WHERE seq = ?1;

@@ -8,7 +8,8 @@
 //! - A committed batch survives `kill -9`, and with [`Durability::Full`] a power cut (I-1).
 //! - A file of another program, a damaged file and a file of a newer tasker are left as they are
 //!   (I-18, F-14).
-//! - While a handle is open no other one gets its runs; when it dies, the next one does (I-5).
+//! - While a handle is open no other one gets its runs; when it dies, the others do (I-5).
+//! - Any number of handles, in one process or several, work on one file at once (F-8).
 //!
 //! # Left to others
 //! What to write is the engine's work. This crate decides nothing.
@@ -20,7 +21,12 @@
 mod error;
 mod sql;
 mod mount;
+mod identity;
+mod claim;
 mod place;
+mod process;
+mod turnstile;
+mod bell;
 mod owner;
 mod settings;
 mod row;

@@ -7,6 +7,8 @@
 //! - While an owner lives, its runs are not given to anyone else (I-5).
 //! - An owner is forgotten only when none of its runs is live (I-4).
 //! - A lock file's name is random and never used again, so a dead owner cannot seem alive.
+//! - An owner that wants the file for itself is alone with it or not there at all.
+//! - A second copy of tasker in this process is refused before it touches the database (F-9).
 //!
 //! Lock files are made and removed outside, rows inside a write transaction; a lock file without a
 //! row that nobody holds is swept at the next open.
@@ -17,14 +19,16 @@
 //! Proof: `tests/owner.rs`, `conformance::orphans`, `storm`.
 
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::OwnerId;
 
+use crate::bell::{self, Bell};
 use crate::place::{Home, random};
+use crate::process::{self, Process};
 use crate::{error, sql};
 
 /// What stands between the name of the database and the random part of a lock file's name.
@@ -33,7 +37,7 @@ const MARK: &str = "-owner-";
 /// A lock file of our own, held as long as this lives and removed with it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     _held: File,
 }
 
@@ -42,10 +46,12 @@ impl Lock {
     pub(crate) fn take(home: &Home) -> Result<Lock> {
         let path = beside(&home.path, &format!("{:016x}", random()?));
         let cannot = |e| error::of_io(e, &format!("{} cannot be made", path.display()));
-        let file = File::options().write(true).create_new(true).open(&path).map_err(cannot)?;
+        let mut file = File::options().write(true).create_new(true).open(&path).map_err(cannot)?;
         // Nobody holds a new name for longer than a sweep takes to look at it.
         file.lock().map_err(cannot)?;
-        Ok(Lock { path, _held: file })
+        let lock = Lock { path: path.clone(), _held: file.try_clone().map_err(cannot)? };
+        file.write_all(process::line()?.as_bytes()).map_err(cannot)?;
+        Ok(lock)
     }
 
     fn name(&self) -> String {
@@ -60,6 +66,16 @@ impl Drop for Lock {
     }
 }
 
+/// Another owner that lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Living {
+    pid: u32,
+    /// Whether its process is ours.
+    is_ours: bool,
+    is_exclusive: bool,
+    pub(crate) lock_file: PathBuf,
+}
+
 /// An owner that has died and whose runs are not yet all given back.
 #[derive(Clone, Debug)]
 pub(crate) struct Dead {
@@ -67,10 +83,18 @@ pub(crate) struct Dead {
     lock_file: PathBuf,
 }
 
+/// Every other owner.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    pub(crate) living: Vec<Living>,
+    pub(crate) dead: Vec<Dead>,
+}
+
 impl Dead {
     /// Removes the lock file of an owner whose row is gone for good.
     pub(crate) fn bury(self) {
-        // If it stays, it is free, and the next open sweeps it.
+        // What stays is free, and the next open sweeps it.
+        let _ = fs::remove_file(bell::beside(&self.lock_file));
         let _ = fs::remove_file(self.lock_file);
     }
 }
@@ -88,8 +112,10 @@ pub(crate) struct Registered {
     pub(crate) id: OwnerId,
     /// The lock that says we live; a database in memory needs none.
     pub(crate) lock: Option<Lock>,
-    /// Owners that died and left live runs.
-    pub(crate) dead: Vec<Dead>,
+    /// What wakes us when another owner has committed.
+    pub(crate) bell: Option<Bell>,
+    /// The others; of the dead only those that left live runs.
+    pub(crate) others: Others,
 }
 
 /// The lock file of a new handle; a database in memory needs none.
@@ -97,16 +123,46 @@ pub(crate) fn lock(home: &Home) -> Result<Option<Lock>> {
     if home.is_memory() { Ok(None) } else { Lock::take(home).map(Some) }
 }
 
-/// Registers this handle, unless a living one holds the file.
+/// Refuses a database that another copy of tasker in this process has open. Before anything else:
+/// as soon as a second SQLite closes the file, the locks of the first are gone (F-9).
 ///
 /// # Errors
-/// `Locked` with the pid of the living owner; nothing is registered then.
-pub(crate) fn register(writer: &Connection, home: &Home, lock: Option<Lock>) -> Result<Registered> {
+/// `FileShared`; the database has not been touched.
+pub(crate) fn refuse_other_copies(home: &Home) -> Result<()> {
+    for path in lock_files(&home.path)? {
+        let line = fs::read_to_string(&path).unwrap_or_default();
+        if process::is_other_copy(&line) && is_held(&path)? {
+            return Err(file_shared(home, "another copy of tasker has it open"));
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a file that something else in this process has open.
+pub(crate) fn file_shared(home: &Home, what: &str) -> Error {
+    let advice = "which would lose its locks when either closes it; use one copy of tasker, and \
+                  no other SQLite library or file stream on this file";
+    let message = format!("{} is open in this process already: {what}, {advice}", home.name());
+    Error::new(Code::FileShared, message).with_pid(std::process::id())
+}
+
+/// Registers this handle, and wakes the others so that they know of it.
+///
+/// # Errors
+/// `Locked` with the pid of a living owner, if it or we want the file alone; nothing is registered
+/// then.
+pub(crate) fn register(
+    writer: &Connection,
+    home: &Home,
+    lock: Option<Lock>,
+    is_exclusive: bool,
+) -> Result<Registered> {
     writer.execute_batch(sql::BEGIN).map_err(error::of)?;
-    match enroll(writer, home, lock) {
+    match enroll(writer, home, lock, is_exclusive) {
         Ok((registered, forgotten)) => {
             writer.execute_batch(sql::COMMIT).map_err(error::of)?;
             forgotten.into_iter().for_each(Dead::bury);
+            ring(registered.bell.as_ref(), &registered.others.living);
             Ok(registered)
         }
         Err(error) => {
@@ -122,8 +178,12 @@ fn enroll(
     writer: &Connection,
     home: &Home,
     mut lock: Option<Lock>,
+    is_exclusive: bool,
 ) -> Result<(Registered, Vec<Dead>)> {
-    let others = others(writer, home)?;
+    let Others { living, dead: found } = others(writer, home, None)?;
+    if let Some(other) = living.iter().find(|other| is_exclusive || other.is_exclusive) {
+        return Err(locked(home, other));
+    }
     if let Some(held) = &lock
         && !held.path.exists()
     {
@@ -131,64 +191,94 @@ fn enroll(
         lock = Some(Lock::take(home)?);
     }
     if lock.is_some() {
-        sweep(&home.path, &others)?;
+        sweep(&home.path, &living, &found)?;
     }
     let (mut dead, mut forgotten) = (Vec::new(), Vec::new());
-    for other in others {
+    for other in found {
         if forget(writer, other.id)? { forgotten.push(other) } else { dead.push(other) }
     }
     let name = lock.as_ref().map(Lock::name).unwrap_or_default();
     let me = Process::current();
-    writer.execute(sql::OWNER, (me.boot_id, me.pid, me.started_at, name)).map_err(error::of)?;
+    let row = (me.boot_id, me.pid, me.started_at, name, is_exclusive);
+    writer.execute(sql::OWNER, row).map_err(error::of)?;
     let id = OwnerId(writer.last_insert_rowid() as u64);
-    Ok((Registered { id, lock, dead }, forgotten))
+    let bell = lock.as_ref().and_then(|lock| Bell::hang(&lock.path));
+    Ok((Registered { id, lock, bell, others: Others { living, dead } }, forgotten))
 }
 
-/// Every other owner, all dead.
-fn others(writer: &Connection, home: &Home) -> Result<Vec<Dead>> {
-    let mut statement = writer.prepare(sql::OWNERS).map_err(error::of)?;
-    let me = Process::current();
-    let mut rows = statement.query((me.boot_id, me.pid, me.started_at)).map_err(error::of)?;
-    let mut dead = Vec::new();
+/// Every owner but `me`.
+pub(crate) fn others(writer: &Connection, home: &Home, me: Option<OwnerId>) -> Result<Others> {
+    let mut statement = writer.prepare_cached(sql::OWNERS).map_err(error::of)?;
+    let here = Process::current();
+    let asked = (here.boot_id, here.pid, here.started_at, me.map_or(0, |id| id.0 as i64));
+    let mut rows = statement.query(asked).map_err(error::of)?;
+    let mut others = Others::default();
     while let Some(row) = rows.next().map_err(error::of)? {
         let id = OwnerId(row.get::<_, i64>(0).map_err(error::of)? as u64);
-        let pid: u32 = row.get(1).map_err(error::of)?;
         let name: String = row.get(2).map_err(error::of)?;
         let lock_file = named(&home.path, &name)?;
         if is_held(&lock_file)? {
-            let is_ours = row.get(3).map_err(error::of)?;
-            return Err(locked(home, pid, is_ours));
+            let (pid, is_ours) = (row.get(1).map_err(error::of)?, row.get(3).map_err(error::of)?);
+            let is_exclusive = row.get(4).map_err(error::of)?;
+            others.living.push(Living { pid, is_ours, is_exclusive, lock_file });
+        } else {
+            others.dead.push(Dead { id, lock_file });
         }
-        dead.push(Dead { id, lock_file });
     }
-    Ok(dead)
+    Ok(others)
 }
 
-/// The refusal of a second handle. That it is the same process is easy to miss from a pid alone.
-fn locked(home: &Home, pid: u32, is_ours: bool) -> Error {
-    let name = home.name();
-    let message = if is_ours {
-        format!("{name} is open in this process (pid {pid}) already; use that handle or close it")
+/// Wakes the other owners.
+pub(crate) fn ring(bell: Option<&Bell>, others: &[Living]) {
+    if let Some(bell) = bell {
+        others.iter().for_each(|other| bell.ring(&other.lock_file));
+    }
+}
+
+/// The refusal where one owner wants the file alone. That it is the same process is easy to miss
+/// from a pid alone.
+fn locked(home: &Home, other: &Living) -> Error {
+    let (name, pid) = (home.name(), other.pid);
+    let holder = if other.is_ours {
+        format!("is open in this process (pid {pid}) already")
     } else {
-        format!("{name} is in use by process {pid}; close it there")
+        format!("is in use by process {pid}")
     };
-    Error::new(Code::Locked, message).with_pid(pid)
+    let whose =
+        if other.is_exclusive { "which wants it alone" } else { "and `exclusive` was asked" };
+    Error::new(Code::Locked, format!("{name} {holder}, {whose}; close it there")).with_pid(pid)
 }
 
 /// Removes free lock files that no row names: of an open or a close that was killed half-way.
-fn sweep(database: &Path, named: &[Dead]) -> Result<()> {
-    let Some(folder) = database.parent() else { return Ok(()) };
-    let prefix = format!("{}{MARK}", file_name(database));
-    let entries = fs::read_dir(folder).map_err(|e| error::of_io(e, "the folder cannot be read"))?;
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let is_ours = file_name(&path).strip_prefix(&prefix).is_some_and(is_random_part);
-        let is_known = named.iter().any(|other| other.lock_file == path);
-        if is_ours && !is_known && !is_held(&path)? {
-            // If it stays, the next open tries again.
+fn sweep(database: &Path, living: &[Living], dead: &[Dead]) -> Result<()> {
+    for path in lock_files(database)? {
+        let is_known = living.iter().any(|other| other.lock_file == path)
+            || dead.iter().any(|other| other.lock_file == path);
+        if !is_known && !is_held(&path)? {
+            // What stays, the next open tries again.
+            let _ = fs::remove_file(bell::beside(&path));
             let _ = fs::remove_file(path);
         }
     }
     Ok(())
+}
+
+/// Every lock file beside a database, whoever made it; a bell whose lock file is gone counts too.
+fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
+    let Some(folder) = database.parent() else { return Ok(Vec::new()) };
+    let prefix = format!("{}{MARK}", file_name(database));
+    let entries = fs::read_dir(folder).map_err(|e| error::of_io(e, "the folder cannot be read"))?;
+    let names = entries.flatten().map(|entry| file_name(&entry.path()));
+    let mut files: Vec<PathBuf> = names
+        .filter_map(|name| {
+            let lock = name.strip_suffix(bell::SUFFIX).unwrap_or(&name);
+            let is_ours = lock.strip_prefix(&prefix).is_some_and(is_random_part);
+            is_ours.then(|| folder.join(lock))
+        })
+        .collect();
+    files.sort_unstable();
+    files.dedup();
+    Ok(files)
 }
 
 /// Whether a living process holds the lock file; a missing one is held by nobody.
@@ -233,35 +323,9 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The facts of our process, for messages.
-struct Process {
-    boot_id: String,
-    pid: u32,
-    started_at: Option<i64>,
-}
-
-impl Process {
-    fn current() -> Process {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let started_at = fs::read_to_string("/proc/self/stat").ok().and_then(|stat| ticks(&stat));
-        Process { boot_id: boot_id.trim().into(), pid: std::process::id(), started_at }
-    }
-}
-
-/// When a process started, in ticks since boot: the 22nd field, counted after the name in brackets.
-fn ticks(stat: &str) -> Option<i64> {
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_start_of_a_process_is_read_behind_a_name_with_brackets() {
-        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        assert_eq!(ticks(stat), Some(4711));
-    }
 
     #[test]
     fn a_damaged_row_cannot_name_another_file() {

@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
 
+use crate::claim::Claim;
+use crate::identity::Identity;
 use crate::{error, mount};
 
 /// Where a database lies.
@@ -40,6 +42,8 @@ pub(crate) struct Home {
     /// The folder of a database in memory; it goes when the last holder goes.
     folder: Option<Arc<Folder>>,
     identity: Option<Identity>,
+    /// Says that we have the file open; goes last, after the connections.
+    claim: Option<Arc<Claim>>,
 }
 
 /// A folder that is removed when it is dropped.
@@ -51,13 +55,6 @@ impl Drop for Folder {
         // Nobody is left who could be told; on unix the folder is already gone.
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// Which file a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
 }
 
 impl Home {
@@ -89,7 +86,7 @@ impl Home {
         // A symbolic link may have led elsewhere.
         mount::refuse_network(path.parent().unwrap_or(&folder))?;
         refuse_hard_links(&path)?;
-        Ok(Home { path, parked: Arc::default(), folder: None, identity: None })
+        Ok(Home { path, parked: Arc::default(), folder: None, identity: None, claim: None })
     }
 
     fn in_memory() -> Result<Home> {
@@ -102,7 +99,7 @@ impl Home {
         })?;
         let path = folder.join("memory.db");
         let folder = Some(Arc::new(Folder(folder)));
-        Ok(Home { path, parked: Arc::default(), folder, identity: None })
+        Ok(Home { path, parked: Arc::default(), folder, identity: None, claim: None })
     }
 
     /// Whether the database is in memory.
@@ -125,7 +122,8 @@ impl Home {
             }
             return Ok(());
         }
-        self.identity = identity(&self.path);
+        self.identity = Identity::of_path(&self.path);
+        self.claim = self.identity.map(|identity| Arc::new(Claim::new(identity)));
         Ok(())
     }
 
@@ -139,7 +137,7 @@ impl Home {
 
     /// Refuses to go on if the name stands for another file than the one that is open.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.identity.is_none() || self.identity == identity(&self.path) {
+        if self.identity.is_none() || self.identity == Identity::of_path(&self.path) {
             return Ok(());
         }
         let message = "was moved, replaced or deleted while it was open; reopen the right one";
@@ -151,18 +149,6 @@ impl Home {
 pub(crate) fn random() -> Result<u64> {
     getrandom::u64()
         .map_err(|e| Error::new(Code::Io, "the system gives no random numbers").with_source(e))
-}
-
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    let facts = fs::metadata(path).ok()?;
-    Some(Identity { device: facts.dev(), inode: facts.ino() })
-}
-
-#[cfg(not(unix))]
-fn identity(_path: &Path) -> Option<Identity> {
-    None
 }
 
 #[cfg(unix)]

@@ -19,8 +19,8 @@ use tasker_core::json::is_json;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Lane};
 use tasker_core::task::{
-    Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, OnStop, Outcome,
-    Priority, Progress, TaskRecord,
+    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, OnStop,
+    Outcome, Priority, Progress, TaskRecord,
 };
 use tasker_core::time::WallMs;
 use uuid::Uuid;
@@ -73,6 +73,20 @@ pub(crate) fn priority(row: &Row<'_>, column: usize) -> Result<Priority> {
 
 pub(crate) fn on_interrupted(row: &Row<'_>, column: usize) -> Result<OnInterrupted> {
     OnInterrupted::from_code(get(row, column)?).ok_or_else(|| corrupt("an unknown onInterrupted"))
+}
+
+/// Why a run is to be aborted, if it is; `columns` are those of the cause and the reason.
+pub(crate) fn abort(row: &Row<'_>, columns: (usize, usize)) -> Result<Option<AbortReason>> {
+    let Some(code) = get::<Option<u8>>(row, columns.0)? else { return Ok(None) };
+    let cause = Cause::from_code(code).ok_or_else(|| corrupt("an unknown cause"))?;
+    let reason = json(row, columns.1)?.ok_or_else(|| corrupt("an abort without a reason"))?;
+    Ok(Some(AbortReason { cause, reason }))
+}
+
+/// The run of a task, if it has one.
+pub(crate) fn run_id_if(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
+    let bytes = get::<Option<[u8; 16]>>(row, column)?;
+    Ok(bytes.map(|bytes| RunId(Uuid::from_bytes(bytes))))
 }
 
 fn on_stop(row: &Row<'_>, column: usize) -> Result<Option<OnStop>> {

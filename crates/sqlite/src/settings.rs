@@ -8,8 +8,6 @@
 //!
 //! Proof: the tests below.
 
-use std::time::Duration;
-
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::Value;
@@ -19,11 +17,10 @@ use tasker_core::limits::{DATA_BYTES_MAX, RESULT_BYTES_MAX};
 
 use crate::error;
 use crate::place::Home;
+use crate::turnstile::wait_for_lock;
 
 /// The oldest SQLite whose log cannot be damaged by a checkpoint at the wrong moment.
 const LIBRARY_MIN: i32 = 3_053_000;
-/// How long a call waits for another program's lock.
-const BUSY_MS: u64 = 5_000;
 const STATEMENTS_MAX: usize = 128;
 const PAGE_BYTES: i64 = 4_096;
 const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
@@ -104,9 +101,9 @@ pub(crate) fn set_sync(writer: &Connection, sync: Sync) -> Result<()> {
 /// What both connections share; nothing here writes to the file.
 fn connect(home: &Home, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&home.path, flags).map_err(error::of)?;
+    let mut connection = Connection::open_with_flags(&home.path, flags).map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(error::of)?;
+    connection.busy_handler(Some(wait_for_lock)).map_err(error::of)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     bound(&connection)?;
@@ -119,7 +116,6 @@ fn connect(home: &Home, flags: OpenFlags) -> Result<Connection> {
         ("checkpoint_fullfsync", on_mac),
     ];
     settings.iter().try_for_each(|(name, value)| set(&connection, name, *value))?;
-    expect(&connection, "busy_timeout", &Value::Integer(BUSY_MS as i64))?;
     expect(&connection, "trusted_schema", &Value::Integer(0))?;
     Ok(connection)
 }
@@ -204,7 +200,6 @@ mod tests {
             ("journal_size_limit", 67_108_864),
             ("wal_autocheckpoint", 0),
             ("trusted_schema", 0),
-            ("busy_timeout", 5_000),
             ("page_size", 4_096),
             ("auto_vacuum", 2),
             ("cell_size_check", 1),
@@ -225,8 +220,8 @@ mod tests {
         let home = made(&folder);
         let _open = connect_writer(&home).unwrap();
         let reader = connect_reader(&home).unwrap();
-        let found = values(&reader, &["cache_size", "query_only", "temp_store", "busy_timeout"]);
-        let expected = [-16_384, 1, 2, 5_000].map(Value::Integer);
+        let found = values(&reader, &["cache_size", "query_only", "temp_store"]);
+        let expected = [-16_384, 1, 2].map(Value::Integer);
         assert_eq!(found, expected);
         assert!(reader.is_readonly("main").unwrap());
         assert!(reader.execute_batch("DELETE FROM tasks").is_err());
@@ -247,7 +242,7 @@ mod tests {
         for (durability, sync) in
             [(crate::Durability::Full, Sync::Full), (crate::Durability::Process, Sync::Normal)]
         {
-            let options = Options { durability };
+            let options = Options { durability, ..Options::default() };
             let folder = tempfile::tempdir().unwrap();
             let home = Home::find(&Place::File(folder.path().join("x.db"))).unwrap();
             assert_eq!(crate::open::sync_of(&home, options), sync);

@@ -2,6 +2,7 @@
 //!
 //! # Promises
 //! - A batch is on disk or it is not; a commit whose fate is open is `Unknown` (I-1, I-2).
+//! - Owners write in turn, and each hears of what the others committed (F-8).
 //! - A dead owner is forgotten in the very commit that ends or gives back its last run (I-4, I-5).
 //! - The log stays bounded under load, also while reads follow each other without a gap (F-16).
 //! - The journal always keeps the last batch, which says where the store stands (I-8, I-13).
@@ -12,25 +13,33 @@
 //! Proof: `proof::conformance`, `tests/write.rs`, `tests/owner.rs`.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, OwnerId, Seq};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq};
 use tasker_core::store::{
-    Batch, Brief, Commit, Head, Lane, Orphan, Refused, Store, Waiting, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Waiting, Wake, Window,
+    WindowSize,
 };
-use tasker_core::task::Priority;
+use tasker_core::task::{AbortReason, Priority};
 
-use crate::owner::{self, Dead, Lock, Registered};
+use crate::bell::Bell;
+use crate::owner::{self, Dead, Living, Lock, Others, Registered};
 use crate::place::Home;
 use crate::row::{self, Definition, cached, get};
+use crate::turnstile::Turnstile;
 use crate::{error, sql, write};
 
-/// Batches that the journal keeps.
+/// Batches that the journal keeps; with other owners more, so that a slow one need not read all
+/// tasks anew.
 const BATCHES_KEPT: u64 = 1_000;
-/// Batches more than these are trimmed even under load.
-const BATCHES_MAX: u64 = 10_000;
+const BATCHES_KEPT_SHARED: u64 = 10_000;
+/// Batches more than these above what is kept are trimmed even under load.
+const BATCHES_OVER_MAX: u64 = 9_000;
+/// How often an owner that is not alone looks by itself at what the others do.
+const LOOK_EVERY_MS: u64 = 250;
 /// Batches that one call of `tidy` forgets at most.
 const BATCHES_TRIMMED_MAX: u64 = 5_000;
 /// Pages in the log that are written back even under load.
@@ -47,12 +56,18 @@ pub struct SqliteStore {
     writer: Connection,
     owner: OwnerId,
     id_key: IdKey,
+    /// Owners that live beside us.
+    living: Vec<Living>,
     /// Dead owners whose runs are not all given back.
     dead: Vec<Dead>,
     /// Dead owners that the open transaction forgets.
     forgotten: Vec<Dead>,
     lock: Option<Lock>,
+    bell: Option<Bell>,
+    turnstile: Turnstile,
     home: Home,
+    /// What SQLite says of the file while nobody else has changed it.
+    version: Option<i64>,
     /// Commits since `tidy` last looked.
     commits: u32,
     /// Pages with which the log begins anew; more after a read has been too long to wait for.
@@ -74,11 +89,24 @@ impl SqliteStore {
         registered: Registered,
         id_key: IdKey,
         home: Home,
+        turnstile: Turnstile,
     ) -> SqliteStore {
-        let Registered { id, lock, dead } = registered;
-        let (forgotten, restart_pages) = (Vec::new(), WAL_PAGES_RESTART);
-        let (owner, commits) = (id, 0);
-        SqliteStore { writer, owner, id_key, dead, forgotten, lock, home, commits, restart_pages }
+        let Registered { id, lock, bell, others: Others { living, dead } } = registered;
+        SqliteStore {
+            writer,
+            owner: id,
+            id_key,
+            living,
+            dead,
+            forgotten: Vec::new(),
+            lock,
+            bell,
+            turnstile,
+            home,
+            version: None,
+            commits: 0,
+            restart_pages: WAL_PAGES_RESTART,
+        }
     }
 
     fn is_begun(&self) -> bool {
@@ -88,6 +116,48 @@ impl SqliteStore {
     /// Runs a statement of a transaction's frame.
     fn frame(&self, text: &'static str) -> rusqlite::Result<()> {
         self.writer.prepare_cached(text)?.execute([]).map(drop)
+    }
+
+    /// Takes SQLite's write lock; in turn, if there are others.
+    fn lock_for_writing(&mut self) -> Result<()> {
+        if self.living.is_empty() {
+            return self.frame(sql::BEGIN).map_err(error::of);
+        }
+        self.turnstile.enter()?;
+        let begun = self.frame(sql::BEGIN).map_err(error::of);
+        self.turnstile.leave();
+        begun
+    }
+
+    /// Whether another connection has changed the file since this was last asked. Inside a
+    /// transaction.
+    fn has_news(&mut self) -> Result<bool> {
+        let mut statement = cached(&self.writer, sql::DATA_VERSION)?;
+        let version = statement.query_row([], |row| row.get(0)).map_err(error::of)?;
+        drop(statement);
+        let is_news = self.version.replace(version) != Some(version);
+        if is_news && self.living.is_empty() {
+            // It may be the first thing that we see of a new owner.
+            self.meet()?;
+        }
+        Ok(is_news)
+    }
+
+    /// Reads who the others are and whether they live.
+    fn meet(&mut self) -> Result<()> {
+        if !self.home.is_memory() {
+            let found = owner::others(&self.writer, &self.home, Some(self.owner))?;
+            (self.living, self.dead) = (found.living, found.dead);
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction that `begin` or `look` began and that could not be used.
+    fn or_rollback<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.rollback();
+        }
+        result
     }
 
     /// Forgets the dead owners whose last run was given back or ended by this batch.
@@ -105,6 +175,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Whether a new owner would wake us.
+    fn can_hear(&self) -> bool {
+        self.bell.as_ref().is_some_and(Bell::is_heard)
+    }
+
     fn orphans_of(&mut self, dead: OwnerId) -> Result<Vec<(Priority, Orphan)>> {
         let mut statement = cached(&self.writer, sql::ORPHANS)?;
         let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
@@ -118,6 +193,8 @@ impl SqliteStore {
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
                 on_interrupted: row::on_interrupted(row, 5)?,
+                lane: LaneId(get(row, 7)?),
+                abort: row::abort(row, (8, 9))?,
             };
             orphans.push((row::priority(row, 6)?, orphan));
         }
@@ -133,10 +210,11 @@ impl SqliteStore {
         };
         let kept = (last - first + 1) as u64;
         // Twice the figure when idle: otherwise each idle moment would trim a handful.
-        if kept < if is_idle { 2 * BATCHES_KEPT } else { BATCHES_MAX } {
+        let kept_min = if self.living.is_empty() { BATCHES_KEPT } else { BATCHES_KEPT_SHARED };
+        if kept < kept_min + if is_idle { BATCHES_KEPT } else { BATCHES_OVER_MAX } {
             return Ok(());
         }
-        let trimmed = (kept - BATCHES_KEPT).min(BATCHES_TRIMMED_MAX);
+        let trimmed = (kept - kept_min).min(BATCHES_TRIMMED_MAX);
         let floor = first + trimmed as i64 - 1;
         cached(&self.writer, sql::BATCH_TRIM)?.execute([floor]).map_err(error::of)?;
         Ok(())
@@ -168,8 +246,11 @@ impl SqliteStore {
     }
 
     /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
+    /// Inside the turnstile.
     fn leave(&mut self) -> Result<()> {
-        self.begin()?;
+        self.home.check()?;
+        self.frame(sql::BEGIN).map_err(error::of)?;
+        self.meet()?;
         owner::forget(&self.writer, self.owner)?;
         self.frame(sql::COMMIT).map_err(error::of)
     }
@@ -184,9 +265,33 @@ impl Store for SqliteStore {
         self.id_key
     }
 
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) -> Result<bool> {
         self.home.check()?;
-        self.frame(sql::BEGIN).map_err(error::of)
+        self.lock_for_writing()?;
+        let news = self.has_news();
+        self.or_rollback(news)
+    }
+
+    fn look(&mut self) -> Result<bool> {
+        self.home.check()?;
+        self.frame(sql::BEGIN_READ).map_err(error::of)?;
+        let news = self.has_news();
+        self.or_rollback(news)
+    }
+
+    fn look_around(&mut self) -> Result<()> {
+        if self.living.is_empty() && self.can_hear() { Ok(()) } else { self.meet() }
+    }
+
+    fn look_every_ms(&self) -> Option<u64> {
+        let is_alone = self.home.is_memory() || self.living.is_empty() && self.can_hear();
+        (!is_alone).then_some(LOOK_EVERY_MS)
+    }
+
+    fn listen(&mut self, wake: Wake) {
+        if let Some(bell) = &mut self.bell {
+            bell.listen(wake);
+        }
     }
 
     fn head(&mut self) -> Result<Head> {
@@ -195,6 +300,41 @@ impl Store for SqliteStore {
 
     fn lanes(&mut self) -> Result<Vec<Lane>> {
         row::lanes(&self.writer)
+    }
+
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
+        let mut statement = cached(&self.writer, sql::JOURNAL)?;
+        let mut rows = statement.query([after as i64]).map_err(error::of)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            let number = get::<i64>(row, 0)?.max(0) as u64;
+            if number != after + 1 + entries.len() as u64 {
+                return Ok(None);
+            }
+            let owner = OwnerId(get::<i64>(row, 1)? as u64);
+            let moves = get::<Vec<u8>>(row, 2)?.into();
+            entries.push(Entry { number, owner, moves });
+        }
+        Ok(Some(entries))
+    }
+
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        let mut statement = cached(&self.writer, sql::ELSEWHERE)?;
+        let mut rows = statement.query([self.owner.0 as i64]).map_err(error::of)?;
+        let mut lanes: BTreeMap<u32, u32> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            *lanes.entry(get(row, 0)?).or_default() += 1;
+        }
+        Ok(lanes.into_iter().map(|(lane, runs)| (LaneId(lane), runs)).collect())
+    }
+
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        let mut statement = cached(&self.writer, sql::ABORT_ASKED)?;
+        let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
+        match rows.next().map_err(error::of)? {
+            Some(row) => row::abort(row, (0, 1)),
+            None => Ok(None),
+        }
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
@@ -231,10 +371,11 @@ impl Store for SqliteStore {
         let state = row::state(row, 2)?;
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
-            lane: tasker_core::id::LaneId(get(row, 1)?),
+            lane: LaneId(get(row, 1)?),
             state,
             priority: row::priority(row, 3)?,
             outcome: row::outcome(row, state, (4, 5))?,
+            run: row::run_id_if(row, 6)?,
         }))
     }
 
@@ -248,6 +389,7 @@ impl Store for SqliteStore {
             Ok(()) => {
                 self.commits = self.commits.saturating_add(1);
                 self.forgotten.drain(..).for_each(Dead::bury);
+                owner::ring(self.bell.as_ref(), &self.living);
                 Commit::Committed
             }
             Err(error) => {
@@ -278,13 +420,19 @@ impl Store for SqliteStore {
 
     fn close(mut self: Box<Self>) -> Result<()> {
         self.rollback();
+        // Without the turnstile all is released too; only an open at this very moment has to wait.
+        let is_inside = self.turnstile.enter().is_ok();
         let left = self.leave();
         if left.is_err() {
             self.rollback();
         }
+        owner::ring(self.bell.as_ref(), &self.living);
         // Whatever happened, the lock goes before the connection: a handle that cannot say good-bye
         // is dead for the next one.
-        drop(self.lock.take());
+        drop((self.lock.take(), self.bell.take()));
+        if is_inside && self.living.is_empty() {
+            self.turnstile.remove();
+        }
         let SqliteStore { writer, home, .. } = *self;
         home.park(writer);
         left

@@ -9,13 +9,15 @@
 //!
 //! Proof: `tests/write.rs`, `conformance::guards`.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Lane, Refused, Start};
-use tasker_core::task::{Json, LogLine, NewTask, Outcome, Progress};
+use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Outcome, Progress};
 use tasker_core::time::WallMs;
 
 use crate::{error, sql};
@@ -41,9 +43,11 @@ enum Kind {
     Prioritize,
     Progress,
     Log,
+    AskAbort,
+    Offer,
 }
 
-const KINDS: usize = Kind::Log as usize + 1;
+const KINDS: usize = Kind::Offer as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -59,6 +63,8 @@ impl Kind {
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
+            Kind::AskAbort => sql::ASK_ABORT,
+            Kind::Offer => sql::OFFER,
         }
     }
 }
@@ -129,8 +135,8 @@ impl<'c> Writing<'c> {
                     Some(start) => self.add_start(&task, *start),
                 }
             }
-            Change::Start { seq, start } => self.start(*seq, *start),
-            Change::End { seq, run, outcome, at } => {
+            Change::Start { seq, start, .. } => self.start(*seq, *start),
+            Change::End { seq, run, outcome, at, .. } => {
                 let end = End { seq: *seq, outcome, at: *at };
                 match run {
                     Some(run) => self.end_run(*run, &end),
@@ -138,7 +144,9 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::Release { .. } => self.release(change),
-            Change::Prioritize { seq, priority } => {
+            Change::AskAbort { seq, run, abort, .. } => self.ask_abort(*seq, *run, abort),
+            Change::Offer(operations) => self.offer(operations),
+            Change::Prioritize { seq, priority, .. } => {
                 let row = (seq.0 as i64, priority.get());
                 self.statement(Kind::Prioritize)?.execute(row)
             }
@@ -211,7 +219,9 @@ impl<'c> Writing<'c> {
     }
 
     fn release(&mut self, change: &Change) -> Rows {
-        let Change::Release { seq, run, end, attempt, losses, at } = change else { return Ok(0) };
+        let Change::Release { seq, run, end, attempt, losses, at, .. } = change else {
+            return Ok(0);
+        };
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code()))?;
         self.statement(Kind::Release)?.execute((seq, run, attempt, losses))
@@ -221,6 +231,18 @@ impl<'c> Writing<'c> {
         let unit = progress.unit.as_deref();
         let row = (seq.0 as i64, run.0.as_bytes(), progress.current, progress.total, unit);
         self.statement(Kind::Progress)?.execute(row)
+    }
+
+    fn ask_abort(&mut self, seq: Seq, run: RunId, abort: &AbortReason) -> Rows {
+        let (run, reason) = (run.0.as_bytes(), abort.reason.as_str());
+        let row = (seq.0 as i64, run, abort.cause.code(), reason);
+        self.statement(Kind::AskAbort)?.execute(row)
+    }
+
+    fn offer(&mut self, operations: &[Arc<str>]) -> Rows {
+        let names: Vec<&str> = operations.iter().map(|name| &**name).collect();
+        let row = (self.owner, serde_json::json!(names).to_string());
+        self.statement(Kind::Offer)?.execute(row)
     }
 
     fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {

@@ -52,9 +52,9 @@ fn every_kind_of_fault_is_found() {
         ("UPDATE logs SET seq = 77", "belongs to no task"),
         ("DELETE FROM batches WHERE number = 3", "missing"),
         ("UPDATE batches SET transitions = x'ff' WHERE number = 2", "cannot be read"),
-        ("UPDATE batches SET transitions = x'040a01' WHERE number = 6", "journal says"),
+        ("UPDATE batches SET transitions = x'04020a01' WHERE number = 6", "journal says"),
         (
-            "UPDATE batches SET transitions = x'040201' WHERE number = 2;
+            "UPDATE batches SET transitions = x'04020201' WHERE number = 2;
              UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 1",
             "after its end",
         ),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hand::{Hand, def, done, failed, line};
+use hand::{Hand, LANE, def, done, failed, line};
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdSource, Seq};
 use tasker_core::query::{Query, Sort};
@@ -224,7 +224,7 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
             owner: store.owner(),
             seq_next: Seq(seq_next),
             counts: *counts,
-            changes: vec![Change::End { seq, run: None, outcome: failed(), at }],
+            changes: vec![Change::End { seq, lane: LANE, run: None, outcome: failed(), at }],
         };
         store.begin().unwrap();
         store.write(&batch).unwrap();

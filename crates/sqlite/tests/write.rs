@@ -5,7 +5,7 @@ mod hand;
 
 use std::path::Path;
 
-use hand::{Hand, def, done, failed, folder, line, progress};
+use hand::{Hand, LANE, def, done, failed, folder, line, progress};
 use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
@@ -36,8 +36,16 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
         [
             Change::Log { seq, run, line: line(1, Level::Info) },
             Change::Progress { seq, run, progress: progress(1.0) },
-            Change::Release { seq, run, end: AttemptEnd::Lost, attempt: 1, losses: 1, at },
-            Change::End { seq, run: Some(run), outcome: done(), at },
+            Change::Release {
+                seq,
+                lane: LANE,
+                run,
+                end: AttemptEnd::Lost,
+                attempt: 1,
+                losses: 1,
+                at,
+            },
+            Change::End { seq, lane: LANE, run: Some(run), outcome: done(), at },
         ]
     };
     for change in changes(FORGED) {
@@ -59,9 +67,9 @@ fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
     let start = Start { run: FORGED, attempt: 1, at: WallMs(3) };
     let priority = Priority::new(1.0).unwrap();
     for seq in [task.seq, Seq(99)] {
-        assert_fenced(hand.try_turn(vec![Change::Start { seq, start }]), 0);
-        assert_fenced(hand.try_turn(vec![Change::Prioritize { seq, priority }]), 0);
-        let end = Change::End { seq, run: None, outcome: failed(), at: WallMs(3) };
+        assert_fenced(hand.try_turn(vec![Change::Start { seq, lane: LANE, start }]), 0);
+        assert_fenced(hand.try_turn(vec![Change::Prioritize { seq, lane: LANE, priority }]), 0);
+        let end = Change::End { seq, lane: LANE, run: None, outcome: failed(), at: WallMs(3) };
         assert_fenced(hand.try_turn(vec![end]), 0);
     }
 }
@@ -125,7 +133,7 @@ fn steps(path: &Path) -> Vec<(u64, Step)> {
     let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
     let entries: Vec<Vec<u8>> = blobs.map(Result::unwrap).collect();
     let steps = entries.iter().flat_map(|entry| journal::unpack(entry));
-    steps.map(|step| step.unwrap()).map(|(seq, step)| (seq.0, step)).collect()
+    steps.map(|step| step.unwrap()).map(|moved| (moved.seq.0, moved.step)).collect()
 }
 
 /// I-11, I-13
@@ -137,7 +145,10 @@ fn the_journal_tells_every_step_in_order() {
     let (one, two) = (hand.add(&lane, def("1", 0.0)), hand.add(&lane, def("2", 0.0)));
     let run = hand.start(one, 1);
     let release = hand.releasing(one.seq, run, AttemptEnd::Postponed);
-    hand.turn(vec![release, Change::Prioritize { seq: two.seq, priority: Priority::default() }]);
+    hand.turn(vec![
+        release,
+        Change::Prioritize { seq: two.seq, lane: LANE, priority: Priority::default() },
+    ]);
     let run = hand.start(one, 1);
     hand.end(one, Some(run), done());
     hand.end(two, None, failed());
@@ -149,7 +160,7 @@ fn the_journal_tells_every_step_in_order() {
         (2, Step::Prioritize),
         (1, Step::Start),
         (1, Step::Done),
-        (2, Step::Fail),
+        (2, Step::Reject),
     ];
     assert_eq!(steps(&path), expected);
     hand.close();

@@ -18,7 +18,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
     let task = world.add(with_priority(2.0)?)?;
     let (lane, _) = world.lane("read");
     let (id, state, priority) = (task.id, State::Ready, Priority::new(2.0)?);
-    let expected = Brief { id, lane: lane.id, state, priority, outcome: None };
+    let expected = Brief { id, lane: lane.id, state, priority, run: None, outcome: None };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())
 }

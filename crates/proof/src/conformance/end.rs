@@ -1,7 +1,7 @@
 //! What an end must keep: it is final, and only the right run brings it about.
 
 use tasker_core::error::Result;
-use tasker_core::id::Seq;
+use tasker_core::id::{LaneId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Cause, Outcome};
@@ -167,9 +167,9 @@ pub(super) fn an_end_under_a_run_does_not_touch_a_waiting_task(world: &mut World
 
 /// I-2.
 pub(super) fn a_task_that_never_was_does_not_end(world: &mut World) -> Result<()> {
-    let seq = Seq(77);
+    let (seq, lane) = (Seq(77), LaneId(1));
     let id = world.task_id(seq);
-    let abort = world.aborting(Task { seq, id });
+    let abort = world.aborting(Task { seq, lane, id });
     world.assert_fenced(vec![abort]);
     Ok(())
 }

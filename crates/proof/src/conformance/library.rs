@@ -31,6 +31,6 @@ impl World {
         let seq = Seq(seq);
         let brief = self.inside(|store| store.brief(seq))?;
         let brief = brief.ok_or_else(|| Error::bug("the library lacks a task"))?;
-        Ok(Task { seq, id: brief.id })
+        Ok(Task { seq, lane: brief.lane, id: brief.id })
     }
 }

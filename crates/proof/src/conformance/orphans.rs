@@ -1,6 +1,6 @@
 //! The runs of the dead, and of nobody else.
 
-use tasker_core::error::{Code, Result};
+use tasker_core::error::Result;
 use tasker_core::state::State;
 use tasker_core::store::{Orphan, Start};
 use tasker_core::task::{AttemptEnd, NewTask, OnInterrupted};
@@ -34,8 +34,8 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
     world.turn(vec![lost])?;
     let live = world.start_attempt(task, attempt)?;
     world.crash()?;
-    let (seq, id, run, losses) = (task.seq, task.id, live.run, 2);
-    let expected = Orphan { seq, id, run, attempt, losses, on_interrupted };
+    let (super::world::Task { seq, lane, id }, run, losses) = (task, live.run, 2);
+    let expected = Orphan { seq, lane, id, run, attempt, losses, on_interrupted, abort: None };
     assert_eq!(world.orphans()?, [expected]);
     Ok(())
 }
@@ -170,18 +170,5 @@ pub(super) fn an_owner_is_new_at_every_open(world: &mut World) -> Result<()> {
         let orphans = world.orphans()?;
         assert_eq!(orphans.len(), n + 1);
     }
-    Ok(())
-}
-
-/// I-5: in this version one handle at a time; the second is told who is in the way.
-pub(super) fn a_second_handle_is_locked_out_while_the_first_lives(world: &mut World) -> Result<()> {
-    let live = world.running()?;
-    let Err(error) = world.open_another() else {
-        return Err(tasker_core::error::Error::bug("a second handle was let in"));
-    };
-    assert_eq!(error.code(), Code::Locked);
-    assert_eq!(error.facts().pid, Some(std::process::id()));
-    world.end(live, done())?;
-    assert_eq!(world.get(live.task)?.state, State::Done);
     Ok(())
 }

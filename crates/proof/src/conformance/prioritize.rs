@@ -1,7 +1,7 @@
 //! Who may still change places.
 
 use tasker_core::error::Result;
-use tasker_core::id::Seq;
+use tasker_core::id::{LaneId, Seq};
 use tasker_core::task::Priority;
 
 use super::world::{Task, World, done, prioritizing, read};
@@ -69,9 +69,9 @@ pub(super) fn an_ended_task_keeps_its_priority(world: &mut World) -> Result<()> 
 
 /// I-2.
 pub(super) fn a_task_that_never_was_is_not_prioritized(world: &mut World) -> Result<()> {
-    let seq = Seq(77);
+    let (seq, lane) = (Seq(77), LaneId(1));
     let id = world.task_id(seq);
-    let change = prioritizing(Task { seq, id }, 9.0)?;
+    let change = prioritizing(Task { seq, lane, id }, 9.0)?;
     world.assert_fenced(vec![change]);
     Ok(())
 }

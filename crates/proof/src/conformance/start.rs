@@ -1,7 +1,7 @@
 //! What a start must keep, and when it is refused.
 
 use tasker_core::error::Result;
-use tasker_core::id::Seq;
+use tasker_core::id::{LaneId, Seq};
 use tasker_core::state::State;
 
 use super::world::{Task, World, aborted, done, failed, read};
@@ -44,9 +44,9 @@ pub(super) fn an_ended_task_does_not_start_again(world: &mut World) -> Result<()
 
 /// I-2.
 pub(super) fn a_task_that_never_was_does_not_start(world: &mut World) -> Result<()> {
-    let seq = Seq(77);
+    let (seq, lane) = (Seq(77), LaneId(1));
     let id = world.task_id(seq);
-    let (_, change) = world.starting(Task { seq, id }, 1);
+    let (_, change) = world.starting(Task { seq, lane, id }, 1);
     world.assert_fenced(vec![change]);
     assert_eq!(world.count("{}")?, 0);
     Ok(())

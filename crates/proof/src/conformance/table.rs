@@ -129,7 +129,6 @@ macro_rules! conformance_cases {
                 the_runs_of_several_dead_owners_are_all_found,
                 runs_left_at_close_are_orphans,
                 an_owner_is_new_at_every_open,
-                a_second_handle_is_locked_out_while_the_first_lives,
             }
             commit {
                 what_is_written_shows_only_after_the_commit,

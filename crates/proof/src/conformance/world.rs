@@ -29,10 +29,11 @@ pub struct Handle {
 
 /// A database of the backend under test, empty when made.
 pub trait Lab {
-    /// Opens it. A handle that is dropped without [`Store::close`] has crashed: its owner is dead.
+    /// Opens it, beside the handles that are open. One that is dropped without [`Store::close`] has
+    /// crashed: its owner is dead.
     ///
     /// # Errors
-    /// `Locked` while another handle lives, else what the backend says.
+    /// What the backend says.
     fn open(&self) -> Result<Handle>;
 }
 
@@ -40,6 +41,7 @@ pub trait Lab {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task {
     pub(super) seq: Seq,
+    pub(super) lane: LaneId,
     pub(super) id: TaskId,
 }
 
@@ -47,6 +49,7 @@ pub(super) struct Task {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live {
     pub(super) task: Task,
+    pub(super) lane: LaneId,
     pub(super) run: RunId,
     pub(super) attempt: u32,
 }
@@ -196,9 +199,9 @@ impl World {
         let seq = Seq(self.seq_next);
         self.seq_next += 1;
         let (id, at) = (self.task_id(seq), self.tick());
-        let (lane, new_lane) = self.lane(&def.operation);
-        let add = Change::Add { seq, id, lane: lane.id, def, at, start: None };
-        (Task { seq, id }, new_lane.into_iter().chain([add]).collect())
+        let (Lane { id: lane, .. }, new_lane) = self.lane(&def.operation);
+        let add = Change::Add { seq, id, lane, def, at, start: None };
+        (Task { seq, lane, id }, new_lane.into_iter().chain([add]).collect())
     }
 
     pub(super) fn add(&mut self, def: NewTask) -> Result<Task> {
@@ -218,7 +221,8 @@ impl World {
     pub(super) fn starting(&mut self, task: Task, attempt: u32) -> (Live, Change) {
         let (run, at) = (self.run_id(), self.tick());
         let start = Start { run, attempt, at };
-        (Live { task, run, attempt }, Change::Start { seq: task.seq, start })
+        let Task { seq, lane, .. } = task;
+        (Live { task, lane, run, attempt }, Change::Start { seq, lane, start })
     }
 
     pub(super) fn start(&mut self, task: Task) -> Result<Live> {
@@ -240,11 +244,13 @@ impl World {
     }
 
     pub(super) fn ending(&mut self, live: Live, outcome: Outcome) -> Change {
-        Change::End { seq: live.task.seq, run: Some(live.run), outcome, at: self.tick() }
+        let (seq, lane, run) = (live.task.seq, live.lane, Some(live.run));
+        Change::End { seq, lane, run, outcome, at: self.tick() }
     }
 
     pub(super) fn aborting(&mut self, task: Task) -> Change {
-        Change::End { seq: task.seq, run: None, outcome: aborted(), at: self.tick() }
+        let Task { seq, lane, .. } = task;
+        Change::End { seq, lane, run: None, outcome: aborted(), at: self.tick() }
     }
 
     pub(super) fn end(&mut self, live: Live, outcome: Outcome) -> Result<()> {
@@ -254,15 +260,16 @@ impl World {
 
     /// The change that gives a run back as lost; its attempt stays counted.
     pub(super) fn losing(&mut self, live: Live, losses: u32) -> Change {
-        let (seq, run, attempt) = (live.task.seq, live.run, live.attempt);
-        Change::Release { seq, run, end: AttemptEnd::Lost, attempt, losses, at: self.tick() }
+        let Live { task: Task { seq, .. }, lane, run, attempt } = live;
+        let (end, at) = (AttemptEnd::Lost, self.tick());
+        Change::Release { seq, lane, run, end, attempt, losses, at }
     }
 
     /// The change that gives a run back as postponed; its attempt is not counted.
     pub(super) fn postponing(&mut self, live: Live) -> Change {
-        let (seq, run, attempt) = (live.task.seq, live.run, live.attempt - 1);
-        let at = self.tick();
-        Change::Release { seq, run, end: AttemptEnd::Postponed, attempt, losses: 0, at }
+        let Live { task: Task { seq, .. }, lane, run, attempt } = live;
+        let (end, attempt, at) = (AttemptEnd::Postponed, attempt - 1, self.tick());
+        Change::Release { seq, lane, run, end, attempt, losses: 0, at }
     }
 
     pub(super) fn logging(&mut self, live: Live, n: u32, level: Level) -> Change {
@@ -358,6 +365,8 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
                 shift(Some(from), outcome.state());
             }
             Change::Lane(_)
+            | Change::Offer(_)
+            | Change::AskAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => {}
@@ -410,7 +419,8 @@ pub(super) fn aborted() -> Outcome {
 }
 
 pub(super) fn prioritizing(task: Task, to: f64) -> Result<Change> {
-    Ok(Change::Prioritize { seq: task.seq, priority: Priority::new(to)? })
+    let Task { seq, lane, .. } = task;
+    Ok(Change::Prioritize { seq, lane, priority: Priority::new(to)? })
 }
 
 pub(super) fn progressing(live: Live, current: f64) -> Change {

@@ -11,10 +11,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::query::Query;
-use tasker_core::rules::{AbortReason, Settled, abort_error, engine_error};
+use tasker_core::rules::{Settled, abort_error, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
-    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority, Progress,
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority, Progress,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect, Over, Started};
@@ -114,7 +114,8 @@ impl Worker {
         let is_synced = !dice.once_in(5);
         let durability = if is_synced { Durability::Full } else { Durability::Process };
         let opener = Box::new(move || {
-            let (store, reader) = tasker_sqlite::open(&place, Options { durability })?;
+            let options = Options { durability, exclusive: false };
+            let (store, reader) = tasker_sqlite::open(&place, options)?;
             Ok((Box::new(store) as _, Box::new(reader) as _))
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };

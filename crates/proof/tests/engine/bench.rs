@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
-use tasker_core::rules::{AbortReason, Settled};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::rules::Settled;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Found, Head, Lane, Orphan, Reader, Refused, Store, Window,
-    WindowSize, WithLogs,
+    Batch, Brief, Change, Commit, Entry, Found, Head, Lane, Orphan, Reader, Refused, Store, Wake,
+    Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority};
+use tasker_core::task::{
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority,
+};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{AbortSignal, Effect, Over, Started};
 use tasker_engine::input::{Input, RunNo, Ticket};
@@ -84,7 +86,8 @@ impl Faulty {
         let mut counts = head.counts;
         counts.shift(State::Running, State::Aborted);
         let outcome = Outcome::Aborted(Cause::User, json());
-        let end = Change::End { seq, run: Some(run), outcome, at: WallMs(0) };
+        let lane = LaneId(1);
+        let end = Change::End { seq, lane, run: Some(run), outcome, at: WallMs(0) };
         let (number, owner) = (head.number + 1, self.inner.owner());
         let batch = Batch { number, owner, seq_next: head.seq_next, counts, changes: vec![end] };
         self.inner.write(&batch).map_err(|refused| refused.error)?;
@@ -100,12 +103,33 @@ impl Store for Faulty {
     fn id_key(&self) -> IdKey {
         self.inner.id_key()
     }
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) -> Result<bool> {
         let stolen = self.faults.lock().unwrap().stolen.take();
         if let Some((seq, run)) = stolen {
             self.steal(seq, run)?;
         }
         self.inner.begin()
+    }
+    fn look(&mut self) -> Result<bool> {
+        self.inner.look()
+    }
+    fn look_around(&mut self) -> Result<()> {
+        self.inner.look_around()
+    }
+    fn look_every_ms(&self) -> Option<u64> {
+        self.inner.look_every_ms()
+    }
+    fn listen(&mut self, wake: Wake) {
+        self.inner.listen(wake);
+    }
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
+        self.inner.journal(after)
+    }
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        self.inner.elsewhere()
+    }
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        self.inner.abort_asked(seq, run)
     }
     fn head(&mut self) -> Result<Head> {
         self.inner.head()

@@ -24,6 +24,8 @@ pub(crate) struct Task {
     run: Option<RunNo>,
     lines: Vec<String>,
     cause: Option<Cause>,
+    /// Why its run is to be aborted, which outlives the process.
+    abort: Option<Cause>,
     /// How it ended, in the words that were told first.
     outcome: Option<Outcome>,
     /// How it was when it was first seen ended.
@@ -229,9 +231,10 @@ impl Oracle {
                 ids.iter().zip(defs).for_each(|(id, def)| self.enter(*id, def));
             }
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
-                let task = &self.tasks[&id];
+                let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
                 if let Some(no) = task.run {
+                    task.abort.get_or_insert(cause);
                     self.runs.get_mut(&no).unwrap().fired.get_or_insert(cause);
                 }
             }
@@ -262,6 +265,7 @@ impl Oracle {
             run: None,
             lines: Vec::new(),
             cause: None,
+            abort: None,
             outcome: None,
             image: None,
         };
@@ -271,7 +275,7 @@ impl Oracle {
     fn over(&mut self, no: RunNo, over: Over) {
         let run = self.runs.remove(&no).expect("I-4: a run is over once");
         let task = self.tasks.get_mut(&run.task).unwrap();
-        task.run = None;
+        (task.run, task.abort) = (None, None);
         if let Some((expected, outcome)) = self.expected.remove(&no) {
             assert_eq!(over, expected, "the runner's word decides");
             task.outcome = outcome;
@@ -450,6 +454,10 @@ impl Task {
     /// Its process died.
     fn lose(&mut self) {
         self.run = None;
+        if let Some(cause) = self.abort {
+            (self.state, self.cause) = (State::Aborted, Some(cause));
+            return;
+        }
         self.losses += 1;
         (self.state, self.cause) = match self.def.on_interrupted {
             OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, OwnerId, Seq};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq};
 use tasker_core::store::{
-    Batch, Brief, Commit, Head, Lane, Orphan, Refused, Store, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Wake, Window, WindowSize,
 };
+use tasker_core::task::AbortReason;
 
 /// What goes wrong once.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +58,32 @@ impl Store for Troubled {
     fn id_key(&self) -> IdKey {
         self.inner.id_key()
     }
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) -> Result<bool> {
         match self.strike(|fault| matches!(fault, Fault::Begin(_))) {
             Some(Fault::Begin(code)) => Err(error(code)),
             _ => self.inner.begin(),
         }
+    }
+    fn look(&mut self) -> Result<bool> {
+        self.inner.look()
+    }
+    fn look_around(&mut self) -> Result<()> {
+        self.inner.look_around()
+    }
+    fn look_every_ms(&self) -> Option<u64> {
+        self.inner.look_every_ms()
+    }
+    fn listen(&mut self, wake: Wake) {
+        self.inner.listen(wake);
+    }
+    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
+        self.inner.journal(after)
+    }
+    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        self.inner.elsewhere()
+    }
+    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        self.inner.abort_asked(seq, run)
     }
     fn head(&mut self) -> Result<Head> {
         self.inner.head()

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use tasker_core::error::Code;
 use tasker_core::id::TaskId;
 use tasker_core::query::Query;
-use tasker_core::rules::{AbortReason, Settled};
+use tasker_core::rules::Settled;
 use tasker_core::state::State;
 use tasker_core::store::{Find, Found, Reader, Store, WithLogs};
-use tasker_core::task::{Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress};
+use tasker_core::task::{
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
+};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
 use tasker_engine::input::{Input, Listen, Record, RunNo, StopOptions, Ticket};

@@ -29,6 +29,9 @@ pub struct Hand {
     pub clock: i64,
 }
 
+/// The lane in which tests that do not care have their tasks.
+pub const LANE: LaneId = LaneId(1);
+
 /// A task that was added.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
@@ -43,7 +46,7 @@ pub fn folder() -> (TempDir, PathBuf) {
 }
 
 pub fn try_open(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
-    open(&Place::File(path.into()), Options { durability: Durability::Process })
+    open(&Place::File(path.into()), Options { durability: Durability::Process, exclusive: true })
 }
 
 impl Hand {
@@ -137,7 +140,7 @@ impl Hand {
         let at = self.tick();
         let run = self.ids.run(at);
         self.counts.shift(State::Ready, State::Running);
-        (run, Change::Start { seq, start: Start { run, attempt, at } })
+        (run, Change::Start { seq, lane: LANE, start: Start { run, attempt, at } })
     }
 
     pub fn start(&mut self, task: Task, attempt: u32) -> RunId {
@@ -149,7 +152,7 @@ impl Hand {
     pub fn ending(&mut self, seq: Seq, run: Option<RunId>, outcome: Outcome) -> Change {
         let from = if run.is_some() { State::Running } else { State::Ready };
         self.counts.shift(from, outcome.state());
-        Change::End { seq, run, outcome, at: self.tick() }
+        Change::End { seq, lane: LANE, run, outcome, at: self.tick() }
     }
 
     pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: Outcome) {
@@ -160,7 +163,7 @@ impl Hand {
     pub fn releasing(&mut self, seq: Seq, run: RunId, end: AttemptEnd) -> Change {
         self.counts.shift(State::Running, State::Ready);
         let at = self.tick();
-        Change::Release { seq, run, end, attempt: 1, losses: 1, at }
+        Change::Release { seq, lane: LANE, run, end, attempt: 1, losses: 1, at }
     }
 
     pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {

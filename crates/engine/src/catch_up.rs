@@ -1,0 +1,201 @@
+//! What other owners of the store committed since we last looked.
+//!
+//! # Promises
+//! - Memory then mirrors the store as it stands in the open transaction: counters, numbers, lanes,
+//!   windows, runs elsewhere (I-6, I-7, I-8).
+//! - A watch is answered and a signal fires also for what another owner did (I-11, I-12).
+//! - Where the journal does not reach back far enough, everything is read anew instead.
+//!
+//! # Left to others
+//! Telling what others did as events: `follow`. Recovering the dead: `recover`.
+//!
+//! Proof: `proof/tests/engine/shared.rs`, `proof/tests/random`, the storm.
+
+use rustc_hash::FxHashSet;
+use tasker_core::error::Result;
+use tasker_core::id::{LaneId, Seq};
+use tasker_core::journal::{self, Move, Step};
+use tasker_core::store::{Entry, Store};
+
+use crate::effect::{AbortSignal, Answer, Effect};
+use crate::memory::Memory;
+
+/// Brings memory up to date, inside a transaction.
+pub(crate) fn catch_up(
+    store: &mut dyn Store,
+    memory: &mut Memory,
+    effects: &mut Vec<Effect>,
+) -> Result<()> {
+    let head = store.head()?;
+    if head.number == memory.number {
+        return Ok(());
+    }
+    match store.journal(memory.number)? {
+        Some(entries) => {
+            let news = News::of(&entries, memory)?;
+            news.take_in(store, memory, effects)?;
+        }
+        None => reload(store, memory, effects)?,
+    }
+    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
+    Ok(())
+}
+
+/// Reads everything anew that memory mirrors, inside a transaction.
+pub(crate) fn reload(
+    store: &mut dyn Store,
+    memory: &mut Memory,
+    effects: &mut Vec<Effect>,
+) -> Result<()> {
+    let head = store.head()?;
+    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
+    load_lanes(store, memory)?;
+    memory.dispatch.forget_windows();
+    load_elsewhere(store, memory)?;
+    for seq in memory.watches.tasks() {
+        answer_watches(store, memory, seq, effects)?;
+    }
+    let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
+    for seq in live {
+        fire_if_asked(store, memory, seq, effects)?;
+    }
+    Ok(())
+}
+
+/// Counts the live runs of other owners.
+pub(crate) fn load_elsewhere(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
+    memory.dispatch.forget_elsewhere();
+    for (lane, runs) in store.elsewhere()? {
+        memory.dispatch.add_elsewhere(lane, runs);
+    }
+    Ok(())
+}
+
+/// Makes the lanes known that are not yet.
+pub(crate) fn load_lanes(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
+    for lane in store.lanes()? {
+        memory.next_lane = memory.next_lane.max(lane.id.0 + 1);
+        if memory.dispatch.lane(lane.id).is_none() {
+            memory.dispatch.add_lane(&lane, false);
+        }
+    }
+    Ok(())
+}
+
+/// What concerns us in the batches of others.
+#[derive(Default)]
+struct News {
+    has_new_lanes: bool,
+    /// Lanes whose queue has changed.
+    stale: FxHashSet<LaneId>,
+    /// Runs that began and are over, in order.
+    runs: Vec<(LaneId, bool)>,
+    /// Watched tasks that ended.
+    ended: Vec<Seq>,
+    /// Our runs that are to be aborted.
+    asked: Vec<Seq>,
+}
+
+impl News {
+    fn of(entries: &[Entry], memory: &Memory) -> Result<News> {
+        let mut news = News::default();
+        for entry in entries {
+            for moved in journal::unpack(&entry.moves) {
+                news.hear(moved?, memory);
+            }
+        }
+        Ok(news)
+    }
+
+    fn hear(&mut self, Move { seq, lane, step }: Move, memory: &Memory) {
+        self.has_new_lanes |= memory.dispatch.lane(lane).is_none();
+        match step {
+            Step::Start | Step::AddStart => self.runs.push((lane, true)),
+            Step::Done | Step::Fail | Step::Abort | Step::Postpone | Step::Lost => {
+                self.runs.push((lane, false));
+            }
+            Step::AskAbort if memory.live.of_task(seq).is_some() => self.asked.push(seq),
+            Step::Add | Step::Prioritize | Step::Withdraw | Step::Reject | Step::AskAbort => {}
+        }
+        if changes_queue(step) {
+            self.stale.insert(lane);
+        }
+        let is_end = step.state().is_some_and(|state| state.is_final());
+        if is_end && memory.watches.has(seq) {
+            self.ended.push(seq);
+        }
+    }
+
+    fn take_in(
+        self,
+        store: &mut dyn Store,
+        memory: &mut Memory,
+        effects: &mut Vec<Effect>,
+    ) -> Result<()> {
+        if self.has_new_lanes {
+            load_lanes(store, memory)?;
+        }
+        for lane in self.stale {
+            memory.dispatch.forget_window(lane);
+        }
+        for (lane, has_begun) in self.runs {
+            if has_begun {
+                memory.dispatch.add_elsewhere(lane, 1);
+            } else {
+                memory.dispatch.take_elsewhere(lane, 1);
+            }
+        }
+        for seq in self.ended {
+            answer_watches(store, memory, seq, effects)?;
+        }
+        for seq in self.asked {
+            fire_if_asked(store, memory, seq, effects)?;
+        }
+        Ok(())
+    }
+}
+
+fn changes_queue(step: Step) -> bool {
+    match step {
+        Step::Add
+        | Step::Start
+        | Step::Postpone
+        | Step::Lost
+        | Step::Prioritize
+        | Step::Withdraw
+        | Step::Reject => true,
+        Step::AddStart | Step::Done | Step::Fail | Step::Abort | Step::AskAbort => false,
+    }
+}
+
+/// Answers those who wait for a task, if it has ended.
+fn answer_watches(
+    store: &mut dyn Store,
+    memory: &mut Memory,
+    seq: Seq,
+    effects: &mut Vec<Effect>,
+) -> Result<()> {
+    let Some(outcome) = store.brief(seq)?.and_then(|brief| brief.outcome) else { return Ok(()) };
+    for ticket in memory.watches.take(seq) {
+        effects.push(Effect::Answer(ticket, Answer::Ended(outcome.clone())));
+    }
+    Ok(())
+}
+
+/// Fires the signal of our run of a task, if somebody asked for that.
+fn fire_if_asked(
+    store: &mut dyn Store,
+    memory: &mut Memory,
+    seq: Seq,
+    effects: &mut Vec<Effect>,
+) -> Result<()> {
+    let Some(run) = memory.live.of_task(seq).filter(|run| run.fired.is_none()) else {
+        return Ok(());
+    };
+    let no = run.no;
+    if let Some(reason) = store.abort_asked(seq, run.run)? {
+        memory.live.fire(no, reason.clone());
+        effects.push(Effect::Abort(no, AbortSignal::Abort(reason)));
+    }
+    Ok(())
+}

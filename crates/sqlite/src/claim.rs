@@ -1,0 +1,58 @@
+//! What this copy of tasker has open, and what something else in this process has.
+//!
+//! SQLite's locks belong to the process and fall when *any* descriptor of the file is closed in it.
+//! Handles of one SQLite know of each other; a second library, or a plain file stream, does not.
+//!
+//! # Promises
+//! - Where the system lists descriptors, a database that something else in this process has open is
+//!   refused before it is opened (F-9).
+//!
+//! # Left to others
+//! What is opened elsewhere after us cannot be prevented; the guide says so.
+//!
+//! Proof: `tests/shared.rs`, `__test__/process/copies.test.mjs`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use crate::identity::Identity;
+
+/// How many handles of ours are open on each file.
+static OPEN: Mutex<BTreeMap<Identity, u32>> = Mutex::new(BTreeMap::new());
+
+/// One open handle of ours on a file.
+#[derive(Debug)]
+pub(crate) struct Claim(Identity);
+
+impl Claim {
+    /// One more.
+    pub(crate) fn new(identity: Identity) -> Claim {
+        *OPEN.lock().unwrap_or_else(PoisonError::into_inner).entry(identity).or_default() += 1;
+        Claim(identity)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.0);
+            }
+        }
+    }
+}
+
+/// Whether something else than this copy of tasker has the file open in this process.
+pub(crate) fn is_open_elsewhere(identity: Identity) -> bool {
+    // With a handle of our own open, its descriptors are among those that are listed.
+    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if open.contains_key(&identity) {
+        return false;
+    }
+    let Ok(descriptors) = fs::read_dir("/proc/self/fd") else { return false };
+    let files = descriptors.flatten().map(|entry| entry.path());
+    files.filter_map(|path| Identity::of_path(&path)).any(|other| other == identity)
+}
