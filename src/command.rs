@@ -9,7 +9,7 @@ use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
 use tasker_core::store::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
-use tasker_engine::input::{Input, Listen, StopOptions, Ticket};
+use tasker_engine::input::{Follow, Input, Listen, StopOptions, Ticket};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
@@ -47,6 +47,7 @@ struct Members<'a> {
     logs: Option<&'a RawValue>,
     log: Option<bool>,
     progress: Option<bool>,
+    others: Option<&'a str>,
 }
 
 fn read_members(text: &str) -> Result<Members<'_>> {
@@ -73,11 +74,22 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         "listen" => {
             let listen = |flag: Option<bool>| flag.unwrap_or_default();
             let (logs, progress) = (listen(members.log), listen(members.progress));
-            Input::Listen(ticket, Listen { logs, progress })
+            let follow = follow(members.others)?;
+            Input::Listen(ticket, Listen { logs, progress, follow })
         }
+        "heard" => Input::Heard(ticket),
         "ready" => Input::Ready(ticket),
         other => return Err(Error::bug(format!("unknown command {other:?}"))),
     })
+}
+
+fn follow(word: Option<&str>) -> Result<Follow> {
+    match word {
+        None => Ok(Follow::Nothing),
+        Some("ends") => Ok(Follow::Ends),
+        Some("all") => Ok(Follow::All),
+        Some(other) => Err(Error::bug(format!("unknown word {other:?}"))),
+    }
 }
 
 /// What a read asks for.

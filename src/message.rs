@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use tasker_core::id::TaskId;
 use tasker_core::task::{Cause, Json, Outcome, Priority};
-use tasker_engine::effect::{AbortSignal, Answer, Effect, Over, Started};
+use tasker_engine::effect::{AbortSignal, Answer, Effect, Elsewhere, News, Over, Started};
 use uuid::Uuid;
 
 use crate::error;
@@ -43,6 +43,7 @@ pub(crate) fn write(effect: &Effect, out: &mut String) {
             number(out, r#"["x","#, *no);
             write_signal(signal, out);
         }
+        Effect::Elsewhere(elsewhere) => write_elsewhere(elsewhere, out),
         Effect::Closed(error) => {
             out.push_str(r#"["z","closed""#);
             if let Some(error) = error {
@@ -137,6 +138,34 @@ fn write_start(started: &Started, out: &mut String) {
     if let Some(data) = &started.data {
         out.push(',');
         out.push_str(data.as_str());
+    }
+}
+
+/// `["o", uuid, event, …]`, `["w","events-missed", batches]` or `["h"`.
+fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) {
+    match elsewhere {
+        Elsewhere::Task(id, news) => {
+            out.push_str(r#"["o","#);
+            uuid(out, id.0);
+            out.push(',');
+            write_news(news, out);
+        }
+        Elsewhere::Missed(batches) => number(out, r#"["w","events-missed","#, *batches),
+        Elsewhere::Pause => out.push_str(r#"["h""#),
+    }
+}
+
+fn write_news(news: &News, out: &mut String) {
+    match news {
+        News::Added { has_started: false } => word(out, "added"),
+        News::Added { has_started: true } => word(out, "added-and-run"),
+        News::Run => word(out, "run"),
+        News::Prioritized(to) => {
+            word(out, "prioritized");
+            out.push(',');
+            priority(out, *to);
+        }
+        News::Ended(outcome) => write_ended(outcome, out),
     }
 }
 

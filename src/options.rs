@@ -17,6 +17,7 @@ struct Members<'a> {
     store: Option<&'a RawValue>,
     #[serde(borrow)]
     concurrency: Option<&'a RawValue>,
+    exclusive: Option<bool>,
     #[serde(borrow)]
     durability: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -31,6 +32,7 @@ struct Members<'a> {
 pub(crate) struct Options {
     place: Place,
     durability: Durability,
+    exclusive: bool,
     pub(crate) settings: Settings,
     pub(crate) defaults: Defaults,
 }
@@ -61,6 +63,7 @@ impl Options {
             place: place(members.store)?,
             durability: definition::word(durability.as_deref(), "durability", synced)?
                 .unwrap_or(Durability::Full),
+            exclusive: members.exclusive.unwrap_or_default(),
             settings: Settings {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
                 on_stop: on_stop.unwrap_or_default(),
@@ -74,9 +77,10 @@ impl Options {
 
     /// What opens the store, on the engine's thread.
     pub(crate) fn opener(&self) -> Opener {
-        let (place, durability) = (self.place.clone(), self.durability);
+        let place = self.place.clone();
+        let (durability, exclusive) = (self.durability, self.exclusive);
         Box::new(move || {
-            let options = tasker_sqlite::Options { durability };
+            let options = tasker_sqlite::Options { durability, exclusive };
             let (store, reader) = tasker_sqlite::open(&place, options)?;
             Ok((Box::new(store), Box::new(reader)))
         })

@@ -18,17 +18,23 @@ type AnyListener = (...args: unknown[]) => unknown
 export interface Wants {
   log: boolean
   progress: boolean
+  /** What it must tell of other processes on the file. */
+  others?: 'ends' | 'all' | undefined
 }
 
 /** Calls the listeners of one emitter and knows whether there are any. */
 export class Voice {
   readonly #emitter: EventEmitter
   #ofTasks = 0
+  #heard = 0
   #logs = 0
   #reports = 0
   /** Called when `wants` changes. */
   onWants: ((wants: Wants) => void) | undefined
   wants: Wants = { log: false, progress: false }
+  /** Whether events of other processes are told too. */
+  hearsAll = false
+  #awaitsEnds = false
 
   constructor(emitter: EventEmitter) {
     this.#emitter = emitter
@@ -66,6 +72,7 @@ export class Voice {
   /** Listeners of `event` came or went. */
   count(event: unknown, change: number): void {
     if (change === 0 || typeof event !== 'string' || !event.startsWith('task.')) return
+    this.#heard += change
     if (event.indexOf('.', 5) > 0) this.#ofTasks += change
     if (event.endsWith('.log')) this.#logs += change
     if (event.endsWith('.progress')) this.#reports += change
@@ -75,6 +82,7 @@ export class Voice {
   /** Counts anew. */
   recount(): void {
     this.#ofTasks = 0
+    this.#heard = 0
     this.#logs = 0
     this.#reports = 0
     for (const event of this.#emitter.eventNames()) {
@@ -83,9 +91,19 @@ export class Voice {
     this.#review()
   }
 
+  /** From now on ends of tasks in other processes must be known here. */
+  awaitEnds(): void {
+    if (this.#awaitsEnds) return
+    this.#awaitsEnds = true
+    this.#review()
+  }
+
   #review() {
-    const wants = { log: this.#logs > 0, progress: this.#reports > 0 }
-    if (wants.log === this.wants.log && wants.progress === this.wants.progress) return
+    const ends = this.#awaitsEnds ? 'ends' : undefined
+    const others = this.hearsAll && this.#heard > 0 ? 'all' : ends
+    const wants: Wants = { log: this.#logs > 0, progress: this.#reports > 0, others }
+    const { log, progress, others: before } = this.wants
+    if (wants.log === log && wants.progress === progress && others === before) return
     this.wants = wants
     this.onWants?.(wants)
   }

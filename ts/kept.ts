@@ -104,6 +104,7 @@ export class Kept {
     const { signal, context } = extras
     if (!signal && !context) return
     const abort = (fired: AbortSignal) => this.#abortBy(fired, uuid)
+    this.#voice.awaitEnds() // It may run in another process.
     if (signal && read(signal, 'aborted')) abort(signal)
     else this.#tasks.set(uuid, new KeptTask(extras, abort))
   }
@@ -116,6 +117,7 @@ export class Kept {
 
   /** Asks the engine to abort a task. */
   abort(uuid: string, cause: 'user' | 'signal', given: unknown): Promise<boolean> {
+    this.#voice.awaitEnds()
     const isFirst = !this.#reasons.has(uuid)
     if (isFirst) this.#reasons.set(uuid, abortReason(cause, given))
     const forget = () => {
@@ -142,6 +144,15 @@ export class Kept {
     if (this.#tasks.size === 0) return
     this.#tasks.get(uuid)?.release()
     this.#tasks.delete(uuid)
+  }
+
+  /** Ends of tasks in other processes were not told: asks for those that matter here. */
+  recheck(): void {
+    const uuids = new Set([...this.#tasks.keys(), ...this.#reasons.keys()])
+    for (const uuid of uuids) {
+      const release = () => this.release(uuid)
+      this.#wire.command(`{"do":"watch","uuid":"${uuid}"}`, release).catch(release)
+    }
   }
 
   /** The tasker is closed. */

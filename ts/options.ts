@@ -23,10 +23,19 @@ export interface OpenOptions {
   level: number
   keepAlive: KeepAliveMode
   capturesContext: boolean
+  hearsAll: boolean
 }
 
 const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
-const OWN = ['store', 'runners', 'logLevel', 'keepAlive', 'captureContext']
+const OWN = [
+  'store',
+  'exclusive',
+  'events',
+  'runners',
+  'logLevel',
+  'keepAlive',
+  'captureContext',
+]
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
 /** The options of the constructor. */
@@ -34,14 +43,25 @@ export function openOptions(given: unknown): OpenOptions {
   const short = typeof given === 'string' ? { store: given } : given
   const options = only(short, [...OWN, ...PASSED_ON], 'options')
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
-  if (typeof captureContext !== 'boolean') throw invalid('captureContext', 'must be a boolean')
+  const { exclusive = false, events = 'own' } = options
+  const store = storeOf(options.store)
   return {
-    text: textOf({ store: storeOf(options.store), ...pick(options, PASSED_ON) }),
+    text: textOf({
+      store,
+      exclusive: booleanOf(exclusive, 'exclusive'),
+      ...pick(options, PASSED_ON),
+    }),
     runners: only(runners, undefined, 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
-    capturesContext: captureContext,
+    capturesContext: booleanOf(captureContext, 'captureContext'),
+    hearsAll: oneOf(events, ['own', 'all'], 'events') === 'all',
   }
+}
+
+function booleanOf(value: unknown, path: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalid(path, 'must be a boolean')
 }
 
 function storeOf(store: unknown = 'tasker.db'): string {

@@ -22,7 +22,7 @@ import { Kept } from './kept'
 import { root } from './native'
 import { TASK_CHARS_MAX } from './options'
 import { Context, Run, type Sink, type StartMessage } from './run'
-import { rebuild, serialise } from './stored'
+import { rebuild, type StoredError, serialise } from './stored'
 import { Thrown } from './thrown'
 import type { Wire } from './wire'
 
@@ -244,10 +244,50 @@ export class Runs implements Sink {
     }
   }
 
-  /** `["w", "event-loop-blocked", ms]`: so long nobody here heard the engine. */
-  blocked(ms: number): void {
-    const message = `the event loop was blocked: nothing started, and no answer came, for ${ms} ms`
-    process.emitWarning(message, { code: 'TASKER_EVENT_LOOP_BLOCKED' })
+  /** `["o", uuid, event, …]`: what another process on the file did. */
+  elsewhere([, uuid, event, ...facts]: Message): void {
+    const isEnd = event === 'done' || event === 'failed' || event === 'aborted'
+    if (this.#voice.wants.others === 'all') this.#tellElsewhere(uuid, event, facts)
+    if (isEnd) this.kept.release(uuid)
+  }
+
+  #tellElsewhere(uuid: string, event: string, [cause, payload]: unknown[]) {
+    switch (event) {
+      case 'added':
+      case 'run':
+        this.#voice.tellTask(`task.${event}`, uuid)
+        break
+      case 'added-and-run':
+        this.#voice.tellTask('task.added', uuid)
+        this.#voice.tellTask('task.run', uuid)
+        break
+      case 'prioritized':
+        this.#voice.tellTask('task.prioritized', uuid, Number(cause))
+        break
+      case 'done':
+        this.#tellEnd(uuid, 'done', payload)
+        break
+      case 'failed':
+        this.#tellEnd(uuid, 'failed', rebuild(payload as StoredError))
+        break
+      case 'aborted': {
+        const reason = this.kept.reasonOf(uuid, cause as AbortCause, payload as StoredError)
+        this.#tellEnd(uuid, 'aborted', reason)
+      }
+    }
+  }
+
+  /** `["w", what, figure]`: something that a user should know. */
+  warn([, what, figure]: Message): void {
+    if (what === 'events-missed') {
+      this.kept.recheck()
+      if (this.#voice.wants.others !== 'all') return
+      const message = `events of other processes were not told: ${figure} commits were missed`
+      process.emitWarning(message, { code: 'TASKER_EVENTS_MISSED' })
+      return
+    }
+    const blocked = 'the event loop was blocked: nothing started, and no answer came, for'
+    process.emitWarning(`${blocked} ${figure} ms`, { code: 'TASKER_EVENT_LOOP_BLOCKED' })
   }
 
   /** The engine has closed by itself: every live run has lost its place. */

@@ -66,9 +66,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   constructor(options?: TaskerOptions<Operations> | string) {
     super()
-    const { text, runners, level, keepAlive, capturesContext } = openOptions(options)
+    const { text, runners, level, keepAlive, capturesContext, hearsAll } = openOptions(options)
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#voice = voiceOf(this)
+    this.#voice.hearsAll = hearsAll
     this.#runs = new Runs(this.#voice, level, capturesContext)
     this.#wire = new Wire(text, this.#runs, new KeepAlive(keepAlive))
     this.#runs.attach(this.#wire)

@@ -213,7 +213,13 @@ export class Wire {
           this.#runs.confirm(message)
           break
         case 'w':
-          this.#runs.blocked(message[2] as number)
+          this.#runs.warn(message)
+          break
+        case 'o':
+          this.#runs.elsewhere(message)
+          break
+        case 'h':
+          this.command('{"do":"heard"}').catch(() => {})
           break
         case 'z':
           this.#failed(message[2] as Refusal | undefined)

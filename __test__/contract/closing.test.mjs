@@ -149,7 +149,7 @@ test('a tasker that is dropped unclosed gives its file back (F-25)', async () =>
   const script = `${imports}
     const store = ${JSON.stringify(file())}
     async function drop() {
-      const tasker = new Tasker({ store })
+      const tasker = new Tasker({ store, exclusive: true })
       await tasker.addTask({ operation: 'a' })
     }
     await drop()

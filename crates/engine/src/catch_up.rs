@@ -30,7 +30,7 @@ pub(crate) fn catch_up(
     if head.number == memory.number {
         return Ok(());
     }
-    match store.journal(memory.number)? {
+    match store.journal(memory.number, usize::MAX)? {
         Some(entries) => {
             let news = News::of(&entries, memory)?;
             news.take_in(store, memory, effects)?;

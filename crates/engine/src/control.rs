@@ -37,6 +37,11 @@ impl Memory {
             Input::Close(ticket, options) => self.stop(ticket, options, now, true),
             Input::Listen(ticket, listen) => {
                 self.listen = listen;
+                self.feed.set(listen.follow, self.number);
+                effects.push(Effect::Answer(ticket, Answer::Done));
+            }
+            Input::Heard(ticket) => {
+                self.feed.heard();
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),

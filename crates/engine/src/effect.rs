@@ -25,8 +25,37 @@ pub enum Effect {
     Start(Started),
     /// Fire the signal of a run.
     Abort(RunNo, AbortSignal),
+    /// What another owner of the store did.
+    Elsewhere(Elsewhere),
     /// Nothing follows: the engine closed, by itself if there is an error.
     Closed(Option<Error>),
+}
+
+/// What another owner of the store did.
+#[derive(Debug)]
+pub enum Elsewhere {
+    /// Something happened to a task.
+    Task(TaskId, News),
+    /// So many batches are not told: they were forgotten before we came to them.
+    Missed(u64),
+    /// Nothing more is told until `Input::Heard`.
+    Pause,
+}
+
+/// What happened to a task.
+#[derive(Debug)]
+pub enum News {
+    /// It entered; in the same commit it may have started.
+    Added {
+        /// Whether it did.
+        has_started: bool,
+    },
+    /// A run began.
+    Run,
+    /// It got this priority, or one after it.
+    Prioritized(Priority),
+    /// It ended.
+    Ended(Outcome),
 }
 
 /// What a call gets.

@@ -44,8 +44,10 @@ pub enum Input {
     Stop(Ticket, StopOptions),
     /// Stops, then releases everything.
     Close(Ticket, StopOptions),
-    /// Which confirmations of records to send.
+    /// What to tell beside answers and runs.
     Listen(Ticket, Listen),
+    /// What was told of other owners has been heard.
+    Heard(Ticket),
     /// Answered as soon as the store is open.
     Ready(Ticket),
 }
@@ -77,13 +79,27 @@ pub struct StopOptions {
     pub timeout_ms: Option<u64>,
 }
 
-/// Which confirmations of records to send.
+/// What to tell beside answers and runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listen {
-    /// Of log lines.
+    /// That log lines are stored.
     pub logs: bool,
-    /// Of progress.
+    /// That progress is stored.
     pub progress: bool,
+    /// What other owners do.
+    pub follow: Follow,
+}
+
+/// What to tell of other owners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Which tasks end.
+    Ends,
+    /// All that is an event.
+    All,
 }
 
 impl Input {
@@ -103,6 +119,7 @@ impl Input {
             | Input::Stop(ticket, _)
             | Input::Close(ticket, _)
             | Input::Listen(ticket, _)
+            | Input::Heard(ticket)
             | Input::Ready(ticket) => Some(*ticket),
         }
     }

@@ -6,6 +6,7 @@
 pub mod input;
 pub mod effect;
 pub mod live;
+mod feed;
 pub mod memory;
 pub mod draft;
 mod settle;
@@ -16,6 +17,7 @@ mod control;
 mod apply;
 mod recover;
 mod catch_up;
+mod follow;
 pub mod turn;
 mod inbox;
 mod reads;

@@ -10,6 +10,7 @@ use tasker_core::store::Head;
 use tasker_core::task::OnStop;
 use tasker_core::time::MonoMs;
 
+use crate::feed::Feed;
 use crate::input::{Listen, RunNo, StopOptions, Ticket};
 use crate::live::LiveRuns;
 
@@ -47,8 +48,10 @@ pub struct Memory {
     pub has_new_runners: bool,
     /// Who waits for a task to end.
     pub watches: Watches,
-    /// Which confirmations to send.
+    /// What to tell beside answers and runs.
     pub listen: Listen,
+    /// How far the outside has been told of others.
+    pub(crate) feed: Feed,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -86,6 +89,7 @@ impl Memory {
             has_new_runners: false,
             watches: Watches::default(),
             listen: Listen::default(),
+            feed: Feed::default(),
             stopping: None,
             start_after_stop: Vec::new(),
         }

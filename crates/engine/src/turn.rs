@@ -27,6 +27,7 @@ use crate::catch_up::{self, catch_up};
 use crate::control::closed;
 use crate::draft::{Briefs, Draft, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, Over};
+use crate::follow::follow;
 use crate::input::{Input, Ticket};
 use crate::memory::{Memory, Settings};
 
@@ -34,7 +35,8 @@ use crate::memory::{Memory, Settings};
 const RETRY_AFTER_MS: u64 = 100;
 /// How often a turn is drafted anew because a task is not as the queue says; then it is damage.
 const REREADS_MAX: u32 = 3;
-/// How much of a lane is loaded at once, beyond what is needed now.
+/// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
+/// is not needed at once will mostly be theirs.
 const WINDOW_FACTOR: usize = 4;
 const WINDOW_TASKS_MIN: usize = 256;
 const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -152,7 +154,7 @@ impl Engine {
             catch_up(store.as_mut(), &mut self.memory, effects)?;
             self.is_behind = false;
         }
-        Ok(())
+        follow(store.as_mut(), &mut self.memory, effects)
     }
 
     /// The engine's memory, to look at.
@@ -315,9 +317,11 @@ impl Engine {
 
     fn load_windows(&mut self, draft: &Draft) -> Result<()> {
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
+        let is_shared = store.look_every_ms().is_some();
         for (id, needed) in self.memory.dispatch.wanted(&draft.turnover) {
             let Some(lane) = self.memory.dispatch.lane(id) else { continue };
-            let tasks_max = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
+            let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
+            let tasks_max = if is_shared { needed } else { ahead };
             let size = WindowSize { tasks_max, bytes_max: WINDOW_BYTES_MAX };
             let window = store.window(&lane, size)?;
             self.memory.dispatch.load(id, window);

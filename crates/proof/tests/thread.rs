@@ -224,7 +224,9 @@ impl Store for Trapped<dyn Store> {
     fn look_around(&mut self) -> Result<()> { self.1.look_around() }
     fn look_every_ms(&self) -> Option<u64> { self.1.look_every_ms() }
     fn listen(&mut self, wake: Wake) { self.1.listen(wake); }
-    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> { self.1.journal(after) }
+    fn journal(&mut self, after: u64, max: usize) -> Result<Option<Vec<Entry>>> {
+        self.1.journal(after, max)
+    }
     fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> { self.1.elsewhere() }
     fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
         self.1.abort_asked(seq, run)

@@ -302,9 +302,10 @@ impl Store for SqliteStore {
         row::lanes(&self.writer)
     }
 
-    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>> {
         let mut statement = cached(&self.writer, sql::JOURNAL)?;
-        let mut rows = statement.query([after as i64]).map_err(error::of)?;
+        let limit = i64::try_from(batches_max).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after as i64, limit]).map_err(error::of)?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             let number = get::<i64>(row, 0)?.max(0) as u64;

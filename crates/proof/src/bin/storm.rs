@@ -1,4 +1,4 @@
-//! `storm [--kills 300] [--seed 1]`: kills real processes and looks at what is left.
+//! `storm [--kills 300] [--processes 3] [--seed 1]`: kills real processes and looks at what is left.
 //!
 //! Exits with 1 if anything is wrong. The same program is the worker: `storm worker …`.
 
@@ -36,12 +36,17 @@ fn run() -> Result<bool> {
 fn blow(options: &[&str]) -> Result<bool> {
     let program = std::env::current_exe();
     let program = program.map_err(|e| Error::bug("this program has no path").with_source(e))?;
-    let mut plan = Plan { program, seed: u64::from(std::process::id()), kills: 300 };
+    let seed = u64::from(std::process::id());
+    let mut plan = Plan { program, seed, kills: 300, processes: 1 };
     for pair in options.chunks(2) {
         match *pair {
             ["--kills", kills] => plan.kills = number(kills)? as u32,
+            ["--processes", processes] => plan.processes = number(processes)?.max(1) as u32,
             ["--seed", seed] => plan.seed = number(seed)?,
-            _ => return Err(Error::invalid("arguments", "storm [--kills 300] [--seed 1]")),
+            _ => {
+                let usage = "storm [--kills 300] [--processes 3] [--seed 1]";
+                return Err(Error::invalid("arguments", usage));
+            }
         }
     }
     let report = storm(plan)?;

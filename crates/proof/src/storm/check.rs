@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{RunId, TaskId};
+use tasker_core::error::Result;
+use tasker_core::id::TaskId;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::store::{Find, Reader, Store};
 use tasker_core::task::{AttemptEnd, Cause, Outcome, TaskRecord};
 use tasker_sqlite::{Options, Place, SqliteReader, SqliteStore};
-use uuid::Uuid;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Priorities};
 use super::line::Key;
 use super::worker::run_of;
-use super::{DATABASE, EFFECTS};
+use super::{DATABASE, trace};
 use crate::dice::Dice;
 
 /// Images compared at each look.
@@ -25,7 +24,7 @@ fn open(folder: &Path) -> Result<(SqliteStore, SqliteReader)> {
     tasker_sqlite::open(&Place::File(folder.join(DATABASE)), Options::default())
 }
 
-/// Between two workers: every end told since the last look is there, and old images are unchanged.
+/// While others work: every end told since the last look is there, and old images are unchanged.
 pub(super) fn sample(ledger: &mut Ledger, folder: &Path, dice: &mut Dice) -> Result<()> {
     let (store, mut reader) = open(folder)?;
     let known: Vec<_> = ledger.images.keys().copied().collect();
@@ -46,15 +45,15 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let audit = tasker_sqlite::audit(&folder.join(DATABASE))?;
     ledger.report.violations.extend(audit.faults);
     let tasks = stored(folder)?;
-    let effects = effects(folder)?;
-    ledger.report.ran = effects.len() as u64;
+    let marks = trace::read(folder)?;
     ledger.keys(&tasks);
     for task in &tasks {
         ledger.task(task);
     }
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
     ledger.told(&tasks);
-    ledger.effects(&effects, &tasks);
+    ledger.effects(&marks, &tasks);
+    ledger.overlaps(&marks);
     for task in tasks.values() {
         ledger.image(task);
     }
@@ -68,22 +67,6 @@ fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
     drop(reader);
     Box::new(store).close()?;
     Ok(found.into_iter().map(|found| found.task).collect())
-}
-
-/// One side effect: the task, its run, the attempt that the runner was told.
-type SideEffect = (TaskId, RunId, u32);
-
-/// The side effects, in order; a line that was cut off is none.
-fn effects(folder: &Path) -> Result<Vec<SideEffect>> {
-    let text = std::fs::read_to_string(folder.join(EFFECTS));
-    let text = text.map_err(|e| Error::new(Code::Io, "no side effects").with_source(e))?;
-    let read = |line: &str| {
-        let mut words = line.split(' ');
-        let mut id = || words.next().and_then(|word| Uuid::parse_str(word).ok());
-        let (task, run) = (TaskId(id()?), RunId(id()?));
-        Some((task, run, words.next()?.parse().ok()?))
-    };
-    Ok(text.lines().filter_map(read).collect())
 }
 
 fn key_of(task: &TaskRecord) -> Option<Key> {
@@ -177,28 +160,35 @@ impl Ledger {
                 self.report.violation(format!("{} was fenced and is {outcome:?}", id.0));
             }
         }
-        for (id, known) in &self.priorities {
-            let Some(task) = tasks.get(id) else { continue };
-            let (is, mut may_be) =
-                (task.def.priority.get(), known.tried.iter().chain(&known.acked));
-            if known.acked.is_some() && !may_be.any(|priority| *priority == is) {
-                self.report.is_lost(format!("{} has priority {is}, not {known:?}", id.0));
+        for (id, state) in &self.seen {
+            let is = tasks.get(id).map(|task| task.state);
+            if is != Some(*state) {
+                self.report.is_lost(format!("{} was seen {state:?} and is {is:?}", id.0));
             }
         }
+        for id in &self.aborted {
+            let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
+            // A run that returns although its signal fired is done.
+            if !matches!(outcome, Some(Outcome::Aborted(..) | Outcome::Done(_))) {
+                self.report.is_lost(format!("{} was aborted and is {outcome:?}", id.0));
+            }
+        }
+        self.last_priorities(tasks);
     }
 
-    /// Each run has its side effect once (I-4), and was counted before (I-10).
-    fn effects(&mut self, effects: &[SideEffect], tasks: &BTreeMap<TaskId, TaskRecord>) {
-        let mut seen = BTreeSet::new();
-        for (id, run, attempt) in effects {
-            if !seen.insert((id, run)) {
-                self.report.is_doubled(format!("run {} of {} ran twice", run.0, id.0));
-            }
-            let attempts = tasks.get(id).map(|task| task.attempts.as_slice());
-            let is_counted =
-                |a: &tasker_core::task::Attempt| a.run == *run && a.attempt == *attempt;
-            if !attempts.unwrap_or_default().iter().any(is_counted) {
-                self.report.violation(format!("run {} of {} was not counted", run.0, id.0));
+    /// The last priority of each task was acknowledged to some worker, or never answered.
+    fn last_priorities(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
+        let mut known: BTreeMap<TaskId, Vec<&Priorities>> = BTreeMap::new();
+        for ((id, _), by_worker) in &self.priorities {
+            known.entry(*id).or_default().push(by_worker);
+        }
+        for (id, known) in known {
+            let Some(task) = tasks.get(&id) else { continue };
+            let is = task.def.priority.get();
+            let may_be =
+                |known: &&Priorities| known.tried.iter().chain(&known.acked).any(|p| *p == is);
+            if known.iter().any(|known| known.acked.is_some()) && !known.iter().any(may_be) {
+                self.report.is_lost(format!("{} has priority {is}, not {known:?}", id.0));
             }
         }
     }

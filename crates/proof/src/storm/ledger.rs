@@ -9,7 +9,7 @@ use tasker_core::task::TaskRecord;
 
 use super::line::{Key, Line};
 
-/// The priorities that a task may have.
+/// The priorities that one worker may have given a task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Priorities {
     /// The last one that was acknowledged.
@@ -24,7 +24,12 @@ pub(super) struct Ledger {
     pub(super) tried: BTreeSet<Key>,
     pub(super) added: BTreeMap<Key, TaskId>,
     pub(super) ended: BTreeMap<TaskId, State>,
-    pub(super) priorities: BTreeMap<TaskId, Priorities>,
+    /// By task and worker: each one's calls are answered in order, those of two are not.
+    pub(super) priorities: BTreeMap<(TaskId, u32), Priorities>,
+    /// Tasks that were told to be aborted.
+    pub(super) aborted: BTreeSet<TaskId>,
+    /// How watched tasks ended.
+    pub(super) seen: BTreeMap<TaskId, State>,
     /// Tasks whose run was told that it lost its place.
     pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
@@ -39,20 +44,34 @@ pub(super) struct Ledger {
 pub struct Report {
     /// What it can be repeated from.
     pub seed: u64,
+    /// How many workers there were at a time.
+    pub processes: u32,
     /// Workers killed by the parent.
     pub kills: u64,
     /// Workers killed while they still opened the file.
     pub early: u64,
+    /// Workers killed while they stood still.
+    pub still: u64,
+    /// How often a worker was stopped and continued.
+    pub stops: u64,
     /// Workers that died of a task.
     pub deaths: u64,
     /// Adds acknowledged.
     pub acked: u64,
     /// Ends told.
     pub ended: u64,
+    /// Aborts acknowledged.
+    pub aborted: u64,
+    /// Watches answered.
+    pub seen: u64,
     /// Side effects.
     pub ran: u64,
+    /// Runs of an operation with a limit that began beside one of another worker.
+    pub beside: u64,
     /// Runs that lost their process.
     pub losses: u64,
+    /// The longest that an add waited for its answer.
+    pub waited_ms: u64,
     /// Things acknowledged that are not there.
     pub lost: u64,
     /// Things that are there twice.
@@ -84,23 +103,29 @@ const SHOWN_MAX: usize = 30;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = [
+        let figures = [
             ("seed", self.seed),
+            ("processes", u64::from(self.processes)),
             ("kills", self.kills),
-            ("  of them at open", self.early),
+            ("at open", self.early),
+            ("while stopped", self.still),
+            ("stops", self.stops),
             ("deaths by a task", self.deaths),
             ("acked", self.acked),
             ("ended", self.ended),
+            ("aborted", self.aborted),
+            ("watched", self.seen),
             ("side effects", self.ran),
+            ("beside another", self.beside),
             ("losses", self.losses),
+            ("longest wait ms", self.waited_ms),
             ("lost", self.lost),
             ("doubled", self.doubled),
             ("violations", self.violations.len() as u64),
             ("ms", self.elapsed_ms),
         ];
-        for (name, value) in rows {
-            writeln!(f, "{name:<18}{value:>12}")?;
-        }
+        let figures = figures.map(|(name, value)| format!("{name} {value}"));
+        writeln!(f, "storm: {}", figures.join(", "))?;
         for violation in self.violations.iter().take(SHOWN_MAX) {
             writeln!(f, "violation: {violation}")?;
         }
@@ -109,7 +134,7 @@ impl fmt::Display for Report {
 }
 
 impl Ledger {
-    pub(super) fn enter(&mut self, line: Line) {
+    pub(super) fn enter(&mut self, worker: u32, line: Line) {
         match line {
             Line::Ready => {}
             Line::Try(key, count) => {
@@ -117,9 +142,17 @@ impl Ledger {
             }
             Line::Added(key, id) => self.add(key, id),
             Line::Ended(id, state) => self.end(id, state),
-            Line::TryPriority(id, to) => self.priorities.entry(id).or_default().tried.push(to),
-            Line::Prioritized(id, to) => self.prioritized(id, to),
+            Line::TryPriority(id, to) => {
+                self.priorities.entry((id, worker)).or_default().tried.push(to);
+            }
+            Line::Prioritized(id, to) => self.prioritized((id, worker), to),
             Line::Fenced(id) => self.fenced.push(id),
+            Line::Aborted(id) => {
+                self.report.aborted += 1;
+                self.aborted.insert(id);
+            }
+            Line::Seen(id, state) => self.see(id, state),
+            Line::Waited(ms) => self.report.waited_ms = self.report.waited_ms.max(ms),
         }
     }
 
@@ -141,8 +174,16 @@ impl Ledger {
         }
     }
 
-    fn prioritized(&mut self, id: TaskId, to: f64) {
-        let known = self.priorities.entry(id).or_default();
+    fn see(&mut self, id: TaskId, state: State) {
+        self.report.seen += 1;
+        let first = *self.seen.entry(id).or_insert(state);
+        if first != state || !state.is_final() {
+            self.report.violation(format!("{} ended {first:?} and {state:?}", id.0));
+        }
+    }
+
+    fn prioritized(&mut self, by: (TaskId, u32), to: f64) {
+        let known = self.priorities.entry(by).or_default();
         // Calls are answered in the order in which they were made.
         let place = known.tried.iter().position(|tried| *tried == to);
         known.tried.drain(..place.map_or(0, |place| place + 1));

@@ -31,6 +31,12 @@ pub(super) enum Line {
     Prioritized(TaskId, f64),
     /// A run was told that it lost its place: a stop did not wait for it any longer.
     Fenced(TaskId),
+    /// An abort was acknowledged.
+    Aborted(TaskId),
+    /// A watch was answered: its task has ended so, whoever ran it.
+    Seen(TaskId, State),
+    /// An add was answered after so many milliseconds, longer than any before.
+    Waited(u64),
 }
 
 impl fmt::Display for Key {
@@ -58,6 +64,9 @@ impl fmt::Display for Line {
             Line::TryPriority(id, to) => writeln!(f, "TRYP {} {to}", id.0),
             Line::Prioritized(id, to) => writeln!(f, "ACKP {} {to}", id.0),
             Line::Fenced(id) => writeln!(f, "FENCED {}", id.0),
+            Line::Aborted(id) => writeln!(f, "ABORTED {}", id.0),
+            Line::Seen(id, state) => writeln!(f, "SEEN {} {}", id.0, state.code()),
+            Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
         }
     }
 }
@@ -67,14 +76,18 @@ impl Line {
     pub(super) fn read(text: &str) -> Option<Self> {
         let words: Vec<_> = text.split(' ').collect();
         let id = |text: &str| Uuid::parse_str(text).ok().map(TaskId);
+        let state = |code: &str| State::from_code(code.parse().ok()?);
         Some(match *words.as_slice() {
             ["READY"] => Line::Ready,
             ["TRY", key, count] => Line::Try(key.parse().ok()?, count.parse().ok()?),
             ["ACK", key, uuid] => Line::Added(key.parse().ok()?, id(uuid)?),
-            ["END", uuid, code] => Line::Ended(id(uuid)?, State::from_code(code.parse().ok()?)?),
+            ["END", uuid, code] => Line::Ended(id(uuid)?, state(code)?),
             ["TRYP", uuid, to] => Line::TryPriority(id(uuid)?, to.parse().ok()?),
             ["ACKP", uuid, to] => Line::Prioritized(id(uuid)?, to.parse().ok()?),
             ["FENCED", uuid] => Line::Fenced(id(uuid)?),
+            ["ABORTED", uuid] => Line::Aborted(id(uuid)?),
+            ["SEEN", uuid, code] => Line::Seen(id(uuid)?, state(code)?),
+            ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
             _ => return None,
         })
     }
@@ -95,6 +108,9 @@ mod tests {
             Line::TryPriority(id, f64::NEG_INFINITY),
             Line::Prioritized(id, 0.1),
             Line::Fenced(id),
+            Line::Aborted(id),
+            Line::Seen(id, State::Aborted),
+            Line::Waited(512),
         ];
         for line in lines {
             assert_eq!(Line::read(line.to_string().trim_end()), Some(line));

@@ -1,28 +1,34 @@
 //! Real processes, really killed.
 //!
-//! A parent starts one worker process at a time on one database file. The worker drives the real
-//! engine: it adds tasks, runs them with random outcomes, aborts, prioritises, stops and starts,
-//! and tells on its standard output what was acknowledged; each run appends its task and run id to
-//! a file of side effects. The parent kills it after a random time, sometimes while it still opens
-//! the file, and starts the next. Then it looks at what is left.
+//! A parent starts worker processes on one database file, several at once. Each drives the real
+//! engine: it adds tasks, runs them with random outcomes, aborts, prioritises and watches its own
+//! tasks and those of the others, stops and starts, and tells on its standard output what was
+//! acknowledged; each run says in one file that it began and that it is about to end. The parent
+//! kills workers after a random time, sometimes while they still open the file or recover what
+//! others left, stops some for up to two seconds and lets them go on, and starts another for each
+//! that died. Then it looks at what is left.
 //!
 //! # Promises
-//! - No acknowledged task, end or priority is lost (I-1); nothing is stored twice or from nowhere
-//!   (I-2); no run has two side effects (I-4).
+//! - No acknowledged task, end, abort or priority is lost (I-1); nothing is stored twice or from
+//!   nowhere (I-2); no run has two side effects and no task two runs at a time (I-4, I-5).
 //! - An ended task stays as it was when it was first seen so (I-3).
+//! - An operation has at most its limit of live runs, over all processes (I-6).
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
 //!   (I-10). No task loses its process more often than its budget allows.
+//! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
 //! - When the faults cease, every task ends (I-12), and the books balance (I-13).
 //! - A storm that did no work fails.
 //!
 //! # Left to others
-//! Power cuts: a killed process takes nothing with it that the kernel has. Several workers at once.
+//! Power cuts: a killed process takes nothing with it that the kernel has.
 //!
 //! Proof: `tests/storm.rs`.
 
 mod line;
 mod ledger;
+mod trace;
 mod check;
+mod child;
 mod parent;
 mod worker;
 
@@ -32,5 +38,8 @@ pub use worker::{Orders, work};
 
 /// The database, in the folder of the storm.
 const DATABASE: &str = "tasks.db";
-/// The file of side effects, beside it.
-const EFFECTS: &str = "effects.log";
+/// What the runs did, beside it.
+const TRACE: &str = "trace.log";
+/// What workers run, and how many runs of it may be live at a time over all of them.
+const OPERATIONS: [(&str, Option<u32>); 4] =
+    [("read", None), ("write", Some(3)), ("pair", Some(2)), ("die", Some(1))];

@@ -1,14 +1,14 @@
 //! The process that kills.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use tasker_core::error::{Code, Error, Result};
+use tasker_core::error::Result;
 
 use super::check;
+use super::child::{Heard, Task, Worker, io};
 use super::ledger::{Ledger, Report};
 use super::line::Line;
 use crate::dice::Dice;
@@ -22,44 +22,62 @@ pub struct Plan {
     pub seed: u64,
     /// How often to kill.
     pub kills: u32,
+    /// How many workers at once.
+    pub processes: u32,
 }
 
 /// How long a worker may take to open the file, or to run what is left.
 const PATIENCE_MS: u64 = 60_000;
-/// Work before a kill.
-const WORK_MS: (usize, usize) = (20, 250);
+/// Work before a kill: at least, and at most for each process there is.
+const WORK_MS: (usize, usize) = (20, 230);
 /// A kill at open comes this early.
-const OPEN_MS: usize = 12;
+const OPEN_MS: usize = 25;
 /// Kills between two looks.
-const LOOK_EVERY: u32 = 10;
+const LOOK_EVERY: u64 = 10;
+/// How long a worker stands still. The store waits for five seconds.
+const STOPS_MS: [u64; 7] = [10, 20, 50, 100, 300, 1_000, 2_000];
+/// The time between two stops.
+const STOP_EVERY_MS: (usize, usize) = (50, 700);
+/// How long an add may wait; several stops may come one after the other.
+const WAIT_MS_MAX: u64 = 5_000;
 /// What a kill must have let happen, on average.
 const ACKED_PER_KILL_MIN: u64 = 20;
 const ENDED_PER_KILL_MIN: u64 = 10;
+/// A storm with so many kills must have had workers run a limited operation side by side.
+const KILLS_OF_A_LONG_STORM: u64 = 100;
 
 struct Storm {
     plan: Plan,
     folder: PathBuf,
     dice: Dice,
     ledger: Ledger,
-}
-
-fn io(error: std::io::Error) -> Error {
-    Error::new(Code::Io, "the storm cannot go on").with_source(error)
+    sender: Sender<Heard>,
+    heard: Receiver<Heard>,
+    workers: Vec<Worker>,
+    /// Workers so far.
+    number: u32,
+    stop_at: Instant,
+    looks: u64,
 }
 
 /// Runs a storm.
 ///
 /// # Errors
 /// What keeps it from going on; what it finds is in the report.
-#[expect(clippy::disallowed_methods, reason = "a storm is made of real time")]
 pub fn storm(plan: Plan) -> Result<Report> {
     let folder = tempfile::tempdir().map_err(io)?;
-    let begin = Instant::now();
-    let (dice, ledger) = (Dice::new(plan.seed), Ledger::default());
-    let mut storm = Storm { plan, folder: folder.path().to_owned(), dice, ledger };
-    storm.blow()?;
+    let begin = now();
+    let mut storm = Storm::new(plan, folder.path().to_owned());
+    std::thread::scope(|scope| {
+        let blown = storm.blow(scope);
+        // Whatever went wrong: nobody is left behind.
+        storm.workers.iter_mut().for_each(Worker::kill);
+        blown
+    })?;
+    check::all(&mut storm.ledger, &storm.folder)?;
+    storm.require_work();
     let mut report = storm.ledger.report;
-    report.seed = storm.plan.seed;
+    (report.seed, report.processes) = (storm.plan.seed, storm.plan.processes);
     report.elapsed_ms = begin.elapsed().as_millis() as u64;
     if !report.violations.is_empty() {
         // What is left can be looked at.
@@ -68,123 +86,192 @@ pub fn storm(plan: Plan) -> Result<Report> {
     Ok(report)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a storm is made of real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
 impl Storm {
-    fn blow(&mut self) -> Result<()> {
-        let mut n = 0;
+    fn new(plan: Plan, folder: PathBuf) -> Self {
+        let (sender, heard) = channel();
+        Self {
+            dice: Dice::new(plan.seed),
+            plan,
+            folder,
+            ledger: Ledger::default(),
+            sender,
+            heard,
+            workers: Vec::new(),
+            number: 0,
+            stop_at: now(),
+            looks: 0,
+        }
+    }
+
+    fn blow<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<()> {
         while self.ledger.report.kills < u64::from(self.plan.kills) {
-            n += 1;
-            let is_early = self.dice.once_in(5);
-            self.cycle(n, is_early)?;
-            if n % LOOK_EVERY == 0 {
-                check::sample(&mut self.ledger, &self.folder, &mut self.dice)?;
+            while self.workers.len() < self.plan.processes as usize {
+                self.spawn(scope)?;
+            }
+            self.act()?;
+            self.hear()?;
+            if self.ledger.report.kills / LOOK_EVERY > self.looks {
+                self.look()?;
             }
         }
-        self.drain(n + 1)?;
-        check::all(&mut self.ledger, &self.folder)?;
-        self.require_work();
+        self.workers.iter_mut().for_each(Worker::kill);
+        while !self.workers.is_empty() {
+            self.hear()?;
+        }
+        self.drain(scope)
+    }
+
+    /// Another worker, which may be one that dies before it is ready.
+    fn spawn<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<()> {
+        let is_early = self.dice.once_in(5);
+        let open_ms = self.dice.below(OPEN_MS) as u64;
+        let due = now() + ms(if is_early { open_ms } else { PATIENCE_MS });
+        self.start("storm", due, scope)?;
+        if let Some(worker) = self.workers.last_mut() {
+            worker.is_early = is_early;
+        }
         Ok(())
     }
 
-    /// Starts a worker, lets it work for a while, kills it.
-    fn cycle(&mut self, n: u32, is_early: bool) -> Result<()> {
-        let work_ms = WORK_MS.0 + self.dice.below(WORK_MS.1 - WORK_MS.0);
-        let open_ms = self.dice.below(OPEN_MS);
-        let mut child = self.spawn(n, "storm")?;
-        let patience_ms = if is_early { open_ms as u64 } else { PATIENCE_MS };
-        let work_ms = (!is_early).then_some(work_ms as u64);
-        let listening = self.listen(&mut child, patience_ms, work_ms)?;
-        if listening.is_over {
-            self.ledger.report.deaths += 1;
-        } else {
-            self.ledger.report.kills += 1;
-            self.ledger.report.early += u64::from(!listening.is_ready);
-        }
-        if !is_early && !listening.is_ready {
-            self.ledger.report.violation(format!("worker {n} did not open the file"));
-        }
+    fn start<'scope>(
+        &mut self,
+        word: &'static str,
+        due: Instant,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<()> {
+        self.number += 1;
+        let (program, folder) = (&self.plan.program, &self.folder);
+        let task = Task { program, folder, number: self.number, seed: self.dice.throw(), word };
+        self.workers.push(Worker::spawn(&task, due, scope, self.sender.clone())?);
         Ok(())
     }
 
     /// The last worker runs everything that is left, undisturbed (I-12).
-    fn drain(&mut self, n: u32) -> Result<()> {
-        let mut child = self.spawn(n, "drain")?;
-        let listening = self.listen(&mut child, PATIENCE_MS, Some(PATIENCE_MS))?;
-        if !listening.is_over {
+    fn drain<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<()> {
+        self.start("drain", now() + ms(PATIENCE_MS), scope)?;
+        let kills = self.ledger.report.kills;
+        while !self.workers.is_empty() {
+            self.kill_due();
+            self.hear()?;
+        }
+        if self.ledger.report.kills > kills {
+            self.ledger.report.kills = kills;
             self.ledger.report.violation("the last worker did not come to an end".to_owned());
         }
         Ok(())
     }
 
-    fn spawn(&mut self, n: u32, task: &str) -> Result<Child> {
-        let (worker, seed) = (n.to_string(), self.dice.throw().to_string());
-        let mut command = Command::new(&self.plan.program);
-        command.arg("worker").arg(&self.folder).args([&worker, &seed, task]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(io)
-    }
-
-    /// Enters what the worker tells until its time is over, then kills it and enters the rest.
-    fn listen(
-        &mut self,
-        child: &mut Child,
-        patience_ms: u64,
-        work_ms: Option<u64>,
-    ) -> Result<Listening> {
-        let out = child.stdout.take().ok_or_else(|| Error::bug("the worker cannot be heard"))?;
-        let (sender, lines) = channel();
-        let listening = std::thread::scope(|scope| {
-            scope.spawn(move || read(out, &sender));
-            let listening = self.enter_until(&lines, patience_ms, work_ms);
-            // It may be gone already; then there is nothing to kill.
-            let _ = child.kill();
-            for line in lines {
-                self.ledger.enter(line);
-            }
-            listening
-        });
-        self.bury(child)?;
-        Ok(listening)
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a storm is made of real time")]
-    fn enter_until(
-        &mut self,
-        lines: &Receiver<Line>,
-        patience_ms: u64,
-        work_ms: Option<u64>,
-    ) -> Listening {
-        let mut deadline = Instant::now() + Duration::from_millis(patience_ms);
-        let mut is_ready = false;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.ledger.enter(line);
-                    if let (Line::Ready, Some(ms)) = (line, work_ms) {
-                        deadline = Instant::now() + Duration::from_millis(ms);
-                    }
-                    is_ready |= line == Line::Ready;
-                }
-                Err(RecvTimeoutError::Timeout) => return Listening { is_ready, is_over: false },
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Listening { is_ready, is_over: true };
-                }
+    /// Kills, stops and lets go on whose time has come.
+    fn act(&mut self) -> Result<()> {
+        self.kill_due();
+        let now = now();
+        for worker in &mut self.workers {
+            if worker.stopped_until.is_some_and(|until| until <= now) {
+                worker.go_on()?;
             }
         }
-    }
-
-    /// Whoever was not killed and did not end well has something to say.
-    fn bury(&mut self, child: &mut Child) -> Result<()> {
-        let status = child.wait().map_err(io)?;
-        let is_well = status.success() || status.code().is_none();
-        if !is_well {
-            let mut words = String::new();
-            if let Some(mut said) = child.stderr.take() {
-                said.read_to_string(&mut words).map_err(io)?;
-            }
-            self.ledger.report.violation(format!("a worker ended with {status}: {words}"));
+        let is_stopped = self.workers.iter().any(|worker| worker.stopped_until.is_some());
+        if self.plan.processes > 1 && !is_stopped && self.stop_at <= now {
+            self.stop(now)?;
         }
         Ok(())
+    }
+
+    fn kill_due(&mut self) {
+        let now = now();
+        for worker in self.workers.iter_mut().filter(|worker| worker.due <= now) {
+            if !worker.is_killed {
+                worker.kill();
+            }
+        }
+    }
+
+    /// Lets some worker stand still, wherever it is; two of three go on afterwards.
+    fn stop(&mut self, now: Instant) -> Result<()> {
+        let until = now + ms(self.dice.one_of(&STOPS_MS));
+        let pause = STOP_EVERY_MS.0 + self.dice.below(STOP_EVERY_MS.1 - STOP_EVERY_MS.0);
+        self.stop_at = until + ms(pause as u64);
+        let (at, goes_on) = (self.dice.below(self.workers.len()), !self.dice.once_in(3));
+        let worker = &mut self.workers[at];
+        if worker.is_killed {
+            return Ok(());
+        }
+        if goes_on {
+            worker.due = worker.due.max(until + ms(WORK_MS.0 as u64));
+        }
+        self.ledger.report.stops += 1;
+        worker.stop(until)
+    }
+
+    /// Hears one thing, or comes back when something is due.
+    fn hear(&mut self) -> Result<()> {
+        let dues = self.workers.iter().filter(|worker| !worker.is_killed).map(|worker| worker.due);
+        let stops = self.workers.iter().filter_map(|worker| worker.stopped_until);
+        let first = dues.chain(stops).chain([now() + ms(20)]).min();
+        let left = first.map_or(ms(0), |due| due.saturating_duration_since(now()));
+        // Nothing was said in this time: something is due.
+        let Ok((number, said)) = self.heard.recv_timeout(left) else { return Ok(()) };
+        match said {
+            Some(Line::Ready) => self.is_ready(number),
+            Some(line) => self.ledger.enter(number, line),
+            None => self.bury(number)?,
+        }
+        Ok(())
+    }
+
+    fn is_ready(&mut self, number: u32) {
+        let work_ms = WORK_MS.0 + self.dice.below(WORK_MS.1 * self.plan.processes as usize);
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else {
+            return;
+        };
+        worker.is_ready = true;
+        // The last one works until it is done.
+        if !worker.is_early && self.ledger.report.kills < u64::from(self.plan.kills) {
+            worker.due = worker.due.min(now() + ms(work_ms as u64));
+        }
+    }
+
+    /// A worker has said its last word.
+    fn bury(&mut self, number: u32) -> Result<()> {
+        let Some(at) = self.workers.iter().position(|worker| worker.number == number) else {
+            return Ok(());
+        };
+        let mut worker = self.workers.swap_remove(at);
+        let fault = worker.bury()?;
+        let report = &mut self.ledger.report;
+        report.violations.extend(fault);
+        if worker.is_killed {
+            report.kills += 1;
+            report.early += u64::from(!worker.is_ready);
+            report.still += u64::from(worker.stopped_until.is_some());
+        } else {
+            report.deaths += 1;
+        }
+        if !worker.is_early && !worker.is_ready && now() > worker.due {
+            report.violation(format!("worker {number} did not open the file"));
+        }
+        Ok(())
+    }
+
+    /// Looks at the file as one more owner, beside the workers that go on.
+    fn look(&mut self) -> Result<()> {
+        self.looks += 1;
+        for worker in &mut self.workers {
+            // One that stands still could hold the lock, and nobody would let it go on.
+            if worker.stopped_until.is_some() {
+                worker.go_on()?;
+            }
+        }
+        check::sample(&mut self.ledger, &self.folder, &mut self.dice)
     }
 
     fn require_work(&mut self) {
@@ -193,24 +280,12 @@ impl Storm {
         if acked < ACKED_PER_KILL_MIN * kills || ended < ENDED_PER_KILL_MIN * kills {
             report.violation(format!("only {acked} acked and {ended} ended in {kills} kills"));
         }
-    }
-}
-
-struct Listening {
-    is_ready: bool,
-    /// Whether the worker ended by itself.
-    is_over: bool,
-}
-
-/// Passes on whole lines; a line without an end was cut off by the kill and says nothing.
-fn read(out: ChildStdout, sender: &Sender<Line>) {
-    let mut out = BufReader::new(out);
-    let mut text = String::new();
-    while out.read_line(&mut text).is_ok_and(|length| length > 0) && text.ends_with('\n') {
-        if let Some(line) = Line::read(text.trim_end()) {
-            // The other end listens until this one is dropped.
-            let _ = sender.send(line);
+        if report.waited_ms > WAIT_MS_MAX {
+            report.violation(format!("an add waited for {} ms", report.waited_ms));
         }
-        text.clear();
+        let is_long = kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
+        if is_long && [report.beside, report.seen, report.aborted, report.still].contains(&0) {
+            report.violation("the workers hardly met".to_owned());
+        }
     }
 }

@@ -13,6 +13,7 @@ use tasker_core::id::{RunId, TaskId};
 use tasker_core::query::Query;
 use tasker_core::rules::{Settled, abort_error, engine_error};
 use tasker_core::state::State;
+use tasker_core::store::Find;
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority, Progress,
 };
@@ -20,11 +21,12 @@ use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect, Over, Started};
 use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
-use tasker_engine::thread::{Handle, Read, Sink};
+use tasker_engine::thread::{Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Options, Place};
 
 use super::line::{Key, Line};
-use super::{DATABASE, EFFECTS};
+use super::trace::{Began, Mark};
+use super::{DATABASE, OPERATIONS, TRACE};
 use crate::dice::Dice;
 
 /// What a worker is told to do.
@@ -42,6 +44,15 @@ pub struct Orders {
 
 /// Calls under way at once.
 const CALLS: usize = 4;
+/// Watches under way at once.
+const WATCHES: usize = 8;
+/// Tasks that are found at once, among so many that wait or run.
+const FOUND: usize = 12;
+const OPEN: usize = 60;
+/// An add that waits longer than this is told.
+const WAIT_MS: u64 = 50;
+/// Tasks that wait or run.
+const UNENDED: &str = "{\"status\":{\"$in\":[\"new\",\"running\"]}}";
 
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +60,10 @@ enum Call {
     Add(Key),
     AddMany(Key),
     Prioritize(TaskId, f64),
+    Abort(TaskId),
+    Watch(TaskId),
     Get,
+    Find,
     Count,
     Stop,
     Close,
@@ -63,20 +77,27 @@ struct Run {
     run: RunId,
     /// Rounds that it still lasts.
     fuse: usize,
+    /// Whether it was said that it may be over.
+    is_over: bool,
 }
 
 struct Worker {
     orders: Orders,
     engine: Handle,
     dice: Dice,
-    effects: File,
+    trace: File,
     keys: u32,
     tickets: Ticket,
-    calls: BTreeMap<Ticket, Call>,
+    calls: BTreeMap<Ticket, (Call, Moment)>,
     runs: BTreeMap<RunNo, Run>,
+    /// Tasks of our own.
     tasks: Vec<TaskId>,
+    /// Tasks that were found, whoever added them.
+    found: Vec<TaskId>,
+    /// The longest that an add has waited.
+    waited_ms: u64,
     told: String,
-    ran: String,
+    traced: String,
     dies: bool,
     is_closed: bool,
 }
@@ -120,31 +141,30 @@ impl Worker {
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };
         let engine = Handle::open(opener, settings, Arc::new(Channel(sender)))?;
-        let path = orders.folder.join(EFFECTS);
-        let effects = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
-        let (calls, runs) = (BTreeMap::new(), BTreeMap::new());
-        let (keys, tickets, tasks) = (0, 0, Vec::new());
-        let (told, ran, dies, is_closed) = (String::new(), String::new(), false, false);
+        let path = orders.folder.join(TRACE);
+        let trace = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
         Ok(Self {
             orders,
             engine,
             dice,
-            effects,
-            keys,
-            tickets,
-            calls,
-            runs,
-            tasks,
-            told,
-            ran,
-            dies,
-            is_closed,
+            trace,
+            keys: 0,
+            tickets: 0,
+            calls: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            tasks: Vec::new(),
+            found: Vec::new(),
+            waited_ms: WAIT_MS,
+            told: String::new(),
+            traced: String::new(),
+            dies: false,
+            is_closed: false,
         })
     }
 
     fn begin(&mut self) {
-        for (operation, concurrency) in [("read", None), ("write", Some(3)), ("die", Some(1))] {
-            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), concurrency));
+        for (operation, limit) in OPERATIONS {
+            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), limit));
         }
         self.call(Call::Other, Input::Start);
         self.call(Call::Ready, Input::Ready);
@@ -157,7 +177,7 @@ impl Worker {
                 self.take(effect)?;
             }
             self.flush()?;
-            self.settle();
+            self.settle()?;
             if self.orders.drains {
                 self.ask_whether_all_is_done()?;
             } else {
@@ -172,23 +192,43 @@ impl Worker {
         let _ = write!(self.told, "{line}");
     }
 
+    fn mark(&mut self, mark: Mark) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.traced, "{mark}");
+    }
+
+    /// From here on a run may be over at any time.
+    fn mark_over(&mut self, no: RunNo) {
+        let worker = self.orders.worker;
+        let Some(run) = self.runs.get_mut(&no).filter(|run| !run.is_over) else { return };
+        run.is_over = true;
+        let id = run.run;
+        self.mark(Mark::Over(id, worker));
+    }
+
     /// Lets the world know; dies here if a runner was meant to.
     fn flush(&mut self) -> Result<()> {
-        self.effects.write_all(self.ran.as_bytes()).map_err(io)?;
+        self.trace.write_all(self.traced.as_bytes()).map_err(io)?;
         let mut out = std::io::stdout().lock();
         out.write_all(self.told.as_bytes()).and_then(|()| out.flush()).map_err(io)?;
         if self.dies {
             std::process::abort();
         }
-        self.ran.clear();
+        self.traced.clear();
         self.told.clear();
         Ok(())
     }
 
     fn call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
         self.tickets += 1;
-        self.calls.insert(self.tickets, call);
+        self.calls.insert(self.tickets, (call, Moment::now()));
         self.engine.submit([input(self.tickets)]);
+    }
+
+    fn read(&mut self, call: Call, read: Read) {
+        self.tickets += 1;
+        self.calls.insert(self.tickets, (call, Moment::now()));
+        self.engine.read(self.tickets, read);
     }
 
     fn take(&mut self, effect: Effect) -> Result<()> {
@@ -202,11 +242,12 @@ impl Worker {
             Effect::Ended(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
             Effect::Start(started) => self.started(&started),
             Effect::Abort(no, _) => {
+                self.mark_over(no);
                 if let Some(run) = self.runs.get_mut(&no) {
-                    run.fuse = 1;
+                    run.fuse = run.fuse.min(1);
                 }
             }
-            Effect::Recorded(..) => {}
+            Effect::Recorded(..) | Effect::Elsewhere(_) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),
         }
@@ -215,10 +256,15 @@ impl Worker {
 
     fn answered(&mut self, ticket: Ticket, answer: Answer) -> Result<()> {
         let call = self.calls.remove(&ticket);
-        let call = call.ok_or_else(|| Error::bug("a call was answered twice"))?;
+        let (call, begun) = call.ok_or_else(|| Error::bug("a call was answered twice"))?;
         match (call, answer) {
-            (Call::Add(key), Answer::Task(id)) => self.added(key, &[id]),
-            (Call::AddMany(key), Answer::Tasks(ids)) => self.added(key, &ids),
+            (Call::Add(key), Answer::Task(id)) => self.added(key, &[id], &begun),
+            (Call::AddMany(key), Answer::Tasks(ids)) => self.added(key, &ids, &begun),
+            (Call::Abort(id), Answer::Flag(true)) => self.tell(Line::Aborted(id)),
+            (Call::Watch(id), Answer::Ended(outcome)) => {
+                self.tell(Line::Seen(id, outcome.state()));
+            }
+            (Call::Find, Answer::Json(text)) => self.found = uuids(&text)?,
             (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => {
@@ -226,7 +272,7 @@ impl Worker {
             }
             (Call::Stop, Answer::Done) => self.call(Call::Other, Input::Start),
             (Call::Close, Answer::Done) => self.is_closed = true,
-            (Call::Prioritize(..), Answer::Flag(false))
+            (Call::Prioritize(..) | Call::Abort(_), Answer::Flag(false))
             | (Call::Get, Answer::Json(_))
             | (Call::Other | Call::Count, _) => {}
             (call, answer) => return Err(Error::bug(format!("{call:?} was answered {answer:?}"))),
@@ -234,7 +280,11 @@ impl Worker {
         Ok(())
     }
 
-    fn added(&mut self, first: Key, ids: &[TaskId]) {
+    fn added(&mut self, first: Key, ids: &[TaskId], begun: &Moment) {
+        if begun.elapsed_ms() > self.waited_ms {
+            self.waited_ms = begun.elapsed_ms();
+            self.tell(Line::Waited(self.waited_ms));
+        }
         for (n, id) in (first.n..).zip(ids) {
             self.tell(Line::Added(Key { n, ..first }, *id));
             self.tasks.push(*id);
@@ -242,13 +292,18 @@ impl Worker {
     }
 
     fn started(&mut self, started: &Started) {
-        let (id, run, attempt) = (started.id, started.run, started.attempt);
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.ran, "{} {} {attempt}", id.0, run.0);
+        let (task, run, attempt) = (started.id, started.run, started.attempt);
+        let place = OPERATIONS.iter().position(|(name, _)| *name == &*started.operation);
+        let (operation, worker) = (place.unwrap_or_default(), self.orders.worker);
+        self.mark(Mark::Began(Began { task, run, attempt, operation, worker }));
         self.dies |= &*started.operation == "die" && !self.orders.drains;
         let long = if self.dice.once_in(8) { 400 } else { 12 };
         let fuse = if self.orders.drains { 0 } else { self.dice.below(long) };
-        self.runs.insert(started.no, Run { id, run, fuse });
+        self.runs.insert(started.no, Run { id: task, run, fuse, is_over: false });
+        // A stop that is under way may give it back at once.
+        if self.calls.values().any(|(call, _)| matches!(call, Call::Stop)) {
+            self.mark_over(started.no);
+        }
     }
 
     fn over(&mut self, no: RunNo, over: Over) {
@@ -263,29 +318,44 @@ impl Worker {
     }
 
     /// Runs whose time has come settle; each settles once.
-    fn settle(&mut self) {
-        let mut inputs = Vec::new();
+    fn settle(&mut self) -> Result<()> {
+        let mut due = Vec::new();
         for (no, run) in &mut self.runs {
             if run.fuse == 0 {
                 run.fuse = usize::MAX;
-                self.dice.settling(*no, run.run, &mut inputs);
+                due.push((*no, run.run));
             } else if run.fuse != usize::MAX {
                 run.fuse -= 1;
             }
         }
+        let mut inputs = Vec::new();
+        for (no, run) in due {
+            self.mark_over(no);
+            self.dice.settling(no, run, &mut inputs);
+        }
+        self.flush()?;
         self.engine.submit(inputs);
+        Ok(())
     }
 
     /// Keeps calls under way.
     fn ask(&mut self) {
-        while self.calls.len() < CALLS {
-            let known = self.dice.pick(&self.tasks).copied();
+        let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_));
+        let mut watches = self.calls.values().filter(is_watch).count();
+        while self.calls.len() - watches < CALLS {
+            let known = if self.dice.once_in(2) { &self.tasks } else { &self.found };
+            let known = self.dice.pick(known).copied();
             match (self.dice.below(100), known) {
                 (0..12, Some(id)) => self.prioritize(id),
-                (12..22, Some(id)) => self.abort(id),
-                (22..30, Some(id)) => self.get(id),
-                (30, _) => self.stop(),
-                (31..36, _) => self.add_many(),
+                (12..20, Some(id)) => self.abort(id),
+                (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None)),
+                (26..32, Some(id)) if watches < WATCHES => {
+                    watches += 1;
+                    self.call(Call::Watch(id), |ticket| Input::Watch(ticket, id));
+                }
+                (32, _) => self.stop(),
+                (33..38, _) => self.add_many(),
+                (38..42, _) => self.find(),
                 _ => self.add(),
             }
         }
@@ -328,31 +398,41 @@ impl Worker {
 
     fn abort(&mut self, id: TaskId) {
         let reason = AbortReason { cause: Cause::User, reason: abort_error("not now") };
-        self.call(Call::Other, |ticket| Input::Abort(ticket, id, reason));
+        self.call(Call::Abort(id), |ticket| Input::Abort(ticket, id, reason));
     }
 
-    fn get(&mut self, id: TaskId) {
-        self.tickets += 1;
-        self.calls.insert(self.tickets, Call::Get);
-        self.engine.read(self.tickets, Read::Get(id, None));
+    /// Looks for tasks that wait or run, whoever added them.
+    fn find(&mut self) {
+        let (skip, limit) = (self.dice.below(OPEN) as u64, Some(FOUND as u64));
+        let Ok(query) = Query::parse(UNENDED) else { return };
+        let find = Find { query, sort: None, skip, limit, logs: None };
+        self.read(Call::Find, Read::Find(Box::new(find)));
     }
 
     fn stop(&mut self) {
         let on_stop = self.dice.pick(OnStop::ALL).copied();
         let options = StopOptions { on_stop, timeout_ms: Some(20) };
-        self.call(Call::Stop, |ticket| Input::Stop(ticket, options));
+        for no in self.runs.keys().copied().collect::<Vec<_>>() {
+            self.mark_over(no);
+        }
+        self.try_call(Call::Stop, |ticket| Input::Stop(ticket, options));
     }
 
     fn ask_whether_all_is_done(&mut self) -> Result<()> {
-        if !self.calls.is_empty() {
-            return Ok(());
+        if self.calls.is_empty() {
+            let query = Query::parse(UNENDED)?;
+            self.read(Call::Count, Read::Count(Box::new(query)));
         }
-        let query = Query::parse("{\"status\":{\"$in\":[\"new\",\"running\"]}}")?;
-        self.tickets += 1;
-        self.calls.insert(self.tickets, Call::Count);
-        self.engine.read(self.tickets, Read::Count(Box::new(query)));
         Ok(())
     }
+}
+
+/// The tasks of an array of documents.
+fn uuids(text: &str) -> Result<Vec<TaskId>> {
+    let read = serde_json::from_str::<Vec<serde_json::Value>>(text);
+    let tasks = read.map_err(|e| Error::bug("a read gave no array").with_source(e))?;
+    let uuid = |task: &serde_json::Value| task["uuid"].as_str()?.parse().ok().map(TaskId);
+    Ok(tasks.iter().filter_map(uuid).collect())
 }
 
 /// What is left to chance.
@@ -367,6 +447,7 @@ impl Dice {
         let operation = match self.below(4) {
             _ if key.n == 0 && self.once_in(10) => "die",
             0 => "write",
+            1 => "pair",
             _ => "read",
         };
         let choices = [OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];

