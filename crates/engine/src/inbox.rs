@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 
 use crate::input::{Input, Ticket};
 
-/// How much one turn takes in, in tasks: it bounds how long a commit can last.
+/// How much one turn takes in, in tasks: it bounds how long a commit can last. With other owners
+/// about, that is how long they wait.
 const TURN_WEIGHT_MAX: usize = 8_192;
+const TURN_WEIGHT_SHARED_MAX: usize = 2_048;
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -41,13 +43,14 @@ impl Inbox {
     }
 
     /// All that waits, up to what one turn should take.
-    pub(crate) fn take(&self) -> Vec<Input> {
+    pub(crate) fn take(&self, is_shared: bool) -> Vec<Input> {
+        let weight_max = if is_shared { TURN_WEIGHT_SHARED_MAX } else { TURN_WEIGHT_MAX };
         let mut queue = self.queue.lock();
         let mut weight = 0;
         let mut count = 0;
         for input in &queue.waiting {
             weight += input.weight();
-            if count > 0 && weight > TURN_WEIGHT_MAX {
+            if count > 0 && weight > weight_max {
                 break;
             }
             count += 1;

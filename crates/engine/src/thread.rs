@@ -236,7 +236,9 @@ impl Driver {
                 }
                 Woken::Due => {
                     let is_again = rest.after == After::Again;
-                    let inputs = if is_again { Vec::new() } else { self.shared.inbox.take() };
+                    let is_shared = engine.look_every_ms().is_some();
+                    let take = || self.shared.inbox.take(is_shared);
+                    let inputs = if is_again { Vec::new() } else { take() };
                     rest.after = engine.turn(inputs, self.now(), &mut effects);
                     rest.is_tidy = false;
                 }

@@ -17,7 +17,7 @@ use crate::place::{Home, Place};
 use crate::read::SqliteReader;
 use crate::settings::{self, Sync};
 use crate::store::SqliteStore;
-use crate::turnstile::Turnstile;
+use crate::turnstile::{Patience, Turnstile};
 use crate::{error, migrate, sql};
 
 /// What a commit survives.
@@ -50,10 +50,9 @@ pub struct Options {
 pub fn open(place: &Place, options: Options) -> Result<(SqliteStore, SqliteReader)> {
     settings::check_library()?;
     let home = Home::find(place)?;
-    refuse_strangers(&home)?;
     let mut turnstile = Turnstile::of(&home);
     // First of all that writes, because the system tells best why a folder cannot be written.
-    if let Err(error) = turnstile.enter() {
+    if let Err(error) = turnstile.enter(Patience::Open) {
         turnstile.give_up();
         return Err(error);
     }
@@ -94,6 +93,8 @@ struct Opened {
 
 /// Inside the turnstile: nobody else is opening or closing the file.
 fn open_inside(mut home: Home, options: Options) -> Result<Opened> {
+    // Inside, because another thread of this process may be opening it too.
+    refuse_strangers(&home)?;
     migrate::inspect(&home)?;
     let lock = owner::lock(&home)?;
     let sync = sync_of(&home, options);

@@ -29,7 +29,7 @@ use crate::bell::Bell;
 use crate::owner::{self, Dead, Living, Lock, Others, Registered};
 use crate::place::Home;
 use crate::row::{self, Definition, cached, get};
-use crate::turnstile::Turnstile;
+use crate::turnstile::{Patience, Turnstile};
 use crate::{error, sql, write};
 
 /// Batches that the journal keeps; with other owners more, so that a slow one need not read all
@@ -123,7 +123,7 @@ impl SqliteStore {
         if self.living.is_empty() {
             return self.frame(sql::BEGIN).map_err(error::of);
         }
-        self.turnstile.enter()?;
+        self.turnstile.enter(Patience::Turn)?;
         let begun = self.frame(sql::BEGIN).map_err(error::of);
         self.turnstile.leave();
         begun
@@ -422,7 +422,7 @@ impl Store for SqliteStore {
     fn close(mut self: Box<Self>) -> Result<()> {
         self.rollback();
         // Without the turnstile all is released too; only an open at this very moment has to wait.
-        let is_inside = self.turnstile.enter().is_ok();
+        let is_inside = self.turnstile.enter(Patience::Turn).is_ok();
         let left = self.leave();
         if left.is_err() {
             self.rollback();
