@@ -425,6 +425,9 @@ export interface LogOptions {
   logsMaxLevel?: LogLevel
 }
 
+/** How to get a task. */
+export interface GetTaskOptions extends LogOptions, CallOptions {}
+
 /** How to find one task. */
 export interface FindTaskOptions extends LogOptions, CallOptions {
   /** Default: waiting tasks in queue order, then running ones, then ended ones by their end. */
@@ -603,8 +606,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   [Symbol.asyncDispose](): Promise<void>
 
   /**
-   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one; that is forgotten
-   * if the process dies before the run ends. Resolves with `false` if the task had ended.
+   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one, in whatever process
+   * it runs. If that process dies first, the task ends as aborted. Resolves with `false` if the
+   * task had ended.
    */
   abortTask(uuid: string, reason?: unknown): Promise<boolean>
 
@@ -614,9 +618,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   /** The task; rejects with `TASKER_NOT_FOUND` if there is none. */
   getTask<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,
-    options?: LogOptions,
+    options?: GetTaskOptions,
   ): Promise<Task<Operations, Name>>
-  getTask(uuid: string, options?: LogOptions): Promise<Task<Operations>>
+  getTask(uuid: string, options?: GetTaskOptions): Promise<Task<Operations>>
 
   /** Whether any task matches. */
   hasTask(query: Query<Operations>, options?: CallOptions): Promise<boolean>

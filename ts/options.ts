@@ -27,15 +27,7 @@ export interface OpenOptions {
 }
 
 const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
-const OWN = [
-  'store',
-  'exclusive',
-  'events',
-  'runners',
-  'logLevel',
-  'keepAlive',
-  'captureContext',
-]
+const OWN = ['store', 'exclusive', 'events', 'runners', 'logLevel', 'keepAlive', 'captureContext']
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
 /** The options of the constructor. */

@@ -13,7 +13,7 @@ import type {
   CallOptions,
   FindTaskOptions,
   FindTasksOptions,
-  LogOptions,
+  GetTaskOptions,
   OperationName,
   Query,
   Registry,
@@ -184,10 +184,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     })
   }
 
-  async getTask(uuid: string, options: LogOptions = {}): Promise<Task<Operations>> {
-    const logs = logsOf(only(options, LOGS, 'options'))
+  async getTask(uuid: string, options: GetTaskOptions = {}): Promise<Task<Operations>> {
+    const logs = logsOf(only(options, [...LOGS, ...BOUNDS], 'options'))
     const text = textOf({ do: 'get', uuid: uuidOf(uuid), logs })
-    return this.#wire.ask('read', text, UNBOUND, revive)
+    return this.#wire.ask('read', text, boundsOf(options), revive)
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
@@ -300,8 +300,6 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#wire.close(text, stopped, refused)
   }
 }
-
-const UNBOUND = { signal: undefined, timeoutMs: undefined }
 
 function nothing() {}
 

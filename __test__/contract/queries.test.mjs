@@ -183,7 +183,7 @@ test('a reader sees what was acknowledged before (I-16)', async t => {
 
 test('a read ends early by its signal', async t => {
   const tasker = open(t)
-  await tasker.addTask({ operation: 'a' })
+  const uuid = await tasker.addTask({ operation: 'a' })
   const reason = new Error('not interested')
   const aborted = AbortSignal.abort(reason)
   assert.equal(await rejection(tasker.findTasks({}, { abortSignal: aborted })), reason)
@@ -192,6 +192,8 @@ test('a read ends early by its signal', async t => {
   controller.abort(reason)
   assert.equal(await reading, reason)
   await refused(tasker.countTasks({}, { timeout: 0 }), 'TASKER_INVALID', 'timeout')
+  await refused(tasker.getTask(uuid, { timeout: 0 }), 'TASKER_INVALID', 'timeout')
+  assert.equal(await rejection(tasker.getTask(uuid, { abortSignal: aborted })), reason)
   await refused(tasker.hasTask({}, { deadline: 1 }), 'TASKER_INVALID', 'deadline')
   assert.equal(await tasker.countTasks({}, { timeout: '1m' }), 1)
 })
