@@ -68,6 +68,8 @@ codes! {
         "The file was written by a newer tasker; upgrade to open it.",
     Io "TASKER_IO" false
         "The operating system refused a file operation; see `err.message`.",
+    FileShared "TASKER_FILE_SHARED" false
+        "The handle has a file of tasker open; an outbox belongs into a file of your own.",
     Closed "TASKER_CLOSED" false
         "The tasker is closed; open a new one.",
     Timeout "TASKER_TIMEOUT" true

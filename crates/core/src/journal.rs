@@ -89,7 +89,9 @@ impl Step {
     /// The step that a change means, if it is one that others are told of.
     pub fn of(change: &Change) -> Option<(Seq, Step)> {
         Some(match change {
-            Change::Lane(_) | Change::Progress { .. } | Change::Log { .. } => return None,
+            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
+                return None;
+            }
             Change::Add { seq, start: None, .. } => (*seq, Step::Add),
             Change::Add { seq, start: Some(_), .. } => (*seq, Step::AddStart),
             Change::Start { seq, .. } => (*seq, Step::Start),

@@ -360,6 +360,7 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
             Change::Lane(_)
             | Change::Prioritize { .. }
             | Change::Progress { .. }
+            | Change::Key { .. }
             | Change::Log { .. } => {}
         }
     }
