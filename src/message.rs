@@ -62,13 +62,11 @@ pub(crate) fn write_blocked(ms: u64, out: &mut String) {
 
 fn write_answer(answer: &Answer, out: &mut String) {
     match answer {
-        Answer::Done => out.push_str("null"),
+        Answer::Done | Answer::Found(None) => out.push_str("null"),
         Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Answer::Task(id) => uuid(out, id.0),
+        Answer::Task(id) | Answer::Found(Some(id)) => uuid(out, id.0),
         Answer::Tasks(ids) => write_ids(ids, out),
         Answer::Once(tasks) => write_once(tasks, out),
-        Answer::Found(Some(id)) => uuid(out, id.0),
-        Answer::Found(None) => out.push_str("null"),
         Answer::Ended(outcome) => {
             out.push('[');
             write_ended(outcome, out);

@@ -7,6 +7,7 @@
  * Proof: `__test__/contract/options.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
+import { resolve } from 'node:path'
 import type { LogLevel, LogOptions } from '../index'
 import { invalid, TaskerError, unwritable } from './errors'
 import type { KeepAliveMode } from './keepalive'
@@ -19,6 +20,8 @@ type Loose = Record<string, unknown>
 export interface OpenOptions {
   /** The text for the engine. */
   text: string
+  /** The path of the store, if it is a file. */
+  place: string | undefined
   runners: Loose
   level: number
   keepAlive: KeepAliveMode
@@ -35,8 +38,10 @@ export function openOptions(given: unknown): OpenOptions {
   const options = only(short, [...OWN, ...PASSED_ON], 'options')
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   if (typeof captureContext !== 'boolean') throw invalid('captureContext', 'must be a boolean')
+  const store = storeOf(options.store)
   return {
-    text: textOf({ store: storeOf(options.store), ...pick(options, PASSED_ON) }),
+    place: store === ':memory:' ? undefined : resolve(store),
+    text: textOf({ store, ...pick(options, PASSED_ON) }),
     runners: only(runners, undefined, 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
@@ -117,9 +122,9 @@ export function concurrencyOf(given: unknown): number | undefined {
 }
 
 /** The uuid of a task. */
-export function uuidOf(value: unknown): string {
+export function uuidOf(value: unknown, path = 'uuid'): string {
   if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase()
-  throw invalid('uuid', 'must be the uuid of a task')
+  throw invalid(path, path === 'uuid' ? 'must be the uuid of a task' : 'must be a key of an outbox')
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
