@@ -1,5 +1,5 @@
-// An outbox: mails are tasks, so that none is forgotten, and sending one again is harmless.
-// `node examples/outbox.mjs <spool folder> [file]` reads mails from stdin, a JSON object per line.
+// Mails as tasks, so that none is forgotten, and sending one again is harmless.
+// `node examples/mails.mjs <spool folder> [file]` reads mails from stdin, a JSON object per line.
 //
 // A task may run again after a crash. Its uuid stays the same, so it makes the Message-ID, and the
 // receiver refuses an id that it has. Here that is a folder with one file per id; a mail API with
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Tasker } from 'tasker'
 
-const [spool, store = 'outbox.db'] = process.argv.slice(2)
+const [spool, store = 'mails.db'] = process.argv.slice(2)
 const drafts = join(spool, 'drafts')
 const tasker = new Tasker({ store, runTimeout: '30s' })
 
