@@ -17,7 +17,7 @@
  * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/outbox.test.mjs`.
  */
 
-import type { OutboxOptions, SqliteHandle, TaskDefinition } from '../index'
+import type { OutboxOptions, TaskDefinition } from '../index'
 import { Borrowed, identity } from './borrowed'
 import { Owed } from './calls'
 import type { Voice } from './emit'
@@ -233,13 +233,17 @@ export class Outbox implements Attached {
 /** Which tasker takes the rows of a table; taskers may be collected all the same. */
 interface Taken {
   readonly table: string
-  readonly place: string | SqliteHandle
+  readonly place: string
   readonly wire: WeakRef<Wire>
 }
 
 let taken: Taken[] = []
 
-const byHandle = new WeakMap<SqliteHandle, Map<string, Outbox>>()
+/** The outboxes of a handle, by table. The tasker holds them, so that it can be collected. */
+const byHandle = new WeakMap<object, Map<string, WeakRef<Outbox>>>()
+
+/** Names of handles that have no file. */
+const inMemory = new WeakMap<object, string>()
 
 /** The outbox of a tasker in a table that a handle reaches; the same object each time. */
 export function outboxOf(home: Home, db: unknown, options: OutboxOptions = {}): Outbox {
@@ -247,19 +251,26 @@ export function outboxOf(home: Home, db: unknown, options: OutboxOptions = {}): 
   const handle = new Borrowed(db)
   home.wire.check()
   handle.refuseStore(home.place)
-  const file = handle.file()
-  take(home.wire, name, file === '' ? (db as SqliteHandle) : identity(file))
-  const known = byHandle.get(db as SqliteHandle) ?? new Map<string, Outbox>()
-  byHandle.set(db as SqliteHandle, known)
-  const before = known.get(name)
+  take(home.wire, name, placeOf(db as object, handle.file()))
+  const known = byHandle.get(db as object) ?? new Map<string, WeakRef<Outbox>>()
+  byHandle.set(db as object, known)
+  const before = known.get(name)?.deref()
   if (before && !before.isOver) return before
   const outbox = new Outbox(home, handle, name)
-  known.set(name, outbox)
+  known.set(name, new WeakRef(outbox))
   return outbox
 }
 
+/** What two handles have in common if they reach the same tables. */
+function placeOf(db: object, file: string): string {
+  if (file !== '') return identity(file)
+  const name = inMemory.get(db) ?? newKey()
+  inMemory.set(db, name)
+  return name
+}
+
 /** Two taskers must not share a table: each would take all of its rows. */
-function take(wire: Wire, table: string, place: string | SqliteHandle) {
+function take(wire: Wire, table: string, place: string) {
   taken = taken.filter(one => one.wire.deref()?.closed === undefined && one.wire.deref())
   const others = taken.filter(one => one.table === table && one.place === place)
   if (others.some(one => one.wire.deref() !== wire)) {

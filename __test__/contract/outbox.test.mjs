@@ -311,6 +311,21 @@ for (const library of libraries) {
       assert.equal(await tasker.countTasks(), 1)
     })
 
+    test('a statement that is being iterated holds up the rows, not the task', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      db.exec('INSERT INTO orders VALUES (1), (2), (3)')
+      outbox.addTask({ operation: 'a' })
+      const added = next(tasker, 'task.added')
+      const rows = db.prepare('SELECT id FROM orders').iterate()
+      rows.next()
+      await added
+      await tick()
+      rows.return()
+      await outbox.flush()
+      assert.deepEqual(rowsOf(db), [])
+      assert.equal(await tasker.countTasks(), 1)
+    })
+
     test('a closed handle is told, and the rows wait for the next one (I-20)', async t => {
       const path = join(folder(), 'app.db')
       const db = openApp(t, path)
@@ -480,11 +495,36 @@ test('an open transaction keeps no process alive', async t => {
 })
 
 test('a flush keeps the process alive as keepAlive says, and no longer', async t => {
-  const commit = "setTimeout(() => db.exec('COMMIT'), 20).unref()"
-  const body = `db.exec('BEGIN'); outbox.addTask({ operation: 'a' }); ${commit}
+  const body = `db.exec('BEGIN'); outbox.addTask({ operation: 'a' })
     outbox.flush().then(() => console.log('flushed'))`
-  assert.equal(await runs(program(file(), {}, body)), 'flushed\n')
+  // The timer keeps no process alive: if flush did not, this one would end before.
+  const commit = `;setTimeout(() => db.exec('COMMIT'), 20).unref()`
+  assert.equal(await runs(program(file(), {}, body + commit)), 'flushed\n')
   const store = file()
   assert.equal(await runs(program(store, { keepAlive: 'never' }, body)), '')
   assert.equal(await countIn(t, store), 0)
+})
+
+test('a tasker that is let go can be collected while the handle lives', async () => {
+  const script = program(
+    file(),
+    { keepAlive: 'never' },
+    `
+    await outbox.flush()
+    const gone = new Promise(resolve => {
+      globalThis.registry = new FinalizationRegistry(resolve)
+    })
+    globalThis.registry.register(box.tasker, 1)
+    box.tasker = box.outbox = undefined
+    const timer = setInterval(() => globalThis.gc(), 10)
+    await gone
+    clearInterval(timer)
+    db.exec('SELECT 1')
+    console.log('collected')`,
+  )
+  const held = script
+    .replace('const tasker = ', 'const box = {}; box.tasker = ')
+    .replace('const outbox = tasker', 'box.outbox = box.tasker')
+    .replace('outbox.flush', 'box.outbox.flush')
+  assert.equal(await runs(held, { flags: ['--expose-gc'] }), 'collected\n')
 })

@@ -29,8 +29,9 @@ export const libraries = [
   }),
 ]
 
-/** A library that is there, for tests in which it does not matter which. */
-export const { open: openSqlite, name: sqliteName } = libraries.find(({ skip }) => !skip)
+/** A library for tests in which it does not matter which; `TASKER_SQLITE` chooses one by name. */
+const isChosen = ({ name, skip }) => !skip && name === (process.env.TASKER_SQLITE ?? name)
+export const { open: openSqlite, name: sqliteName } = libraries.find(isChosen)
 
 /** Carries out some work in a transaction, in words that both libraries have. */
 export function inTransaction(db, work) {

@@ -1,7 +1,7 @@
 // The storm of the outbox: an application and its tasker are killed by `kill -9`, again and again,
 // at random moments, and so is another process that writes into the same file. Each order that was
 // committed has one task in the end, each that was taken back none (I-20).
-// TASKER_KILLS and TASKER_SEED choose another storm.
+// TASKER_KILLS, TASKER_SEED and TASKER_SQLITE choose another storm.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
