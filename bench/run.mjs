@@ -5,9 +5,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { buildLibrary } from '../scripts/build.mjs'
-import { npm, root, say } from '../scripts/steps.mjs'
+import { npm, root, say, withHeaders } from '../scripts/steps.mjs'
 
 const here = join(root, 'bench')
 const quick = process.argv.includes('--quick')
@@ -46,13 +46,6 @@ async function installPeers() {
   )
   if (error) say(`plainjob is left out: ${error.message}`)
   return !error
-}
-
-/** Lets node-gyp take the headers of this Node.js, if it brought them, not those of a server. */
-function withHeaders() {
-  const prefix = dirname(dirname(process.execPath))
-  if (!existsSync(join(prefix, 'include/node/node_api.h'))) return process.env
-  return { npm_config_nodedir: prefix, ...process.env }
 }
 
 function measure(peer, { scenario, n, slow, window }) {

@@ -1,57 +1,57 @@
-// An outbox: mails are tasks, so that none is forgotten, and sending one again is harmless.
-// `node examples/outbox.mjs <spool folder> [file]` reads mails from stdin, a JSON object per line.
+// Orders, each with the task that confirms it: both are committed or none is.
+// `node examples/outbox.mjs <folder>` reads orders from stdin, a JSON object per line.
 //
-// A task may run again after a crash. Its uuid stays the same, so it makes the Message-ID, and the
-// receiver refuses an id that it has. Here that is a folder with one file per id; a mail API with
-// an idempotency key serves as well.
+// An order that the shop's file refuses leaves no task behind, and no order is without one,
+// whenever the process is killed.
 
-import { link, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import Database from 'better-sqlite3'
 import { Tasker } from 'tasker'
 
-const [spool, store = 'outbox.db'] = process.argv.slice(2)
-const drafts = join(spool, 'drafts')
-const tasker = new Tasker({ store, runTimeout: '30s' })
+const [folder] = process.argv.slice(2)
+const shop = new Database(join(folder, 'shop.db'))
+shop.pragma('journal_mode = WAL')
+shop.pragma('synchronous = FULL') // An order survives a power cut, as its task does.
+shop.exec(`CREATE TABLE IF NOT EXISTS orders (
+  id INTEGER PRIMARY KEY, count INTEGER NOT NULL CHECK (count > 0), confirmed_by TEXT
+)`)
 
-/** Hands a mail over, whole or not at all; resolves with false if its id was there before. */
-async function handOver(id, runId, mail) {
-  const draft = join(drafts, runId)
-  await writeFile(draft, `Message-ID: <${id}@example.org>\nTo: ${mail.to}\n\n${mail.text}\n`)
+const tasker = new Tasker(join(folder, 'tasks.db'))
+const outbox = tasker.outbox(shop)
+
+const insert = shop.prepare('INSERT INTO orders (id, count) VALUES (?, ?)')
+const store = shop.transaction(({ id, count }) => {
+  outbox.addTask({ operation: 'confirm', data: { id } })
+  insert.run(id, count) // If this throws, the task is taken back with it.
+})
+
+// It may run again after a crash: the first one to write counts.
+const write = shop.prepare(
+  'UPDATE orders SET confirmed_by = ? WHERE id = ? AND confirmed_by IS NULL',
+)
+tasker.assignRunner('confirm', ({ uuid, data }) => {
+  write.run(uuid, data.id)
+})
+await tasker.start()
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line)
   try {
-    await link(draft, join(spool, `${id}.eml`))
-    return true
+    store(order)
+    console.log(`order ${order.id} is stored`)
   } catch (error) {
-    if (error.code === 'EEXIST') return false
-    throw error
-  } finally {
-    await rm(draft)
+    if (!String(error.code).startsWith('SQLITE_CONSTRAINT')) throw error
+    console.log(`order ${order.id} is refused`)
   }
 }
 
-// Two at once: a relay has limits.
-const send = async ({ uuid, runId, attempt, data, logger }) => {
-  const isNew = await handOver(uuid, runId, data)
-  if (!isNew) logger.notice('had been sent before', { attempt })
-  return { isNew }
-}
-tasker.assignRunner('send', send, { concurrency: 2 })
-
-await tasker.ready() // it is ours: no other process is at work here
-await rm(drafts, { recursive: true, force: true })
-await mkdir(drafts, { recursive: true })
-await tasker.start()
-
-// A crash leaves mails of earlier processes: these are sent along.
-const left = await tasker.findTasks({ status: { $in: ['new', 'running'] } })
-const uuids = left.map(({ uuid }) => uuid)
-for await (const line of createInterface({ input: process.stdin })) {
-  uuids.push(await tasker.addTask({ operation: 'send', data: JSON.parse(line) }))
-}
-
-for (const uuid of uuids) {
-  const answer = await tasker.waitForTaskOutputData(uuid).catch(error => error)
-  if (answer instanceof Error) console.log(`${uuid} failed: ${answer.message}`)
-  else console.log(`${uuid} ${answer.isNew ? 'sent' : 'had been sent'}`)
-}
+await outbox.flush()
+const open = await tasker.findTasks({ status: { $in: ['new', 'running'] } })
+await Promise.all(open.map(({ uuid }) => tasker.waitForTaskOutputData(uuid)))
+const { confirmed, all } = shop
+  .prepare('SELECT count(confirmed_by) AS confirmed, count(*) AS "all" FROM orders')
+  .get()
+console.log(`${confirmed} of ${all} orders are confirmed`)
 await tasker.close()
+shop.close()

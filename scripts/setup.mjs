@@ -4,7 +4,7 @@
 import { statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildAddon, buildDist } from './build.mjs'
-import { isMain, npm, root, say } from './steps.mjs'
+import { has, isMain, npm, root, say, withHeaders } from './steps.mjs'
 
 /** Everything that `npm test` and `npm run demo` need. */
 export async function setUp() {
@@ -13,8 +13,19 @@ export async function setUp() {
   await buildDist()
 }
 
-/** What only the tests of the package need: compilers, a bundler, checkers of packages. */
-export const setUpTools = () => installPackages('__test__/package')
+/** What only tests need: compilers, a bundler, checkers of packages, a second SQLite. */
+export async function setUpTools() {
+  await installPackages('__test__/package')
+  await buildSqlite()
+}
+
+/** Compiles better-sqlite3 for this Node.js, unless it is there: packages come without scripts. */
+async function buildSqlite() {
+  const probe = ['--eval', "new (require('better-sqlite3'))(':memory:').close()"]
+  if (has(process.execPath, ...probe)) return
+  say('fetching or compiling better-sqlite3: a minute')
+  await npm(['rebuild', 'better-sqlite3', '--loglevel=error'], { env: withHeaders() })
+}
 
 /**
  * Installs the packages of a folder unless the installed ones are of its lock file. Not with

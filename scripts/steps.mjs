@@ -2,7 +2,8 @@
 // Node built-ins only: this runs before anything is installed.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The folder of the package. */
@@ -55,6 +56,13 @@ export const node = (args, options) => run(process.execPath, args, options)
 export function npm(args, options) {
   const cli = process.env.npm_execpath
   return cli?.endsWith('.js') ? node([cli, ...args], options) : run('npm', args, options)
+}
+
+/** Lets node-gyp take the headers of this Node.js, if it brought them, not those of a server. */
+export function withHeaders() {
+  const prefix = dirname(dirname(process.execPath))
+  if (!existsSync(join(prefix, 'include/node/node_api.h'))) return process.env
+  return { npm_config_nodedir: prefix, ...process.env }
 }
 
 /** Runs cargo; the words are one text. */

@@ -6,12 +6,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Defaults, Operations, payload};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::AddKey;
 use tasker_core::limits;
 use tasker_core::rules::{self, Settled};
-use tasker_core::task::{Json, Level, Progress};
+use tasker_core::task::{Json, Level, NewTask, Progress};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::{Input, Record, Ticket};
+use uuid::Uuid;
 
 /// What came of reading a batch: calls for the engine, and refusals that need no engine.
 #[derive(Default)]
@@ -36,6 +38,20 @@ pub(crate) fn adds(
         }
     }
     Ok(calls)
+}
+
+/// `addOnce`: pairs of a key and a definition; the first that is wrong refuses all.
+pub(crate) fn keyed_adds(
+    text: &str,
+    defaults: &Defaults,
+    names: &mut Operations,
+) -> Result<Vec<(AddKey, NewTask)>> {
+    let read: Vec<(&str, &RawValue)> = envelope(text)?;
+    let task = |(key, text): (&str, &RawValue)| {
+        let key = Uuid::try_parse(key).map_err(|_| malformed())?;
+        definition::task(text.get(), defaults, names).map(|task| (AddKey(key), task))
+    };
+    read.into_iter().map(task).collect()
 }
 
 /// `[no, how, value?]`

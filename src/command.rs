@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Operations};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::TaskId;
+use tasker_core::id::{AddKey, TaskId};
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
 use tasker_core::store::{Find, WithLogs};
@@ -35,6 +35,8 @@ struct Members<'a> {
     reason: Option<&'a RawValue>,
     #[serde(borrow)]
     priority: Option<&'a RawValue>,
+    #[serde(borrow)]
+    key: Option<&'a RawValue>,
     #[serde(borrow)]
     query: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -70,6 +72,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Prioritize(ticket, members.uuid()?, definition::priority(priority)?)
         }
         "watch" => Input::Watch(ticket, members.uuid()?),
+        "keyed" => Input::Keyed(ticket, AddKey(uuid(members.key, "key")?)),
         "unwatch" => Input::Unwatch(ticket, members.ticket.unwrap_or_default()),
         "listen" => {
             let listen = |flag: Option<bool>| flag.unwrap_or_default();
@@ -120,9 +123,7 @@ pub(crate) fn read(text: &str) -> Result<Asked> {
 
 impl Members<'_> {
     fn uuid(&self) -> Result<TaskId> {
-        let text = self.uuid.and_then(|raw| definition::as_text(raw.get()));
-        let uuid = text.and_then(|text| Uuid::try_parse(&text).ok());
-        uuid.map(TaskId).ok_or_else(|| Error::invalid("uuid", "is not the uuid of a task"))
+        uuid(self.uuid, "uuid").map(TaskId)
     }
 
     fn operation(&self, names: &mut Operations) -> Result<std::sync::Arc<str>> {
@@ -164,6 +165,12 @@ impl Members<'_> {
             definition::word(self.logs.map(RawValue::get), "logsMaxLevel", Level::from_word)?;
         Ok(level.map(|level_max| WithLogs { level_max }))
     }
+}
+
+fn uuid(value: Option<&RawValue>, path: &str) -> Result<Uuid> {
+    let text = value.and_then(|raw| definition::as_text(raw.get()));
+    let uuid = text.and_then(|text| Uuid::try_parse(&text).ok());
+    uuid.ok_or_else(|| Error::invalid(path, "is not a uuid"))
 }
 
 fn required<'a>(value: Option<&'a RawValue>, path: &str) -> Result<&'a str> {

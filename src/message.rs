@@ -63,10 +63,11 @@ pub(crate) fn write_blocked(ms: u64, out: &mut String) {
 
 fn write_answer(answer: &Answer, out: &mut String) {
     match answer {
-        Answer::Done => out.push_str("null"),
+        Answer::Done | Answer::Found(None) => out.push_str("null"),
         Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Answer::Task(id) => uuid(out, id.0),
+        Answer::Task(id) | Answer::Found(Some(id)) => uuid(out, id.0),
         Answer::Tasks(ids) => write_ids(ids, out),
+        Answer::Once(tasks) => write_once(tasks, out),
         Answer::Ended(outcome) => {
             out.push('[');
             write_ended(outcome, out);
@@ -83,6 +84,17 @@ fn write_ids(ids: &[TaskId], out: &mut String) {
             out.push(',');
         }
         uuid(out, id.0);
+    }
+    out.push(']');
+}
+
+/// `[[uuid, is new], …]`
+fn write_once(tasks: &[(TaskId, bool)], out: &mut String) {
+    out.push('[');
+    for (i, (id, is_new)) in tasks.iter().enumerate() {
+        out.push_str(if i > 0 { ",[" } else { "[" });
+        uuid(out, id.0);
+        out.push_str(if *is_new { ",true]" } else { ",false]" });
     }
     out.push(']');
 }

@@ -121,6 +121,24 @@ impl Native {
         }
     }
 
+    /// Adds tasks by their keys, all or none, with one ticket.
+    #[napi(catch_unwind)]
+    pub fn add_once(&self, ticket: f64, text: String) {
+        let inner = &self.inner;
+        match calls::keyed_adds(&text, &inner.defaults, &mut inner.names.lock()) {
+            Ok(tasks) => inner.handle.submit([Input::AddOnce(ticket as u64, tasks)]),
+            Err(error) => inner.refuse(ticket, error),
+        }
+    }
+
+    /// What is wrong with a definition, as the JSON text of an error.
+    #[napi(catch_unwind)]
+    pub fn check(&self, text: String) -> Option<String> {
+        let inner = &self.inner;
+        let read = definition::task(&text, &inner.defaults, &mut inner.names.lock());
+        read.err().map(|error| error::text(&error))
+    }
+
     /// Runs have settled.
     #[napi(catch_unwind)]
     pub fn complete(&self, text: String) {

@@ -22,6 +22,8 @@ export const root = AsyncLocalStorage.snapshot()
 export interface NativeHandle {
   add(ticket: number, definitions: string): void
   addMany(ticket: number, definitions: string): void
+  addOnce(ticket: number, pairs: string): void
+  check(definition: string): string | null
   complete(outcomes: string): void
   record(records: string): void
   command(ticket: number, command: string): void

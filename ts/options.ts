@@ -7,6 +7,7 @@
  * Proof: `__test__/contract/options.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
+import { resolve } from 'node:path'
 import type { LogLevel, LogOptions } from '../index'
 import { invalid, TaskerError, unwritable } from './errors'
 import type { KeepAliveMode } from './keepalive'
@@ -19,6 +20,8 @@ type Loose = Record<string, unknown>
 export interface OpenOptions {
   /** The text for the engine. */
   text: string
+  /** The path of the store, if it is a file. */
+  place: string | undefined
   runners: Loose
   level: number
   keepAlive: KeepAliveMode
@@ -38,6 +41,7 @@ export function openOptions(given: unknown): OpenOptions {
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
   return {
+    place: store === ':memory:' ? undefined : resolve(store),
     text: textOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
@@ -129,9 +133,9 @@ export function concurrencyOf(given: unknown): number | undefined {
 }
 
 /** The uuid of a task. */
-export function uuidOf(value: unknown): string {
+export function uuidOf(value: unknown, path = 'uuid'): string {
   if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase()
-  throw invalid('uuid', 'must be the uuid of a task')
+  throw invalid(path, path === 'uuid' ? 'must be the uuid of a task' : 'must be a key of an outbox')
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -15,10 +15,13 @@ import type {
   FindTasksOptions,
   GetTaskOptions,
   OperationName,
+  Outbox,
+  OutboxOptions,
   Query,
   Registry,
   ResultOf,
   Runner,
+  SqliteHandle,
   StopOptions,
   Task,
   TaskDefinition,
@@ -46,6 +49,7 @@ import {
   uuidOf,
   wholeOf,
 } from './options'
+import { outboxOf } from './outbox'
 import { encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
@@ -59,6 +63,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   readonly #voice: Voice
   readonly #runs: Runs
   readonly #wire: Wire
+  readonly #place: string | undefined
   readonly #startSignals = new Set<AbortSignal>()
   readonly #stopper: Abortable = { abortedBy: () => this.#stopBySignal() }
   #starting: Promise<void> | undefined
@@ -66,13 +71,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   constructor(options?: TaskerOptions<Operations> | string) {
     super()
-    const { text, runners, level, keepAlive, capturesContext, hearsAll } = openOptions(options)
+    const { text, place, runners, ...rest } = openOptions(options)
+    const { level, keepAlive, capturesContext, hearsAll } = rest
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#voice = voiceOf(this)
     this.#voice.hearsAll = hearsAll
     this.#runs = new Runs(this.#voice, level, capturesContext)
     this.#wire = new Wire(text, this.#runs, new KeepAlive(keepAlive))
     this.#runs.attach(this.#wire)
+    this.#place = place
     this.#voice.onWants = wants => this.#tell({ do: 'listen', ...wants })
     for (const name of Object.keys(runners)) this.#assign(name, runners[name] as AnyRunner)
   }
@@ -114,6 +121,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       })
       return uuids
     })
+  }
+
+  outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
+    const [wire, voice, kept, place] = [this.#wire, this.#voice, this.#runs.kept, this.#place]
+    return outboxOf({ wire, voice, kept, place }, db, options) as unknown as Outbox<Operations>
   }
 
   assignRunner<Name extends OperationName<Operations>>(

@@ -24,6 +24,15 @@ import type { Message, Runs } from './runs'
 
 type Refusal = { code: TaskerErrorCode; message: string }
 
+/** Something that works through a wire and ends with it. */
+export interface Attached {
+  /** Whether the process must not end yet. */
+  readonly isOwing: boolean
+  /** Whether it can be forgotten. */
+  readonly isOver: boolean
+  closed(reason: unknown): void
+}
+
 const lost = new FinalizationRegistry<() => void>(release => release())
 
 /** One open native handle. */
@@ -33,6 +42,7 @@ export class Wire {
   readonly #keep: KeepAlive
   readonly #owed = new Map<number, Owed>()
   readonly #batch: Batch
+  readonly #attached = new Set<Attached>()
   #ticket = 1
   #isOpen = false
   #closed: unknown
@@ -62,6 +72,26 @@ export class Wire {
     const call = new Call(digest)
     this.#send('addMany', definitions, call)
     return call.promise
+  }
+
+  /** Adds tasks by their keys: `[[key, definition], …]`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  addOnce(pairs: string, digest: Digest): Promise<any> {
+    const call = new Call(digest)
+    this.#send('addOnce', pairs, call)
+    return call.promise
+  }
+
+  /** What is wrong with a definition, if anything is. */
+  fault(definition: string): TaskerError | undefined {
+    const fault = this.#native.check(definition)
+    return fault === null ? undefined : refusal(JSON.parse(fault))
+  }
+
+  /** Ties something to the wire. */
+  attach(one: Attached): void {
+    for (const other of this.#attached) if (other.isOver) this.#attached.delete(other)
+    this.#attached.add(one)
   }
 
   /** Sends a log line or a progress report. */
@@ -139,11 +169,16 @@ export class Wire {
 
   /** Keeps the process alive as long as there is something to wait for. */
   keep(): void {
-    const isOwing = this.#owed.size + this.#batch.adds > 0
+    const isOwing = this.#owed.size + this.#batch.adds > 0 || this.#isOwingElsewhere()
     this.#keep.set(this, isOwing || this.#runs.isBusy)
   }
 
-  #send(way: Way | 'addMany', text: string, owed: Owed): number {
+  #isOwingElsewhere(): boolean {
+    for (const one of this.#attached) if (one.isOwing) return true
+    return false
+  }
+
+  #send(way: Way | 'addMany' | 'addOnce', text: string, owed: Owed): number {
     if (this.#closed) {
       owed.refused(this.#closed)
       return 0
@@ -262,6 +297,8 @@ export class Wire {
     lost.unregister(this)
     release(this.#native, this.#keep, this)
     for (const one of owed) one.refused(fault)
+    for (const one of this.#attached) one.closed(reason)
+    this.#attached.clear()
     this.#runs.forget()
   }
 }

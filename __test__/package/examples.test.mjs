@@ -159,24 +159,48 @@ test('folder.mjs: killed in the middle it goes on, and every file is whole (F-1)
   assert.deepEqual(readdirSync(join(at('to'), 'drafts')), [])
 })
 
-test('outbox.mjs: a mail that had gone when the process died is not sent twice', async t => {
+test('mails.mjs: a mail that had gone when the process died is not sent twice', async t => {
   const at = scratch(t)
   const mails = Array.from({ length: 8 }, (_, n) => `{"to":"a${n}@example.org","text":"${n}"}\n`)
-  const args = [at('spool'), at('outbox.db')]
-  const first = start(t, 'outbox.mjs', args, dyingAfter(3, 'link'))
+  const args = [at('spool'), at('mails.db')]
+  const first = start(t, 'mails.mjs', args, dyingAfter(3, 'link'))
   first.child.stdin.end(mails.join(''))
   assert.equal(await first.end, 'SIGKILL')
 
-  const second = start(t, 'outbox.mjs', args)
+  const second = start(t, 'mails.mjs', args)
   second.child.stdin.end()
   const lines = await second.rest()
   assert.equal(await second.end, 0)
   assert.match(lines.join('\n'), /had been sent$/m)
 
-  const tasks = await tasksOf(at('outbox.db'))
+  const tasks = await tasksOf(at('mails.db'))
   assert.ok(tasks.length >= 3 && tasks.every(({ status }) => status === 'done'))
   assert.ok(tasks.some(({ attempts }) => attempts[0].outcome === 'lost'))
   const sent = readdirSync(at('spool')).filter(name => name.endsWith('.eml'))
   const uuids = tasks.map(({ uuid }) => uuid)
   assert.deepEqual(sent.map(name => basename(name, '.eml')).sort(), uuids.sort())
+})
+
+test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)', async t => {
+  const folder = scratch(t)('shop')
+  mkdirSync(folder)
+  const order = (id, count) => `{"id":${id},"count":${count}}\n`
+  const orders = [order(1, 2), order(2, 0), order(3, 1), order(1, 5), order(4, 9)]
+  const first = start(t, 'outbox.mjs', [folder])
+  first.child.stdin.write(orders.join(''))
+  assert.equal(await first.line(), 'order 1 is stored')
+  first.child.kill('SIGKILL')
+  await first.end
+
+  const second = start(t, 'outbox.mjs', [folder])
+  second.child.stdin.end(orders.join(''))
+  const lines = await second.rest()
+  assert.equal(await second.end, 0)
+  assert.ok(lines.includes('order 2 is refused') && lines.includes('order 1 is refused'))
+  assert.equal(lines.at(-1), '3 of 3 orders are confirmed')
+  const tasks = await tasksOf(join(folder, 'tasks.db'))
+  assert.deepEqual(
+    tasks.map(({ data, status }) => [data.id, status]),
+    [1, 3, 4].map(id => [id, 'done']),
+  )
 })

@@ -15,7 +15,9 @@ export function linkedFolder(t) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules/tasker'), 'junction')
-  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'), 'junction')
+  for (const name of ['@types', 'better-sqlite3']) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+  }
   return folder
 }
 

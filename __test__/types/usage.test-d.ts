@@ -2,6 +2,9 @@
 // Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
 import {
+  type Outbox,
+  type OutboxKey,
+  type SqliteHandle,
   type Task,
   type TaskDefinition,
   Tasker,
@@ -46,6 +49,50 @@ tasker.assignRunner('raed-book', () => ({ pages: 1 }))
 tasker.assignRunner('read-book', () => ({ page: 1 }))
 // @ts-expect-error no such option
 tasker.assignRunner('tidy', () => ['a'], { retries: 1 })
+
+// A handle as `better-sqlite3` types it, and one as `node:sqlite` does.
+declare const better: {
+  prepare<Bound extends unknown[] | object = unknown[], Row = unknown>(
+    source: string,
+  ): {
+    run(...params: Bound extends unknown[] ? Bound : [Bound]): { changes: number }
+    all(...params: Bound extends unknown[] ? Bound : [Bound]): Row[]
+  }
+  exec(source: string): typeof better
+  readonly inTransaction: boolean
+  readonly open: boolean
+}
+declare const builtIn: {
+  prepare(sql: string): {
+    run(...values: (null | number | bigint | string)[]): { changes: number | bigint }
+    all(...values: (null | number | bigint | string)[]): Record<string, unknown>[]
+  }
+  exec(sql: string): void
+  open(): void
+  readonly isTransaction: boolean
+}
+
+export async function outboxes() {
+  const handles: SqliteHandle[] = [better, builtIn]
+  const outbox = tasker.outbox(better)
+  is<Outbox<Operations>>()(outbox, true)
+  tasker.outbox(builtIn, { table: `tasks_${handles.length}` })
+  // @ts-expect-error no handle
+  tasker.outbox('app.db')
+  // @ts-expect-error no such option
+  tasker.outbox(better, { name: 'tasks' })
+
+  const key = outbox.addTask({ operation: 'read-book', data: { book: 'dune' }, priority: 1 })
+  is<OutboxKey<'read-book'>>()(key, true)
+  is<TaskUuid<'read-book'> | undefined>()(await outbox.uuidOf(key), true)
+  const text: string = key
+  await outbox.uuidOf(text)
+  // @ts-expect-error the data is missing
+  outbox.addTask({ operation: 'read-book' })
+  // @ts-expect-error a row outlives the process
+  outbox.addTask({ operation: 'tidy', abortSignal: new AbortController().signal })
+  is<void>()(await outbox.flush(), true)
+}
 
 export async function calls() {
   const uuid = await tasker.addTask({ operation: 'read-book', data: { book: 'dune' } })

@@ -57,7 +57,7 @@ codes! {
     Locked "TASKER_LOCKED" true
         "Another handle wants the file alone (`exclusive`); `err.pid` names its process.",
     FileShared "TASKER_FILE_SHARED" false
-        "Something else in this process has the file open and would break its locks.",
+        "Two libraries in one process would have one file open and break each other's locks.",
     Busy "TASKER_BUSY" true
         "The file stayed locked by another program for too long.",
     Full "TASKER_FULL" true

@@ -26,6 +26,11 @@ pub struct TaskId(pub Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub Uuid);
 
+/// What a caller names an add by, so that adding again makes no second task: any 16 bytes. A key
+/// that grows with time keeps its table in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddKey(pub Uuid);
+
 /// One open handle on a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(pub u64);

@@ -111,9 +111,11 @@ impl Move {
     /// What a change does to its task, if others are told of it.
     pub fn of(change: &Change) -> Option<Move> {
         let (seq, lane, step) = match change {
-            Change::Lane(_) | Change::Offer(_) | Change::Progress { .. } | Change::Log { .. } => {
-                return None;
-            }
+            Change::Lane(_)
+            | Change::Key { .. }
+            | Change::Offer(_)
+            | Change::Progress { .. }
+            | Change::Log { .. } => return None,
             Change::Add { seq, lane, start: None, .. } => (seq, lane, Step::Add),
             Change::Add { seq, lane, start: Some(_), .. } => (seq, lane, Step::AddStart),
             Change::Start { seq, lane, .. } => (seq, lane, Step::Start),

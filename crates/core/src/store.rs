@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::query::{Query, Sort};
 use crate::state::{Counts, State};
 use crate::task::{
@@ -71,6 +71,14 @@ pub enum Change {
         at: WallMs,
         /// Its first run, if it starts at once.
         start: Option<Start>,
+    },
+    /// The task with this number was added under this key. Guard: the key is new. Stands after
+    /// the task's `Add`, in the same batch (I-2).
+    Key {
+        /// The caller's name for the add.
+        key: AddKey,
+        /// Which task.
+        seq: Seq,
     },
     /// A ready task starts. Guard: it is ready.
     Start {
@@ -362,6 +370,12 @@ pub trait Store: Send {
     /// # Errors
     /// `Corrupt` or `Io`.
     fn brief(&mut self, seq: Seq) -> Result<Option<Brief>>;
+
+    /// The task that was added under this key, or nothing if none was.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>>;
 
     /// Writes a batch into the open transaction.
     ///

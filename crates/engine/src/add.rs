@@ -3,13 +3,14 @@
 //! # Promises
 //! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the
 //!   draft's own counter, which becomes the store's with the same commit.
+//! - A key makes one task, however often and with whatever it comes (I-2).
 //!
-//! Proof: `proof/tests/engine`, `conformance::add`.
+//! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
 
 use std::sync::Arc;
 
 use tasker_core::dispatch::QueueKey;
-use tasker_core::id::{LaneId, Seq, TaskId};
+use tasker_core::id::{AddKey, LaneId, Seq, TaskId};
 use tasker_core::state::State;
 use tasker_core::store::{Lane, Waiting};
 use tasker_core::task::NewTask;
@@ -29,6 +30,29 @@ impl Planner<'_> {
     pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
         let ids = defs.iter().map(|def| self.enter(def.clone())).collect();
         self.answer(Effect::Answer(ticket, Answer::Tasks(ids)));
+    }
+
+    /// Several tasks by their keys, with one answer.
+    pub(crate) fn add_once(&mut self, ticket: Ticket, defs: &[(AddKey, NewTask)]) {
+        let tasks = defs.iter().map(|(key, def)| self.enter_once(*key, def)).collect();
+        self.answer(Effect::Answer(ticket, Answer::Once(tasks)));
+    }
+
+    /// Which task a key has made, in the store or in this very turn.
+    pub(crate) fn keyed(&mut self, ticket: Ticket, key: AddKey) {
+        let known = self.draft.keys.get(&key).copied();
+        self.answer(Effect::Answer(ticket, Answer::Found(known)));
+    }
+
+    /// The task of a key, and whether it is new.
+    fn enter_once(&mut self, key: AddKey, def: &NewTask) -> (TaskId, bool) {
+        if let Some(known) = self.draft.keys.get(&key) {
+            return (*known, false);
+        }
+        self.draft.keyed.push((key, self.draft.seq_next));
+        let id = self.enter(def.clone());
+        self.draft.keys.insert(key, id);
+        (id, true)
     }
 
     fn enter(&mut self, def: NewTask) -> TaskId {

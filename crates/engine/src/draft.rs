@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::{Joined, Pick, QueueKey, Turnover};
-use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{AddKey, IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Brief, Change, Lane, Start, Waiting};
 use tasker_core::task::{AbortReason, Outcome};
@@ -21,6 +21,9 @@ use crate::memory::Memory;
 
 /// What the store told about the tasks that the inputs name.
 pub type Briefs = FxHashMap<Seq, Option<Brief>>;
+
+/// The tasks of the keys that are known: to the store, or from this turn on.
+pub type Keys = FxHashMap<AddKey, TaskId>;
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -37,6 +40,10 @@ pub struct Draft {
     pub lanes: Vec<Lane>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Added>,
+    /// The keys that the inputs name, as far as they are known.
+    pub keys: Keys,
+    /// The keys of new tasks.
+    pub keyed: Vec<(AddKey, Seq)>,
     /// Runs that are over.
     pub over: Vec<(RunNo, Over)>,
     /// Runs whose signal fires because the task is aborted.
@@ -201,7 +208,8 @@ impl<'a> Planner<'a> {
             at,
             start: added.start,
         });
-        self.draft.changes.extend(lanes.chain(adds));
+        let keys = self.draft.keyed.iter().map(|(key, seq)| Change::Key { key: *key, seq: *seq });
+        self.draft.changes.extend(lanes.chain(adds).chain(keys));
         self.draft
     }
 

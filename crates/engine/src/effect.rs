@@ -69,6 +69,10 @@ pub enum Answer {
     Task(TaskId),
     /// The tasks it made, in order.
     Tasks(Vec<TaskId>),
+    /// For each key its task, in order, and whether this call made it.
+    Once(Vec<(TaskId, bool)>),
+    /// The task that was asked for, if there is one.
+    Found(Option<TaskId>),
     /// How the task ended.
     Ended(Outcome),
     /// The JSON text that a read found.

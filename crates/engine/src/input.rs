@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tasker_core::id::TaskId;
+use tasker_core::id::{AddKey, TaskId};
 use tasker_core::rules::Settled;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
@@ -22,6 +22,10 @@ pub enum Input {
     Add(Ticket, NewTask),
     /// Adds tasks, all or none.
     AddMany(Ticket, Vec<NewTask>),
+    /// Adds tasks by their keys, all or none; one whose key is known is not added again.
+    AddOnce(Ticket, Vec<(AddKey, NewTask)>),
+    /// Which task was added under this key, if any.
+    Keyed(Ticket, AddKey),
     /// A runner has settled.
     Settle(RunNo, Settled),
     /// A run tells something; comes before its `Settle`.
@@ -109,6 +113,8 @@ impl Input {
             Input::Settle(..) | Input::Record(..) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
+            | Input::AddOnce(ticket, _)
+            | Input::Keyed(ticket, _)
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
             | Input::Watch(ticket, _)
@@ -128,6 +134,7 @@ impl Input {
     pub fn weight(&self) -> usize {
         match self {
             Input::AddMany(_, tasks) => tasks.len(),
+            Input::AddOnce(_, tasks) => tasks.len(),
             _ => 1,
         }
     }

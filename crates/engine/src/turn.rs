@@ -25,7 +25,7 @@ use tasker_core::time::{MonoMs, Now};
 
 use crate::catch_up::{self, catch_up};
 use crate::control::closed;
-use crate::draft::{Briefs, Draft, Planner};
+use crate::draft::{Briefs, Draft, Keys, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, Over};
 use crate::follow::follow;
 use crate::input::{Input, Ticket};
@@ -179,7 +179,7 @@ impl Engine {
         let mut work: Vec<Input> = self.kept.drain(..).collect();
         let closes = self.memory.stopping.as_ref().is_some_and(|stopping| stopping.closes);
         for input in inputs {
-            if closes && matches!(input, Input::Add(..) | Input::AddMany(..) | Input::Start(_)) {
+            if closes && enters(&input) {
                 refuse_all(&[input], &closed(), effects);
                 continue;
             }
@@ -306,6 +306,7 @@ impl Engine {
         }
         let briefs = briefs(store.as_mut(), &self.ids, work)?;
         let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
+        planner.draft.keys = keys(store.as_mut(), work)?;
         planner.offer();
         planner.take_in(work);
         let draft = planner.into_draft();
@@ -474,6 +475,8 @@ impl Planner<'_> {
             match input {
                 Input::Add(ticket, def) => self.add(*ticket, def.clone()),
                 Input::AddMany(ticket, defs) => self.add_many(*ticket, defs),
+                Input::AddOnce(ticket, defs) => self.add_once(*ticket, defs),
+                Input::Keyed(ticket, key) => self.keyed(*ticket, *key),
                 Input::Settle(no, settled) => self.settle(*no, settled.clone()),
                 Input::Record(no, record) => self.record(*no, record),
                 Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
@@ -509,6 +512,29 @@ fn briefs(store: &mut dyn Store, ids: &IdSource, work: &[Input]) -> Result<Brief
         }
     }
     Ok(briefs)
+}
+
+/// Looks up the keys that the inputs name. Under the write lock, so that no other writer's task of
+/// the same key can come between this look and the commit.
+fn keys(store: &mut dyn Store, work: &[Input]) -> Result<Keys> {
+    let mut keys = Keys::default();
+    let mut look = |key| -> Result<()> {
+        keys.extend(store.keyed(key)?.map(|id| (key, id)));
+        Ok(())
+    };
+    for input in work {
+        match input {
+            Input::AddOnce(_, defs) => defs.iter().try_for_each(|(key, _)| look(*key))?,
+            Input::Keyed(_, key) => look(*key)?,
+            _ => {}
+        }
+    }
+    Ok(keys)
+}
+
+/// Whether a closing handle refuses it.
+fn enters(input: &Input) -> bool {
+    matches!(input, Input::Add(..) | Input::AddMany(..) | Input::AddOnce(..) | Input::Start(_))
 }
 
 fn named(input: &Input) -> Option<TaskId> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
 use tasker_core::state::{Counts, State};
@@ -47,12 +47,14 @@ struct Image {
     lanes: BTreeMap<LaneId, Lane>,
     tasks: BTreeMap<Seq, Row>,
     journal: Vec<Entry>,
+    keys: BTreeMap<AddKey, Seq>,
 }
 
 impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
-        Self { head, lanes: BTreeMap::new(), tasks: BTreeMap::new(), journal: Vec::new() }
+        let (lanes, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { head, lanes, tasks, journal: Vec::new(), keys }
     }
 }
 
@@ -211,6 +213,12 @@ impl Store for ModelStore {
         Ok(self.image().tasks.get(&seq).map(Row::brief))
     }
 
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+        let image = self.image();
+        let seq = image.keys.get(&key);
+        Ok(seq.and_then(|seq| image.tasks.get(seq)).map(|row| row.task.id))
+    }
+
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
         let image = self.open.as_mut().ok_or_else(|| Error::bug("no transaction is open"))?;
         for (i, change) in batch.changes.iter().enumerate() {
@@ -264,6 +272,10 @@ impl Image {
                 Some(())
             }
             Change::Add { .. } => self.add(change, owner),
+            Change::Key { key, seq } => {
+                let is_new = !self.keys.contains_key(key);
+                is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
+            }
             Change::Start { seq, start, .. } => self.ready(*seq)?.start(*start, owner),
             Change::End { seq, run, outcome, at, .. } => {
                 let row = match run {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::query::Query;
 use tasker_core::rules::Settled;
 use tasker_core::store::{
@@ -242,6 +242,7 @@ impl Store for Trapped<dyn Store> {
         self.0.at(Point::Brief);
         self.1.brief(seq)
     }
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> { self.1.keyed(key) }
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
         self.0.at(Point::Write);
         self.1.write(batch)

@@ -38,6 +38,13 @@ CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3;
 -- The live runs of each owner.
 CREATE INDEX running ON tasks (owner_id) WHERE state = 5;
 
+-- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
+-- as long as its task: whatever removes a task removes its key.
+CREATE TABLE keys (
+  key BLOB PRIMARY KEY,
+  seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Attempts that were given back. The facts of the last attempt are on the task's row.
 CREATE TABLE attempts (
   seq INTEGER NOT NULL,

@@ -25,6 +25,10 @@ UNION ALL
 SELECT 'an attempt belongs to no task', seq FROM attempts
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL
+SELECT 'a key belongs to no task, or to the task of another key', seq FROM keys
+  WHERE seq NOT IN (SELECT seq FROM tasks)
+    OR seq IN (SELECT seq FROM keys GROUP BY seq HAVING count(*) > 1)
+UNION ALL
 SELECT 'a run id stands twice', attempts.seq FROM attempts
   JOIN tasks ON tasks.seq = attempts.seq AND tasks.run_id = attempts.run_id
 UNION ALL

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq};
+use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Waiting, Wake, Window,
     WindowSize,
@@ -378,6 +378,13 @@ impl Store for SqliteStore {
             outcome: row::outcome(row, state, (4, 5))?,
             run: row::run_id_if(row, 6)?,
         }))
+    }
+
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+        let mut statement = cached(&self.writer, sql::KEYED)?;
+        let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
+        let row = rows.next().map_err(error::of)?;
+        row.map(|row| row::name(row, self.id_key).map(|(_, id)| id)).transpose()
     }
 
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {

@@ -35,6 +35,7 @@ enum Kind {
     Lane,
     Add,
     AddStart,
+    Key,
     Start,
     EndRun,
     EndWaiting,
@@ -55,6 +56,7 @@ impl Kind {
             Kind::Lane => sql::LANE,
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
+            Kind::Key => sql::KEY,
             Kind::Start => sql::START,
             Kind::EndRun => sql::END_RUN,
             Kind::EndWaiting => sql::END_WAITING,
@@ -93,6 +95,7 @@ fn fenced(change: &Change) -> Error {
         Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
             "the task is not waiting any more"
         }
+        Change::Key { .. } => "a task was added under this key before",
         _ => "the run is not live any more",
     };
     Error::new(Code::Fenced, what)
@@ -134,6 +137,9 @@ impl<'c> Writing<'c> {
                     None => self.add(&task),
                     Some(start) => self.add_start(&task, *start),
                 }
+            }
+            Change::Key { key, seq } => {
+                self.statement(Kind::Key)?.execute((key.0.as_bytes(), seq.0 as i64))
             }
             Change::Start { seq, start, .. } => self.start(*seq, *start),
             Change::End { seq, run, outcome, at, .. } => {

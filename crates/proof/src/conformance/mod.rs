@@ -27,6 +27,7 @@ mod end;
 mod guards;
 mod head;
 mod journal;
+mod key;
 mod lanes;
 mod library;
 mod log;

@@ -24,6 +24,14 @@ macro_rules! conformance_cases {
                 the_greatest_sequence_number_is_usable,
                 tasks_of_many_operations_keep_theirs,
             }
+            key {
+                a_key_leads_to_its_task,
+                an_unknown_key_leads_nowhere,
+                a_key_that_is_taken_is_refused,
+                a_key_that_stands_twice_in_a_batch_is_refused,
+                a_key_outlives_the_process_and_the_end_of_its_task,
+                a_key_goes_with_its_refused_batch,
+            }
             start {
                 a_started_task_is_running_under_its_run,
                 a_running_task_does_not_start_again,

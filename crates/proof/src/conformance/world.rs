@@ -369,6 +369,7 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
             | Change::AskAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }
+            | Change::Key { .. }
             | Change::Log { .. } => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::rules::Settled;
 use tasker_core::state::State;
 use tasker_core::store::{
@@ -145,6 +145,9 @@ impl Store for Faulty {
     }
     fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
         self.inner.brief(seq)
+    }
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+        self.inner.keyed(key)
     }
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
         self.inner.write(batch)

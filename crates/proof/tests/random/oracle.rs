@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
-use tasker_core::id::{IdKey, RunId, Seq, TaskId};
+use tasker_core::id::{AddKey, IdKey, RunId, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::rules::Settled;
 use tasker_core::state::{Counts, State};
@@ -52,6 +52,8 @@ struct Stopping {
 #[derive(Debug)]
 enum Asked {
     Add(Vec<NewTask>),
+    Once(Vec<(AddKey, NewTask)>),
+    Keyed(AddKey),
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Watch(TaskId),
@@ -79,6 +81,9 @@ pub(crate) struct Oracle {
     starts_later: bool,
     stopping: Option<Stopping>,
     asked: BTreeMap<Ticket, Asked>,
+    keys: BTreeMap<AddKey, TaskId>,
+    /// Keys whose commit was open, and whether it had happened.
+    open_keys: BTreeMap<AddKey, bool>,
     /// What was said and is not on disk yet.
     kept: Vec<Said>,
     expected: BTreeMap<RunNo, (Over, Option<Outcome>)>,
@@ -108,6 +113,8 @@ impl Oracle {
             let asked = match input {
                 Input::Add(_, def) => Asked::Add(vec![def.clone()]),
                 Input::AddMany(_, defs) => Asked::Add(defs.clone()),
+                Input::AddOnce(_, defs) => Asked::Once(defs.clone()),
+                Input::Keyed(_, key) => Asked::Keyed(*key),
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::Watch(_, id) => Asked::Watch(*id),
@@ -201,12 +208,16 @@ impl Oracle {
                 let asked = self.asked.remove(ticket).expect("a call is answered once");
                 let closes = self.stopping.as_ref().is_some_and(|stopping| stopping.closes);
                 let is_fair = match error.code() {
-                    Code::NotFound => !matches!(asked, Asked::Add(_)),
+                    Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
                     Code::Conflict => matches!(asked, Asked::Else),
                     Code::Closed => closes || self.is_closed,
                     code => Some(code) == self.hit,
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
+                if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
+                    let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
+                    self.open_keys.extend(fresh.map(|(key, _)| (*key, false)));
+                }
             }
             Effect::Over(no, over) => self.over(*no, *over),
             Effect::Ended(id, outcome) => self.end(*id, outcome.clone()),
@@ -230,6 +241,13 @@ impl Oracle {
                 assert_eq!(ids.len(), defs.len());
                 ids.iter().zip(defs).for_each(|(id, def)| self.enter(*id, def));
             }
+            (Asked::Once(defs), Answer::Once(tasks)) => {
+                assert_eq!(tasks.len(), defs.len());
+                for ((key, def), (id, is_new)) in defs.into_iter().zip(tasks) {
+                    self.enter_once(key, def, *id, *is_new);
+                }
+            }
+            (Asked::Keyed(key), Answer::Found(id)) => self.see_key(key, *id),
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
@@ -250,6 +268,28 @@ impl Oracle {
             | (Asked::Else, Answer::Done) => {}
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A key makes one task (I-2).
+    fn enter_once(&mut self, key: AddKey, def: NewTask, id: TaskId, is_new: bool) {
+        if !is_new {
+            return self.see_key(key, Some(id));
+        }
+        assert!(!self.keys.contains_key(&key), "I-2: a second task of {key:?}");
+        assert_ne!(self.open_keys.remove(&key), Some(true), "I-2: {key:?} was committed");
+        self.keys.insert(key, id);
+        self.enter(id, def);
+    }
+
+    /// The store says which task a key has made.
+    fn see_key(&mut self, key: AddKey, id: Option<TaskId>) {
+        if let (Some(is_committed), Some(id)) = (self.open_keys.get(&key), id) {
+            assert!(*is_committed && self.tasks.contains_key(&id), "I-2: from nowhere");
+            self.open_keys.remove(&key);
+            self.keys.insert(key, id);
+        }
+        assert_ne!(self.open_keys.get(&key), Some(&true), "I-1: the store forgot {key:?}");
+        assert_eq!(self.keys.get(&key), id.as_ref(), "I-2: {key:?}");
     }
 
     fn enter(&mut self, id: TaskId, def: NewTask) {
@@ -431,6 +471,11 @@ impl Oracle {
     pub(crate) fn resolve(&mut self, stored: &[Found], uuids: &[String]) {
         let mut stored: Vec<&Found> = stored.iter().collect();
         stored.sort_by_key(|found| found.task.seq);
+        // A batch is on disk whole or not at all, and its keys with it.
+        let is_new = |found: &&Found| uuids.contains(&found.task.id.0.to_string());
+        let is_committed = stored.iter().any(is_new);
+        self.open_keys.retain(|_, was_committed| is_committed || *was_committed);
+        self.open_keys.values_mut().for_each(|was_committed| *was_committed = true);
         for found in stored {
             let id = found.task.id;
             if !self.tasks.contains_key(&id) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq};
+use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Wake, Window, WindowSize,
 };
@@ -100,6 +100,9 @@ impl Store for Troubled {
     }
     fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
         self.inner.brief(seq)
+    }
+    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+        self.inner.keyed(key)
     }
     fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
         match self.strike(|fault| matches!(fault, Fault::Write(_))) {

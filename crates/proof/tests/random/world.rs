@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::Code;
-use tasker_core::id::TaskId;
+use tasker_core::id::{AddKey, TaskId};
 use tasker_core::query::Query;
 use tasker_core::rules::Settled;
 use tasker_core::state::State;
@@ -26,6 +26,7 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const TASKS_MAX: usize = 60;
+const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
 const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
@@ -316,6 +317,11 @@ impl World {
                 Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
             }
             _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
+            23..25 => {
+                let count = self.dice.below(4);
+                Input::AddOnce(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
+            }
+            25 => Input::Keyed(ticket, self.key()),
             _ => Input::Add(ticket, self.def()),
         }
     }
@@ -339,6 +345,11 @@ impl World {
 
     fn priority(&mut self) -> Priority {
         Priority::new(self.dice.one_of(&PRIORITIES)).unwrap()
+    }
+
+    /// One of a few: most of them have been used.
+    fn key(&mut self) -> AddKey {
+        AddKey(uuid::Uuid::from_u128(self.dice.below(KEYS) as u128))
     }
 
     fn def(&mut self) -> NewTask {

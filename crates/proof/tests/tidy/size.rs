@@ -6,6 +6,8 @@ use crate::verdict;
 
 const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 700;
+/// The contract is one file, for it is read as one: most of its lines are comments for users.
+const CONTRACT: (&str, usize) = ("index.d.ts", 850);
 const COLUMNS_MAX: usize = 100;
 const FILE_BYTES_MAX: u64 = 512 * 1024;
 
@@ -16,10 +18,8 @@ fn sources() -> impl Iterator<Item = &'static File> {
 
 #[test]
 fn no_file_is_longer_than_700_lines() {
-    // The public contract is one file, so that a user reads it as one.
-    let is_bound = |file: &&File| file.path != "index.d.ts";
-    let is_long = |file: &&File| file.text.lines().count() > FILE_LINES_MAX;
-    let long = sources().filter(is_bound).filter(is_long);
+    let max = |file: &File| if file.path == CONTRACT.0 { CONTRACT.1 } else { FILE_LINES_MAX };
+    let long = sources().filter(|file| file.text.lines().count() > max(file));
     verdict(long.map(|file| format!("{}: too long", file.path)));
 }
 

@@ -1,0 +1,131 @@
+/**
+ * A SQLite handle of the user's: of `better-sqlite3`, of `node:sqlite`, or one that works as they.
+ *
+ * Only the handle is used. The file behind it is never opened here: two SQLite libraries with one
+ * file in one process drop each other's locks.
+ *
+ * # Promises
+ * - What is written here is written outside of the user's transactions, or inside one on purpose.
+ * - A handle whose file is a store of tasker is refused.
+ *
+ * Proof: `__test__/contract/outbox.test.mjs`.
+ */
+
+import { realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { SqliteHandle } from '../index'
+import { invalid, read, spell, TaskerError } from './errors'
+
+type Row = Record<string, unknown>
+
+/** A prepared statement. */
+export interface Statement {
+  run(...parameters: unknown[]): unknown
+  all(...parameters: unknown[]): unknown[]
+}
+
+/** What `PRAGMA application_id` says of a store of tasker. */
+const APPLICATION_ID = 0x54736b72
+
+/** A handle that belongs to the user. */
+export class Borrowed {
+  readonly #db: SqliteHandle
+
+  constructor(db: unknown) {
+    const functions = ['prepare', 'exec']
+    const isHandle = functions.every(name => typeof read(Object(db), name) === 'function')
+    if (!isHandle) throw invalid('db', 'must be a handle of better-sqlite3 or node:sqlite')
+    this.#db = db as SqliteHandle
+  }
+
+  /** Whether it can be used. A library that does not say so throws when it is used. */
+  get isOpen(): boolean {
+    const { open, isOpen } = this.#db as { open?: unknown; isOpen?: unknown }
+    if (typeof open === 'boolean') return open
+    return typeof isOpen === 'boolean' ? isOpen : true
+  }
+
+  /** Whether a transaction of the user's is open: then this handle sees what is not committed. */
+  get isInTransaction(): boolean {
+    const said = this.#db.inTransaction ?? this.#db.isTransaction
+    return typeof said === 'boolean' ? said : this.#probe()
+  }
+
+  /** For Node.js before 22.16. A transaction that reads and writes nothing takes no lock. */
+  #probe(): boolean {
+    try {
+      this.#db.exec('BEGIN')
+    } catch (error) {
+      if (spell(read(Object(error), 'message')).includes('within a transaction')) return true
+      throw error
+    }
+    this.#db.exec('COMMIT')
+    return false
+  }
+
+  /** A statement whose rows are objects, whatever the handle's own default is. */
+  prepare(sql: string): Statement {
+    const statement = this.#db.prepare(sql) as Statement & { setReturnArrays?(is: boolean): void }
+    statement.setReturnArrays?.(false)
+    return statement
+  }
+
+  exec(sql: string): void {
+    this.#db.exec(sql)
+  }
+
+  /** Carries out some work in a transaction of its own, whole or not at all. */
+  atomically(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      work()
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      // After some faults SQLite has rolled back by itself.
+      if (this.isInTransaction) this.#db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** The file behind it; empty for one in memory. */
+  file(): string {
+    const files = this.#rows('PRAGMA database_list')
+    return String(files.find(({ name }) => name === 'main')?.file ?? '')
+  }
+
+  /** Refuses a handle that has a store of tasker open: the one at `place`, or any other. */
+  refuseStore(place: string | undefined): void {
+    const file = this.file()
+    const isOurs = file !== '' && place !== undefined && identity(file) === identity(place)
+    const [row] = this.#rows('PRAGMA application_id')
+    if (!isOurs && Number(row?.application_id) !== APPLICATION_ID) return
+    const message =
+      `${file} is a store of tasker, which only tasker may open in this process.` +
+      ' Give the outbox a handle with a file of your own; do not close this one before the tasker.'
+    throw new TaskerError('TASKER_FILE_SHARED', message, { path: 'db' })
+  }
+
+  #rows(sql: string): Row[] {
+    const rows: unknown = this.prepare(sql).all()
+    if (Array.isArray(rows)) return rows as Row[]
+    throw invalid('db', 'must answer at once, as better-sqlite3 and node:sqlite do')
+  }
+}
+
+/** The same text for every name of one file, whether it exists or is about to. */
+export function identity(file: string): string {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return inFolder(resolve(file))
+  }
+}
+
+function inFolder(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path))
+  } catch {
+    return path
+  }
+}

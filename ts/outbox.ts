@@ -1,0 +1,291 @@
+/**
+ * An outbox: tasks that an application adds inside its own transactions, through its own handle.
+ *
+ * `addTask` writes a row into the application's file, so that it is committed or rolled back with
+ * everything else there. Rows that are committed are handed to the engine with their keys, and
+ * leave the table when the engine has them on disk. The engine knows every key that it has had: a
+ * row that is handed over again, after a crash or by another process, makes no second task.
+ *
+ * # Promises
+ * - A row is read only while the handle is in no transaction: so it is committed (I-20).
+ * - A row leaves the table only after its task is on disk (I-20).
+ * - Nothing here keeps a process alive but a `flush` that is waited for.
+ *
+ * # Left to others
+ * That a key makes one task: the engine. What is in the table: `table.ts`.
+ *
+ * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/outbox.test.mjs`.
+ */
+
+import type { OutboxOptions, TaskDefinition } from '../index'
+import { Borrowed, identity } from './borrowed'
+import { Owed } from './calls'
+import type { Voice } from './emit'
+import { invalid, read, TaskerError } from './errors'
+import type { Kept } from './kept'
+import { bytesOf, hexOf, newKey } from './keys'
+import { root } from './native'
+import { definitionSignal, definitionText, only, textOf, uuidOf } from './options'
+import { type Refused, type Row, Table, tableOf } from './table'
+import type { Attached, Wire } from './wire'
+
+/** How long to wait while a transaction stays open, or after a fault: twice as long each time. */
+const DELAY_MS_MAX = 250
+/** Faults in a row after which they are told; a file that is locked for a moment is none. */
+const FAULTS_MAX = 10
+
+/** What an outbox needs of its tasker. */
+export interface Home {
+  readonly wire: Wire
+  readonly voice: Voice
+  readonly kept: Kept
+  /** The path of the store, if it is a file. */
+  readonly place: string | undefined
+}
+
+/** Someone waits until every row has become a task that was there at the first look after that. */
+interface Wait {
+  /** The newest of those rows, when the look has been taken. */
+  key: Uint8Array | undefined
+  readonly owed: Owed
+}
+
+/** The outbox in one table of one handle. */
+export class Outbox implements Attached {
+  readonly #home: Home
+  readonly #handle: Borrowed
+  readonly #table: Table
+  #waits: Wait[] = []
+  #done: Uint8Array[] = []
+  #refused: Refused[] = []
+  #isSent = false
+  #isClosed = false
+  #faults = 0
+  #delayMs = 0
+  #soon: NodeJS.Immediate | undefined
+  #later: NodeJS.Timeout | undefined
+
+  constructor(home: Home, handle: Borrowed, name: string) {
+    this.#home = home
+    this.#handle = handle
+    this.#table = new Table(handle, name)
+    this.#table.make()
+    home.wire.attach(this)
+    this.#wake()
+  }
+
+  /** Whether it is of no use any more. */
+  get isOver(): boolean {
+    return this.#isClosed || !this.#handle.isOpen
+  }
+
+  get isOwing(): boolean {
+    return this.#waits.length > 0
+  }
+
+  addTask(definition: TaskDefinition): string {
+    const { wire, voice } = this.#home
+    wire.check()
+    if (definitionSignal(definition)) {
+      throw invalid('abortSignal', 'a task of an outbox outlives it; use abortTask')
+    }
+    const text = definitionText(definition)
+    const fault = wire.fault(text)
+    if (fault) throw fault
+    if (voice.hears('task.add')) voice.tell('task.add', definition)
+    const key = newKey()
+    this.#table.insert(bytesOf(key), text)
+    this.#wake()
+    return key
+  }
+
+  flush(): Promise<void> {
+    if (this.#home.wire.closed) return Promise.reject(this.#home.wire.closed)
+    const wait: Wait = { key: undefined, owed: new Owed() }
+    this.#waits.push(wait)
+    this.#home.wire.keep()
+    this.#wake()
+    return wait.owed.promise
+  }
+
+  async uuidOf(key: string): Promise<string | undefined> {
+    const text = textOf({ do: 'keyed', key: uuidOf(key, 'key') })
+    await this.flush()
+    return this.#home.wire.command(text, uuid => uuid ?? undefined)
+  }
+
+  closed(reason: unknown): void {
+    this.#isClosed = true
+    this.#rest()
+    this.#refuse(reason)
+  }
+
+  /** Looks at the table when the loop is next free: a transaction that is open now is over then. */
+  #wake() {
+    if (this.#soon || this.#isSent || this.#isClosed) return
+    this.#rest()
+    this.#delayMs = 0
+    this.#soon = root(() => setImmediate(() => this.#drain()))
+  }
+
+  #wakeLater() {
+    this.#delayMs = Math.min(2 * this.#delayMs || 1, DELAY_MS_MAX)
+    this.#later = root(() => setTimeout(() => this.#drain(), this.#delayMs))
+    this.#later.unref()
+  }
+
+  #rest() {
+    clearImmediate(this.#soon)
+    clearTimeout(this.#later)
+    this.#soon = undefined
+    this.#later = undefined
+  }
+
+  #drain() {
+    this.#rest()
+    try {
+      if (!this.#handle.isOpen) throw handleClosed()
+      if (this.#handle.isInTransaction) return this.#wakeLater()
+      this.#settle()
+      this.#home.wire.check()
+      const page = this.#table.page()
+      this.#faults = 0
+      if (this.#waits.length > 0) this.#release(page[0]?.key)
+      if (page.length > 0) this.#send(page)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** The rows that are over leave the table. If that is lost they are handed over again. */
+  #settle() {
+    if (this.#done.length + this.#refused.length === 0) return
+    this.#table.settle(this.#done, this.#refused)
+    this.#done = []
+    this.#refused = []
+  }
+
+  #send(page: Row[]) {
+    const sound = page.filter(row => this.#isSound(row))
+    const text = sound.map(({ key, task }) => `["${hexOf(key)}",${task}]`).join(',')
+    this.#isSent = true
+    const sent = this.#home.wire.addOnce(`[${text}]`, tasks => this.#added(tasks))
+    sent.then(
+      () => {
+        this.#isSent = false
+        this.#done = sound.map(({ key }) => key)
+        this.#wake()
+      },
+      error => {
+        this.#isSent = false
+        this.#failed(error)
+      },
+    )
+  }
+
+  /** Whether a row can become a task; if another program wrote it, nobody has checked it yet. */
+  #isSound({ key, task }: Row): boolean {
+    const fault = this.#home.wire.fault(task)
+    if (!fault) return true
+    this.#refused.push({ key, why: fault.message })
+    const message = `A row of the outbox cannot become a task: ${fault.message}`
+    this.#home.voice.fault(new TaskerError(fault.code, message, { cause: fault }))
+    return false
+  }
+
+  #added(tasks: [uuid: string, isNew: boolean][]) {
+    for (const [uuid, isNew] of tasks) {
+      if (isNew) this.#home.kept.added(uuid, { signal: undefined, context: undefined })
+    }
+  }
+
+  /** Rows are read in the order of their keys: what is older than the oldest row is over. */
+  #release(oldest: Uint8Array | undefined) {
+    const newest = oldest && this.#table.newest()
+    for (const wait of this.#waits) wait.key ??= newest
+    const isOver = ({ key }: Wait) => !oldest || !key || Buffer.compare(key, oldest) < 0
+    for (const { owed } of this.#waits.filter(isOver)) owed.resolve(undefined)
+    this.#waits = this.#waits.filter(wait => !isOver(wait))
+    this.#home.wire.keep()
+  }
+
+  #refuse(error: unknown) {
+    const waits = this.#waits
+    this.#waits = []
+    for (const { owed } of waits) owed.refused(error)
+    this.#home.wire.keep()
+  }
+
+  /** The rows are where they were. Unless nothing can come of it, they are tried again later. */
+  #failed(error: unknown) {
+    const { wire, voice } = this.#home
+    if (this.#isClosed) return
+    if (wire.closed) return this.#refuse(wire.closed)
+    if (isHandleClosed(error)) return this.#refuse(handleClosed(error))
+    this.#faults += 1
+    const isTold = this.isOwing
+    if (error instanceof TaskerError || this.#faults === FAULTS_MAX) this.#refuse(error)
+    if (!isTold && this.#faults === FAULTS_MAX) voice.fault(error)
+    this.#wakeLater()
+  }
+}
+
+/** Which tasker takes the rows of a table; taskers may be collected all the same. */
+interface Taken {
+  readonly table: string
+  readonly place: string
+  readonly wire: WeakRef<Wire>
+}
+
+let taken: Taken[] = []
+
+/** The outboxes of a handle, by table. The tasker holds them, so that it can be collected. */
+const byHandle = new WeakMap<object, Map<string, WeakRef<Outbox>>>()
+
+/** Names of handles that have no file. */
+const inMemory = new WeakMap<object, string>()
+
+/** The outbox of a tasker in a table that a handle reaches; the same object each time. */
+export function outboxOf(home: Home, db: unknown, options: OutboxOptions = {}): Outbox {
+  const name = tableOf(only(options, ['table'], 'options').table)
+  const handle = new Borrowed(db)
+  home.wire.check()
+  handle.refuseStore(home.place)
+  take(home.wire, name, placeOf(db as object, handle.file()))
+  const known = byHandle.get(db as object) ?? new Map<string, WeakRef<Outbox>>()
+  byHandle.set(db as object, known)
+  const before = known.get(name)?.deref()
+  if (before && !before.isOver) return before
+  const outbox = new Outbox(home, handle, name)
+  known.set(name, new WeakRef(outbox))
+  return outbox
+}
+
+/** What two handles have in common if they reach the same tables. */
+function placeOf(db: object, file: string): string {
+  if (file !== '') return identity(file)
+  const name = inMemory.get(db) ?? newKey()
+  inMemory.set(db, name)
+  return name
+}
+
+/** Two taskers must not share a table: each would take all of its rows. */
+function take(wire: Wire, table: string, place: string) {
+  taken = taken.filter(one => one.wire.deref()?.closed === undefined && one.wire.deref())
+  const others = taken.filter(one => one.table === table && one.place === place)
+  if (others.some(one => one.wire.deref() !== wire)) {
+    throw invalid('table', `the rows of ${table} go to another tasker; name one for this tasker`)
+  }
+  if (others.length === 0) taken.push({ table, place, wire: new WeakRef(wire) })
+}
+
+const handleClosed = (cause?: unknown) => {
+  const message = 'The handle of the outbox is closed; the next outbox on its file goes on.'
+  return new TaskerError('TASKER_CLOSED', message, cause === undefined ? {} : { cause })
+}
+
+/** Whether it says so: our own word, or that of `node:sqlite`. */
+function isHandleClosed(error: unknown): boolean {
+  const code = read(Object(error), 'code')
+  return code === 'ERR_INVALID_STATE' || code === 'TASKER_CLOSED'
+}
