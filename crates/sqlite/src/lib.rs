@@ -23,6 +23,8 @@ mod mount;
 mod place;
 mod owner;
 mod settings;
+mod packed;
+mod room;
 mod row;
 mod migrate;
 mod write;

@@ -29,6 +29,7 @@ statements! {
     HEAD "head.sql",
     LANES "lanes.sql",
     WINDOW "window.sql",
+    PAST "past.sql",
     BRIEF "brief.sql",
     ORPHANS "orphans.sql",
     OWNER "owner.sql",

@@ -18,7 +18,7 @@ use tasker_core::store::{Batch, Change, Lane, Refused, Start};
 use tasker_core::task::{Json, LogLine, NewTask, Outcome, Progress};
 use tasker_core::time::WallMs;
 
-use crate::{error, sql};
+use crate::{error, packed, room, sql};
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -157,11 +157,10 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            task.run_timeout_ms(),
-            task.def.on_interrupted.code(),
-            task.def.on_stop.map(|on_stop| on_stop.code()),
+            packed::options(task.def),
             task.at.0,
             text(task.def.data.as_ref()),
+            room::WAITING,
         ))
     }
 
@@ -172,24 +171,25 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            task.run_timeout_ms(),
-            task.def.on_interrupted.code(),
-            task.def.on_stop.map(|on_stop| on_stop.code()),
+            packed::options(task.def),
             start.attempt,
             owner,
             start.run.0.as_bytes(),
             task.at.0,
             start.at.0,
             text(task.def.data.as_ref()),
+            room::running(owner),
         ))
     }
 
     fn start(&mut self, seq: Seq, start: Start) -> Rows {
-        let row = (seq.0 as i64, self.owner, start.run.0.as_bytes(), start.attempt, start.at.0);
+        let (owner, room) = (self.owner, room::running(self.owner));
+        let row = (seq.0 as i64, owner, start.run.0.as_bytes(), start.attempt, start.at.0, room);
         self.statement(Kind::Start)?.execute(row)
     }
 
     fn end_run(&mut self, run: RunId, end: &End<'_>) -> Rows {
+        let room = room::ended(room::running(self.owner), end.outcome);
         self.statement(Kind::EndRun)?.execute((
             end.seq.0 as i64,
             run.0.as_bytes(),
@@ -197,29 +197,31 @@ impl<'c> Writing<'c> {
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
+            room,
         ))
     }
 
     fn end_waiting(&mut self, end: &End<'_>) -> Rows {
+        let room = room::ended(room::WAITING, end.outcome);
         self.statement(Kind::EndWaiting)?.execute((
             end.seq.0 as i64,
             end.outcome.state().code(),
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
+            room,
         ))
     }
 
     fn release(&mut self, change: &Change) -> Rows {
         let Change::Release { seq, run, end, attempt, losses, at } = change else { return Ok(0) };
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
-        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code()))?;
-        self.statement(Kind::Release)?.execute((seq, run, attempt, losses))
+        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code(), losses))?;
+        self.statement(Kind::Release)?.execute((seq, run, attempt, room::WAITING_AGAIN))
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
-        let unit = progress.unit.as_deref();
-        let row = (seq.0 as i64, run.0.as_bytes(), progress.current, progress.total, unit);
+        let row = (seq.0 as i64, run.0.as_bytes(), packed::progress(progress));
         self.statement(Kind::Progress)?.execute(row)
     }
 
@@ -244,12 +246,6 @@ struct Entry<'b> {
     lane: LaneId,
     def: &'b NewTask,
     at: WallMs,
-}
-
-impl Entry<'_> {
-    fn run_timeout_ms(&self) -> Option<i64> {
-        self.def.run_timeout_ms.map(|ms| ms as i64)
-    }
 }
 
 /// A task that ends.

@@ -11,7 +11,7 @@ use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
 use tasker_core::journal::{self, Step};
 use tasker_core::store::{Change, Reader, Refused, Start, Store, WindowSize, WithLogs};
-use tasker_core::task::{AttemptEnd, Level, Priority};
+use tasker_core::task::{AttemptEnd, Json, Level, Outcome, Priority};
 use tasker_core::time::WallMs;
 use tasker_sqlite::audit;
 use uuid::Uuid;
@@ -265,4 +265,37 @@ fn tidying_writes_the_log_back() {
     hand.store.tidy(false).unwrap();
     assert!(size() > 19_000_000, "a log of 4,000 pages is written back under load");
     hand.close();
+}
+
+/// Bytes of the rows of all tasks, without the pages around them.
+fn row_bytes(path: &Path) -> i64 {
+    let connection = Connection::open(path).unwrap();
+    let text = "SELECT sum(payload) FROM dbstat WHERE name = 'tasks'";
+    connection.query_row(text, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_row_keeps_its_size_all_its_life() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    hand.clock = 1_700_000_000_000;
+    let lane = hand.lane(1, "read-book");
+    let tasks: Vec<_> = (0..4).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+    let bytes = row_bytes(&path);
+    let mut run = RunId(Uuid::nil());
+    for task in &tasks[..3] {
+        run = hand.start(*task, 1);
+        assert_eq!(row_bytes(&path), bytes);
+        if task.seq != tasks[2].seq {
+            hand.end(*task, Some(run), done());
+            assert_eq!(row_bytes(&path), bytes);
+        }
+    }
+    let release = hand.releasing(tasks[2].seq, run, AttemptEnd::Postponed);
+    hand.turn(vec![release]);
+    assert_eq!(row_bytes(&path), bytes);
+    run = hand.start(tasks[2], 1);
+    hand.end(tasks[2], Some(run), Outcome::Done(None));
+    hand.end(tasks[3], None, Outcome::Done(Some(Json::trusted("12"))));
+    assert_eq!(row_bytes(&path), bytes);
 }
