@@ -27,6 +27,7 @@ mod packed;
 mod room;
 mod row;
 mod migrate;
+mod together;
 mod write;
 mod store;
 mod filter;

@@ -18,6 +18,7 @@ use tasker_core::store::{Batch, Change, Lane, Refused, Start};
 use tasker_core::task::{Json, LogLine, NewTask, Outcome, Progress};
 use tasker_core::time::WallMs;
 
+use crate::together::{Kin, Together};
 use crate::{error, packed, room, sql};
 
 /// The statements of one batch, each prepared when it is first needed.
@@ -34,7 +35,9 @@ enum Kind {
     Add,
     AddStart,
     Start,
+    StartRow,
     EndRun,
+    DoneRow,
     EndWaiting,
     ReleaseHistory,
     Release,
@@ -52,7 +55,9 @@ impl Kind {
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
             Kind::Start => sql::START,
+            Kind::StartRow => sql::START_ROW,
             Kind::EndRun => sql::END_RUN,
+            Kind::DoneRow => sql::DONE_ROW,
             Kind::EndWaiting => sql::END_WAITING,
             Kind::ReleaseHistory => sql::RELEASE_HISTORY,
             Kind::Release => sql::RELEASE,
@@ -73,10 +78,19 @@ type Rows = rusqlite::Result<usize>;
 pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refused> {
     let mut writing =
         Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
-    for (index, change) in batch.changes.iter().enumerate() {
-        if writing.change(change).map_err(error::of)? == 0 {
-            return Err(Refused { error: fenced(change), change: Some(index) });
+    let mut index = 0;
+    while let Some(change) = batch.changes.get(index) {
+        let together = Together::of(&batch.changes[index..]);
+        let (count, held) = match &together {
+            Some(all) => (all.len(), writing.together(all)),
+            None => (1, writing.change(change)),
+        };
+        let held = held.map_err(error::of)?;
+        if held < count {
+            let error = fenced(&batch.changes[index + held]);
+            return Err(Refused { error, change: Some(index + held) });
         }
+        index += count;
     }
     journal(connection, batch).map_err(error::of)?;
     Ok(())
@@ -117,6 +131,39 @@ impl<'c> Writing<'c> {
             None => self.connection.prepare_cached(kind.sql())?,
         };
         Ok(slot.insert(statement))
+    }
+
+    /// Writes many changes by one statement; how many of them held, from the front.
+    fn together(&mut self, all: &Together) -> Rows {
+        if self.row(all)? == all.len() {
+            return Ok(all.len());
+        }
+        let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
+        for (held, (seq, run)) in all.each().enumerate() {
+            let row = (seq.0 as i64, all.kin.state().code(), run, all.kin.at().0);
+            if is_written.query_row(row, |row| row.get::<_, u32>(0))? == 0 {
+                return Ok(held);
+            }
+        }
+        // All look as if they held, because one of them had been written before in the same way.
+        Ok(0)
+    }
+
+    fn row(&mut self, all: &Together) -> Rows {
+        let owner = self.owner;
+        let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
+        match all.kin {
+            Kin::Start { attempt, at } => {
+                let row = (first, last, runs, owner, attempt, at.0, room::running(owner));
+                self.statement(Kind::StartRow)?.execute(row)
+            }
+            Kin::Done { at, result_bytes } => {
+                let room = room::done(room::running(owner), result_bytes);
+                let results = result_bytes.map(|_| &all.results);
+                let row = (first, last, runs, at.0, results, result_bytes.map(|n| n as i64), room);
+                self.statement(Kind::DoneRow)?.execute(row)
+            }
+        }
     }
 
     fn change(&mut self, change: &Change) -> Rows {

@@ -299,3 +299,66 @@ fn a_row_keeps_its_size_all_its_life() {
     hand.end(tasks[3], None, Outcome::Done(Some(Json::trusted("12"))));
     assert_eq!(row_bytes(&path), bytes);
 }
+
+/// So many running tasks, and the changes that end them together, each with a result of its own.
+fn running(hand: &mut Hand, count: u64) -> (Vec<hand::Task>, Vec<Change>) {
+    let lane = hand.lane(1, "read-book");
+    let tasks: Vec<_> = (0..count).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+    let (at, mut starts, mut ends) = (WallMs(5), Vec::new(), Vec::new());
+    for task in &tasks {
+        let run = RunId(Uuid::from_u128(task.seq.0.into()));
+        starts.push(Change::Start { seq: task.seq, start: Start { run, attempt: 1, at } });
+        let outcome = Outcome::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
+        ends.push(Change::End { seq: task.seq, run: Some(run), outcome, at });
+    }
+    hand.turn(starts);
+    (tasks, ends)
+}
+
+#[test]
+fn what_ends_together_keeps_its_own_run_and_result() {
+    let mut hand = Hand::in_memory();
+    let (tasks, ends) = running(&mut hand, 9);
+    hand.turn(ends);
+    for task in tasks {
+        let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+        let text = format!("[{}]", task.seq.0);
+        assert_eq!(found.outcome, Some(Outcome::Done(Some(Json::trusted(&text)))));
+        assert_eq!(found.attempts[0].run, RunId(Uuid::from_u128(task.seq.0.into())));
+    }
+}
+
+/// I-4
+#[test]
+fn of_what_starts_together_the_first_that_is_not_ready_is_refused() {
+    for taken in 0..4 {
+        let mut hand = Hand::in_memory();
+        let lane = hand.lane(1, "read-book");
+        let tasks: Vec<_> = (0..4).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+        for task in &tasks[taken..] {
+            hand.start(*task, 1);
+        }
+        let start = Start { run: FORGED, attempt: 1, at: WallMs(5) };
+        let starts = tasks.iter().map(|task| Change::Start { seq: task.seq, start }).collect();
+        assert_fenced(hand.try_turn(starts), taken);
+        assert_eq!(hand.find(r#"{"status":"new"}"#, None, None).len(), taken);
+    }
+}
+
+/// I-3, I-4
+#[test]
+fn of_what_ends_together_the_first_that_does_not_run_is_refused() {
+    for forged in 0..4 {
+        let mut hand = Hand::in_memory();
+        let (_tasks, ends) = running(&mut hand, 4);
+        let mut wrong = ends.clone();
+        for change in &mut wrong[forged..] {
+            if let Change::End { run, .. } = change {
+                *run = Some(FORGED);
+            }
+        }
+        assert_fenced(hand.try_turn(wrong), forged);
+        hand.turn(ends.clone());
+        assert_fenced(hand.try_turn(ends), 0);
+    }
+}
