@@ -3,7 +3,8 @@
 -- In an ANY column TEXT is JSON and BLOB is reserved for raw bytes.
 -- REAL holds the infinite priorities. Codes are those of tasker_core.
 
--- One row per task. The uuid carries seq, so it needs no index. Wide columns stand last, so that
+-- One row per task. The uuid carries seq, so it needs no index. Each column is read and written
+-- twice in a task's life, so what is rarely set shares one. Wide columns stand last, so that
 -- reading the narrow ones never touches overflow pages.
 CREATE TABLE tasks (
   seq INTEGER PRIMARY KEY,
@@ -11,32 +12,30 @@ CREATE TABLE tasks (
   lane_id INTEGER NOT NULL,
   state INTEGER NOT NULL,
   priority REAL NOT NULL,
-  run_timeout_ms INTEGER,
-  on_interrupted INTEGER NOT NULL,
-  on_stop INTEGER,
   attempt INTEGER NOT NULL,
-  losses INTEGER NOT NULL,
   owner_id INTEGER,
   run_id BLOB,
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   ended_at INTEGER,
   cause INTEGER,
-  progress_current REAL,
-  progress_total REAL,
-  progress_unit TEXT,
+  -- JSON: runTimeout, onInterrupted, onStop; what is not set is not there.
+  options TEXT,
+  -- JSON: current, total, unit.
+  progress TEXT,
   data ANY,
   outcome ANY,
-  -- Zeros that make place for the run and the outcome, so that a row does not outgrow its page: the
-  -- split would cost more than the bytes.
+  -- Zeros that give way to the run and the outcome, so that a row keeps its size: then SQLite
+  -- writes it in its place.
   room BLOB
 ) STRICT;
 
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.
 CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3;
 
--- The live runs of each owner.
-CREATE INDEX running ON tasks (owner_id) WHERE state = 5;
+-- The live runs, of whichever owner. By seq, for a key that differs in its first column is found
+-- faster.
+CREATE INDEX running ON tasks (seq) WHERE state = 5;
 
 -- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
 -- as long as its task: whatever removes a task removes its key.
@@ -54,6 +53,8 @@ CREATE TABLE attempts (
   started_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
   end_code INTEGER NOT NULL,
+  -- How many in a row have been lost, this one with them.
+  losses INTEGER NOT NULL,
   PRIMARY KEY (seq, n)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,9 +1,8 @@
 -- The ended tasks in a bounded stretch of sequence numbers that may match: state by mask, lane,
 -- priority and times by bounds. Only ever selects too many; the matcher decides. By row id.
 SELECT
-  seq, uuid, state, lane_id, priority, run_timeout_ms, on_interrupted, on_stop, attempt, created_at,
-  started_at, ended_at, cause, progress_current, progress_total, progress_unit,
-  iif(?4, data, NULL), iif(?4, outcome, NULL), run_id
+  seq, uuid, state, lane_id, priority, options, attempt, created_at, started_at, ended_at, cause,
+  progress, iif(?4, data, NULL), iif(?4, outcome, NULL), run_id
 FROM tasks
 WHERE seq BETWEEN ?1 AND ?2
   AND (?3 >> state) & 1

@@ -1,9 +1,9 @@
 -- The attempt of a run that is given back goes to the history. Nothing is inserted if another run
 -- is live or none is (I-4). Stands before release.sql, which clears what is copied here.
-INSERT INTO attempts (seq, n, attempt, run_id, started_at, ended_at, end_code)
+INSERT INTO attempts (seq, n, attempt, run_id, started_at, ended_at, end_code, losses)
 SELECT
   seq,
   (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE attempts.seq = ?1),
-  attempt, run_id, started_at, ?3, ?4
+  attempt, run_id, started_at, ?3, ?4, ?5
 FROM tasks
 WHERE seq = ?1 AND state = 5 AND run_id = ?2;

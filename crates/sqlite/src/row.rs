@@ -19,13 +19,14 @@ use tasker_core::json::is_json;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Lane};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, OnStop,
-    Outcome, Priority, Progress, TaskRecord,
+    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Outcome, Priority,
+    Progress, TaskRecord,
 };
 use tasker_core::time::WallMs;
 use uuid::Uuid;
 
 use crate::error::{self, corrupt};
+use crate::packed::{self, TaskOptions};
 use crate::sql;
 
 /// A column of a row, as the type that it must have.
@@ -71,8 +72,9 @@ pub(crate) fn priority(row: &Row<'_>, column: usize) -> Result<Priority> {
     Priority::new(get(row, column)?).map_err(|_| corrupt("a priority that is not a number"))
 }
 
-pub(crate) fn on_interrupted(row: &Row<'_>, column: usize) -> Result<OnInterrupted> {
-    OnInterrupted::from_code(get(row, column)?).ok_or_else(|| corrupt("an unknown onInterrupted"))
+/// Whether a column has a value.
+pub(crate) fn is_set(row: &Row<'_>, column: usize) -> Result<bool> {
+    row.get_ref(column).map(|value| value != ValueRef::Null).map_err(error::of)
 }
 
 /// Why a run is to be aborted, if it is; `columns` are those of the cause and the reason.
@@ -89,9 +91,18 @@ pub(crate) fn run_id_if(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
     Ok(bytes.map(|bytes| RunId(Uuid::from_bytes(bytes))))
 }
 
-fn on_stop(row: &Row<'_>, column: usize) -> Result<Option<OnStop>> {
-    let Some(code) = get::<Option<u8>>(row, column)? else { return Ok(None) };
-    OnStop::from_code(code).map(Some).ok_or_else(|| corrupt("an unknown onStop"))
+/// What a task says about its runs.
+pub(crate) fn options(row: &Row<'_>, column: usize) -> Result<TaskOptions> {
+    match text(row, column)? {
+        None => Ok(TaskOptions::default()),
+        Some(text) => packed::read_options(text).ok_or_else(|| corrupt("options of no task")),
+    }
+}
+
+/// A TEXT column, borrowed.
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>> {
+    let value = row.get_ref(column).map_err(error::of)?;
+    value.as_str_or_null().map_err(|_| corrupt("a value that is not a text"))
 }
 
 fn wall(row: &Row<'_>, column: usize) -> Result<WallMs> {
@@ -137,7 +148,7 @@ pub(crate) fn outcome(
     }))
 }
 
-/// The columns of `window.sql` that define a task, from `first` on; `data` is the last column.
+/// The columns that define a task: its priority, directly after it its options, and its data.
 pub(crate) struct Definition {
     pub(crate) first: usize,
     pub(crate) data: usize,
@@ -146,46 +157,39 @@ pub(crate) struct Definition {
 impl Definition {
     /// The definition of a task of `operation`.
     pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
-        let run_timeout_ms: Option<i64> = get(row, self.first + 1)?;
-        Ok(NewTask {
-            operation,
-            data: json(row, self.data)?,
-            priority: priority(row, self.first)?,
-            run_timeout_ms: run_timeout_ms.map(|ms| ms.max(0) as u64),
-            on_interrupted: on_interrupted(row, self.first + 2)?,
-            on_stop: on_stop(row, self.first + 3)?,
-        })
+        let TaskOptions { run_timeout_ms, on_interrupted, on_stop } = options(row, self.first + 1)?;
+        let (data, priority) = (json(row, self.data)?, priority(row, self.first)?);
+        Ok(NewTask { operation, data, priority, run_timeout_ms, on_interrupted, on_stop })
     }
 }
 
 /// A task as `get.sql` and its siblings select it; `attempts` is left empty but for the last one.
 pub(crate) fn record(row: &Row<'_>, lanes: &Lanes) -> Result<TaskRecord> {
     let state = state(row, 2)?;
-    let outcome = outcome(row, state, (12, 17))?;
+    let outcome = outcome(row, state, (10, 13))?;
     let (seq, id) = name(row, lanes.id_key)?;
     let mut task = TaskRecord {
         seq,
         id,
-        def: Definition { first: 4, data: 16 }.read(row, lanes.operation(get(row, 3)?)?)?,
+        def: Definition { first: 4, data: 12 }.read(row, lanes.operation(get(row, 3)?)?)?,
         state,
-        created_at: wall(row, 9)?,
-        started_at: wall_if(row, 10)?,
-        ended_at: wall_if(row, 11)?,
-        attempt: get(row, 8)?,
+        created_at: wall(row, 7)?,
+        started_at: wall_if(row, 8)?,
+        ended_at: wall_if(row, 9)?,
+        attempt: get(row, 6)?,
         outcome,
         progress: progress(row)?,
         attempts: Vec::new(),
     };
-    if let Some(run) = get::<Option<[u8; 16]>>(row, 18)? {
+    if let Some(run) = get::<Option<[u8; 16]>>(row, 14)? {
         task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
     }
     Ok(task)
 }
 
 fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
-    let Some(current) = get::<Option<f64>>(row, 13)? else { return Ok(None) };
-    let unit: Option<Box<str>> = get(row, 15)?;
-    Ok(Some(Progress { current, total: get(row, 14)?, unit }))
+    let Some(text) = text(row, 11)? else { return Ok(None) };
+    packed::read_progress(text).map(Some).ok_or_else(|| corrupt("progress of no run"))
 }
 
 /// The attempt whose facts are on the task's own row.

@@ -192,11 +192,11 @@ impl SqliteStore {
                 run: row::run_id(row, 2)?,
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
-                on_interrupted: row::on_interrupted(row, 5)?,
+                on_interrupted: row::options(row, 6)?.on_interrupted,
                 lane: LaneId(get(row, 7)?),
                 abort: row::abort(row, (8, 9))?,
             };
-            orphans.push((row::priority(row, 6)?, orphan));
+            orphans.push((row::priority(row, 5)?, orphan));
         }
         Ok(orphans)
     }
@@ -231,6 +231,21 @@ impl SqliteStore {
             self.wal("PASSIVE")?;
         }
         Ok(())
+    }
+
+    /// A task as `window.sql` selects it.
+    fn waiting(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<Waiting> {
+        let (seq, id) = row::name(row, self.id_key)?;
+        let def = Definition { first: 2, data: 5 }.read(row, operation)?;
+        let has_past = row::is_set(row, 4)?;
+        let (attempt, losses, logs) = if has_past { self.past(seq)? } else { (0, 0, 0) };
+        Ok(Waiting { seq, id, def, attempt, losses, logs })
+    }
+
+    /// The attempts, losses in a row and log lines of a task that has started before.
+    fn past(&self, seq: Seq) -> Result<(u32, u32, u32)> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        cached(&self.writer, sql::PAST)?.query_row([seq.0 as i64], read).map_err(error::of)
     }
 
     /// Asks for a checkpoint of this kind; tells what became of the log.
@@ -357,7 +372,7 @@ impl Store for SqliteStore {
             if tasks.len() == size.tasks_max || bytes > size.bytes_max {
                 return Ok(Window { tasks, is_complete: false });
             }
-            let task = waiting(row, Arc::clone(&lane.operation), self.id_key)?;
+            let task = self.waiting(row, Arc::clone(&lane.operation))?;
             bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
             tasks.push(task);
         }
@@ -447,18 +462,6 @@ impl Store for SqliteStore {
     }
 }
 
-fn waiting(row: &rusqlite::Row<'_>, operation: Arc<str>, id_key: IdKey) -> Result<Waiting> {
-    let (seq, id) = row::name(row, id_key)?;
-    Ok(Waiting {
-        seq,
-        id,
-        def: Definition { first: 2, data: 8 }.read(row, operation)?,
-        attempt: get(row, 6)?,
-        losses: get(row, 7)?,
-        logs: get(row, 9)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -519,9 +522,8 @@ mod tests {
     #[test]
     fn a_second_fence_keeps_ended_tasks_in_debug_builds() {
         let (store, _reader) = open(&Place::Memory, Options::default()).unwrap();
-        let insert = "INSERT INTO tasks (seq, uuid, lane_id, state, priority, on_interrupted,
-             attempt, losses, created_at, ended_at)
-             VALUES (1, zeroblob(16), 1, 7, 0, 0, 1, 0, 1, 2)";
+        let insert = "INSERT INTO tasks (seq, uuid, lane_id, state, priority, attempt,
+             created_at, ended_at) VALUES (1, zeroblob(16), 1, 7, 0, 1, 1, 2)";
         store.writer.execute_batch(insert).unwrap();
         let change = store.writer.execute_batch("UPDATE tasks SET ended_at = 3");
         assert_eq!(change.is_err(), cfg!(debug_assertions));

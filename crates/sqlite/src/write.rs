@@ -20,7 +20,8 @@ use tasker_core::store::{Batch, Change, Lane, Refused, Start};
 use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Outcome, Progress};
 use tasker_core::time::WallMs;
 
-use crate::{error, sql};
+use crate::together::{Kin, Together};
+use crate::{error, packed, room, sql};
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -37,7 +38,9 @@ enum Kind {
     AddStart,
     Key,
     Start,
+    StartRow,
     EndRun,
+    DoneRow,
     EndWaiting,
     ReleaseHistory,
     Release,
@@ -58,7 +61,9 @@ impl Kind {
             Kind::AddStart => sql::ADD_START,
             Kind::Key => sql::KEY,
             Kind::Start => sql::START,
+            Kind::StartRow => sql::START_ROW,
             Kind::EndRun => sql::END_RUN,
+            Kind::DoneRow => sql::DONE_ROW,
             Kind::EndWaiting => sql::END_WAITING,
             Kind::ReleaseHistory => sql::RELEASE_HISTORY,
             Kind::Release => sql::RELEASE,
@@ -81,10 +86,19 @@ type Rows = rusqlite::Result<usize>;
 pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refused> {
     let mut writing =
         Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
-    for (index, change) in batch.changes.iter().enumerate() {
-        if writing.change(change).map_err(error::of)? == 0 {
-            return Err(Refused { error: fenced(change), change: Some(index) });
+    let mut index = 0;
+    while let Some(change) = batch.changes.get(index) {
+        let together = Together::of(&batch.changes[index..]);
+        let (count, held) = match &together {
+            Some(all) => (all.len(), writing.together(all)),
+            None => (1, writing.change(change)),
+        };
+        let held = held.map_err(error::of)?;
+        if held < count {
+            let error = fenced(&batch.changes[index + held]);
+            return Err(Refused { error, change: Some(index + held) });
         }
+        index += count;
     }
     journal(connection, batch).map_err(error::of)?;
     Ok(())
@@ -126,6 +140,39 @@ impl<'c> Writing<'c> {
             None => self.connection.prepare_cached(kind.sql())?,
         };
         Ok(slot.insert(statement))
+    }
+
+    /// Writes many changes by one statement; how many of them held, from the front.
+    fn together(&mut self, all: &Together) -> Rows {
+        if self.row(all)? == all.len() {
+            return Ok(all.len());
+        }
+        let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
+        for (held, (seq, run)) in all.each().enumerate() {
+            let row = (seq.0 as i64, all.kin.state().code(), run, all.kin.at().0);
+            if is_written.query_row(row, |row| row.get::<_, u32>(0))? == 0 {
+                return Ok(held);
+            }
+        }
+        // All look as if they held, because one of them had been written before in the same way.
+        Ok(0)
+    }
+
+    fn row(&mut self, all: &Together) -> Rows {
+        let owner = self.owner;
+        let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
+        match all.kin {
+            Kin::Start { attempt, at } => {
+                let row = (first, last, runs, owner, attempt, at.0, room::running(owner));
+                self.statement(Kind::StartRow)?.execute(row)
+            }
+            Kin::Done { at, result_bytes } => {
+                let room = room::done(room::running(owner), result_bytes);
+                let results = result_bytes.map(|_| &all.results);
+                let row = (first, last, runs, at.0, results, result_bytes.map(|n| n as i64), room);
+                self.statement(Kind::DoneRow)?.execute(row)
+            }
+        }
     }
 
     fn change(&mut self, change: &Change) -> Rows {
@@ -171,11 +218,10 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            task.run_timeout_ms(),
-            task.def.on_interrupted.code(),
-            task.def.on_stop.map(|on_stop| on_stop.code()),
+            packed::options(task.def),
             task.at.0,
             text(task.def.data.as_ref()),
+            room::WAITING,
         ))
     }
 
@@ -186,24 +232,25 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            task.run_timeout_ms(),
-            task.def.on_interrupted.code(),
-            task.def.on_stop.map(|on_stop| on_stop.code()),
+            packed::options(task.def),
             start.attempt,
             owner,
             start.run.0.as_bytes(),
             task.at.0,
             start.at.0,
             text(task.def.data.as_ref()),
+            room::running(owner),
         ))
     }
 
     fn start(&mut self, seq: Seq, start: Start) -> Rows {
-        let row = (seq.0 as i64, self.owner, start.run.0.as_bytes(), start.attempt, start.at.0);
+        let (owner, room) = (self.owner, room::running(self.owner));
+        let row = (seq.0 as i64, owner, start.run.0.as_bytes(), start.attempt, start.at.0, room);
         self.statement(Kind::Start)?.execute(row)
     }
 
     fn end_run(&mut self, run: RunId, end: &End<'_>) -> Rows {
+        let room = room::ended(room::running(self.owner), end.outcome);
         self.statement(Kind::EndRun)?.execute((
             end.seq.0 as i64,
             run.0.as_bytes(),
@@ -211,16 +258,19 @@ impl<'c> Writing<'c> {
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
+            room,
         ))
     }
 
     fn end_waiting(&mut self, end: &End<'_>) -> Rows {
+        let room = room::ended(room::WAITING, end.outcome);
         self.statement(Kind::EndWaiting)?.execute((
             end.seq.0 as i64,
             end.outcome.state().code(),
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
+            room,
         ))
     }
 
@@ -229,13 +279,12 @@ impl<'c> Writing<'c> {
             return Ok(0);
         };
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
-        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code()))?;
-        self.statement(Kind::Release)?.execute((seq, run, attempt, losses))
+        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code(), losses))?;
+        self.statement(Kind::Release)?.execute((seq, run, attempt, room::WAITING_AGAIN))
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
-        let unit = progress.unit.as_deref();
-        let row = (seq.0 as i64, run.0.as_bytes(), progress.current, progress.total, unit);
+        let row = (seq.0 as i64, run.0.as_bytes(), packed::progress(progress));
         self.statement(Kind::Progress)?.execute(row)
     }
 
@@ -272,12 +321,6 @@ struct Entry<'b> {
     lane: LaneId,
     def: &'b NewTask,
     at: WallMs,
-}
-
-impl Entry<'_> {
-    fn run_timeout_ms(&self) -> Option<i64> {
-        self.def.run_timeout_ms.map(|ms| ms as i64)
-    }
 }
 
 /// A task that ends.

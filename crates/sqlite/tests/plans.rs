@@ -16,6 +16,8 @@ use rusqlite::Connection;
 const MAY_SCAN: &[(&str, &str)] = &[
     ("running", "the index holds only what runs at once"),
     ("elsewhere", "the index holds only what runs at once"),
+    ("orphans", "the index holds only what runs at once"),
+    ("owner_forget", "the index holds only what runs at once"),
     ("lanes", "as many as operations"),
     ("owners", "as many as open handles"),
     ("last", "the last row of a scan that stops at once"),

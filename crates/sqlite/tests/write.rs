@@ -11,7 +11,7 @@ use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
 use tasker_core::journal::{self, Step};
 use tasker_core::store::{Change, Reader, Refused, Start, Store, WindowSize, WithLogs};
-use tasker_core::task::{AttemptEnd, Level, Priority};
+use tasker_core::task::{AttemptEnd, Json, Level, Outcome, Priority};
 use tasker_core::time::WallMs;
 use tasker_sqlite::audit;
 use uuid::Uuid;
@@ -276,4 +276,105 @@ fn tidying_writes_the_log_back() {
     hand.store.tidy(false).unwrap();
     assert!(size() > 19_000_000, "a log of 4,000 pages is written back under load");
     hand.close();
+}
+
+/// Bytes of the rows of all tasks, without the pages around them.
+fn row_bytes(path: &Path) -> i64 {
+    let connection = Connection::open(path).unwrap();
+    let text = "SELECT sum(payload) FROM dbstat WHERE name = 'tasks'";
+    connection.query_row(text, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_row_keeps_its_size_all_its_life() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    hand.clock = 1_700_000_000_000;
+    let lane = hand.lane(1, "read-book");
+    let tasks: Vec<_> = (0..4).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+    let bytes = row_bytes(&path);
+    let mut run = RunId(Uuid::nil());
+    for task in &tasks[..3] {
+        run = hand.start(*task, 1);
+        assert_eq!(row_bytes(&path), bytes);
+        if task.seq != tasks[2].seq {
+            hand.end(*task, Some(run), done());
+            assert_eq!(row_bytes(&path), bytes);
+        }
+    }
+    let release = hand.releasing(tasks[2].seq, run, AttemptEnd::Postponed);
+    hand.turn(vec![release]);
+    assert_eq!(row_bytes(&path), bytes);
+    run = hand.start(tasks[2], 1);
+    hand.end(tasks[2], Some(run), Outcome::Done(None));
+    hand.end(tasks[3], None, Outcome::Done(Some(Json::trusted("12"))));
+    assert_eq!(row_bytes(&path), bytes);
+}
+
+/// So many running tasks, and the changes that end them together, each with a result of its own.
+fn running(hand: &mut Hand, count: u64) -> (Vec<hand::Task>, Vec<Change>) {
+    let lane = hand.lane(1, "read-book");
+    let tasks: Vec<_> = (0..count).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+    let (at, mut starts, mut ends) = (WallMs(5), Vec::new(), Vec::new());
+    for task in &tasks {
+        let run = RunId(Uuid::from_u128(task.seq.0.into()));
+        starts.push(Change::Start {
+            seq: task.seq,
+            lane: LANE,
+            start: Start { run, attempt: 1, at },
+        });
+        let outcome = Outcome::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
+        ends.push(Change::End { seq: task.seq, lane: LANE, run: Some(run), outcome, at });
+    }
+    hand.turn(starts);
+    (tasks, ends)
+}
+
+#[test]
+fn what_ends_together_keeps_its_own_run_and_result() {
+    let mut hand = Hand::in_memory();
+    let (tasks, ends) = running(&mut hand, 9);
+    hand.turn(ends);
+    for task in tasks {
+        let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+        let text = format!("[{}]", task.seq.0);
+        assert_eq!(found.outcome, Some(Outcome::Done(Some(Json::trusted(&text)))));
+        assert_eq!(found.attempts[0].run, RunId(Uuid::from_u128(task.seq.0.into())));
+    }
+}
+
+/// I-4
+#[test]
+fn of_what_starts_together_the_first_that_is_not_ready_is_refused() {
+    for taken in 0..4 {
+        let mut hand = Hand::in_memory();
+        let lane = hand.lane(1, "read-book");
+        let tasks: Vec<_> = (0..4).map(|_| hand.add(&lane, def("1", 0.0))).collect();
+        for task in &tasks[taken..] {
+            hand.start(*task, 1);
+        }
+        let start = Start { run: FORGED, attempt: 1, at: WallMs(5) };
+        let starts =
+            tasks.iter().map(|task| Change::Start { seq: task.seq, lane: LANE, start }).collect();
+        assert_fenced(hand.try_turn(starts), taken);
+        assert_eq!(hand.find(r#"{"status":"new"}"#, None, None).len(), taken);
+    }
+}
+
+/// I-3, I-4
+#[test]
+fn of_what_ends_together_the_first_that_does_not_run_is_refused() {
+    for forged in 0..4 {
+        let mut hand = Hand::in_memory();
+        let (_tasks, ends) = running(&mut hand, 4);
+        let mut wrong = ends.clone();
+        for change in &mut wrong[forged..] {
+            if let Change::End { run, .. } = change {
+                *run = Some(FORGED);
+            }
+        }
+        assert_fenced(hand.try_turn(wrong), forged);
+        hand.turn(ends.clone());
+        assert_fenced(hand.try_turn(ends), 0);
+    }
 }

@@ -1,0 +1,8 @@
+-- What a waiting task brings along that has started before: its attempts that count, its losses in
+-- a row and the number of its last log line. By primary keys.
+SELECT
+  attempt,
+  coalesce((SELECT losses FROM attempts WHERE seq = ?1 ORDER BY n DESC LIMIT 1), 0),
+  coalesce((SELECT max(n) FROM logs WHERE seq = ?1), 0)
+FROM tasks
+WHERE seq = ?1;

@@ -1,0 +1,162 @@
+//! Changes that one statement writes.
+//!
+//! To bind, begin and end a statement costs as much as the row that it writes. What starts in a
+//! turn mostly has numbers in a row, and so has what ends; such changes are written together.
+//!
+//! # Promises
+//! - What is written together has the same guards, and the same effect, as one by one.
+//!
+//! Proof: the tests below, `tests/write.rs`, `conformance::guards`.
+
+use tasker_core::id::{RunId, Seq};
+use tasker_core::state::State;
+use tasker_core::store::Change;
+use tasker_core::task::Outcome;
+use tasker_core::time::WallMs;
+
+const RUN_BYTES: usize = 16;
+/// A longer result is not worth the copy.
+const RESULT_BYTES_MAX: usize = 64;
+
+/// What changes must have in common, beside numbers in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kin {
+    Start { attempt: u32, at: WallMs },
+    Done { at: WallMs, result_bytes: Option<usize> },
+}
+
+impl Kin {
+    /// The state that they lead to.
+    pub(crate) fn state(self) -> State {
+        match self {
+            Kin::Start { .. } => State::Running,
+            Kin::Done { .. } => State::Done,
+        }
+    }
+
+    /// When.
+    pub(crate) fn at(self) -> WallMs {
+        match self {
+            Kin::Start { at, .. } | Kin::Done { at, .. } => at,
+        }
+    }
+}
+
+/// Changes that are written together: at least two.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Together {
+    pub(crate) kin: Kin,
+    pub(crate) first: Seq,
+    pub(crate) last: Seq,
+    /// The ids of the runs, one after the other.
+    pub(crate) runs: Vec<u8>,
+    /// The results, one after the other.
+    pub(crate) results: Vec<u8>,
+}
+
+impl Together {
+    /// The changes at the front that can be written together.
+    pub(crate) fn of(changes: &[Change]) -> Option<Together> {
+        let (kin, first, ..) = parts(changes.first()?)?;
+        let count = (0..).zip(changes).take_while(|(nth, change)| {
+            let is_next = |seq: Seq| first.0.checked_add(*nth) == Some(seq.0);
+            parts(change).is_some_and(|(other, seq, ..)| other == kin && is_next(seq))
+        });
+        let count = count.count();
+        if count < 2 {
+            return None;
+        }
+        let (mut runs, mut results) = (Vec::with_capacity(RUN_BYTES * count), Vec::new());
+        for (_, _, run, result) in changes[..count].iter().filter_map(parts) {
+            runs.extend_from_slice(run.0.as_bytes());
+            results.extend_from_slice(result.as_bytes());
+        }
+        Some(Together { kin, first, last: Seq(first.0 + (count as u64 - 1)), runs, results })
+    }
+
+    /// Each task with the id of its run.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Seq, &[u8])> {
+        (self.first.0..=self.last.0).map(Seq).zip(self.runs.chunks_exact(RUN_BYTES))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        (self.last.0 - self.first.0) as usize + 1
+    }
+}
+
+fn parts(change: &Change) -> Option<(Kin, Seq, RunId, &str)> {
+    match change {
+        Change::Start { seq, start, .. } => {
+            let kin = Kin::Start { attempt: start.attempt, at: start.at };
+            Some((kin, *seq, start.run, ""))
+        }
+        Change::End { seq, run: Some(run), outcome: Outcome::Done(result), at, .. } => {
+            let text = result.as_ref().map(|json| json.as_str());
+            let result_bytes = text.map(str::len);
+            let kin = Kin::Done { at: *at, result_bytes };
+            let is_small = result_bytes.is_none_or(|bytes| bytes <= RESULT_BYTES_MAX);
+            is_small.then_some((kin, *seq, *run, text.unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tasker_core::id::LaneId;
+    use tasker_core::store::Start;
+    use tasker_core::task::{Cause, Json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn start(seq: u64, attempt: u32, at: i64) -> Change {
+        let run = RunId(Uuid::from_u128(seq.into()));
+        let start = Start { run, attempt, at: WallMs(at) };
+        Change::Start { seq: Seq(seq), lane: LaneId(1), start }
+    }
+
+    fn end(seq: u64, outcome: Outcome) -> Change {
+        let run = Some(RunId(Uuid::from_u128(seq.into())));
+        Change::End { seq: Seq(seq), lane: LaneId(1), run, outcome, at: WallMs(1) }
+    }
+
+    fn done(seq: u64, result: &str) -> Change {
+        end(seq, Outcome::Done(Some(Json::trusted(result))))
+    }
+
+    fn count(changes: &[Change]) -> usize {
+        Together::of(changes).map_or(1, |all| all.len())
+    }
+
+    #[test]
+    fn starts_with_numbers_in_a_row_belong_together() {
+        assert_eq!(count(&[start(4, 1, 9), start(5, 1, 9), start(6, 1, 9)]), 3);
+        assert_eq!(count(&[start(4, 1, 9), start(5, 1, 9), start(7, 1, 9)]), 2);
+        assert_eq!(count(&[start(4, 1, 9), start(5, 2, 9)]), 1);
+        assert_eq!(count(&[start(4, 1, 9), start(5, 1, 8)]), 1);
+        assert_eq!(count(&[start(4, 1, 9), start(4, 1, 9)]), 1);
+        assert_eq!(count(&[start(u64::MAX, 1, 9), start(0, 1, 9)]), 1);
+    }
+
+    #[test]
+    fn ends_with_small_results_of_one_length_belong_together() {
+        let nothing = |seq| end(seq, Outcome::Done(None));
+        assert_eq!(count(&[done(4, "10"), done(5, "11"), done(6, "2")]), 2);
+        assert_eq!(count(&[nothing(4), nothing(5)]), 2);
+        assert_eq!(count(&[nothing(4), done(5, "1")]), 1);
+        let long = "1".repeat(RESULT_BYTES_MAX + 1);
+        assert_eq!(count(&[done(4, &long), done(5, &long)]), 1);
+        let failed = |seq| end(seq, Outcome::Failed(Cause::Error, Json::trusted("1")));
+        assert_eq!(count(&[failed(4), failed(5)]), 1);
+        assert_eq!(count(&[start(4, 1, 1), nothing(5)]), 1);
+    }
+
+    #[test]
+    fn each_task_keeps_its_own_run_and_result() {
+        let all = Together::of(&[done(4, "10"), done(5, "11")]).unwrap();
+        let runs: Vec<_> = all.each().map(|(seq, run)| (seq.0, run[15])).collect();
+        assert_eq!((runs, all.results.as_slice()), (vec![(4, 4), (5, 5)], b"1011".as_slice()));
+    }
+}
