@@ -417,8 +417,8 @@ struct Search<'a> {
     lanes: Vec<(LaneId, &'a Queue, btree_map::Iter<'a, QueueKey, Waiting>)>,
     /// Their next tasks.
     next: BinaryHeap<Candidate>,
-    /// Places taken in this turn, by operation.
-    taken: FxHashMap<&'a str, u32>,
+    /// Places left, of each operation that was asked for.
+    left: FxHashMap<&'a str, u32>,
     starts: Starts,
 }
 
@@ -429,7 +429,7 @@ impl<'a> Search<'a> {
             turnover,
             lanes: Vec::new(),
             next: BinaryHeap::new(),
-            taken: FxHashMap::default(),
+            left: FxHashMap::default(),
             starts: Starts::default(),
         }
     }
@@ -472,7 +472,7 @@ impl<'a> Search<'a> {
 
     fn open(&mut self, lane: LaneId) {
         if let Some(queue) = self.dispatch.lanes.get(&lane)
-            && self.has_room(&queue.operation)
+            && *self.left(&queue.operation) > 0
         {
             self.lanes.push((lane, queue, queue.window.iter()));
             self.advance(self.lanes.len() - 1);
@@ -506,20 +506,23 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn has_room(&self, operation: &str) -> bool {
-        let taken = self.taken.get(operation).copied().unwrap_or(0);
-        let freed = self.turnover.freed.get(operation).copied().unwrap_or(0);
-        self.dispatch.operations.get(operation).is_some_and(|entry| {
-            let limit = entry.limit.unwrap_or(u32::MAX);
-            entry.has_runner && entry.live(freed) + taken < limit
+    /// The places that an operation has left.
+    fn left(&mut self, operation: &'a str) -> &mut u32 {
+        let Search { dispatch, turnover, left, .. } = self;
+        left.entry(operation).or_insert_with(|| {
+            let freed = turnover.freed.get(operation).copied().unwrap_or(0);
+            let entry = dispatch.operations.get(operation).filter(|entry| entry.has_runner);
+            entry.map_or(0, |entry| {
+                let limit = entry.limit.unwrap_or(u32::MAX);
+                limit.saturating_sub(entry.live(freed))
+            })
         })
     }
 
     fn occupy(&mut self, operation: &'a str) -> bool {
-        let has_room = self.has_room(operation);
-        if has_room {
-            *self.taken.entry(operation).or_default() += 1;
-        }
+        let left = self.left(operation);
+        let has_room = *left > 0;
+        *left = left.saturating_sub(1);
         has_room
     }
 }
