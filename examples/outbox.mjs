@@ -12,7 +12,7 @@ import { Tasker } from 'tasker'
 
 const [spool, store = 'outbox.db'] = process.argv.slice(2)
 const drafts = join(spool, 'drafts')
-const tasker = new Tasker({ store, runTimeout: '30s' })
+const tasker = new Tasker({ store, exclusive: true, runTimeout: '30s' })
 
 /** Hands a mail over, whole or not at all; resolves with false if its id was there before. */
 async function handOver(id, runId, mail) {
@@ -37,7 +37,7 @@ const send = async ({ uuid, runId, attempt, data, logger }) => {
 }
 tasker.assignRunner('send', send, { concurrency: 2 })
 
-await tasker.ready() // it is ours: no other process is at work here
+await tasker.ready() // it is ours alone: nobody else is at work on these drafts
 await rm(drafts, { recursive: true, force: true })
 await mkdir(drafts, { recursive: true })
 await tasker.start()

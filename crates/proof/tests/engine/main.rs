@@ -4,6 +4,7 @@
 
 mod bench;
 mod races;
+mod shared;
 
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;
