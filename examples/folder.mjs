@@ -14,7 +14,7 @@ import { Tasker } from 'tasker'
 
 const [from, to, store = 'folder.db'] = process.argv.slice(2)
 const drafts = join(to, 'drafts')
-const tasker = new Tasker({ store, concurrency: 4, durability: 'process' })
+const tasker = new Tasker({ store, exclusive: true, concurrency: 4, durability: 'process' })
 
 tasker.assignRunner('compress', async ({ data, runId, abortSignal: signal }) => {
   const draft = join(drafts, runId)
@@ -48,7 +48,7 @@ async function allEnded() {
   })
 }
 
-await tasker.ready() // it is ours: no other process is at work here
+await tasker.ready() // it is ours alone: nobody else is at work on these drafts
 await rm(drafts, { recursive: true, force: true })
 await mkdir(drafts, { recursive: true })
 if ((await tasker.countTasks()) === 0) await addAll()

@@ -74,18 +74,21 @@ test('a crash counts as a loss for every task that was running in it (I-10)', as
   assert.deepEqual(causes, ['poison', 'poison'])
 })
 
-test('an abort of a run whose process dies is forgotten, and the task runs again', async t => {
+test('an abort that was acknowledged outlives the process of its run (I-1)', async t => {
   const store = file()
   const abort = `
     const uuid = await tasker.addTask({ operation: 'a' })
     tasker.once('task.run', async () => {
-      if (await tasker.abortTask(uuid)) process.kill(process.pid, 'SIGKILL')
+      if (await tasker.abortTask(uuid, 'enough')) process.kill(process.pid, 'SIGKILL')
     })
     await tasker.start()
     await new Promise(() => {})`
   await die(store, abort)
-  const tasker = open(t, { store, runners: { a: ({ attempt }) => attempt } })
+  const tasker = open(t, { store, runners: { a: () => assert.fail('it was aborted') } })
   await tasker.start()
-  const { uuid } = await tasker.findTask({})
-  assert.equal(await tasker.waitForTaskOutputData(uuid), 2)
+  const task = await tasker.findTask({})
+  assert.deepEqual([task.status, task.cause, task.attempt], ['aborted', 'user', 1])
+  assert.equal(task.abortReason.message, 'enough')
+  const error = await rejection(tasker.waitForTaskOutputData(task.uuid))
+  assert.deepEqual([error.name, error.message], ['AbortError', 'enough'])
 })

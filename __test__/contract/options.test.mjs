@@ -33,6 +33,11 @@ test('the constructor checks its options at once and throws', () => {
     [{ runTimeout: Symbol('s') }, 'runTimeout'],
     [{ keepAlive: true }, 'keepAlive'],
     [{ captureContext: 'yes' }, 'captureContext'],
+    [{ exclusive: 1 }, 'exclusive'],
+    [{ exclusive: null }, 'exclusive'],
+    [{ events: 'some' }, 'events'],
+    [{ events: true }, 'events'],
+    [{ events: ['all'] }, 'events'],
     [{ runners: [] }, 'runners'],
     [{ runners: { a: 1 } }, 'runner'],
     [{ runners: { '': () => {} } }, 'operation'],
@@ -56,7 +61,8 @@ test('a Redis address is unsupported and never a file of that name', () => {
 test('every option may be undefined', async t => {
   const names = 'runners concurrency durability logLevel onInterrupted onStop runTimeout keepAlive'
   const options = Object.fromEntries(names.split(' ').map(name => [name, undefined]))
-  const tasker = open(t, { ...options, captureContext: undefined })
+  const rest = { captureContext: undefined, exclusive: undefined, events: undefined }
+  const tasker = open(t, { ...options, ...rest })
   await tasker.ready()
 })
 
@@ -71,6 +77,8 @@ test('every word of every option is accepted', async t => {
     runTimeout: [1, '1s', '1.5h', false],
     keepAlive: ['auto', 'always', 'never'],
     captureContext: [true, false],
+    exclusive: [true, false],
+    events: ['own', 'all'],
     concurrency: [1, 100_000],
   }
   for (const [name, values] of Object.entries(words)) {

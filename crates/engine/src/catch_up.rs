@@ -48,7 +48,6 @@ pub(crate) fn reload(
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
     let head = store.head()?;
-    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
     load_lanes(store, memory)?;
     memory.dispatch.forget_windows();
     load_elsewhere(store, memory)?;
@@ -59,6 +58,8 @@ pub(crate) fn reload(
     for seq in live {
         fire_if_asked(store, memory, seq, effects)?;
     }
+    // Last: a reading that failed half-way must be made again.
+    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
     Ok(())
 }
 
@@ -135,6 +136,13 @@ impl News {
         if self.has_new_lanes {
             load_lanes(store, memory)?;
         }
+        // First what may fail, which does no harm when it is done again.
+        for seq in self.ended {
+            answer_watches(store, memory, seq, effects)?;
+        }
+        for seq in self.asked {
+            fire_if_asked(store, memory, seq, effects)?;
+        }
         for lane in self.stale {
             memory.dispatch.forget_window(lane);
         }
@@ -144,12 +152,6 @@ impl News {
             } else {
                 memory.dispatch.take_elsewhere(lane, 1);
             }
-        }
-        for seq in self.ended {
-            answer_watches(store, memory, seq, effects)?;
-        }
-        for seq in self.asked {
-            fire_if_asked(store, memory, seq, effects)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Modules stand in dependency order; each imports only from those above it.
 
 pub mod dice;
+pub mod around;
 pub mod conformance;
 pub mod model;
 pub mod file;

@@ -9,18 +9,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::TaskId;
 use tasker_core::query::Query;
 use tasker_core::rules::Settled;
-use tasker_core::store::{
-    Batch, Brief, Cancelled, Commit, Entry, Find, Found, Head, Lane, Orphan, Reader, Refused,
-    Store, Wake, Window, WindowSize, WithLogs,
-};
-use tasker_core::task::{AbortReason, Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::store::{Cancelled, Commit, Find, Found, Reader, Store, WithLogs};
+use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Opener, Read, Sink};
+use tasker_proof::around::{Around, Call, Hooks};
 use tasker_sqlite::{Durability, Options, Place};
 
 /// How long a test waits for what must come.
@@ -212,52 +210,36 @@ impl Trap {
     }
 }
 
-/// A store or reader with a trap in front of it.
-struct Trapped<T: ?Sized>(Trap, Box<T>);
+impl Hooks for Trap {
+    fn before(&mut self, call: Call, _inner: &mut dyn Store) -> Result<()> {
+        let point = match call {
+            Call::Begin => Point::Begin,
+            Call::Head => Point::Head,
+            Call::Lanes => Point::Lanes,
+            Call::Orphans => Point::Orphans,
+            Call::Window => Point::Window,
+            Call::Brief => Point::Brief,
+            Call::Write => Point::Write,
+            Call::Rollback => Point::Rollback,
+            Call::Tidy => Point::Tidy,
+            Call::Close => Point::Close,
+            _ => return Ok(()),
+        };
+        self.at(point);
+        Ok(())
+    }
 
-#[rustfmt::skip]
-impl Store for Trapped<dyn Store> {
-    fn owner(&self) -> OwnerId { self.1.owner() }
-    fn id_key(&self) -> IdKey { self.1.id_key() }
-    fn begin(&mut self) -> Result<bool> { self.0.at(Point::Begin); self.1.begin() }
-    fn look(&mut self) -> Result<bool> { self.1.look() }
-    fn look_around(&mut self) -> Result<()> { self.1.look_around() }
-    fn look_every_ms(&self) -> Option<u64> { self.1.look_every_ms() }
-    fn listen(&mut self, wake: Wake) { self.1.listen(wake); }
-    fn journal(&mut self, after: u64, max: usize) -> Result<Option<Vec<Entry>>> {
-        self.1.journal(after, max)
+    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
+        self.at(Point::Commit);
+        inner.commit()
     }
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> { self.1.elsewhere() }
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        self.1.abort_asked(seq, run)
-    }
-    fn head(&mut self) -> Result<Head> { self.0.at(Point::Head); self.1.head() }
-    fn lanes(&mut self) -> Result<Vec<Lane>> { self.0.at(Point::Lanes); self.1.lanes() }
-    fn orphans(&mut self) -> Result<Vec<Orphan>> { self.0.at(Point::Orphans); self.1.orphans() }
-    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
-        self.0.at(Point::Window);
-        self.1.window(lane, size)
-    }
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
-        self.0.at(Point::Brief);
-        self.1.brief(seq)
-    }
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> { self.1.keyed(key) }
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
-        self.0.at(Point::Write);
-        self.1.write(batch)
-    }
-    fn commit(&mut self) -> Commit { self.0.at(Point::Commit); self.1.commit() }
-    fn rollback(&mut self) { self.0.at(Point::Rollback); self.1.rollback(); }
-    fn tidy(&mut self, is_idle: bool) -> Result<()> {
-        self.0.at(Point::Tidy);
-        self.1.tidy(is_idle)
-    }
-    fn close(self: Box<Self>) -> Result<()> { self.0.at(Point::Close); self.1.close() }
 }
 
+/// A reader with a trap in front of it.
+struct Trapped(Trap, Box<dyn Reader>);
+
 #[rustfmt::skip]
-impl Reader for Trapped<dyn Reader> {
+impl Reader for Trapped {
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
         self.0.at(Point::Get);
         self.1.get(id, logs)
@@ -275,7 +257,7 @@ impl Reader for Trapped<dyn Reader> {
 fn trapped(place: Place, trap: Trap) -> Opener {
     Box::new(move || {
         let (store, reader) = sqlite(place)()?;
-        let store: Box<dyn Store> = Box::new(Trapped(trap.clone(), store));
+        let store: Box<dyn Store> = Box::new(Around::new(store, trap.clone()));
         let reader: Box<dyn Reader> = Box::new(Trapped(trap, reader));
         Ok((store, reader))
     })

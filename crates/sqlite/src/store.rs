@@ -155,6 +155,8 @@ impl SqliteStore {
     /// Ends a transaction that `begin` or `look` began and that could not be used.
     fn or_rollback<T>(&mut self, result: Result<T>) -> Result<T> {
         if result.is_err() {
+            // What was not told is told the next time.
+            self.version = None;
             self.rollback();
         }
         result

@@ -5,7 +5,7 @@
 //! backend is free to do as it likes.
 //!
 //! # Promises
-//! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-5, I-7, I-8, I-10, I-13,
+//! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-8, I-10, I-13,
 //!   I-14, I-16, I-19.
 //! - Each case runs on the model and on SQLite, from one table.
 //!
@@ -20,6 +20,7 @@ mod table;
 mod world;
 
 mod add;
+mod asked;
 mod brief;
 mod close;
 mod commit;
@@ -38,6 +39,7 @@ mod prioritize;
 mod progress;
 mod reader;
 mod release;
+mod shared;
 mod start;
 mod window;
 

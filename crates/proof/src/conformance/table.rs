@@ -206,6 +206,32 @@ macro_rules! conformance_cases {
                 runs_are_not_interchangeable,
                 a_run_outlives_its_owner_until_it_is_released,
             }
+            asked {
+                a_run_is_not_to_be_aborted_unless_somebody_asks,
+                the_first_reason_for_a_run_stays,
+                an_abort_that_was_asked_for_holds_for_its_run_alone,
+                an_abort_of_a_run_that_is_not_live_is_refused,
+                an_orphan_says_why_it_was_to_be_aborted,
+                an_abort_asked_for_in_the_batch_of_the_start_is_found,
+            }
+            shared {
+                news_of_another_handle_are_told_once,
+                a_look_tells_news_and_keeps_nobody_waiting,
+                what_one_does_oneself_is_no_news,
+                a_handle_goes_on_where_the_other_has_been,
+                the_journal_names_who_did_what,
+                a_journal_is_read_in_parts,
+                a_journal_reaches_back_without_a_gap_or_says_that_it_does_not,
+                runs_of_the_other_handle_are_counted_by_lane,
+                runs_of_the_dead_are_elsewhere_until_they_are_recovered,
+                an_abort_asked_for_by_one_handle_is_found_by_the_other,
+                the_runs_of_a_living_neighbour_are_no_orphans,
+                the_runs_of_a_neighbour_that_died_are_found_by_one_look,
+                the_runs_of_a_neighbour_that_closed_are_found_by_one_look,
+                an_orphan_is_recovered_by_one_of_two,
+                a_handle_that_is_not_alone_is_to_be_looked_after,
+                a_task_of_one_handle_is_ended_by_the_other,
+            }
             close {
                 a_closed_store_opens_again_as_it_was,
                 twenty_open_and_close_cycles_leave_the_way_free,

@@ -14,8 +14,8 @@ use tasker_core::store::{
     WindowSize, WithLogs,
 };
 use tasker_core::task::{
-    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
-    TaskRecord,
+    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome,
+    Priority, Progress, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -58,6 +58,8 @@ pub(super) struct Live {
 pub struct World {
     lab: Box<dyn Lab>,
     handle: Option<Handle>,
+    /// A second handle, beside the one that is driven.
+    other: Option<Handle>,
     ids: IdSource,
     number: u64,
     seq_next: u64,
@@ -79,7 +81,8 @@ impl World {
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes) = (Counts::default(), Vec::new());
         let (number, seq_next, clock) = (0, 1, BEGIN);
-        Ok(Self { lab, handle: Some(handle), ids, number, seq_next, counts, lanes, clock })
+        let (handle, other) = (Some(handle), None);
+        Ok(Self { lab, handle, other, ids, number, seq_next, counts, lanes, clock })
     }
 
     pub(super) fn store(&mut self) -> Result<&mut dyn Store> {
@@ -92,8 +95,40 @@ impl World {
         Ok(handle.reader.as_mut())
     }
 
-    pub(super) fn open_another(&self) -> Result<Handle> {
-        self.lab.open()
+    /// Opens a second handle beside the first, which goes on being driven.
+    pub(super) fn open_another(&mut self) -> Result<()> {
+        self.other = Some(self.lab.open()?);
+        for _ in 0..2 {
+            // Both hear that the other has come.
+            self.has_news()?;
+            self.swap();
+        }
+        Ok(())
+    }
+
+    /// Drives the other handle from now on; the books are the same for both.
+    pub(super) fn swap(&mut self) {
+        std::mem::swap(&mut self.handle, &mut self.other);
+    }
+
+    /// The process of the handle that is not driven dies.
+    pub(super) fn kill_other(&mut self) {
+        self.other = None;
+    }
+
+    /// The handle that is not driven is closed in good order.
+    pub(super) fn close_other(&mut self) -> Result<()> {
+        let Some(Handle { store, reader }) = self.other.take() else { return Ok(()) };
+        drop(reader);
+        store.close()
+    }
+
+    /// Whether the next transaction is told of others.
+    pub(super) fn has_news(&mut self) -> Result<bool> {
+        let store = self.store()?;
+        let is_news = store.begin()?;
+        store.rollback();
+        Ok(is_news)
     }
 
     /// The process dies here and another one opens the file.
@@ -194,6 +229,10 @@ impl World {
         (lane.clone(), Some(Change::Lane(lane)))
     }
 
+    pub(super) fn lanes_known(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// The changes that add this task; not yet written.
     pub(super) fn adding(&mut self, def: NewTask) -> (Task, Vec<Change>) {
         let seq = Seq(self.seq_next);
@@ -246,6 +285,12 @@ impl World {
     pub(super) fn ending(&mut self, live: Live, outcome: Outcome) -> Change {
         let (seq, lane, run) = (live.task.seq, live.lane, Some(live.run));
         Change::End { seq, lane, run, outcome, at: self.tick() }
+    }
+
+    pub(super) fn asking_abort(live: Live, text: &str) -> Change {
+        let Live { task: Task { seq, .. }, lane, run, .. } = live;
+        let abort = AbortReason { cause: Cause::User, reason: json(text) };
+        Change::AskAbort { seq, lane, run, abort }
     }
 
     pub(super) fn aborting(&mut self, task: Task) -> Change {

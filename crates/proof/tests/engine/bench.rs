@@ -3,21 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::rules::Settled;
 use tasker_core::state::State;
-use tasker_core::store::{
-    Batch, Brief, Change, Commit, Entry, Found, Head, Lane, Orphan, Reader, Refused, Store, Wake,
-    Window, WindowSize, WithLogs,
-};
+use tasker_core::store::{Batch, Change, Commit, Found, Reader, Store, WithLogs};
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority,
 };
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{AbortSignal, Effect, Over, Started};
 use tasker_engine::input::{Input, RunNo, Ticket};
-use tasker_engine::memory::Settings;
+use tasker_engine::memory::{Memory, Settings};
 use tasker_engine::turn::{After, Engine};
+use tasker_proof::around::{Around, Call, Hooks};
 use tasker_proof::conformance::Lab;
 use tasker_proof::model::Disk;
 
@@ -70,103 +68,51 @@ pub(crate) fn answers(effects: &[Effect]) -> Vec<Ticket> {
 #[derive(Default)]
 struct Faults {
     commit: Option<Code>,
+    /// The call that fails.
+    read: Option<(Call, Code)>,
     stolen: Option<(Seq, RunId)>,
 }
 
-/// A store whose next commit may fail and whose rows may be changed behind its back.
-struct Faulty {
-    inner: Box<dyn Store>,
-    faults: Arc<Mutex<Faults>>,
+/// The next commit may fail, and rows may change behind the engine's back.
+#[derive(Clone, Default)]
+struct Faulty(Arc<Mutex<Faults>>);
+
+/// Ends a run that is somebody else's.
+fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
+    store.begin()?;
+    let head = store.head()?;
+    let mut counts = head.counts;
+    counts.shift(State::Running, State::Aborted);
+    let outcome = Outcome::Aborted(Cause::User, json());
+    let lane = LaneId(1);
+    let end = Change::End { seq, lane, run: Some(run), outcome, at: WallMs(0) };
+    let (number, owner) = (head.number + 1, store.owner());
+    let batch = Batch { number, owner, seq_next: head.seq_next, counts, changes: vec![end] };
+    store.write(&batch).map_err(|refused| refused.error)?;
+    store.commit();
+    Ok(())
 }
 
-impl Faulty {
-    fn steal(&mut self, seq: Seq, run: RunId) -> Result<()> {
-        self.inner.begin()?;
-        let head = self.inner.head()?;
-        let mut counts = head.counts;
-        counts.shift(State::Running, State::Aborted);
-        let outcome = Outcome::Aborted(Cause::User, json());
-        let lane = LaneId(1);
-        let end = Change::End { seq, lane, run: Some(run), outcome, at: WallMs(0) };
-        let (number, owner) = (head.number + 1, self.inner.owner());
-        let batch = Batch { number, owner, seq_next: head.seq_next, counts, changes: vec![end] };
-        self.inner.write(&batch).map_err(|refused| refused.error)?;
-        self.inner.commit();
-        Ok(())
-    }
-}
-
-impl Store for Faulty {
-    fn owner(&self) -> OwnerId {
-        self.inner.owner()
-    }
-    fn id_key(&self) -> IdKey {
-        self.inner.id_key()
-    }
-    fn begin(&mut self) -> Result<bool> {
-        let stolen = self.faults.lock().unwrap().stolen.take();
-        if let Some((seq, run)) = stolen {
-            self.steal(seq, run)?;
+impl Hooks for Faulty {
+    fn before(&mut self, call: Call, inner: &mut dyn Store) -> Result<()> {
+        let mut faults = self.0.lock().unwrap();
+        if call == Call::Begin
+            && let Some((seq, run)) = faults.stolen.take()
+        {
+            steal(inner, seq, run)?;
         }
-        self.inner.begin()
+        match faults.read.take_if(|(read, _)| *read == call) {
+            Some((_, code)) => Err(Error::new(code, "the test says so")),
+            None => Ok(()),
+        }
     }
-    fn look(&mut self) -> Result<bool> {
-        self.inner.look()
-    }
-    fn look_around(&mut self) -> Result<()> {
-        self.inner.look_around()
-    }
-    fn look_every_ms(&self) -> Option<u64> {
-        self.inner.look_every_ms()
-    }
-    fn listen(&mut self, wake: Wake) {
-        self.inner.listen(wake);
-    }
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>> {
-        self.inner.journal(after, batches_max)
-    }
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
-        self.inner.elsewhere()
-    }
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        self.inner.abort_asked(seq, run)
-    }
-    fn head(&mut self) -> Result<Head> {
-        self.inner.head()
-    }
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        self.inner.lanes()
-    }
-    fn orphans(&mut self) -> Result<Vec<Orphan>> {
-        self.inner.orphans()
-    }
-    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
-        self.inner.window(lane, size)
-    }
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
-        self.inner.brief(seq)
-    }
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
-        self.inner.keyed(key)
-    }
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
-        self.inner.write(batch)
-    }
-    fn commit(&mut self) -> Commit {
-        let fault = self.faults.lock().unwrap().commit.take();
-        let Some(code) = fault else { return self.inner.commit() };
-        self.inner.rollback();
+
+    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
+        let fault = self.0.lock().unwrap().commit.take();
+        let Some(code) = fault else { return inner.commit() };
+        inner.rollback();
         let error = Error::new(code, "the test says so");
         if code == Code::Unknown { Commit::Unknown(error) } else { Commit::NotCommitted(error) }
-    }
-    fn rollback(&mut self) {
-        self.inner.rollback();
-    }
-    fn tidy(&mut self, is_idle: bool) -> Result<()> {
-        self.inner.tidy(is_idle)
-    }
-    fn close(self: Box<Self>) -> Result<()> {
-        self.inner.close()
     }
 }
 
@@ -174,7 +120,7 @@ impl Store for Faulty {
 pub(crate) struct Bench {
     disk: Disk,
     engine: Option<Engine>,
-    faults: Arc<Mutex<Faults>>,
+    faults: Faulty,
     settings: Settings,
     now: Now,
     tickets: Ticket,
@@ -187,12 +133,23 @@ pub(crate) struct Bench {
 impl Bench {
     /// An engine that has not been started; at most `concurrency` runs at once.
     pub(crate) fn new(concurrency: u32) -> Self {
+        Self::on(Disk::default(), concurrency)
+    }
+
+    /// Another engine on the same disk, in a process of its own; started, without runners.
+    pub(crate) fn beside(&self, concurrency: u32) -> Self {
+        let mut bench = Self::on(self.disk.clone(), concurrency);
+        bench.call(Input::Start);
+        bench
+    }
+
+    fn on(disk: Disk, concurrency: u32) -> Self {
         let settings = Settings { concurrency, on_stop: OnStop::Wait };
         let now = Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) };
         let mut bench = Self {
-            disk: Disk::default(),
+            disk,
             engine: None,
-            faults: Arc::default(),
+            faults: Faulty::default(),
             settings,
             now,
             tickets: 0,
@@ -215,8 +172,9 @@ impl Bench {
 
     fn open(&mut self) -> Vec<Effect> {
         let inner = self.disk.open().unwrap().store;
-        let store = Box::new(Faulty { inner, faults: self.faults.clone() });
-        let opened = Engine::open(store, self.settings, [7; 32], self.now);
+        let seed = [inner.owner().0 as u8; 32];
+        let store = Box::new(Around::new(inner, self.faults.clone()));
+        let opened = Engine::open(store, self.settings, seed, self.now);
         let (engine, effects) = opened.unwrap();
         self.engine = Some(engine);
         effects
@@ -233,7 +191,19 @@ impl Bench {
     pub(crate) fn turn(&mut self, inputs: Vec<Input>) -> Vec<Effect> {
         let mut effects = Vec::new();
         let engine = self.engine.as_mut().unwrap();
-        let mut after = engine.turn(inputs, self.now, &mut effects);
+        let after = engine.turn(inputs, self.now, &mut effects);
+        self.turn_on(after, effects)
+    }
+
+    /// Looks at what others did, and turns if that calls for it; what it told.
+    pub(crate) fn look(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let after = self.engine.as_mut().unwrap().look(&mut effects);
+        self.turn_on(after, effects)
+    }
+
+    fn turn_on(&mut self, mut after: After, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let engine = self.engine.as_mut().unwrap();
         while after == After::Again {
             after = engine.turn(Vec::new(), self.now, &mut effects);
         }
@@ -339,15 +309,29 @@ impl Bench {
         self.engine.as_ref().unwrap().memory().number
     }
 
+    /// Dies without closing.
+    pub(crate) fn die(mut self) {
+        self.engine = None;
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        self.engine.as_ref().unwrap().memory()
+    }
+
+    /// The next such call fails.
+    pub(crate) fn fail_call(&mut self, call: Call, code: Code) {
+        self.faults.0.lock().unwrap().read = Some((call, code));
+    }
+
     pub(crate) fn fail_next(&mut self, code: Code) {
-        self.faults.lock().unwrap().commit = Some(code);
+        self.faults.0.lock().unwrap().commit = Some(code);
     }
 
     /// Ends a running task behind the engine's back, at its next turn.
     pub(crate) fn steal(&mut self, id: TaskId) {
         let task = self.get(id).task;
         let run = task.attempts.last().unwrap().run;
-        self.faults.lock().unwrap().stolen = Some((task.seq, run));
+        self.faults.0.lock().unwrap().stolen = Some((task.seq, run));
     }
 
     pub(crate) fn get(&self, id: TaskId) -> Found {

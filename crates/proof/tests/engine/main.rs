@@ -5,6 +5,7 @@
 mod bench;
 mod keys;
 mod races;
+mod shared;
 
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;

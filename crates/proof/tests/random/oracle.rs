@@ -10,7 +10,7 @@ use tasker_core::rules::Settled;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Found;
 use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Outcome, Priority, TaskRecord};
-use tasker_engine::effect::{AbortSignal, Answer, Effect, Over, Started};
+use tasker_engine::effect::{AbortSignal, Answer, Effect, Elsewhere, News, Over, Started};
 use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
 
 /// A task that was acknowledged.
@@ -21,7 +21,8 @@ pub(crate) struct Task {
     pub(crate) state: State,
     attempt: u32,
     losses: u32,
-    run: Option<RunNo>,
+    /// Its live run, and whose it is.
+    run: Option<(usize, RunNo)>,
     lines: Vec<String>,
     cause: Option<Cause>,
     /// Why its run is to be aborted, which outlives the process.
@@ -30,6 +31,8 @@ pub(crate) struct Task {
     outcome: Option<Outcome>,
     /// How it was when it was first seen ended.
     image: Option<TaskRecord>,
+    /// It ended with its process, and those that live have not said so yet.
+    is_end_owed: bool,
 }
 
 /// A live run.
@@ -68,12 +71,9 @@ enum Said {
     Abort(TaskId, Cause),
 }
 
-/// All that is known, and what is owed.
+/// What one process knows and is owed.
 #[derive(Debug, Default)]
-pub(crate) struct Oracle {
-    limit: u32,
-    pub(crate) key: Option<IdKey>,
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+pub(crate) struct Process {
     pub(crate) runs: BTreeMap<RunNo, Run>,
     pub(crate) is_closed: bool,
     runners: BTreeMap<Arc<str>, Option<u32>>,
@@ -81,22 +81,50 @@ pub(crate) struct Oracle {
     starts_later: bool,
     stopping: Option<Stopping>,
     asked: BTreeMap<Ticket, Asked>,
-    keys: BTreeMap<AddKey, TaskId>,
-    /// Keys whose commit was open, and whether it had happened.
-    open_keys: BTreeMap<AddKey, bool>,
     /// What was said and is not on disk yet.
     kept: Vec<Said>,
     expected: BTreeMap<RunNo, (Over, Option<Outcome>)>,
-    runs_seen: BTreeSet<RunId>,
-    last_seq: Seq,
     /// The fault of this turn.
     hit: Option<Code>,
+    /// Whether something was told of others and not heard yet.
+    is_told: bool,
+}
+
+/// All that is known, and what is owed.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    limit: u32,
+    pub(crate) key: Option<IdKey>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) processes: Vec<Process>,
+    /// The one that turns.
+    me: usize,
+    keys: BTreeMap<AddKey, TaskId>,
+    /// Keys whose commit was open, and whether it had happened.
+    open_keys: BTreeMap<AddKey, bool>,
+    runs_seen: BTreeSet<RunId>,
+    last_seq: Seq,
     pub(crate) started: u64,
 }
 
 impl Oracle {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { limit, ..Self::default() }
+    pub(crate) fn new(limit: u32, processes: usize) -> Self {
+        let processes = (0..processes).map(|_| Process::default()).collect();
+        Self { limit, processes, ..Self::default() }
+    }
+
+    /// The process of which all that follows is said.
+    pub(crate) fn turn_to(&mut self, process: usize) {
+        self.me = process;
+    }
+
+    /// The process that turns.
+    pub(crate) fn me(&self) -> &Process {
+        &self.processes[self.me]
+    }
+
+    fn mine(&mut self) -> &mut Process {
+        &mut self.processes[self.me]
     }
 
     /// The tickets of watches that are not answered yet.
@@ -104,7 +132,7 @@ impl Oracle {
         let watch = |(ticket, asked): (&Ticket, &Asked)| {
             matches!(asked, Asked::Watch(_)).then_some(*ticket)
         };
-        self.asked.iter().filter_map(watch).collect()
+        self.me().asked.iter().filter_map(watch).collect()
     }
 
     /// What calls change at once, whatever becomes of the turn.
@@ -120,56 +148,31 @@ impl Oracle {
                 Input::Watch(_, id) => Asked::Watch(*id),
                 _ => Asked::Else,
             };
-            self.kept.extend(said(input));
+            self.mine().kept.extend(said(input));
             if let Some(ticket) = input.ticket() {
-                assert!(self.asked.insert(ticket, asked).is_none());
+                assert!(self.mine().asked.insert(ticket, asked).is_none());
             }
-            self.control(input, mono);
-        }
-    }
-
-    fn control(&mut self, input: &Input, mono: u64) {
-        match input {
-            Input::Assign(_, operation, limit) => {
-                self.runners.entry(operation.clone()).or_insert(*limit);
-            }
-            Input::Unassign(_, operation) => {
-                self.runners.remove(operation);
-            }
-            Input::Unwatch(_, watch) => {
-                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
-                    self.asked.remove(watch);
-                }
-            }
-            Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
-            Input::Start(_) => self.is_started = true,
-            Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
-            Input::Close(ticket, options) => self.stop(*ticket, *options, mono, true),
-            _ => {}
-        }
-    }
-
-    fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
-        (self.is_started, self.starts_later) = (false, false);
-        let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
-        let tickets = Vec::new();
-        let stopping = self.stopping.get_or_insert(Stopping { deadline, closes, tickets });
-        stopping.tickets.push(ticket);
-        stopping.closes |= closes;
-        if options != StopOptions::default() {
-            stopping.deadline = deadline;
+            self.mine().control(input, mono);
         }
     }
 
     /// Hears what a turn told; `hit` if its commit failed.
     pub(crate) fn hear(&mut self, effects: &[Effect], hit: Option<Code>) {
-        self.hit = hit;
+        self.mine().hit = hit;
         if hit.is_some() {
-            self.kept.retain(|said| !matches!(said, Said::Abort(..)));
+            self.mine().kept.retain(|said| !matches!(said, Said::Abort(..)));
         } else {
-            let said = std::mem::take(&mut self.kept);
+            let said = std::mem::take(&mut self.mine().kept);
             self.expect(said);
         }
+        for effect in effects {
+            self.effect(effect);
+        }
+    }
+
+    /// Hears what a look told; what was said before still waits for a turn.
+    pub(crate) fn hear_look(&mut self, effects: &[Effect], hit: Option<Code>) {
+        self.mine().hit = hit;
         for effect in effects {
             self.effect(effect);
         }
@@ -178,24 +181,29 @@ impl Oracle {
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
         let mut fired: BTreeMap<RunNo, Cause> = BTreeMap::new();
+        let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
         for said in said {
             match said {
                 Said::Abort(id, cause) => {
-                    if let Some(no) = self.tasks.get(&id).and_then(|task| task.run) {
+                    if let Some((process, no)) = tasks.get(&id).and_then(|task| task.run)
+                        && process == self.me
+                    {
                         fired.entry(no).or_insert(cause);
                     }
                 }
                 Said::Line(no, line) => {
-                    if let Some(run) = self.runs.get(&no)
-                        && !self.expected.contains_key(&no)
+                    if let Some(run) = me.runs.get(&no)
+                        && !me.expected.contains_key(&no)
                     {
-                        self.tasks.get_mut(&run.task).unwrap().lines.push(line);
+                        tasks.get_mut(&run.task).unwrap().lines.push(line);
                     }
                 }
                 Said::Settle(no, settled) => {
-                    let Some(run) = self.runs.get(&no) else { continue };
-                    let cause = run.fired.or(fired.get(&no).copied());
-                    self.expected.entry(no).or_insert(end_of(settled, cause));
+                    let Some(run) = me.runs.get(&no) else { continue };
+                    // What another process asked for before is heard before the runner's word.
+                    let asked = run.fired.or(tasks[&run.task].abort);
+                    let cause = asked.or(fired.get(&no).copied());
+                    me.expected.entry(no).or_insert(end_of(settled, cause));
                 }
             }
         }
@@ -205,13 +213,14 @@ impl Oracle {
         match effect {
             Effect::Answer(ticket, answer) => self.answer(*ticket, answer),
             Effect::Refuse(ticket, error) => {
-                let asked = self.asked.remove(ticket).expect("a call is answered once");
-                let closes = self.stopping.as_ref().is_some_and(|stopping| stopping.closes);
+                let me = self.mine();
+                let asked = me.asked.remove(ticket).expect("a call is answered once");
+                let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
                 let is_fair = match error.code() {
                     Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
                     Code::Conflict => matches!(asked, Asked::Else),
-                    Code::Closed => closes || self.is_closed,
-                    code => Some(code) == self.hit,
+                    Code::Closed => closes || me.is_closed,
+                    code => Some(code) == me.hit,
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
                 if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
@@ -223,17 +232,35 @@ impl Oracle {
             Effect::Ended(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Start(started) => self.start(started),
             Effect::Abort(no, AbortSignal::Abort(abort)) => {
-                if let Some(run) = self.runs.get_mut(no) {
+                if let Some(run) = self.mine().runs.get_mut(no) {
                     run.fired.get_or_insert(abort.cause);
                 }
             }
+            Effect::Elsewhere(elsewhere) => self.hear_of_others(elsewhere),
             Effect::Abort(..) | Effect::Recorded(..) => {}
-            Effect::Closed(_) => self.is_closed = true,
+            Effect::Closed(_) => self.mine().is_closed = true,
+        }
+    }
+
+    /// What is told of others is true, and no more of it before it was heard.
+    fn hear_of_others(&mut self, elsewhere: &Elsewhere) {
+        assert!(self.processes.len() > 1 && !self.me().is_told, "{elsewhere:?}");
+        match elsewhere {
+            Elsewhere::Task(id, news) => {
+                let task = self.tasks.get_mut(id).unwrap();
+                match news {
+                    News::Ended(outcome) => task.ended_as(outcome),
+                    News::Prioritized(to) => assert_eq!(*to, task.def.priority),
+                    News::Added { .. } | News::Run => {}
+                }
+            }
+            Elsewhere::Missed(batches) => assert_eq!(*batches, 0, "the journal is short"),
+            Elsewhere::Pause => self.mine().is_told = true,
         }
     }
 
     fn answer(&mut self, ticket: Ticket, answer: &Answer) {
-        let asked = self.asked.remove(&ticket);
+        let asked = self.mine().asked.remove(&ticket);
         let asked = asked.unwrap_or_else(|| panic!("{ticket} is answered once"));
         match (asked, answer) {
             (Asked::Add(defs), Answer::Task(id)) => self.enter(*id, defs[0].clone()),
@@ -251,9 +278,12 @@ impl Oracle {
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
-                if let Some(no) = task.run {
+                if let Some((process, no)) = task.run {
                     task.abort.get_or_insert(cause);
-                    self.runs.get_mut(&no).unwrap().fired.get_or_insert(cause);
+                    if process == self.me {
+                        // Another one hears of it at its next turn or look.
+                        self.mine().runs.get_mut(&no).unwrap().fired.get_or_insert(cause);
+                    }
                 }
             }
             (Asked::Prioritize(id, priority), Answer::Flag(true)) => {
@@ -308,15 +338,17 @@ impl Oracle {
             abort: None,
             outcome: None,
             image: None,
+            is_end_owed: false,
         };
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
     }
 
     fn over(&mut self, no: RunNo, over: Over) {
-        let run = self.runs.remove(&no).expect("I-4: a run is over once");
+        let run = self.mine().runs.remove(&no).expect("I-4: a run is over once");
+        let expected = self.mine().expected.remove(&no);
         let task = self.tasks.get_mut(&run.task).unwrap();
         (task.run, task.abort) = (None, None);
-        if let Some((expected, outcome)) = self.expected.remove(&no) {
+        if let Some((expected, outcome)) = expected {
             assert_eq!(over, expected, "the runner's word decides");
             task.outcome = outcome;
         }
@@ -336,6 +368,9 @@ impl Oracle {
 
     fn end(&mut self, id: TaskId, outcome: Outcome) {
         let task = self.tasks.get_mut(&id).unwrap();
+        if std::mem::take(&mut task.is_end_owed) {
+            return task.ended_as(&outcome);
+        }
         assert!(!task.state.is_final() && task.run.is_none(), "I-3: {task:?}");
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
@@ -351,24 +386,26 @@ impl Oracle {
         task.attempt += 1;
         assert_eq!(started.attempt, task.attempt, "I-10");
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
-        (task.state, task.run) = (State::Running, Some(started.no));
+        (task.state, task.run) = (State::Running, Some((self.me, started.no)));
         // The clock stands still in a turn: `settle_deadlines` knows the time.
         let run = Run { task: started.id, deadline: None, fired: None };
-        assert!(self.runs.insert(started.no, run).is_none());
+        assert!(self.mine().runs.insert(started.no, run).is_none());
         self.started += 1;
     }
 
     /// The waiting task that must start next, if any may.
     pub(crate) fn eligible(&self) -> Option<(&TaskId, &Task)> {
-        if !self.is_started || self.runs.len() as u32 >= self.limit {
+        let me = self.me();
+        if !me.is_started || me.runs.len() as u32 >= self.limit {
             return None;
         }
+        // I-6: over all processes.
         let live = |operation: &str| {
-            let of = |run: &&Run| *self.tasks[&run.task].def.operation == *operation;
-            self.runs.values().filter(of).count() as u32
+            let runs = |task: &&Task| task.run.is_some() && *task.def.operation == *operation;
+            self.tasks.values().filter(runs).count() as u32
         };
         let may_start = |(_, task): &(&TaskId, &Task)| {
-            let limit = self.runners.get(&task.def.operation);
+            let limit = me.runners.get(&task.def.operation);
             let has_room =
                 |limit: &Option<u32>| limit.is_none_or(|limit| live(&task.def.operation) < limit);
             task.state == State::Ready && limit.is_some_and(has_room)
@@ -382,51 +419,44 @@ impl Oracle {
 
     /// After a turn: what had to happen has happened.
     pub(crate) fn settle(&mut self, mono: u64) {
-        if self.hit.is_none() {
-            assert!(self.expected.is_empty(), "not over: {:?}", self.expected);
-            self.settle_deadlines(mono);
+        let tasks = &self.tasks;
+        let me = &mut self.processes[self.me];
+        if me.hit.is_none() {
+            assert!(me.expected.is_empty(), "not over: {:?}", me.expected);
+            me.settle_deadlines(tasks, mono);
             let is_over = |stopping: &Stopping| mono >= stopping.deadline;
-            assert!(self.runs.is_empty() || !self.stopping.as_ref().is_some_and(is_over));
-            for (ticket, asked) in &self.asked {
+            assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));
+            for (ticket, asked) in &me.asked {
                 let is_due = match asked {
-                    Asked::Watch(id) => self.tasks[id].state.is_final(),
-                    _ => self.stopping.is_none(),
+                    Asked::Watch(id) => tasks[id].state.is_final(),
+                    _ => me.stopping.is_none(),
                 };
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
             }
         }
-        for task in self.tasks.values() {
+        for task in tasks.values() {
             assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
         }
-        if self.runs.is_empty()
-            && let Some(stopping) = self.stopping.take()
+        if me.runs.is_empty()
+            && let Some(stopping) = me.stopping.take()
         {
-            assert!(self.is_closed || !stopping.closes);
-            let is_open = |ticket: &Ticket| self.asked.contains_key(ticket);
+            assert!(me.is_closed || !stopping.closes);
+            let is_open = |ticket: &Ticket| me.asked.contains_key(ticket);
             assert!(!stopping.tickets.iter().any(is_open), "a stop is answered when it is over");
-            self.is_started = std::mem::take(&mut self.starts_later);
+            me.is_started = std::mem::take(&mut me.starts_later);
         }
     }
 
-    fn settle_deadlines(&mut self, mono: u64) {
-        for (no, run) in &mut self.runs {
-            let Some(timeout) = self.tasks[&run.task].def.run_timeout_ms else { continue };
-            match run.deadline {
-                None => run.deadline = Some((mono + timeout, false)),
-                Some((at, false)) if mono >= at => {
-                    assert!(run.fired.is_some(), "the run timeout of {no} was missed");
-                    run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
-                }
-                Some((at, true)) => assert!(mono < at, "the grace of {no} is over"),
-                Some(_) => {}
-            }
+    /// After a look that nothing went wrong with: every end is known that was watched for.
+    pub(crate) fn settle_look(&self) {
+        for (ticket, asked) in &self.me().asked {
+            let Asked::Watch(id) = asked else { continue };
+            assert!(!self.tasks[id].state.is_final(), "not answered: {ticket} {asked:?}");
         }
-    }
-
-    /// When something is due at the latest.
-    pub(crate) fn next_due(&self) -> Option<u64> {
-        let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
-        runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
+        for run in self.me().runs.values() {
+            let asked = self.tasks[&run.task].abort;
+            assert!(asked.is_none() || run.fired.is_some(), "I-1: {run:?} is to be aborted");
+        }
     }
 
     /// How many tasks are in each state.
@@ -440,22 +470,25 @@ impl Oracle {
     pub(crate) fn forget_process(&mut self) {
         let watches = self.watches();
         let is_owed = |ticket: &&Ticket| !watches.contains(ticket);
-        let owed: Vec<_> = self.asked.keys().filter(is_owed).collect();
-        assert!(!self.is_closed || owed.is_empty(), "not answered at the close: {owed:?}");
-        self.asked.clear();
-        self.kept.clear();
-        self.expected.clear();
-        self.runs.clear();
-        self.runners.clear();
-        self.stopping = None;
-        (self.is_started, self.starts_later, self.is_closed) = (false, false, false);
+        let me = self.mine();
+        let owed: Vec<_> = me.asked.keys().filter(is_owed).collect();
+        assert!(!me.is_closed || owed.is_empty(), "not answered at the close: {owed:?}");
+        *me = Process::default();
     }
 
-    /// The runs of a process that died are lost.
-    pub(crate) fn lose_runs(&mut self) {
-        for task in self.tasks.values_mut().filter(|task| task.run.is_some()) {
+    /// The runs of a process that died are lost; `is_told` if one that lives will say so.
+    pub(crate) fn lose_runs(&mut self, is_told: bool) {
+        let me = self.me;
+        let is_mine = |task: &&mut Task| task.run.is_some_and(|(process, _)| process == me);
+        for task in self.tasks.values_mut().filter(is_mine) {
             task.lose();
+            task.is_end_owed = is_told && task.state.is_final();
         }
+    }
+
+    /// Nobody lives whose death was not dealt with.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.tasks.values().all(|task| !task.is_end_owed)
     }
 
     /// Compares with all that is stored (I-1, I-2, I-3, I-13, I-19).
@@ -482,11 +515,70 @@ impl Oracle {
                 assert!(uuids.contains(&id.0.to_string()), "I-2: from nowhere");
                 self.enter(id, found.task.def.clone());
             }
+            let me = self.me;
             let task = self.tasks.get_mut(&id).unwrap();
-            if !task.state.is_final() {
+            let is_elsewhere = task.run.is_some_and(|(process, _)| process != me);
+            if !task.state.is_final() && !is_elsewhere {
                 task.adopt(found);
             }
         }
+    }
+}
+
+impl Process {
+    fn control(&mut self, input: &Input, mono: u64) {
+        match input {
+            Input::Assign(_, operation, limit) => {
+                self.runners.entry(operation.clone()).or_insert(*limit);
+            }
+            Input::Unassign(_, operation) => {
+                self.runners.remove(operation);
+            }
+            Input::Unwatch(_, watch) => {
+                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
+                    self.asked.remove(watch);
+                }
+            }
+            Input::Heard(_) => self.is_told = false,
+            Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
+            Input::Start(_) => self.is_started = true,
+            Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
+            Input::Close(ticket, options) => self.stop(*ticket, *options, mono, true),
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
+        (self.is_started, self.starts_later) = (false, false);
+        let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
+        let tickets = Vec::new();
+        let stopping = self.stopping.get_or_insert(Stopping { deadline, closes, tickets });
+        stopping.tickets.push(ticket);
+        stopping.closes |= closes;
+        if options != StopOptions::default() {
+            stopping.deadline = deadline;
+        }
+    }
+
+    fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
+        for (no, run) in &mut self.runs {
+            let Some(timeout) = tasks[&run.task].def.run_timeout_ms else { continue };
+            match run.deadline {
+                None => run.deadline = Some((mono + timeout, false)),
+                Some((at, false)) if mono >= at => {
+                    assert!(run.fired.is_some(), "the run timeout of {no} was missed");
+                    run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
+                }
+                Some((at, true)) => assert!(mono < at, "the grace of {no} is over"),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// When something is due at the latest.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
+        runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
     }
 }
 

@@ -1,6 +1,6 @@
-//! One world: an engine, the oracle, and a history that comes from a number.
+//! One world: one to three engines on one disk, the oracle, and a history that comes from a number.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_core::error::Code;
 use tasker_core::id::{AddKey, TaskId};
@@ -13,14 +13,15 @@ use tasker_core::task::{
 };
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
-use tasker_engine::input::{Input, Listen, Record, RunNo, StopOptions, Ticket};
+use tasker_engine::input::{Follow, Input, Listen, Record, RunNo, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::turn::{After, Engine};
+use tasker_proof::around::{Around, Call};
 use tasker_proof::conformance::Lab;
+use tasker_proof::dice::Dice;
 
 use crate::oracle::Oracle;
 use crate::store::{Fault, Trouble, Troubled};
-use tasker_proof::dice::Dice;
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const PRIORITIES: [f64; 9] =
@@ -29,15 +30,33 @@ const TASKS_MAX: usize = 60;
 const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
+const READS: [Call; 8] = [
+    Call::Head,
+    Call::Lanes,
+    Call::Journal,
+    Call::Elsewhere,
+    Call::AbortAsked,
+    Call::Orphans,
+    Call::Window,
+    Call::Brief,
+];
 const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
+
+/// One engine and its store.
+#[derive(Default)]
+struct Process {
+    trouble: Arc<Mutex<Trouble>>,
+    engine: Option<Engine>,
+    reader: Option<Box<dyn Reader>>,
+}
 
 pub(crate) struct World {
     dice: Dice,
     lab: Box<dyn Lab>,
     wide: Option<Json>,
-    trouble: Arc<Mutex<Trouble>>,
-    engine: Option<Engine>,
-    reader: Option<Box<dyn Reader>>,
+    processes: Vec<Process>,
+    /// The process that turns.
+    me: usize,
     oracle: Oracle,
     settings: Settings,
     now: Now,
@@ -47,30 +66,63 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, lab: Box<dyn Lab>) -> Self {
+    pub(crate) fn new(seed: u64, lab: Box<dyn Lab>, processes: usize) -> Self {
         let mut dice = Dice::new(seed);
         let concurrency = 1 + dice.below(5) as u32;
         let on_stop = dice.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
         let window_max = dice.one_of(&[1, 2, 5, usize::MAX]);
-        let trouble = Trouble { window_max, ..Trouble::default() };
         let wide =
             dice.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
         let mut world = Self {
             can_fail: dice.once_in(2),
             wide,
             lab,
-            trouble: Arc::new(Mutex::new(trouble)),
-            engine: None,
-            reader: None,
-            oracle: Oracle::new(concurrency),
+            processes: (0..processes).map(|_| Process::default()).collect(),
+            me: 0,
+            oracle: Oracle::new(concurrency, processes),
             settings: Settings { concurrency, on_stop },
             now: Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) },
             tickets: 0,
             lines: 0,
             dice,
         };
-        world.open();
+        for process in 0..processes {
+            world.turn_to(process);
+            world.trouble().window_max = window_max;
+            world.open();
+        }
         world
+    }
+
+    /// What follows happens in this process.
+    fn turn_to(&mut self, process: usize) {
+        self.me = process;
+        self.oracle.turn_to(process);
+    }
+
+    fn turn_to_any(&mut self) {
+        let process = self.dice.below(self.processes.len());
+        self.turn_to(process);
+    }
+
+    fn mine(&mut self) -> &mut Process {
+        &mut self.processes[self.me]
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.processes[self.me].trouble.lock().unwrap()
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        self.mine().engine.as_mut().unwrap()
+    }
+
+    fn reader(&mut self) -> &mut dyn Reader {
+        self.mine().reader.as_mut().unwrap().as_mut()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.processes.len() > 1
     }
 
     /// Lives to its end; how many runs it started.
@@ -83,12 +135,18 @@ impl World {
     }
 
     fn step(&mut self) {
+        self.turn_to_any();
         match self.dice.below(40) {
+            0 if self.is_shared() && self.dice.once_in(2) => self.crash_beside_others(),
             0 => self.crash(),
             1 => self.tick(30_000),
             2..8 => {
                 let ms = self.dice.one_of(&[1, 10, 100, 1_000, 5_000]);
                 self.tick(ms);
+            }
+            8..14 if self.is_shared() => {
+                let fault = (self.can_fail && self.dice.once_in(3)).then(|| self.look_fault());
+                self.look(fault);
             }
             _ => {}
         }
@@ -105,29 +163,38 @@ impl World {
         self.can_fail = false;
         // Whatever is being stopped or closed is over then.
         self.tick(100_000_000);
-        self.turns(Vec::new(), None);
-        let mut inputs: Vec<Input> = OPERATIONS
-            .iter()
-            .flat_map(|name| {
-                let name: Arc<str> = (*name).into();
-                [
-                    Input::Unassign(self.ticket(), name.clone()),
-                    Input::Assign(self.ticket(), name, None),
-                ]
-            })
-            .collect();
-        inputs.push(Input::Start(self.ticket()));
-        self.turns(inputs, None);
+        for process in 0..self.processes.len() {
+            self.turn_to(process);
+            self.turns(Vec::new(), None);
+        }
+        for process in 0..self.processes.len() {
+            self.turn_to(process);
+            let limit = self.is_shared().then_some(2);
+            let mut inputs: Vec<Input> =
+                OPERATIONS.iter().flat_map(|name| self.assigning(name, limit)).collect();
+            inputs.push(Input::Start(self.ticket()));
+            self.turns(inputs, None);
+        }
         for _ in 0..4 * TASKS_MAX {
-            if self.oracle.runs.is_empty() {
+            if self.oracle.processes.iter().all(|process| process.runs.is_empty()) {
                 break;
             }
-            let live: Vec<RunNo> = self.oracle.runs.keys().copied().collect();
-            let settles = live.iter().map(|no| Input::Settle(*no, Settled::Returned(None)));
-            self.turns(settles.collect(), None);
+            for process in 0..self.processes.len() {
+                self.turn_to(process);
+                self.look(None);
+                let live: Vec<RunNo> = self.oracle.me().runs.keys().copied().collect();
+                let settles = live.iter().map(|no| Input::Settle(*no, Settled::Returned(None)));
+                self.turns(settles.collect(), None);
+            }
         }
         assert!(self.oracle.tasks.values().all(|task| task.state.is_final()), "I-12");
         self.compare();
+    }
+
+    /// A new runner in place of whatever there is.
+    fn assigning(&mut self, name: &str, limit: Option<u32>) -> [Input; 2] {
+        let name: Arc<str> = name.into();
+        [Input::Unassign(self.ticket(), name.clone()), Input::Assign(self.ticket(), name, limit)]
     }
 
     fn tick(&mut self, ms: u64) {
@@ -146,17 +213,28 @@ impl World {
 
     fn fault(&mut self) -> Fault {
         let code = self.dice.one_of(&PASSING);
-        match self.dice.below(8) {
+        match self.dice.below(10) {
             0..2 => Fault::Begin(code),
             2..4 => Fault::Write(code),
-            4..7 => Fault::Commit(code),
+            4..6 => Fault::Read(code, self.dice.one_of(&READS)),
+            6..9 => Fault::Commit(code),
             _ => Fault::Unknown(self.dice.once_in(2)),
         }
     }
 
+    fn look_fault(&mut self) -> Fault {
+        let code = self.dice.one_of(&PASSING);
+        let reads = [Call::Look, Call::LookAround, Call::Journal, Call::Brief, Call::AbortAsked];
+        Fault::Read(code, self.dice.one_of(&reads))
+    }
+
     /// Turns until the engine waits.
     fn turns(&mut self, inputs: Vec<Input>, fault: Option<Fault>) {
-        let mut after = self.turn(inputs, fault);
+        let after = self.turn(inputs, fault);
+        self.turn_on(after);
+    }
+
+    fn turn_on(&mut self, mut after: After) {
         let mut turns = 0;
         while after == After::Again {
             after = self.turn(Vec::new(), None);
@@ -166,8 +244,8 @@ impl World {
         let After::Wait(due) = after else { return };
         let mono = self.now.mono.0;
         assert!(due.is_none_or(|due| due.0 > mono), "it turns for ever");
-        if !self.trouble.lock().unwrap().is_hit {
-            let must = self.oracle.next_due();
+        if !self.trouble().is_hit {
+            let must = self.oracle.me().next_due();
             assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
             let waiting = self.oracle.eligible();
             assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
@@ -175,33 +253,65 @@ impl World {
     }
 
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> After {
+        let inputs = self.without_open_aborts(inputs, fault);
         self.oracle.ask(&inputs, self.now.mono.0);
-        (self.trouble.lock().unwrap().fault, self.trouble.lock().unwrap().is_hit) = (fault, false);
-        let mut effects = Vec::new();
-        let engine = self.engine.as_mut().unwrap();
-        let after = engine.turn(inputs, self.now, &mut effects);
+        (self.trouble().fault, self.trouble().is_hit) = (fault, false);
+        let (mut effects, now) = (Vec::new(), self.now);
+        let after = self.engine().turn(inputs, now, &mut effects);
         let hit = self.hit(fault);
         self.oracle.hear(&effects, hit);
         self.oracle.settle(self.now.mono.0);
-        assert_eq!(self.oracle.is_closed, after == After::Closed);
+        assert_eq!(self.oracle.me().is_closed, after == After::Closed);
         if after == After::Closed {
             self.closed(hit, &effects);
-        } else {
-            let memory = self.engine.as_ref().unwrap().memory();
-            assert_eq!(memory.counts, self.oracle.counts(), "I-13");
-            assert_eq!(memory.dispatch.running() as usize, self.oracle.runs.len());
-            self.see_starts(&effects);
+            return after;
         }
+        let memory = self.engine().memory();
+        let (counts, running) = (memory.counts, memory.dispatch.running() as usize);
+        // Where it could not look, it does not know what others did.
+        if hit.is_none() || !self.is_shared() {
+            assert_eq!(counts, self.oracle.counts(), "I-13");
+        }
+        assert_eq!(running, self.oracle.me().runs.len());
+        self.see_starts(&effects);
         after
+    }
+
+    /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes on
+    /// in another process.
+    fn without_open_aborts(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
+        if self.is_shared() && matches!(fault, Some(Fault::Unknown(_))) {
+            inputs.retain(|input| !matches!(input, Input::Abort(..)));
+        }
+        inputs
+    }
+
+    /// Looks at what others did, and turns if that calls for it.
+    fn look(&mut self, fault: Option<Fault>) {
+        (self.trouble().fault, self.trouble().is_hit) = (fault, false);
+        let mut effects = Vec::new();
+        let after = self.engine().look(&mut effects);
+        let hit = self.hit(fault);
+        self.oracle.hear_look(&effects, hit);
+        assert_ne!(after, After::Closed, "no fault is that grave");
+        if after == After::Again {
+            self.turn_on(after);
+        } else if hit.is_none() {
+            self.oracle.settle_look();
+            assert!(self.oracle.eligible().is_none(), "I-12");
+        }
     }
 
     /// The code of the fault, if it struck.
     fn hit(&self, fault: Option<Fault>) -> Option<Code> {
-        let mut trouble = self.trouble.lock().unwrap();
+        let mut trouble = self.trouble();
         trouble.fault = None;
         let (true, Some(fault)) = (trouble.is_hit, fault) else { return None };
         Some(match fault {
-            Fault::Begin(code) | Fault::Write(code) | Fault::Commit(code) => code,
+            Fault::Begin(code)
+            | Fault::Read(code, _)
+            | Fault::Write(code)
+            | Fault::Commit(code) => code,
             Fault::Unknown(_) => Code::Unknown,
         })
     }
@@ -210,7 +320,7 @@ impl World {
     fn see_starts(&mut self, effects: &[Effect]) {
         for effect in effects {
             let Effect::Start(started) = effect else { continue };
-            let found = self.reader.as_mut().unwrap().get(started.id, None).unwrap().unwrap().task;
+            let found = self.reader().get(started.id, None).unwrap().unwrap().task;
             let run = found.attempts.last().map(|attempt| attempt.run);
             assert_eq!((found.attempt, run), (started.attempt, Some(started.run)));
             assert_eq!(found.state, State::Running);
@@ -219,11 +329,11 @@ impl World {
 
     /// The engine closed, by itself or because it was asked to: another one opens.
     fn closed(&mut self, hit: Option<Code>, effects: &[Effect]) {
-        self.engine = None;
+        self.mine().engine = None;
         self.oracle.forget_process();
         self.open();
         if hit != Some(Code::Unknown) {
-            self.oracle.lose_runs();
+            self.oracle.lose_runs(false);
         } else {
             let uuids: Vec<_> = effects.iter().flat_map(uuids_of).collect();
             let stored = self.stored(&uuids);
@@ -234,15 +344,15 @@ impl World {
 
     /// The process dies, and dies again while it recovers (F-1, F-2).
     fn crash(&mut self) {
-        self.engine = None;
+        self.mine().engine = None;
         self.oracle.forget_process();
-        self.oracle.lose_runs();
+        self.oracle.lose_runs(false);
         while self.can_fail && self.dice.once_in(2) {
             let fault = self.fault();
-            self.reader = None;
-            self.trouble.lock().unwrap().fault = Some(fault);
+            self.mine().reader = None;
+            self.trouble().fault = Some(fault);
             let opened = self.try_open();
-            self.trouble.lock().unwrap().fault = None;
+            self.trouble().fault = None;
             if opened {
                 break;
             }
@@ -251,22 +361,46 @@ impl World {
         self.compare();
     }
 
+    /// Processes die, and another one finds out before they are there again (I-4, I-5).
+    fn crash_beside_others(&mut self) {
+        let survivor = self.me;
+        let mut dead: Vec<usize> = (0..self.processes.len()).filter(|n| *n != survivor).collect();
+        if self.dice.once_in(2) {
+            dead.truncate(1);
+        }
+        for process in &dead {
+            self.turn_to(*process);
+            (self.mine().engine, self.mine().reader) = (None, None);
+            self.oracle.forget_process();
+            self.oracle.lose_runs(true);
+        }
+        self.turn_to(survivor);
+        self.look(None);
+        assert!(self.oracle.owes_nothing(), "an end was not told");
+        self.compare();
+        for process in dead {
+            self.turn_to(process);
+            self.open();
+        }
+    }
+
     fn open(&mut self) {
-        self.engine = None;
+        self.mine().engine = None;
         assert!(self.try_open(), "it opens");
     }
 
     fn try_open(&mut self) -> bool {
-        self.reader = None;
+        self.mine().reader = None;
         let handle = self.lab.open().unwrap();
-        let store = Box::new(Troubled { inner: handle.store, trouble: self.trouble.clone() });
+        let troubled = Troubled(self.mine().trouble.clone());
+        let store = Box::new(Around::new(handle.store, troubled));
         self.oracle.key = Some(store.id_key());
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.dice.throw().to_le_bytes());
         let opened = Engine::open(store, self.settings, seed, self.now);
-        self.reader = Some(handle.reader);
-        self.engine = opened.ok().map(|(engine, _)| engine);
-        self.engine.is_some()
+        self.mine().reader = Some(handle.reader);
+        self.mine().engine = opened.ok().map(|(engine, _)| engine);
+        self.mine().engine.is_some()
     }
 
     /// All that is stored; where data is wide, only what is known, which costs no reading of it.
@@ -275,12 +409,13 @@ impl World {
         if self.wide.is_some() {
             let new = uuids.iter().filter_map(|text| text.parse().ok()).map(TaskId);
             let ids = new.chain(self.oracle.tasks.keys().copied());
-            let reader = self.reader.as_mut().unwrap();
-            return ids.filter_map(|id| reader.get(id, logs).unwrap()).collect();
+            let ids: Vec<TaskId> = ids.collect();
+            let reader = self.reader();
+            return ids.into_iter().filter_map(|id| reader.get(id, logs).unwrap()).collect();
         }
         let query = Query::parse("{}").unwrap();
         let find = Find { query, sort: None, skip: 0, limit: None, logs };
-        self.reader.as_mut().unwrap().find(&find, &|| false).unwrap()
+        self.reader().find(&find, &|| false).unwrap()
     }
 
     fn compare(&mut self) {
@@ -311,7 +446,8 @@ impl World {
                     if watches.is_empty() { ticket - 1 } else { self.dice.one_of(&watches) };
                 Input::Unwatch(ticket, watch)
             }
-            21 => Input::Listen(ticket, Listen { logs: self.dice.once_in(2), progress: true }),
+            21 if self.dice.once_in(2) => Input::Heard(ticket),
+            21 => Input::Listen(ticket, self.listen()),
             22 => {
                 let count = self.dice.below(5);
                 Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
@@ -343,6 +479,11 @@ impl World {
         }
     }
 
+    fn listen(&mut self) -> Listen {
+        let follow = self.dice.one_of(&[Follow::Nothing, Follow::Ends, Follow::All, Follow::All]);
+        Listen { logs: self.dice.once_in(2), progress: true, follow }
+    }
+
     fn priority(&mut self) -> Priority {
         Priority::new(self.dice.one_of(&PRIORITIES)).unwrap()
     }
@@ -369,7 +510,7 @@ impl World {
 
     /// The number of a live run, or of one that is over or never was.
     fn run_no(&mut self) -> RunNo {
-        let live: Vec<RunNo> = self.oracle.runs.keys().copied().collect();
+        let live: Vec<RunNo> = self.oracle.me().runs.keys().copied().collect();
         if live.is_empty() || self.dice.once_in(10) {
             return self.dice.below(99) as RunNo;
         }

@@ -49,7 +49,24 @@ pub fn try_open(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
     open(&Place::File(path.into()), Options { durability: Durability::Process, exclusive: true })
 }
 
+/// Opens beside the handles that are open.
+pub fn share(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
+    open(&Place::File(path.into()), Options { durability: Durability::Process, exclusive: false })
+}
+
 impl Hand {
+    pub fn beside(path: &Path) -> Hand {
+        Hand::on(share(path).unwrap())
+    }
+
+    /// Takes over the books of the last commit, whoever made it.
+    pub fn catch_up(&mut self) {
+        self.store.begin().unwrap();
+        let head = self.store.head().unwrap();
+        self.store.rollback();
+        (self.number, self.seq_next, self.counts) = (head.number, head.seq_next.0, head.counts);
+    }
+
     pub fn open(path: &Path) -> Hand {
         Hand::on(try_open(path).unwrap())
     }
