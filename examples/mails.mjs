@@ -12,7 +12,7 @@ import { Tasker } from 'tasker'
 
 const [spool, store = 'mails.db'] = process.argv.slice(2)
 const drafts = join(spool, 'drafts')
-const tasker = new Tasker({ store, runTimeout: '30s' })
+const tasker = new Tasker({ store, exclusive: true, runTimeout: '30s' })
 
 /** Hands a mail over, whole or not at all; resolves with false if its id was there before. */
 async function handOver(id, runId, mail) {

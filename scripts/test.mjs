@@ -19,5 +19,5 @@ await runSteps({
       testFiles().filter(file => /\/(contract|border)\//.test(file)),
       '--disable-proto=throw',
     ),
-  'Node storm: 100 × kill -9': () => nodeTests([storm]),
+  'Node storms, of one process and of four: 100 × kill -9 each': () => nodeTests([storm]),
 })

@@ -2,7 +2,7 @@
 // healthy engine shows rarely.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -206,6 +206,100 @@ test('a blocked loop is a warning of the process, with how long (F-22)', async (
   const [{ code, message }] = await warning
   assert.equal(code, 'TASKER_EVENT_LOOP_BLOCKED')
   assert.match(message, /event loop was blocked.* 12345 ms/)
+})
+
+/** Commands of a kind that were sent, in order. */
+const commands = (engine, kind) =>
+  engine.calls
+    .filter(([name]) => name === 'command')
+    .map(([, , text]) => JSON.parse(text))
+    .filter(command => command.do === kind)
+
+const others = engine => commands(engine, 'listen').map(({ others }) => others)
+
+test("others are listened to with events 'all', as long as somebody listens", async () => {
+  const { tasker, engine } = play({ events: 'all' })
+  assert.deepEqual(others(engine), [])
+  const listener = () => {}
+  tasker.on('task.done', listener)
+  tasker.on('task.added', listener)
+  tasker.off('task.done', listener)
+  tasker.off('task.added', listener)
+  assert.deepEqual(others(engine), ['all', undefined])
+})
+
+test("what others did is told with events 'all', and each portion is heard", async () => {
+  const { tasker, engine } = play({ events: 'all' })
+  const heard = []
+  const words = 'added run prioritized done failed aborted ended'.split(' ')
+  for (const word of words) {
+    tasker.on(`task.${word}`, (which, ...rest) => {
+      assert.equal(which, uuid)
+      heard.push([word, ...rest.map(value => value?.message ?? value)])
+    })
+  }
+  const failure = { name: 'Error', message: 'paper' }
+  await engine.tell(
+    ['o', uuid, 'added'],
+    ['o', uuid, 'prioritized', 'Infinity'],
+    ['o', uuid, 'run'],
+    ['o', uuid, 'done', null, { n: 1 }],
+    ['o', uuid, 'added-and-run'],
+    ['o', uuid, 'failed', null, failure],
+    ['h'],
+    ['o', uuid, 'aborted', 'user', abort],
+  )
+  assert.deepEqual(heard, [
+    ['added'],
+    ['prioritized', Number.POSITIVE_INFINITY],
+    ['run'],
+    ['done', { n: 1 }],
+    ['ended', 'done', { n: 1 }],
+    ['added'],
+    ['run'],
+    ['failed', 'paper'],
+    ['ended', 'failed', 'paper'],
+    ['aborted', 'enough'],
+    ['ended', 'aborted', 'enough'],
+  ])
+  assert.equal(commands(engine, 'heard').length, 1)
+})
+
+test("with events 'own' an end elsewhere lets the signal of its task go", async () => {
+  const { tasker, engine } = play()
+  tasker.on('task.ended', () => assert.fail('another process told it'))
+  const { signal: abortSignal } = new AbortController()
+  const adding = tasker.addTask({ operation: 'a', abortSignal })
+  await null
+  await engine.tell(['a', engine.ticket('add'), uuid])
+  await adding
+  assert.deepEqual(others(engine), ['ends'])
+  assert.equal(getEventListeners(abortSignal, 'abort').length, 1)
+  await engine.tell(['o', uuid, 'done', null, 1], ['h'])
+  assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
+  assert.equal(commands(engine, 'heard').length, 1)
+})
+
+test("events of others that were missed are a warning, and signals are looked after", async t => {
+  const warnings = []
+  const listener = ({ code, message }) => warnings.push([code, message])
+  process.on('warning', listener)
+  t.after(() => process.off('warning', listener))
+  const { signal: abortSignal } = new AbortController()
+  for (const events of ['own', 'all']) {
+    const { tasker, engine } = play({ events })
+    tasker.on('task.done', () => {})
+    tasker.addTask({ operation: 'a', abortSignal })
+    await null
+    await engine.tell(['a', engine.ticket('add'), uuid])
+    await engine.tell(['w', 'events-missed', 12])
+    assert.deepEqual(commands(engine, 'watch'), [{ do: 'watch', uuid }])
+    await engine.tell(['a', engine.ticket('command'), ['done', null, 1]])
+    assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
+  }
+  assert.equal(warnings.length, 1)
+  assert.equal(warnings[0][0], 'TASKER_EVENTS_MISSED')
+  assert.match(warnings[0][1], /12 commits/)
 })
 
 test('a refusal carries its code, path, process and tasks', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ledger } from './storm/ledger.mjs'
+import { judge } from './storm/marks.mjs'
 
 const task = { uuid: 'a', data: { n: 1 }, status: 'done', attempt: 1, attempts: [{ runId: 'r' }] }
 const run = { uuid: 'a', runId: 'r', attempt: 1 }
@@ -51,4 +52,20 @@ test('a line that the kill cut off counts as not told', () => {
   const ledger = new Ledger()
   ledger.read('["try",1]\n["ack",1,"a"')
   assert.equal(ledger.acked.size, 0)
+})
+
+test('runs that follow one another are not live at once', () => {
+  const lines = ['+ 1 a limited', '- 1 a limited', '+ 2 a limited', 'x 2', '+ 3 a limited', '']
+  const found = judge(lines.join('\n'))
+  assert.deepEqual(found, { runs: 3, twice: [], limitedMax: 1 })
+})
+
+test('it sees a task that is live twice, and how many of an operation are live', () => {
+  const lines = ['+ 1 a limited', '+ 1 b limited', '+ 1 c quick', '+ 2 a limited', '']
+  assert.deepEqual(judge(lines.join('\n')), { runs: 4, twice: ['a'], limitedMax: 2 })
+})
+
+test('what a process notes after its death is marked counts for nothing', () => {
+  const lines = ['+ 1 a limited', 'x 1', '- 1 a limited', '+ 1 b limited', '']
+  assert.deepEqual(judge(lines.join('\n')), { runs: 1, twice: [], limitedMax: 1 })
 })

@@ -1,38 +1,29 @@
 // The storm: a Node process on a real file is killed by `kill -9`, again and again, at random
-// moments; also while it starts and recovers. TASKER_KILLS and TASKER_SEED choose another storm.
+// moments; also while it starts and recovers. Then several processes at once, some of them stopped
+// for a while. TASKER_KILLS and TASKER_SEED choose another storm.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as wait } from 'node:timers/promises'
 import { finish, runsIn } from './storm/finish.mjs'
 import { Ledger } from './storm/ledger.mjs'
+import { begin } from './storm/life.mjs'
+import { judgeFile, markDeath } from './storm/marks.mjs'
 import { randomFrom } from './storm/runners.mjs'
 
 const kills = Number(process.env.TASKER_KILLS ?? 100)
 const seed = Number(process.env.TASKER_SEED ?? Date.now() % 1_000_000)
-const worker = fileURLToPath(new URL('storm/worker.mjs', import.meta.url))
-
 /** One life: kills it some time after it is ready, or (one in eight) while it starts. */
-function live(options, random) {
-  const child = spawn(process.execPath, [worker, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const dieIn = ms => setTimeout(() => child.kill('SIGKILL'), ms)
+async function live(options, random) {
+  const { child, ready, over } = begin(options)
   const isEarly = random() < 1 / 8
   const ms = isEarly ? random() * 120 : 20 + random() * 230
-  let output = ''
-  let timer = isEarly ? dieIn(ms) : undefined
-  child.stdout.setEncoding('utf8').on('data', text => {
-    output += text
-    if (!timer && output.includes('["ready"]\n')) timer = dieIn(ms)
-  })
-  return new Promise(resolve => {
-    child.on('close', (_, signal) => resolve({ output, signal }))
-  })
+  if (!isEarly) await Promise.race([ready, over])
+  setTimeout(() => child.kill('SIGKILL'), ms)
+  return over
 }
 
 test(`nothing is lost and nothing doubled by ${kills} × kill -9`, async t => {
@@ -53,6 +44,66 @@ test(`nothing is lost and nothing doubled by ${kills} × kill -9`, async t => {
   t.diagnostic(`${kills} kills: ${ledger.acked.size} acknowledged, ${tasks.length} stored`)
   t.diagnostic(`${again} ran again, ${lost} lost, ${doubled} doubled`)
   assert.deepEqual(ledger.violations, [])
+  assert.ok(ledger.acked.size >= kills * 20, 'the storm added too little to prove anything')
+  assert.ok(ledger.ended.size >= kills * 10, 'the storm ran too little to prove anything')
+  assert.ok(again >= kills / 4, 'the storm hit too few live runs to prove anything')
+})
+
+const processes = 4
+const limit = 4
+
+/** One life among others: it may be stopped for a while, and is killed, perhaps as it stands still. */
+async function liveAmongOthers(options, random, counts) {
+  const { child, ready, over } = begin(options)
+  const isEarly = random() < 1 / 8
+  const [ms, pauseMs, moreMs] = [random() * 500, 50 + random() * 800, random() * 300]
+  const isStopped = random() < 0.4
+  if (!isEarly) await Promise.race([ready, over])
+  await wait(ms)
+  if (isStopped && child.kill('SIGSTOP')) {
+    counts.stops += 1
+    await wait(pauseMs)
+    if (random() < 0.7) {
+      child.kill('SIGCONT')
+      await wait(moreMs)
+    }
+  }
+  markDeath(options.marks, child.pid)
+  child.kill('SIGKILL')
+  return over
+}
+
+const storms = `${processes} processes at once, ${kills} × kill -9, some stopped`
+test(`nothing is lost and nothing runs twice: ${storms}`, async t => {
+  t.diagnostic(`seed ${seed}`)
+  const folder = mkdtempSync(join(tmpdir(), 'tasker-storm-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const [store, log, marks] = ['storm.db', 'runs.log', 'marks.log'].map(name => join(folder, name))
+  const ledger = new Ledger()
+  const counts = { lives: 0, stops: 0 }
+  const oneAfterTheOther = async random => {
+    while (counts.lives < kills) {
+      const life = ++counts.lives
+      const options = { store, log, marks, life, seed: seed + life, limit }
+      const { output, signal } = await liveAmongOthers(options, random, counts)
+      assert.equal(signal, 'SIGKILL', `life ${life} ended by itself`)
+      ledger.read(output)
+    }
+  }
+  const places = Array.from({ length: processes }, (_, n) => randomFrom(seed + 1_000 * (n + 1)))
+  await Promise.all(places.map(oneAfterTheOther))
+  const tasks = await finish(store, log)
+  const { lost, doubled } = ledger.check(tasks, runsIn(log))
+  const { runs, twice, limitedMax } = judgeFile(marks)
+  const again = tasks.filter(task => task.attempts?.length > 1).length
+  const told = `${ledger.acked.size} acknowledged, ${tasks.length} stored, ${ledger.ended.size} ends`
+  const faults = `${lost} lost, ${doubled} doubled, ${twice.length} live twice`
+  const limited = `${limitedMax} of ${limit} limited at most`
+  const kinds = `${counts.lives} kills, ${counts.stops} stops`
+  t.diagnostic(`${kinds}: ${told}, ${runs} runs, ${again} ran again; ${faults}; ${limited}`)
+  assert.deepEqual(ledger.violations, [])
+  assert.deepEqual(twice, [])
+  assert.equal(limitedMax, limit)
   assert.ok(ledger.acked.size >= kills * 20, 'the storm added too little to prove anything')
   assert.ok(ledger.ended.size >= kills * 10, 'the storm ran too little to prove anything')
   assert.ok(again >= kills / 4, 'the storm hit too few live runs to prove anything')

@@ -59,7 +59,9 @@ export class Ledger {
       this.#hold(endings.includes(status), 'not ended (I-12)', uuid)
       const told = this.ended.get(uuid) ?? status
       this.#hold(told === status, `told as ${told}, stored as ${status} (I-1, I-3)`, uuid)
-      const isAborted = !this.aborted.has(uuid) || status === 'aborted' || task.attempt > 0
+      // Only a run that returns all the same may end otherwise.
+      const hasReturned = status === 'done' && task.attempt > 0
+      const isAborted = !this.aborted.has(uuid) || status === 'aborted' || hasReturned
       this.#hold(isAborted, 'its abort was acknowledged and lost (I-1)', uuid)
       if (this.images.has(uuid)) this.#image(uuid, task)
     }

@@ -2,6 +2,7 @@
 
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
+import { marker } from './marks.mjs'
 
 /** Numbers from 0 to 1 that a seed repeats (mulberry32). */
 export function randomFrom(seed) {
@@ -14,17 +15,28 @@ export function randomFrom(seed) {
   }
 }
 
-/** Runners that append each of their runs to a file before they do anything. */
-export function runnersOf(log) {
+/**
+ * Runners that append each of their runs to a file before they do anything, and mark in another one
+ * when they begin and end.
+ */
+export function runnersOf(log, marks) {
   const effects = openSync(log, 'a')
+  const mark = marker(marks)
   const noted = work => async context => {
     const { uuid, runId, attempt, data } = context
     writeSync(effects, `${JSON.stringify({ uuid, runId, attempt })}\n`)
-    return work(data)
+    mark('+', context)
+    try {
+      return await work(data)
+    } finally {
+      mark('-', context)
+    }
   }
+  const slow = noted(({ n }) => wait(1 + (n % 20), { n }))
   return {
     quick: noted(({ n }) => ({ n })),
-    slow: noted(({ n }) => wait(1 + (n % 20), { n })),
+    slow,
+    limited: slow,
     throwing: noted(({ n }) => {
       throw new Error(`storm ${n}`)
     }),

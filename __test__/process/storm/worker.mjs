@@ -2,7 +2,7 @@
 // ends itself as `ending` says. What it was told is on disk it writes to stdout, or to the file
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
 // `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
-// earlier lives.
+// earlier lives. With a `limit` some tasks are of an operation of which only so many may run at once.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -10,17 +10,20 @@ import { Tasker } from '../../../index.mjs'
 import { endings } from './endings.mjs'
 import { randomFrom, runnersOf } from './runners.mjs'
 
-const { store, log, told, life, seed, ending } = workerData ?? JSON.parse(process.argv[2])
+const options = workerData ?? JSON.parse(process.argv[2])
+const { store, log, marks, told, life, seed, limit, ending } = options
 const random = randomFrom(seed)
 const below = n => Math.floor(random() * n)
 const out = told ? openSync(told, 'a') : 1
 const tell = (...line) => writeSync(out, `${JSON.stringify(line)}\n`)
 
+const operations = ['quick', 'slow', limit ? 'limited' : 'slow', 'throwing']
+
 let tried = 0
 function define() {
   const n = life * 100_000 + tried++
   tell('try', n)
-  return { operation: ['quick', 'slow', 'slow', 'throwing'][below(4)], data: { n } }
+  return { operation: operations[below(4)], data: { n } }
 }
 
 async function addOne() {
@@ -48,7 +51,9 @@ async function showEarlierEnds() {
   for (const task of tasks) tell('image', task.uuid, task)
 }
 
-const tasker = new Tasker({ store, concurrency: 30, runners: runnersOf(log) })
+const { limited, ...runners } = runnersOf(log, marks)
+const tasker = new Tasker({ store, concurrency: 30, runners })
+tasker.assignRunner('limited', limited, { concurrency: limit })
 tasker.on('task.ended', (uuid, status) => tell('end', uuid, status))
 await tasker.ready()
 await showEarlierEnds()

@@ -1,7 +1,8 @@
 //! The queue against a brute-force oracle: a list of everything, scanned for each start.
 //!
 //! Random histories of adds, ends, priority changes, runners and limits; after each turn what
-//! starts must be exactly what a scan of all waiting tasks would start, in that order (I-6, I-7).
+//! starts must be exactly what a scan of all waiting tasks would start, in that order (I-6, I-7);
+//! runs in other processes count against the limit of an operation, not against that of a process.
 //! Windows are kept tiny so that most tasks are known only to the store.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
@@ -28,6 +29,12 @@ enum Step {
     Leave(usize),
     Runner(usize, Option<u8>),
     NoRunner(usize),
+    /// So many runs of an operation begin in other processes.
+    BeginElsewhere(usize, u32),
+    /// So many of them are over; more than there are means all.
+    EndElsewhere(usize, u32),
+    /// What is known of other processes is read anew.
+    RereadElsewhere,
     Started(bool),
 }
 
@@ -38,6 +45,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..40_usize).prop_map(Step::Leave),
         2 => (0..3_usize, prop::option::of(1..4_u8)).prop_map(|(o, l)| Step::Runner(o, l)),
         1 => (0..3_usize).prop_map(Step::NoRunner),
+        2 => (0..3_usize, 1..4_u32).prop_map(|(o, n)| Step::BeginElsewhere(o, n)),
+        2 => (0..3_usize, 1..6_u32).prop_map(|(o, n)| Step::EndElsewhere(o, n)),
+        1 => Just(Step::RereadElsewhere),
         1 => prop::bool::weighted(0.8).prop_map(Step::Started),
     ]
 }
@@ -67,6 +77,8 @@ struct World {
     runners: BTreeMap<usize, Option<u32>>,
     waiting: BTreeMap<QueueKey, (usize, Waiting)>,
     running: Vec<(u64, usize)>,
+    /// Live runs in other processes, by operation.
+    elsewhere: [u32; 3],
     next: u64,
     window: usize,
 }
@@ -79,7 +91,8 @@ impl World {
         }
         let (waiting, runners) = (BTreeMap::new(), BTreeMap::new());
         let running = Vec::new();
-        Self { dispatch, limit, is_started: false, runners, waiting, running, next: 1, window }
+        let (is_started, elsewhere, next) = (false, [0; 3], 1);
+        Self { dispatch, limit, is_started, runners, waiting, running, elsewhere, next, window }
     }
 
     /// What a scan of everything would start.
@@ -92,7 +105,8 @@ impl World {
             if turnover.gone.contains(&key.seq) {
                 continue;
             }
-            let count = live.iter().filter(|other| *other == operation).count() as u32;
+            let here = live.iter().filter(|other| *other == operation).count() as u32;
+            let count = here + self.elsewhere[*operation];
             let has_room = limit.is_none_or(|limit| count < limit);
             if self.is_started && has_room && (live.len() as u32) < self.limit {
                 live.push(*operation);
@@ -209,6 +223,23 @@ impl World {
                 let limit = limit.map(u32::from);
                 self.runners.insert(operation, limit);
                 self.dispatch.set_runner(&lane(operation).operation, true, limit);
+                self.turn(&[], 0, None);
+            }
+            Step::BeginElsewhere(operation, runs) => {
+                self.elsewhere[operation] += runs;
+                self.dispatch.add_elsewhere(lane(operation).id, runs);
+                self.turn(&[], 0, None);
+            }
+            Step::EndElsewhere(operation, runs) => {
+                self.elsewhere[operation] = self.elsewhere[operation].saturating_sub(runs);
+                self.dispatch.take_elsewhere(lane(operation).id, runs);
+                self.turn(&[], 0, None);
+            }
+            Step::RereadElsewhere => {
+                self.dispatch.forget_elsewhere();
+                for (operation, runs) in self.elsewhere.into_iter().enumerate() {
+                    self.dispatch.add_elsewhere(lane(operation).id, runs);
+                }
                 self.turn(&[], 0, None);
             }
             Step::NoRunner(operation) => {

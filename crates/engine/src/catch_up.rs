@@ -133,10 +133,10 @@ impl News {
         memory: &mut Memory,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
+        // First what may fail, which does no harm when it is done again.
         if self.has_new_lanes {
             load_lanes(store, memory)?;
         }
-        // First what may fail, which does no harm when it is done again.
         for seq in self.ended {
             answer_watches(store, memory, seq, effects)?;
         }
