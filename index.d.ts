@@ -123,8 +123,9 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   exclusive?: boolean
   /**
-   * Which events are emitted here. `'own'`: those of tasks that were added or run here. `'all'`:
-   * also what other processes on this file do, in the order of commits, a little later.
+   * Which events are emitted here. `'own'`: what this tasker does itself; a task that was added
+   * here and runs elsewhere tells no `task.done`. `'all'`: also what others do on this file, in the
+   * order of their commits, but for logs and progress.
    * @default 'own'
    */
   events?: 'own' | 'all'
@@ -518,7 +519,10 @@ export interface Outbox<Operations = AnyOperations> {
 
 /** How to assign a runner. */
 export interface AssignRunnerOptions {
-  /** Most runs of this operation at once in this process, 1 to 100,000. */
+  /**
+   * Most runs of this operation at once, 1 to 100,000. Counts those of all processes on the file;
+   * each process holds to its own figure.
+   */
   concurrency?: number
 }
 
@@ -691,9 +695,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   [Symbol.asyncDispose](): Promise<void>
 
   /**
-   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one, in whatever process
-   * it runs. If that process dies first, the task ends as aborted. Resolves with `false` if the
-   * task had ended.
+   * Ends a waiting task as aborted, or fires the `abortSignal` of a running one, wherever it runs.
+   * If its process dies first, the task ends as aborted. Resolves with `false` if the task had
+   * ended.
    */
   abortTask(uuid: string, reason?: unknown): Promise<boolean>
 

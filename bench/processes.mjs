@@ -22,10 +22,11 @@ const CALL = 1_000
 const operation = 'read-book'
 const payload = i => ({ book: 'b42', n: i, pad: 'x'.repeat(64) })
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
-const median = values => at(
-  values.toSorted((a, b) => a - b),
-  0.5,
-)
+const median = values =>
+  at(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  )
 /** Of the clock that all processes of a machine share. */
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 
@@ -221,8 +222,8 @@ function print({ drains, across, within }) {
   lines.push('', row('', ['p50', 'p99']))
   lines.push(row('add here → runner there', [ms(across.p50), ms(across.p99)]))
   lines.push(row('add here → runner here', [ms(within.p50), ms(within.p99)]))
-  const note = `medians of ${rounds}; each commit is synced; goals with 2 and 4 processes: 80 % of one,
-no process longer than 100 ms without a start of its own`
+  const note = `medians of ${rounds}; each commit is synced
+goals with 2 and 4 processes: 80 % of one, no process longer than 100 ms without a start of its own`
   process.stdout.write(`\n${[...lines, '', note].join('\n')}\n`)
 }
 

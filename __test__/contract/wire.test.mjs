@@ -280,7 +280,7 @@ test("with events 'own' an end elsewhere lets the signal of its task go", async 
   assert.equal(commands(engine, 'heard').length, 1)
 })
 
-test("events of others that were missed are a warning, and signals are looked after", async t => {
+test('events of others that were missed are a warning, and signals are looked after', async t => {
   const warnings = []
   const listener = ({ code, message }) => warnings.push([code, message])
   process.on('warning', listener)

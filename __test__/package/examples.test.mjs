@@ -204,3 +204,14 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
     [1, 3, 4].map(id => [id, 'done']),
   )
 })
+
+test('cluster.mjs: a worker dies in the middle, and the others run what it had begun', async t => {
+  const store = scratch(t)('cluster.db')
+  const { end, rest } = start(t, 'cluster.mjs', [store])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  assert.equal(lines[0], 'worker 3: SIGKILL')
+  assert.match(lines.at(-1), /^60 of 60 done, [12] of them begun by the dead worker first$/)
+  const tasks = await tasksOf(store)
+  assert.equal(tasks.filter(({ status }) => status === 'done').length, 60)
+})

@@ -136,5 +136,8 @@ test('a file that better-sqlite3 has open in this process is refused', sqlite, a
   assert.match(await refusedAsShared(open(t, { store })), /not tasker/)
   database.close()
   assert.equal(await open(t, { store }).countTasks(), 1)
-  assert.deepEqual(readdirSync(dirname(store)).filter(name => name.endsWith('-journal')), [])
+  assert.deepEqual(
+    readdirSync(dirname(store)).filter(name => name.endsWith('-journal')),
+    [],
+  )
 })

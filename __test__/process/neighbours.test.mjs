@@ -74,7 +74,10 @@ test(`a process that is stopped for ${seconds} s loses no run to others`, async 
   t.diagnostic(`${worked} tasks were run meanwhile`)
   assert.equal(await near.countTasks({ status: 'running' }), 3)
   far.child.kill('SIGCONT')
-  await far.do(({ held }) => held.forEach(({ resolve }, uuid) => resolve(uuid)))
+  const finish = ({ held }) => {
+    for (const [uuid, { resolve }] of held) resolve(uuid)
+  }
+  await far.do(finish)
   for (const uuid of uuids) {
     assert.equal(await near.waitForTaskOutputData(uuid), uuid)
     assert.equal((await near.getTask(uuid)).attempt, 1)

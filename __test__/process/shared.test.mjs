@@ -137,7 +137,7 @@ test('every process counts and finds what all acknowledged', async t => {
   assert.equal(new Set(uuids).size, 60)
   const look = async ({ tasker }) => {
     const found = await tasker.findTasks({ operation: 'a' })
-    const some = await tasker.countTasks({ 'data': { $gte: 100 } })
+    const some = await tasker.countTasks({ data: { $gte: 100 } })
     return [await tasker.countTasks(), some, found.map(({ uuid }) => uuid).sort()]
   }
   const views = await Promise.all([look({ tasker: near }), ...fars.map(far => far.do(look))])

@@ -52,7 +52,7 @@ test(`nothing is lost and nothing doubled by ${kills} × kill -9`, async t => {
 const processes = 4
 const limit = 4
 
-/** One life among others: it may be stopped for a while, and is killed, perhaps as it stands still. */
+/** One life among others: it may be stopped for a while, and is killed, perhaps while it is. */
 async function liveAmongOthers(options, random, counts) {
   const { child, ready, over } = begin(options)
   const isEarly = random() < 1 / 8
@@ -96,7 +96,8 @@ test(`nothing is lost and nothing runs twice: ${storms}`, async t => {
   const { lost, doubled } = ledger.check(tasks, runsIn(log))
   const { runs, twice, limitedMax } = judgeFile(marks)
   const again = tasks.filter(task => task.attempts?.length > 1).length
-  const told = `${ledger.acked.size} acknowledged, ${tasks.length} stored, ${ledger.ended.size} ends`
+  const ends = `${ledger.ended.size} ends`
+  const told = `${ledger.acked.size} acknowledged, ${tasks.length} stored, ${ends}`
   const faults = `${lost} lost, ${doubled} doubled, ${twice.length} live twice`
   const limited = `${limitedMax} of ${limit} limited at most`
   const kinds = `${counts.lives} kills, ${counts.stops} stops`

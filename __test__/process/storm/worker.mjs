@@ -2,7 +2,8 @@
 // ends itself as `ending` says. What it was told is on disk it writes to stdout, or to the file
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
 // `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
-// earlier lives. With a `limit` some tasks are of an operation of which only so many may run at once.
+// earlier lives. With a `limit` some tasks are of an operation of which only so many may run at
+// once.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'

@@ -26,7 +26,7 @@ use crate::place::Home;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// How long to wait for whoever is inside: longer than any turn takes, unless its process is stopped.
+/// How long to wait for whoever is inside: longer than any turn, unless its process is stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
     /// About a quarter of a second.
