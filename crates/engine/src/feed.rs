@@ -29,8 +29,13 @@ impl Feed {
         self.is_under_way = false;
     }
 
+    /// Whether anything is told.
+    pub(crate) fn is_on(&self) -> bool {
+        self.follow != Follow::Nothing
+    }
+
     /// Whether there is something to tell up to batch `number`.
     pub(crate) fn is_due(&self, number: u64) -> bool {
-        self.follow != Follow::Nothing && !self.is_under_way && self.position < number
+        self.is_on() && !self.is_under_way && self.position < number
     }
 }

@@ -126,6 +126,11 @@ impl Watches {
         self.by_task.contains_key(&seq)
     }
 
+    /// Whether nobody waits for anything.
+    pub fn is_empty(&self) -> bool {
+        self.by_task.is_empty()
+    }
+
     /// The tasks that are waited for.
     pub fn tasks(&self) -> Vec<Seq> {
         self.by_task.keys().copied().collect()

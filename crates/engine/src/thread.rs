@@ -255,7 +255,9 @@ impl Driver {
     async fn next(&self, engine: &Engine, rest: &Rest) -> Woken {
         let look = engine.look_every_ms().map(|every| rest.looked.plus(every));
         if rest.after != After::Again && self.shared.inbox.is_empty() {
-            return self.wait(rest, look).await;
+            // Who knows of no other owner must hear of the first one.
+            let hears = look.is_none() || engine.heeds_others();
+            return self.wait(rest, look, hears).await;
         }
         if self.shared.end.is_cancelled() {
             return Woken::Ended;
@@ -265,7 +267,7 @@ impl Driver {
         if is_look_due { Woken::Look } else { Woken::Due }
     }
 
-    async fn wait(&self, rest: &Rest, look: Option<MonoMs>) -> Woken {
+    async fn wait(&self, rest: &Rest, look: Option<MonoMs>, hears: bool) -> Woken {
         let at =
             |at: MonoMs| tokio::time::Instant::from_std(self.origin + Duration::from_millis(at.0));
         let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
@@ -283,7 +285,7 @@ impl Driver {
             () = self.shared.end.cancelled() => Woken::Ended,
             () = self.shared.inbox.wait() => Woken::Due,
             () = tokio::time::sleep_until(due) => Woken::Due,
-            () = rung => Woken::Look,
+            () = rung, if hears => Woken::Look,
             () = tokio::time::sleep_until(look.map_or(far, at)) => Woken::Look,
             () = tokio::time::sleep_until(idle) => Woken::Idle,
         }

@@ -111,6 +111,13 @@ impl Engine {
         self.store.as_ref()?.look_every_ms()
     }
 
+    /// Whether what other owners do concerns this one at once; a producer finds it out in its next
+    /// turn.
+    pub fn heeds_others(&self) -> bool {
+        let Memory { dispatch, live, watches, feed, .. } = &self.memory;
+        dispatch.is_started() || !live.is_empty() || !watches.is_empty() || feed.is_on()
+    }
+
     /// Looks at what other owners did, and keeps nobody waiting. `Again` if that calls for a turn.
     pub fn look(&mut self, effects: &mut Vec<Effect>) -> After {
         match self.see(effects) {

@@ -47,17 +47,6 @@ pub enum Call {
     Close,
 }
 
-impl Call {
-    /// Whether it reads inside a transaction.
-    pub fn is_read(self) -> bool {
-        use Call::{AbortAsked, Brief, Elsewhere, Head, Journal, Keyed, Lanes, Orphans, Window};
-        matches!(
-            self,
-            Head | Lanes | Journal | Elsewhere | AbortAsked | Orphans | Window | Brief | Keyed
-        )
-    }
-}
-
 /// What stands in the way of a store.
 pub trait Hooks: Send {
     /// Comes before each call; an error is given in its place.

@@ -1,4 +1,5 @@
-//! `storm [--kills 300] [--processes 3] [--seed 1]`: kills real processes and looks at what is left.
+//! `storm [--kills 300] [--processes 3] [--seed 1]`: kills real processes and looks at what is
+//! left.
 //!
 //! Exits with 1 if anything is wrong. The same program is the worker: `storm worker …`.
 

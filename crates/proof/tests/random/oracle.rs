@@ -225,7 +225,9 @@ impl Oracle {
                 assert!(is_fair, "refused {asked:?} with {error:?}");
                 if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
                     let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
-                    self.open_keys.extend(fresh.map(|(key, _)| (*key, false)));
+                    for (key, _) in fresh {
+                        self.open_keys.entry(*key).or_insert(false);
+                    }
                 }
             }
             Effect::Over(no, over) => self.over(*no, *over),

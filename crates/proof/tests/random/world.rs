@@ -1,4 +1,4 @@
-//! One world: one to three engines on one disk, the oracle, and a history that comes from a number.
+//! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -30,7 +30,8 @@ const TASKS_MAX: usize = 60;
 const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 8] = [
+const READS: [Call; 9] = [
+    Call::Keyed,
     Call::Head,
     Call::Lanes,
     Call::Journal,
@@ -277,8 +278,8 @@ impl World {
         after
     }
 
-    /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes on
-    /// in another process.
+    /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes
+    /// on in another process.
     fn without_open_aborts(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
         if self.is_shared() && matches!(fault, Some(Fault::Unknown(_))) {
             inputs.retain(|input| !matches!(input, Input::Abort(..)));
