@@ -11,6 +11,8 @@ await runSteps({
   'Rust tests: rules, store, engine, conformance, tidy': rustTests,
   'Rust storm: 300 × kill -9': () =>
     cargo('run --quiet -p tasker-proof --bin storm -- --kills 300'),
+  'Rust storm: 300 × kill -9 of three processes that share a file': () =>
+    cargo('run --quiet -p tasker-proof --bin storm -- --kills 300 --processes 3'),
   'Type tests': typeTests,
   'Node tests: contract, border, process, package': () =>
     nodeTests(testFiles().filter(file => file !== storm)),

@@ -393,7 +393,7 @@ impl Engine {
         }
         match self.reread(effects) {
             Ok(()) => Tried::Stale,
-            Err(error) => Tried::Broken(error),
+            Err(error) => give_up(error),
         }
     }
 

@@ -206,7 +206,8 @@ fn enroll(
     Ok((Registered { id, lock, bell, others: Others { living, dead } }, forgotten))
 }
 
-/// Every owner but `me`.
+/// Every owner but `me`. One of whom nothing can be said, because no file can be opened just now,
+/// counts as living: its runs stay its own (I-5).
 pub(crate) fn others(writer: &Connection, home: &Home, me: Option<OwnerId>) -> Result<Others> {
     let mut statement = writer.prepare_cached(sql::OWNERS).map_err(error::of)?;
     let here = Process::current();
@@ -217,7 +218,7 @@ pub(crate) fn others(writer: &Connection, home: &Home, me: Option<OwnerId>) -> R
         let id = OwnerId(row.get::<_, i64>(0).map_err(error::of)? as u64);
         let name: String = row.get(2).map_err(error::of)?;
         let lock_file = named(&home.path, &name)?;
-        if is_held(&lock_file)? {
+        if is_held(&lock_file).unwrap_or(true) {
             let (pid, is_ours) = (row.get(1).map_err(error::of)?, row.get(3).map_err(error::of)?);
             let is_exclusive = row.get(4).map_err(error::of)?;
             others.living.push(Living { pid, is_ours, is_exclusive, lock_file });

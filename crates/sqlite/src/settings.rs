@@ -106,6 +106,8 @@ fn connect(home: &Home, flags: OpenFlags) -> Result<Connection> {
     connection.busy_handler(Some(wait_for_lock)).map_err(error::of)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // A plan must not depend on a bound LIMIT, or each new one prepares the statement anew.
+    guard(&connection, DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     bound(&connection)?;
     let on_mac = i64::from(cfg!(target_os = "macos"));
     let settings = [

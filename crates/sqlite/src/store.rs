@@ -297,11 +297,12 @@ impl Store for SqliteStore {
     }
 
     fn look_around(&mut self) -> Result<()> {
-        if self.living.is_empty() && self.can_hear() { Ok(()) } else { self.meet() }
+        if self.look_every_ms().is_none() { Ok(()) } else { self.meet() }
     }
 
     fn look_every_ms(&self) -> Option<u64> {
-        let is_alone = self.home.is_memory() || self.living.is_empty() && self.can_hear();
+        let is_last = self.living.is_empty() && self.dead.is_empty() && self.can_hear();
+        let is_alone = self.home.is_memory() || is_last;
         (!is_alone).then_some(LOOK_EVERY_MS)
     }
 
@@ -446,7 +447,7 @@ impl Store for SqliteStore {
     fn close(mut self: Box<Self>) -> Result<()> {
         self.rollback();
         // Without the turnstile all is released too; only an open at this very moment has to wait.
-        let is_inside = self.turnstile.enter(Patience::Turn).is_ok();
+        let is_inside = self.turnstile.enter(Patience::Turn).unwrap_or(false);
         let left = self.leave();
         if left.is_err() {
             self.rollback();

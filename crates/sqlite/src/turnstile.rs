@@ -51,17 +51,17 @@ impl Turnstile {
         Turnstile { path, file: None, is_maker: false }
     }
 
-    /// Waits until nobody else is in it, and enters; when its patience ends, it goes on as if it
-    /// had. `leave` is right in both cases.
+    /// Waits until nobody else is in it, and enters; false when its patience ends before that. The
+    /// caller goes on in both cases, and `leave` is right in both.
     ///
     /// # Errors
     /// What the system says if the file cannot be made.
-    pub(crate) fn enter(&mut self, patience: Patience) -> Result<()> {
-        let Some(path) = self.path.clone() else { return Ok(()) };
+    pub(crate) fn enter(&mut self, patience: Patience) -> Result<bool> {
+        let Some(path) = self.path.clone() else { return Ok(true) };
         for _ in 0..patience as u32 {
             let file = self.file(&path)?;
             match file.try_lock() {
-                Ok(()) if Identity::of_file(file) == Identity::of_path(&path) => return Ok(()),
+                Ok(()) if Identity::of_file(file) == Identity::of_path(&path) => return Ok(true),
                 // The last owner removed it when it closed.
                 Ok(()) => self.file = None,
                 Err(TryLockError::WouldBlock) => pause(),
@@ -69,7 +69,7 @@ impl Turnstile {
             }
         }
         tracing::warn!("a process is stopped inside the turnstile; it is passed by");
-        Ok(())
+        Ok(false)
     }
 
     /// Lets the next one in.
