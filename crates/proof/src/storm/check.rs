@@ -53,7 +53,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
     ledger.told(&tasks);
     ledger.effects(&marks, &tasks);
-    ledger.overlaps(&marks);
+    ledger.overlaps(&marks, &tasks);
     for task in tasks.values() {
         ledger.image(task);
     }

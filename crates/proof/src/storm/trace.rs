@@ -2,7 +2,8 @@
 //!
 //! Workers append to one file, so its order is the order of time. A run says that it began after
 //! the commit that began it, and that it is over before it asks for its end: what is seen of a run
-//! lies within its true life, so what overlaps here did overlap.
+//! lies within its true life, so what overlaps here did overlap. Only a run that a stop took back
+//! may say that it began when it was over already: its worker had not come to it yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{Attempt, TaskRecord};
+use tasker_core::task::{Attempt, AttemptEnd, TaskRecord};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
@@ -117,11 +118,14 @@ impl Ledger {
     }
 
     /// A task has one live run at a time (I-4, I-5), an operation at most its limit (I-6).
-    pub(super) fn overlaps(&mut self, marks: &[Mark]) {
+    pub(super) fn overlaps(&mut self, marks: &[Mark], tasks: &BTreeMap<TaskId, TaskRecord>) {
         let ends = ends(marks);
         let mut live: Vec<Began> = Vec::new();
         for (at, mark) in (0..).zip(marks) {
             let Mark::Began(began) = mark else { continue };
+            if is_taken_back(began, tasks) {
+                continue;
+            }
             live.retain(|other| ends[&other.run] > at);
             if let Some(other) = live.iter().find(|other| other.task == began.task) {
                 let (task, one, two) = (began.task.0, other.worker, began.worker);
@@ -142,6 +146,13 @@ impl Ledger {
     }
 }
 
+/// Whether a stop gave the run back.
+fn is_taken_back(began: &Began, tasks: &BTreeMap<TaskId, TaskRecord>) -> bool {
+    let attempts = tasks.get(&began.task).map(|task| task.attempts.as_slice());
+    let attempt = attempts.unwrap_or_default().iter().find(|attempt| attempt.run == began.run);
+    attempt.is_some_and(|attempt| attempt.end == Some(AttemptEnd::Postponed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +168,7 @@ mod tests {
 
     fn violations(marks: &[Mark]) -> usize {
         let mut ledger = Ledger::default();
-        ledger.overlaps(marks);
+        ledger.overlaps(marks, &BTreeMap::new());
         ledger.report.violations.len()
     }
 
