@@ -78,7 +78,14 @@ export class Table {
 
   insert(key: Uint8Array, task: string): void {
     this.make()
-    this.#statement('insert').run(key, task)
+    try {
+      this.#statement('insert').run(key, task)
+    } catch (error) {
+      if (!/no such table/.test(String(error))) throw error
+      this.#isMade = false // Somebody dropped it.
+      this.make()
+      this.#statement('insert').run(key, task)
+    }
   }
 
   /** The oldest rows. */

@@ -46,6 +46,16 @@ for (const library of libraries) {
       return { db, tasker, outbox: tasker.outbox(db) }
     }
 
+    test('a table that was dropped is made again', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      outbox.addTask({ operation: 'a' })
+      await outbox.flush()
+      db.exec('DROP TABLE tasker_outbox')
+      outbox.addTask({ operation: 'a' })
+      await outbox.flush()
+      assert.equal(await tasker.countTasks(), 2)
+    })
+
     test('a task appears after the commit, and its key leads to it (I-20)', async t => {
       const { db, tasker, outbox } = setUp(t)
       let key

@@ -56,7 +56,7 @@ test(
   needs,
   async () => {
     const add = `await tasker.addTask({ operation: 'a' })`
-    assert.equal(await runs(dropped(file(), add), { flags }), '2\n0\n1\n')
+    assert.equal(await runs(dropped(file(), add), { flags }), '3\n0\n1\n')
   },
 )
 
@@ -73,7 +73,7 @@ test(
     await ended
     await tasker.stop()
   `
-    assert.equal(await runs(dropped(file(), use), { flags }), '2\n0\n1\n')
+    assert.equal(await runs(dropped(file(), use), { flags }), '3\n0\n1\n')
   },
 )
 

@@ -333,12 +333,12 @@ pub trait Store: Send {
     /// `Corrupt` or `Io`.
     fn lanes(&mut self) -> Result<Vec<Lane>>;
 
-    /// The first `batches_max` batches that were committed after batch `after`; nothing if the
-    /// journal does not reach back so far. Inside a transaction.
+    /// The first `batches_max` batches that were committed after batch `after`; where the journal
+    /// does not reach back so far, they begin with the oldest that it keeps. Inside a transaction.
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>>;
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>>;
 
     /// How many runs of other owners are live, by lane. Inside a transaction.
     ///

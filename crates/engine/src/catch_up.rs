@@ -30,12 +30,11 @@ pub(crate) fn catch_up(
     if head.number == memory.number {
         return Ok(());
     }
-    match store.journal(memory.number, usize::MAX)? {
-        Some(entries) => {
-            let news = News::of(&entries, memory)?;
-            news.take_in(store, memory, effects)?;
-        }
-        None => reload(store, memory, effects)?,
+    let entries = store.journal(memory.number, usize::MAX)?;
+    if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
+        News::of(&entries, memory)?.take_in(store, memory, effects)?;
+    } else {
+        reload(store, memory, effects)?;
     }
     (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
     Ok(())

@@ -34,16 +34,13 @@ pub(crate) fn follow(
     }
     let position = memory.feed.position;
     let told = effects.len();
-    match store.journal(position, BATCHES_MAX)? {
-        Some(entries) => {
-            let portion = Portion { follow: memory.feed.follow, owner: memory.owner };
-            memory.feed.position = portion.tell(store, &entries, effects)?.max(position);
-        }
-        None => {
-            effects.push(Effect::Elsewhere(Elsewhere::Missed(memory.number - position)));
-            memory.feed.position = memory.number;
-        }
+    let entries = store.journal(position, BATCHES_MAX)?;
+    let missed = entries.first().map_or(0, |oldest| oldest.number - (position + 1));
+    if missed > 0 {
+        effects.push(Effect::Elsewhere(Elsewhere::Missed(missed)));
     }
+    let portion = Portion { follow: memory.feed.follow, owner: memory.owner };
+    memory.feed.position = portion.tell(store, &entries, effects)?.max(position);
     if effects.len() > told {
         effects.push(Effect::Elsewhere(Elsewhere::Pause));
         memory.feed.is_under_way = true;

@@ -122,25 +122,24 @@ impl Engine {
     pub fn look(&mut self, effects: &mut Vec<Effect>) -> After {
         match self.see(effects) {
             Ok(is_due) => self.after(is_due, effects),
-            Err(error) => match give_up(error) {
-                Tried::Broken(error) => {
-                    self.fail(error, effects);
-                    After::Closed
-                }
-                // The next look or turn meets the same fault and answers for it.
-                _ => self.after(false, effects),
-            },
+            Err(Tried::Broken(error)) => {
+                self.fail(error, effects);
+                After::Closed
+            }
+            // A file that is gone is gone for good: a turn answers for it. Anything else may pass.
+            Err(Tried::NotCommitted(error)) => self.after(error.code() == Code::Io, effects),
+            Err(_) => self.after(false, effects),
         }
     }
 
     /// Whether a turn would recover or start something.
-    fn see(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        store.look_around()?;
-        self.is_behind |= store.look()?;
+    fn see(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, Tried> {
+        let Some(store) = self.store.as_mut() else { return Err(Tried::Broken(closed())) };
+        store.look_around().map_err(give_up)?;
+        self.is_behind |= store.look().map_err(give_up)?;
         let seen = self.see_inside(effects);
         self.rollback();
-        seen
+        seen.map_err(give_up)
     }
 
     fn see_inside(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {

@@ -123,7 +123,7 @@ impl<H: Hooks> Store for Around<H> {
         self.at(Call::Lanes)?.lanes()
     }
 
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>> {
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
         self.at(Call::Journal)?.journal(after, batches_max)
     }
 

@@ -165,10 +165,10 @@ impl Store for ModelStore {
         Ok(self.image().lanes.into_values().collect())
     }
 
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Option<Vec<Entry>>> {
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
         let entries = self.image().journal.into_iter();
         let entries = entries.filter(|entry| entry.number > after).take(batches_max);
-        Ok(Some(entries.collect()))
+        Ok(entries.collect())
     }
 
     fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {

@@ -27,6 +27,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::OwnerId;
 
 use crate::bell::{self, Bell};
+use crate::identity::Identity;
 use crate::place::{Home, random};
 use crate::process::{self, Process};
 use crate::{error, sql};
@@ -38,7 +39,7 @@ const MARK: &str = "-owner-";
 #[derive(Debug)]
 pub(crate) struct Lock {
     pub(crate) path: PathBuf,
-    _held: File,
+    held: File,
 }
 
 impl Lock {
@@ -49,9 +50,20 @@ impl Lock {
         let mut file = File::options().write(true).create_new(true).open(&path).map_err(cannot)?;
         // Nobody holds a new name for longer than a sweep takes to look at it.
         file.lock().map_err(cannot)?;
-        let lock = Lock { path: path.clone(), _held: file.try_clone().map_err(cannot)? };
+        let lock = Lock { path: path.clone(), held: file.try_clone().map_err(cannot)? };
         file.write_all(process::line()?.as_bytes()).map_err(cannot)?;
         Ok(lock)
+    }
+
+    /// Refuses to go on without it: whoever does not find it takes us for dead and our runs for
+    /// lost.
+    pub(crate) fn check(&self) -> Result<()> {
+        if Identity::of_path(&self.path) == Identity::of_file(&self.held) {
+            return Ok(());
+        }
+        let message =
+            "was removed while the database was open, so others take this handle for dead";
+        Err(Error::new(Code::Io, format!("{} {message}; open it again", self.path.display())))
     }
 
     fn name(&self) -> String {

@@ -92,10 +92,13 @@ fn an_owner_of_whom_nothing_can_be_said_counts_as_living() {
     let (folder, path) = folder();
     let mut one = Hand::beside(&path);
     one.catch_up();
+    let before = names(folder.path());
     let two = Hand::beside(&path);
-    let other = |name: &String| name.contains("-owner-") && !name.ends_with("-bell");
+    let is_lock = |name: &String| name.contains("-owner-") && !name.ends_with("-bell");
+    let is_other = |name: &String| is_lock(name) && !before.contains(name);
     let locks: Vec<PathBuf> =
-        names(folder.path()).into_iter().filter(other).map(|n| folder.path().join(n)).collect();
+        names(folder.path()).into_iter().filter(is_other).map(|n| folder.path().join(n)).collect();
+    assert_eq!(locks.len(), 1);
     let hidden: Vec<PathBuf> =
         (0..locks.len()).map(|n| folder.path().join(n.to_string())).collect();
     for (path, hidden) in locks.iter().zip(&hidden) {
@@ -113,6 +116,21 @@ fn an_owner_of_whom_nothing_can_be_said_counts_as_living() {
     two.close();
 }
 
+/// I-5: without its lock file an owner is dead for the others.
+#[test]
+fn an_owner_whose_lock_file_was_removed_does_nothing_more() {
+    let (folder, path) = folder();
+    let mut one = Hand::beside(&path);
+    one.lane(1, "read-book");
+    let is_lock = |name: &&String| name.contains("-owner-") && !name.ends_with("-bell");
+    let name = names(folder.path()).iter().find(is_lock).unwrap().clone();
+    fs::remove_file(folder.path().join(name)).unwrap();
+    let error = one.store.begin().unwrap_err();
+    assert_eq!(error.code(), Code::Io);
+    assert!(error.message().contains("was removed"), "{error}");
+    assert_eq!(one.store.look().unwrap_err().code(), Code::Io);
+}
+
 #[test]
 fn the_journal_says_who_did_what_since_a_batch() {
     let (_folder, path) = folder();
@@ -121,7 +139,7 @@ fn the_journal_says_who_did_what_since_a_batch() {
     let task = one.add(&lane, def("1", 0.0));
     two.catch_up();
     two.start(task, 1);
-    let entries = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap().unwrap());
+    let entries = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap());
     let owners: Vec<_> = entries.iter().map(|entry| (entry.number, entry.owner)).collect();
     let (first, second) = (one.store.owner(), two.store.owner());
     assert_eq!(owners, [(1, first), (2, first), (3, second)]);
@@ -131,7 +149,7 @@ fn the_journal_says_who_did_what_since_a_batch() {
     assert_eq!(moves, [moved(Step::Add), moved(Step::Start)]);
     let numbers = |after, max| {
         move |store: &mut SqliteStore| {
-            let entries = store.journal(after, max).unwrap().unwrap();
+            let entries = store.journal(after, max).unwrap();
             entries.iter().map(|entry| entry.number).collect::<Vec<_>>()
         }
     };
@@ -146,16 +164,17 @@ fn a_journal_that_does_not_reach_back_says_so_and_reaches_further_beside_others(
     let fill = |hand: &mut Hand| (0..2_100).for_each(|_| hand.turn(Vec::new()));
     fill(&mut one);
     one.store.tidy(true).unwrap();
-    assert!(inside(&mut one, |store| store.journal(0, usize::MAX).unwrap()).is_none());
+    let kept = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap());
+    assert!(kept[0].number > 1, "the oldest that it keeps");
     let last = inside(&mut one, |store| store.head().unwrap().number);
-    assert_eq!(inside(&mut one, |s| s.journal(last - 1, 9).unwrap()).unwrap().len(), 1);
-    assert_eq!(inside(&mut one, |s| s.journal(last, 9).unwrap()), Some(Vec::new()));
+    assert_eq!(inside(&mut one, |s| s.journal(last - 1, 9).unwrap()).len(), 1);
+    assert_eq!(inside(&mut one, |s| s.journal(last, 9).unwrap()), Vec::new());
     let _two = Hand::beside(&path);
     one.catch_up();
     fill(&mut one);
     one.store.tidy(true).unwrap();
     let entries = inside(&mut one, |store| store.journal(last, usize::MAX).unwrap());
-    assert_eq!(entries.unwrap().len(), 2_100);
+    assert_eq!(entries.len(), 2_100);
 }
 
 /// I-6

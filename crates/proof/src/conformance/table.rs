@@ -221,7 +221,7 @@ macro_rules! conformance_cases {
                 a_handle_goes_on_where_the_other_has_been,
                 the_journal_names_who_did_what,
                 a_journal_is_read_in_parts,
-                a_journal_reaches_back_without_a_gap_or_says_that_it_does_not,
+                a_journal_reaches_back_without_a_gap_as_far_as_it_is_kept,
                 runs_of_the_other_handle_are_counted_by_lane,
                 runs_of_the_dead_are_elsewhere_until_they_are_recovered,
                 an_abort_asked_for_by_one_handle_is_found_by_the_other,
