@@ -4,7 +4,7 @@
 mod hand;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -246,8 +246,7 @@ fn a_database_in_memory_takes_tasks() {
     let lane = hand.lane(1, "read-book");
     hand.add(&lane, def("1", 0.0));
     if std::env::var_os("WAIT_TO_BE_KILLED").is_some() {
-        writeln!(std::io::stdout(), "open").unwrap();
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        hand::wait_to_be_killed();
     }
 }
 

@@ -330,8 +330,7 @@ fn a_neighbour_opens_the_file_and_adds_a_task() {
     let task = hand.add(&lane, def("1", 0.0));
     hand.start(task, 1);
     if path.is_some() {
-        writeln!(std::io::stdout(), "open").unwrap();
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        hand::wait_to_be_killed();
     }
 }
 

@@ -165,8 +165,7 @@ pub(super) fn runs_of_the_dead_are_elsewhere_until_they_are_recovered(
     world.swap();
     let live = world.running()?;
     world.swap();
-    world.kill_other();
-    world.store()?.look_around()?;
+    world.lose_other()?;
     assert_eq!(elsewhere(world)?, [(live.lane, 1)]);
     let lost = world.losing(live, 1);
     world.turn(vec![lost])?;
@@ -216,8 +215,7 @@ pub(super) fn the_runs_of_a_neighbour_that_died_are_found_by_one_look(
     world.swap();
     let (one, two) = (world.running()?, world.running()?);
     world.swap();
-    world.kill_other();
-    world.store()?.look_around()?;
+    world.lose_other()?;
     assert_eq!(orphans(world)?, [one.task.seq, two.task.seq]);
     assert_eq!(world.get(own.task)?.state, State::Running);
     Ok(())

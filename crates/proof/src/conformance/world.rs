@@ -111,9 +111,10 @@ impl World {
         std::mem::swap(&mut self.handle, &mut self.other);
     }
 
-    /// The process of the handle that is not driven dies.
-    pub(super) fn kill_other(&mut self) {
+    /// The process of the handle that is not driven dies, and the other one looks around.
+    pub(super) fn lose_other(&mut self) -> Result<()> {
         self.other = None;
+        self.store()?.look_around()
     }
 
     /// The handle that is not driven is closed in good order.

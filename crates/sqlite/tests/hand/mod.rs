@@ -2,6 +2,7 @@
 //! engine would keep.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tasker_core::error::Result;
@@ -43,6 +44,12 @@ pub fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tasks.db");
     (folder, path)
+}
+
+/// In a child process: says that it has come so far, and waits to be killed.
+pub fn wait_to_be_killed() {
+    std::io::stdout().write_all(b"open\n").unwrap();
+    std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
 pub fn try_open(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
