@@ -49,7 +49,7 @@ struct Members<'a> {
     logs: Option<&'a RawValue>,
     log: Option<bool>,
     progress: Option<bool>,
-    others: Option<&'a str>,
+    remote: Option<&'a str>,
 }
 
 fn read_members(text: &str) -> Result<Members<'_>> {
@@ -71,16 +71,16 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             let priority = required(members.priority, "priority")?;
             Input::Prioritize(ticket, members.uuid()?, definition::priority(priority)?)
         }
-        "watch" => Input::Watch(ticket, members.uuid()?),
-        "keyed" => Input::Keyed(ticket, AddKey(uuid(members.key, "key")?)),
-        "unwatch" => Input::Unwatch(ticket, members.ticket.unwrap_or_default()),
-        "listen" => {
-            let listen = |flag: Option<bool>| flag.unwrap_or_default();
-            let (logs, progress) = (listen(members.log), listen(members.progress));
-            let follow = follow(members.others)?;
+        "await" => Input::Watch(ticket, members.uuid()?),
+        "findByKey" => Input::Keyed(ticket, AddKey(uuid(members.key, "key")?)),
+        "cancelAwait" => Input::Unwatch(ticket, members.ticket.unwrap_or_default()),
+        "subscribe" => {
+            let flag_of = |flag: Option<bool>| flag.unwrap_or_default();
+            let (logs, progress) = (flag_of(members.log), flag_of(members.progress));
+            let follow = follow(members.remote)?;
             Input::Listen(ticket, Listen { logs, progress, follow })
         }
-        "heard" => Input::Heard(ticket),
+        "ack" => Input::Heard(ticket),
         "ready" => Input::Ready(ticket),
         other => return Err(Error::bug(format!("unknown command {other:?}"))),
     })

@@ -123,7 +123,7 @@ impl Native {
 
     /// Adds tasks by their keys, all or none, with one ticket.
     #[napi(catch_unwind)]
-    pub fn add_once(&self, ticket: f64, text: String) {
+    pub fn add_idempotent(&self, ticket: f64, text: String) {
         let inner = &self.inner;
         match calls::keyed_adds(&text, &inner.defaults, &mut inner.names.lock()) {
             Ok(tasks) => inner.handle.submit([Input::AddOnce(ticket as u64, tasks)]),

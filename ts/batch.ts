@@ -8,7 +8,7 @@
  * Proof: `__test__/contract/adding.test.mjs`, `limits.test.mjs`.
  */
 
-import type { Owed } from './calls'
+import type { Deferred } from './calls'
 import type { NativeHandle } from './native'
 
 /** A batch travels early when it has so many characters or entries. */
@@ -18,19 +18,19 @@ const ENTRIES_MAX = 1024
 /** Gathers what one tick sends. */
 export class Batch {
   readonly #native: NativeHandle
-  readonly #promise: (owed: Owed) => number
+  readonly #issueTicket: (deferred: Deferred) => number
   readonly #flush = () => this.flush()
-  #adds: Owed[] = []
+  #adds: Deferred[] = []
   #definitions: string[] = []
   #records: string[] = []
   #outcomes: string[] = []
   #chars = 0
   #isFlushDue = false
 
-  /** `promise` gives what is owed the next ticket. */
-  constructor(native: NativeHandle, promise: (owed: Owed) => number) {
+  /** `issueTicket` gives a promise the next ticket. */
+  constructor(native: NativeHandle, issueTicket: (deferred: Deferred) => number) {
     this.#native = native
-    this.#promise = promise
+    this.#issueTicket = issueTicket
   }
 
   /** How many new tasks have no ticket yet. */
@@ -39,8 +39,8 @@ export class Batch {
   }
 
   /** A new task. */
-  add(definition: string, owed: Owed): void {
-    this.#adds.push(owed)
+  add(definition: string, deferred: Deferred): void {
+    this.#adds.push(deferred)
     this.#queued(this.#definitions, definition)
   }
 
@@ -86,15 +86,15 @@ export class Batch {
     this.#adds = []
     this.#definitions = []
     let first = 0
-    for (const owed of adds) {
-      const ticket = this.#promise(owed)
+    for (const deferred of adds) {
+      const ticket = this.#issueTicket(deferred)
       first ||= ticket
     }
     this.#native.add(first, `[${definitions.join(',')}]`)
   }
 
   /** Forgets what has been gathered, and gives the promises that were owed for it. */
-  drop(): Owed[] {
+  drop(): Deferred[] {
     const adds = this.#adds
     this.#adds = []
     this.#definitions = []

@@ -1,5 +1,5 @@
 /**
- * Promises that are owed: each has a ticket, and the engine answers it once.
+ * Promises that the engine settles: each has a ticket, and is answered once.
  *
  * Promises are made here and not by the native side, where one costs several times as much.
  */
@@ -20,8 +20,8 @@ const take = (resolve: Resolve, reject: Reject) => {
   rejectOfNext = reject
 }
 
-/** A promise that is owed. */
-export class Owed {
+/** A promise with its two functions, settled later. */
+export class Deferred {
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
   readonly promise: Promise<any> = new Promise(take)
   readonly resolve: Resolve = resolveOfNext
@@ -38,26 +38,26 @@ export class Owed {
 
 /** What happens with an answer before the promise is resolved; may throw to reject it. */
 // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-export type Digest = (value: any) => unknown
+export type Transform = (value: any) => unknown
 
-/** A call that may digest its answer, and may end early. */
-export class Call extends Owed implements Abortable {
-  readonly #digest: Digest | undefined
+/** A call that may transform its answer, and may end early. */
+export class Call extends Deferred implements Abortable {
+  readonly #transform: Transform | undefined
   readonly #refusedBy: ((error: unknown) => void) | undefined
   #signal: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
   #cancel: (() => void) | undefined
 
-  constructor(digest?: Digest, refusedBy?: (error: unknown) => void) {
+  constructor(transform?: Transform, refusedBy?: (error: unknown) => void) {
     super()
-    this.#digest = digest
+    this.#transform = transform
     this.#refusedBy = refusedBy
   }
 
   override answered(value: unknown): void {
     this.#release()
     try {
-      this.resolve(this.#digest ? this.#digest(value) : value)
+      this.resolve(this.#transform ? this.#transform(value) : value)
     } catch (error) {
       this.reject(error)
     }

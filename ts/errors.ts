@@ -38,8 +38,8 @@ export function unwritable(path: string, cause: unknown): TaskerError {
 }
 
 /** A refusal that came from the engine. */
-export function refusal(wire: TaskerErrorFacts & { code: TaskerErrorCode; message: string }) {
-  const { code, message, ...facts } = wire
+export function refusal(bridge: TaskerErrorFacts & { code: TaskerErrorCode; message: string }) {
+  const { code, message, ...facts } = bridge
   return new TaskerError(code, message, facts)
 }
 

@@ -8,7 +8,7 @@
  * Proof: `__test__/contract/keepalive.test.mjs`.
  */
 
-import { root } from './native'
+import { inRootContext } from './native'
 
 /** The longest round delay that Node's timers take. */
 const FOREVER_MS = 2 ** 30
@@ -48,7 +48,7 @@ export class KeepAlive {
   }
 
   #hold() {
-    this.#timer ??= root(() => setInterval(nothing, FOREVER_MS))
+    this.#timer ??= inRootContext(() => setInterval(nothing, FOREVER_MS))
     this.#timer.ref()
   }
 }

@@ -16,13 +16,13 @@ import { TaskerError } from './errors'
  * Calls a function in the async context of the first import: no request's context leaks into
  * runners.
  */
-export const root = AsyncLocalStorage.snapshot()
+export const inRootContext = AsyncLocalStorage.snapshot()
 
 /** The native side of one tasker; `docs/internals/bridge.md` says what each text holds. */
 export interface NativeHandle {
   add(ticket: number, definitions: string): void
   addMany(ticket: number, definitions: string): void
-  addOnce(ticket: number, pairs: string): void
+  addIdempotent(ticket: number, pairs: string): void
   check(definition: string): string | null
   complete(outcomes: string): void
   record(records: string): void
@@ -33,7 +33,7 @@ export interface NativeHandle {
 }
 
 interface Addon {
-  open(options: string, bell: () => void): NativeHandle | string
+  open(options: string, notifier: () => void): NativeHandle | string
 }
 
 let addon: Addon | undefined
@@ -69,7 +69,7 @@ function glibc(): string | undefined {
 const home = typeof __dirname === 'string' ? dirname(__dirname) : ''
 
 interface Failure {
-  place: string
+  path: string
   error: unknown
 }
 
@@ -78,14 +78,14 @@ function load(): Addon {
   const own = version()
   const named = process.env.TASKER_NATIVE
   const packed = `@tasker/native-${found}`
-  const places = named ? [resolve(named)] : [join(home, `tasker.${found}.node`), packed]
+  const candidates = named ? [resolve(named)] : [join(home, `tasker.${found}.node`), packed]
   const failures: Failure[] = []
-  for (const place of places) {
+  for (const path of candidates) {
     try {
-      if (place === packed) refuseOther(place, own)
-      return require(place) as Addon
+      if (path === packed) refuseOther(path, own)
+      return require(path) as Addon
     } catch (error) {
-      failures.push({ place, error })
+      failures.push({ path, error })
     }
   }
   throw missing(found, own, failures)
@@ -102,8 +102,8 @@ function version(): string | undefined {
 }
 
 /** Refuses the addon of another version of tasker. */
-function refuseOther(place: string, own: string | undefined): void {
-  const { version } = require(`${place}/package.json`) as { version: string }
+function refuseOther(path: string, own: string | undefined): void {
+  const { version } = require(`${path}/package.json`) as { version: string }
   if (version !== own) throw new Error(`it is version ${version}, not ${own ?? 'known here'}`)
 }
 
@@ -114,7 +114,7 @@ function missing(found: string, own: string | undefined, failures: Failure[]): T
     `The native addon for ${found} was not found or cannot be loaded` +
       ` (tasker ${own ?? 'of unknown version'}, Node ${process.version}${libc}).`,
     'Searched:',
-    ...failures.map(({ place, error }) => `  ${place}: ${firstLine(error)}`),
+    ...failures.map(({ path, error }) => `  ${path}: ${firstLine(error)}`),
     ...(others.length > 0 ? [`There, but for another platform: ${others.join(', ')}`] : []),
     ...fix(own),
   ].join('\n')

@@ -21,12 +21,12 @@ export interface OpenOptions {
   /** The text for the engine. */
   text: string
   /** The path of the store, if it is a file. */
-  place: string | undefined
+  storePath: string | undefined
   runners: Loose
   level: number
   keepAlive: KeepAliveMode
   capturesContext: boolean
-  hearsAll: boolean
+  includesRemote: boolean
 }
 
 const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
@@ -41,7 +41,7 @@ export function openOptions(given: unknown): OpenOptions {
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
   return {
-    place: store === ':memory:' ? undefined : resolve(store),
+    storePath: store === ':memory:' ? undefined : resolve(store),
     text: textOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
@@ -51,7 +51,7 @@ export function openOptions(given: unknown): OpenOptions {
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
     capturesContext: booleanOf(captureContext, 'captureContext'),
-    hearsAll: oneOf(events, ['own', 'all'], 'events') === 'all',
+    includesRemote: oneOf(events, ['own', 'all'], 'events') === 'all',
   }
 }
 

@@ -12,22 +12,22 @@
  * - Nothing here keeps a process alive but a `flush` that is waited for.
  *
  * # Left to others
- * That a key makes one task: the engine. What is in the table: `table.ts`.
+ * That a key makes one task: the engine. What is in the table: `outbox-table.ts`.
  *
  * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/outbox.test.mjs`.
  */
 
 import type { OutboxOptions, TaskDefinition } from '../index'
-import { Borrowed, identity } from './borrowed'
-import { Owed } from './calls'
-import type { Voice } from './emit'
+import type { Attachment, Bridge } from './bridge'
+import { Deferred } from './calls'
 import { invalid, read, TaskerError } from './errors'
-import type { Kept } from './kept'
-import { bytesOf, hexOf, newKey } from './keys'
-import { root } from './native'
+import type { EventHub } from './events'
+import { inRootContext } from './native'
 import { definitionSignal, definitionText, only, textOf, uuidOf } from './options'
-import { type Refused, type Row, Table, tableOf } from './table'
-import type { Attached, Wire } from './wire'
+import { bytesOf, hexOf, newKey } from './outbox-key'
+import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
+import { identity, SqliteConnection } from './sqlite-connection'
+import type { TaskExtras } from './task-extras'
 
 /** How long to wait while a transaction stays open, or after a fault: twice as long each time. */
 const DELAY_MS_MAX = 250
@@ -35,26 +35,26 @@ const DELAY_MS_MAX = 250
 const FAULTS_MAX = 10
 
 /** What an outbox needs of its tasker. */
-export interface Home {
-  readonly wire: Wire
-  readonly voice: Voice
-  readonly kept: Kept
+export interface OutboxContext {
+  readonly bridge: Bridge
+  readonly events: EventHub
+  readonly extras: TaskExtras
   /** The path of the store, if it is a file. */
-  readonly place: string | undefined
+  readonly storePath: string | undefined
 }
 
-/** Someone waits until every row has become a task that was there at the first look after that. */
+/** Someone waits until every row that the next read of the table finds has become a task. */
 interface Wait {
-  /** The newest of those rows, when the look has been taken. */
+  /** The newest of those rows, when the table has been read. */
   key: Uint8Array | undefined
-  readonly owed: Owed
+  readonly deferred: Deferred
 }
 
 /** The outbox in one table of one handle. */
-export class Outbox implements Attached {
-  readonly #home: Home
-  readonly #handle: Borrowed
-  readonly #table: Table
+export class Outbox implements Attachment {
+  readonly #context: OutboxContext
+  readonly #handle: SqliteConnection
+  readonly #table: OutboxTable
   #waits: Wait[] = []
   #done: Uint8Array[] = []
   #refused: Refused[] = []
@@ -65,12 +65,12 @@ export class Outbox implements Attached {
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
 
-  constructor(home: Home, handle: Borrowed, name: string) {
-    this.#home = home
+  constructor(context: OutboxContext, handle: SqliteConnection, name: string) {
+    this.#context = context
     this.#handle = handle
-    this.#table = new Table(handle, name)
+    this.#table = new OutboxTable(handle, name)
     this.#table.make()
-    home.wire.attach(this)
+    context.bridge.attach(this)
     this.#wake()
   }
 
@@ -79,20 +79,20 @@ export class Outbox implements Attached {
     return this.#isClosed || !this.#handle.isOpen
   }
 
-  get isOwing(): boolean {
+  get isAwaited(): boolean {
     return this.#waits.length > 0
   }
 
   addTask(definition: TaskDefinition): string {
-    const { wire, voice } = this.#home
-    wire.check()
+    const { bridge, events } = this.#context
+    bridge.check()
     if (definitionSignal(definition)) {
       throw invalid('abortSignal', 'a task of an outbox outlives it; use abortTask')
     }
     const text = definitionText(definition)
-    const fault = wire.fault(text)
+    const fault = bridge.fault(text)
     if (fault) throw fault
-    if (voice.hears('task.add')) voice.tell('task.add', definition)
+    if (events.hasListeners('task.add')) events.emit('task.add', definition)
     const key = newKey()
     this.#table.insert(bytesOf(key), text)
     this.#wake()
@@ -100,18 +100,18 @@ export class Outbox implements Attached {
   }
 
   flush(): Promise<void> {
-    if (this.#home.wire.closed) return Promise.reject(this.#home.wire.closed)
-    const wait: Wait = { key: undefined, owed: new Owed() }
+    if (this.#context.bridge.closed) return Promise.reject(this.#context.bridge.closed)
+    const wait: Wait = { key: undefined, deferred: new Deferred() }
     this.#waits.push(wait)
-    this.#home.wire.keep()
+    this.#context.bridge.updateKeepAlive()
     this.#wake()
-    return wait.owed.promise
+    return wait.deferred.promise
   }
 
   async uuidOf(key: string): Promise<string | undefined> {
-    const text = textOf({ do: 'keyed', key: uuidOf(key, 'key') })
+    const text = textOf({ do: 'findByKey', key: uuidOf(key, 'key') })
     await this.flush()
-    return this.#home.wire.command(text, uuid => uuid ?? undefined)
+    return this.#context.bridge.command(text, uuid => uuid ?? undefined)
   }
 
   closed(reason: unknown): void {
@@ -125,12 +125,12 @@ export class Outbox implements Attached {
     if (this.#soon || this.#isSent || this.#isClosed) return
     this.#rest()
     this.#delayMs = 0
-    this.#soon = root(() => setImmediate(() => this.#drain()))
+    this.#soon = inRootContext(() => setImmediate(() => this.#drain()))
   }
 
   #wakeLater() {
     this.#delayMs = Math.min(2 * this.#delayMs || 1, DELAY_MS_MAX)
-    this.#later = root(() => setTimeout(() => this.#drain(), this.#delayMs))
+    this.#later = inRootContext(() => setTimeout(() => this.#drain(), this.#delayMs))
     this.#later.unref()
   }
 
@@ -146,8 +146,8 @@ export class Outbox implements Attached {
     try {
       if (!this.#handle.isOpen) throw handleClosed()
       if (this.#handle.isInTransaction) return this.#wakeLater()
-      this.#settle()
-      this.#home.wire.check()
+      this.#finishRows()
+      this.#context.bridge.check()
       const page = this.#table.page()
       this.#faults = 0
       if (this.#waits.length > 0) this.#release(page[0]?.key)
@@ -158,9 +158,9 @@ export class Outbox implements Attached {
   }
 
   /** The rows that are over leave the table. If that is lost they are handed over again. */
-  #settle() {
+  #finishRows() {
     if (this.#done.length + this.#refused.length === 0) return
-    this.#table.settle(this.#done, this.#refused)
+    this.#table.finish(this.#done, this.#refused)
     this.#done = []
     this.#refused = []
   }
@@ -169,7 +169,7 @@ export class Outbox implements Attached {
     const sound = page.filter(row => this.#isSound(row))
     const text = sound.map(({ key, task }) => `["${hexOf(key)}",${task}]`).join(',')
     this.#isSent = true
-    const sent = this.#home.wire.addOnce(`[${text}]`, tasks => this.#added(tasks))
+    const sent = this.#context.bridge.addIdempotent(`[${text}]`, tasks => this.#added(tasks))
     sent.then(
       () => {
         this.#isSent = false
@@ -185,17 +185,17 @@ export class Outbox implements Attached {
 
   /** Whether a row can become a task; if another program wrote it, nobody has checked it yet. */
   #isSound({ key, task }: Row): boolean {
-    const fault = this.#home.wire.fault(task)
+    const fault = this.#context.bridge.fault(task)
     if (!fault) return true
     this.#refused.push({ key, why: fault.message })
     const message = `A row of the outbox cannot become a task: ${fault.message}`
-    this.#home.voice.fault(new TaskerError(fault.code, message, { cause: fault }))
+    this.#context.events.fault(new TaskerError(fault.code, message, { cause: fault }))
     return false
   }
 
   #added(tasks: [uuid: string, isNew: boolean][]) {
     for (const [uuid, isNew] of tasks) {
-      if (isNew) this.#home.kept.added(uuid, { signal: undefined, context: undefined })
+      if (isNew) this.#context.extras.added(uuid, { signal: undefined, context: undefined })
     }
   }
 
@@ -204,40 +204,40 @@ export class Outbox implements Attached {
     const newest = oldest && this.#table.newest()
     for (const wait of this.#waits) wait.key ??= newest
     const isOver = ({ key }: Wait) => !oldest || !key || Buffer.compare(key, oldest) < 0
-    for (const { owed } of this.#waits.filter(isOver)) owed.resolve(undefined)
+    for (const { deferred } of this.#waits.filter(isOver)) deferred.resolve(undefined)
     this.#waits = this.#waits.filter(wait => !isOver(wait))
-    this.#home.wire.keep()
+    this.#context.bridge.updateKeepAlive()
   }
 
   #refuse(error: unknown) {
     const waits = this.#waits
     this.#waits = []
-    for (const { owed } of waits) owed.refused(error)
-    this.#home.wire.keep()
+    for (const { deferred } of waits) deferred.refused(error)
+    this.#context.bridge.updateKeepAlive()
   }
 
   /** The rows are where they were. Unless nothing can come of it, they are tried again later. */
   #failed(error: unknown) {
-    const { wire, voice } = this.#home
+    const { bridge, events } = this.#context
     if (this.#isClosed) return
-    if (wire.closed) return this.#refuse(wire.closed)
+    if (bridge.closed) return this.#refuse(bridge.closed)
     if (isHandleClosed(error)) return this.#refuse(handleClosed(error))
     this.#faults += 1
-    const isTold = this.isOwing
+    const isTold = this.isAwaited
     if (error instanceof TaskerError || this.#faults === FAULTS_MAX) this.#refuse(error)
-    if (!isTold && this.#faults === FAULTS_MAX) voice.fault(error)
+    if (!isTold && this.#faults === FAULTS_MAX) events.fault(error)
     this.#wakeLater()
   }
 }
 
 /** Which tasker takes the rows of a table; taskers may be collected all the same. */
-interface Taken {
+interface TableUse {
   readonly table: string
-  readonly place: string
-  readonly wire: WeakRef<Wire>
+  readonly database: string
+  readonly bridge: WeakRef<Bridge>
 }
 
-let taken: Taken[] = []
+let tablesInUse: TableUse[] = []
 
 /** The outboxes of a handle, by table. The tasker holds them, so that it can be collected. */
 const byHandle = new WeakMap<object, Map<string, WeakRef<Outbox>>>()
@@ -246,23 +246,23 @@ const byHandle = new WeakMap<object, Map<string, WeakRef<Outbox>>>()
 const inMemory = new WeakMap<object, string>()
 
 /** The outbox of a tasker in a table that a handle reaches; the same object each time. */
-export function outboxOf(home: Home, db: unknown, options: OutboxOptions = {}): Outbox {
+export function outboxOf(context: OutboxContext, db: unknown, options: OutboxOptions = {}): Outbox {
   const name = tableOf(only(options, ['table'], 'options').table)
-  const handle = new Borrowed(db)
-  home.wire.check()
-  handle.refuseStore(home.place)
-  take(home.wire, name, placeOf(db as object, handle.file()))
+  const handle = new SqliteConnection(db)
+  context.bridge.check()
+  handle.refuseStore(context.storePath)
+  useTable(context.bridge, name, databaseOf(db as object, handle.file()))
   const known = byHandle.get(db as object) ?? new Map<string, WeakRef<Outbox>>()
   byHandle.set(db as object, known)
   const before = known.get(name)?.deref()
   if (before && !before.isOver) return before
-  const outbox = new Outbox(home, handle, name)
+  const outbox = new Outbox(context, handle, name)
   known.set(name, new WeakRef(outbox))
   return outbox
 }
 
 /** What two handles have in common if they reach the same tables. */
-function placeOf(db: object, file: string): string {
+function databaseOf(db: object, file: string): string {
   if (file !== '') return identity(file)
   const name = inMemory.get(db) ?? newKey()
   inMemory.set(db, name)
@@ -270,13 +270,15 @@ function placeOf(db: object, file: string): string {
 }
 
 /** Two taskers must not share a table: each would take all of its rows. */
-function take(wire: Wire, table: string, place: string) {
-  taken = taken.filter(one => one.wire.deref()?.closed === undefined && one.wire.deref())
-  const others = taken.filter(one => one.table === table && one.place === place)
-  if (others.some(one => one.wire.deref() !== wire)) {
+function useTable(bridge: Bridge, table: string, database: string) {
+  tablesInUse = tablesInUse.filter(
+    one => one.bridge.deref()?.closed === undefined && one.bridge.deref(),
+  )
+  const others = tablesInUse.filter(one => one.table === table && one.database === database)
+  if (others.some(one => one.bridge.deref() !== bridge)) {
     throw invalid('table', `the rows of ${table} go to another tasker; name one for this tasker`)
   }
-  if (others.length === 0) taken.push({ table, place, wire: new WeakRef(wire) })
+  if (others.length === 0) tablesInUse.push({ table, database, bridge: new WeakRef(bridge) })
 }
 
 const handleClosed = (cause?: unknown) => {

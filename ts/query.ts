@@ -31,66 +31,66 @@ export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
 }
 
 /** Where a value stands: its path, and the field that it is compared with. */
-interface Place {
+interface Position {
   path: string
   field: string
   depth: number
 }
 
-function encode(value: unknown, place: Place): string {
+function encode(value: unknown, at: Position): string {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return JSON.stringify(value)
     case 'number':
-      return number(value, place)
+      return number(value, at)
     case 'object':
-      return value === null ? 'null' : structure(value, place)
+      return value === null ? 'null' : structure(value, at)
     default:
-      throw refused(place.path, `a query cannot hold ${article(typeof value)}`)
+      throw refused(at.path, `a query cannot hold ${article(typeof value)}`)
   }
 }
 
-function structure(value: object, place: Place): string {
-  if (place.depth > DEPTH_MAX) throw refused(place.path, 'is nested too deeply')
-  if (Array.isArray(value)) return array(value, place)
-  if (types.isDate(value)) return date(value, place)
-  if (types.isRegExp(value)) throw refused(place.path, 'regular expressions are not supported')
+function structure(value: object, at: Position): string {
+  if (at.depth > DEPTH_MAX) throw refused(at.path, 'is nested too deeply')
+  if (Array.isArray(value)) return array(value, at)
+  if (types.isDate(value)) return date(value, at)
+  if (types.isRegExp(value)) throw refused(at.path, 'regular expressions are not supported')
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON === 'function') {
-    return encode(toJSON.call(value, ''), { ...place, depth: place.depth + 1 })
+    return encode(toJSON.call(value, ''), { ...at, depth: at.depth + 1 })
   }
-  if (kind(value) !== 'Object') throw refused(place.path, `a query cannot hold a ${kind(value)}`)
-  return object(value as Record<string, unknown>, place)
+  if (kind(value) !== 'Object') throw refused(at.path, `a query cannot hold a ${kind(value)}`)
+  return object(value as Record<string, unknown>, at)
 }
 
-function object(value: Record<string, unknown>, place: Place): string {
+function object(value: Record<string, unknown>, at: Position): string {
   const parts = Object.keys(value).map(key => {
-    const path = `${place.path}.${key}`
-    const field = key.startsWith('$') || place.field ? place.field : key
-    return `${JSON.stringify(key)}:${encode(value[key], { path, field, depth: place.depth + 1 })}`
+    const path = `${at.path}.${key}`
+    const field = key.startsWith('$') || at.field ? at.field : key
+    return `${JSON.stringify(key)}:${encode(value[key], { path, field, depth: at.depth + 1 })}`
   })
   return `{${parts.join(',')}}`
 }
 
-function array(values: unknown[], place: Place): string {
+function array(values: unknown[], at: Position): string {
   const parts: string[] = []
   for (let i = 0; i < values.length; i += 1) {
-    const path = `${place.path}[${i}]`
-    parts.push(encode(values[i], { path, field: place.field, depth: place.depth + 1 }))
+    const path = `${at.path}[${i}]`
+    parts.push(encode(values[i], { path, field: at.field, depth: at.depth + 1 }))
   }
   return `[${parts.join(',')}]`
 }
 
-function number(value: number, place: Place): string {
+function number(value: number, at: Position): string {
   if (Number.isFinite(value)) return String(value)
-  if (place.field === 'priority' && !Number.isNaN(value)) return `"${value}"`
-  throw refused(place.path, `${value} is not a number that a task can hold`)
+  if (at.field === 'priority' && !Number.isNaN(value)) return `"${value}"`
+  throw refused(at.path, `${value} is not a number that a task can hold`)
 }
 
-function date(value: Date, place: Place): string {
+function date(value: Date, at: Position): string {
   const ms = value.getTime()
-  if (Number.isNaN(ms)) throw refused(place.path, 'is not a valid Date')
+  if (Number.isNaN(ms)) throw refused(at.path, 'is not a valid Date')
   return `{"$date":${ms}}`
 }
 

@@ -8,8 +8,8 @@
  */
 
 import type { LogLevel, RunnerContext, TaskLog, TaskLogger, TaskProgress, TaskUuid } from '../index'
-import type { Wants } from './emit'
 import { invalid, TaskerError } from './errors'
+import type { Wants } from './events'
 import { Logger } from './logger'
 
 /** The levels of log lines, the gravest first. */
@@ -17,11 +17,11 @@ export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice'
 
 const UNIT_BYTES_MAX = 64
 
-/** `["r", no, uuid, runId, operation, attempt, priority, data?]` */
+/** `["r", slot, uuid, runId, operation, attempt, priority, data?]` */
 export type StartMessage = [string, number, string, string, string, number, unknown, unknown?]
 
 /** Where a run's records go. */
-export interface Sink {
+export interface RunHost {
   /** The place in `LEVELS` of the most verbose level that is stored. */
   readonly level: number
   /** What someone listens to. */
@@ -37,7 +37,7 @@ export type SentLine = [log: TaskLog, fields: string | undefined]
 /** A live run as this process sees it. */
 export class Run {
   readonly message: StartMessage
-  readonly sink: Sink
+  readonly host: RunHost
   /** Whether it has settled or lost its place: what it tells is not heard any more. */
   isOver = false
   /** Why its signal fired. */
@@ -51,12 +51,12 @@ export class Run {
   reports: TaskProgress[] | undefined
   #controller: AbortController | undefined
 
-  constructor(message: StartMessage, sink: Sink) {
+  constructor(message: StartMessage, host: RunHost) {
     this.message = message
-    this.sink = sink
+    this.host = host
   }
 
-  get no(): number {
+  get slot(): number {
     return this.message[1]
   }
 
@@ -81,15 +81,15 @@ export class Run {
 
   /** Whether a log line of this level is stored at all. */
   stores(level: number): boolean {
-    return !this.isOver && level <= this.sink.level
+    return !this.isOver && level <= this.host.level
   }
 
   /** Sends a log line; its fields are JSON text. */
   log(level: number, message: string, fields: string | undefined): void {
-    const { sink } = this
+    const { host } = this
     const at = Date.now()
     const word = LEVELS[level] as LogLevel
-    if (sink.wants.log) {
+    if (host.wants.log) {
       const log: TaskLog = {
         level: word,
         message,
@@ -100,7 +100,7 @@ export class Run {
       this.lines.push([log, fields])
     }
     const tail = fields === undefined ? '' : `,${fields}`
-    sink.record(`[${this.no},"l","${word}",${at},${JSON.stringify(message)}${tail}]`)
+    host.record(`[${this.slot},"l","${word}",${at},${JSON.stringify(message)}${tail}]`)
   }
 
   /** Sends a progress report. */
@@ -111,12 +111,12 @@ export class Run {
     }
     if (unit !== undefined) checkUnit(unit)
     if (this.isOver) return
-    if (this.sink.wants.progress) {
+    if (this.host.wants.progress) {
       this.reports ??= []
       this.reports.push(reportOf(current, total, unit))
     }
     const tail = unit === undefined ? '' : `,${JSON.stringify(unit)}`
-    this.sink.record(`[${this.no},"p",${current},${total ?? null}${tail}]`)
+    this.host.record(`[${this.slot},"p",${current},${total ?? null}${tail}]`)
   }
 }
 

@@ -16,15 +16,15 @@
 
 import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
-import type { Voice, Wants } from './emit'
+import type { Bridge } from './bridge'
 import { TaskerError, unwritable } from './errors'
-import { Kept } from './kept'
-import { root } from './native'
+import type { EventHub, Wants } from './events'
+import { inRootContext } from './native'
 import { TASK_CHARS_MAX } from './options'
-import { Context, Run, type Sink, type StartMessage } from './run'
+import { RecentErrors } from './recent-errors'
+import { Context, Run, type RunHost, type StartMessage } from './run'
 import { rebuild, type StoredError, serialise } from './stored'
-import { Thrown } from './thrown'
-import type { Wire } from './wire'
+import { TaskExtras } from './task-extras'
 
 /** One message of the engine; its first element says which. */
 // biome-ignore lint/suspicious/noExplicitAny: each kind of message has its own members.
@@ -34,33 +34,33 @@ export type Message = [kind: string, ...rest: any[]]
 export type AnyRunner = (context: Context) => unknown
 
 /** The runs of one tasker. */
-export class Runs implements Sink {
+export class Runs implements RunHost {
   readonly level: number
-  readonly kept: Kept
+  readonly extras: TaskExtras
   /** Whether runners are attached, or being detached. */
   isStarted = false
-  readonly #voice: Voice
+  readonly #events: EventHub
   readonly #live = new Map<number, Run>()
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
   readonly #retired = new Map<string, AnyRunner>()
-  readonly #thrown = new Thrown()
-  #wire!: Wire
+  readonly #recentErrors = new RecentErrors()
+  #bridge!: Bridge
 
-  constructor(voice: Voice, level: number, capturesContext: boolean) {
-    this.#voice = voice
+  constructor(events: EventHub, level: number, capturesContext: boolean) {
+    this.#events = events
     this.level = level
-    this.kept = new Kept(voice, capturesContext)
+    this.extras = new TaskExtras(events, capturesContext)
   }
 
-  /** The wire is made after the runs, for it passes messages on to them. */
-  attach(wire: Wire): void {
-    this.#wire = wire
-    this.kept.attach(wire)
+  /** The bridge is made after the runs, for it passes messages on to them. */
+  attach(bridge: Bridge): void {
+    this.#bridge = bridge
+    this.extras.attach(bridge)
   }
 
   get wants(): Wants {
-    return this.#voice.wants
+    return this.#events.wants
   }
 
   /** Whether there is something to wait for. */
@@ -69,11 +69,11 @@ export class Runs implements Sink {
   }
 
   record(text: string): void {
-    this.#wire.record(text)
+    this.#bridge.record(text)
   }
 
   fault(error: unknown): void {
-    this.#voice.fault(error)
+    this.#events.fault(error)
   }
 
   has(operation: string): boolean {
@@ -98,19 +98,19 @@ export class Runs implements Sink {
   begin(messages: Message[]): void {
     for (const message of messages) {
       if (message[0] === 'r') this.#start(message as unknown as StartMessage)
-      else root(() => process.nextTick(this.#signal, message))
+      else inRootContext(() => process.nextTick(this.#signal, message))
     }
-    this.#wire.keep()
+    this.#bridge.updateKeepAlive()
   }
 
   #start(message: StartMessage) {
-    if (this.#wire.isShut) return
+    if (this.#bridge.isShut) return
     const run = new Run(message, this)
-    this.#live.set(run.no, run)
-    if (this.#voice.hears('task.run')) this.#voice.tellTask('task.run', run.uuid)
+    this.#live.set(run.slot, run)
+    if (this.#events.hasListeners('task.run')) this.#events.emitTask('task.run', run.uuid)
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
-    const context = this.kept.contextOf(run.uuid) ?? root
+    const context = this.extras.contextOf(run.uuid) ?? inRootContext
     context(() => process.nextTick(this.#execute, run, runner))
   }
 
@@ -133,10 +133,10 @@ export class Runs implements Sink {
       const text = JSON.stringify(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
       if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
-      const outcome = text === undefined ? `[${run.no},0]` : `[${run.no},0,${text}]`
+      const outcome = text === undefined ? `[${run.slot},0]` : `[${run.slot},0,${text}]`
       run.result = text
       run.isOver = true
-      this.#wire.outcome(outcome)
+      this.#bridge.outcome(outcome)
     } catch (cause) {
       this.#settle(run, 2, unstorable(cause))
     }
@@ -149,130 +149,132 @@ export class Runs implements Sink {
   #settle(run: Run, kind: 1 | 2, error: unknown) {
     run.isOver = true
     run.thrown = { value: error }
-    this.#wire.outcome(`[${run.no},${kind},${serialise(error)}]`)
+    this.#bridge.outcome(`[${run.slot},${kind},${serialise(error)}]`)
   }
 
-  /** `["x", no, cause, reason]` */
-  readonly #signal = ([, no, cause, stored]: Message): void => {
-    const run = this.#live.get(no)
-    run?.abort(this.kept.reasonOf(run.uuid, cause, stored))
+  /** `["x", slot, cause, reason]` */
+  readonly #signal = ([, slot, cause, stored]: Message): void => {
+    const run = this.#live.get(slot)
+    run?.abort(this.extras.reasonOf(run.uuid, cause, stored))
   }
 
-  /** `["s", no, status, cause?]`. False if no runner was called for it. */
-  over([, no, status, cause]: Message, batch: unknown[]): boolean {
-    const run = this.#live.get(no)
+  /** `["s", slot, status, cause?]`. False if no runner was called for it. */
+  over([, slot, status, cause]: Message, batch: unknown[]): boolean {
+    const run = this.#live.get(slot)
     if (!run) return false
-    this.#live.delete(no)
+    this.#live.delete(slot)
     run.isOver = true
     if (status === 'postponed' || status === 'fenced') {
       run.abort(abortReason(status === 'fenced' ? status : 'shutdown', undefined))
       return true
     }
     // What it recorded is on disk with its end, whichever is told first.
-    this.#tellLogs(run, Infinity)
-    this.#tellReports(run, Infinity)
-    if (status === 'done') this.#tellDone(run)
-    else this.#tellThrown(run.uuid, status, this.#thrownBy(run, status, cause, batch))
-    this.kept.release(run.uuid)
+    this.#emitLogs(run, Infinity)
+    this.#emitReports(run, Infinity)
+    if (status === 'done') this.#emitDone(run)
+    else this.#emitThrown(run.uuid, status, this.#thrownBy(run, status, cause, batch))
+    this.extras.release(run.uuid)
     return true
   }
 
-  #tellDone({ uuid, result }: Run) {
-    if (!this.#voice.hears('task.done') && !this.#voice.hears('task.ended')) return
-    this.#tellEnd(uuid, 'done', result === undefined ? undefined : JSON.parse(result))
+  #emitDone({ uuid, result }: Run) {
+    if (!this.#events.hasListeners('task.done') && !this.#events.hasListeners('task.ended')) return
+    this.#emitEnd(uuid, 'done', result === undefined ? undefined : JSON.parse(result))
   }
 
-  #tellThrown(uuid: string, status: EndStatus, value: unknown) {
-    this.#thrown.keep(uuid, value)
-    this.#tellEnd(uuid, status, value)
+  #emitThrown(uuid: string, status: EndStatus, value: unknown) {
+    this.#recentErrors.add(uuid, value)
+    this.#emitEnd(uuid, status, value)
   }
 
   #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
     if (status === 'failed') return run.thrown ? run.thrown.value : tooLarge()
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
-    const signal = (batch.slice(1) as Message[]).find(([kind, no]) => kind === 'x' && no === run.no)
-    return this.kept.reasonOf(run.uuid, cause, signal?.[3])
+    const signal = (batch.slice(1) as Message[]).find(
+      ([kind, slot]) => kind === 'x' && slot === run.slot,
+    )
+    return this.extras.reasonOf(run.uuid, cause, signal?.[3])
   }
 
   /** `["e", uuid, status, cause, payload]` */
   ended([, uuid, status, cause, payload]: Message): void {
     const isAborted = status === 'aborted'
-    const value = isAborted ? this.kept.reasonOf(uuid, cause, payload) : rebuild(payload)
-    this.#tellThrown(uuid, status, value)
-    this.kept.release(uuid)
+    const value = isAborted ? this.extras.reasonOf(uuid, cause, payload) : rebuild(payload)
+    this.#emitThrown(uuid, status, value)
+    this.extras.release(uuid)
   }
 
   /** All that one turn of the engine told has been passed on. */
-  settle(): void {
-    this.#thrown.settle()
+  delivered(): void {
+    this.#recentErrors.waitsAnswered()
   }
 
-  #tellEnd(uuid: string, status: EndStatus, value: unknown) {
-    this.#voice.tellTask(`task.${status}`, uuid, value)
-    this.#voice.tellTask('task.ended', uuid, status, value)
+  #emitEnd(uuid: string, status: EndStatus, value: unknown) {
+    this.#events.emitTask(`task.${status}`, uuid, value)
+    this.#events.emitTask('task.ended', uuid, status, value)
   }
 
   /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
   outcome(uuid: string, [status, cause, payload]: Message): unknown {
     if (status === 'done') return payload
-    const known = this.#thrown.get(uuid)
+    const known = this.#recentErrors.get(uuid)
     if (status === 'failed') throw known ? known.value : rebuild(payload)
     throw abortError(cause, (known?.value as Error) ?? storedReason(cause, payload))
   }
 
-  /** `["l", no, count]` and `["p", no, count]`: so many records more are on disk. */
-  confirm([kind, no, count]: Message): void {
-    const run = this.#live.get(no)
+  /** `["l", slot, count]` and `["p", slot, count]`: so many more records are on disk. */
+  confirm([kind, slot, count]: Message): void {
+    const run = this.#live.get(slot)
     if (!run) return
-    if (kind === 'l') this.#tellLogs(run, count)
-    else this.#tellReports(run, count)
+    if (kind === 'l') this.#emitLogs(run, count)
+    else this.#emitReports(run, count)
   }
 
-  #tellLogs(run: Run, count: number) {
+  #emitLogs(run: Run, count: number) {
     if (!run.lines) return
     for (const [log, fields] of run.lines.splice(0, count)) {
       if (fields !== undefined) log.fields = JSON.parse(fields)
-      this.#voice.tellTask('task.log', run.uuid, log)
+      this.#events.emitTask('task.log', run.uuid, log)
     }
   }
 
-  #tellReports(run: Run, count: number) {
+  #emitReports(run: Run, count: number) {
     if (!run.reports) return
     for (const report of run.reports.splice(0, count)) {
-      this.#voice.tellTask('task.progress', run.uuid, report)
+      this.#events.emitTask('task.progress', run.uuid, report)
     }
   }
 
   /** `["o", uuid, event, …]`: what another process on the file did. */
-  elsewhere([, uuid, event, ...facts]: Message): void {
+  remoteEvent([, uuid, event, ...facts]: Message): void {
     const isEnd = event === 'done' || event === 'failed' || event === 'aborted'
-    if (this.#voice.wants.others === 'all') this.#tellElsewhere(uuid, event, facts)
-    if (isEnd) this.kept.release(uuid)
+    if (this.#events.wants.remote === 'all') this.#emitRemote(uuid, event, facts)
+    if (isEnd) this.extras.release(uuid)
   }
 
-  #tellElsewhere(uuid: string, event: string, [cause, payload]: unknown[]) {
+  #emitRemote(uuid: string, event: string, [cause, payload]: unknown[]) {
     switch (event) {
       case 'added':
       case 'run':
-        this.#voice.tellTask(`task.${event}`, uuid)
+        this.#events.emitTask(`task.${event}`, uuid)
         break
       case 'added-and-run':
-        this.#voice.tellTask('task.added', uuid)
-        this.#voice.tellTask('task.run', uuid)
+        this.#events.emitTask('task.added', uuid)
+        this.#events.emitTask('task.run', uuid)
         break
       case 'prioritized':
-        this.#voice.tellTask('task.prioritized', uuid, Number(cause))
+        this.#events.emitTask('task.prioritized', uuid, Number(cause))
         break
       case 'done':
-        this.#tellEnd(uuid, 'done', payload)
+        this.#emitEnd(uuid, 'done', payload)
         break
       case 'failed':
-        this.#tellEnd(uuid, 'failed', rebuild(payload as StoredError))
+        this.#emitEnd(uuid, 'failed', rebuild(payload as StoredError))
         break
       case 'aborted': {
-        const reason = this.kept.reasonOf(uuid, cause as AbortCause, payload as StoredError)
-        this.#tellEnd(uuid, 'aborted', reason)
+        const reason = this.extras.reasonOf(uuid, cause as AbortCause, payload as StoredError)
+        this.#emitEnd(uuid, 'aborted', reason)
       }
     }
   }
@@ -280,8 +282,8 @@ export class Runs implements Sink {
   /** `["w", what, figure]`: something that a user should know. */
   warn([, what, figure]: Message): void {
     if (what === 'events-missed') {
-      this.kept.recheck()
-      if (this.#voice.wants.others !== 'all') return
+      this.extras.recheck()
+      if (this.#events.wants.remote !== 'all') return
       const message = `events of other processes were not told: ${figure} commits were missed`
       process.emitWarning(message, { code: 'TASKER_EVENTS_MISSED' })
       return
@@ -290,7 +292,7 @@ export class Runs implements Sink {
     process.emitWarning(`${blocked} ${figure} ms`, { code: 'TASKER_EVENT_LOOP_BLOCKED' })
   }
 
-  /** The engine has closed by itself: every live run has lost its place. */
+  /** The engine has closed by itself: every live run is fenced. */
   lost(): void {
     const reason = abortReason('fenced', undefined)
     for (const run of this.#live.values()) run.abort(reason)
@@ -301,7 +303,7 @@ export class Runs implements Sink {
     this.isStarted = false
     for (const run of this.#live.values()) run.isOver = true
     this.#live.clear()
-    this.kept.forget()
+    this.extras.forget()
   }
 }
 

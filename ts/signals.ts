@@ -11,8 +11,8 @@
  * Proof: `__test__/contract/aborting.test.mjs`, `__test__/border/listeners.test.mjs`.
  */
 
-import { surface } from './emit'
 import { invalid, read } from './errors'
+import { throwUncaught } from './events'
 
 /** Something that ends when a signal fires. */
 export interface Abortable {
@@ -54,7 +54,7 @@ function attach(
   try {
     signal[how]('abort', fire, { once: true })
   } catch (error) {
-    surface(error)
+    throwUncaught(error)
   }
 }
 

@@ -2,7 +2,7 @@
  * The class that users hold: checks the shape of arguments, sends, and hands back promises.
  *
  * # Left to others
- * Every rule of tasks is the engine's. What crosses is in `wire.ts`, what runs is in `runs.ts`.
+ * Every rule of tasks is the engine's. What crosses is in `bridge.ts`, what runs is in `runs.ts`.
  *
  * Proof: `__test__/contract`, `__test__/types`.
  */
@@ -28,12 +28,12 @@ import type {
   TaskerOptions,
   TaskUuid,
 } from '../index'
+import { Bridge } from './bridge'
 import { boundsOf } from './calls'
 import { revive, reviveAll } from './document'
-import { Emitter, type Voice, voiceOf } from './emit'
 import { invalid, TaskerError } from './errors'
+import { Emitter, type EventHub, eventHubOf } from './events'
 import { KeepAlive } from './keepalive'
-import { Adding } from './kept'
 import {
   concurrencyOf,
   definitionSignal,
@@ -53,17 +53,17 @@ import { outboxOf } from './outbox'
 import { encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
-import { Wire } from './wire'
+import { PendingAdd } from './task-extras'
 
 const BOUNDS = ['abortSignal', 'timeout']
 const LOGS = ['withLogs', 'logsMaxLevel']
 
 /** An open store of tasks, with the runners of this process. */
 export class Tasker<Operations extends Registry<Operations> = AnyOperations> extends Emitter {
-  readonly #voice: Voice
+  readonly #events: EventHub
   readonly #runs: Runs
-  readonly #wire: Wire
-  readonly #place: string | undefined
+  readonly #bridge: Bridge
+  readonly #storePath: string | undefined
   readonly #startSignals = new Set<AbortSignal>()
   readonly #stopper: Abortable = { abortedBy: () => this.#stopBySignal() }
   #starting: Promise<void> | undefined
@@ -71,33 +71,33 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   constructor(options?: TaskerOptions<Operations> | string) {
     super()
-    const { text, place, runners, ...rest } = openOptions(options)
-    const { level, keepAlive, capturesContext, hearsAll } = rest
+    const { text, storePath, runners, ...rest } = openOptions(options)
+    const { level, keepAlive, capturesContext, includesRemote } = rest
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
-    this.#voice = voiceOf(this)
-    this.#voice.hearsAll = hearsAll
-    this.#runs = new Runs(this.#voice, level, capturesContext)
-    this.#wire = new Wire(text, this.#runs, new KeepAlive(keepAlive))
-    this.#runs.attach(this.#wire)
-    this.#place = place
-    this.#voice.onWants = wants => this.#tell({ do: 'listen', ...wants })
+    this.#events = eventHubOf(this)
+    this.#events.includesRemote = includesRemote
+    this.#runs = new Runs(this.#events, level, capturesContext)
+    this.#bridge = new Bridge(text, this.#runs, new KeepAlive(keepAlive))
+    this.#runs.attach(this.#bridge)
+    this.#storePath = storePath
+    this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
     for (const name of Object.keys(runners)) this.#assign(name, runners[name] as AnyRunner)
   }
 
   async ready(): Promise<void> {
-    return this.#wire.command('{"do":"ready"}', nothing)
+    return this.#bridge.command('{"do":"ready"}', nothing)
   }
 
   addTask<Name extends OperationName<Operations>>(
     definition: TaskDefinition<Operations, Name>,
   ): Promise<TaskUuid<Name>> {
     try {
-      this.#wire.check()
+      this.#bridge.check()
       const signal = liveSignal(definition, '')
       const text = definitionText(definition)
-      if (this.#voice.hears('task.add')) this.#voice.tell('task.add', definition)
-      const adding = new Adding(this.#runs.kept, signal)
-      this.#wire.add(text, adding)
+      if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
+      const adding = new PendingAdd(this.#runs.extras, signal)
+      this.#bridge.add(text, adding)
       return adding.promise
     } catch (error) {
       return Promise.reject(error)
@@ -107,25 +107,34 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async addTasks<Name extends OperationName<Operations>>(
     definitions: readonly TaskDefinition<Operations, Name>[],
   ): Promise<TaskUuid<Name>[]> {
-    this.#wire.check()
+    this.#bridge.check()
     if (!Array.isArray(definitions)) throw invalid('tasks', 'must be an array of definitions')
     const signals = definitions.map((one, i) => liveSignal(one, `[${i}].`))
     const text = definitionsText(definitions)
     for (const one of definitions) {
-      if (this.#voice.hears('task.add')) this.#voice.tell('task.add', one)
+      if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
     }
-    const context = this.#runs.kept.snapshot()
-    return this.#wire.addMany(text, (uuids: TaskUuid<Name>[]) => {
+    const context = this.#runs.extras.snapshot()
+    return this.#bridge.addMany(text, (uuids: TaskUuid<Name>[]) => {
       uuids.forEach((uuid, i) => {
-        this.#runs.kept.added(uuid, { signal: signals[i], context })
+        this.#runs.extras.added(uuid, { signal: signals[i], context })
       })
       return uuids
     })
   }
 
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
-    const [wire, voice, kept, place] = [this.#wire, this.#voice, this.#runs.kept, this.#place]
-    return outboxOf({ wire, voice, kept, place }, db, options) as unknown as Outbox<Operations>
+    const [bridge, events, extras, storePath] = [
+      this.#bridge,
+      this.#events,
+      this.#runs.extras,
+      this.#storePath,
+    ]
+    return outboxOf(
+      { bridge, events, extras, storePath },
+      db,
+      options,
+    ) as unknown as Outbox<Operations>
   }
 
   assignRunner<Name extends OperationName<Operations>>(
@@ -136,7 +145,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const name = operationOf(operation)
     const concurrency = concurrencyOf(options)
     runnerOf(name, runner)
-    this.#wire.check()
+    this.#bridge.check()
     if (this.#runs.has(name)) {
       const message = `the operation ${JSON.stringify(name)} has a runner already`
       throw new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
@@ -146,15 +155,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async unassignRunner(operation: OperationName<Operations>): Promise<boolean> {
     const name = operationOf(operation)
-    this.#wire.check()
+    this.#bridge.check()
     if (!this.#runs.has(name)) return false
     this.#runs.unassign(name)
-    return this.#wire.command(textOf({ do: 'unassign', operation: name }), () => true)
+    return this.#bridge.command(textOf({ do: 'unassign', operation: name }), () => true)
   }
 
   async start(abortSignal?: AbortSignal): Promise<void> {
     const signal = signalOf(abortSignal)
-    this.#wire.check()
+    this.#bridge.check()
     if (signal?.aborted) return this.stop()
     if (signal) {
       this.#startSignals.add(signal)
@@ -166,14 +175,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async stop(options?: StopOptions): Promise<void> {
     const text = textOf({ do: 'stop', ...stopOptions(options) })
-    this.#wire.check()
+    this.#bridge.check()
     const { stopped, refused } = this.#halt()
-    return this.#wire.command(text, stopped, refused)
+    return this.#bridge.command(text, stopped, refused)
   }
 
   close(options?: StopOptions): Promise<void> {
     this.#closing ??= this.#close(options).catch(error => {
-      if (!this.#wire.closed) this.#closing = undefined
+      if (!this.#bridge.closed) this.#closing = undefined
       throw error
     })
     return this.#closing
@@ -184,14 +193,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async abortTask(uuid: string, reason?: unknown): Promise<boolean> {
-    return this.#runs.kept.abort(uuidOf(uuid), 'user', reason)
+    return this.#runs.extras.abort(uuidOf(uuid), 'user', reason)
   }
 
   async prioritizeTask(uuid: string, priority: number): Promise<boolean> {
     const id = uuidOf(uuid)
     const text = textOf({ do: 'prioritize', uuid: id, priority: priorityOf(priority) })
-    return this.#wire.command(text, (isChanged: boolean) => {
-      if (isChanged) this.#voice.tellTask('task.prioritized', id, priority)
+    return this.#bridge.command(text, (isChanged: boolean) => {
+      if (isChanged) this.#events.emitTask('task.prioritized', id, priority)
       return isChanged
     })
   }
@@ -199,18 +208,18 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async getTask(uuid: string, options: GetTaskOptions = {}): Promise<Task<Operations>> {
     const logs = logsOf(only(options, [...LOGS, ...BOUNDS], 'options'))
     const text = textOf({ do: 'get', uuid: uuidOf(uuid), logs })
-    return this.#wire.ask('read', text, boundsOf(options), revive)
+    return this.#bridge.ask('read', text, boundsOf(options), revive)
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
     const text = `{"do":"find","query":${encodeQuery(query, 'query')},"limit":1}`
     const bounds = boundsOf(only(options, BOUNDS, 'options'))
-    return this.#wire.ask('read', text, bounds, found => found.length > 0)
+    return this.#bridge.ask('read', text, bounds, found => found.length > 0)
   }
 
   async countTasks(query: Query<Operations> = {}, options: CallOptions = {}): Promise<number> {
     const text = `{"do":"count","query":${encodeQuery(query, 'query')}}`
-    return this.#wire.ask('read', text, boundsOf(only(options, BOUNDS, 'options')))
+    return this.#bridge.ask('read', text, boundsOf(only(options, BOUNDS, 'options')))
   }
 
   async findTask(
@@ -241,8 +250,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async waitForTaskOutputData(uuid: string, options: CallOptions = {}): Promise<unknown> {
     const id = uuidOf(uuid)
     const bounds = boundsOf(only(options, BOUNDS, 'options'))
-    const text = `{"do":"watch","uuid":"${id}"}`
-    return this.#wire.ask('command', text, bounds, ended => this.#runs.outcome(id, ended))
+    const text = `{"do":"await","uuid":"${id}"}`
+    return this.#bridge.ask('command', text, bounds, ended => this.#runs.outcome(id, ended))
   }
 
   #find(query: Query<Operations>, options: FindTasksOptions): Promise<Task<Operations>[]> {
@@ -254,24 +263,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const sort = options.sort === undefined ? '' : `,"sort":${encodeQuery(options.sort, 'sort')}`
     const rest = textOf({ do: 'find', skip, limit, logs }).slice(0, -1)
     const text = `${rest},"query":${encodeQuery(query, 'query')}${sort}}`
-    return this.#wire.ask('read', text, boundsOf(options), reviveAll)
+    return this.#bridge.ask('read', text, boundsOf(options), reviveAll)
   }
 
   #assign(operation: string, runner: AnyRunner, concurrency?: number) {
     this.#runs.assign(operation, runner)
-    this.#tell({ do: 'assign', operation, concurrency })
+    this.#send({ do: 'assign', operation, concurrency })
   }
 
   /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
-  #tell(command: object) {
-    if (!this.#wire.closed) this.#wire.command(textOf(command)).catch(nothing)
+  #send(command: object) {
+    if (!this.#bridge.closed) this.#bridge.command(textOf(command)).catch(nothing)
   }
 
   #start(): Promise<void> {
     this.#runs.isStarted = true
-    return this.#wire.command(
+    return this.#bridge.command(
       '{"do":"start"}',
-      () => this.#voice.tell('started'),
+      () => this.#events.emit('started'),
       () => {
         this.#starting = undefined
         this.#runs.isStarted = false
@@ -287,7 +296,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return {
       stopped: () => {
         this.#runs.isStarted = this.#starting !== undefined
-        if (starting) this.#voice.tell('stopped')
+        if (starting) this.#events.emit('stopped')
       },
       refused: () => {
         this.#starting ??= starting
@@ -302,14 +311,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   #stopBySignal() {
     this.stop().catch(error => {
-      if (!this.#wire.closed) this.#voice.fault(error)
+      if (!this.#bridge.closed) this.#events.fault(error)
     })
   }
 
   async #close(options: StopOptions | undefined): Promise<void> {
     const text = textOf({ do: 'close', ...stopOptions(options) })
     const { stopped, refused } = this.#halt()
-    return this.#wire.close(text, stopped, refused)
+    return this.#bridge.close(text, stopped, refused)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The table of an outbox, in the user's file: one row per task that is not yet in the store.
  *
- * The statements use a handle that is lent (`borrowed.ts`). The table has no row id, so that an
+ * The statements use a handle that is lent (`sqlite-connection.ts`). The table has no row id, so that an
  * insert leaves the `last_insert_rowid()` of the user's own statements alone.
  *
  * # Promises
@@ -11,8 +11,8 @@
  * Proof: `__test__/contract/outbox.test.mjs`.
  */
 
-import type { Borrowed, Statement } from './borrowed'
 import { invalid } from './errors'
+import type { SqliteConnection, Statement } from './sqlite-connection'
 
 const PAGE_ROWS_MAX = 1024
 const PAGE_CHARS_MAX = 4 * 1024 * 1024
@@ -58,13 +58,13 @@ const statements = (name: string) => ({
 type Name = keyof ReturnType<typeof statements>
 
 /** The table in one file. */
-export class Table {
-  readonly #handle: Borrowed
+export class OutboxTable {
+  readonly #handle: SqliteConnection
   readonly #sql: Record<Name, string>
   readonly #prepared = new Map<Name, Statement>()
   #isMade = false
 
-  constructor(handle: Borrowed, name: string) {
+  constructor(handle: SqliteConnection, name: string) {
     this.#handle = handle
     this.#sql = statements(name)
   }
@@ -109,7 +109,7 @@ export class Table {
   }
 
   /** Takes rows away, and marks others as refused, in a transaction of its own. */
-  settle(done: readonly Uint8Array[], refused: readonly Refused[]): void {
+  finish(done: readonly Uint8Array[], refused: readonly Refused[]): void {
     this.#handle.atomically(() => {
       for (const key of done) this.#statement('delete').run(key)
       for (const { key, why } of refused) this.#statement('refuse').run(why, key)

@@ -28,7 +28,7 @@ export interface Statement {
 const APPLICATION_ID = 0x54736b72
 
 /** A handle that belongs to the user. */
-export class Borrowed {
+export class SqliteConnection {
   readonly #db: SqliteHandle
 
   constructor(db: unknown) {
@@ -93,10 +93,10 @@ export class Borrowed {
     return String(files.find(({ name }) => name === 'main')?.file ?? '')
   }
 
-  /** Refuses a handle that has a store of tasker open: the one at `place`, or any other. */
-  refuseStore(place: string | undefined): void {
+  /** Refuses a handle that has a store of tasker open: the one at `storePath`, or any other. */
+  refuseStore(storePath: string | undefined): void {
     const file = this.file()
-    const isOurs = file !== '' && place !== undefined && identity(file) === identity(place)
+    const isOurs = file !== '' && storePath !== undefined && identity(file) === identity(storePath)
     const [row] = this.#rows('PRAGMA application_id')
     if (!isOurs && Number(row?.application_id) !== APPLICATION_ID) return
     const message =

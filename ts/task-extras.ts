@@ -13,12 +13,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AbortCause } from '../index'
 import { abortReason, serialiseReason, storedReason } from './aborts'
-import { Owed } from './calls'
-import type { Voice } from './emit'
+import type { Bridge } from './bridge'
+import { Deferred } from './calls'
 import { read } from './errors'
+import type { EventHub } from './events'
 import { type Abortable, hook, unhook } from './signals'
 import type { StoredError } from './stored'
-import type { Wire } from './wire'
 
 /** Calls a function in an async context that was captured before. */
 export type Snapshot = ReturnType<typeof AsyncLocalStorage.snapshot>
@@ -30,26 +30,26 @@ export interface Extras {
 }
 
 /** The promise of one `addTask`. */
-export class Adding extends Owed implements Extras {
+export class PendingAdd extends Deferred implements Extras {
   readonly signal: AbortSignal | undefined
   readonly context: Snapshot | undefined
-  readonly #kept: Kept
+  readonly #extras: TaskExtras
 
-  constructor(kept: Kept, signal: AbortSignal | undefined) {
+  constructor(extras: TaskExtras, signal: AbortSignal | undefined) {
     super()
-    this.#kept = kept
+    this.#extras = extras
     this.signal = signal
-    this.context = kept.snapshot()
+    this.context = extras.snapshot()
   }
 
   override answered(uuid: unknown): void {
-    this.#kept.added(uuid as string, this)
+    this.#extras.added(uuid as string, this)
     this.resolve(uuid)
   }
 }
 
 /** A task that hangs on a signal or has a context. */
-class KeptTask implements Abortable {
+class TaskExtra implements Abortable {
   readonly context: Snapshot | undefined
   readonly #signal: AbortSignal | undefined
   readonly #abort: (signal: AbortSignal) => void
@@ -70,22 +70,22 @@ class KeptTask implements Abortable {
   }
 }
 
-/** What is kept, by the uuid of its task. */
-export class Kept {
-  readonly #voice: Voice
+/** The extras, by the uuid of its task. */
+export class TaskExtras {
+  readonly #events: EventHub
   readonly #capturesContext: boolean
-  readonly #tasks = new Map<string, KeptTask>()
+  readonly #tasks = new Map<string, TaskExtra>()
   readonly #reasons = new Map<string, Error>()
-  #wire!: Wire
+  #bridge!: Bridge
 
-  constructor(voice: Voice, capturesContext: boolean) {
-    this.#voice = voice
+  constructor(events: EventHub, capturesContext: boolean) {
+    this.#events = events
     this.#capturesContext = capturesContext
   }
 
-  /** The wire is made later, for it passes on what is kept here. */
-  attach(wire: Wire): void {
-    this.#wire = wire
+  /** The bridge is made later, for it passes on what is kept here. */
+  attach(bridge: Bridge): void {
+    this.#bridge = bridge
   }
 
   /** The async context of the caller, if runners want it. */
@@ -100,24 +100,24 @@ export class Kept {
 
   /** A task is on disk. */
   added(uuid: string, extras: Extras): void {
-    if (this.#voice.hears('task.added')) this.#voice.tellTask('task.added', uuid)
+    if (this.#events.hasListeners('task.added')) this.#events.emitTask('task.added', uuid)
     const { signal, context } = extras
     if (!signal && !context) return
     const abort = (fired: AbortSignal) => this.#abortBy(fired, uuid)
-    this.#voice.awaitEnds() // It may run in another process.
+    this.#events.awaitEnds() // It may run in another process.
     if (signal && read(signal, 'aborted')) abort(signal)
-    else this.#tasks.set(uuid, new KeptTask(extras, abort))
+    else this.#tasks.set(uuid, new TaskExtra(extras, abort))
   }
 
   #abortBy(signal: AbortSignal, uuid: string) {
     this.abort(uuid, 'signal', read(signal, 'reason')).catch(error => {
-      if (!this.#wire.closed) this.#voice.fault(error)
+      if (!this.#bridge.closed) this.#events.fault(error)
     })
   }
 
   /** Asks the engine to abort a task. */
   abort(uuid: string, cause: 'user' | 'signal', given: unknown): Promise<boolean> {
-    this.#voice.awaitEnds()
+    this.#events.awaitEnds()
     const isFirst = !this.#reasons.has(uuid)
     if (isFirst) this.#reasons.set(uuid, abortReason(cause, given))
     const forget = () => {
@@ -125,11 +125,11 @@ export class Kept {
     }
     const reason = serialiseReason(given)
     const text = `{"do":"abort","uuid":"${uuid}","cause":"${cause}","reason":${reason}}`
-    const digest = (isOpen: boolean) => {
+    const transform = (isOpen: boolean) => {
       if (!isOpen) forget()
       return isOpen
     }
-    return this.#wire.command(text, digest, forget)
+    return this.#bridge.command(text, transform, forget)
   }
 
   /** Why a task is aborted: the very reason if it was given here, else what was stored. */
@@ -151,7 +151,7 @@ export class Kept {
     const uuids = new Set([...this.#tasks.keys(), ...this.#reasons.keys()])
     for (const uuid of uuids) {
       const release = () => this.release(uuid)
-      this.#wire.command(`{"do":"watch","uuid":"${uuid}"}`, release).catch(release)
+      this.#bridge.command(`{"do":"await","uuid":"${uuid}"}`, release).catch(release)
     }
   }
 

@@ -11,13 +11,13 @@
 const LATE_MAX = 1024
 
 /** The objects, by the uuid of their task. */
-export class Thrown {
+export class RecentErrors {
   /** Ends whose waits are not all answered yet. */
   readonly #fresh = new Map<string, unknown>()
   readonly #late = new Map<string, WeakRef<object>>()
 
   /** A task ended with this. */
-  keep(uuid: string, value: unknown): void {
+  add(uuid: string, value: unknown): void {
     this.#fresh.set(uuid, value)
     if (typeof value !== 'object' || value === null) return
     this.#late.set(uuid, new WeakRef(value))
@@ -36,7 +36,7 @@ export class Thrown {
   }
 
   /** Every wait that began before these ends has been answered. */
-  settle(): void {
+  waitsAnswered(): void {
     if (this.#fresh.size > 0) this.#fresh.clear()
   }
 }

@@ -16,18 +16,18 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
-import { type Bounds, Call, type Digest, type Owed } from './calls'
+import { type Bounds, Call, type Deferred, type Transform } from './calls'
 import { refusal, TaskerError } from './errors'
 import type { KeepAlive } from './keepalive'
-import { type NativeHandle, native, root } from './native'
+import { inRootContext, type NativeHandle, native } from './native'
 import type { Message, Runs } from './runs'
 
 type Refusal = { code: TaskerErrorCode; message: string }
 
-/** Something that works through a wire and ends with it. */
-export interface Attached {
+/** Something that uses a bridge and ends with it, such as an outbox. */
+export interface Attachment {
   /** Whether the process must not end yet. */
-  readonly isOwing: boolean
+  readonly isAwaited: boolean
   /** Whether it can be forgotten. */
   readonly isOver: boolean
   closed(reason: unknown): void
@@ -36,13 +36,13 @@ export interface Attached {
 const lost = new FinalizationRegistry<() => void>(release => release())
 
 /** One open native handle. */
-export class Wire {
+export class Bridge {
   readonly #native: NativeHandle
   readonly #runs: Runs
   readonly #keep: KeepAlive
-  readonly #owed = new Map<number, Owed>()
+  readonly #pending = new Map<number, Deferred>()
   readonly #batch: Batch
-  readonly #attached = new Set<Attached>()
+  readonly #attached = new Set<Attachment>()
   #ticket = 1
   #isOpen = false
   #closed: unknown
@@ -50,35 +50,35 @@ export class Wire {
   #isDrainDue = false
 
   constructor(options: string, runs: Runs, keep: KeepAlive) {
-    const bell = bellOf(new WeakRef(this))
-    const opened = root(() => native().open(options, bell))
+    const notifier = notifierOf(new WeakRef(this))
+    const opened = inRootContext(() => native().open(options, notifier))
     if (typeof opened === 'string') throw refusal(JSON.parse(opened))
     this.#native = opened
-    this.#batch = new Batch(opened, owed => this.#promise(owed))
+    this.#batch = new Batch(opened, deferred => this.#issueTicket(deferred))
     this.#runs = runs
     this.#keep = keep
     lost.register(this, releaser(opened, keep), this)
   }
 
   /** Adds one task. */
-  add(definition: string, owed: Owed): void {
-    this.#batch.add(definition, owed)
-    this.keep()
+  add(definition: string, deferred: Deferred): void {
+    this.#batch.add(definition, deferred)
+    this.updateKeepAlive()
   }
 
   /** Adds several tasks. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  addMany(definitions: string, digest: Digest): Promise<any> {
-    const call = new Call(digest)
+  addMany(definitions: string, transform: Transform): Promise<any> {
+    const call = new Call(transform)
     this.#send('addMany', definitions, call)
     return call.promise
   }
 
   /** Adds tasks by their keys: `[[key, definition], …]`. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  addOnce(pairs: string, digest: Digest): Promise<any> {
-    const call = new Call(digest)
-    this.#send('addOnce', pairs, call)
+  addIdempotent(pairs: string, transform: Transform): Promise<any> {
+    const call = new Call(transform)
+    this.#send('addIdempotent', pairs, call)
     return call.promise
   }
 
@@ -88,8 +88,8 @@ export class Wire {
     return fault === null ? undefined : refusal(JSON.parse(fault))
   }
 
-  /** Ties something to the wire. */
-  attach(one: Attached): void {
+  /** Ends `one` when the bridge closes. */
+  attach(one: Attachment): void {
     for (const other of this.#attached) if (other.isOver) this.#attached.delete(other)
     this.#attached.add(one)
   }
@@ -106,29 +106,29 @@ export class Wire {
 
   /** Sends a command. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  command(text: string, digest?: Digest, refusedBy?: (error: unknown) => void): Promise<any> {
-    const call = new Call(digest, refusedBy)
+  command(text: string, transform?: Transform, refusedBy?: (error: unknown) => void): Promise<any> {
+    const call = new Call(transform, refusedBy)
     this.#send('command', text, call)
     return call.promise
   }
 
   /** Sends a call that may end early; `stop` is the command or read that withdraws it. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  ask(way: Way, text: string, bounds: Bounds, digest?: Digest): Promise<any> {
-    const call = new Call(digest)
+  ask(way: Way, text: string, bounds: Bounds, transform?: Transform): Promise<any> {
+    const call = new Call(transform)
     const ticket = this.#send(way, text, call)
     if (ticket === 0 || !(bounds.signal || bounds.timeoutMs)) return call.promise
     call.bind(bounds, () => {
-      this.#owed.delete(ticket)
-      const withdraw = way === 'read' ? 'cancel' : 'unwatch'
+      this.#pending.delete(ticket)
+      const withdraw = way === 'read' ? 'cancel' : 'cancelAwait'
       if (!this.#closed) this.#native[way](this.#next(), `{"do":"${withdraw}","ticket":${ticket}}`)
-      this.keep()
+      this.updateKeepAlive()
     })
     return call.promise
   }
 
   /** Sends the command that closes; from now on every other call is refused. */
-  close(text: string, digest: Digest, refusedBy: (error: unknown) => void): Promise<void> {
+  close(text: string, transform: Transform, refusedBy: (error: unknown) => void): Promise<void> {
     if (this.#isShut) {
       this.#closed = closedError()
       return Promise.resolve()
@@ -136,7 +136,7 @@ export class Wire {
     const call = new Call(
       value => {
         this.#shut(closedError())
-        return digest(value)
+        return transform(value)
       },
       error => {
         // A wrong option closes nothing; after any other fault the native side is gone. What could
@@ -168,25 +168,25 @@ export class Wire {
   }
 
   /** Keeps the process alive as long as there is something to wait for. */
-  keep(): void {
-    const isOwing = this.#owed.size + this.#batch.adds > 0 || this.#isOwingElsewhere()
-    this.#keep.set(this, isOwing || this.#runs.isBusy)
+  updateKeepAlive(): void {
+    const isAwaited = this.#pending.size + this.#batch.adds > 0 || this.#isAwaitedElsewhere()
+    this.#keep.set(this, isAwaited || this.#runs.isBusy)
   }
 
-  #isOwingElsewhere(): boolean {
-    for (const one of this.#attached) if (one.isOwing) return true
+  #isAwaitedElsewhere(): boolean {
+    for (const one of this.#attached) if (one.isAwaited) return true
     return false
   }
 
-  #send(way: Way | 'addMany' | 'addOnce', text: string, owed: Owed): number {
+  #send(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
     if (this.#closed) {
-      owed.refused(this.#closed)
+      deferred.refused(this.#closed)
       return 0
     }
     this.#batch.flush()
-    const ticket = this.#promise(owed)
+    const ticket = this.#issueTicket(deferred)
     this.#native[way](ticket, text)
-    this.keep()
+    this.updateKeepAlive()
     return ticket
   }
 
@@ -194,16 +194,16 @@ export class Wire {
     return this.#ticket++
   }
 
-  #promise(owed: Owed): number {
+  #issueTicket(deferred: Deferred): number {
     const ticket = this.#next()
-    this.#owed.set(ticket, owed)
+    this.#pending.set(ticket, deferred)
     return ticket
   }
 
-  /** The bell has rung. While more than one drain is waiting, each turn of the loop takes one. */
-  rung(): void {
+  /** The engine has messages. While more than one drain is waiting, each turn of the loop takes one. */
+  notified(): void {
     if (this.#isDrainDue) return
-    // The bell has one async context for good: what a listener enters must not stay in it.
+    // The callback has one async context for good: what a listener enters must not stay in it.
     new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
   }
 
@@ -217,8 +217,8 @@ export class Wire {
       setImmediate(() => this.#drain())
     }
     this.#deliver(batch)
-    if (!batch[0]) this.#runs.settle()
-    this.keep()
+    if (!batch[0]) this.#runs.delivered()
+    this.updateKeepAlive()
   }
 
   #deliver(batch: [boolean, ...Message[]]) {
@@ -251,10 +251,10 @@ export class Wire {
           this.#runs.warn(message)
           break
         case 'o':
-          this.#runs.elsewhere(message)
+          this.#runs.remoteEvent(message)
           break
         case 'h':
-          this.command('{"do":"heard"}').catch(() => {})
+          this.command('{"do":"ack"}').catch(() => {})
           break
         case 'z':
           this.#failed(message[2] as Refusal | undefined)
@@ -266,14 +266,14 @@ export class Wire {
   }
 
   #answer([kind, ticket, value]: Message) {
-    const owed = this.#owed.get(ticket as number)
-    if (!owed) return
-    this.#owed.delete(ticket as number)
+    const deferred = this.#pending.get(ticket as number)
+    if (!deferred) return
+    this.#pending.delete(ticket as number)
     if (kind === 'n') {
-      owed.refused(refusal(value as Refusal))
+      deferred.refused(refusal(value as Refusal))
     } else {
       this.#isOpen = true
-      owed.answered(value)
+      deferred.answered(value)
     }
   }
 
@@ -292,11 +292,11 @@ export class Wire {
     if (this.#isShut) return
     this.#isShut = true
     this.#closed = reason
-    const owed = [...this.#owed.values(), ...this.#batch.drop()]
-    this.#owed.clear()
+    const deferred = [...this.#pending.values(), ...this.#batch.drop()]
+    this.#pending.clear()
     lost.unregister(this)
     release(this.#native, this.#keep, this)
-    for (const one of owed) one.refused(fault)
+    for (const one of deferred) one.refused(fault)
     for (const one of this.#attached) one.closed(reason)
     this.#attached.clear()
     this.#runs.forget()
@@ -305,8 +305,8 @@ export class Wire {
 
 type Way = 'command' | 'read'
 
-// These two outlive the wire. A closure made in its constructor would hold it.
-const bellOf = (wire: WeakRef<Wire>) => () => wire.deref()?.rung()
+// These two outlive the bridge. A closure made in its constructor would hold it.
+const notifierOf = (bridge: WeakRef<Bridge>) => () => bridge.deref()?.notified()
 const releaser = (handle: NativeHandle, keep: KeepAlive) => () => release(handle, keep)
 
 function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {

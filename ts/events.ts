@@ -18,22 +18,22 @@ type AnyListener = (...args: unknown[]) => unknown
 export interface Wants {
   log: boolean
   progress: boolean
-  /** What it must tell of other processes on the file. */
-  others?: 'ends' | 'all' | undefined
+  /** Which events of other processes it must send. */
+  remote?: 'ends' | 'all' | undefined
 }
 
 /** Calls the listeners of one emitter and knows whether there are any. */
-export class Voice {
+export class EventHub {
   readonly #emitter: EventEmitter
-  #ofTasks = 0
-  #heard = 0
-  #logs = 0
-  #reports = 0
+  #singleTaskListeners = 0
+  #taskListeners = 0
+  #logListeners = 0
+  #progressListeners = 0
   /** Called when `wants` changes. */
   onWants: ((wants: Wants) => void) | undefined
   wants: Wants = { log: false, progress: false }
-  /** Whether events of other processes are told too. */
-  hearsAll = false
+  /** Whether events of other processes are emitted too. */
+  includesRemote = false
   #awaitsEnds = false
 
   constructor(emitter: EventEmitter) {
@@ -41,50 +41,50 @@ export class Voice {
   }
 
   /** Whether anyone listens to an event of some task, generally or for one. */
-  hears(event: string): boolean {
-    return this.#ofTasks > 0 || this.#emitter.listenerCount(event) > 0
+  hasListeners(event: string): boolean {
+    return this.#singleTaskListeners > 0 || this.#emitter.listenerCount(event) > 0
   }
 
   /** Tells a general event. */
-  tell(event: string, ...args: unknown[]): void {
+  emit(event: string, ...args: unknown[]): void {
     for (const listener of this.#emitter.rawListeners(event) as AnyListener[]) {
       try {
         const answer = Reflect.apply(listener, this.#emitter, args)
         if (isThenable(answer)) answer.then(undefined, error => this.#rejected(event, error))
       } catch (error) {
-        surface(error)
+        throwUncaught(error)
       }
     }
   }
 
   /** Tells an event of a task: the general form, directly after it the form of that task. */
-  tellTask(event: `task.${string}`, uuid: string, ...args: unknown[]): void {
-    this.tell(event, uuid, ...args)
-    if (this.#ofTasks > 0) this.tell(`task.${uuid}${event.slice(4)}`, ...args)
+  emitTask(event: `task.${string}`, uuid: string, ...args: unknown[]): void {
+    this.emit(event, uuid, ...args)
+    if (this.#singleTaskListeners > 0) this.emit(`task.${uuid}${event.slice(4)}`, ...args)
   }
 
   /** A fault of the engine: `error` if someone listens to it, else a process warning. */
   fault(error: unknown): void {
-    if (this.#emitter.listenerCount('error') > 0) this.tell('error', error)
+    if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
     else process.emitWarning(error as Error)
   }
 
   /** Listeners of `event` came or went. */
   count(event: unknown, change: number): void {
     if (change === 0 || typeof event !== 'string' || !event.startsWith('task.')) return
-    this.#heard += change
-    if (event.indexOf('.', 5) > 0) this.#ofTasks += change
-    if (event.endsWith('.log')) this.#logs += change
-    if (event.endsWith('.progress')) this.#reports += change
+    this.#taskListeners += change
+    if (event.indexOf('.', 5) > 0) this.#singleTaskListeners += change
+    if (event.endsWith('.log')) this.#logListeners += change
+    if (event.endsWith('.progress')) this.#progressListeners += change
     this.#review()
   }
 
   /** Counts anew. */
   recount(): void {
-    this.#ofTasks = 0
-    this.#heard = 0
-    this.#logs = 0
-    this.#reports = 0
+    this.#singleTaskListeners = 0
+    this.#taskListeners = 0
+    this.#logListeners = 0
+    this.#progressListeners = 0
     for (const event of this.#emitter.eventNames()) {
       this.count(event, this.#emitter.listenerCount(event))
     }
@@ -100,29 +100,33 @@ export class Voice {
 
   #review() {
     const ends = this.#awaitsEnds ? 'ends' : undefined
-    const others = this.hearsAll && this.#heard > 0 ? 'all' : ends
-    const wants: Wants = { log: this.#logs > 0, progress: this.#reports > 0, others }
-    const { log, progress, others: before } = this.wants
-    if (wants.log === log && wants.progress === progress && others === before) return
+    const remote = this.includesRemote && this.#taskListeners > 0 ? 'all' : ends
+    const wants: Wants = {
+      log: this.#logListeners > 0,
+      progress: this.#progressListeners > 0,
+      remote,
+    }
+    const { log, progress, remote: before } = this.wants
+    if (wants.log === log && wants.progress === progress && remote === before) return
     this.wants = wants
     this.onWants?.(wants)
   }
 
   #rejected(event: string, error: unknown) {
-    if (event !== 'error' && this.#emitter.listenerCount('error') > 0) this.tell('error', error)
-    else surface(error)
+    if (event !== 'error' && this.#emitter.listenerCount('error') > 0) this.emit('error', error)
+    else throwUncaught(error)
   }
 }
 
-/** The voice of an emitter. */
-export let voiceOf: (emitter: Emitter) => Voice
+/** The hub of an emitter. */
+export let eventHubOf: (emitter: Emitter) => EventHub
 
 /** An EventEmitter that counts who listens. */
 export class Emitter extends EventEmitter {
-  readonly #voice: Voice = new Voice(this)
+  readonly #events: EventHub = new EventHub(this)
 
   static {
-    voiceOf = emitter => emitter.#voice
+    eventHubOf = emitter => emitter.#events
   }
 
   constructor() {
@@ -133,7 +137,7 @@ export class Emitter extends EventEmitter {
   // `once` and `prependOnceListener` come through `on` and `prependListener`.
   override on(event: string | symbol, listener: AnyListener): this {
     super.on(event, listener)
-    this.#voice.count(event, 1)
+    this.#events.count(event, 1)
     return this
   }
 
@@ -143,14 +147,14 @@ export class Emitter extends EventEmitter {
 
   override prependListener(event: string | symbol, listener: AnyListener): this {
     super.prependListener(event, listener)
-    this.#voice.count(event, 1)
+    this.#events.count(event, 1)
     return this
   }
 
   override removeListener(event: string | symbol, listener: AnyListener): this {
     const before = this.listenerCount(event)
     super.removeListener(event, listener)
-    this.#voice.count(event, this.listenerCount(event) - before)
+    this.#events.count(event, this.listenerCount(event) - before)
     return this
   }
 
@@ -162,7 +166,7 @@ export class Emitter extends EventEmitter {
     // Without an argument is another call than with `undefined`.
     if (event === undefined) super.removeAllListeners()
     else super.removeAllListeners(event)
-    this.#voice.recount()
+    this.#events.recount()
     return this
   }
 }
@@ -172,7 +176,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** Hands an error of user code to the user: as an uncaught exception, when this turn is over. */
-export function surface(error: unknown): void {
+export function throwUncaught(error: unknown): void {
   process.nextTick(rethrow, error)
 }
 

@@ -215,20 +215,20 @@ const commands = (engine, kind) =>
     .map(([, , text]) => JSON.parse(text))
     .filter(command => command.do === kind)
 
-const others = engine => commands(engine, 'listen').map(({ others }) => others)
+const remote = engine => commands(engine, 'subscribe').map(({ remote }) => remote)
 
-test("others are listened to with events 'all', as long as somebody listens", async () => {
+test("events of other processes are asked for with events 'all', as long as somebody listens", async () => {
   const { tasker, engine } = play({ events: 'all' })
-  assert.deepEqual(others(engine), [])
+  assert.deepEqual(remote(engine), [])
   const listener = () => {}
   tasker.on('task.done', listener)
   tasker.on('task.added', listener)
   tasker.off('task.done', listener)
   tasker.off('task.added', listener)
-  assert.deepEqual(others(engine), ['all', undefined])
+  assert.deepEqual(remote(engine), ['all', undefined])
 })
 
-test("what others did is told with events 'all', and each portion is heard", async () => {
+test("what others did is told with events 'all', and each portion is acknowledged", async () => {
   const { tasker, engine } = play({ events: 'all' })
   const heard = []
   const words = 'added run prioritized done failed aborted ended'.split(' ')
@@ -262,7 +262,7 @@ test("what others did is told with events 'all', and each portion is heard", asy
     ['aborted', 'enough'],
     ['ended', 'aborted', 'enough'],
   ])
-  assert.equal(commands(engine, 'heard').length, 1)
+  assert.equal(commands(engine, 'ack').length, 1)
 })
 
 test("with events 'own' an end elsewhere lets the signal of its task go", async () => {
@@ -273,11 +273,11 @@ test("with events 'own' an end elsewhere lets the signal of its task go", async 
   await null
   await engine.tell(['a', engine.ticket('add'), uuid])
   await adding
-  assert.deepEqual(others(engine), ['ends'])
+  assert.deepEqual(remote(engine), ['ends'])
   assert.equal(getEventListeners(abortSignal, 'abort').length, 1)
   await engine.tell(['o', uuid, 'done', null, 1], ['h'])
   assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
-  assert.equal(commands(engine, 'heard').length, 1)
+  assert.equal(commands(engine, 'ack').length, 1)
 })
 
 test('events of others that were missed are a warning, and signals are looked after', async t => {
@@ -293,7 +293,7 @@ test('events of others that were missed are a warning, and signals are looked af
     await null
     await engine.tell(['a', engine.ticket('add'), uuid])
     await engine.tell(['w', 'events-missed', 12])
-    assert.deepEqual(commands(engine, 'watch'), [{ do: 'watch', uuid }])
+    assert.deepEqual(commands(engine, 'await'), [{ do: 'await', uuid }])
     await engine.tell(['a', engine.ticket('command'), ['done', null, 1]])
     assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
   }
