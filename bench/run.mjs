@@ -8,21 +8,11 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { buildLibrary } from '../scripts/build.mjs'
 import { npm, root, say, withHeaders } from '../scripts/steps.mjs'
+import { median, scenarios } from './scenarios.mjs'
 
 const here = join(root, 'bench')
 const quick = process.argv.includes('--quick')
 const rounds = quick ? 1 : 3
-
-/** n: for tasker and the sketch; slow: for plainjob, which takes longer per task. */
-const scenarios = [
-  { name: 'drain, 100 in flight', scenario: 'drain', window: 100, n: 100_000, slow: 10_000 },
-  { name: 'drain, 1024 in flight', scenario: 'drain', window: 1024, n: 100_000, slow: 10_000 },
-  { name: 'add and run together', scenario: 'add-run', n: 100_000, slow: 10_000 },
-  { name: 'bulk add, 1000 per call', scenario: 'bulk', n: 100_000, slow: 100_000 },
-  { name: 'single adds, 100 at a time', scenario: 'adds', n: 50_000, slow: 50_000 },
-  { name: 'adds one by one', scenario: 'one-by-one', n: 2_000, slow: 10_000 },
-  { name: 'idle: add to runner', scenario: 'idle', n: 200, slow: 200, unit: 'µs' },
-]
 
 /** Builds the sketch and installs the peers; a peer that cannot be installed is left out. */
 async function prepare() {
@@ -69,8 +59,6 @@ function measureAll(peers) {
   }
   return rows.map(row => ({ ...row, medians: row.values.map(median) }))
 }
-
-const median = values => values.toSorted((a, b) => a - b)[values.length >> 1]
 
 const show = (value, unit) =>
   value === undefined ? '' : `${Math.round(value).toLocaleString('en')} ${unit}`
