@@ -9,6 +9,7 @@
  */
 
 import type { Deferred } from './calls'
+import { queueMicrotask } from './globals'
 import type { NativeHandle } from './native'
 
 /** A batch travels early when it has so many characters or entries. */

@@ -18,6 +18,7 @@ import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
 import { type Bounds, Call, type Deferred, type Transform } from './calls'
 import { refusal, TaskerError } from './errors'
+import { nextTick, parse, queueMicrotask, setImmediate } from './globals'
 import type { KeepAlive } from './keepalive'
 import { inRootContext, type NativeHandle, native } from './native'
 import type { Message, Runs } from './runs'
@@ -52,7 +53,7 @@ export class Bridge {
   constructor(options: string, runs: Runs, keep: KeepAlive) {
     const notifier = notifierOf(new WeakRef(this))
     const opened = inRootContext(() => native().open(options, notifier))
-    if (typeof opened === 'string') throw refusal(JSON.parse(opened))
+    if (typeof opened === 'string') throw refusal(parse(opened))
     this.#native = opened
     this.#batch = new Batch(opened, deferred => this.#issueTicket(deferred))
     this.#runs = runs
@@ -85,7 +86,7 @@ export class Bridge {
   /** What is wrong with a definition, if anything is. */
   fault(definition: string): TaskerError | undefined {
     const fault = this.#native.check(definition)
-    return fault === null ? undefined : refusal(JSON.parse(fault))
+    return fault === null ? undefined : refusal(parse(fault))
   }
 
   /** Ends `one` when the bridge closes. */
@@ -211,7 +212,7 @@ export class Bridge {
   #drain() {
     this.#isDrainDue = false
     if (this.#isShut) return
-    const batch = JSON.parse(this.#native.drain()) as [boolean, ...Message[]]
+    const batch = parse(this.#native.drain()) as [boolean, ...Message[]]
     if (batch[0]) {
       this.#isDrainDue = true
       setImmediate(() => this.#drain())
@@ -262,7 +263,7 @@ export class Bridge {
     }
     if (starts.length === 0) return
     if (!isAnswered) this.#runs.begin(starts)
-    else queueMicrotask(() => process.nextTick(() => this.#runs.begin(starts)))
+    else queueMicrotask(() => nextTick(() => this.#runs.begin(starts)))
   }
 
   #answer([kind, ticket, value]: Message) {

@@ -6,6 +6,7 @@
 
 import type { CallOptions } from '../index'
 import { invalid, read, TaskerError } from './errors'
+import { clearTimeout, setTimeout } from './globals'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 
 type Resolve = (value: unknown) => void

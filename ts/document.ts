@@ -6,6 +6,7 @@
  */
 
 import type { Task } from '../index'
+import { dateOf } from './globals'
 
 type Loose = Record<string, unknown>
 
@@ -29,6 +30,6 @@ const list = (value: unknown) => (value ?? []) as Loose[]
 function dates(target: Loose, ...keys: string[]) {
   for (const key of keys) {
     const ms = target[key]
-    if (typeof ms === 'number') target[key] = new Date(ms)
+    if (typeof ms === 'number') target[key] = dateOf(ms)
   }
 }

@@ -11,6 +11,8 @@
  */
 
 import { EventEmitter } from 'node:events'
+import { nextTick } from './globals'
+import { warnOf } from './warnings'
 
 type AnyListener = (...args: unknown[]) => unknown
 
@@ -66,7 +68,7 @@ export class EventHub {
   /** A fault of the engine: `error` if someone listens to it, else a process warning. */
   fault(error: unknown): void {
     if (this.#emitter.listenerCount('error') > 0) this.emit('error', error)
-    else process.emitWarning(error as Error)
+    else warnOf(error)
   }
 
   /** Listeners of `event` came or went. */
@@ -177,7 +179,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Hands an error of user code to the user: as an uncaught exception, when this turn is over. */
 export function throwUncaught(error: unknown): void {
-  process.nextTick(rethrow, error)
+  nextTick(rethrow, error)
 }
 
 function rethrow(error: unknown) {

@@ -8,6 +8,7 @@
  * Proof: `__test__/contract/keepalive.test.mjs`.
  */
 
+import { clearInterval, setInterval } from './globals'
 import { inRootContext } from './native'
 
 /** The longest round delay that Node's timers take. */

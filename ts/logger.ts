@@ -10,6 +10,7 @@
 
 import type { TaskLogger } from '../index'
 import { isError, read, spell } from './errors'
+import { parse, stringify } from './globals'
 import type { Run } from './run'
 import { isShallow, serialise } from './stored'
 
@@ -65,7 +66,7 @@ export class Logger implements TaskLogger {
 /** Both together, the later winning; a getter that throws loses its object. */
 function merge(some: object | undefined, more: object | undefined): object {
   try {
-    return { ...some, ...(isError(more) ? { error: JSON.parse(serialise(more)) } : more) }
+    return { ...some, ...(isError(more) ? { error: parse(serialise(more)) } : more) }
   } catch (error) {
     return { ...some, leftOut: messageOf(error) }
   }
@@ -99,10 +100,10 @@ function fieldsOf(fields: unknown, message: string): string | undefined {
 /** The JSON text of fields. `JSON.stringify` alone would write an Error among them as `{}`. */
 function textOf(fields: unknown): string | undefined {
   const values = typeof fields === 'object' && fields !== null ? Object.values(fields) : []
-  return values.some(isError) ? JSON.stringify(fields, spelledOut) : JSON.stringify(fields)
+  return values.some(isError) ? stringify(fields, spelledOut) : stringify(fields)
 }
 
 const spelledOut = (_key: string, value: unknown) =>
-  isError(value) ? JSON.parse(serialise(value)) : value
+  isError(value) ? parse(serialise(value)) : value
 
-const leftOut = (why: string) => JSON.stringify({ leftOut: why.slice(0, 200) })
+const leftOut = (why: string) => stringify({ leftOut: why.slice(0, 200) })

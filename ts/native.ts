@@ -10,7 +10,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
 import { TaskerError } from './errors'
+import { parse } from './globals'
 
 /**
  * Calls a function in the async context of the first import: no request's context leaks into
@@ -94,7 +96,7 @@ function load(): Addon {
 /** The version of tasker, unless this code is not in its package. */
 function version(): string | undefined {
   try {
-    const about = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    const about = parse(readFileSync(join(home, 'package.json'), 'utf8'))
     return about.name === 'tasker' ? about.version : undefined
   } catch {
     return undefined

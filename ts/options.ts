@@ -10,6 +10,7 @@
 import { resolve } from 'node:path'
 import type { LogLevel, LogOptions } from '../index'
 import { invalid, TaskerError, unwritable } from './errors'
+import { stringify } from './globals'
 import type { KeepAliveMode } from './keepalive'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
@@ -96,7 +97,7 @@ function scalar(value: unknown): unknown {
 /** The JSON text of a command or of options. */
 export function textOf(value: object): string {
   try {
-    return JSON.stringify(value)
+    return stringify(value)
   } catch (cause) {
     throw invalid('options', 'cannot be read', cause)
   }
@@ -173,7 +174,7 @@ export const TASK_CHARS_MAX = 32 * 1024 * 1024
 /** The JSON text of the definition of a task. */
 export function definitionText(given: unknown): string {
   try {
-    const text = JSON.stringify(prepare(given, 'task'))
+    const text = stringify(prepare(given, 'task'))
     if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
     if (text !== undefined) return text
   } catch (error) {
@@ -185,7 +186,7 @@ export function definitionText(given: unknown): string {
 /** The JSON text of the definitions of several tasks. */
 export function definitionsText(given: readonly unknown[]): string {
   try {
-    return JSON.stringify(given.map((one, i) => prepare(one, `[${i}]`)))
+    return stringify(given.map((one, i) => prepare(one, `[${i}]`)))
   } catch (error) {
     for (let i = 0; i < given.length; i += 1) {
       if (!isStorable(given, i)) throw unreadable(given[i], `[${i}].`, error)
@@ -227,7 +228,7 @@ const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(
 /** Whether JSON can be made of a part, and not too much of it. */
 function isStorable(whole: unknown, key: string | number): boolean {
   try {
-    const text: string | undefined = JSON.stringify((whole as Loose)[key])
+    const text: string | undefined = stringify((whole as Loose)[key])
     return text === undefined || text.length <= TASK_CHARS_MAX
   } catch {
     return false

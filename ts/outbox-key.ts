@@ -8,6 +8,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { wallMs } from './globals'
 
 /** The 12 bits behind the time count the keys of one millisecond. */
 const COUNT_MAX = 0xfff
@@ -24,7 +25,7 @@ export function newKey(): string {
 }
 
 function tick() {
-  const now = Date.now()
+  const now = wallMs()
   if (now > ms) {
     ms = now
     count = 0

@@ -13,6 +13,7 @@
 
 import { types } from 'node:util'
 import { TaskerError } from './errors'
+import { stringify } from './globals'
 
 /** The engine allows fewer levels; this only ends a cycle. */
 const DEPTH_MAX = 256
@@ -41,7 +42,7 @@ function encode(value: unknown, at: Position): string {
   switch (typeof value) {
     case 'string':
     case 'boolean':
-      return JSON.stringify(value)
+      return stringify(value)
     case 'number':
       return number(value, at)
     case 'object':
@@ -68,7 +69,7 @@ function object(value: Record<string, unknown>, at: Position): string {
   const parts = Object.keys(value).map(key => {
     const path = `${at.path}.${key}`
     const field = key.startsWith('$') || at.field ? at.field : key
-    return `${JSON.stringify(key)}:${encode(value[key], { path, field, depth: at.depth + 1 })}`
+    return `${stringify(key)}:${encode(value[key], { path, field, depth: at.depth + 1 })}`
   })
   return `{${parts.join(',')}}`
 }
@@ -88,6 +89,7 @@ function number(value: number, at: Position): string {
   throw refused(at.path, `${value} is not a number that a task can hold`)
 }
 
+// biome-ignore lint/style/noRestrictedGlobals: a type.
 function date(value: Date, at: Position): string {
   const ms = value.getTime()
   if (Number.isNaN(ms)) throw refused(at.path, 'is not a valid Date')

@@ -10,6 +10,7 @@
 import type { LogLevel, RunnerContext, TaskLog, TaskLogger, TaskProgress, TaskUuid } from '../index'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
+import { dateOf, stringify, wallMs } from './globals'
 import { Logger } from './logger'
 
 /** The levels of log lines, the gravest first. */
@@ -87,20 +88,20 @@ export class Run {
   /** Sends a log line; its fields are JSON text. */
   log(level: number, message: string, fields: string | undefined): void {
     const { host } = this
-    const at = Date.now()
+    const at = wallMs()
     const word = LEVELS[level] as LogLevel
     if (host.wants.log) {
       const log: TaskLog = {
         level: word,
         message,
-        at: new Date(at),
+        at: dateOf(at),
         attempt: this.message[5],
       }
       this.lines ??= []
       this.lines.push([log, fields])
     }
     const tail = fields === undefined ? '' : `,${fields}`
-    host.record(`[${this.slot},"l","${word}",${at},${JSON.stringify(message)}${tail}]`)
+    host.record(`[${this.slot},"l","${word}",${at},${stringify(message)}${tail}]`)
   }
 
   /** Sends a progress report. */
@@ -115,7 +116,7 @@ export class Run {
       this.reports ??= []
       this.reports.push(reportOf(current, total, unit))
     }
-    const tail = unit === undefined ? '' : `,${JSON.stringify(unit)}`
+    const tail = unit === undefined ? '' : `,${stringify(unit)}`
     this.host.record(`[${this.slot},"p",${current},${total ?? null}${tail}]`)
   }
 }

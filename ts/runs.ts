@@ -19,12 +19,14 @@ import { abortError, abortReason, storedReason } from './aborts'
 import type { Bridge } from './bridge'
 import { TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
+import { nextTick, parse, stringify } from './globals'
 import { inRootContext } from './native'
 import { TASK_CHARS_MAX } from './options'
 import { RecentErrors } from './recent-errors'
 import { Context, Run, type RunHost, type StartMessage } from './run'
 import { rebuild, type StoredError, serialise } from './stored'
 import { TaskExtras } from './task-extras'
+import { warn } from './warnings'
 
 /** One message of the engine; its first element says which. */
 // biome-ignore lint/suspicious/noExplicitAny: each kind of message has its own members.
@@ -98,7 +100,7 @@ export class Runs implements RunHost {
   begin(messages: Message[]): void {
     for (const message of messages) {
       if (message[0] === 'r') this.#start(message as unknown as StartMessage)
-      else inRootContext(() => process.nextTick(this.#signal, message))
+      else inRootContext(() => nextTick(this.#signal, message))
     }
     this.#bridge.updateKeepAlive()
   }
@@ -111,7 +113,7 @@ export class Runs implements RunHost {
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
     const context = this.extras.contextOf(run.uuid) ?? inRootContext
-    context(() => process.nextTick(this.#execute, run, runner))
+    context(() => nextTick(this.#execute, run, runner))
   }
 
   /** Never rejects. */
@@ -130,7 +132,7 @@ export class Runs implements RunHost {
   #returned(run: Run, result: unknown) {
     if (run.isOver) return
     try {
-      const text = JSON.stringify(result)
+      const text = stringify(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
       if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
       const outcome = text === undefined ? `[${run.slot},0]` : `[${run.slot},0,${text}]`
@@ -179,7 +181,7 @@ export class Runs implements RunHost {
 
   #emitDone({ uuid, result }: Run) {
     if (!this.#events.hasListeners('task.done') && !this.#events.hasListeners('task.ended')) return
-    this.#emitEnd(uuid, 'done', result === undefined ? undefined : JSON.parse(result))
+    this.#emitEnd(uuid, 'done', result === undefined ? undefined : parse(result))
   }
 
   #emitThrown(uuid: string, status: EndStatus, value: unknown) {
@@ -234,7 +236,7 @@ export class Runs implements RunHost {
   #emitLogs(run: Run, count: number) {
     if (!run.lines) return
     for (const [log, fields] of run.lines.splice(0, count)) {
-      if (fields !== undefined) log.fields = JSON.parse(fields)
+      if (fields !== undefined) log.fields = parse(fields)
       this.#events.emitTask('task.log', run.uuid, log)
     }
   }
@@ -285,11 +287,11 @@ export class Runs implements RunHost {
       this.extras.recheck()
       if (this.#events.wants.remote !== 'all') return
       const message = `events of other processes were not told: ${figure} commits were missed`
-      process.emitWarning(message, { code: 'TASKER_EVENTS_MISSED' })
+      warn('TASKER_EVENTS_MISSED', message)
       return
     }
     const blocked = 'the event loop was blocked: nothing started, and no answer came, for'
-    process.emitWarning(`${blocked} ${figure} ms`, { code: 'TASKER_EVENT_LOOP_BLOCKED' })
+    warn('TASKER_EVENT_LOOP_BLOCKED', `${blocked} ${figure} ms`)
   }
 
   /** The engine has closed by itself: every live run is fenced. */
@@ -308,7 +310,7 @@ export class Runs implements RunHost {
 }
 
 function noRunner(context: Context): never {
-  throw new Error(`the operation ${JSON.stringify(context.operation)} has no runner here`)
+  throw new Error(`the operation ${stringify(context.operation)} has no runner here`)
 }
 
 /** Why `JSON.stringify` gave no result to store. */

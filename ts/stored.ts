@@ -12,6 +12,7 @@
  */
 
 import { hide, isError, read, show, spell } from './errors'
+import { stringify } from './globals'
 
 /** Characters of a stored message. */
 export const MESSAGE_MAX = 8 * 1024
@@ -54,7 +55,7 @@ const again = (value: unknown) =>
 /** JSON text of at most `max` bytes, or nothing if there is none. */
 export function json(value: unknown, max: number): string | undefined {
   try {
-    const text = JSON.stringify(value)
+    const text = stringify(value)
     return text !== undefined && Buffer.byteLength(text) <= max && isShallow(text)
       ? text
       : undefined
@@ -79,7 +80,7 @@ export function isShallow(text: string): boolean {
 
 /** A text in JSON, cut to `max` characters. */
 export const cut = (text: string, max: number) =>
-  JSON.stringify(text.length > max ? `${text.slice(0, max - 1)}…` : text)
+  stringify(text.length > max ? `${text.slice(0, max - 1)}…` : text)
 
 /** How a value that JSON cannot hold calls itself. */
 const described = (value: unknown) => cut(spell(value), MESSAGE_MAX)
@@ -93,7 +94,7 @@ class Writer {
     this.#seen.add(error)
     const parts: string[] = []
     const put = (key: string, text: string | undefined) => {
-      const part = text === undefined ? '' : `${JSON.stringify(key)}:${text}`
+      const part = text === undefined ? '' : `${stringify(key)}:${text}`
       this.#left -= Buffer.byteLength(part) + 1
       if (part !== '' && this.#left > 0) parts.push(part)
     }
@@ -116,7 +117,7 @@ class Writer {
   #code(error: Error): string | undefined {
     const code = read(error, 'code')
     if (typeof code === 'string') return cut(code, 256)
-    return typeof code === 'number' ? JSON.stringify(code) : undefined
+    return typeof code === 'number' ? stringify(code) : undefined
   }
 
   /** Nested errors pay for themselves inside, so what they wrote is given back to the budget. */

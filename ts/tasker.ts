@@ -33,6 +33,7 @@ import { boundsOf } from './calls'
 import { revive, reviveAll } from './document'
 import { invalid, TaskerError } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
+import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
 import {
   concurrencyOf,
@@ -147,7 +148,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     runnerOf(name, runner)
     this.#bridge.check()
     if (this.#runs.has(name)) {
-      const message = `the operation ${JSON.stringify(name)} has a runner already`
+      const message = `the operation ${stringify(name)} has a runner already`
       throw new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
     }
     this.#assign(name, runner as unknown as AnyRunner, concurrency)
@@ -326,7 +327,7 @@ function nothing() {}
 
 function runnerOf(operation: string, runner: unknown) {
   if (typeof runner !== 'function') {
-    throw invalid('runner', `the runner of ${JSON.stringify(operation)} must be a function`)
+    throw invalid('runner', `the runner of ${stringify(operation)} must be a function`)
   }
 }
 

@@ -3,11 +3,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { Tasker, TaskerError } from '../../index.mjs'
 
 const place = mkdtempSync(join(tmpdir(), 'tasker-vitest-'))
 afterAll(() => rmSync(place, { recursive: true, force: true }))
+
+/** All but `nextTick`, which vitest refuses to fake in processes of its own. */
+const FAKED = [
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate'],
+  ...['clearImmediate', 'queueMicrotask', 'performance', 'Date'],
+]
 
 export function suite() {
   const runners = {
@@ -31,6 +37,21 @@ export function suite() {
     expect(await tasker.countTasks({ status: 'done' })).toBe(100)
     await tasker.close()
     await expect(tasker.countTasks()).rejects.toBeInstanceOf(TaskerError)
+  })
+
+  test('fake timers stand in for those of the test, not of the tasker', async () => {
+    vi.useFakeTimers({ toFake: FAKED })
+    const tasker = new Tasker({ store: ':memory:', runners, concurrency: 3000 })
+    await tasker.start()
+    const burst = Array.from({ length: 2000 }, (_, data) => ({ operation: 'double', data }))
+    const run = async () => {
+      const uuids = await tasker.addTasks(burst)
+      return Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
+    }
+    expect(await run()).toHaveLength(2000)
+    vi.useRealTimers()
+    expect(await run()).toHaveLength(2000)
+    await tasker.close()
   })
 
   test('a tasker may be left open with live runs', async () => {
