@@ -20,9 +20,9 @@ const ways = [
   { name: 'process.exit', ending: 'exit', code: 7 },
   { name: 'an uncaught exception', ending: 'throw', code: 1, words: /the storm throws/ },
   { name: 'an unhandled rejection', ending: 'reject', code: 1, words: /the storm rejects/ },
-  { name: 'SIGTERM', signal: 'SIGTERM' },
-  { name: 'SIGINT', signal: 'SIGINT' },
-  { name: 'SIGHUP', signal: 'SIGHUP' },
+  { name: 'SIGTERM', ending: 'hold', signal: 'SIGTERM' },
+  { name: 'SIGINT', ending: 'hold', signal: 'SIGINT' },
+  { name: 'SIGHUP', ending: 'hold', signal: 'SIGHUP' },
   { name: 'close', ending: 'close', code: 0 },
   { name: 'close on SIGTERM', ending: 'closeOnSignal', signal: 'SIGTERM', code: 0 },
 ]
@@ -37,9 +37,7 @@ async function dies({ ending, signal, code, words }, options) {
   let isSent = false
   child.stdout.setEncoding('utf8').on('data', chunk => {
     told += chunk
-    // At work, with runs that have begun.
-    const isAtWork = told.includes('["ack"') && told.split('["end"').length > 5
-    if (!signal || isSent || !isAtWork) return
+    if (!signal || isSent || !told.includes('["busy"]')) return
     isSent = true
     child.kill(signal)
   })

@@ -20,6 +20,11 @@ const runners = {
   throwing: () => {
     throw Object.assign(new RangeError('out of paper'), { code: 'E_PAPER' })
   },
+  /** Says that it runs, and never ends. */
+  last: ({ uuid }) => {
+    say('run', uuid)
+    return new Promise(() => {})
+  },
   /** Says that it runs, and when its signal fires, and waits to be let go. */
   hold: ({ uuid, abortSignal, attempt }) =>
     new Promise((resolve, reject) => {
@@ -29,7 +34,13 @@ const runners = {
     }),
 }
 
-const here = { tasker: undefined, held, runners, say, shapeOf, Tasker }
+/** What runs may wait for until the test lets them all go. */
+const letGo = {}
+letGo.promise = new Promise(resolve => {
+  letGo.resolve = resolve
+})
+
+const here = { tasker: undefined, held, letGo, runners, say, shapeOf, Tasker }
 
 async function carryOut({ no, text, given }) {
   try {

@@ -15,5 +15,7 @@ export const endings = {
     parentPort.postMessage('looping')
     for (;;);
   },
+  /** Waits, with a run that does not end, for somebody to end it. */
+  hold: () => {},
   close: tasker => tasker.close(),
 }

@@ -5,20 +5,20 @@ import { fileURLToPath } from 'node:url'
 
 const worker = fileURLToPath(new URL('worker.mjs', import.meta.url))
 
-/** Starts a life; `ready` and `over` resolve when it is. */
+/** Starts a life; `busy` and `over` resolve when it is. */
 export function begin(options) {
   const child = spawn(process.execPath, [worker, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
-  const ready = new Promise(resolve => {
+  const busy = new Promise(resolve => {
     child.stdout.setEncoding('utf8').on('data', text => {
       output += text
-      if (output.includes('["ready"]\n')) resolve()
+      if (output.includes('["busy"]\n')) resolve()
     })
   })
   const over = new Promise(resolve => {
     child.on('close', (_, signal) => resolve({ output, signal }))
   })
-  return { child, ready, over }
+  return { child, busy, over }
 }

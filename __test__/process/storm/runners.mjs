@@ -17,9 +17,9 @@ export function randomFrom(seed) {
 
 /**
  * Runners that append each of their runs to a file before they do anything, and mark in another one
- * when they begin and end.
+ * when they begin and end. Each run waits for `begun` first.
  */
-export function runnersOf(log, marks) {
+export function runnersOf(log, { marks, begun = () => {} } = {}) {
   const effects = openSync(log, 'a')
   const mark = marker(marks)
   const noted = work => async context => {
@@ -27,6 +27,7 @@ export function runnersOf(log, marks) {
     writeSync(effects, `${JSON.stringify({ uuid, runId, attempt })}\n`)
     mark('+', context)
     try {
+      await begun()
       return await work(data)
     } finally {
       mark('-', context)

@@ -3,7 +3,7 @@
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
 // `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
 // earlier lives. With a `limit` some tasks are of an operation of which only so many may run at
-// once.
+// once. When it has done enough to be worth an end and is in the middle of a run, it says `["busy"]`.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -16,7 +16,28 @@ const { store, log, marks, told, life, seed, limit, ending } = options
 const random = randomFrom(seed)
 const below = n => Math.floor(random() * n)
 const out = told ? openSync(told, 'a') : 1
-const tell = (...line) => writeSync(out, `${JSON.stringify(line)}\n`)
+const counts = { ack: 0, end: 0 }
+function tell(...line) {
+  if (line[0] in counts) counts[line[0]] += 1
+  writeSync(out, `${JSON.stringify(line)}\n`)
+}
+
+const ACKS_MIN = 20
+const ENDS_MIN = 10
+let isBusy = false
+
+/**
+ * Called in each run: says once that enough was done, and has this life end as it should. This run is
+ * live then, but for a close, which waits for it.
+ */
+function begun() {
+  if (isBusy || counts.ack < ACKS_MIN || counts.end < ENDS_MIN) return
+  isBusy = true
+  tell('busy')
+  parentPort?.postMessage('busy')
+  if (ending in endings) setImmediate(endings[ending], tasker)
+  if (ending && !ending.startsWith('close')) return new Promise(() => {})
+}
 
 const operations = ['quick', 'slow', limit ? 'limited' : 'slow', 'throwing']
 
@@ -52,7 +73,7 @@ async function showEarlierEnds() {
   for (const task of tasks) tell('image', task.uuid, task)
 }
 
-const { limited, ...runners } = runnersOf(log, marks)
+const { limited, ...runners } = runnersOf(log, { marks, begun })
 const tasker = new Tasker({ store, concurrency: 30, runners })
 tasker.assignRunner('limited', limited, { concurrency: limit })
 tasker.on('task.ended', (uuid, status) => tell('end', uuid, status))
@@ -62,7 +83,6 @@ await tasker.start()
 tell('ready')
 parentPort?.postMessage('ready')
 if (ending === 'closeOnSignal') process.once('SIGTERM', () => tasker.close())
-else if (ending) setTimeout(endings[ending], 10 + random() * 60, tasker)
 try {
   for (;;) await work()
 } catch (error) {

@@ -16,7 +16,7 @@ use tasker_proof::conformance::Lab;
 use tasker_proof::model::Disk;
 
 /// How long the test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Calls that may be answered between the add of a task and its start; one would do.
 const CALLS_MAX: usize = 1_000;
 

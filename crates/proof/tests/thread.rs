@@ -22,7 +22,7 @@ use tasker_proof::around::{Around, Call, Hooks};
 use tasker_sqlite::{Durability, Options, Place};
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Channel(Mutex<Sender<Effect>>);
 

@@ -4,12 +4,13 @@
 mod hand;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
@@ -20,7 +21,7 @@ use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json};
 use tasker_sqlite::SqliteStore;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two handles on one new file that have heard all there is.
 fn two(path: &Path) -> (Hand, Hand) {
@@ -410,60 +411,49 @@ fn a_file_that_something_else_in_this_process_has_open_is_refused() {
     two.close();
 }
 
-/// One commit; how long it waited for its turn.
-#[expect(clippy::disallowed_methods, reason = "how long a handle waits is what is measured")]
-fn turn(store: &mut SqliteStore) -> Result<Duration, Error> {
-    let begun = Instant::now();
+/// One commit.
+fn turn(store: &mut SqliteStore) -> Result<(), Error> {
     store.begin()?;
-    let waited = begun.elapsed();
     let head = store.head()?;
     let (number, owner) = (head.number + 1, store.owner());
     let changes = Vec::new();
     let batch = Batch { number, owner, seq_next: head.seq_next, counts: head.counts, changes };
     store.write(&batch).map_err(|refused| refused.error)?;
     match store.commit() {
-        Commit::Committed => Ok(waited),
+        Commit::Committed => Ok(()),
         Commit::NotCommitted(error) | Commit::Unknown(error) => Err(error),
     }
 }
 
-/// The waits of each of four handles that do nothing but write, shortest first.
-#[expect(clippy::disallowed_methods, reason = "how long a handle waits is what is measured")]
-fn crowd(path: &Path, lasts: Duration) -> Vec<Vec<Duration>> {
-    let mut hands: Vec<Hand> = (0..4).map(|_| Hand::beside(path)).collect();
-    for hand in &mut hands {
-        hand.store.look_around().unwrap();
-    }
-    let end = Instant::now() + lasts;
-    std::thread::scope(|scope| {
-        let work = |mut hand: Hand| {
-            let mut waits = Vec::new();
-            while Instant::now() < end {
-                waits.push(turn(&mut hand.store).unwrap());
-                hand.store.tidy(false).unwrap();
-            }
-            hand.close();
-            waits.sort_unstable();
-            waits
-        };
-        let threads: Vec<_> =
-            hands.into_iter().map(|hand| scope.spawn(move || work(hand))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    })
-}
-
-/// F-8: the longest wait on an idle machine is a quarter of the bound; here other tests run too.
+/// F-8: this test does not end if three that never stop asking could keep the fourth out. How long
+/// one waits is what `npm run bench:processes` prints.
 #[test]
 fn of_four_handles_under_full_load_none_starves() {
     let (folder, path) = folder();
-    for waits in crowd(&path, Duration::from_secs(1)) {
-        let (turns, longest) = (waits.len(), waits[waits.len() - 1]);
-        let most = waits[(turns - 1) * 999 / 1_000];
-        let text = format!("{turns} turns, longest wait {longest:?}, 99.9 % within {most:?}");
-        writeln!(std::io::stdout(), "{text}").unwrap();
-        assert!(turns > 100 && most < Duration::from_millis(100), "{text}");
-        assert!(longest < Duration::from_secs(1), "{text}");
+    let mut hands: Vec<Hand> = (0..4).map(|_| Hand::beside(&path)).collect();
+    for hand in &mut hands {
+        hand.store.look_around().unwrap();
     }
+    let is_over = AtomicBool::new(false);
+    let work = |hand: &mut Hand| {
+        turn(&mut hand.store).unwrap();
+        hand.store.tidy(false).unwrap();
+    };
+    let mut meek = hands.swap_remove(0);
+    std::thread::scope(|scope| {
+        let is_over = &is_over;
+        for mut greedy in hands {
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Acquire) {
+                    work(&mut greedy);
+                }
+                greedy.close();
+            });
+        }
+        (0..200).for_each(|_| work(&mut meek));
+        is_over.store(true, Ordering::Release);
+    });
+    meek.close();
     assert_eq!(names(folder.path()), ["tasks.db"]);
 }
 
