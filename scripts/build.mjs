@@ -92,8 +92,8 @@ export async function buildDist() {
 
 function isDistFresh() {
   const built = filesIn('dist').filter(file => file.endsWith('.js'))
-  const sources = [...filesIn('ts'), 'tsconfig.json', 'index.d.ts'].filter(file =>
-    existsSync(join(root, file)),
+  const sources = [...filesIn('ts'), ...filesIn('types'), 'tsconfig.json', 'index.d.ts'].filter(
+    file => existsSync(join(root, file)),
   )
   return built.length > 0 && Math.min(...times(built)) > Math.max(...times(sources))
 }

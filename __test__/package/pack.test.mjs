@@ -12,7 +12,7 @@ const snapshot = join(root, '__test__/package/files.txt')
 
 /** One line per file; a folder of sources is one line. */
 function summary() {
-  const isSource = file => /^(dist|src|crates)\/.*\.(js|rs|sql)$/.test(file)
+  const isSource = file => /^(dist|types|src|crates)\/.*\.(js|ts|rs|sql)$/.test(file)
   const lines = files.map(file => (isSource(file) ? `${dirname(file)}/*` : file))
   const platform = /^tasker\..*\.node$/
   const plain = [...new Set(lines)].map(line => line.replace(platform, 'tasker.<platform>.node'))

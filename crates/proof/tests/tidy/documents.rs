@@ -8,7 +8,7 @@ use crate::verdict;
 
 #[test]
 fn every_error_code_is_in_the_readme_the_types_and_a_test() {
-    let (readme, types) = (&file("README.md").text, &file("index.d.ts").text);
+    let (readme, types) = (&file("README.md").text, &file("types/errors.d.ts").text);
     let tests = files().iter().filter(|file| file.language != Language::Other);
     let tests: Vec<_> = tests.filter(|file| !is_tidy(file)).map(File::test_text).collect();
     let mut faults = Vec::new();
@@ -19,7 +19,7 @@ fn every_error_code_is_in_the_readme_the_types_and_a_test() {
             faults.push(format!("{text} is not in README.md"));
         }
         if !types.contains(&quoted[1]) {
-            faults.push(format!("{text} is not in index.d.ts"));
+            faults.push(format!("{text} is not in types/errors.d.ts"));
         }
         if !tests.iter().any(|test| names(test, text) || names(test, &variant)) {
             faults.push(format!("{text} is in no test"));

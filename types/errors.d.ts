@@ -1,0 +1,58 @@
+/** What can go wrong. */
+
+/** The closed list of things that can go wrong; the README says what each means. */
+export type TaskerErrorCode =
+  | 'TASKER_INVALID'
+  | 'TASKER_INVALID_QUERY'
+  | 'TASKER_TOO_LARGE'
+  | 'TASKER_NOT_FOUND'
+  | 'TASKER_CONFLICT'
+  | 'TASKER_FENCED'
+  | 'TASKER_LOCKED'
+  | 'TASKER_FILE_SHARED'
+  | 'TASKER_BUSY'
+  | 'TASKER_FULL'
+  | 'TASKER_READ_ONLY'
+  | 'TASKER_CORRUPT'
+  | 'TASKER_VERSION'
+  | 'TASKER_IO'
+  | 'TASKER_CLOSED'
+  | 'TASKER_TIMEOUT'
+  | 'TASKER_UNKNOWN'
+  | 'TASKER_UNSUPPORTED'
+  | 'TASKER_NATIVE_MISSING'
+  | 'TASKER_BUG'
+
+/** What tasker's own calls throw and reject with. Check `code`; the message says what to do. */
+export class TaskerError extends Error {
+  constructor(code: TaskerErrorCode, message: string, facts?: TaskerErrorFacts)
+  readonly name: 'TaskerError'
+  readonly code: TaskerErrorCode
+  /** The offending field, such as `priority`, `query.$or[1]`, or `[2].data` in `addTasks`. */
+  readonly path?: string
+  /** The process that holds the file. */
+  readonly pid?: number
+  /** The tasks whose fate is unknown. */
+  readonly uuids?: string[]
+}
+
+/** What belongs to an error beside its code and message. */
+export interface TaskerErrorFacts {
+  path?: string
+  pid?: number
+  uuids?: string[]
+  cause?: unknown
+}
+
+/** Something that ended by decision: `name` is `'AbortError'`, `code` is `'ABORT_ERR'`. */
+export interface AbortError extends Error {
+  readonly name: 'AbortError'
+  readonly code: 'ABORT_ERR'
+  /** Why, for programs. */
+  readonly cause: AbortCause
+  /** The reason that was given, if it was more than a text. */
+  readonly reason?: unknown
+}
+
+/** Why a run's `abortSignal` fired. `shutdown`: back to the queue. `fenced`: it lost its place. */
+export type AbortCause = 'user' | 'signal' | 'stop' | 'run-timeout' | 'lost' | 'shutdown' | 'fenced'

@@ -1,0 +1,69 @@
+/** What a tasker tells its listeners. */
+
+import type { TaskDefinition } from './definition'
+import type { AnyOperations, OperationName, ResultOf, TaskUuid } from './registry'
+import type { EndStatus, TaskLog, TaskProgress } from './task'
+
+/** The arguments of each event. The store is the truth; an event tells what is already on disk. */
+export interface TaskerEvents<Operations = AnyOperations> {
+  /** Runners are attached. */
+  started: []
+  /** Runners are detached and no run is live any more. */
+  stopped: []
+  /**
+   * The engine met a fault and closed; or an outbox met one, and goes on trying. Without a listener
+   * it is a process warning.
+   */
+  error: [error: unknown]
+  /** `addTask` was called; the task is not stored yet, and may still be refused. */
+  'task.add': [definition: TaskDefinition<Operations>]
+  /** The task is on disk. */
+  'task.added': [uuid: TaskUuid]
+  'task.prioritized': [uuid: TaskUuid, priority: number]
+  /** Its runner is about to be called. */
+  'task.run': [uuid: TaskUuid]
+  /** A log line is on disk. */
+  'task.log': [uuid: TaskUuid, log: TaskLog]
+  /** A progress report is on disk. */
+  'task.progress': [uuid: TaskUuid, progress: TaskProgress]
+  'task.done': [uuid: TaskUuid, result: ResultOf<Operations, OperationName<Operations>>]
+  /** `error` is what the runner threw. */
+  'task.failed': [uuid: TaskUuid, error: unknown]
+  /** `reason` is the Error that the run's signal had, or would have had. */
+  'task.aborted': [uuid: TaskUuid, reason: unknown]
+  /** Comes right after one of the three above. `value` is the result, error or reason. */
+  'task.ended': [uuid: TaskUuid, status: EndStatus, value: unknown]
+}
+
+/** The names of events: the general ones, and those of one task. */
+export type EventName =
+  | keyof TaskerEvents
+  | `task.${string}.${
+      | 'added'
+      | 'prioritized'
+      | 'run'
+      | 'log'
+      | 'progress'
+      | 'done'
+      | 'failed'
+      | 'aborted'
+      | 'ended'}`
+
+/** The arguments of an event; `task.<uuid>.done` has those of `task.done` without the uuid. */
+export type EventArguments<
+  Operations,
+  Name extends EventName,
+> = Name extends keyof TaskerEvents<Operations>
+  ? TaskerEvents<Operations>[Name]
+  : Name extends `task.${string}.${infer Event}`
+    ? `task.${Event}` extends keyof TaskerEvents<Operations>
+      ? TaskerEvents<Operations>[`task.${Event}`] extends [unknown, ...infer Rest]
+        ? Rest
+        : never
+      : never
+    : never
+
+/** A function that hears an event. */
+export type Listener<Operations, Name extends EventName> = (
+  ...args: EventArguments<Operations, Name>
+) => void

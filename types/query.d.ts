@@ -1,0 +1,69 @@
+/** Which tasks, in which order. */
+
+import type { OnInterrupted, OnStop } from './definition'
+import type { AnyOperations, OperationName } from './registry'
+import type { EndCause, TaskState, TaskStatus } from './task'
+
+/** What a field is compared with. */
+export type QueryValue = null | boolean | number | string | Date | QueryValue[] | QueryObject
+
+/** An object that a field equals; the order of its keys does not count. */
+export interface QueryObject {
+  [key: string]: QueryValue
+}
+
+/** Conditions on one field, as in MongoDB. Comparisons hold only within a type. */
+export interface QueryOperators<Value = QueryValue> {
+  $eq?: Value
+  $ne?: Value
+  $gt?: Value
+  $gte?: Value
+  $lt?: Value
+  $lte?: Value
+  $in?: readonly Value[]
+  $nin?: readonly Value[]
+  $exists?: boolean
+  $not?: QueryOperators<Value>
+}
+
+/** A value or conditions. `null` also matches what is absent. */
+export type QueryField<Value = QueryValue> = Value | null | QueryOperators<Value | null>
+
+/**
+ * Which tasks: MongoDB's query language over the fields of {@link Task}, with dotted paths such as
+ * `'data.book'`. All parts must hold; `{}` matches every task. An unknown first field or operator
+ * rejects with `TASKER_INVALID_QUERY`.
+ */
+export interface Query<Operations = AnyOperations> {
+  $and?: readonly Query<Operations>[]
+  $or?: readonly Query<Operations>[]
+  $nor?: readonly Query<Operations>[]
+  uuid?: QueryField<string>
+  seq?: QueryField<number>
+  operation?: QueryField<OperationName<Operations>>
+  status?: QueryField<TaskStatus>
+  state?: QueryField<TaskState>
+  cause?: QueryField<EndCause>
+  priority?: QueryField<number>
+  createdAt?: QueryField<Date>
+  startedAt?: QueryField<Date>
+  endedAt?: QueryField<Date>
+  attempt?: QueryField<number>
+  runTimeout?: QueryField<number>
+  onInterrupted?: QueryField<OnInterrupted>
+  onStop?: QueryField<OnStop>
+  data?: QueryField
+  result?: QueryField
+  error?: QueryField
+  abortReason?: QueryField
+  progress?: QueryField
+  attempts?: QueryField
+  [path: `${'data' | 'result' | 'error' | 'abortReason' | 'progress' | 'attempts'}.${string}`]:
+    | QueryField
+    | undefined
+}
+
+/** The order of tasks: paths with 1 (upward) or -1 (downward); the first decides. At most 16. */
+export interface Sort {
+  [path: string]: 1 | -1
+}

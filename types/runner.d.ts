@@ -1,0 +1,75 @@
+/** What runs tasks, and what it gets. */
+
+import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
+
+/** A function that carries out the tasks of one operation. What it returns is stored as JSON. */
+export type Runner<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> = (
+  context: RunnerContext<DataOf<Operations, Name>, Name>,
+) => Returned<ResultOf<Operations, Name>> | PromiseLike<Returned<ResultOf<Operations, Name>>>
+
+/** A runner without a result may end without `return`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: it stands for the return type of a function.
+type Returned<Result> = undefined extends Result ? Result | void : Result
+
+/** What a runner gets. */
+// biome-ignore lint/suspicious/noExplicitAny: data is any unless the registry says otherwise.
+export interface RunnerContext<Data = any, Name extends string = string> {
+  /** The task; the same in every attempt. */
+  readonly uuid: TaskUuid<Name>
+  /** This run; never used again. */
+  readonly runId: string
+  /** The operation. */
+  readonly operation: Name
+  /** What `addTask` was given, after a round trip through JSON. */
+  readonly data: Data
+  /** Which attempt this is; 1 is the first. */
+  readonly attempt: number
+  /** The task's priority. */
+  readonly priority: number
+  /**
+   * Fires when the run should end. `reason` is an Error: the one given to `abortTask`, or an
+   * {@link AbortError} whose `cause` says why. A throw after that ends the task as aborted, a
+   * return as done.
+   */
+  readonly abortSignal: AbortSignal
+  /** Writes log lines that are stored with the task. */
+  readonly logger: TaskLogger
+  /**
+   * Tells how far the run is; stored in the task's `progress` and told by `task.progress`. Throws
+   * unless the numbers are finite and `unit` has at most 64 bytes.
+   */
+  readonly progress: (current: number, total?: number, unit?: string) => void
+}
+
+/** How grave a log line is, the gravest first. */
+export type LogLevel = 'crit' | 'error' | 'warning' | 'notice' | 'info' | 'debug'
+
+/**
+ * Stores log lines. Never throws and never waits; lines after the end of the run are dropped.
+ *
+ * A task keeps 10,000 lines of at most 64 KiB: a longer message is cut. Fields that are larger, or
+ * that JSON refuses, are replaced by `{ leftOut: why }`. An Error is stored as {@link StoredError},
+ * whether it is the fields (then under `error`) or among them.
+ */
+export interface TaskLogger {
+  /** The task or the system cannot go on. */
+  crit(message: string, fields?: object): void
+  /** Something failed. */
+  error(message: string, fields?: object): void
+  /** Something may be wrong. */
+  warning(message: string, fields?: object): void
+  /** Normal but worth a look. */
+  notice(message: string, fields?: object): void
+  /** Normal. */
+  info(message: string, fields?: object): void
+  /** For developers; stored only with `logLevel: 'debug'`. */
+  debug(message: string, fields?: object): void
+  /** A logger that adds `fields` to each of its lines. */
+  child(fields: object): TaskLogger
+}
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}

@@ -1,0 +1,128 @@
+/** A task as it lies in the store. */
+
+import type { OnInterrupted, OnStop } from './definition'
+import type {
+  AnyOperations,
+  DataOf,
+  DataPart,
+  Json,
+  OperationName,
+  ResultOf,
+  TaskUuid,
+} from './registry'
+import type { LogLevel } from './runner'
+
+/** Where a task is in its life. The last three are final: an ended task never changes. */
+export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
+
+/** Where a task is, in the engine's words: `ready` is the status `new`; the rest is the same. */
+export type TaskState = 'ready' | 'running' | 'done' | 'failed' | 'aborted'
+
+/** How a task ended. */
+export type EndStatus = 'done' | 'failed' | 'aborted'
+
+/**
+ * Why a task failed or was aborted.
+ *
+ * - `error`: the runner threw
+ * - `unstorable`: its result or error cannot be stored
+ * - `poison`: its process died three times in a row while it ran
+ * - `lost`: its process died and `onInterrupted` ends such a task
+ * - `user`: `abortTask`
+ * - `signal`: the `abortSignal` of its `addTask`
+ * - `stop`: `stop` or `close` with `onStop: 'abort'`
+ * - `run-timeout`: its `runTimeout`
+ */
+export type EndCause =
+  | 'error'
+  | 'unstorable'
+  | 'poison'
+  | 'lost'
+  | 'user'
+  | 'signal'
+  | 'stop'
+  | 'run-timeout'
+
+/** A task as it lies in the store. What is not set is absent. */
+export type Task<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> = Name extends unknown
+  ? TaskBase<Name> & DataPart<DataOf<Operations, Name>> & { result?: ResultOf<Operations, Name> }
+  : never
+
+/** The part of a task that does not depend on its operation. */
+export interface TaskBase<Name extends string = string> {
+  uuid: TaskUuid<Name>
+  /** Its place in the order of adding: grows, is never used again. */
+  seq: number
+  operation: Name
+  priority: number
+  status: TaskStatus
+  state: TaskState
+  /** Why it failed or was aborted. */
+  cause?: EndCause
+  createdAt: Date
+  /** When its last run started. */
+  startedAt?: Date
+  endedAt?: Date
+  /** Attempts started so far that count. */
+  attempt: number
+  /** Every attempt, oldest first. */
+  attempts: TaskAttempt[]
+  /** Why it failed. */
+  error?: StoredError
+  /** Why it was aborted. */
+  abortReason?: StoredError
+  progress?: TaskProgress
+  /** Milliseconds. */
+  runTimeout?: number
+  onInterrupted?: OnInterrupted
+  onStop?: OnStop
+  /** Its log lines in order, if asked for. */
+  logs?: TaskLog[]
+}
+
+/** One stored log line. */
+export interface TaskLog {
+  level: LogLevel
+  message: string
+  at: Date
+  /** Which attempt wrote it. */
+  attempt: number
+  fields?: { [key: string]: Json }
+}
+
+/** How far a run says it is. */
+export interface TaskProgress {
+  current: number
+  total?: number
+  unit?: string
+}
+
+/** One attempt of a task. */
+export interface TaskAttempt {
+  runId: string
+  startedAt: Date
+  endedAt?: Date
+  outcome?: 'done' | 'failed' | 'aborted' | 'lost' | 'postponed'
+}
+
+/**
+ * An error as it is stored: bounded, and without what JSON cannot hold. Something thrown that is
+ * not an Error is `{ thrown: true, value }`.
+ */
+export interface StoredError {
+  name?: string
+  message?: string
+  stack?: string
+  code?: string | number
+  cause?: StoredError
+  errors?: StoredError[]
+  thrown?: true
+  value?: Json
+  [field: string]: unknown
+}
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}
