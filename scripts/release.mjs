@@ -3,10 +3,21 @@
 //
 // node scripts/release.mjs <folder with all the addons> <folder for the tarballs>
 //
+// `npm run pack` makes one tarball for this platform: tasker with its addon inside.
+//
 // They are made from one table and committed nowhere, so that no version can be left behind, and
 // `npm install` of a checkout looks for no package that is not there yet.
 
-import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { isMain, npm, root, say } from './steps.mjs'
 
@@ -85,11 +96,16 @@ export function platformPackage(platform) {
   }
 }
 
-/** The package.json of tasker as it is published: nothing in it is for a checkout. */
-export function taskerPackage() {
+/** The package.json of tasker for users: nothing in it is for a checkout, no script least of all. */
+function packageForUsers() {
   const { scripts, devDependencies, ...rest } = about
+  return { ...rest, ...repository() }
+}
+
+/** The package.json of tasker as it is published. */
+export function taskerPackage() {
   const pairs = Object.keys(platforms).map(platform => [packageName(platform), about.version])
-  return { ...rest, ...repository(), optionalDependencies: Object.fromEntries(pairs) }
+  return { ...packageForUsers(), optionalDependencies: Object.fromEntries(pairs) }
 }
 
 /** Where the sources are; npm compares it with the repository that publishes. */
@@ -101,9 +117,9 @@ function repository() {
   }
 }
 
-/** Makes the tarball of a platform; gives its name. */
+/** Makes the tarball of a platform; gives what npm says of it, such as its `filename`. */
 export async function packPlatform(platform, addon, out) {
-  const stage = await emptyFolder(join(out, platform))
+  const stage = stageFolder()
   copyFileSync(addon, join(stage, addonName(platform)))
   copyFileSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
   const text = `The native addon of tasker for ${platform}.`
@@ -112,30 +128,35 @@ export async function packPlatform(platform, addon, out) {
 }
 
 /** Makes the tarball of tasker, without an addon. */
-export async function packTasker(out) {
-  const stage = await emptyFolder(join(out, 'tasker'))
+export function packTasker(out) {
+  return packFiles(taskerPackage(), out, path => !path.endsWith('.node'))
+}
+
+/** Makes a tarball of tasker with the addon of this platform inside. */
+export function packForHere(out) {
+  return packFiles(packageForUsers(), out, () => true)
+}
+
+async function packFiles(contents, out, isWanted) {
+  const stage = stageFolder()
   const [{ files }] = JSON.parse(
     await npm(['pack', '--dry-run', '--json', '--ignore-scripts'], { capture: true }),
   )
-  for (const { path } of files.filter(({ path }) => !path.endsWith('.node'))) {
+  for (const { path } of files.filter(({ path }) => isWanted(path))) {
     mkdirSync(dirname(join(stage, path)), { recursive: true })
     cpSync(join(root, path), join(stage, path))
   }
-  return pack(stage, taskerPackage(), out)
+  return pack(stage, contents, out)
 }
 
-async function emptyFolder(folder) {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  return folder
-}
+const stageFolder = () => mkdtempSync(join(tmpdir(), 'tasker-pack-'))
 
 async function pack(stage, contents, out) {
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(contents, undefined, 2)}\n`)
   const args = ['pack', stage, '--json', '--ignore-scripts', '--pack-destination', out]
-  const [{ filename }] = JSON.parse(await npm(args, { capture: true }))
+  const [packed] = JSON.parse(await npm(args, { capture: true }))
   rmSync(stage, { recursive: true })
-  return filename
+  return packed
 }
 
 async function main(addons, tarballs) {
@@ -146,8 +167,8 @@ async function main(addons, tarballs) {
     join(resolve(addons), addonName(platform)),
   ])
   for (const [platform, addon] of places) checkAddon(platform, readFileSync(addon))
-  for (const [platform, addon] of places) say(await packPlatform(platform, addon, out))
-  say(await packTasker(out))
+  for (const [platform, addon] of places) say((await packPlatform(platform, addon, out)).filename)
+  say((await packTasker(out)).filename)
 }
 
 if (isMain(import.meta.url)) {

@@ -1,6 +1,6 @@
 /** What can go wrong. */
 
-/** The closed list of things that can go wrong; the README says what each means. */
+/** The closed list of things that can go wrong; docs/reference/errors.md says what each means. */
 export type TaskerErrorCode =
   | 'TASKER_INVALID'
   | 'TASKER_INVALID_QUERY'

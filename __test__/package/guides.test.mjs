@@ -9,20 +9,13 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { linkedFolder, output, root, tsc } from './program.mjs'
+import { blocksOf, compile, deadLinks, linksOf, pagesBelow, targetOf } from './pages.mjs'
+import { linkedFolder, output } from './program.mjs'
 
-const guide = 'docs/guide'
-const read = path => readFileSync(join(root, path), 'utf8')
-const pages = readdirSync(join(root, guide)).filter(name => name.endsWith('.md'))
-
-/** The blocks of a page, in order. */
-function blocksOf(page) {
-  const found = read(`${guide}/${page}`).matchAll(/^```(\w+)([^\n]*)\n(.*?)^```$/gms)
-  return [...found].map(([, language, words, text]) => ({ language, words: words.trim(), text }))
-}
+const pages = [...pagesBelow('docs/guide'), ...pagesBelow('docs/reference')]
 
 const isProgram = ({ language }) => ['js', 'ts'].includes(language)
 const fileName = ({ words }) => /^file=([\w.-]+)$/.exec(words)?.[1]
@@ -73,15 +66,15 @@ for (const page of pages) {
       }
     })
   }
-
-  test(`${page}: its links lead to a file and a heading`, () => {
-    assert.deepEqual(deadLinks(`${guide}/${page}`), [])
-  })
 }
 
-test('README.md: its links lead to a file and a heading', () => {
-  assert.deepEqual(deadLinks('README.md'), [])
-})
+const all = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...pagesBelow('docs')]
+
+for (const page of all) {
+  test(`${page}: its links lead to a file and a heading`, () => {
+    assert.deepEqual(deadLinks(page), [])
+  })
+}
 
 test('no program in the guides goes unchecked', () => {
   for (const page of pages) {
@@ -90,28 +83,8 @@ test('no program in the guides goes unchecked', () => {
   }
 })
 
-function compile(folder, name) {
-  const strict = ['--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022']
-  tsc([...strict, '--types', 'node', name], folder)
-}
-
-/** The links of a page that lead nowhere. */
-function deadLinks(page) {
-  const text = read(page).replaceAll(/^```.*?^```$/gms, '')
-  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
-  return links.filter(link => !/^(https?|mailto):/.test(link) && !leads(page, link))
-}
-
-function leads(page, link) {
-  const [path, anchor] = link.split('#')
-  const target = path === '' ? page : join(dirname(page), path)
-  if (!existsSync(join(root, target))) return false
-  return anchor === undefined || anchors(target).includes(anchor)
-}
-
-/** The headings of a page as they are named in links. */
-function anchors(page) {
-  const headings = [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading)
-  const plain = heading => heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-  return headings.map(heading => plain(heading).replaceAll(' ', '-'))
-}
+test('each page of the guide is in its table', () => {
+  const linked = linksOf('docs/guide/README.md').map(link => targetOf('docs/guide/README.md', link))
+  const missing = pagesBelow('docs/guide').filter(page => !linked.includes(page))
+  assert.deepEqual(missing, ['docs/guide/README.md'])
+})

@@ -4,13 +4,14 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { packForHere } from '../../scripts/release.mjs'
 import { npm, output, root } from './program.mjs'
 
 /** The folder of the program that uses tasker. */
 export const folder = mkdtempSync(join(tmpdir(), 'tasker-package-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-const [packed] = JSON.parse(npm(['pack', '--json', '--pack-destination', folder], root))
+const packed = await packForHere(folder)
 
 /** The name of the tarball in the folder. */
 export const tarball = packed.filename

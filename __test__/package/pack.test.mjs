@@ -6,13 +6,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { files, folder, installed, prints, tarball, work } from './installed.mjs'
+import { linksOf, targetOf } from './pages.mjs'
 import { output, root, tool } from './program.mjs'
 
 const snapshot = join(root, '__test__/package/files.txt')
 
-/** One line per file; a folder of sources is one line. */
+/** One line per file; a folder of sources or pages is one line. */
 function summary() {
-  const isSource = file => /^(dist|types|src|crates)\/.*\.(js|ts|rs|sql)$/.test(file)
+  const isSource = file =>
+    /^(dist|types|src|crates|docs|examples)\/.*\.(js|mjs|md|ts|rs|sql)$/.test(file)
   const lines = files.map(file => (isSource(file) ? `${dirname(file)}/*` : file))
   const platform = /^tasker\..*\.node$/
   const plain = [...new Set(lines)].map(line => line.replace(platform, 'tasker.<platform>.node'))
@@ -29,12 +31,23 @@ test("A-17, G-23: no runtime dependency and no script that runs on a user's mach
   for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) {
     assert.equal(about[kind], undefined, kind)
   }
-  for (const script of ['preinstall', 'install', 'postinstall']) {
-    assert.equal(about.scripts[script], undefined, script)
-  }
+  assert.equal(about.scripts, undefined, 'npm would ask whether they may run')
   const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'))
   assert.deepEqual(Object.keys(lock.packages), ['', 'node_modules/tasker'])
 })
+
+test('the links of its pages lead to files that are in it', () => {
+  const shipped = files.filter(file => file.endsWith('.md'))
+  assert.ok(shipped.includes('README.md') && shipped.includes('docs/guide/start.md'))
+  const dead = shipped.flatMap(page =>
+    linksOf(page)
+      .filter(link => !isIn(targetOf(page, link)))
+      .map(link => `${page}: ${link}`),
+  )
+  assert.deepEqual(dead, [])
+})
+
+const isIn = path => files.some(file => file === path || file.startsWith(`${path}/`))
 
 test('it works by import', () => {
   assert.equal(prints('esm.mjs', `import { Tasker } from 'tasker'\n${work}`), '42\n')

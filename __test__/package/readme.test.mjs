@@ -1,40 +1,68 @@
 // The README is true: its programs run, and print what it says they print.
 
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { linkedFolder, output, root, tsc } from './program.mjs'
+import { blocksOf, compile, read } from './pages.mjs'
+import { linkedFolder, output, root } from './program.mjs'
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+/** The text of the first block of a language. */
+const block = language => blocksOf('README.md').find(one => one.language === language).text
 
-/** The blocks of one language, in order. */
-function blocks(language) {
-  const found = readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))
-  return [...found].map(([, text]) => text)
-}
-
-test('the first program runs as it is shown and prints what is shown', t => {
-  const folder = linkedFolder(t)
-  const [program] = blocks('js')
-  const [printed] = blocks('text')
-  assert.ok(program.trimEnd().split('\n').length <= 20, 'it has twenty lines')
-  writeFileSync(join(folder, 'program.mjs'), program)
-  assert.equal(output(process.execPath, ['program.mjs'], { cwd: folder }), printed)
+test('it is short: a newcomer reads it to its end', () => {
+  assert.ok(read('README.md').split('\n').length <= 160)
 })
 
-test('the typed program passes the compiler, runs, and is refused with a wrong type', t => {
+test('the first program passes the compiler, runs, and prints what is shown', t => {
   const folder = linkedFolder(t)
-  const [program] = blocks('ts')
-  const wrong = program.replace("book: 'dune'", 'book: 7')
-  assert.notEqual(wrong, program)
-  writeFileSync(join(folder, 'typed.mts'), program)
+  const program = block('ts')
+  assert.ok(program.trimEnd().split('\n').length <= 24, 'it fits on a screen')
+  assert.match(program, /task\.failed/)
+  writeFileSync(join(folder, 'poem.txt'), 'so much depends upon a wheelbarrow')
+  writeFileSync(join(folder, 'program.mts'), program)
+  compile(folder, 'program.mts')
+  assert.equal(output(process.execPath, ['program.mjs'], { cwd: folder }), block('text'))
+})
+
+test('its types refuse data of another type', t => {
+  const folder = linkedFolder(t)
+  const wrong = block('ts').replace("file: 'poem.txt'", 'file: 7')
+  assert.notEqual(wrong, block('ts'))
   writeFileSync(join(folder, 'wrong.mts'), wrong)
-  const strict = ['--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022']
-  const compile = () => tsc([...strict, '--types', 'node', 'typed.mts', 'wrong.mts'], folder)
-  assert.throws(
-    compile,
-    ({ message }) => /wrong.mts.*TS2322/.test(message) && !/typed.mts\(/.test(message),
-  )
-  assert.equal(output(process.execPath, ['typed.mjs'], { cwd: folder }), '400\n')
+  assert.throws(() => compile(folder, 'wrong.mts'), /wrong\.mts.*TS2322/)
+})
+
+/**
+ * What the demo prints with the figures of this run, this folder and this machine taken out; but
+ * how many tasks were lost is no such figure.
+ */
+function withoutFigures(text) {
+  return text
+    .replaceAll(/(below ).*/g, '$1…')
+    .replaceAll(/\b(?!0 lost)\d[\d,.]*/g, '#')
+    .replaceAll(/( of #) {2}# tasks\/s/g, '$1')
+    .replaceAll(/^ +# %/gm, '  # %')
+}
+
+test('the demo is killed, goes on and loses nothing, as is shown', () => {
+  const demo = join(root, 'examples/demo/main.mjs')
+  const real = output(process.execPath, [demo, join(root, 'docs'), '--crash'])
+  const [command, ...shown] = block('console').trimEnd().split('\n')
+  assert.equal(command, '$ npm run demo -- --crash')
+
+  // Whether a run was under way when the process died, and which, differs from run to run.
+  const isListOfReruns = line => /^ {2}(attempt|they were)/.test(line)
+  const lines = withoutFigures(real).split('\n')
+  let from = 0
+  for (const line of withoutFigures(shown.filter(line => !isListOfReruns(line)).join('\n')).split(
+    '\n',
+  )) {
+    if (line === '…') continue
+    const at = lines.indexOf(line, from)
+    assert.ok(at >= 0, `the demo does not print this line, or not there: ${line}\n${real}`)
+    from = at + 1
+  }
+  const reruns = shown.filter(isListOfReruns)
+  assert.equal(reruns.length, Number(/(\d+) ran twice/.exec(shown.join())[1]) + 1)
 })

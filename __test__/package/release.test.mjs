@@ -115,7 +115,7 @@ test('the published packages work together, without a script or an addon in task
   const folder = emptyFolder(t)
   const tarballs = [await packTasker(folder), await packPlatform(platform(), addon, folder)]
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  npm(['install', ...tarballs.map(name => `./${name}`)], folder)
+  npm(['install', ...tarballs.map(({ filename }) => `./${filename}`)], folder)
   const home = join(folder, 'node_modules/tasker')
   assert.ok(!readdirSync(home).some(name => name.endsWith('.node')))
   const { scripts, devDependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))

@@ -1,10 +1,11 @@
 //! What can go wrong, as a closed table.
 //!
-//! [`Code`] is public API: its text is `err.code` in JavaScript and the key of the README table.
+//! [`Code`] is public API: its text is `err.code` in JavaScript, and the table of
+//! `docs/reference/errors.md` is drawn from it.
 //! Foreign errors are mapped to a code once, in the crate that owns the dependency. An error of a
 //! user's runner is not an [`Error`]: it is data (see [`crate::task::Outcome`]).
 //!
-//! Proof: `tidy::every_error_code_is_in_the_readme_the_types_and_a_test`.
+//! Proof: `tidy::every_error_code_is_in_the_reference_the_types_and_a_test`.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -20,7 +21,7 @@ macro_rules! codes {
         pub enum Code { $(#[doc = $help] $name,)* }
 
         impl Code {
-            /// Every code, in the order of the README table.
+            /// Every code, in the order of `docs/reference/errors.md`.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
             /// The text that a JavaScript user sees as `err.code`.

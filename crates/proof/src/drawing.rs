@@ -62,7 +62,7 @@ const fn when(verb: Verb) -> &'static str {
     }
 }
 
-/// The table of error codes in the README.
+/// The table of `docs/reference/errors.md`.
 pub fn codes() -> String {
     let mut out = "| code | meaning | retryable |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
@@ -72,7 +72,7 @@ pub fn codes() -> String {
     out
 }
 
-/// The table of limits in the README, from the text of `core::limits`: each constant with the
+/// The table of `docs/reference/limits.md`, from the text of `core::limits`: each constant with the
 /// comment above it.
 pub fn limits(source: &str) -> String {
     let mut out = "| limit | value |\n|---|---|\n".to_owned();

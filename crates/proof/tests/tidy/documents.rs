@@ -7,16 +7,16 @@ use crate::source::Language;
 use crate::verdict;
 
 #[test]
-fn every_error_code_is_in_the_readme_the_types_and_a_test() {
-    let (readme, types) = (&file("README.md").text, &file("types/errors.d.ts").text);
+fn every_error_code_is_in_the_reference_the_types_and_a_test() {
+    let (page, types) = (&file("docs/reference/errors.md").text, &file("types/errors.d.ts").text);
     let tests = files().iter().filter(|file| file.language != Language::Other);
     let tests: Vec<_> = tests.filter(|file| !is_tidy(file)).map(File::test_text).collect();
     let mut faults = Vec::new();
     for code in Code::ALL {
         let (text, variant) = (code.as_str(), format!("Code::{code:?}"));
         let quoted = [format!("`{text}`"), format!("'{text}'")];
-        if !readme.contains(&quoted[0]) {
-            faults.push(format!("{text} is not in README.md"));
+        if !page.contains(&quoted[0]) {
+            faults.push(format!("{text} is not in docs/reference/errors.md"));
         }
         if !types.contains(&quoted[1]) {
             faults.push(format!("{text} is not in types/errors.d.ts"));

@@ -2,7 +2,7 @@
 
 use tasker_proof::drawing;
 
-use crate::repository::{file, files, root};
+use crate::repository::{file, root};
 
 /// Compares a document with what it should be, or rewrites it.
 fn assert_drawn(path: &str, expected: &str) {
@@ -28,12 +28,13 @@ fn the_drawing_of_the_state_machine_is_up_to_date() {
 }
 
 #[test]
-fn the_tables_of_the_readme_are_up_to_date() {
-    let Some(readme) = files().iter().find(|file| file.path == "README.md") else { return };
+fn the_tables_of_errors_and_limits_are_up_to_date() {
     let limits = drawing::limits(&file("crates/core/src/limits.rs").text);
-    let mut text = readme.text.clone();
-    for (name, table) in [("codes", drawing::codes()), ("limits", limits)] {
-        text = replaced(&text, name, &table).unwrap_or(text);
+    for (name, path, table) in [
+        ("codes", "docs/reference/errors.md", drawing::codes()),
+        ("limits", "docs/reference/limits.md", limits),
+    ] {
+        let drawn = replaced(&file(path).text, name, &table);
+        assert_drawn(path, &drawn.expect("the page has the marks between which its table stands"));
     }
-    assert_drawn("README.md", &text);
 }

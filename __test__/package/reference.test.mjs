@@ -1,0 +1,81 @@
+// The reference names what index.d.ts declares: no option, method or event is missing, and none is
+// there that does not exist.
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import ts from 'typescript'
+import { read } from './pages.mjs'
+import { root } from './program.mjs'
+
+const program = ts.createProgram([join(root, 'index.d.ts')], { skipLibCheck: true })
+const checker = program.getTypeChecker()
+const source = program.getSourceFile(join(root, 'index.d.ts'))
+const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(source))
+
+/** The members that an interface or class of the package declares itself. */
+function membersOf(name) {
+  const found = exported.find(one => one.name === name)
+  const isAlias = (found.flags & ts.SymbolFlags.Alias) !== 0
+  const symbol = isAlias ? checker.getAliasedSymbol(found) : found
+  return [...(symbol.members ?? [])].map(([, member]) => member).filter(isMember)
+}
+
+const isMember = ({ flags }) =>
+  (flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method | ts.SymbolFlags.GetAccessor)) !== 0
+
+const namesOf = type => membersOf(type).map(({ name }) => name)
+
+/** The text between a heading and the next one. */
+function section(page, heading) {
+  const text = read(`docs/reference/${page}`)
+  const [, after] = text.split(`\n## ${heading}\n`)
+  return (after ?? text).split('\n## ')[0]
+}
+
+/** What stands in backticks at the front of the rows of a table. */
+function firstCells(text) {
+  const rows = [...text.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell)
+  return rows.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(([, words]) => words))
+}
+
+test('options.md has each option of the tasker with its default', () => {
+  const text = section('options.md', '`new Tasker(options)`')
+  assert.deepEqual(firstCells(text).sort(), namesOf('TaskerOptions').sort())
+  for (const member of membersOf('TaskerOptions')) {
+    const tag = member.getJsDocTags(checker).find(({ name }) => name === 'default')
+    const value = tag && ts.displayPartsToString(tag.text)
+    if (value) assert.ok(text.includes(`| \`${member.name}\` | \`${value}\` |`), member.name)
+  }
+})
+
+test('options.md has each field of a task to add', () => {
+  const fields = firstCells(section('options.md', '`addTask(task)`'))
+  assert.deepEqual(fields.sort(), [...namesOf('TaskDefinitionBase'), 'data'].sort())
+})
+
+test('options.md has each option of the other calls', () => {
+  const text = section('options.md', 'Options of other calls')
+  const types = ['AssignRunnerOptions', 'StopOptions', 'LogOptions', 'CallOptions', 'OutboxOptions']
+  for (const type of [...types, 'FindTaskOptions', 'FindTasksOptions']) {
+    for (const name of namesOf(type)) assert.ok(text.includes(`\`${name}\``), `${type}.${name}`)
+  }
+})
+
+test('methods.md has each method of the class', () => {
+  const calls = firstCells(read('docs/reference/methods.md'))
+  const named = new Set(calls.map(call => call.split('(')[0]))
+  const emitter = /^(on|once|off|emit|prepend.*|add.*Listener|remove.*)$/
+  const methods = namesOf('Tasker').filter(name => !emitter.test(name) && !name.startsWith('__'))
+  assert.deepEqual([...named].filter(name => !name.startsWith('[')).sort(), methods.sort())
+})
+
+test('events.md has each event', () => {
+  const events = firstCells(read('docs/reference/events.md'))
+  assert.deepEqual(events.sort(), namesOf('TaskerEvents').sort())
+})
+
+test('runners.md has each field of the context', () => {
+  const text = read('docs/guide/runners.md')
+  for (const name of namesOf('RunnerContext')) assert.ok(text.includes(`\`${name}\``), name)
+})
