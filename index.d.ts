@@ -1,8 +1,8 @@
 /**
  * tasker: durable tasks inside a Node.js process.
  *
- * A task is on disk when `addTask` resolves. It runs at least once and is counted exactly once:
- * your runner may run again after a crash, so make its side effects repeatable.
+ * A task is on disk when `addTask` resolves. It runs at least once, and its end is recorded exactly
+ * once: your runner may run again after a crash, so make it idempotent.
  */
 
 import { EventEmitter } from 'node:events'
@@ -51,7 +51,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    */
   constructor(options?: TaskerOptions<Operations> | string)
 
-  /** Resolves when the file is open. No call needs it; it tells early what is wrong. */
+  /**
+   * Resolves when the file is open, and rejects if it cannot be opened. No call needs it: use it to
+   * fail early.
+   */
   ready(): Promise<void>
 
   /**
@@ -70,14 +73,16 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /**
    * Adds tasks inside transactions of your own SQLite file: see {@link Outbox}. Makes a table there
-   * and takes up the rows that a crash left in it. The same handle gives the same outbox.
+   * if there is none, and turns rows that a crash left into tasks. Called again with the same
+   * handle, it returns the same outbox.
    *
    * Throws `TASKER_FILE_SHARED` if the handle has a store of tasker open.
    */
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations>
 
   /**
-   * Says who carries out an operation. Throws `TASKER_CONFLICT` if it has a runner here already.
+   * Assigns the function that carries out an operation. Throws `TASKER_CONFLICT` if the operation
+   * already has a runner in this tasker.
    */
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
@@ -86,20 +91,20 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): void
 
   /**
-   * Takes the runner away; its live runs go on. Resolves when none will start any more, with
-   * `false` if there was none.
+   * Takes the runner away; its live runs go on. Resolves when none will start any more; with
+   * `false` if the operation had no runner.
    */
   unassignRunner(operation: OperationName<Operations>): Promise<boolean>
 
   /**
-   * Attaches the runners. Does nothing if they are attached. `abortSignal` stops the tasker when it
-   * fires, at once if it has fired.
+   * Starts running tasks. Does nothing if it is started. The tasker stops when `abortSignal` fires;
+   * at once if it has fired already.
    */
   start(abortSignal?: AbortSignal): Promise<void>
 
   /**
-   * Detaches the runners: nothing starts any more, running tasks get `onStop`. Resolves when no run
-   * is live. A later call with options replaces the options of one that still waits.
+   * Starts no more tasks, and treats running ones as `onStop` says. Resolves when no run is live. A
+   * later call with options replaces the options of one that still waits.
    */
   stop(options?: StopOptions): Promise<void>
 
@@ -107,8 +112,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * Stops, releases the file and lets the process exit; every later call rejects with
    * `TASKER_CLOSED`. A second close gives the same promise.
    *
-   * It waits for live runs as `stop` does. A runner that awaits it waits for itself: its task goes
-   * back to the queue when the timeout is over.
+   * It waits for live runs as `stop` does. Do not await it in a runner: that waits for the runner
+   * itself, until the timeout is over and the task goes back to the queue.
    */
   close(options?: StopOptions): Promise<void>
 
@@ -122,7 +127,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    */
   abortTask(uuid: string, reason?: unknown): Promise<boolean>
 
-  /** Gives a waiting task another priority. Resolves with `false` if it does not wait any more. */
+  /** Changes the priority of a waiting task. Resolves with `false` if it no longer waits. */
   prioritizeTask(uuid: string, priority: number): Promise<boolean>
 
   /** The task; rejects with `TASKER_NOT_FOUND` if there is none. */
@@ -135,7 +140,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   /** Whether any task matches. */
   hasTask(query: Query<Operations>, options?: CallOptions): Promise<boolean>
 
-  /** How many tasks match; all of them without a query. */
+  /** How many tasks match; without a query, how many there are. */
   countTasks(query?: Query<Operations>, options?: CallOptions): Promise<number>
 
   /** The first task that matches, or `undefined`. */
@@ -148,7 +153,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   findTasks(query?: Query<Operations>, options?: FindTasksOptions): Promise<Task<Operations>[]>
 
   /**
-   * The result of a task, when it has ended; also of one that ended before, in any process.
+   * Waits until the task has ended, in whatever process, and resolves with its result. Works for a
+   * task that ended long ago too.
    *
    * Rejects with what the runner threw: the same object if it ran in this process after the wait
    * began, else an Error rebuilt from what was stored. Rejects with an {@link AbortError} if the

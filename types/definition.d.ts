@@ -25,20 +25,20 @@ export interface TaskDefinitionBase<Name extends string = string> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
   operation: Name
   /**
-   * Greater runs sooner, equal ones by age. `Infinity` and `-Infinity` are priorities, `NaN` is
-   * not.
+   * Higher runs sooner; among equal ones, the older task. `Infinity` and `-Infinity` are allowed,
+   * `NaN` is not.
    * @default 0
    */
   priority?: number
   /** The longest a run may take; `false` for no limit. Default: that of the tasker. */
   runTimeout?: Duration | false
-  /** What becomes of a run whose process died. Default: that of the tasker. */
+  /** What becomes of the task if its process dies while it runs. Default: that of the tasker. */
   onInterrupted?: OnInterrupted
-  /** What a stop does while it runs. Default: that of the stop or the tasker. */
+  /** What a stop does with the task while it runs. Default: that of the tasker. */
   onStop?: OnStop
   /**
-   * Aborts the task when it fires, whether it waits or runs, as long as this process lives. One
-   * that has fired already rejects the call with its reason, and nothing is stored.
+   * Aborts the task when it fires, whether the task waits or runs, as long as this process lives.
+   * If it has fired already, the call rejects with its reason, and nothing is stored.
    */
   abortSignal?: AbortSignal
 }

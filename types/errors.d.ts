@@ -23,7 +23,7 @@ export type TaskerErrorCode =
   | 'TASKER_NATIVE_MISSING'
   | 'TASKER_BUG'
 
-/** What tasker's own calls throw and reject with. Check `code`; the message says what to do. */
+/** What tasker's own calls throw and reject with. Test `code`; the message says what to do. */
 export class TaskerError extends Error {
   constructor(code: TaskerErrorCode, message: string, facts?: TaskerErrorFacts)
   readonly name: 'TaskerError'
@@ -36,7 +36,7 @@ export class TaskerError extends Error {
   readonly uuids?: string[]
 }
 
-/** What belongs to an error beside its code and message. */
+/** What an error may carry besides its code and message. */
 export interface TaskerErrorFacts {
   path?: string
   pid?: number
@@ -44,15 +44,16 @@ export interface TaskerErrorFacts {
   cause?: unknown
 }
 
-/** Something that ended by decision: `name` is `'AbortError'`, `code` is `'ABORT_ERR'`. */
+/** Why something was aborted: `name` is `'AbortError'`, `code` is `'ABORT_ERR'`. */
 export interface AbortError extends Error {
   readonly name: 'AbortError'
   readonly code: 'ABORT_ERR'
-  /** Why, for programs. */
+  /** Why, as a word to test for. */
   readonly cause: AbortCause
-  /** The reason that was given, if it was more than a text. */
+  /** The reason that was given, if it was neither a text nor an Error. */
   readonly reason?: unknown
 }
 
-/** Why a run's `abortSignal` fired. `shutdown`: back to the queue. `fenced`: it lost its place. */
+/** Why a run's `abortSignal` fired. `shutdown`: the task goes back to the queue.
+ * `fenced`: the run has been replaced. */
 export type AbortCause = 'user' | 'signal' | 'stop' | 'run-timeout' | 'lost' | 'shutdown' | 'fenced'

@@ -1,10 +1,10 @@
-/** What a tasker tells its listeners. */
+/** The events of a tasker. */
 
 import type { TaskDefinition } from './definition'
 import type { AnyOperations, OperationName, ResultOf, TaskUuid } from './registry'
 import type { EndStatus, TaskLog, TaskProgress } from './task'
 
-/** The arguments of each event. The store is the truth; an event tells what is already on disk. */
+/** The arguments of each event. Events fire after the change is on disk, but for `task.add`. */
 export interface TaskerEvents<Operations = AnyOperations> {
   /** Runners are attached. */
   started: []
@@ -12,10 +12,10 @@ export interface TaskerEvents<Operations = AnyOperations> {
   stopped: []
   /**
    * The engine met a fault and closed; or an outbox met one, and goes on trying. Without a listener
-   * it is a process warning.
+   * it becomes a process warning. A task that fails is not an `error`.
    */
   error: [error: unknown]
-  /** `addTask` was called; the task is not stored yet, and may still be refused. */
+  /** `addTask` was called. The task is not stored yet and may still be refused. */
   'task.add': [definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
@@ -29,7 +29,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.done': [uuid: TaskUuid, result: ResultOf<Operations, OperationName<Operations>>]
   /** `error` is what the runner threw. */
   'task.failed': [uuid: TaskUuid, error: unknown]
-  /** `reason` is the Error that the run's signal had, or would have had. */
+  /** `reason` is the Error that the run's signal has as its reason. */
   'task.aborted': [uuid: TaskUuid, reason: unknown]
   /** Comes right after one of the three above. `value` is the result, error or reason. */
   'task.ended': [uuid: TaskUuid, status: EndStatus, value: unknown]
@@ -63,7 +63,7 @@ export type EventArguments<
       : never
     : never
 
-/** A function that hears an event. */
+/** A listener of an event. */
 export type Listener<Operations, Name extends EventName> = (
   ...args: EventArguments<Operations, Name>
 ) => void

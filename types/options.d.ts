@@ -1,4 +1,4 @@
-/** What the calls of a tasker take. */
+/** The options of a tasker's calls. */
 
 import type { Duration, OnInterrupted, OnStop } from './definition'
 import type { Sort } from './query'
@@ -8,34 +8,34 @@ import type { LogLevel, Runner } from './runner'
 /** How to open a tasker. Unknown keys are errors. */
 export interface TaskerOptions<Operations = AnyOperations> {
   /**
-   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. Made if it
-   * does not exist. A `redis://` address throws `TASKER_UNSUPPORTED`.
+   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. It is made
+   * if it does not exist. A `redis://` address throws `TASKER_UNSUPPORTED`.
    * @default 'tasker.db'
    */
   store?: string
   /** Runners to assign at once, by operation; the same as `assignRunner` for each. */
   runners?: { [Name in OperationName<Operations>]?: Runner<Operations, Name> }
   /**
-   * Most runs at once in this process, 1 to 100,000.
+   * Most runs at once of this tasker, 1 to 100,000. Lower it if runners need much memory or CPU.
    * @default 100
    */
   concurrency?: number
   /**
-   * What survives. `'full'`: what was acknowledged is synced to disk and survives a power cut.
-   * `'process'`: it survives the death of the process, not a power cut.
+   * `'full'`: what was acknowledged is synced to disk and survives a power cut. `'process'`: it
+   * survives the death of the process, but not a power cut.
    * @default 'full'
    */
   durability?: 'full' | 'process'
   /**
-   * Whether to have the file alone: a second handle is refused with `TASKER_LOCKED`. Otherwise any
-   * number of processes and handles work on it together.
+   * Whether no other tasker may open the file: it is refused with `TASKER_LOCKED`. Otherwise any
+   * number of processes share the file.
    * @default false
    */
   exclusive?: boolean
   /**
-   * Which events are emitted here. `'own'`: what this tasker does itself; a task that was added
-   * here and runs elsewhere tells no `task.done`. `'all'`: also what others do on this file, in the
-   * order of their commits, but for logs and progress.
+   * Which events fire. `'own'`: for what this tasker does itself; a task that was added here and
+   * runs in another process fires no `task.done` here. `'all'`: also for what other processes do on
+   * the file, in the order of their commits, except logs and progress.
    * @default 'own'
    */
   events?: 'own' | 'all'
@@ -45,7 +45,7 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   logLevel?: LogLevel
   /**
-   * What becomes of a run whose process died, unless the task says otherwise.
+   * What becomes of a running task whose process dies, unless the task says otherwise.
    * @default 'retry'
    */
   onInterrupted?: OnInterrupted
@@ -77,8 +77,8 @@ export interface TaskerOptions<Operations = AnyOperations> {
 /** How to assign a runner. */
 export interface AssignRunnerOptions {
   /**
-   * Most runs of this operation at once, 1 to 100,000. Counts those of all processes on the file;
-   * each process holds to its own figure.
+   * Most runs of this operation at once, 1 to 100,000, counted over all processes on the file. Each
+   * process obeys the number that it was given.
    */
   concurrency?: number
 }
@@ -88,8 +88,8 @@ export interface StopOptions {
   /** What to do with running tasks. Default: what each task says, then what the tasker says. */
   onStop?: OnStop
   /**
-   * How long to wait for them, `0` not at all; those still running then go back to the queue, and
-   * what they return counts for nothing.
+   * How long to wait for running tasks; `0` not at all. Those that still run then go back to the
+   * queue, and what their runners return is ignored.
    * @default '30s'
    */
   timeout?: Duration
@@ -99,7 +99,7 @@ export interface StopOptions {
 export interface CallOptions {
   /** Rejects the call with the signal's reason. */
   abortSignal?: AbortSignal
-  /** Rejects the call with `TASKER_TIMEOUT` after so long; `false` for never, the default. */
+  /** Rejects the call with `TASKER_TIMEOUT` after this time. Default: `false`, never. */
   timeout?: Duration | false
 }
 
@@ -125,8 +125,8 @@ export interface FindTaskOptions extends LogOptions, CallOptions {
 
 /** How to find tasks. */
 export interface FindTasksOptions extends FindTaskOptions {
-  /** At most so many; all if 0 or absent. */
+  /** At most so many tasks; all if 0 or absent. */
   limit?: number
-  /** Leaves out so many at the front. */
+  /** Leaves out so many tasks at the front. */
   skip?: number
 }

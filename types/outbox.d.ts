@@ -20,13 +20,14 @@ export interface SqliteHandle {
 /** Where an outbox keeps its rows. Unknown keys are errors. */
 export interface OutboxOptions {
   /**
-   * The table, made if it is not there. Two taskers that share a file need a table each.
+   * The table; made if it does not exist. If you feed two tasker files from one database, give each
+   * its own table.
    * @default 'tasker_outbox'
    */
   table?: string
 }
 
-/** What names a task before it has a uuid. It remembers the operation as {@link TaskUuid} does. */
+/** Identifies a task before it has a uuid. Its type carries the operation, as {@link TaskUuid}. */
 export type OutboxKey<Name extends string = string> = string & OfOperation<Name>
 
 /** A task to add through an outbox: no signal, because the row outlives the process. */
@@ -36,8 +37,8 @@ export type OutboxDefinition<
 > = TaskDefinition<Operations, Name> & { abortSignal?: undefined }
 
 /**
- * Adds tasks inside transactions of your own SQLite file. Each becomes exactly one task after the
- * commit, whatever crashes, and none after a rollback.
+ * Adds tasks inside transactions of your own SQLite file. After the commit, each becomes exactly
+ * one task, whatever crashes; after a rollback, none.
  *
  * @example
  * const outbox = tasker.outbox(db)
@@ -59,8 +60,8 @@ export interface Outbox<Operations = AnyOperations> {
   ): OutboxKey<Name>
 
   /**
-   * The uuid of the task that this key has made, when every row so far has become a task;
-   * `undefined` if it was rolled back. Works in any later process too.
+   * The uuid of the task that the row with this key became, or `undefined` if it was rolled back.
+   * Waits until every row so far has become a task. Works in a later process too.
    */
   uuidOf<Name extends OperationName<Operations>>(
     key: OutboxKey<Name>,

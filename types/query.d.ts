@@ -1,4 +1,4 @@
-/** Which tasks, in which order. */
+/** Queries and sorting. */
 
 import type { OnInterrupted, OnStop } from './definition'
 import type { AnyOperations, OperationName } from './registry'
@@ -7,7 +7,7 @@ import type { EndCause, TaskState, TaskStatus } from './task'
 /** What a field is compared with. */
 export type QueryValue = null | boolean | number | string | Date | QueryValue[] | QueryObject
 
-/** An object that a field equals; the order of its keys does not count. */
+/** An object that a field must equal; the order of its keys does not matter. */
 export interface QueryObject {
   [key: string]: QueryValue
 }
@@ -31,8 +31,8 @@ export type QueryField<Value = QueryValue> = Value | null | QueryOperators<Value
 
 /**
  * Which tasks: MongoDB's query language over the fields of {@link Task}, with dotted paths such as
- * `'data.book'`. All parts must hold; `{}` matches every task. An unknown first field or operator
- * rejects with `TASKER_INVALID_QUERY`.
+ * `'data.book'`. All parts must match; `{}` matches every task. An unknown field or operator is
+ * rejected with `TASKER_INVALID_QUERY`.
  */
 export interface Query<Operations = AnyOperations> {
   $and?: readonly Query<Operations>[]

@@ -34,7 +34,7 @@ type Part<Operation, Key, Otherwise> = Key extends keyof Operation ? Operation[K
 
 declare const operationOfUuid: unique symbol
 
-/** The uuid of a task. At compile time it remembers the operation, so that waits are typed. */
+/** The uuid of a task: a text whose type carries the operation, so that waits are typed. */
 export type TaskUuid<Name extends string = string> = string & OfOperation<Name>
 
 /** What a uuid or a key remembers at compile time. At run time there is nothing. */

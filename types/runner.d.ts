@@ -1,4 +1,4 @@
-/** What runs tasks, and what it gets. */
+/** Runners, and what they get. */
 
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 
@@ -25,7 +25,7 @@ export interface RunnerContext<Data = any, Name extends string = string> {
   readonly operation: Name
   /** What `addTask` was given, after a round trip through JSON. */
   readonly data: Data
-  /** Which attempt this is; 1 is the first. */
+  /** How often the task was started: 1 is the first. Starts that a stop gave back do not count. */
   readonly attempt: number
   /** The task's priority. */
   readonly priority: number
@@ -38,13 +38,13 @@ export interface RunnerContext<Data = any, Name extends string = string> {
   /** Writes log lines that are stored with the task. */
   readonly logger: TaskLogger
   /**
-   * Tells how far the run is; stored in the task's `progress` and told by `task.progress`. Throws
-   * unless the numbers are finite and `unit` has at most 64 bytes.
+   * Reports how far the run is: stored in the task's `progress`, and fired as `task.progress`.
+   * Throws unless the numbers are finite and `unit` has at most 64 bytes.
    */
   readonly progress: (current: number, total?: number, unit?: string) => void
 }
 
-/** How grave a log line is, the gravest first. */
+/** How severe a log line is, the most severe first. */
 export type LogLevel = 'crit' | 'error' | 'warning' | 'notice' | 'info' | 'debug'
 
 /**

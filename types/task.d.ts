@@ -1,4 +1,4 @@
-/** A task as it lies in the store. */
+/** Tasks as they are stored. */
 
 import type { OnInterrupted, OnStop } from './definition'
 import type {
@@ -15,7 +15,7 @@ import type { LogLevel } from './runner'
 /** Where a task is in its life. The last three are final: an ended task never changes. */
 export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
-/** Where a task is, in the engine's words: `ready` is the status `new`; the rest is the same. */
+/** The engine's word for `status`: `ready` is the status `new`; the others are the same. */
 export type TaskState = 'ready' | 'running' | 'done' | 'failed' | 'aborted'
 
 /** How a task ended. */
@@ -43,7 +43,7 @@ export type EndCause =
   | 'stop'
   | 'run-timeout'
 
-/** A task as it lies in the store. What is not set is absent. */
+/** A task as it is stored. What is not set is absent. */
 export type Task<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
@@ -54,7 +54,7 @@ export type Task<
 /** The part of a task that does not depend on its operation. */
 export interface TaskBase<Name extends string = string> {
   uuid: TaskUuid<Name>
-  /** Its place in the order of adding: grows, is never used again. */
+  /** A number that grows with each task added to the file and is never used again. */
   seq: number
   operation: Name
   priority: number
@@ -66,7 +66,7 @@ export interface TaskBase<Name extends string = string> {
   /** When its last run started. */
   startedAt?: Date
   endedAt?: Date
-  /** Attempts started so far that count. */
+  /** How often it was started; starts that a stop gave back to the queue do not count. */
   attempt: number
   /** Every attempt, oldest first. */
   attempts: TaskAttempt[]
@@ -79,7 +79,7 @@ export interface TaskBase<Name extends string = string> {
   runTimeout?: number
   onInterrupted?: OnInterrupted
   onStop?: OnStop
-  /** Its log lines in order, if asked for. */
+  /** Its log lines in order, with the option `withLogs`. */
   logs?: TaskLog[]
 }
 
