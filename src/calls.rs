@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Defaults, Operations, payload};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::AddKey;
+use tasker_core::id::IdempotencyKey;
 use tasker_core::limits;
-use tasker_core::rules::{self, Settled};
+use tasker_core::rules::{self, Settlement};
 use tasker_core::task::{Json, Level, NewTask, Progress};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::Effect;
@@ -41,20 +41,20 @@ pub(crate) fn adds(
 }
 
 /// `addOnce`: pairs of a key and a definition; the first that is wrong refuses all.
-pub(crate) fn keyed_adds(
+pub(crate) fn idempotent_adds(
     text: &str,
     defaults: &Defaults,
     names: &mut Operations,
-) -> Result<Vec<(AddKey, NewTask)>> {
+) -> Result<Vec<(IdempotencyKey, NewTask)>> {
     let read: Vec<(&str, &RawValue)> = envelope(text)?;
     let task = |(key, text): (&str, &RawValue)| {
         let key = Uuid::try_parse(key).map_err(|_| malformed())?;
-        definition::task(text.get(), defaults, names).map(|task| (AddKey(key), task))
+        definition::task(text.get(), defaults, names).map(|task| (IdempotencyKey(key), task))
     };
     read.into_iter().map(task).collect()
 }
 
-/// `[no, how, value?]`
+/// `[slot, how, value?]`
 #[derive(Deserialize)]
 struct Completion<'a>(
     u64,
@@ -72,24 +72,24 @@ fn present<'de, D: Deserializer<'de>>(
 /// `complete`: how runs settled.
 pub(crate) fn completions(text: &str) -> Result<Vec<Input>> {
     let read: Vec<Completion<'_>> = envelope(text)?;
-    Ok(read.iter().map(|Completion(no, how, value)| settle(*no, *how, *value)).collect())
+    Ok(read.iter().map(|Completion(slot, how, value)| settle(*slot, *how, *value)).collect())
 }
 
-fn settle(no: u64, how: u8, value: Option<&RawValue>) -> Input {
+fn settle(slot: u64, how: u8, value: Option<&RawValue>) -> Input {
     let value = value.map(RawValue::get);
     let settled = match how {
         0 => returned(value),
-        1 => thrown(value).map_or_else(Settled::Unstorable, Settled::Threw),
-        _ => thrown(value).map_or_else(Settled::Unstorable, Settled::Unstorable),
+        1 => thrown(value).map_or_else(Settlement::Unstorable, Settlement::Threw),
+        _ => thrown(value).map_or_else(Settlement::Unstorable, Settlement::Unstorable),
     };
-    Input::Settle(no, settled)
+    Input::Settle(slot, settled)
 }
 
-fn returned(value: Option<&str>) -> Settled {
+fn returned(value: Option<&str>) -> Settlement {
     let stored = value.map(|text| payload(text, "result", limits::RESULT_BYTES_MAX)).transpose();
     match stored {
-        Ok(result) => Settled::Returned(result),
-        Err(error) => Settled::Unstorable(rules::unstorable(error.code(), error.message())),
+        Ok(result) => Settlement::Returned(result),
+        Err(error) => Settlement::Unstorable(rules::unstorable(error.code(), error.message())),
     }
 }
 
@@ -106,11 +106,11 @@ pub(crate) fn records(text: &str) -> Result<Vec<Input>> {
     for parts in &read {
         let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
         let record = match parts.as_slice() {
-            [no, "\"l\"", level, at, message, rest @ ..] => {
-                (no, log(level, at, (message, rest.first().copied()))?)
+            [slot, "\"l\"", level, at, message, rest @ ..] => {
+                (slot, log(level, at, (message, rest.first().copied()))?)
             }
-            [no, "\"p\"", current, total, rest @ ..] => {
-                (no, progress(current, total, rest.first().copied())?)
+            [slot, "\"p\"", current, total, rest @ ..] => {
+                (slot, progress(current, total, rest.first().copied())?)
             }
             _ => return Err(malformed()),
         };

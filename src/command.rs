@@ -4,19 +4,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Operations};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{AddKey, TaskId};
+use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
 use tasker_core::store::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
-use tasker_engine::input::{Follow, Input, Listen, StopOptions, Ticket};
+use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticket};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
 /// Every member that any command or read may have.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Members<'a> {
+struct CommandFields<'a> {
     r#do: &'a str,
     ticket: Option<Ticket>,
     #[serde(borrow)]
@@ -52,51 +52,51 @@ struct Members<'a> {
     remote: Option<&'a str>,
 }
 
-fn read_members(text: &str) -> Result<Members<'_>> {
+fn read_fields(text: &str) -> Result<CommandFields<'_>> {
     serde_json::from_str(text)
         .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))
 }
 
 /// One command.
 pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Result<Input> {
-    let members = read_members(text)?;
-    Ok(match members.r#do {
-        "assign" => Input::Assign(ticket, members.operation(names)?, members.concurrency()?),
-        "unassign" => Input::Unassign(ticket, members.operation(names)?),
+    let fields = read_fields(text)?;
+    Ok(match fields.r#do {
+        "assign" => Input::Assign(ticket, fields.operation(names)?, fields.concurrency()?),
+        "unassign" => Input::Unassign(ticket, fields.operation(names)?),
         "start" => Input::Start(ticket),
-        "stop" => Input::Stop(ticket, members.stop()?),
-        "close" => Input::Close(ticket, members.stop()?),
-        "abort" => Input::Abort(ticket, members.uuid()?, members.abort_reason()?),
+        "stop" => Input::Stop(ticket, fields.stop()?),
+        "close" => Input::Close(ticket, fields.stop()?),
+        "abort" => Input::Abort(ticket, fields.uuid()?, fields.abort_reason()?),
         "prioritize" => {
-            let priority = required(members.priority, "priority")?;
-            Input::Prioritize(ticket, members.uuid()?, definition::priority(priority)?)
+            let priority = required(fields.priority, "priority")?;
+            Input::Prioritize(ticket, fields.uuid()?, definition::priority(priority)?)
         }
-        "await" => Input::Watch(ticket, members.uuid()?),
-        "findByKey" => Input::Keyed(ticket, AddKey(uuid(members.key, "key")?)),
-        "cancelAwait" => Input::Unwatch(ticket, members.ticket.unwrap_or_default()),
+        "await" => Input::AwaitEnd(ticket, fields.uuid()?),
+        "findByKey" => Input::FindByKey(ticket, IdempotencyKey(uuid(fields.key, "key")?)),
+        "cancelAwait" => Input::CancelAwait(ticket, fields.ticket.unwrap_or_default()),
         "subscribe" => {
-            let flag_of = |flag: Option<bool>| flag.unwrap_or_default();
-            let (logs, progress) = (flag_of(members.log), flag_of(members.progress));
-            let follow = follow(members.remote)?;
-            Input::Listen(ticket, Listen { logs, progress, follow })
+            let logs = fields.log.unwrap_or_default();
+            let progress = fields.progress.unwrap_or_default();
+            let remote = remote_filter(fields.remote)?;
+            Input::Subscribe(ticket, Subscription { logs, progress, remote })
         }
-        "ack" => Input::Heard(ticket),
+        "ack" => Input::Ack(ticket),
         "ready" => Input::Ready(ticket),
         other => return Err(Error::bug(format!("unknown command {other:?}"))),
     })
 }
 
-fn follow(word: Option<&str>) -> Result<Follow> {
+fn remote_filter(word: Option<&str>) -> Result<RemoteFilter> {
     match word {
-        None => Ok(Follow::Nothing),
-        Some("ends") => Ok(Follow::Ends),
-        Some("all") => Ok(Follow::All),
+        None => Ok(RemoteFilter::Nothing),
+        Some("ends") => Ok(RemoteFilter::Ends),
+        Some("all") => Ok(RemoteFilter::All),
         Some(other) => Err(Error::bug(format!("unknown word {other:?}"))),
     }
 }
 
 /// What a read asks for.
-pub(crate) enum Asked {
+pub(crate) enum ReadRequest {
     /// A read.
     Read(Read),
     /// The end of an earlier read.
@@ -104,24 +104,24 @@ pub(crate) enum Asked {
 }
 
 /// One read.
-pub(crate) fn read(text: &str) -> Result<Asked> {
-    let members = read_members(text)?;
-    Ok(match members.r#do {
-        "get" => Asked::Read(Read::Get(members.uuid()?, members.logs()?)),
-        "count" => Asked::Read(Read::Count(Box::new(members.query()?))),
-        "find" => Asked::Read(Read::Find(Box::new(Find {
-            query: members.query()?,
-            sort: members.sort.map(|sort| Sort::parse(sort.get())).transpose()?,
-            skip: whole(members.skip, "skip")?.unwrap_or(0),
-            limit: whole(members.limit, "limit")?.filter(|limit| *limit > 0),
-            logs: members.logs()?,
+pub(crate) fn read(text: &str) -> Result<ReadRequest> {
+    let fields = read_fields(text)?;
+    Ok(match fields.r#do {
+        "get" => ReadRequest::Read(Read::Get(fields.uuid()?, fields.logs()?)),
+        "count" => ReadRequest::Read(Read::Count(Box::new(fields.query()?))),
+        "find" => ReadRequest::Read(Read::Find(Box::new(Find {
+            query: fields.query()?,
+            sort: fields.sort.map(|sort| Sort::parse(sort.get())).transpose()?,
+            skip: whole(fields.skip, "skip")?.unwrap_or(0),
+            limit: whole(fields.limit, "limit")?.filter(|limit| *limit > 0),
+            logs: fields.logs()?,
         }))),
-        "cancel" => Asked::Cancel(members.ticket.unwrap_or_default()),
+        "cancel" => ReadRequest::Cancel(fields.ticket.unwrap_or_default()),
         other => return Err(Error::bug(format!("unknown read {other:?}"))),
     })
 }
 
-impl Members<'_> {
+impl CommandFields<'_> {
     fn uuid(&self) -> Result<TaskId> {
         uuid(self.uuid, "uuid").map(TaskId)
     }

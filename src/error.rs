@@ -6,7 +6,7 @@ use serde::Serialize;
 use tasker_core::error::Error;
 
 #[derive(Serialize)]
-struct Wire<'a> {
+struct ErrorJson<'a> {
     code: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ struct Wire<'a> {
 /// The JSON text of an error.
 pub(crate) fn text(error: &Error) -> String {
     let facts = error.facts();
-    let wire = Wire {
+    let json = ErrorJson {
         code: error.code().as_str(),
         message: error.message(),
         path: facts.path.as_deref(),
@@ -30,5 +30,5 @@ pub(crate) fn text(error: &Error) -> String {
         uuids: &facts.uuids,
         cause: error.source().map(ToString::to_string),
     };
-    serde_json::to_string(&wire).unwrap_or_else(|_| r#"{"code":"TASKER_BUG"}"#.to_owned())
+    serde_json::to_string(&json).unwrap_or_else(|_| r#"{"code":"TASKER_BUG"}"#.to_owned())
 }

@@ -1,4 +1,4 @@
-//! The Node binding, and nothing else: text in, text out, one bell.
+//! The Node binding, and nothing else: text in, text out, one notifier.
 //!
 //! Every rule lives in `crates/`; this crate composes the engine with the SQLite store and carries
 //! batches across the border as `docs/internals/bridge.md` says.
@@ -11,7 +11,7 @@
 
 mod error;
 mod message;
-mod outbox;
+mod effect_queue;
 mod calls;
 mod command;
 mod options;

@@ -5,8 +5,10 @@
 use std::fmt::Write;
 
 use tasker_core::id::TaskId;
-use tasker_core::task::{Cause, Json, Outcome, Priority};
-use tasker_engine::effect::{AbortSignal, Answer, Effect, Elsewhere, News, Over, Started};
+use tasker_core::task::{Cause, Json, Priority, TaskEnd};
+use tasker_engine::effect::{
+    AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
+};
 use uuid::Uuid;
 
 use crate::error;
@@ -24,26 +26,26 @@ pub(crate) fn write(effect: &Effect, out: &mut String) {
             out.push(',');
             out.push_str(&error::text(error));
         }
-        Effect::Over(no, over) => {
-            number(out, r#"["s","#, *no);
-            write_over(*over, out);
+        Effect::RunEnded(slot, end) => {
+            number(out, r#"["s","#, *slot);
+            write_run_end(*end, out);
         }
-        Effect::Ended(id, outcome) => {
+        Effect::TaskEnded(id, outcome) => {
             out.push_str(r#"["e","#);
             uuid(out, id.0);
             out.push(',');
-            write_ended(outcome, out);
+            write_task_end(outcome, out);
         }
-        Effect::Recorded(no, logs, progress) => {
-            write_recorded(*no, (*logs, *progress), out);
+        Effect::Recorded(slot, logs, progress) => {
+            write_recorded(*slot, (*logs, *progress), out);
             return;
         }
         Effect::Start(started) => write_start(started, out),
-        Effect::Abort(no, signal) => {
-            number(out, r#"["x","#, *no);
+        Effect::Abort(slot, signal) => {
+            number(out, r#"["x","#, *slot);
             write_signal(signal, out);
         }
-        Effect::Elsewhere(elsewhere) => write_elsewhere(elsewhere, out),
+        Effect::Remote(event) => write_remote(event, out),
         Effect::Closed(error) => {
             out.push_str(r#"["z","closed""#);
             if let Some(error) = error {
@@ -67,10 +69,10 @@ fn write_answer(answer: &Answer, out: &mut String) {
         Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Answer::Task(id) | Answer::Found(Some(id)) => uuid(out, id.0),
         Answer::Tasks(ids) => write_ids(ids, out),
-        Answer::Once(tasks) => write_once(tasks, out),
+        Answer::Idempotent(tasks) => write_idempotent(tasks, out),
         Answer::Ended(outcome) => {
             out.push('[');
-            write_ended(outcome, out);
+            write_task_end(outcome, out);
             out.push(']');
         }
         Answer::Json(text) => out.push_str(text),
@@ -89,7 +91,7 @@ fn write_ids(ids: &[TaskId], out: &mut String) {
 }
 
 /// `[[uuid, is new], …]`
-fn write_once(tasks: &[(TaskId, bool)], out: &mut String) {
+fn write_idempotent(tasks: &[(TaskId, bool)], out: &mut String) {
     out.push('[');
     for (i, (id, is_new)) in tasks.iter().enumerate() {
         out.push_str(if i > 0 { ",[" } else { "[" });
@@ -100,7 +102,7 @@ fn write_once(tasks: &[(TaskId, bool)], out: &mut String) {
 }
 
 /// `status, cause or null, payload?`
-fn write_ended(outcome: &Outcome, out: &mut String) {
+fn write_task_end(outcome: &TaskEnd, out: &mut String) {
     word(out, outcome.state().status().as_str());
     out.push(',');
     cause(out, outcome.cause());
@@ -110,13 +112,13 @@ fn write_ended(outcome: &Outcome, out: &mut String) {
     }
 }
 
-fn write_over(over: Over, out: &mut String) {
-    let (status, why) = match over {
-        Over::Done => ("done", None),
-        Over::Failed(cause) => ("failed", Some(cause)),
-        Over::Aborted(cause) => ("aborted", Some(cause)),
-        Over::Postponed => ("postponed", None),
-        Over::Fenced => ("fenced", None),
+fn write_run_end(end: RunEnd, out: &mut String) {
+    let (status, why) = match end {
+        RunEnd::Done => ("done", None),
+        RunEnd::Failed(cause) => ("failed", Some(cause)),
+        RunEnd::Aborted(cause) => ("aborted", Some(cause)),
+        RunEnd::Postponed => ("postponed", None),
+        RunEnd::Fenced => ("fenced", None),
     };
     out.push(',');
     word(out, status);
@@ -126,18 +128,18 @@ fn write_over(over: Over, out: &mut String) {
     }
 }
 
-fn write_recorded(no: u64, (logs, progress): (u32, u32), out: &mut String) {
+fn write_recorded(slot: u64, (logs, progress): (u32, u32), out: &mut String) {
     for (what, count) in [("l", logs), ("p", progress)] {
         if count > 0 {
             let comma = if what == "p" && logs > 0 { "," } else { "" };
             // Writing to a String cannot fail.
-            let _ = write!(out, r#"{comma}["{what}",{no},{count}]"#);
+            let _ = write!(out, r#"{comma}["{what}",{slot},{count}]"#);
         }
     }
 }
 
-fn write_start(started: &Started, out: &mut String) {
-    number(out, r#"["r","#, started.no);
+fn write_start(started: &RunStart, out: &mut String) {
+    number(out, r#"["r","#, started.slot);
     out.push(',');
     uuid(out, started.id.0);
     out.push(',');
@@ -154,30 +156,30 @@ fn write_start(started: &Started, out: &mut String) {
 }
 
 /// `["o", uuid, event, …]`, `["w","events-missed", batches]` or `["h"`.
-fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) {
-    match elsewhere {
-        Elsewhere::Task(id, news) => {
+fn write_remote(event: &RemoteEvent, out: &mut String) {
+    match event {
+        RemoteEvent::Task(id, event) => {
             out.push_str(r#"["o","#);
             uuid(out, id.0);
             out.push(',');
-            write_news(news, out);
+            write_event(event, out);
         }
-        Elsewhere::Missed(batches) => number(out, r#"["w","events-missed","#, *batches),
-        Elsewhere::Pause => out.push_str(r#"["h""#),
+        RemoteEvent::Missed(batches) => number(out, r#"["w","events-missed","#, *batches),
+        RemoteEvent::AwaitAck => out.push_str(r#"["h""#),
     }
 }
 
-fn write_news(news: &News, out: &mut String) {
-    match news {
-        News::Added { has_started: false } => word(out, "added"),
-        News::Added { has_started: true } => word(out, "added-and-run"),
-        News::Run => word(out, "run"),
-        News::Prioritized(to) => {
+fn write_event(event: &TaskEvent, out: &mut String) {
+    match event {
+        TaskEvent::Added { has_started: false } => word(out, "added"),
+        TaskEvent::Added { has_started: true } => word(out, "added-and-run"),
+        TaskEvent::Run => word(out, "run"),
+        TaskEvent::Prioritized(to) => {
             word(out, "prioritized");
             out.push(',');
             priority(out, *to);
         }
-        News::Ended(outcome) => write_ended(outcome, out),
+        TaskEvent::Ended(outcome) => write_task_end(outcome, out),
     }
 }
 

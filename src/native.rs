@@ -15,32 +15,32 @@ use tasker_engine::input::Input;
 use tasker_engine::thread::{Handle, Sink};
 
 use crate::calls::{self, Calls};
-use crate::command::{self, Asked};
+use crate::command::{self, ReadRequest};
+use crate::effect_queue::EffectQueue;
 use crate::error;
 use crate::options::Options;
-use crate::outbox::Outbox;
 
 struct Inner {
     handle: Handle,
-    outbox: Arc<Outbox>,
+    effects: Arc<EffectQueue>,
     defaults: Defaults,
     names: Mutex<Operations>,
 }
 
 impl Inner {
-    /// Closes the gate, then ends the threads: nothing rings after this.
+    /// Closes the gate, then ends the threads: nothing is called after this.
     fn shutdown(&self) {
-        self.outbox.shut();
+        self.effects.close();
         self.handle.shutdown();
     }
 
     fn refuse(&self, ticket: f64, error: Error) {
-        self.outbox.deliver(vec![Effect::Refuse(ticket as u64, error)]);
+        self.effects.deliver(vec![Effect::Refuse(ticket as u64, error)]);
     }
 
     fn submit(&self, calls: Calls) {
         if !calls.refused.is_empty() {
-            self.outbox.deliver(calls.refused);
+            self.effects.deliver(calls.refused);
         }
         if !calls.inputs.is_empty() {
             self.handle.submit(calls.inputs);
@@ -51,7 +51,7 @@ impl Inner {
     fn submit_or_report(&self, inputs: Result<Vec<Input>>) {
         match inputs {
             Ok(inputs) => self.submit(Calls { inputs, refused: Vec::new() }),
-            Err(error) => self.outbox.deliver(vec![Effect::Closed(Some(error))]),
+            Err(error) => self.effects.deliver(vec![Effect::Closed(Some(error))]),
         }
     }
 }
@@ -68,23 +68,23 @@ pub struct Native {
 pub(crate) fn open(
     env: Env,
     options: String,
-    bell: Function<'_, (), ()>,
+    notifier: Function<'_, (), ()>,
 ) -> napi::Result<Either<Native, String>> {
     let opened = Options::read(&options).and_then(|options| {
-        let bell = bell
+        let notifier = notifier
             .build_threadsafe_function()
             .callee_handled::<false>()
             .weak::<true>()
             .max_queue_size::<0>()
             .build()
-            .map_err(|e| Error::bug(format!("no bell: {e}")))?;
-        let outbox = Arc::new(Outbox::new(bell));
-        let handle = Handle::open(options.opener(), options.settings, outbox.clone())?;
+            .map_err(|e| Error::bug(format!("no notifier: {e}")))?;
+        let effects = Arc::new(EffectQueue::new(notifier));
+        let handle = Handle::open(options.opener(), options.settings, effects.clone())?;
         let names = Mutex::default();
-        Ok(Arc::new(Inner { handle, outbox, defaults: options.defaults, names }))
+        Ok(Arc::new(Inner { handle, effects, defaults: options.defaults, names }))
     });
     match opened {
-        // The hook is added after the bell, so Node runs it before it tears the bell down.
+        // The hook is added after the notifier, so Node runs it before it tears the notifier down.
         Ok(inner) => {
             let end = |inner: Weak<Inner>| {
                 if let Some(inner) = inner.upgrade() {
@@ -125,8 +125,8 @@ impl Native {
     #[napi(catch_unwind)]
     pub fn add_idempotent(&self, ticket: f64, text: String) {
         let inner = &self.inner;
-        match calls::keyed_adds(&text, &inner.defaults, &mut inner.names.lock()) {
-            Ok(tasks) => inner.handle.submit([Input::AddOnce(ticket as u64, tasks)]),
+        match calls::idempotent_adds(&text, &inner.defaults, &mut inner.names.lock()) {
+            Ok(tasks) => inner.handle.submit([Input::AddIdempotent(ticket as u64, tasks)]),
             Err(error) => inner.refuse(ticket, error),
         }
     }
@@ -165,11 +165,11 @@ impl Native {
     #[napi(catch_unwind)]
     pub fn read(&self, ticket: f64, text: String) {
         match command::read(&text) {
-            Ok(Asked::Read(read)) => self.inner.handle.read(ticket as u64, read),
-            Ok(Asked::Cancel(other)) => {
+            Ok(ReadRequest::Read(read)) => self.inner.handle.read(ticket as u64, read),
+            Ok(ReadRequest::Cancel(other)) => {
                 self.inner.handle.cancel_read(other);
                 let done = Effect::Answer(ticket as u64, tasker_engine::effect::Answer::Done);
-                self.inner.outbox.deliver(vec![done]);
+                self.inner.effects.deliver(vec![done]);
             }
             Err(error) => self.inner.refuse(ticket, error),
         }
@@ -178,7 +178,7 @@ impl Native {
     /// What waits for JavaScript.
     #[napi(catch_unwind)]
     pub fn drain(&self) -> String {
-        self.inner.outbox.drain()
+        self.inner.effects.drain()
     }
 
     /// Ends everything at once; no callback fires after it.

@@ -12,7 +12,7 @@ use tasker_sqlite::{Durability, Place};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Members<'a> {
+struct OptionFields<'a> {
     #[serde(borrow)]
     store: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -43,16 +43,16 @@ impl Options {
     /// # Errors
     /// `Invalid` with the path of the option, `Unsupported` for a store that does not exist yet.
     pub(crate) fn read(text: &str) -> Result<Self> {
-        let members: Members<'_> = serde_json::from_str(text)
+        let fields: OptionFields<'_> = serde_json::from_str(text)
             .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))?;
         let raw = |value: Option<&RawValue>| value.map(|raw| raw.get().to_owned());
-        let on_stop = raw(members.on_stop);
-        let on_interrupted = raw(members.on_interrupted);
-        let durability = raw(members.durability);
-        let concurrency = members
+        let on_stop = raw(fields.on_stop);
+        let on_interrupted = raw(fields.on_interrupted);
+        let durability = raw(fields.durability);
+        let concurrency = fields
             .concurrency
             .map(|raw| definition::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
-        let run_timeout = members
+        let run_timeout = fields
             .run_timeout
             .map(|raw| definition::duration_or_off(raw.get(), "runTimeout"))
             .transpose()?;
@@ -60,10 +60,10 @@ impl Options {
         let interrupted =
             definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::from_word)?;
         Ok(Self {
-            place: place(members.store)?,
+            place: place(fields.store)?,
             durability: definition::word(durability.as_deref(), "durability", synced)?
                 .unwrap_or(Durability::Full),
-            exclusive: members.exclusive.unwrap_or_default(),
+            exclusive: fields.exclusive.unwrap_or_default(),
             settings: Settings {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
                 on_stop: on_stop.unwrap_or_default(),

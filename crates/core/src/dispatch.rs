@@ -1,8 +1,8 @@
 //! Which task runs next.
 //!
-//! A *lane* is all waiting tasks with the same operation and the same conditions. Inside a lane the
+//! A *lane* is all ready tasks with the same operation and the same conditions. Inside a lane the
 //! order is total: greater priority, then smaller sequence number. A lane is *open* when its head
-//! may start as soon as this process has a free place, or held back: no runner, or the operation's
+//! may start as soon as this process has capacity, or held back: no runner, or the operation's
 //! limit reached. Each lane keeps a *window* of its first tasks in memory; the rest lie in the
 //! store.
 //!
@@ -25,10 +25,10 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::id::{LaneId, Seq};
-use crate::store::{Lane, Waiting, Window};
+use crate::store::{Lane, ReadyTask, Window};
 use crate::task::Priority;
 
-/// The place of a task in the queue: greater priority first, then the older one (I-7).
+/// The position of a task in the queue: greater priority first, then the older one (I-7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey {
     priority: Reverse<Priority>,
@@ -37,13 +37,13 @@ pub struct QueueKey {
 }
 
 impl QueueKey {
-    /// The place of a task with this priority.
+    /// The position of a task with this priority.
     pub fn new(priority: Priority, seq: Seq) -> Self {
         Self { priority: Reverse(priority), seq }
     }
 
-    /// The place of this task.
-    pub fn of(task: &Waiting) -> Self {
+    /// The position of this task.
+    pub fn of(task: &ReadyTask) -> Self {
         Self::new(task.def.priority, task.seq)
     }
 }
@@ -54,9 +54,9 @@ const WINDOW_TASKS_MAX: usize = 8_192;
 const WINDOW_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug)]
-struct Queue {
+struct LaneQueue {
     operation: Arc<str>,
-    window: BTreeMap<QueueKey, Waiting>,
+    window: BTreeMap<QueueKey, ReadyTask>,
     bytes: usize,
     /// Whether the window holds every ready task of the lane.
     is_complete: bool,
@@ -70,18 +70,18 @@ struct Operation {
     limit: Option<u32>,
     running: u32,
     /// Live runs of other owners.
-    elsewhere: u32,
+    remote: u32,
     lanes: Vec<LaneId>,
 }
 
 impl Operation {
-    fn has_room(&self, freed: u32) -> bool {
+    fn has_capacity(&self, freed: u32) -> bool {
         self.has_runner && self.limit.is_none_or(|limit| self.live(freed) < limit)
     }
 
     /// Live runs of all owners, when so many are over.
     fn live(&self, freed: u32) -> u32 {
-        (self.running + self.elsewhere).saturating_sub(freed)
+        (self.running + self.remote).saturating_sub(freed)
     }
 }
 
@@ -91,7 +91,7 @@ pub struct Dispatch {
     is_started: bool,
     limit: u32,
     running: u32,
-    lanes: FxHashMap<LaneId, Queue>,
+    lanes: FxHashMap<LaneId, LaneQueue>,
     operations: FxHashMap<Arc<str>, Operation>,
     /// The first task of every open lane.
     heads: BTreeSet<(QueueKey, LaneId)>,
@@ -102,18 +102,18 @@ pub struct Dispatch {
 /// What the turn is about to change, before any of it is carried out.
 #[derive(Debug, Default)]
 pub struct Turnover {
-    /// Places that become free, by operation.
+    /// Runs that end, by operation.
     pub freed: FxHashMap<Arc<str>, u32>,
-    /// Waiting tasks that leave their place: ended, or given another priority.
+    /// Ready tasks that leave their position: ended, or given another priority.
     pub gone: FxHashSet<Seq>,
     /// Tasks that enter the queue, in queue order: new ones, given back, given another priority.
-    pub joined: Vec<Joined>,
+    pub arrivals: Vec<Arrival>,
 }
 
 /// A task that enters the queue in this turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joined {
-    /// Its place.
+pub struct Arrival {
+    /// Its position.
     pub key: QueueKey,
     /// Its lane.
     pub lane: LaneId,
@@ -126,10 +126,10 @@ pub struct Joined {
 pub struct Pick {
     /// Its lane.
     pub lane: LaneId,
-    /// Its place.
+    /// Its position.
     pub key: QueueKey,
     /// Whether it entered the queue in this very turn.
-    pub is_joined: bool,
+    pub is_arrival: bool,
 }
 
 /// What to start now.
@@ -137,7 +137,7 @@ pub struct Pick {
 pub struct Starts {
     /// In the order in which they start.
     pub picks: Vec<Pick>,
-    /// Whether a window ran out before the free places did: load and ask again.
+    /// Whether a window ran out before the capacity did: load and ask again.
     pub is_starved: bool,
 }
 
@@ -172,7 +172,7 @@ impl Dispatch {
 
     /// Makes a lane known. What waits in it is in the store, unless the lane is new.
     pub fn add_lane(&mut self, lane: &Lane, is_new: bool) {
-        let queue = Queue {
+        let queue = LaneQueue {
             operation: lane.operation.clone(),
             window: BTreeMap::new(),
             bytes: 0,
@@ -199,14 +199,6 @@ impl Dispatch {
         self.operations.get(operation).is_some_and(|operation| operation.has_runner)
     }
 
-    /// The operations with a runner here, in order.
-    pub fn offered(&self) -> Vec<Arc<str>> {
-        let offered = self.operations.iter().filter(|(_, entry)| entry.has_runner);
-        let mut offered: Vec<Arc<str>> = offered.map(|(name, _)| name.clone()).collect();
-        offered.sort_unstable();
-        offered
-    }
-
     /// Gives an operation a runner and a limit, or takes the runner away. Live runs go on.
     pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool, limit: Option<u32>) {
         let entry = self.operations.entry(operation.clone()).or_default();
@@ -215,16 +207,16 @@ impl Dispatch {
         self.refresh_operation(operation);
     }
 
-    /// The lanes that must be loaded before [`Dispatch::starts`] can fill the free places, and how
+    /// The lanes that must be loaded before [`Dispatch::starts`] can use the free capacity, and how
     /// many tasks of each at least.
-    pub fn wanted(&self, turnover: &Turnover) -> Vec<(LaneId, usize)> {
+    pub fn lanes_to_load(&self, turnover: &Turnover) -> Vec<(LaneId, usize)> {
         let free = self.free(turnover) as usize;
         if free == 0 {
             return Vec::new();
         }
         let needed = free + turnover.gone.len();
-        let is_wanted = |queue: &Queue| {
-            queue.window.len() < needed && self.has_room(&queue.operation, turnover)
+        let is_wanted = |queue: &LaneQueue| {
+            queue.window.len() < needed && self.has_capacity(&queue.operation, turnover)
         };
         let partial = self.partial.iter();
         partial
@@ -255,23 +247,23 @@ impl Dispatch {
         }
     }
 
-    /// What to start, given what the turn is about to change. Every lane that [`Dispatch::wanted`]
-    /// names must have been loaded, as far as it goes: a task that joins stands behind a window
-    /// that runs out.
+    /// What to start, given what the turn is about to change. Every lane that
+    /// [`Dispatch::lanes_to_load`] names must have been loaded, as far as it goes: an arrival
+    /// stands behind a window that runs out.
     pub fn starts(&self, turnover: &Turnover) -> Starts {
         let free = self.free(turnover);
         if free == 0 { Starts::default() } else { Search::new(self, turnover).run(free) }
     }
 
-    /// A task of the queue has started: it leaves its lane and takes a place.
-    pub fn start(&mut self, lane: LaneId, key: QueueKey) -> Option<Waiting> {
-        let task = self.leave(lane, key)?;
-        self.occupy(&task.def.operation);
+    /// A task of the queue has started: it leaves its lane and uses capacity.
+    pub fn start(&mut self, lane: LaneId, key: QueueKey) -> Option<ReadyTask> {
+        let task = self.dequeue(lane, key)?;
+        self.acquire(&task.def.operation);
         Some(task)
     }
 
-    /// A run takes a place.
-    pub fn occupy(&mut self, operation: &Arc<str>) {
+    /// A run begins to use capacity.
+    pub fn acquire(&mut self, operation: &Arc<str>) {
         self.running += 1;
         let entry = self.operations.entry(operation.clone()).or_default();
         entry.running += 1;
@@ -280,8 +272,8 @@ impl Dispatch {
         }
     }
 
-    /// A run is over and gives its place back.
-    pub fn vacate(&mut self, operation: &Arc<str>) {
+    /// A run ended and gives its capacity back.
+    pub fn release(&mut self, operation: &Arc<str>) {
         self.running = self.running.saturating_sub(1);
         let Some(entry) = self.operations.get_mut(operation) else { return };
         entry.running = entry.running.saturating_sub(1);
@@ -291,33 +283,33 @@ impl Dispatch {
     }
 
     /// So many runs of other owners are live in this lane's operation.
-    pub fn add_elsewhere(&mut self, lane: LaneId, runs: u32) {
-        self.change_elsewhere(lane, |elsewhere| elsewhere + runs);
+    pub fn add_remote_runs(&mut self, lane: LaneId, runs: u32) {
+        self.change_remote_runs(lane, |remote| remote + runs);
     }
 
     /// So many runs of other owners are over in this lane's operation.
-    pub fn take_elsewhere(&mut self, lane: LaneId, runs: u32) {
-        self.change_elsewhere(lane, |elsewhere| elsewhere.saturating_sub(runs));
+    pub fn remove_remote_runs(&mut self, lane: LaneId, runs: u32) {
+        self.change_remote_runs(lane, |remote| remote.saturating_sub(runs));
     }
 
     /// Forgets every run of other owners.
-    pub fn forget_elsewhere(&mut self) {
-        self.operations.values_mut().for_each(|entry| entry.elsewhere = 0);
+    pub fn clear_remote_runs(&mut self) {
+        self.operations.values_mut().for_each(|entry| entry.remote = 0);
     }
 
-    fn change_elsewhere(&mut self, lane: LaneId, change: impl FnOnce(u32) -> u32) {
+    fn change_remote_runs(&mut self, lane: LaneId, change: impl FnOnce(u32) -> u32) {
         let Some(queue) = self.lanes.get(&lane) else { return };
         let operation = queue.operation.clone();
         let Some(entry) = self.operations.get_mut(&operation) else { return };
-        let had_room = entry.has_room(0);
-        entry.elsewhere = change(entry.elsewhere);
-        if entry.has_room(0) != had_room {
+        let had_capacity = entry.has_capacity(0);
+        entry.remote = change(entry.remote);
+        if entry.has_capacity(0) != had_capacity {
             self.refresh_operation(&operation);
         }
     }
 
-    /// A task waits in a lane from now on.
-    pub fn join(&mut self, lane: LaneId, task: Waiting) {
+    /// A task is ready in a lane from now on.
+    pub fn enqueue(&mut self, lane: LaneId, task: ReadyTask) {
         let is_wanted = self.is_started && self.has_runner(&task.def.operation);
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let key = QueueKey::of(&task);
@@ -341,8 +333,8 @@ impl Dispatch {
         }
     }
 
-    /// A task does not wait in this place any more. It may not be in memory.
-    pub fn leave(&mut self, lane: LaneId, key: QueueKey) -> Option<Waiting> {
+    /// The task in this position leaves the queue. It may not be in memory.
+    pub fn dequeue(&mut self, lane: LaneId, key: QueueKey) -> Option<ReadyTask> {
         let queue = self.lanes.get_mut(&lane)?;
         let task = queue.window.remove(&key)?;
         queue.bytes -= bytes_of(&task);
@@ -352,8 +344,8 @@ impl Dispatch {
         Some(task)
     }
 
-    /// The waiting task in this place, if memory holds it.
-    pub fn peek(&self, lane: LaneId, key: QueueKey) -> Option<&Waiting> {
+    /// The ready task in this position, if memory holds it.
+    pub fn peek(&self, lane: LaneId, key: QueueKey) -> Option<&ReadyTask> {
         self.lanes.get(&lane)?.window.get(&key)
     }
 
@@ -365,9 +357,9 @@ impl Dispatch {
         self.limit.saturating_sub(self.running.saturating_sub(freed))
     }
 
-    fn has_room(&self, operation: &str, turnover: &Turnover) -> bool {
+    fn has_capacity(&self, operation: &str, turnover: &Turnover) -> bool {
         let freed = turnover.freed.get(operation).copied().unwrap_or(0);
-        self.operations.get(operation).is_some_and(|entry| entry.has_room(freed))
+        self.operations.get(operation).is_some_and(|entry| entry.has_capacity(freed))
     }
 
     fn refresh_operation(&mut self, operation: &str) {
@@ -381,7 +373,7 @@ impl Dispatch {
     fn refresh(&mut self, lane: LaneId) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let entry = self.operations.get(&queue.operation);
-        let is_open = entry.is_some_and(|entry| entry.has_room(0));
+        let is_open = entry.is_some_and(|entry| entry.has_capacity(0));
         if !queue.is_complete && entry.is_some_and(|entry| entry.has_runner) {
             self.partial.insert(lane);
         } else {
@@ -402,11 +394,11 @@ impl Dispatch {
     }
 }
 
-fn bytes_of(task: &Waiting) -> usize {
+fn bytes_of(task: &ReadyTask) -> usize {
     task.def.data.as_ref().map_or(0, |data| data.as_str().len())
 }
 
-/// A candidate for the next start: the place, and where it comes from.
+/// A candidate for the next start: its position, and which lane it comes from.
 type Candidate = Reverse<(QueueKey, usize)>;
 
 /// Merges the open lanes and the tasks that join in this turn, in queue order.
@@ -414,10 +406,10 @@ struct Search<'a> {
     dispatch: &'a Dispatch,
     turnover: &'a Turnover,
     /// The lanes taken up so far.
-    lanes: Vec<(LaneId, &'a Queue, btree_map::Iter<'a, QueueKey, Waiting>)>,
+    lanes: Vec<(LaneId, &'a LaneQueue, btree_map::Iter<'a, QueueKey, ReadyTask>)>,
     /// Their next tasks.
     next: BinaryHeap<Candidate>,
-    /// Places left, of each operation that was asked for.
+    /// Capacity left, of each operation that was asked for.
     left: FxHashMap<&'a str, u32>,
     starts: Starts,
 }
@@ -437,11 +429,11 @@ impl<'a> Search<'a> {
     fn run(mut self, free: u32) -> Starts {
         self.reopen_lanes();
         let mut heads = self.dispatch.heads.iter().peekable();
-        let mut joined = self.turnover.joined.iter().peekable();
+        let mut arrivals = self.turnover.arrivals.iter().peekable();
         while (self.starts.picks.len() as u64) < u64::from(free) && !self.starts.is_starved {
             let head = heads.peek().map(|(key, _)| *key);
             let queued = self.next.peek().map(|Reverse((key, _))| *key);
-            let joining = joined.peek().map(|joined| joined.key);
+            let joining = arrivals.peek().map(|arrivals| arrivals.key);
             let Some(first) = [head, queued, joining].into_iter().flatten().min() else { break };
             if head == Some(first) {
                 if let Some((_, lane)) = heads.next() {
@@ -449,20 +441,20 @@ impl<'a> Search<'a> {
                 }
             } else if queued == Some(first) {
                 self.take_queued();
-            } else if let Some(joined) = joined.next() {
-                self.take_joined(joined);
+            } else if let Some(arrivals) = arrivals.next() {
+                self.take_arrival(arrivals);
             }
         }
-        // With every place taken it does not matter what the windows lack.
+        // Without capacity it does not matter what the windows lack.
         self.starts.is_starved &= (self.starts.picks.len() as u64) < u64::from(free);
         self.starts
     }
 
-    /// Lanes that stand behind an operation's limit now and get room by what this turn frees.
+    /// Lanes that stand behind an operation's limit now and get capacity by what this turn frees.
     fn reopen_lanes(&mut self) {
         for operation in self.turnover.freed.keys() {
             let Some(entry) = self.dispatch.operations.get(operation) else { continue };
-            if !entry.has_room(0) {
+            if !entry.has_capacity(0) {
                 for lane in &entry.lanes {
                     self.open(*lane);
                 }
@@ -493,20 +485,20 @@ impl<'a> Search<'a> {
     fn take_queued(&mut self) {
         let Some(Reverse((key, at))) = self.next.pop() else { return };
         let (lane, queue, _) = self.lanes[at];
-        if self.occupy(&queue.operation) {
-            self.starts.picks.push(Pick { lane, key, is_joined: false });
+        if self.acquire(&queue.operation) {
+            self.starts.picks.push(Pick { lane, key, is_arrival: false });
             self.advance(at);
         }
     }
 
-    fn take_joined(&mut self, joined: &'a Joined) {
-        if self.occupy(&joined.operation) {
-            let (lane, key) = (joined.lane, joined.key);
-            self.starts.picks.push(Pick { lane, key, is_joined: true });
+    fn take_arrival(&mut self, arrivals: &'a Arrival) {
+        if self.acquire(&arrivals.operation) {
+            let (lane, key) = (arrivals.lane, arrivals.key);
+            self.starts.picks.push(Pick { lane, key, is_arrival: true });
         }
     }
 
-    /// The places that an operation has left.
+    /// The capacity that an operation has left.
     fn left(&mut self, operation: &'a str) -> &mut u32 {
         let Search { dispatch, turnover, left, .. } = self;
         left.entry(operation).or_insert_with(|| {
@@ -519,10 +511,10 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn occupy(&mut self, operation: &'a str) -> bool {
+    fn acquire(&mut self, operation: &'a str) -> bool {
         let left = self.left(operation);
-        let has_room = *left > 0;
+        let has_capacity = *left > 0;
         *left = left.saturating_sub(1);
-        has_room
+        has_capacity
     }
 }

@@ -23,7 +23,7 @@ use crate::json;
 use crate::query::{Field, Fields, Object, Value};
 use crate::state::State;
 use crate::store::Found;
-use crate::task::{Attempt, Json, LogLine, OnInterrupted, Outcome, Progress, TaskRecord};
+use crate::task::{Attempt, Json, LogLine, OnInterrupted, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
 /// The document of a task, with those of its members that are in `fields`.
@@ -68,9 +68,9 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
 fn stored(task: &TaskRecord, field: Field) -> Option<&Json> {
     match (field, &task.outcome) {
         (Field::Data, _) => task.def.data.as_ref(),
-        (Field::Result, Some(Outcome::Done(result))) => result.as_ref(),
-        (Field::Error, Some(Outcome::Failed(_, error))) => Some(error),
-        (Field::AbortReason, Some(Outcome::Aborted(_, reason))) => Some(reason),
+        (Field::Result, Some(TaskEnd::Done(result))) => result.as_ref(),
+        (Field::Error, Some(TaskEnd::Failed(_, error))) => Some(error),
+        (Field::AbortReason, Some(TaskEnd::Aborted(_, reason))) => Some(reason),
         _ => None,
     }
 }
@@ -327,7 +327,7 @@ mod tests {
         task.started_at = Some(WallMs(20));
         task.ended_at = Some(WallMs(30));
         task.attempt = 2;
-        task.outcome = Some(Outcome::Failed(Cause::Error, Json::trusted(r#"{"name":"E"}"#)));
+        task.outcome = Some(TaskEnd::Failed(Cause::Error, Json::trusted(r#"{"name":"E"}"#)));
         task.progress =
             Some(Progress { current: 1e300, total: Some(-0.0), unit: Some("é".into()) });
         let over = |attempt, end| Attempt {
@@ -378,8 +378,8 @@ mod tests {
         let mut task = ready();
         let json = Json::trusted("[1]");
         let cases = [
-            (Outcome::Done(Some(json.clone())), r#""result":[1]"#),
-            (Outcome::Aborted(Cause::User, json), r#""abortReason":[1]"#),
+            (TaskEnd::Done(Some(json.clone())), r#""result":[1]"#),
+            (TaskEnd::Aborted(Cause::User, json), r#""abortReason":[1]"#),
         ];
         for (outcome, member) in cases {
             task.state = outcome.state();
@@ -387,7 +387,7 @@ mod tests {
             assert!(text(task.clone(), None).contains(member));
             assert!(!text(task.clone(), None).contains("error"));
         }
-        task.outcome = Some(Outcome::Done(None));
+        task.outcome = Some(TaskEnd::Done(None));
         assert!(!text(task, None).contains("result"));
     }
 
@@ -427,9 +427,9 @@ mod tests {
     #[test]
     fn a_query_sees_exactly_what_is_written() {
         let mut aborted = failed();
-        aborted.outcome = Some(Outcome::Aborted(Cause::RunTimeout, Json::trusted("{}")));
+        aborted.outcome = Some(TaskEnd::Aborted(Cause::RunTimeout, Json::trusted("{}")));
         let mut done = failed();
-        done.outcome = Some(Outcome::Done(Some(Json::trusted("null"))));
+        done.outcome = Some(TaskEnd::Done(Some(Json::trusted("null"))));
         for task in [ready(), failed(), aborted, done] {
             let seen = as_written(value(&task, Fields::ALL).unwrap());
             assert_eq!(seen, Value::from_json(&text(task, None)).unwrap());

@@ -3,7 +3,7 @@
 //! [`Code`] is public API: its text is `err.code` in JavaScript, and the table of
 //! `docs/reference/errors.md` is drawn from it.
 //! Foreign errors are mapped to a code once, in the crate that owns the dependency. An error of a
-//! user's runner is not an [`Error`]: it is data (see [`crate::task::Outcome`]).
+//! user's runner is not an [`Error`]: it is data (see [`crate::task::TaskEnd`]).
 //!
 //! Proof: `tidy::every_error_code_is_in_the_reference_the_types_and_a_test`.
 
@@ -54,7 +54,7 @@ codes! {
     Conflict "TASKER_CONFLICT" false
         "The operation already has a runner; unassign it first.",
     Fenced "TASKER_FENCED" false
-        "The run lost its place; what it does changes nothing any more.",
+        "The run was replaced; what it does changes nothing any more.",
     Locked "TASKER_LOCKED" true
         "Another handle wants the file alone (`exclusive`); `err.pid` names its process.",
     FileShared "TASKER_FILE_SHARED" false

@@ -29,7 +29,7 @@ pub struct RunId(pub Uuid);
 /// What a caller names an add by, so that adding again makes no second task: any 16 bytes. A key
 /// that grows with time keeps its table in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddKey(pub Uuid);
+pub struct IdempotencyKey(pub Uuid);
 
 /// One open handle on a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,12 +21,12 @@ use crate::error::{Code, Error, Result};
 use crate::id::{LaneId, RunId, Seq};
 use crate::state::State;
 use crate::store::{Batch, Change};
-use crate::task::{AttemptEnd, Outcome};
+use crate::task::{AttemptEnd, TaskEnd};
 
 /// What happened to a task in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Step {
+pub enum TransitionKind {
     /// It entered and waits.
     Add = 1,
     /// It entered and started in the same commit.
@@ -49,39 +49,36 @@ pub enum Step {
     Withdraw = 10,
     /// It runs and is to be aborted by the owner of its run.
     AskAbort = 11,
-    /// It failed before it ran.
-    Reject = 12,
 }
 
 /// What a batch did to one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Move {
+pub struct Transition {
     /// Which task.
     pub seq: Seq,
     /// Its lane.
     pub lane: LaneId,
     /// What happened to it.
-    pub step: Step,
+    pub kind: TransitionKind,
 }
 
 /// The most tasks of one group, so that a damaged count cannot make a reader run for ever.
 const GROUP_MAX: u64 = 1 << 16;
 
-impl Step {
+impl TransitionKind {
     /// Every step, by code.
-    pub const ALL: &[Step] = &[
-        Step::Add,
-        Step::AddStart,
-        Step::Start,
-        Step::Done,
-        Step::Fail,
-        Step::Abort,
-        Step::Postpone,
-        Step::Lost,
-        Step::Prioritize,
-        Step::Withdraw,
-        Step::AskAbort,
-        Step::Reject,
+    pub const ALL: &[TransitionKind] = &[
+        TransitionKind::Add,
+        TransitionKind::AddStart,
+        TransitionKind::Start,
+        TransitionKind::Done,
+        TransitionKind::Fail,
+        TransitionKind::Abort,
+        TransitionKind::Postpone,
+        TransitionKind::Lost,
+        TransitionKind::Prioritize,
+        TransitionKind::Withdraw,
+        TransitionKind::AskAbort,
     ];
 
     /// The code under which it is stored.
@@ -90,61 +87,60 @@ impl Step {
     }
 
     /// The step with this stored code.
-    pub fn from_code(code: u8) -> Option<Step> {
-        Step::ALL.iter().copied().find(|step| step.code() == code)
+    pub fn from_code(code: u8) -> Option<TransitionKind> {
+        TransitionKind::ALL.iter().copied().find(|kind| kind.code() == code)
     }
 
     /// The state in which the step leaves the task; nothing if it does not move it.
     pub const fn state(self) -> Option<State> {
         match self {
-            Step::Add | Step::Postpone | Step::Lost => Some(State::Ready),
-            Step::AddStart | Step::Start => Some(State::Running),
-            Step::Done => Some(State::Done),
-            Step::Fail | Step::Reject => Some(State::Failed),
-            Step::Abort | Step::Withdraw => Some(State::Aborted),
-            Step::Prioritize | Step::AskAbort => None,
+            TransitionKind::Add | TransitionKind::Postpone | TransitionKind::Lost => {
+                Some(State::Ready)
+            }
+            TransitionKind::AddStart | TransitionKind::Start => Some(State::Running),
+            TransitionKind::Done => Some(State::Done),
+            TransitionKind::Fail => Some(State::Failed),
+            TransitionKind::Abort | TransitionKind::Withdraw => Some(State::Aborted),
+            TransitionKind::Prioritize | TransitionKind::AskAbort => None,
         }
     }
 }
 
-impl Move {
+impl Transition {
     /// What a change does to its task, if others are told of it.
-    pub fn of(change: &Change) -> Option<Move> {
-        let (seq, lane, step) = match change {
-            Change::Lane(_)
-            | Change::Key { .. }
-            | Change::Offer(_)
-            | Change::Progress { .. }
-            | Change::Log { .. } => return None,
-            Change::Add { seq, lane, start: None, .. } => (seq, lane, Step::Add),
-            Change::Add { seq, lane, start: Some(_), .. } => (seq, lane, Step::AddStart),
-            Change::Start { seq, lane, .. } => (seq, lane, Step::Start),
+    pub fn of(change: &Change) -> Option<Transition> {
+        let (seq, lane, kind) = match change {
+            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
+                return None;
+            }
+            Change::Add { seq, lane, start: None, .. } => (seq, lane, TransitionKind::Add),
+            Change::Add { seq, lane, start: Some(_), .. } => (seq, lane, TransitionKind::AddStart),
+            Change::Start { seq, lane, .. } => (seq, lane, TransitionKind::Start),
             Change::End { seq, lane, run, outcome, .. } => (seq, lane, end_of(*run, outcome)),
             Change::Release { seq, lane, end: AttemptEnd::Postponed, .. } => {
-                (seq, lane, Step::Postpone)
+                (seq, lane, TransitionKind::Postpone)
             }
-            Change::Release { seq, lane, .. } => (seq, lane, Step::Lost),
-            Change::Prioritize { seq, lane, .. } => (seq, lane, Step::Prioritize),
-            Change::AskAbort { seq, lane, .. } => (seq, lane, Step::AskAbort),
+            Change::Release { seq, lane, .. } => (seq, lane, TransitionKind::Lost),
+            Change::Prioritize { seq, lane, .. } => (seq, lane, TransitionKind::Prioritize),
+            Change::AskAbort { seq, lane, .. } => (seq, lane, TransitionKind::AskAbort),
         };
-        Some(Move { seq: *seq, lane: *lane, step })
+        Some(Transition { seq: *seq, lane: *lane, kind })
     }
 }
 
-fn end_of(run: Option<RunId>, outcome: &Outcome) -> Step {
+fn end_of(run: Option<RunId>, outcome: &TaskEnd) -> TransitionKind {
     match (run, outcome) {
-        (_, Outcome::Done(_)) => Step::Done,
-        (Some(_), Outcome::Failed(..)) => Step::Fail,
-        (Some(_), Outcome::Aborted(..)) => Step::Abort,
-        (None, Outcome::Failed(..)) => Step::Reject,
-        (None, Outcome::Aborted(..)) => Step::Withdraw,
+        (_, TaskEnd::Done(_)) => TransitionKind::Done,
+        (_, TaskEnd::Failed(..)) => TransitionKind::Fail,
+        (Some(_), TaskEnd::Aborted(..)) => TransitionKind::Abort,
+        (None, TaskEnd::Aborted(..)) => TransitionKind::Withdraw,
     }
 }
 
 /// The journal entry of a batch.
 pub fn pack(batch: &Batch) -> Vec<u8> {
     let mut packer = Packer::default();
-    batch.changes.iter().filter_map(Move::of).for_each(|moved| packer.push(moved));
+    batch.changes.iter().filter_map(Transition::of).for_each(|transition| packer.push(transition));
     packer.finish()
 }
 
@@ -160,7 +156,7 @@ pub struct Packer {
 /// Consecutive tasks of one lane with the same step.
 #[derive(Clone, Copy, Debug)]
 struct Group {
-    step: Step,
+    kind: TransitionKind,
     lane: LaneId,
     first: u64,
     count: u64,
@@ -168,9 +164,9 @@ struct Group {
 
 impl Packer {
     /// Adds one.
-    pub fn push(&mut self, Move { seq, lane, step }: Move) {
+    pub fn push(&mut self, Transition { seq, lane, kind }: Transition) {
         if let Some(group) = &mut self.group
-            && (group.step, group.lane) == (step, lane)
+            && (group.kind, group.lane) == (kind, lane)
             && group.first.checked_add(group.count) == Some(seq.0)
             && group.count < GROUP_MAX
         {
@@ -178,7 +174,7 @@ impl Packer {
             return;
         }
         self.flush();
-        self.group = Some(Group { step, lane, first: seq.0, count: 1 });
+        self.group = Some(Group { kind, lane, first: seq.0, count: 1 });
     }
 
     /// The packed bytes.
@@ -188,8 +184,8 @@ impl Packer {
     }
 
     fn flush(&mut self) {
-        let Some(Group { step, lane, first, count }) = self.group.take() else { return };
-        self.bytes.push(step.code());
+        let Some(Group { kind, lane, first, count }) = self.group.take() else { return };
+        self.bytes.push(kind.code());
         put_varint(&mut self.bytes, zigzag(i64::from(lane.0) - i64::from(self.lane)));
         put_varint(&mut self.bytes, zigzag(first.wrapping_sub(self.last) as i64));
         put_varint(&mut self.bytes, count);
@@ -201,24 +197,24 @@ impl Packer {
 ///
 /// # Errors
 /// Each item may be [`Code::Corrupt`]; nothing follows it.
-pub fn unpack(bytes: &[u8]) -> Moves<'_> {
-    Moves { bytes, last: 0, lane: 0, group: None }
+pub fn unpack(bytes: &[u8]) -> Transitions<'_> {
+    Transitions { bytes, last: 0, lane: 0, group: None }
 }
 
 /// Iterator of [`unpack`].
 #[derive(Clone, Debug)]
-pub struct Moves<'a> {
+pub struct Transitions<'a> {
     bytes: &'a [u8],
     last: u64,
     lane: u32,
     group: Option<Group>,
 }
 
-impl Moves<'_> {
+impl Transitions<'_> {
     fn group(&mut self) -> Option<Group> {
         let (code, rest) = self.bytes.split_first()?;
         self.bytes = rest;
-        let step = Step::from_code(*code)?;
+        let kind = TransitionKind::from_code(*code)?;
         let lane = i64::from(self.lane).checked_add(unzigzag(take_varint(&mut self.bytes)?))?;
         self.lane = u32::try_from(lane).ok()?;
         let distance = unzigzag(take_varint(&mut self.bytes)?);
@@ -226,12 +222,12 @@ impl Moves<'_> {
         let count = take_varint(&mut self.bytes)?;
         (1..=GROUP_MAX).contains(&count).then_some(())?;
         self.last = first.checked_add(count - 1)?;
-        Some(Group { step, lane: LaneId(self.lane), first, count })
+        Some(Group { kind, lane: LaneId(self.lane), first, count })
     }
 }
 
-impl Iterator for Moves<'_> {
-    type Item = Result<Move>;
+impl Iterator for Transitions<'_> {
+    type Item = Result<Transition>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.group.is_none() && !self.bytes.is_empty() {
@@ -242,8 +238,8 @@ impl Iterator for Moves<'_> {
             }
         }
         let mut group = self.group.take()?;
-        let Group { step, lane, first, .. } = group;
-        let item = Move { seq: Seq(first), lane, step };
+        let Group { kind, lane, first, .. } = group;
+        let item = Transition { seq: Seq(first), lane, kind };
         if group.count > 1 {
             group.first += 1;
             group.count -= 1;
@@ -292,24 +288,24 @@ mod tests {
 
     use super::*;
 
-    fn packed(moves: &[(u64, u32, Step)]) -> Vec<u8> {
+    fn packed(transitions: &[(u64, u32, TransitionKind)]) -> Vec<u8> {
         let mut packer = Packer::default();
-        for (seq, lane, step) in moves {
-            packer.push(Move { seq: Seq(*seq), lane: LaneId(*lane), step: *step });
+        for (seq, lane, kind) in transitions {
+            packer.push(Transition { seq: Seq(*seq), lane: LaneId(*lane), kind: *kind });
         }
         packer.finish()
     }
 
-    fn unpacked(bytes: &[u8]) -> Result<Vec<(u64, u32, Step)>> {
-        let plain = |moved: Move| (moved.seq.0, moved.lane.0, moved.step);
+    fn unpacked(bytes: &[u8]) -> Result<Vec<(u64, u32, TransitionKind)>> {
+        let plain = |transition: Transition| (transition.seq.0, transition.lane.0, transition.kind);
         unpack(bytes).map(|item| item.map(plain)).collect()
     }
 
     #[test]
     fn a_thousand_adds_in_a_row_take_six_bytes() {
-        let moves: Vec<_> = (5_000..6_000).map(|seq| (seq, 1, Step::Add)).collect();
-        assert_eq!(packed(&moves).len(), 6);
-        assert_eq!(unpacked(&packed(&moves)).unwrap(), moves);
+        let transitions: Vec<_> = (5_000..6_000).map(|seq| (seq, 1, TransitionKind::Add)).collect();
+        assert_eq!(packed(&transitions).len(), 6);
+        assert_eq!(unpacked(&packed(&transitions)).unwrap(), transitions);
     }
 
     #[test]
@@ -320,18 +316,21 @@ mod tests {
 
     #[test]
     fn step_codes_survive_a_round_trip_and_zero_is_none() {
-        for step in Step::ALL {
-            assert_eq!(Step::from_code(step.code()), Some(*step));
+        for kind in TransitionKind::ALL {
+            assert_eq!(TransitionKind::from_code(kind.code()), Some(*kind));
         }
-        assert_eq!(Step::from_code(0), None);
+        assert_eq!(TransitionKind::from_code(0), None);
     }
 
     #[test]
     fn a_cut_or_damaged_entry_is_corrupt() {
-        let whole = packed(&[(300, 70, Step::Done), (7, 2, Step::Start)]);
+        let whole = packed(&[(300, 70, TransitionKind::Done), (7, 2, TransitionKind::Start)]);
         for len in 1..whole.len() {
             let cut = unpacked(&whole[..len]);
-            assert!(cut.is_err() || cut.unwrap() == [(300, 70, Step::Done)], "cut at {len}");
+            assert!(
+                cut.is_err() || cut.unwrap() == [(300, 70, TransitionKind::Done)],
+                "cut at {len}"
+            );
         }
         assert_eq!(unpacked(&[0, 0, 2, 1]).unwrap_err().code(), Code::Corrupt);
         assert_eq!(unpacked(&[1, 0, 2, 0]).unwrap_err().code(), Code::Corrupt);
@@ -339,8 +338,8 @@ mod tests {
         assert_eq!(unpacked(&[1, 1, 2, 1]).unwrap_err().code(), Code::Corrupt);
     }
 
-    fn any_step() -> impl Strategy<Value = Step> {
-        (0..Step::ALL.len()).prop_map(|index| Step::ALL[index])
+    fn any_step() -> impl Strategy<Value = TransitionKind> {
+        (0..TransitionKind::ALL.len()).prop_map(|index| TransitionKind::ALL[index])
     }
 
     proptest! {

@@ -6,11 +6,11 @@
 use crate::definition;
 use crate::error::Code;
 use crate::limits;
-use crate::task::{AbortReason, Cause, Json, OnInterrupted, Outcome};
+use crate::task::{AbortReason, Cause, Json, OnInterrupted, TaskEnd};
 
 /// How a runner settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum Settlement {
     /// It returned this; absent for `undefined`.
     Returned(Option<Json>),
     /// It threw this.
@@ -21,12 +21,12 @@ pub enum Settled {
 
 /// How a run ends: a return is done even after an abort; a throw after an abort is aborted with the
 /// signal's reason; any other throw is failed.
-pub fn outcome(settled: Settled, fired: Option<&AbortReason>) -> Outcome {
+pub fn outcome(settled: Settlement, fired: Option<&AbortReason>) -> TaskEnd {
     match (settled, fired) {
-        (Settled::Returned(result), _) => Outcome::Done(result),
-        (Settled::Threw(_), Some(abort)) => Outcome::Aborted(abort.cause, abort.reason.clone()),
-        (Settled::Threw(error), None) => Outcome::Failed(Cause::Error, error),
-        (Settled::Unstorable(error), _) => Outcome::Failed(Cause::Unstorable, error),
+        (Settlement::Returned(result), _) => TaskEnd::Done(result),
+        (Settlement::Threw(_), Some(abort)) => TaskEnd::Aborted(abort.cause, abort.reason.clone()),
+        (Settlement::Threw(error), None) => TaskEnd::Failed(Cause::Error, error),
+        (Settlement::Unstorable(error), _) => TaskEnd::Failed(Cause::Unstorable, error),
     }
 }
 
@@ -36,7 +36,7 @@ pub enum Loss {
     /// It runs again; this is the number of losses in a row.
     Retry(u32),
     /// It ends so.
-    End(Outcome),
+    End(TaskEnd),
 }
 
 /// Losses have a budget of their own: after [`limits::LOSSES_MAX`] in a row the task fails as
@@ -47,10 +47,10 @@ pub fn loss(on_interrupted: OnInterrupted, losses_before: u32) -> Loss {
         OnInterrupted::Retry if losses < limits::LOSSES_MAX => Loss::Retry(losses),
         OnInterrupted::Retry => {
             let text = format!("lost its process {losses} times in a row");
-            Loss::End(Outcome::Failed(Cause::Poison, engine_error("PoisonError", &text)))
+            Loss::End(TaskEnd::Failed(Cause::Poison, engine_error("PoisonError", &text)))
         }
-        OnInterrupted::Fail => Loss::End(Outcome::Failed(Cause::Lost, lost())),
-        OnInterrupted::Abort => Loss::End(Outcome::Aborted(Cause::Lost, lost())),
+        OnInterrupted::Fail => Loss::End(TaskEnd::Failed(Cause::Lost, lost())),
+        OnInterrupted::Abort => Loss::End(TaskEnd::Aborted(Cause::Lost, lost())),
     }
 }
 
@@ -101,29 +101,29 @@ mod tests {
     #[test]
     fn a_return_is_done_even_after_an_abort_and_a_throw_after_one_has_its_reason() {
         let fired = AbortReason { cause: Cause::User, reason: json("{}") };
-        let done = outcome(Settled::Returned(None), Some(&fired));
-        assert_eq!(done, Outcome::Done(None));
-        let aborted = outcome(Settled::Threw(json("1")), Some(&fired));
-        assert_eq!(aborted, Outcome::Aborted(Cause::User, json("{}")));
-        let failed = outcome(Settled::Threw(json("1")), None);
-        assert_eq!(failed, Outcome::Failed(Cause::Error, json("1")));
+        let done = outcome(Settlement::Returned(None), Some(&fired));
+        assert_eq!(done, TaskEnd::Done(None));
+        let aborted = outcome(Settlement::Threw(json("1")), Some(&fired));
+        assert_eq!(aborted, TaskEnd::Aborted(Cause::User, json("{}")));
+        let failed = outcome(Settlement::Threw(json("1")), None);
+        assert_eq!(failed, TaskEnd::Failed(Cause::Error, json("1")));
     }
 
     #[test]
     fn the_third_loss_in_a_row_is_poison() {
         assert_eq!(loss(OnInterrupted::Retry, 0), Loss::Retry(1));
         assert_eq!(loss(OnInterrupted::Retry, 1), Loss::Retry(2));
-        let Loss::End(Outcome::Failed(Cause::Poison, _)) = loss(OnInterrupted::Retry, 2) else {
+        let Loss::End(TaskEnd::Failed(Cause::Poison, _)) = loss(OnInterrupted::Retry, 2) else {
             panic!("the third loss must end the task")
         };
     }
 
     #[test]
     fn a_loss_follows_on_interrupted() {
-        let Loss::End(Outcome::Aborted(Cause::Lost, _)) = loss(OnInterrupted::Abort, 0) else {
+        let Loss::End(TaskEnd::Aborted(Cause::Lost, _)) = loss(OnInterrupted::Abort, 0) else {
             panic!("abort")
         };
-        let Loss::End(Outcome::Failed(Cause::Lost, _)) = loss(OnInterrupted::Fail, 0) else {
+        let Loss::End(TaskEnd::Failed(Cause::Lost, _)) = loss(OnInterrupted::Fail, 0) else {
             panic!("fail")
         };
     }

@@ -1,4 +1,4 @@
-//! The state machine of a task: one table, one function.
+//! The states of a task and every transition between them.
 //!
 //! `docs/state-machine.md` is drawn from [`TRANSITIONS`] and a test compares them. Codes are stored
 //! in the file and never change; the gaps belong to states of later versions (

@@ -17,11 +17,11 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::query::{Query, Sort};
 use crate::state::{Counts, State};
 use crate::task::{
-    AbortReason, AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
+    AbortReason, AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
     TaskRecord,
 };
 use crate::time::WallMs;
@@ -59,7 +59,7 @@ pub enum Change {
     Lane(Lane),
     /// A task enters; `start` if the same commit also starts it.
     Add {
-        /// Its place in commit order.
+        /// Its number in commit order.
         seq: Seq,
         /// Its identity.
         id: TaskId,
@@ -76,7 +76,7 @@ pub enum Change {
     /// the task's `Add`, in the same batch (I-2).
     Key {
         /// The caller's name for the add.
-        key: AddKey,
+        key: IdempotencyKey,
         /// Which task.
         seq: Seq,
     },
@@ -98,7 +98,7 @@ pub enum Change {
         /// The run that ends with it.
         run: Option<RunId>,
         /// How.
-        outcome: Outcome,
+        outcome: TaskEnd,
         /// When.
         at: WallMs,
     },
@@ -142,8 +142,6 @@ pub enum Change {
         /// Why.
         abort: AbortReason,
     },
-    /// The operations for which the writing owner has a runner, in place of those before.
-    Offer(Vec<Arc<str>>),
     /// A run tells how far it is. Guard: it is running under `run`.
     Progress {
         /// Which task.
@@ -198,8 +196,8 @@ pub struct Head {
 
 /// A ready task with all that its start needs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Waiting {
-    /// Its place in commit order.
+pub struct ReadyTask {
+    /// Its number in commit order.
     pub seq: Seq,
     /// Its identity.
     pub id: TaskId,
@@ -217,7 +215,7 @@ pub struct Waiting {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     /// In queue order: greater priority first, then smaller sequence number (I-7).
-    pub tasks: Vec<Waiting>,
+    pub tasks: Vec<ReadyTask>,
     /// Whether these are all.
     pub is_complete: bool,
 }
@@ -260,10 +258,10 @@ pub struct Entry {
     /// Who wrote it.
     pub owner: OwnerId,
     /// What it did, as [`crate::journal::unpack`] reads it.
-    pub moves: Box<[u8]>,
+    pub transitions: Box<[u8]>,
 }
 
-/// What abort, prioritise and wait need to know of a task.
+/// What aborting, prioritizing and awaiting need to know of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Brief {
     /// Its identity, to compare with what was asked for.
@@ -277,11 +275,11 @@ pub struct Brief {
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// How it ended, if it did.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<TaskEnd>,
 }
 
 /// Called from any thread when another owner may have committed something; must not block.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// The writing side of a backend: one owner, one thread.
 pub trait Store: Send {
@@ -292,34 +290,38 @@ pub trait Store: Send {
     fn id_key(&self) -> IdKey;
 
     /// Takes the write lock, in turn with the other owners. Whether another owner may have
-    /// committed since the last `begin` or `look`.
+    /// committed since the last `begin` or `begin_read`.
     ///
     /// # Errors
     /// `Busy`, `ReadOnly`, `Full`, `Corrupt`; nothing is begun then. `Io` if the file that was
     /// opened is gone or cannot be used any more; the store must not be used again.
     fn begin(&mut self) -> Result<bool>;
 
-    /// Begins a transaction that only reads and keeps nobody waiting; ended by `rollback`. Answers
-    /// as `begin`.
+    /// Begins a transaction that only reads, so that nobody waits for it; ended by `rollback`.
+    /// Answers as `begin`.
     ///
     /// # Errors
     /// As `begin`.
-    fn look(&mut self) -> Result<bool>;
+    fn begin_read(&mut self) -> Result<bool>;
 
-    /// Looks for owners that have come or died; a dead one's runs are among the orphans from now
-    /// on. Outside a transaction.
+    /// Finds out which other owners have come or died; a dead one's runs are among the orphans from
+    /// now on. Outside a transaction.
     ///
     /// # Errors
     /// As `begin`.
-    fn look_around(&mut self) -> Result<()>;
+    fn refresh_owners(&mut self) -> Result<()>;
 
-    /// How long the store may be left alone before `look_around` and `look`; nothing if there is no
-    /// other owner and a new one would be heard.
-    fn look_every_ms(&self) -> Option<u64>;
+    /// Whether the store has other owners, as far as `begin`, `begin_read` and `refresh_owners`
+    /// have found.
+    fn is_shared(&self) -> bool;
 
-    /// Calls `wake` when another owner may have committed, until the store is closed. Wakes may be
-    /// lost: see `look_every_ms`.
-    fn listen(&mut self, wake: Wake);
+    /// How often `refresh_owners` and `begin_read` must be called even if nothing wakes us, in
+    /// milliseconds; nothing if there is no other owner and a new one would wake us.
+    fn poll_interval_ms(&self) -> Option<u64>;
+
+    /// Calls `waker` when another owner may have committed, until the store is closed. A call may
+    /// be lost: see `poll_interval_ms`.
+    fn set_waker(&mut self, waker: Waker);
 
     /// Where the store stands. Inside a transaction.
     ///
@@ -344,7 +346,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>>;
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
 
     /// Why this run is to be aborted, if somebody asked for it. Inside a transaction.
     ///
@@ -371,11 +373,11 @@ pub trait Store: Send {
     /// `Corrupt` or `Io`.
     fn brief(&mut self, seq: Seq) -> Result<Option<Brief>>;
 
-    /// The task that was added under this key, or nothing if none was.
+    /// The task that was added under this idempotency key, or nothing.
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>>;
+    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>>;
 
     /// Writes a batch into the open transaction.
     ///
@@ -395,7 +397,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// As `begin`; the caller may go on.
-    fn tidy(&mut self, is_idle: bool) -> Result<()>;
+    fn maintain(&mut self, is_idle: bool) -> Result<()>;
 
     /// Releases the owner and every file. Its runs, if any are left, are orphans from now on.
     ///
@@ -409,7 +411,7 @@ pub trait Store: Send {
 pub struct Refused {
     /// `Fenced` if a guard did not hold, else the fault.
     pub error: Error,
-    /// The place in `Batch::changes` of the change whose guard did not hold.
+    /// The index in `Batch::changes` of the change whose guard did not hold.
     pub change: Option<usize>,
 }
 

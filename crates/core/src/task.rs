@@ -1,4 +1,4 @@
-//! A task as data that cannot be wrong.
+//! A task as data: what its caller defines, how it ended, and the whole record.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Json {
     }
 }
 
-/// How soon a waiting task runs: greater first. Not NaN; the infinities are allowed.
+/// How soon a task runs: greater first. Not NaN; the infinities are allowed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Priority(f64);
 
@@ -203,7 +203,7 @@ pub struct NewTask {
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TaskEnd {
     /// The runner returned this; absent for `undefined`.
     Done(Option<Json>),
     /// The runner threw this error, or the engine gave up.
@@ -212,29 +212,29 @@ pub enum Outcome {
     Aborted(Cause, Json),
 }
 
-impl Outcome {
+impl TaskEnd {
     /// The final state.
     pub fn state(&self) -> State {
         match self {
-            Outcome::Done(_) => State::Done,
-            Outcome::Failed(..) => State::Failed,
-            Outcome::Aborted(..) => State::Aborted,
+            TaskEnd::Done(_) => State::Done,
+            TaskEnd::Failed(..) => State::Failed,
+            TaskEnd::Aborted(..) => State::Aborted,
         }
     }
 
     /// Why, for programs; a task that is done needs no cause.
     pub fn cause(&self) -> Option<Cause> {
         match self {
-            Outcome::Done(_) => None,
-            Outcome::Failed(cause, _) | Outcome::Aborted(cause, _) => Some(*cause),
+            TaskEnd::Done(_) => None,
+            TaskEnd::Failed(cause, _) | TaskEnd::Aborted(cause, _) => Some(*cause),
         }
     }
 
     /// The result, error or reason.
     pub fn payload(&self) -> Option<&Json> {
         match self {
-            Outcome::Done(result) => result.as_ref(),
-            Outcome::Failed(_, json) | Outcome::Aborted(_, json) => Some(json),
+            TaskEnd::Done(result) => result.as_ref(),
+            TaskEnd::Failed(_, json) | TaskEnd::Aborted(_, json) => Some(json),
         }
     }
 }
@@ -262,7 +262,7 @@ pub struct Progress {
 /// One stored line of a runner's logger.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLine {
-    /// Its place among the lines of the task: 1, 2, 3 …
+    /// Its number among the lines of the task: 1, 2, 3 …
     pub n: u32,
     /// Which attempt wrote it.
     pub attempt: u32,
@@ -294,7 +294,7 @@ pub struct Attempt {
 /// A task as it lies in the store, complete.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskRecord {
-    /// Its place in commit order.
+    /// Its number in commit order.
     pub seq: Seq,
     /// Its identity.
     pub id: TaskId,
@@ -311,7 +311,7 @@ pub struct TaskRecord {
     /// Attempts started and counted.
     pub attempt: u32,
     /// How it ended.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<TaskEnd>,
     /// How far it is.
     pub progress: Option<Progress>,
     /// Every attempt, oldest first.

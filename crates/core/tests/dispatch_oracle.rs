@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
-use tasker_core::dispatch::{Dispatch, Joined, QueueKey, Turnover};
+use tasker_core::dispatch::{Arrival, Dispatch, QueueKey, Turnover};
 use tasker_core::id::{LaneId, Seq, TaskId};
-use tasker_core::store::{Lane, Waiting, Window};
+use tasker_core::store::{Lane, ReadyTask, Window};
 use tasker_core::task::{NewTask, OnInterrupted, Priority};
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
@@ -30,11 +30,11 @@ enum Step {
     Runner(usize, Option<u8>),
     NoRunner(usize),
     /// So many runs of an operation begin in other processes.
-    BeginElsewhere(usize, u32),
+    BeginRemote(usize, u32),
     /// So many of them are over; more than there are means all.
-    EndElsewhere(usize, u32),
+    EndRemote(usize, u32),
     /// What is known of other processes is read anew.
-    RereadElsewhere,
+    ReloadRemote,
     Started(bool),
 }
 
@@ -45,9 +45,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..40_usize).prop_map(Step::Leave),
         2 => (0..3_usize, prop::option::of(1..4_u8)).prop_map(|(o, l)| Step::Runner(o, l)),
         1 => (0..3_usize).prop_map(Step::NoRunner),
-        2 => (0..3_usize, 1..4_u32).prop_map(|(o, n)| Step::BeginElsewhere(o, n)),
-        2 => (0..3_usize, 1..6_u32).prop_map(|(o, n)| Step::EndElsewhere(o, n)),
-        1 => Just(Step::RereadElsewhere),
+        2 => (0..3_usize, 1..4_u32).prop_map(|(o, n)| Step::BeginRemote(o, n)),
+        2 => (0..3_usize, 1..6_u32).prop_map(|(o, n)| Step::EndRemote(o, n)),
+        1 => Just(Step::ReloadRemote),
         1 => prop::bool::weighted(0.8).prop_map(Step::Started),
     ]
 }
@@ -56,7 +56,7 @@ fn lane(operation: usize) -> Lane {
     Lane { id: LaneId(operation as u32 + 1), operation: OPERATIONS[operation].into() }
 }
 
-fn waiting(seq: u64, operation: usize, priority: i8) -> Waiting {
+fn waiting(seq: u64, operation: usize, priority: i8) -> ReadyTask {
     let def = NewTask {
         operation: OPERATIONS[operation].into(),
         data: None,
@@ -66,7 +66,7 @@ fn waiting(seq: u64, operation: usize, priority: i8) -> Waiting {
         on_stop: None,
     };
     let id = TaskId(uuid::Uuid::from_u64_pair(0, seq));
-    Waiting { seq: Seq(seq), id, def, attempt: 0, losses: 0, logs: 0 }
+    ReadyTask { seq: Seq(seq), id, def, attempt: 0, losses: 0, logs: 0 }
 }
 
 /// Everything, in the order in which it would start.
@@ -75,10 +75,10 @@ struct World {
     limit: u32,
     is_started: bool,
     runners: BTreeMap<usize, Option<u32>>,
-    waiting: BTreeMap<QueueKey, (usize, Waiting)>,
+    waiting: BTreeMap<QueueKey, (usize, ReadyTask)>,
     running: Vec<(u64, usize)>,
     /// Live runs in other processes, by operation.
-    elsewhere: [u32; 3],
+    remote: [u32; 3],
     next: u64,
     window: usize,
 }
@@ -91,8 +91,8 @@ impl World {
         }
         let (waiting, runners) = (BTreeMap::new(), BTreeMap::new());
         let running = Vec::new();
-        let (is_started, elsewhere, next) = (false, [0; 3], 1);
-        Self { dispatch, limit, is_started, runners, waiting, running, elsewhere, next, window }
+        let (is_started, remote, next) = (false, [0; 3], 1);
+        Self { dispatch, limit, is_started, runners, waiting, running, remote, next, window }
     }
 
     /// What a scan of everything would start.
@@ -106,9 +106,9 @@ impl World {
                 continue;
             }
             let here = live.iter().filter(|other| *other == operation).count() as u32;
-            let count = here + self.elsewhere[*operation];
-            let has_room = limit.is_none_or(|limit| count < limit);
-            if self.is_started && has_room && (live.len() as u32) < self.limit {
+            let count = here + self.remote[*operation];
+            let has_capacity = limit.is_none_or(|limit| count < limit);
+            if self.is_started && has_capacity && (live.len() as u32) < self.limit {
                 live.push(*operation);
                 starts.push(key.seq.0);
             }
@@ -117,14 +117,14 @@ impl World {
     }
 
     /// Loads less than is asked for, as a store does whose tasks are too big for one window.
-    fn load(&mut self, turnover: &Turnover, joined: &[u64]) {
-        for (id, _) in self.dispatch.wanted(turnover) {
+    fn load(&mut self, turnover: &Turnover, arrivals: &[u64]) {
+        for (id, _) in self.dispatch.lanes_to_load(turnover) {
             let operation = id.0 as usize - 1;
             let in_store = self
                 .waiting
                 .values()
-                .filter(|(other, task)| *other == operation && !joined.contains(&task.seq.0));
-            let all: Vec<Waiting> = in_store.map(|(_, task)| task.clone()).collect();
+                .filter(|(other, task)| *other == operation && !arrivals.contains(&task.seq.0));
+            let all: Vec<ReadyTask> = in_store.map(|(_, task)| task.clone()).collect();
             let count = all.len().min(self.window);
             let is_complete = count == all.len();
             self.dispatch.load(id, Window { tasks: all[..count].to_vec(), is_complete });
@@ -145,13 +145,13 @@ impl World {
             let task = waiting(self.next, *operation, *priority);
             self.next += 1;
             let key = QueueKey::of(&task);
-            let joined =
-                Joined { key, lane: lane(*operation).id, operation: lane(*operation).operation };
-            turnover.joined.push(joined);
+            let arrivals =
+                Arrival { key, lane: lane(*operation).id, operation: lane(*operation).operation };
+            turnover.arrivals.push(arrivals);
             added.insert(task.seq.0, (*operation, task.clone()));
             self.waiting.insert(key, (*operation, task));
         }
-        turnover.joined.sort_unstable_by_key(|joined| joined.key);
+        turnover.arrivals.sort_unstable_by_key(|arrivals| arrivals.key);
         let expected = self.expected(&ended, &turnover);
         let new: Vec<u64> = added.keys().copied().collect();
         // The store still has what leaves while the turn is planned.
@@ -161,7 +161,7 @@ impl World {
         }
         let mut started = self.apply(&turnover, &ended, added);
         if let Some((key, operation)) = left {
-            self.dispatch.leave(lane(operation).id, key);
+            self.dispatch.dequeue(lane(operation).id, key);
         }
         while self.dispatch.starts(&Turnover::default()).picks.len() + self.again() > 0 {
             started.extend(self.apply(&Turnover::default(), &[], FxHashMap::default()));
@@ -172,29 +172,29 @@ impl World {
     /// Loads once more if the last choice was starved.
     fn again(&mut self) -> usize {
         let empty = Turnover::default();
-        let wanted = self.dispatch.wanted(&empty).len();
+        let lanes_to_load = self.dispatch.lanes_to_load(&empty).len();
         self.load(&empty, &[]);
         let picks = self.dispatch.starts(&empty).picks.len();
-        usize::from(wanted > 0 && picks > 0)
+        usize::from(lanes_to_load > 0 && picks > 0)
     }
 
     fn apply(
         &mut self,
         turnover: &Turnover,
         ended: &[(u64, usize)],
-        mut added: FxHashMap<u64, (usize, Waiting)>,
+        mut added: FxHashMap<u64, (usize, ReadyTask)>,
     ) -> Vec<u64> {
         let starts = self.dispatch.starts(turnover);
         for (_, operation) in ended {
-            self.dispatch.vacate(&Arc::from(OPERATIONS[*operation]));
+            self.dispatch.release(&Arc::from(OPERATIONS[*operation]));
         }
         self.running.drain(..ended.len());
         let mut order = Vec::new();
         for pick in starts.picks {
             let (operation, _) = self.waiting.remove(&pick.key).expect("starts what waits");
-            if pick.is_joined {
+            if pick.is_arrival {
                 added.remove(&pick.key.seq.0);
-                self.dispatch.occupy(&lane(operation).operation);
+                self.dispatch.acquire(&lane(operation).operation);
             } else {
                 self.dispatch.start(pick.lane, pick.key).expect("the window holds it");
             }
@@ -204,7 +204,7 @@ impl World {
         let mut rest: Vec<_> = added.into_values().collect();
         rest.sort_by_key(|(_, task)| task.seq);
         for (operation, task) in rest {
-            self.dispatch.join(lane(operation).id, task);
+            self.dispatch.enqueue(lane(operation).id, task);
         }
         order
     }
@@ -225,20 +225,20 @@ impl World {
                 self.dispatch.set_runner(&lane(operation).operation, true, limit);
                 self.turn(&[], 0, None);
             }
-            Step::BeginElsewhere(operation, runs) => {
-                self.elsewhere[operation] += runs;
-                self.dispatch.add_elsewhere(lane(operation).id, runs);
+            Step::BeginRemote(operation, runs) => {
+                self.remote[operation] += runs;
+                self.dispatch.add_remote_runs(lane(operation).id, runs);
                 self.turn(&[], 0, None);
             }
-            Step::EndElsewhere(operation, runs) => {
-                self.elsewhere[operation] = self.elsewhere[operation].saturating_sub(runs);
-                self.dispatch.take_elsewhere(lane(operation).id, runs);
+            Step::EndRemote(operation, runs) => {
+                self.remote[operation] = self.remote[operation].saturating_sub(runs);
+                self.dispatch.remove_remote_runs(lane(operation).id, runs);
                 self.turn(&[], 0, None);
             }
-            Step::RereadElsewhere => {
-                self.dispatch.forget_elsewhere();
-                for (operation, runs) in self.elsewhere.into_iter().enumerate() {
-                    self.dispatch.add_elsewhere(lane(operation).id, runs);
+            Step::ReloadRemote => {
+                self.dispatch.clear_remote_runs();
+                for (operation, runs) in self.remote.into_iter().enumerate() {
+                    self.dispatch.add_remote_runs(lane(operation).id, runs);
                 }
                 self.turn(&[], 0, None);
             }

@@ -10,12 +10,12 @@
 use std::sync::Arc;
 
 use tasker_core::dispatch::QueueKey;
-use tasker_core::id::{AddKey, LaneId, Seq, TaskId};
+use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
 use tasker_core::state::State;
-use tasker_core::store::{Lane, Waiting};
+use tasker_core::store::{Lane, ReadyTask};
 use tasker_core::task::NewTask;
 
-use crate::draft::{Added, Planner};
+use crate::draft::{Addition, Planner};
 use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
 
@@ -32,24 +32,24 @@ impl Planner<'_> {
         self.answer(Effect::Answer(ticket, Answer::Tasks(ids)));
     }
 
-    /// Several tasks by their keys, with one answer.
-    pub(crate) fn add_once(&mut self, ticket: Ticket, defs: &[(AddKey, NewTask)]) {
-        let tasks = defs.iter().map(|(key, def)| self.enter_once(*key, def)).collect();
-        self.answer(Effect::Answer(ticket, Answer::Once(tasks)));
+    /// Several tasks under idempotency keys, with one answer.
+    pub(crate) fn add_idempotent(&mut self, ticket: Ticket, defs: &[(IdempotencyKey, NewTask)]) {
+        let tasks = defs.iter().map(|(key, def)| self.enter_idempotent(*key, def)).collect();
+        self.answer(Effect::Answer(ticket, Answer::Idempotent(tasks)));
     }
 
-    /// Which task a key has made, in the store or in this very turn.
-    pub(crate) fn keyed(&mut self, ticket: Ticket, key: AddKey) {
+    /// Which task was added under a key, in the store or in this very turn.
+    pub(crate) fn find_by_key(&mut self, ticket: Ticket, key: IdempotencyKey) {
         let known = self.draft.keys.get(&key).copied();
         self.answer(Effect::Answer(ticket, Answer::Found(known)));
     }
 
     /// The task of a key, and whether it is new.
-    fn enter_once(&mut self, key: AddKey, def: &NewTask) -> (TaskId, bool) {
+    fn enter_idempotent(&mut self, key: IdempotencyKey, def: &NewTask) -> (TaskId, bool) {
         if let Some(known) = self.draft.keys.get(&key) {
             return (*known, false);
         }
-        self.draft.keyed.push((key, self.draft.seq_next));
+        self.draft.new_keys.push((key, self.draft.seq_next));
         let id = self.enter(def.clone());
         self.draft.keys.insert(key, id);
         (id, true)
@@ -64,8 +64,8 @@ impl Planner<'_> {
         if self.memory.dispatch.has_runner(&def.operation) {
             self.join(lane, &def.operation, QueueKey::new(def.priority, seq));
         }
-        let task = Waiting { seq, id, def, attempt: 0, losses: 0, logs: 0 };
-        self.draft.adds.push(Added { lane, task, start: None });
+        let task = ReadyTask { seq, id, def, attempt: 0, losses: 0, logs: 0 };
+        self.draft.adds.push(Addition { lane, task, start: None });
         id
     }
 
@@ -81,7 +81,7 @@ impl Planner<'_> {
     }
 
     /// Puts the new tasks into queue order.
-    pub(crate) fn sort_joined(&mut self) {
-        self.draft.turnover.joined.sort_unstable_by_key(|joined| joined.key);
+    pub(crate) fn sort_arrivals(&mut self) {
+        self.draft.turnover.arrivals.sort_unstable_by_key(|arrivals| arrivals.key);
     }
 }

@@ -1,25 +1,26 @@
 //! Carries out a draft in memory after its commit, and says what to tell.
 //!
 //! # Promises
-//! - Memory changes only here, and only by what was committed (I-11).
-//! - Order: answers, records, runs that are over, tasks that ended, starts, signals.
+//! - What a turn of ours did reaches memory only here, and only after its commit (I-11).
+//! - Order: answers, records, runs that ended, tasks that ended, starts, signals.
+//!
+//! # Left to others
+//! What other owners committed is `catch_up`'s, what is never stored is `control`'s.
 //!
 //! Proof: `proof/tests/engine`.
 
 use tasker_core::id::LaneId;
-use tasker_core::store::{Start, Waiting};
+use tasker_core::store::{ReadyTask, Start};
 use tasker_core::time::Now;
-use tokio_util::sync::CancellationToken;
 
-use crate::draft::{Added, Draft};
-use crate::effect::{AbortSignal, Answer, Effect, Started};
-use crate::live::{Deadline, Live};
+use crate::draft::{Addition, Draft};
+use crate::effect::{AbortSignal, Answer, Effect, RunStart};
+use crate::live::{Deadline, Run};
 use crate::memory::Memory;
 
 impl Memory {
     /// Carries out a draft whose batch was committed.
     pub(crate) fn apply(&mut self, mut draft: Draft, now: Now, effects: &mut Vec<Effect>) {
-        self.has_new_runners = false;
         self.counts = draft.counts;
         self.seq_next = draft.seq_next;
         if let Some(stopping) = &mut self.stopping {
@@ -31,59 +32,59 @@ impl Memory {
         }
         effects.append(&mut draft.answers);
         self.apply_records(&draft, effects);
-        self.apply_over(&mut draft, effects);
-        for (lane, key) in draft.left.drain(..) {
-            self.dispatch.leave(lane, key);
+        self.apply_ends(&mut draft, effects);
+        for (lane, key) in draft.departures.drain(..) {
+            self.dispatch.dequeue(lane, key);
         }
-        for (seq, ticket) in draft.watches.drain(..) {
-            self.watches.add(seq, ticket);
+        for (seq, ticket) in draft.waiters.drain(..) {
+            self.waiters.add(seq, ticket);
         }
-        self.apply_watched(&mut draft, effects);
+        self.answer_waiters(&mut draft, effects);
         self.apply_starts(&mut draft, now, effects);
         self.apply_signals(&mut draft, effects);
-        for lane in draft.stale.drain(..) {
+        for lane in draft.stale_lanes.drain(..) {
             self.dispatch.forget_window(lane);
         }
     }
 
-    /// Carries out a draft that did nothing but recover the runs of the dead.
+    /// Carries out a draft that only recovers the runs of dead owners.
     pub(crate) fn apply_recovery(&mut self, mut draft: Draft, effects: &mut Vec<Effect>) {
         self.counts = draft.counts;
         for lane in draft.recovered.drain(..) {
-            self.dispatch.take_elsewhere(lane, 1);
+            self.dispatch.remove_remote_runs(lane, 1);
         }
-        self.apply_over(&mut draft, effects);
-        self.apply_watched(&mut draft, effects);
-        for lane in draft.stale.drain(..) {
+        self.apply_ends(&mut draft, effects);
+        self.answer_waiters(&mut draft, effects);
+        for lane in draft.stale_lanes.drain(..) {
             self.dispatch.forget_window(lane);
         }
     }
 
-    fn apply_over(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
-        for (no, over) in draft.over.drain(..) {
-            if let Some(run) = self.live.remove(no) {
-                self.dispatch.vacate(&run.operation);
-                effects.push(Effect::Over(no, over));
+    fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
+        for (slot, over) in draft.run_ends.drain(..) {
+            if let Some(run) = self.live.remove(slot) {
+                self.dispatch.release(&run.operation);
+                effects.push(Effect::RunEnded(slot, over));
             }
         }
-        let ended = draft.ended.drain(..);
-        effects.extend(ended.map(|(id, outcome)| Effect::Ended(id, outcome)));
+        let ended = draft.task_ends.drain(..);
+        effects.extend(ended.map(|(id, outcome)| Effect::TaskEnded(id, outcome)));
     }
 
     fn apply_records(&mut self, draft: &Draft, effects: &mut Vec<Effect>) {
-        for (no, (logs, progress)) in &draft.recorded {
-            self.live.add_logs(*no, *logs);
-            let logs = if self.listen.logs { *logs } else { 0 };
-            let progress = if self.listen.progress { *progress } else { 0 };
+        for (slot, (logs, progress)) in &draft.recorded {
+            self.live.add_logs(*slot, *logs);
+            let logs = if self.subscription.logs { *logs } else { 0 };
+            let progress = if self.subscription.progress { *progress } else { 0 };
             if logs + progress > 0 {
-                effects.push(Effect::Recorded(*no, logs, progress));
+                effects.push(Effect::Recorded(*slot, logs, progress));
             }
         }
     }
 
-    fn apply_watched(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
-        for (seq, outcome) in draft.watched.drain(..) {
-            for ticket in self.watches.take(seq) {
+    fn answer_waiters(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
+        for (seq, outcome) in draft.awaited_ends.drain(..) {
+            for ticket in self.waiters.take(seq) {
                 effects.push(Effect::Answer(ticket, Answer::Ended(outcome.clone())));
             }
         }
@@ -91,12 +92,12 @@ impl Memory {
 
     fn apply_starts(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
         let first = draft.adds.first().map_or(0, |added| added.task.seq.0);
-        let mut adds: Vec<Option<Added>> = draft.adds.drain(..).map(Some).collect();
+        let mut adds: Vec<Option<Addition>> = draft.adds.drain(..).map(Some).collect();
         for (pick, start) in draft.starts.drain(..) {
-            let task = if pick.is_joined {
+            let task = if pick.is_arrival {
                 let added = adds.get_mut((pick.key.seq.0 - first) as usize).and_then(Option::take);
                 added.map(|added| {
-                    self.dispatch.occupy(&added.task.def.operation);
+                    self.dispatch.acquire(&added.task.def.operation);
                     added.task
                 })
             } else {
@@ -107,16 +108,16 @@ impl Memory {
             }
         }
         for added in adds.into_iter().flatten() {
-            self.dispatch.join(added.lane, added.task);
+            self.dispatch.enqueue(added.lane, added.task);
         }
     }
 
-    fn begin(&mut self, task: Waiting, lane: LaneId, start: Start, now: Now) -> Effect {
-        let no = self.next_no;
-        self.next_no += 1;
+    fn begin(&mut self, task: ReadyTask, lane: LaneId, start: Start, now: Now) -> Effect {
+        let slot = self.next_slot;
+        self.next_slot += 1;
         let timeout = task.def.run_timeout_ms;
-        self.live.insert(Live {
-            no,
+        self.live.insert(Run {
+            slot,
             seq: task.seq,
             id: task.id,
             run: start.run,
@@ -125,12 +126,11 @@ impl Memory {
             attempt: start.attempt,
             on_stop: task.def.on_stop,
             logs: task.logs,
-            token: CancellationToken::new(),
             fired: None,
             deadline: timeout.map(|ms| (now.mono.plus(ms), Deadline::Timeout)),
         });
-        Effect::Start(Started {
-            no,
+        Effect::Start(RunStart {
+            slot,
             id: task.id,
             run: start.run,
             operation: task.def.operation,
@@ -141,14 +141,14 @@ impl Memory {
     }
 
     fn apply_signals(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
-        for (no, at, deadline) in draft.deadlines.drain(..) {
-            self.live.set_deadline(no, at, deadline);
+        for (slot, at, deadline) in draft.deadlines.drain(..) {
+            self.live.set_deadline(slot, at, deadline);
         }
-        for (no, reason) in draft.fired.drain(..) {
-            self.live.fire(no, reason.clone());
-            effects.push(Effect::Abort(no, AbortSignal::Abort(reason)));
+        for (slot, reason) in draft.fired.drain(..) {
+            self.live.fire(slot, reason.clone());
+            effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
         }
         let signals = draft.signals.drain(..);
-        effects.extend(signals.map(|(no, signal)| Effect::Abort(no, signal)));
+        effects.extend(signals.map(|(slot, signal)| Effect::Abort(slot, signal)));
     }
 }

@@ -1,20 +1,20 @@
-//! What other owners of the store committed since we last looked.
+//! What other owners of the store committed since memory was last brought up to date.
 //!
 //! # Promises
 //! - Memory then mirrors the store as it stands in the open transaction: counters, numbers, lanes,
-//!   windows, runs elsewhere (I-6, I-7, I-8).
-//! - A watch is answered and a signal fires also for what another owner did (I-11, I-12).
+//!   windows, remote runs (I-6, I-7, I-8).
+//! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
 //! - Where the journal does not reach back far enough, everything is read anew instead.
 //!
 //! # Left to others
-//! Telling what others did as events: `follow`. Recovering the dead: `recover`.
+//! Telling what others did as events: `forward`. Recovering the dead: `recover`.
 //!
 //! Proof: `proof/tests/engine/shared.rs`, `proof/tests/random`, the storm.
 
 use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
-use tasker_core::journal::{self, Move, Step};
+use tasker_core::journal::{self, Transition, TransitionKind};
 use tasker_core::store::{Entry, Store};
 
 use crate::effect::{AbortSignal, Answer, Effect};
@@ -32,7 +32,7 @@ pub(crate) fn catch_up(
     }
     let entries = store.journal(memory.number, usize::MAX)?;
     if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
-        News::of(&entries, memory)?.take_in(store, memory, effects)?;
+        RemoteChanges::of(&entries, memory)?.apply(store, memory, effects)?;
     } else {
         reload(store, memory, effects)?;
     }
@@ -49,9 +49,9 @@ pub(crate) fn reload(
     let head = store.head()?;
     load_lanes(store, memory)?;
     memory.dispatch.forget_windows();
-    load_elsewhere(store, memory)?;
-    for seq in memory.watches.tasks() {
-        answer_watches(store, memory, seq, effects)?;
+    load_remote_runs(store, memory)?;
+    for seq in memory.waiters.tasks() {
+        answer_waiters(store, memory, seq, effects)?;
     }
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
     for seq in live {
@@ -63,10 +63,10 @@ pub(crate) fn reload(
 }
 
 /// Counts the live runs of other owners.
-pub(crate) fn load_elsewhere(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
-    memory.dispatch.forget_elsewhere();
-    for (lane, runs) in store.elsewhere()? {
-        memory.dispatch.add_elsewhere(lane, runs);
+pub(crate) fn load_remote_runs(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
+    memory.dispatch.clear_remote_runs();
+    for (lane, runs) in store.remote_runs()? {
+        memory.dispatch.add_remote_runs(lane, runs);
     }
     Ok(())
 }
@@ -84,49 +84,56 @@ pub(crate) fn load_lanes(store: &mut dyn Store, memory: &mut Memory) -> Result<(
 
 /// What concerns us in the batches of others.
 #[derive(Default)]
-struct News {
+struct RemoteChanges {
     has_new_lanes: bool,
     /// Lanes whose queue has changed.
     stale: FxHashSet<LaneId>,
     /// Runs that began and are over, in order.
     runs: Vec<(LaneId, bool)>,
-    /// Watched tasks that ended.
+    /// Tasks that ended while somebody here waits for that.
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
     asked: Vec<Seq>,
 }
 
-impl News {
-    fn of(entries: &[Entry], memory: &Memory) -> Result<News> {
-        let mut news = News::default();
+impl RemoteChanges {
+    fn of(entries: &[Entry], memory: &Memory) -> Result<RemoteChanges> {
+        let mut changes = RemoteChanges::default();
         for entry in entries {
-            for moved in journal::unpack(&entry.moves) {
-                news.hear(moved?, memory);
+            for transition in journal::unpack(&entry.transitions) {
+                changes.note(transition?, memory);
             }
         }
-        Ok(news)
+        Ok(changes)
     }
 
-    fn hear(&mut self, Move { seq, lane, step }: Move, memory: &Memory) {
+    fn note(&mut self, Transition { seq, lane, kind }: Transition, memory: &Memory) {
         self.has_new_lanes |= memory.dispatch.lane(lane).is_none();
-        match step {
-            Step::Start | Step::AddStart => self.runs.push((lane, true)),
-            Step::Done | Step::Fail | Step::Abort | Step::Postpone | Step::Lost => {
+        match kind {
+            TransitionKind::Start | TransitionKind::AddStart => self.runs.push((lane, true)),
+            TransitionKind::Done
+            | TransitionKind::Fail
+            | TransitionKind::Abort
+            | TransitionKind::Postpone
+            | TransitionKind::Lost => {
                 self.runs.push((lane, false));
             }
-            Step::AskAbort if memory.live.of_task(seq).is_some() => self.asked.push(seq),
-            Step::Add | Step::Prioritize | Step::Withdraw | Step::Reject | Step::AskAbort => {}
+            TransitionKind::AskAbort if memory.live.of_task(seq).is_some() => self.asked.push(seq),
+            TransitionKind::Add
+            | TransitionKind::Prioritize
+            | TransitionKind::Withdraw
+            | TransitionKind::AskAbort => {}
         }
-        if changes_queue(step) {
+        if changes_queue(kind) {
             self.stale.insert(lane);
         }
-        let is_end = step.state().is_some_and(|state| state.is_final());
-        if is_end && memory.watches.has(seq) {
+        let is_end = kind.state().is_some_and(|state| state.is_final());
+        if is_end && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
     }
 
-    fn take_in(
+    fn apply(
         self,
         store: &mut dyn Store,
         memory: &mut Memory,
@@ -137,7 +144,7 @@ impl News {
             load_lanes(store, memory)?;
         }
         for seq in self.ended {
-            answer_watches(store, memory, seq, effects)?;
+            answer_waiters(store, memory, seq, effects)?;
         }
         for seq in self.asked {
             fire_if_asked(store, memory, seq, effects)?;
@@ -147,37 +154,40 @@ impl News {
         }
         for (lane, has_begun) in self.runs {
             if has_begun {
-                memory.dispatch.add_elsewhere(lane, 1);
+                memory.dispatch.add_remote_runs(lane, 1);
             } else {
-                memory.dispatch.take_elsewhere(lane, 1);
+                memory.dispatch.remove_remote_runs(lane, 1);
             }
         }
         Ok(())
     }
 }
 
-fn changes_queue(step: Step) -> bool {
-    match step {
-        Step::Add
-        | Step::Start
-        | Step::Postpone
-        | Step::Lost
-        | Step::Prioritize
-        | Step::Withdraw
-        | Step::Reject => true,
-        Step::AddStart | Step::Done | Step::Fail | Step::Abort | Step::AskAbort => false,
+fn changes_queue(kind: TransitionKind) -> bool {
+    match kind {
+        TransitionKind::Add
+        | TransitionKind::Start
+        | TransitionKind::Postpone
+        | TransitionKind::Lost
+        | TransitionKind::Prioritize
+        | TransitionKind::Withdraw => true,
+        TransitionKind::AddStart
+        | TransitionKind::Done
+        | TransitionKind::Fail
+        | TransitionKind::Abort
+        | TransitionKind::AskAbort => false,
     }
 }
 
 /// Answers those who wait for a task, if it has ended.
-fn answer_watches(
+fn answer_waiters(
     store: &mut dyn Store,
     memory: &mut Memory,
     seq: Seq,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
     let Some(outcome) = store.brief(seq)?.and_then(|brief| brief.outcome) else { return Ok(()) };
-    for ticket in memory.watches.take(seq) {
+    for ticket in memory.waiters.take(seq) {
         effects.push(Effect::Answer(ticket, Answer::Ended(outcome.clone())));
     }
     Ok(())
@@ -193,10 +203,10 @@ fn fire_if_asked(
     let Some(run) = memory.live.of_task(seq).filter(|run| run.fired.is_none()) else {
         return Ok(());
     };
-    let no = run.no;
+    let slot = run.slot;
     if let Some(reason) = store.abort_asked(seq, run.run)? {
-        memory.live.fire(no, reason.clone());
-        effects.push(Effect::Abort(no, AbortSignal::Abort(reason)));
+        memory.live.fire(slot, reason.clone());
+        effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Calls that change only what this process knows: runners, start, stop, who listens.
+//! Calls that change only what this process knows: runners, start, stop, subscriptions.
 //!
 //! They are answered whatever the store says, so a full disk does not refuse them.
 //!
@@ -29,24 +29,23 @@ impl Memory {
             }
             Input::Unassign(ticket, operation) => {
                 self.dispatch.set_runner(&operation, false, None);
-                self.has_new_runners = true;
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Start(ticket) => self.start(ticket, effects),
             Input::Stop(ticket, options) => self.stop(ticket, options, now, false),
             Input::Close(ticket, options) => self.stop(ticket, options, now, true),
-            Input::Listen(ticket, listen) => {
-                self.listen = listen;
-                self.feed.set(listen.follow, self.number);
+            Input::Subscribe(ticket, subscription) => {
+                self.subscription = subscription;
+                self.feed.set(subscription.remote, self.number);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
-            Input::Heard(ticket) => {
-                self.feed.heard();
+            Input::Ack(ticket) => {
+                self.feed.ack();
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
-            Input::Unwatch(ticket, watch) => {
-                self.watches.remove(watch);
+            Input::CancelAwait(ticket, waiter) => {
+                self.waiters.remove(waiter);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             other => return Some(other),
@@ -60,7 +59,6 @@ impl Memory {
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
         self.dispatch.set_runner(operation, true, limit);
-        self.has_new_runners = true;
         Ok(())
     }
 

@@ -1,34 +1,36 @@
-//! What a turn is going to do: drafted without touching memory, then written, then applied.
+//! What a turn is going to do: planned without touching memory, then written, then applied.
 //!
-//! [`Planner`] reads the memory and writes a [`Draft`]. Each verb has its part in a file of its own
-//! (`settle`, `abort`, `add`, `stop`); this file holds what they share and the choice of starts.
+//! [`Planner`] reads the memory and writes a [`Draft`]. Each verb has a file of its own (`add`,
+//! `settle`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`); this file
+//! holds what they share, and chooses what starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use tasker_core::dispatch::{Joined, Pick, QueueKey, Turnover};
-use tasker_core::id::{AddKey, IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::dispatch::{Arrival, Pick, QueueKey, Turnover};
+use tasker_core::error::{Code, Error};
+use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Brief, Change, Lane, Start, Waiting};
-use tasker_core::task::{AbortReason, Outcome};
+use tasker_core::store::{Brief, Change, Lane, ReadyTask, Start};
+use tasker_core::task::{AbortReason, TaskEnd};
 use tasker_core::time::{MonoMs, Now};
 
-use crate::effect::{AbortSignal, Effect, Over};
-use crate::input::{RunNo, Ticket};
-use crate::live::{Deadline, Live};
+use crate::effect::{AbortSignal, Effect, RunEnd};
+use crate::input::{RunSlot, Ticket};
+use crate::live::{Deadline, Run};
 use crate::memory::Memory;
 
-/// What the store told about the tasks that the inputs name.
+/// The tasks that the inputs name, as the store has them.
 pub type Briefs = FxHashMap<Seq, Option<Brief>>;
 
 /// The tasks of the keys that are known: to the store, or from this turn on.
-pub type Keys = FxHashMap<AddKey, TaskId>;
+pub type KnownKeys = FxHashMap<IdempotencyKey, TaskId>;
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
 pub struct Draft {
-    /// What is written, but for the adds and starts, which `finish` puts at the end.
+    /// What is written. The adds and starts are appended by `finish`.
     pub changes: Vec<Change>,
     /// How many tasks will be in each state.
     pub counts: Counts,
@@ -39,52 +41,52 @@ pub struct Draft {
     /// Lanes seen for the first time.
     pub lanes: Vec<Lane>,
     /// The new tasks, by sequence number without gaps.
-    pub adds: Vec<Added>,
+    pub adds: Vec<Addition>,
     /// The keys that the inputs name, as far as they are known.
-    pub keys: Keys,
+    pub keys: KnownKeys,
     /// The keys of new tasks.
-    pub keyed: Vec<(AddKey, Seq)>,
-    /// Runs that are over.
-    pub over: Vec<(RunNo, Over)>,
+    pub new_keys: Vec<(IdempotencyKey, Seq)>,
+    /// Runs that end.
+    pub run_ends: Vec<(RunSlot, RunEnd)>,
     /// Runs whose signal fires because the task is aborted.
-    pub fired: Vec<(RunNo, AbortReason)>,
+    pub fired: Vec<(RunSlot, AbortReason)>,
     /// Signals to tell that change nothing else.
-    pub signals: Vec<(RunNo, AbortSignal)>,
+    pub signals: Vec<(RunSlot, AbortSignal)>,
     /// Deadlines to set.
-    pub deadlines: Vec<(RunNo, MonoMs, Deadline)>,
+    pub deadlines: Vec<(RunSlot, MonoMs, Deadline)>,
     /// Log lines and progress reports per run.
-    pub recorded: BTreeMap<RunNo, (u32, u32)>,
-    /// Waiting tasks that leave their place.
-    pub left: Vec<(LaneId, QueueKey)>,
-    /// The lane of each dead owner's run that is over.
+    pub recorded: BTreeMap<RunSlot, (u32, u32)>,
+    /// Ready tasks that leave the queue without a start.
+    pub departures: Vec<(LaneId, QueueKey)>,
+    /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
     /// Lanes whose window must be read again.
-    pub stale: Vec<LaneId>,
+    pub stale_lanes: Vec<LaneId>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
-    /// Tickets that watch a task from now on.
-    pub watches: Vec<(Seq, Ticket)>,
-    /// Tasks that ended without their runner's word.
-    pub ended: Vec<(TaskId, Outcome)>,
-    /// Tasks that ended and are watched.
-    pub watched: Vec<(Seq, Outcome)>,
+    /// Who waits for the end of which task from now on.
+    pub waiters: Vec<(Seq, Ticket)>,
+    /// Tasks that end although their runner did not settle.
+    pub task_ends: Vec<(TaskId, TaskEnd)>,
+    /// Tasks that end while somebody waits for that.
+    pub awaited_ends: Vec<(Seq, TaskEnd)>,
     /// The runs that begin.
     pub starts: Vec<(Pick, Start)>,
     /// Whether another turn must follow at once.
     pub is_starved: bool,
-    /// The runs in `over`, to see a second settle.
-    over_set: FxHashSet<RunNo>,
-    /// The tasks in `watches`.
-    watch_set: FxHashSet<Seq>,
+    /// The runs in `run_ends`, to notice a second settlement.
+    ended_runs: FxHashSet<RunSlot>,
+    /// The tasks in `waiters`.
+    waiter_set: FxHashSet<Seq>,
 }
 
 /// A new task.
 #[derive(Debug)]
-pub struct Added {
+pub struct Addition {
     /// Its lane.
     pub lane: LaneId,
     /// All of it.
-    pub task: Waiting,
+    pub task: ReadyTask,
     /// Its first run, if it starts at once.
     pub start: Option<Start>,
 }
@@ -127,40 +129,50 @@ impl<'a> Planner<'a> {
         (brief.id == id).then_some((seq, brief))
     }
 
-    /// The run with this number, unless it is over already.
-    pub(crate) fn live(&self, no: RunNo) -> Option<&'a Live> {
-        if self.draft.over_set.contains(&no) { None } else { self.memory.live.get(no) }
+    /// As `brief`; a task that is not there refuses the call.
+    pub(crate) fn find(&mut self, ticket: Ticket, id: TaskId) -> Option<(Seq, &'a Brief)> {
+        let found = self.brief(id);
+        if found.is_none() {
+            let error = Error::new(Code::NotFound, format!("there is no task {}", id.0));
+            self.answer(Effect::Refuse(ticket, error));
+        }
+        found
     }
 
-    /// A run is over: its place is free.
-    pub(crate) fn free(&mut self, run: &Live, over: Over) {
-        self.draft.over_set.insert(run.no);
-        self.draft.over.push((run.no, over));
+    /// The live run in this slot, unless it ends in this turn.
+    pub(crate) fn live(&self, slot: RunSlot) -> Option<&'a Run> {
+        if self.draft.ended_runs.contains(&slot) { None } else { self.memory.live.get(slot) }
+    }
+
+    /// A run ends and no longer counts for `concurrency`.
+    pub(crate) fn free(&mut self, run: &Run, over: RunEnd) {
+        self.draft.ended_runs.insert(run.slot);
+        self.draft.run_ends.push((run.slot, over));
         *self.draft.turnover.freed.entry(run.operation.clone()).or_default() += 1;
     }
 
     /// A run's task ends with it.
-    pub(crate) fn end_run(&mut self, run: &Live, outcome: Outcome) {
+    pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(run.seq, &outcome);
         let (seq, lane, at) = (run.seq, run.lane, self.now.wall);
         self.draft.changes.push(Change::End { seq, lane, run: Some(run.run), outcome, at });
     }
 
-    pub(crate) fn note_watch(&mut self, seq: Seq, ticket: Ticket) {
-        self.draft.watch_set.insert(seq);
-        self.draft.watches.push((seq, ticket));
+    pub(crate) fn note_waiter(&mut self, seq: Seq, ticket: Ticket) {
+        self.draft.waiter_set.insert(seq);
+        self.draft.waiters.push((seq, ticket));
     }
 
-    pub(crate) fn note_end(&mut self, seq: Seq, outcome: &Outcome) {
-        if self.draft.watch_set.contains(&seq) || self.memory.watches.has(seq) {
-            self.draft.watched.push((seq, outcome.clone()));
+    pub(crate) fn note_end(&mut self, seq: Seq, outcome: &TaskEnd) {
+        if self.draft.waiter_set.contains(&seq) || self.memory.waiters.has(seq) {
+            self.draft.awaited_ends.push((seq, outcome.clone()));
         }
     }
 
-    /// Chooses what starts. The windows must reach as far as `Dispatch::wanted` asked.
+    /// Chooses what starts. The windows must reach as far as `Dispatch::lanes_to_load` asked.
     pub fn choose_starts(&mut self) {
-        if !self.draft.stale.is_empty() {
+        if !self.draft.stale_lanes.is_empty() {
             // A window will be read again: what starts next is known only then.
             self.draft.is_starved = true;
             return;
@@ -176,7 +188,7 @@ impl<'a> Planner<'a> {
     }
 
     fn attempts_before(&self, pick: Pick) -> u32 {
-        if pick.is_joined {
+        if pick.is_arrival {
             return 0;
         }
         self.memory.dispatch.peek(pick.lane, pick.key).map_or(0, |task| task.attempt)
@@ -190,7 +202,7 @@ impl<'a> Planner<'a> {
     pub fn finish(mut self) -> Draft {
         let first = self.draft.adds.first().map_or(self.draft.seq_next, |added| added.task.seq);
         for (pick, start) in &self.draft.starts {
-            if pick.is_joined {
+            if pick.is_arrival {
                 let at = (pick.key.seq.0 - first.0) as usize;
                 self.draft.adds[at].start = Some(*start);
             } else {
@@ -208,12 +220,13 @@ impl<'a> Planner<'a> {
             at,
             start: added.start,
         });
-        let keys = self.draft.keyed.iter().map(|(key, seq)| Change::Key { key: *key, seq: *seq });
+        let keys =
+            self.draft.new_keys.iter().map(|(key, seq)| Change::Key { key: *key, seq: *seq });
         self.draft.changes.extend(lanes.chain(adds).chain(keys));
         self.draft
     }
 
     pub(crate) fn join(&mut self, lane: LaneId, operation: &Arc<str>, key: QueueKey) {
-        self.draft.turnover.joined.push(Joined { key, lane, operation: operation.clone() });
+        self.draft.turnover.arrivals.push(Arrival { key, lane, operation: operation.clone() });
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{AbortReason, Cause, Json, Outcome, Priority};
+use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
 
-use crate::input::{RunNo, Ticket};
+use crate::input::{RunSlot, Ticket};
 
 /// One thing to tell.
 #[derive(Debug)]
@@ -15,36 +15,36 @@ pub enum Effect {
     Answer(Ticket, Answer),
     /// A call was refused; nothing of it was done.
     Refuse(Ticket, Error),
-    /// A run is over.
-    Over(RunNo, Over),
-    /// A task ended without a word of its runner.
-    Ended(TaskId, Outcome),
+    /// A run ended.
+    RunEnded(RunSlot, RunEnd),
+    /// A task ended although its runner did not settle.
+    TaskEnded(TaskId, TaskEnd),
     /// So many more log lines and progress reports of a run are on disk.
-    Recorded(RunNo, u32, u32),
+    Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
-    Start(Started),
+    Start(RunStart),
     /// Fire the signal of a run.
-    Abort(RunNo, AbortSignal),
+    Abort(RunSlot, AbortSignal),
     /// What another owner of the store did.
-    Elsewhere(Elsewhere),
+    Remote(RemoteEvent),
     /// Nothing follows: the engine closed, by itself if there is an error.
     Closed(Option<Error>),
 }
 
 /// What another owner of the store did.
 #[derive(Debug)]
-pub enum Elsewhere {
+pub enum RemoteEvent {
     /// Something happened to a task.
-    Task(TaskId, News),
-    /// So many batches are not told: they were forgotten before we came to them.
+    Task(TaskId, TaskEvent),
+    /// So many batches are left out: they were trimmed before we came to them.
     Missed(u64),
-    /// Nothing more is told until `Input::Heard`.
-    Pause,
+    /// The portion is complete; the next one comes after `Input::Ack`.
+    AwaitAck,
 }
 
 /// What happened to a task.
 #[derive(Debug)]
-pub enum News {
+pub enum TaskEvent {
     /// It entered; in the same commit it may have started.
     Added {
         /// Whether it did.
@@ -55,7 +55,7 @@ pub enum News {
     /// It got this priority, or one after it.
     Prioritized(Priority),
     /// It ended.
-    Ended(Outcome),
+    Ended(TaskEnd),
 }
 
 /// What a call gets.
@@ -69,19 +69,19 @@ pub enum Answer {
     Task(TaskId),
     /// The tasks it made, in order.
     Tasks(Vec<TaskId>),
-    /// For each key its task, in order, and whether this call made it.
-    Once(Vec<(TaskId, bool)>),
+    /// For each idempotency key its task, in order, and whether this call added it.
+    Idempotent(Vec<(TaskId, bool)>),
     /// The task that was asked for, if there is one.
     Found(Option<TaskId>),
     /// How the task ended.
-    Ended(Outcome),
+    Ended(TaskEnd),
     /// The JSON text that a read found.
     Json(String),
 }
 
-/// How a run is over.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum RunEnd {
     /// The task is done.
     Done,
     /// The task failed.
@@ -90,15 +90,15 @@ pub enum Over {
     Aborted(Cause),
     /// The run was given back to the queue.
     Postponed,
-    /// The run lost its place: what it returned counts for nothing.
+    /// The run was replaced: what it returned counts for nothing.
     Fenced,
 }
 
 /// A run to carry out.
 #[derive(Debug)]
-pub struct Started {
-    /// Its number here.
-    pub no: RunNo,
+pub struct RunStart {
+    /// Its number in this handle.
+    pub slot: RunSlot,
     /// Its task.
     pub id: TaskId,
     /// Its identity.
@@ -120,7 +120,7 @@ pub enum AbortSignal {
     Abort(AbortReason),
     /// A stop gave the run back to the queue.
     Shutdown,
-    /// The run lost its place.
+    /// The run was replaced.
     Fenced,
 }
 

@@ -8,21 +8,21 @@ use tokio::sync::Notify;
 
 use crate::input::{Input, Ticket};
 
-/// How much one turn takes in, in tasks: it bounds how long a commit can last. With other owners
-/// about, that is how long they wait.
+/// How much one turn takes in, in tasks: it bounds how long a commit takes, and so how long other
+/// owners wait for the lock.
 const TURN_WEIGHT_MAX: usize = 8_192;
 const TURN_WEIGHT_SHARED_MAX: usize = 2_048;
 
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Input>,
+struct Pending {
+    inputs: VecDeque<Input>,
     closed: Option<Error>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    queue: Mutex<Queue>,
-    bell: Notify,
+    queue: Mutex<Pending>,
+    notifier: Notify,
 }
 
 impl Inbox {
@@ -36,9 +36,9 @@ impl Inbox {
             let tickets = inputs.into_iter().filter_map(|input| input.ticket()).collect();
             return Some((tickets, error));
         }
-        queue.waiting.extend(inputs);
+        queue.inputs.extend(inputs);
         drop(queue);
-        self.bell.notify_one();
+        self.notifier.notify_one();
         None
     }
 
@@ -48,14 +48,14 @@ impl Inbox {
         let mut queue = self.queue.lock();
         let mut weight = 0;
         let mut count = 0;
-        for input in &queue.waiting {
+        for input in &queue.inputs {
             weight += input.weight();
             if count > 0 && weight > weight_max {
                 break;
             }
             count += 1;
         }
-        queue.waiting.drain(..count).collect()
+        queue.inputs.drain(..count).collect()
     }
 
     /// Takes nothing in any more; the tickets of what waits, to be refused. Whoever comes later is
@@ -63,14 +63,14 @@ impl Inbox {
     pub(crate) fn close(&self, error: &Error) -> Vec<Ticket> {
         let mut queue = self.queue.lock();
         queue.closed = Some(error.clone());
-        queue.waiting.drain(..).filter_map(|input| input.ticket()).collect()
+        queue.inputs.drain(..).filter_map(|input| input.ticket()).collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.lock().waiting.is_empty()
+        self.queue.lock().inputs.is_empty()
     }
 
     pub(crate) async fn wait(&self) {
-        self.bell.notified().await;
+        self.notifier.notified().await;
     }
 }

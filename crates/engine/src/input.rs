@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
-use tasker_core::id::{AddKey, TaskId};
-use tasker_core::rules::Settled;
+use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
 
 /// The caller's number for a call.
 pub type Ticket = u64;
 
-/// A live run's number in this process: 1, 2, 3 … Shorter than its id, which the store keeps.
-pub type RunNo = u64;
+/// The number of a live run in this handle: 1, 2, 3 … Shorter than the run's id, which the store
+/// keeps. Never used twice.
+pub type RunSlot = u64;
 
 /// One call.
 #[derive(Debug)]
@@ -22,22 +23,22 @@ pub enum Input {
     Add(Ticket, NewTask),
     /// Adds tasks, all or none.
     AddMany(Ticket, Vec<NewTask>),
-    /// Adds tasks by their keys, all or none; one whose key is known is not added again.
-    AddOnce(Ticket, Vec<(AddKey, NewTask)>),
+    /// Adds tasks under idempotency keys, all or none; one whose key is known is not added again.
+    AddIdempotent(Ticket, Vec<(IdempotencyKey, NewTask)>),
     /// Which task was added under this key, if any.
-    Keyed(Ticket, AddKey),
+    FindByKey(Ticket, IdempotencyKey),
     /// A runner has settled.
-    Settle(RunNo, Settled),
-    /// A run tells something; comes before its `Settle`.
-    Record(RunNo, Record),
-    /// Ends a task: a waiting one at once, a running one by its signal.
+    Settle(RunSlot, Settlement),
+    /// A run reports something; comes before its `Settle`.
+    Record(RunSlot, Record),
+    /// Ends a task: a ready one at once, a running one by its signal.
     Abort(Ticket, TaskId, AbortReason),
-    /// Gives a waiting task another priority.
+    /// Gives a ready task another priority.
     Prioritize(Ticket, TaskId, Priority),
     /// Answers when the task has ended.
-    Watch(Ticket, TaskId),
-    /// Forgets a watch; it is not answered.
-    Unwatch(Ticket, Ticket),
+    AwaitEnd(Ticket, TaskId),
+    /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
+    CancelAwait(Ticket, Ticket),
     /// Gives an operation its runner, with the most runs at once of it here.
     Assign(Ticket, Arc<str>, Option<u32>),
     /// Takes the runner away; live runs go on.
@@ -48,15 +49,15 @@ pub enum Input {
     Stop(Ticket, StopOptions),
     /// Stops, then releases everything.
     Close(Ticket, StopOptions),
-    /// What to tell beside answers and runs.
-    Listen(Ticket, Listen),
-    /// What was told of other owners has been heard.
-    Heard(Ticket),
+    /// Says what to tell besides answers and runs.
+    Subscribe(Ticket, Subscription),
+    /// The last portion of remote events has arrived.
+    Ack(Ticket),
     /// Answered as soon as the store is open.
     Ready(Ticket),
 }
 
-/// What a run tells while it is live.
+/// What a run reports while it is live.
 #[derive(Clone, Debug)]
 pub enum Record {
     /// A line of its logger.
@@ -83,26 +84,26 @@ pub struct StopOptions {
     pub timeout_ms: Option<u64>,
 }
 
-/// What to tell beside answers and runs.
+/// What to tell besides answers and runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Listen {
-    /// That log lines are stored.
+pub struct Subscription {
+    /// Whether to confirm that log lines are stored.
     pub logs: bool,
-    /// That progress is stored.
+    /// Whether to confirm that progress is stored.
     pub progress: bool,
-    /// What other owners do.
-    pub follow: Follow,
+    /// Which events of other owners.
+    pub remote: RemoteFilter,
 }
 
-/// What to tell of other owners.
+/// Which events of other owners to forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Follow {
+pub enum RemoteFilter {
     /// Nothing.
     #[default]
     Nothing,
-    /// Which tasks end.
+    /// The ends of tasks.
     Ends,
-    /// All that is an event.
+    /// Every event.
     All,
 }
 
@@ -113,19 +114,19 @@ impl Input {
             Input::Settle(..) | Input::Record(..) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
-            | Input::AddOnce(ticket, _)
-            | Input::Keyed(ticket, _)
+            | Input::AddIdempotent(ticket, _)
+            | Input::FindByKey(ticket, _)
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
-            | Input::Watch(ticket, _)
-            | Input::Unwatch(ticket, _)
+            | Input::AwaitEnd(ticket, _)
+            | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
             | Input::Unassign(ticket, _)
             | Input::Start(ticket)
             | Input::Stop(ticket, _)
             | Input::Close(ticket, _)
-            | Input::Listen(ticket, _)
-            | Input::Heard(ticket)
+            | Input::Subscribe(ticket, _)
+            | Input::Ack(ticket)
             | Input::Ready(ticket) => Some(*ticket),
         }
     }
@@ -134,7 +135,7 @@ impl Input {
     pub fn weight(&self) -> usize {
         match self {
             Input::AddMany(_, tasks) => tasks.len(),
-            Input::AddOnce(_, tasks) => tasks.len(),
+            Input::AddIdempotent(_, tasks) => tasks.len(),
             _ => 1,
         }
     }

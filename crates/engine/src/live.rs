@@ -1,8 +1,6 @@
 //! The runs that are live in this process.
 //!
-//! Each carries a cancellation token: *the signal has fired* is the token's state, so a JavaScript
-//! `AbortSignal` and a Rust runner see the same abort. Timeouts lie in one ordered set that the
-//! turn reads; nothing here starts a timer.
+//! Timeouts lie in one ordered set that the turn reads; nothing here starts a timer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,15 +9,14 @@ use rustc_hash::FxHashMap;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::task::{AbortReason, OnStop};
 use tasker_core::time::MonoMs;
-use tokio_util::sync::CancellationToken;
 
-use crate::input::RunNo;
+use crate::input::RunSlot;
 
 /// One live run.
 #[derive(Debug)]
-pub struct Live {
-    /// Its number here.
-    pub no: RunNo,
+pub struct Run {
+    /// Its number in this handle.
+    pub slot: RunSlot,
     /// Its task.
     pub seq: Seq,
     /// Its task's identity.
@@ -34,116 +31,113 @@ pub struct Live {
     pub attempt: u32,
     /// What the task says about a stop.
     pub on_stop: Option<OnStop>,
-    /// Log lines of the task kept so far.
+    /// Log lines of the task stored so far.
     pub logs: u32,
-    /// Cancelled when the signal fires.
-    pub token: CancellationToken,
-    /// Why it fired.
+    /// Why its signal fired, if it did.
     pub fired: Option<AbortReason>,
-    /// When its patience ends, and what happens then.
+    /// When its time is up, and what happens then.
     pub deadline: Option<(MonoMs, Deadline)>,
 }
 
-/// What happens when a run's time is over.
+/// What happens when a run's time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deadline {
     /// The run timeout: the signal fires and the grace begins.
     Timeout,
-    /// The grace: the place is taken back and the run is fenced.
+    /// The grace: the task ends and the run is fenced.
     Grace,
 }
 
 /// All live runs.
 #[derive(Debug, Default)]
 pub struct LiveRuns {
-    by_no: FxHashMap<RunNo, Live>,
-    by_seq: FxHashMap<Seq, RunNo>,
-    deadlines: BTreeSet<(MonoMs, RunNo)>,
+    by_slot: FxHashMap<RunSlot, Run>,
+    by_seq: FxHashMap<Seq, RunSlot>,
+    deadlines: BTreeSet<(MonoMs, RunSlot)>,
 }
 
 impl LiveRuns {
     /// How many runs are live.
     pub fn len(&self) -> usize {
-        self.by_no.len()
+        self.by_slot.len()
     }
 
     /// Whether no run is live.
     pub fn is_empty(&self) -> bool {
-        self.by_no.is_empty()
+        self.by_slot.is_empty()
     }
 
-    /// The run with this number.
-    pub fn get(&self, no: RunNo) -> Option<&Live> {
-        self.by_no.get(&no)
+    /// The run in this slot.
+    pub fn get(&self, slot: RunSlot) -> Option<&Run> {
+        self.by_slot.get(&slot)
     }
 
     /// The live run of a task.
-    pub fn of_task(&self, seq: Seq) -> Option<&Live> {
+    pub fn of_task(&self, seq: Seq) -> Option<&Run> {
         self.get(*self.by_seq.get(&seq)?)
     }
 
-    /// The number of the run with this id; a scan, for the rare case that a guard refused it.
-    pub fn no_of(&self, run: RunId) -> Option<RunNo> {
-        self.by_no.values().find(|live| live.run == run).map(|live| live.no)
+    /// The slot of the run with this id; a scan, for the rare case that a guard refused it.
+    pub fn slot_of(&self, run: RunId) -> Option<RunSlot> {
+        self.by_slot.values().find(|live| live.run == run).map(|live| live.slot)
     }
 
     /// Every live run, oldest first.
-    pub fn in_order(&self) -> Vec<&Live> {
-        let mut runs: Vec<&Live> = self.by_no.values().collect();
-        runs.sort_unstable_by_key(|run| run.no);
+    pub fn in_order(&self) -> Vec<&Run> {
+        let mut runs: Vec<&Run> = self.by_slot.values().collect();
+        runs.sort_unstable_by_key(|run| run.slot);
         runs
     }
 
     /// A run begins.
-    pub fn insert(&mut self, run: Live) {
+    pub fn insert(&mut self, run: Run) {
         if let Some((at, _)) = run.deadline {
-            self.deadlines.insert((at, run.no));
+            self.deadlines.insert((at, run.slot));
         }
-        self.by_seq.insert(run.seq, run.no);
-        self.by_no.insert(run.no, run);
+        self.by_seq.insert(run.seq, run.slot);
+        self.by_slot.insert(run.slot, run);
     }
 
     /// A run is over.
-    pub fn remove(&mut self, no: RunNo) -> Option<Live> {
-        let run = self.by_no.remove(&no)?;
+    pub fn remove(&mut self, slot: RunSlot) -> Option<Run> {
+        let run = self.by_slot.remove(&slot)?;
         self.by_seq.remove(&run.seq);
         if let Some((at, _)) = run.deadline {
-            self.deadlines.remove(&(at, no));
+            self.deadlines.remove(&(at, slot));
         }
         Some(run)
     }
 
     /// Fires the signal of a run; the first reason stays.
-    pub fn fire(&mut self, no: RunNo, reason: AbortReason) {
-        if let Some(run) = self.by_no.get_mut(&no) {
+    pub fn fire(&mut self, slot: RunSlot, reason: AbortReason) {
+        if let Some(run) = self.by_slot.get_mut(&slot) {
             run.fired.get_or_insert(reason);
-            run.token.cancel();
         }
     }
 
-    /// So many more log lines of a run are kept.
-    pub fn add_logs(&mut self, no: RunNo, lines: u32) {
-        if let Some(run) = self.by_no.get_mut(&no) {
+    /// So many more log lines of a run are stored.
+    pub fn add_logs(&mut self, slot: RunSlot, lines: u32) {
+        if let Some(run) = self.by_slot.get_mut(&slot) {
             run.logs += lines;
         }
     }
 
-    /// Sets when a run's patience ends.
-    pub fn set_deadline(&mut self, no: RunNo, at: MonoMs, deadline: Deadline) {
-        let Some(run) = self.by_no.get_mut(&no) else { return };
+    /// Sets when a run's time is up.
+    pub fn set_deadline(&mut self, slot: RunSlot, at: MonoMs, deadline: Deadline) {
+        let Some(run) = self.by_slot.get_mut(&slot) else { return };
         if let Some((old, _)) = run.deadline.replace((at, deadline)) {
-            self.deadlines.remove(&(old, no));
+            self.deadlines.remove(&(old, slot));
         }
-        self.deadlines.insert((at, no));
+        self.deadlines.insert((at, slot));
     }
 
-    /// The runs whose patience has ended, in order of time.
-    pub fn due(&self, now: MonoMs) -> Vec<RunNo> {
-        let due = self.deadlines.range(..=(now, RunNo::MAX));
-        due.map(|(_, no)| *no).collect()
+    /// The runs whose time is up, in order of time.
+    pub fn due(&self, now: MonoMs) -> Vec<RunSlot> {
+        let due = self.deadlines.range(..=(now, RunSlot::MAX));
+        due.map(|(_, slot)| *slot).collect()
     }
 
-    /// When the next run's patience ends.
+    /// When the next run's time is up.
     pub fn next_deadline(&self) -> Option<MonoMs> {
         self.deadlines.first().map(|(at, _)| *at)
     }

@@ -1,6 +1,8 @@
 //! What the engine keeps in memory: a cache of the store, and what only this process knows.
 //!
-//! Only `apply` changes what mirrors the store, and only after a commit.
+//! What mirrors the store changes after a commit: in `apply` if it was ours, in `catch_up` if it
+//! was another owner's. Windows are read when they are needed. What is never stored is changed by
+//! `control`.
 
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
@@ -10,8 +12,8 @@ use tasker_core::store::Head;
 use tasker_core::task::OnStop;
 use tasker_core::time::MonoMs;
 
-use crate::feed::Feed;
-use crate::input::{Listen, RunNo, StopOptions, Ticket};
+use crate::event_feed::EventFeed;
+use crate::input::{RunSlot, StopOptions, Subscription, Ticket};
 use crate::live::LiveRuns;
 
 /// What does not change while a handle is open.
@@ -40,18 +42,16 @@ pub struct Memory {
     pub dispatch: Dispatch,
     /// The runs.
     pub live: LiveRuns,
-    /// The number of the next run.
-    pub next_no: RunNo,
+    /// The slot of the next run.
+    pub next_slot: RunSlot,
     /// The number of the next lane.
     pub next_lane: u32,
-    /// Whether the runners have changed since the store was told of them.
-    pub has_new_runners: bool,
     /// Who waits for a task to end.
-    pub watches: Watches,
-    /// What to tell beside answers and runs.
-    pub listen: Listen,
-    /// How far the outside has been told of others.
-    pub(crate) feed: Feed,
+    pub waiters: Waiters,
+    /// What to tell besides answers and runs.
+    pub subscription: Subscription,
+    /// How far events of other owners have been forwarded.
+    pub(crate) feed: EventFeed,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -67,7 +67,7 @@ pub struct Stopping {
     pub closes: bool,
     /// How.
     pub options: StopOptions,
-    /// When its patience ends.
+    /// When it no longer waits for live runs.
     pub deadline: MonoMs,
     /// Whether the live runs have been dealt with by their `onStop`.
     pub has_begun: bool,
@@ -84,12 +84,11 @@ impl Memory {
             counts: head.counts,
             dispatch: Dispatch::new(settings.concurrency),
             live: LiveRuns::default(),
-            next_no: 1,
+            next_slot: 1,
             next_lane: 1,
-            has_new_runners: false,
-            watches: Watches::default(),
-            listen: Listen::default(),
-            feed: Feed::default(),
+            waiters: Waiters::default(),
+            subscription: Subscription::default(),
+            feed: EventFeed::default(),
             stopping: None,
             start_after_stop: Vec::new(),
         }
@@ -98,12 +97,12 @@ impl Memory {
 
 /// Who waits for which task to end.
 #[derive(Debug, Default)]
-pub struct Watches {
+pub struct Waiters {
     by_task: FxHashMap<Seq, Vec<Ticket>>,
     by_ticket: FxHashMap<Ticket, Seq>,
 }
 
-impl Watches {
+impl Waiters {
     /// One more.
     pub fn add(&mut self, seq: Seq, ticket: Ticket) {
         self.by_task.entry(seq).or_default().push(ticket);
@@ -131,12 +130,12 @@ impl Watches {
         self.by_task.is_empty()
     }
 
-    /// The tasks that are waited for.
+    /// The tasks that somebody waits for.
     pub fn tasks(&self) -> Vec<Seq> {
         self.by_task.keys().copied().collect()
     }
 
-    /// Those who wait for this task, who wait no more.
+    /// Removes those who wait for this task.
     pub fn take(&mut self, seq: Seq) -> Vec<Ticket> {
         let tickets = self.by_task.remove(&seq).unwrap_or_default();
         for ticket in &tickets {

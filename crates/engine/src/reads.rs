@@ -46,7 +46,7 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     state: Mutex<State>,
-    bell: Condvar,
+    notifier: Condvar,
 }
 
 impl Reads {
@@ -66,7 +66,7 @@ impl Reads {
         }
         state.tokens.insert(ticket, parent.child_token());
         state.queue.push_back((ticket, read));
-        self.bell.notify_one();
+        self.notifier.notify_one();
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Reads {
         let refused = state.queue.drain(..).map(|(ticket, _)| ticket);
         let effects: Vec<_> = refused.map(|ticket| Effect::Refuse(ticket, error.clone())).collect();
         drop(state);
-        self.bell.notify_one();
+        self.notifier.notify_one();
         if !effects.is_empty() {
             sink.deliver(effects);
         }
@@ -100,7 +100,7 @@ impl Reads {
             if state.closed.is_some() {
                 return None;
             }
-            self.bell.wait(&mut state);
+            self.notifier.wait(&mut state);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What becomes of the runs of the dead: at open, and whenever another owner is found dead.
+//! What happens to the runs of dead owners: at open, and whenever another owner is found dead.
 //!
 //! # Promises
 //! - Each lost run is recovered exactly once (I-4): its release or end is guarded by its run id and
@@ -14,12 +14,12 @@
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan};
-use tasker_core::task::{AttemptEnd, Outcome};
+use tasker_core::task::{AttemptEnd, TaskEnd};
 
 use crate::draft::Planner;
 
 impl Planner<'_> {
-    /// Gives back or ends what the dead left running.
+    /// Gives back or ends the runs of dead owners.
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
             self.draft.recovered.push(orphan.lane);
@@ -32,7 +32,7 @@ impl Planner<'_> {
 
     fn give_back(&mut self, orphan: &Orphan, losses: u32) {
         self.draft.counts.shift(State::Running, State::Ready);
-        self.draft.stale.push(orphan.lane);
+        self.draft.stale_lanes.push(orphan.lane);
         self.draft.changes.push(Change::Release {
             seq: orphan.seq,
             lane: orphan.lane,
@@ -44,10 +44,10 @@ impl Planner<'_> {
         });
     }
 
-    fn end_orphan(&mut self, orphan: &Orphan, outcome: Outcome) {
+    fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(orphan.seq, &outcome);
-        self.draft.ended.push((orphan.id, outcome.clone()));
+        self.draft.task_ends.push((orphan.id, outcome.clone()));
         let (seq, lane, at) = (orphan.seq, orphan.lane, self.now.wall);
         self.draft.changes.push(Change::End { seq, lane, run: Some(orphan.run), outcome, at });
     }
@@ -55,7 +55,7 @@ impl Planner<'_> {
 
 fn loss(orphan: &Orphan) -> Loss {
     match &orphan.abort {
-        Some(abort) => Loss::End(Outcome::Aborted(abort.cause, abort.reason.clone())),
+        Some(abort) => Loss::End(TaskEnd::Aborted(abort.cause, abort.reason.clone())),
         None => rules::loss(orphan.on_interrupted, orphan.losses),
     }
 }

@@ -1,7 +1,7 @@
 //! What a stop does with the runs that are live.
 //!
 //! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or
-//! aborted. When the stop's patience ends, those still live are given back, or ended if they were
+//! aborted. When the stop's timeout is over, those still live are given back, or ended if they were
 //! being aborted.
 //!
 //! # Promises
@@ -16,12 +16,12 @@ use tasker_core::store::Change;
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, OnStop};
 
 use crate::draft::Planner;
-use crate::effect::{AbortSignal, Over};
-use crate::live::Live;
+use crate::effect::{AbortSignal, RunEnd};
+use crate::live::Run;
 use crate::memory::Stopping;
 
 impl Planner<'_> {
-    /// Deals with the live runs if a stop begins or its patience ends in this turn.
+    /// Deals with the live runs if a stop begins or its timeout is over in this turn.
     pub(crate) fn stop(&mut self) {
         let Some(stopping) = &self.memory.stopping else { return };
         let is_over = self.now.mono >= stopping.deadline;
@@ -29,39 +29,39 @@ impl Planner<'_> {
             return;
         }
         for run in self.memory.live.in_order() {
-            if self.live(run.no).is_none() {
+            if self.live(run.slot).is_none() {
                 continue;
             }
             let is_fired = self.fired(run).is_some();
             match self.policy(run, stopping) {
                 // An abort that was acknowledged is not undone by giving the run back.
-                OnStop::Postpone if is_fired => self.take_place(run),
-                _ if is_over && is_fired => self.take_place(run),
+                OnStop::Postpone if is_fired => self.reclaim(run),
+                _ if is_over && is_fired => self.reclaim(run),
                 OnStop::Postpone => self.postpone(run),
                 OnStop::Wait if is_over => self.postpone(run),
-                OnStop::Abort if is_over => self.take_place(run),
+                OnStop::Abort if is_over => self.reclaim(run),
                 OnStop::Abort => self.abort_for_stop(run),
                 OnStop::Wait => {}
             }
         }
     }
 
-    fn policy(&self, run: &Live, stopping: &Stopping) -> OnStop {
+    fn policy(&self, run: &Run, stopping: &Stopping) -> OnStop {
         stopping.options.on_stop.or(run.on_stop).unwrap_or(self.memory.settings.on_stop)
     }
 
-    fn abort_for_stop(&mut self, run: &Live) {
+    fn abort_for_stop(&mut self, run: &Run) {
         if self.fired(run).is_none() {
             let reason = rules::abort_error("the tasker was stopped");
-            self.draft.fired.push((run.no, AbortReason { cause: Cause::Stop, reason }));
+            self.draft.fired.push((run.slot, AbortReason { cause: Cause::Stop, reason }));
         }
     }
 
-    fn postpone(&mut self, run: &Live) {
-        self.free(run, Over::Postponed);
-        self.draft.signals.push((run.no, AbortSignal::Shutdown));
+    fn postpone(&mut self, run: &Run) {
+        self.free(run, RunEnd::Postponed);
+        self.draft.signals.push((run.slot, AbortSignal::Shutdown));
         self.draft.counts.shift(State::Running, State::Ready);
-        self.draft.stale.push(run.lane);
+        self.draft.stale_lanes.push(run.lane);
         self.draft.changes.push(Change::Release {
             seq: run.seq,
             lane: run.lane,

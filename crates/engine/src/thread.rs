@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::store::{Reader, Store, Wake};
+use tasker_core::store::{Reader, Store, Waker};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -31,12 +31,12 @@ use crate::input::{Input, Ticket};
 use crate::memory::Settings;
 pub use crate::reads::Read;
 use crate::reads::Reads;
-use crate::turn::{After, Engine};
+use crate::turn::{Engine, Next};
 
-/// How long nothing must happen before the store is tidied.
+/// How long nothing must happen before the store does its housekeeping.
 const IDLE_MS: u64 = 50;
-/// The least time between two looks at what others did: a busy neighbour must not keep us busy.
-const LOOK_MS: u64 = 1;
+/// The least time between two peeks at what others did: a busy neighbour must not keep us busy.
+const PEEK_GAP_MS: u64 = 1;
 
 /// A moment, to ask later how long ago it was.
 #[derive(Debug)]
@@ -68,8 +68,8 @@ struct Shared {
     inbox: Inbox,
     reads: Reads,
     end: CancellationToken,
-    /// Rung when another owner may have committed.
-    bell: Arc<Notify>,
+    /// Notified when another owner may have committed.
+    notifier: Arc<Notify>,
     sink: Arc<dyn Sink>,
 }
 
@@ -86,7 +86,7 @@ impl Handle {
             inbox: Inbox::default(),
             reads: Reads::default(),
             end: CancellationToken::new(),
-            bell: Arc::default(),
+            notifier: Arc::default(),
             sink,
         });
         let driver = Driver::new(shared.clone());
@@ -153,15 +153,15 @@ impl Driver {
 }
 
 impl Driver {
-    fn waker(&self) -> Wake {
-        let bell = Arc::clone(&self.shared.bell);
-        Arc::new(move || bell.notify_one())
+    fn waker(&self) -> Waker {
+        let notifier = Arc::clone(&self.shared.notifier);
+        Arc::new(move || notifier.notify_one())
     }
 
     fn run(&self, opener: Opener, settings: Settings, seed: [u8; 32]) {
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let (mut store, reader) = opener()?;
-            store.listen(self.waker());
+            store.set_waker(self.waker());
             let (engine, effects) = Engine::open(store, settings, seed, self.now())?;
             Ok((engine, reader, effects))
         }));
@@ -194,7 +194,7 @@ impl Driver {
                 return self.refuse_for_good(&error);
             }
         };
-        self.refuse_waiting(&error);
+        self.refuse_inbox(&error);
     }
 
     /// Turns until the engine is closed. Gives what the last turn told, and the error with which
@@ -220,74 +220,80 @@ impl Driver {
 
     /// Turns until the engine closes or the handle ends; what the closing turn told.
     async fn turns(&self, engine: &mut Engine) -> Vec<Effect> {
-        let mut rest = Rest { after: After::Again, is_tidy: false, looked: self.now().mono };
+        let mut state =
+            DriverState { after: Next::Again, is_maintained: false, peeked_at: self.now().mono };
         loop {
             let mut effects = Vec::new();
-            match self.next(engine, &rest).await {
-                Woken::Ended => return effects,
-                Woken::Idle => {
-                    tidy(engine, true);
-                    rest.is_tidy = true;
+            match self.next(engine, &state).await {
+                Wakeup::Ended => return effects,
+                Wakeup::Idle => {
+                    maintain(engine, true);
+                    state.is_maintained = true;
                     continue;
                 }
-                Woken::Look => {
-                    rest.looked = self.now().mono;
-                    rest.after = engine.look(&mut effects);
+                Wakeup::Peek => {
+                    state.peeked_at = self.now().mono;
+                    state.after = engine.peek(&mut effects);
                 }
-                Woken::Due => {
-                    let is_again = rest.after == After::Again;
-                    let is_shared = engine.look_every_ms().is_some();
+                Wakeup::Due => {
+                    let is_again = state.after == Next::Again;
+                    let is_shared = engine.is_shared();
                     let take = || self.shared.inbox.take(is_shared);
                     let inputs = if is_again { Vec::new() } else { take() };
-                    rest.after = engine.turn(inputs, self.now(), &mut effects);
-                    rest.is_tidy = false;
+                    state.after = engine.turn(inputs, self.now(), &mut effects);
+                    state.is_maintained = false;
                 }
             }
-            if rest.after == After::Closed {
+            if state.after == Next::Closed {
                 return effects;
             }
             self.deliver(effects);
-            tidy(engine, false);
+            maintain(engine, false);
         }
     }
 
     /// What to do next; waits until there is something.
-    async fn next(&self, engine: &Engine, rest: &Rest) -> Woken {
-        let look = engine.look_every_ms().map(|every| rest.looked.plus(every));
-        if rest.after != After::Again && self.shared.inbox.is_empty() {
-            // Who knows of no other owner must hear of the first one.
-            let hears = look.is_none() || engine.heeds_others();
-            return self.wait(rest, look, hears).await;
+    async fn next(&self, engine: &Engine, state: &DriverState) -> Wakeup {
+        let peek_at = engine.poll_interval_ms().map(|every| state.peeked_at.plus(every));
+        if state.after != Next::Again && self.shared.inbox.is_empty() {
+            // Whoever knows of no other owner must learn of the first one.
+            let needs_wakeups = peek_at.is_none() || engine.needs_wakeups();
+            return self.wait(state, peek_at, needs_wakeups).await;
         }
         if self.shared.end.is_cancelled() {
-            return Woken::Ended;
+            return Wakeup::Ended;
         }
         // Also under load: a neighbour's death must be noticed.
-        let is_look_due = look.is_some_and(|at| self.now().mono >= at);
-        if is_look_due { Woken::Look } else { Woken::Due }
+        let is_peek_due = peek_at.is_some_and(|at| self.now().mono >= at);
+        if is_peek_due { Wakeup::Peek } else { Wakeup::Due }
     }
 
-    async fn wait(&self, rest: &Rest, look: Option<MonoMs>, hears: bool) -> Woken {
+    async fn wait(
+        &self,
+        state: &DriverState,
+        peek_at: Option<MonoMs>,
+        needs_wakeups: bool,
+    ) -> Wakeup {
         let at =
             |at: MonoMs| tokio::time::Instant::from_std(self.origin + Duration::from_millis(at.0));
         let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
-        let due = match rest.after {
-            After::Wait(Some(due)) => at(due),
+        let due = match state.after {
+            Next::Wait(Some(due)) => at(due),
             _ => far,
         };
-        let idle = if rest.is_tidy { far } else { at(self.now().mono.plus(IDLE_MS)) };
-        let rung = async {
-            tokio::time::sleep_until(at(rest.looked.plus(LOOK_MS))).await;
-            self.shared.bell.notified().await;
+        let idle = if state.is_maintained { far } else { at(self.now().mono.plus(IDLE_MS)) };
+        let notified = async {
+            tokio::time::sleep_until(at(state.peeked_at.plus(PEEK_GAP_MS))).await;
+            self.shared.notifier.notified().await;
         };
         tokio::select! {
             biased;
-            () = self.shared.end.cancelled() => Woken::Ended,
-            () = self.shared.inbox.wait() => Woken::Due,
-            () = tokio::time::sleep_until(due) => Woken::Due,
-            () = rung, if hears => Woken::Look,
-            () = tokio::time::sleep_until(look.map_or(far, at)) => Woken::Look,
-            () = tokio::time::sleep_until(idle) => Woken::Idle,
+            () = self.shared.end.cancelled() => Wakeup::Ended,
+            () = self.shared.inbox.wait() => Wakeup::Due,
+            () = tokio::time::sleep_until(due) => Wakeup::Due,
+            () = notified, if needs_wakeups => Wakeup::Peek,
+            () = tokio::time::sleep_until(peek_at.map_or(far, at)) => Wakeup::Peek,
+            () = tokio::time::sleep_until(idle) => Wakeup::Idle,
         }
     }
 
@@ -302,10 +308,10 @@ impl Driver {
     fn refuse_for_good(&self, error: &Error) {
         self.deliver(vec![Effect::Closed(Some(error.clone()))]);
         self.shared.reads.close(error, self.shared.sink.as_ref());
-        self.refuse_waiting(error);
+        self.refuse_inbox(error);
     }
 
-    fn refuse_waiting(&self, error: &Error) {
+    fn refuse_inbox(&self, error: &Error) {
         let tickets = self.shared.inbox.close(error);
         let refuse = |ticket| Effect::Refuse(ticket, error.clone());
         self.deliver(tickets.into_iter().map(refuse).collect());
@@ -320,25 +326,25 @@ fn closed_by(last: &[Effect]) -> Error {
     }
 }
 
-fn tidy(engine: &mut Engine, is_idle: bool) {
+fn maintain(engine: &mut Engine, is_idle: bool) {
     let Some(store) = engine.store() else { return };
-    if let Err(error) = store.tidy(is_idle) {
+    if let Err(error) = store.maintain(is_idle) {
         // The next turn meets the same fault and answers for it.
-        tracing::warn!(%error, "the store could not be tidied");
+        tracing::warn!(%error, "the store's housekeeping failed");
     }
 }
 
 /// Where the driver stands between two turns.
-struct Rest {
-    after: After,
-    is_tidy: bool,
-    /// When it last looked at what others did.
-    looked: MonoMs,
+struct DriverState {
+    after: Next,
+    is_maintained: bool,
+    /// When it last peeked at what others did.
+    peeked_at: MonoMs,
 }
 
-enum Woken {
+enum Wakeup {
     Due,
-    Look,
+    Peek,
     Idle,
     Ended,
 }

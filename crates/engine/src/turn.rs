@@ -3,7 +3,7 @@
 //! # Promises
 //! - Nothing is told before the commit that makes it true (I-1, I-11).
 //! - A batch that was not committed changes nothing: every waiter is answered, and what runners
-//!   returned is kept and written first when the store can write again (F-10).
+//!   returned waits in memory and is written first when the store can write again (F-10).
 //! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the
 //!   handle closes.
 //! - A file that was moved or replaced (F-18), or whose index contradicts its tasks (F-14), closes
@@ -25,9 +25,9 @@ use tasker_core::time::{MonoMs, Now};
 
 use crate::catch_up::{self, catch_up};
 use crate::control::closed;
-use crate::draft::{Briefs, Draft, Keys, Planner};
-use crate::effect::{AbortSignal, Answer, Effect, Over};
-use crate::follow::follow;
+use crate::draft::{Briefs, Draft, KnownKeys, Planner};
+use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
+use crate::forward::forward;
 use crate::input::{Input, Ticket};
 use crate::memory::{Memory, Settings};
 
@@ -43,7 +43,7 @@ const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What comes after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum Next {
     /// Another turn at once, and without inputs: a flood of them must not keep tasks from starting.
     Again,
     /// A turn when inputs come, or at this time at the latest.
@@ -59,8 +59,8 @@ pub struct Engine {
     ids: IdSource,
     /// Whether others may have committed what memory does not know yet.
     is_behind: bool,
-    /// What runners said, waiting for a store that can write.
-    kept: VecDeque<Input>,
+    /// What runners reported, until the store can write again.
+    backlog: VecDeque<Input>,
     retry_at: Option<MonoMs>,
 }
 
@@ -84,8 +84,8 @@ impl Engine {
             }
         };
         let ids = IdSource::new(store.id_key(), seed);
-        let (store, kept, mut effects) = (Some(store), VecDeque::new(), Vec::new());
-        let mut engine = Self { store, memory, ids, is_behind: false, kept, retry_at: None };
+        let (store, backlog, mut effects) = (Some(store), VecDeque::new(), Vec::new());
+        let mut engine = Self { store, memory, ids, is_behind: false, backlog, retry_at: None };
         match engine.recover_at_open(now, &mut effects) {
             Ok(()) => Ok((engine, effects)),
             Err(error) => {
@@ -95,54 +95,60 @@ impl Engine {
         }
     }
 
-    /// What the dead left running is given back before anything else is done.
+    /// Runs of dead owners are recovered before anything else is done.
     fn recover_at_open(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<()> {
         loop {
             match self.try_once(&[], now, effects) {
-                Tried::Applied { .. } => return Ok(()),
-                Tried::Recovered | Tried::Stale => {}
-                Tried::NotCommitted(error) | Tried::Broken(error) => return Err(error),
+                TurnResult::Applied { .. } => return Ok(()),
+                TurnResult::Recovered | TurnResult::Stale => {}
+                TurnResult::NotCommitted(error) | TurnResult::Broken(error) => return Err(error),
             }
         }
     }
 
-    /// How long the engine may be left alone before `look`, if it must not be left alone for ever.
-    pub fn look_every_ms(&self) -> Option<u64> {
-        self.store.as_ref()?.look_every_ms()
+    /// How often `peek` must be called even if nothing wakes the engine; nothing if never.
+    pub fn poll_interval_ms(&self) -> Option<u64> {
+        self.store.as_ref()?.poll_interval_ms()
     }
 
-    /// Whether what other owners do concerns this one at once; a producer finds it out in its next
-    /// turn.
-    pub fn heeds_others(&self) -> bool {
-        let Memory { dispatch, live, watches, feed, .. } = &self.memory;
-        dispatch.is_started() || !live.is_empty() || !watches.is_empty() || feed.is_on()
+    /// Whether the store has other owners.
+    pub fn is_shared(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.is_shared())
     }
 
-    /// Looks at what other owners did, and keeps nobody waiting. `Again` if that calls for a turn.
-    pub fn look(&mut self, effects: &mut Vec<Effect>) -> After {
-        match self.see(effects) {
+    /// Whether the engine must learn at once of what other owners commit. One that only adds tasks
+    /// need not: its next turn catches up.
+    pub fn needs_wakeups(&self) -> bool {
+        let Memory { dispatch, live, waiters, feed, .. } = &self.memory;
+        dispatch.is_started() || !live.is_empty() || !waiters.is_empty() || feed.is_on()
+    }
+
+    /// Catches up with other owners in a transaction that only reads, so that nobody waits for it.
+    /// `Again` if a turn would recover or start something.
+    pub fn peek(&mut self, effects: &mut Vec<Effect>) -> Next {
+        match self.peek_store(effects) {
             Ok(is_due) => self.after(is_due, effects),
-            Err(Tried::Broken(error)) => {
+            Err(TurnResult::Broken(error)) => {
                 self.fail(error, effects);
-                After::Closed
+                Next::Closed
             }
             // A file that is gone is gone for good: a turn answers for it. Anything else may pass.
-            Err(Tried::NotCommitted(error)) => self.after(error.code() == Code::Io, effects),
+            Err(TurnResult::NotCommitted(error)) => self.after(error.code() == Code::Io, effects),
             Err(_) => self.after(false, effects),
         }
     }
 
-    /// Whether a turn would recover or start something.
-    fn see(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, Tried> {
-        let Some(store) = self.store.as_mut() else { return Err(Tried::Broken(closed())) };
-        store.look_around().map_err(give_up)?;
-        self.is_behind |= store.look().map_err(give_up)?;
-        let seen = self.see_inside(effects);
+    fn peek_store(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, TurnResult> {
+        let Some(store) = self.store.as_mut() else { return Err(TurnResult::Broken(closed())) };
+        store.refresh_owners().map_err(give_up)?;
+        self.is_behind |= store.begin_read().map_err(give_up)?;
+        let peeked = self.has_work(effects);
         self.rollback();
-        seen.map_err(give_up)
+        peeked.map_err(give_up)
     }
 
-    fn see_inside(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
+    /// Whether a turn would recover or start something.
+    fn has_work(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
         self.catch_up(effects)?;
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
         if !store.orphans()?.is_empty() {
@@ -160,7 +166,7 @@ impl Engine {
             catch_up(store.as_mut(), &mut self.memory, effects)?;
             self.is_behind = false;
         }
-        follow(store.as_mut(), &mut self.memory, effects)
+        forward(store.as_mut(), &mut self.memory, effects)
     }
 
     /// The engine's memory, to look at.
@@ -177,20 +183,20 @@ impl Engine {
     }
 
     /// One turn. `effects` receives what to tell, in order.
-    pub fn turn(&mut self, inputs: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> After {
+    pub fn turn(&mut self, inputs: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> Next {
         if self.store.is_none() {
             refuse_all(&inputs, &closed(), effects);
-            return After::Closed;
+            return Next::Closed;
         }
-        let mut work: Vec<Input> = self.kept.drain(..).collect();
+        let mut work: Vec<Input> = self.backlog.drain(..).collect();
         let closes = self.memory.stopping.as_ref().is_some_and(|stopping| stopping.closes);
         for input in inputs {
-            if closes && enters(&input) {
+            if closes && is_for_open_handle(&input) {
                 refuse_all(&[input], &closed(), effects);
                 continue;
             }
-            if let Input::Unwatch(_, watch) = input {
-                withdraw(&mut work, watch);
+            if let Input::CancelAwait(_, waiter) = input {
+                cancel_await(&mut work, waiter);
             }
             work.extend(self.memory.control(input, now, effects));
         }
@@ -199,29 +205,29 @@ impl Engine {
             Ok(again) => again,
             Err(error) => {
                 self.fail(error, effects);
-                return After::Closed;
+                return Next::Closed;
             }
         };
         self.after(again, effects)
     }
 
-    fn after(&mut self, again: bool, effects: &mut Vec<Effect>) -> After {
+    fn after(&mut self, again: bool, effects: &mut Vec<Effect>) -> Next {
         let was_stopping = self.memory.stopping.is_some();
         if let Some(tickets) = self.memory.finish_stop(effects) {
             self.close(&tickets, effects);
-            return After::Closed;
+            return Next::Closed;
         }
         // A start that waited for the stop takes effect in a turn of its own.
         if again || (was_stopping && self.memory.dispatch.is_started()) {
-            return After::Again;
+            return Next::Again;
         }
         if self.retry_at.is_some() {
             // A deadline that could not be kept lies in the past: waiting for it would be no wait.
-            return After::Wait(self.retry_at);
+            return Next::Wait(self.retry_at);
         }
         let stop = self.memory.stopping.as_ref().map(|stopping| stopping.deadline);
         let times = [self.memory.live.next_deadline(), stop];
-        After::Wait(times.into_iter().flatten().min())
+        Next::Wait(times.into_iter().flatten().min())
     }
 
     /// Drafts and commits until it is settled. An error is one after which the handle must close.
@@ -230,25 +236,25 @@ impl Engine {
         loop {
             let live = self.memory.live.len();
             match self.try_once(&work, now, effects) {
-                Tried::Applied { again } => return Ok(again),
-                Tried::Recovered => {}
-                Tried::Stale if self.memory.live.len() < live => {}
-                Tried::Stale if rereads == REREADS_MAX => {
+                TurnResult::Applied { again } => return Ok(again),
+                TurnResult::Recovered => {}
+                TurnResult::Stale if self.memory.live.len() < live => {}
+                TurnResult::Stale if rereads == REREADS_MAX => {
                     let message = "the file is damaged: its queue names a task that does not wait";
                     let error = Error::new(Code::Corrupt, message);
                     refuse_all(&work, &error, effects);
                     return Err(error);
                 }
-                Tried::Stale => rereads += 1,
-                Tried::NotCommitted(error) => {
-                    self.keep(work, &error, effects);
+                TurnResult::Stale => rereads += 1,
+                TurnResult::NotCommitted(error) => {
+                    self.defer(work, &error, effects);
                     if self.must_close(now) {
                         return Err(error);
                     }
                     self.retry_at = Some(now.mono.plus(RETRY_AFTER_MS));
                     return Ok(false);
                 }
-                Tried::Broken(error) => {
+                TurnResult::Broken(error) => {
                     refuse_all(&work, &error, effects);
                     return Err(error);
                 }
@@ -256,19 +262,19 @@ impl Engine {
         }
     }
 
-    /// Whether a close has run out of patience: it must not wait for a disk that may stay full. Its
+    /// Whether a close has run timed out: it must not wait for a disk that may stay full. Its
     /// runs are recovered by the next owner.
     fn must_close(&self, now: Now) -> bool {
         let stopping = self.memory.stopping.as_ref();
         stopping.is_some_and(|stopping| stopping.closes && now.mono >= stopping.deadline)
     }
 
-    fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> Tried {
-        let Some(store) = self.store.as_mut() else { return Tried::Broken(closed()) };
+    fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> TurnResult {
+        let Some(store) = self.store.as_mut() else { return TurnResult::Broken(closed()) };
         match store.begin() {
-            Ok(is_news) => self.is_behind |= is_news,
+            Ok(is_behind) => self.is_behind |= is_behind,
             // The file that was opened is not there any more: no later turn will find it.
-            Err(error) if error.code() == Code::Io => return Tried::Broken(error),
+            Err(error) if error.code() == Code::Io => return TurnResult::Broken(error),
             Err(error) => return give_up(error),
         }
         let caught_up = self.catch_up(effects);
@@ -284,22 +290,21 @@ impl Engine {
             Ok(()) => {
                 if !draft.recovered.is_empty() {
                     self.memory.apply_recovery(draft, effects);
-                    return Tried::Recovered;
+                    return TurnResult::Recovered;
                 }
                 let again = draft.is_starved;
                 self.memory.apply(draft, now, effects);
-                Tried::Applied { again }
+                TurnResult::Applied { again }
             }
-            Err(Broke::Refused(refused, change)) => self.refused(refused, change, effects),
-            Err(Broke::Commit(Commit::Unknown(error))) => {
-                Tried::Broken(error.with_uuids(uuids_of(&draft)))
+            Err(CommitError::Refused(refused, change)) => self.refused(refused, change, effects),
+            Err(CommitError::NotCommitted(error)) => give_up(error),
+            Err(CommitError::Unknown(error)) => {
+                TurnResult::Broken(error.with_uuids(uuids_of(&draft)))
             }
-            Err(Broke::Commit(Commit::NotCommitted(error))) => give_up(error),
-            Err(Broke::Commit(Commit::Committed)) => Tried::Stale,
         }
     }
 
-    /// Says what the turn is going to do. Memory does not change, but that windows are loaded.
+    /// Plans the turn. Nothing in memory changes, except that windows are loaded.
     fn draft(&mut self, work: &[Input], now: Now) -> Result<Draft> {
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
         let orphans = store.orphans()?;
@@ -313,7 +318,6 @@ impl Engine {
         let briefs = briefs(store.as_mut(), &self.ids, work)?;
         let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
         planner.draft.keys = keys(store.as_mut(), work)?;
-        planner.offer();
         planner.take_in(work);
         let draft = planner.into_draft();
         self.load_windows(&draft)?;
@@ -324,8 +328,8 @@ impl Engine {
 
     fn load_windows(&mut self, draft: &Draft) -> Result<()> {
         let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        let is_shared = store.look_every_ms().is_some();
-        for (id, needed) in self.memory.dispatch.wanted(&draft.turnover) {
+        let is_shared = store.is_shared();
+        for (id, needed) in self.memory.dispatch.lanes_to_load(&draft.turnover) {
             let Some(lane) = self.memory.dispatch.lane(id) else { continue };
             let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
             let tasks_max = if is_shared { needed } else { ahead };
@@ -336,9 +340,13 @@ impl Engine {
         Ok(())
     }
 
-    fn commit(&mut self, draft: &Draft, changes: Vec<Change>) -> std::result::Result<(), Broke> {
+    fn commit(
+        &mut self,
+        draft: &Draft,
+        changes: Vec<Change>,
+    ) -> std::result::Result<(), CommitError> {
         let Some(store) = self.store.as_mut() else {
-            return Err(Broke::Commit(Commit::NotCommitted(closed())));
+            return Err(CommitError::NotCommitted(closed()));
         };
         if changes.is_empty() {
             store.rollback();
@@ -355,14 +363,15 @@ impl Engine {
             store.rollback();
             let change = refused.change.and_then(|at| batch.changes.get(at));
             let change = change.cloned().map(Box::new);
-            return Err(Broke::Refused(refused, change));
+            return Err(CommitError::Refused(refused, change));
         }
         match store.commit() {
             Commit::Committed => {
                 self.memory.number = batch.number;
                 Ok(())
             }
-            other => Err(Broke::Commit(other)),
+            Commit::NotCommitted(error) => Err(CommitError::NotCommitted(error)),
+            Commit::Unknown(error) => Err(CommitError::Unknown(error)),
         }
     }
 
@@ -379,19 +388,20 @@ impl Engine {
         refused: Refused,
         change: Option<Box<Change>>,
         effects: &mut Vec<Effect>,
-    ) -> Tried {
+    ) -> TurnResult {
         let Some(change) = change else { return give_up(refused.error) };
         if let Some(run) = run_of(&change) {
-            let Some(no) = self.memory.live.no_of(run) else { return Tried::Broken(refused.error) };
-            if let Some(live) = self.memory.live.remove(no) {
-                live.token.cancel();
-                self.memory.dispatch.vacate(&live.operation);
+            let Some(slot) = self.memory.live.slot_of(run) else {
+                return TurnResult::Broken(refused.error);
+            };
+            if let Some(live) = self.memory.live.remove(slot) {
+                self.memory.dispatch.release(&live.operation);
             }
-            effects.push(Effect::Over(no, Over::Fenced));
-            effects.push(Effect::Abort(no, AbortSignal::Fenced));
+            effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
+            effects.push(Effect::Abort(slot, AbortSignal::Fenced));
         }
         match self.reread(effects) {
-            Ok(()) => Tried::Stale,
+            Ok(()) => TurnResult::Stale,
             Err(error) => give_up(error),
         }
     }
@@ -405,12 +415,12 @@ impl Engine {
         reloaded
     }
 
-    /// Refuses the calls and keeps what runners said.
-    fn keep(&mut self, work: Vec<Input>, error: &Error, effects: &mut Vec<Effect>) {
+    /// Refuses the calls, and puts what runners reported aside for the next turn.
+    fn defer(&mut self, work: Vec<Input>, error: &Error, effects: &mut Vec<Effect>) {
         for input in work {
             match input.ticket() {
                 Some(ticket) => effects.push(Effect::Refuse(ticket, error.clone())),
-                None => self.kept.push_back(input),
+                None => self.backlog.push_back(input),
             }
         }
     }
@@ -442,12 +452,12 @@ impl Engine {
     }
 }
 
-/// What became of one try.
-enum Tried {
+/// How one try of a turn ended.
+enum TurnResult {
     Applied {
         again: bool,
     },
-    /// The runs of the dead have been given back: draft again.
+    /// Runs of dead owners have been recovered: draft again.
     Recovered,
     /// Memory has been put right: draft again.
     Stale,
@@ -455,36 +465,32 @@ enum Tried {
     Broken(Error),
 }
 
-enum Broke {
+enum CommitError {
+    /// A guard did not hold, or the batch could not be written.
     Refused(Refused, Option<Box<Change>>),
-    Commit(Commit),
+    /// The store is as before.
+    NotCommitted(Error),
+    /// Nobody knows whether the batch is on disk.
+    Unknown(Error),
 }
 
 impl Planner<'_> {
-    /// Tells the store which operations have a runner here, if that has changed.
-    fn offer(&mut self) {
-        if self.memory.has_new_runners {
-            let offered = self.memory.dispatch.offered();
-            self.draft.changes.push(Change::Offer(offered));
-        }
-    }
-
-    /// All that the inputs and the time ask for, but for what starts.
+    /// Everything that the inputs and the time ask for, except the starts.
     fn take_in(&mut self, work: &[Input]) {
-        // Watches come first: a task may end in this very turn.
+        // Waiters come first: a task may end in this very turn.
         for input in work {
-            if let Input::Watch(ticket, id) = input {
-                self.watch(*ticket, *id);
+            if let Input::AwaitEnd(ticket, id) = input {
+                self.await_end(*ticket, *id);
             }
         }
         for input in work {
             match input {
                 Input::Add(ticket, def) => self.add(*ticket, def.clone()),
                 Input::AddMany(ticket, defs) => self.add_many(*ticket, defs),
-                Input::AddOnce(ticket, defs) => self.add_once(*ticket, defs),
-                Input::Keyed(ticket, key) => self.keyed(*ticket, *key),
-                Input::Settle(no, settled) => self.settle(*no, settled.clone()),
-                Input::Record(no, record) => self.record(*no, record),
+                Input::AddIdempotent(ticket, defs) => self.add_idempotent(*ticket, defs),
+                Input::FindByKey(ticket, key) => self.find_by_key(*ticket, *key),
+                Input::Settle(slot, settled) => self.settle(*slot, settled.clone()),
+                Input::Record(slot, record) => self.record(*slot, record),
                 Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
                 Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
                 _ => {}
@@ -492,7 +498,7 @@ impl Planner<'_> {
         }
         self.time_out();
         self.stop();
-        self.sort_joined();
+        self.sort_arrivals();
     }
 }
 
@@ -520,32 +526,35 @@ fn briefs(store: &mut dyn Store, ids: &IdSource, work: &[Input]) -> Result<Brief
     Ok(briefs)
 }
 
-/// Looks up the keys that the inputs name. Under the write lock, so that no other writer's task of
-/// the same key can come between this look and the commit.
-fn keys(store: &mut dyn Store, work: &[Input]) -> Result<Keys> {
-    let mut keys = Keys::default();
-    let mut look = |key| -> Result<()> {
-        keys.extend(store.keyed(key)?.map(|id| (key, id)));
+/// Looks up the keys that the inputs name. Under the write lock, so that no other owner's task with
+/// the same key can come between this and the commit.
+fn keys(store: &mut dyn Store, work: &[Input]) -> Result<KnownKeys> {
+    let mut keys = KnownKeys::default();
+    let mut look_up = |key| -> Result<()> {
+        keys.extend(store.find_by_key(key)?.map(|id| (key, id)));
         Ok(())
     };
     for input in work {
         match input {
-            Input::AddOnce(_, defs) => defs.iter().try_for_each(|(key, _)| look(*key))?,
-            Input::Keyed(_, key) => look(*key)?,
+            Input::AddIdempotent(_, defs) => defs.iter().try_for_each(|(key, _)| look_up(*key))?,
+            Input::FindByKey(_, key) => look_up(*key)?,
             _ => {}
         }
     }
     Ok(keys)
 }
 
-/// Whether a closing handle refuses it.
-fn enters(input: &Input) -> bool {
-    matches!(input, Input::Add(..) | Input::AddMany(..) | Input::AddOnce(..) | Input::Start(_))
+/// Whether a closing handle refuses the call.
+fn is_for_open_handle(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Add(..) | Input::AddMany(..) | Input::AddIdempotent(..) | Input::Start(_)
+    )
 }
 
 fn named(input: &Input) -> Option<TaskId> {
     match input {
-        Input::Abort(_, id, _) | Input::Prioritize(_, id, _) | Input::Watch(_, id) => Some(*id),
+        Input::Abort(_, id, _) | Input::Prioritize(_, id, _) | Input::AwaitEnd(_, id) => Some(*id),
         _ => None,
     }
 }
@@ -565,12 +574,12 @@ fn uuids_of(draft: &Draft) -> Vec<String> {
 }
 
 /// A store that is damaged or wrong must not be used again; any other fault may pass.
-fn give_up(error: Error) -> Tried {
+fn give_up(error: Error) -> TurnResult {
     match error.code() {
         Code::Corrupt | Code::Unknown | Code::Bug | Code::Fenced | Code::Closed => {
-            Tried::Broken(error)
+            TurnResult::Broken(error)
         }
-        _ => Tried::NotCommitted(error),
+        _ => TurnResult::NotCommitted(error),
     }
 }
 
@@ -579,9 +588,9 @@ fn refuse_all(inputs: &[Input], error: &Error, effects: &mut Vec<Effect>) {
     effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
 }
 
-/// Takes back a watch that is withdrawn in the turn in which it was asked for.
-fn withdraw(work: &mut Vec<Input>, watch: Ticket) {
-    let is_it = |input: &Input| matches!(input, Input::Watch(ticket, _) if *ticket == watch);
+/// Takes back a wait that is cancelled in the turn in which it was asked for.
+fn cancel_await(work: &mut Vec<Input>, waiter: Ticket) {
+    let is_it = |input: &Input| matches!(input, Input::AwaitEnd(ticket, _) if *ticket == waiter);
     if let Some(at) = work.iter().rposition(is_it) {
         work.remove(at);
     }

@@ -4,7 +4,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_sqlite::{Durability, Options, Place};
 use tempfile::TempDir;
 
-use crate::conformance::{Handle, Lab};
+use crate::conformance::{Backend, Handle};
 
 /// A folder that goes with the last handle on its database.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Folder {
     }
 }
 
-impl Lab for Folder {
+impl Backend for Folder {
     fn open(&self) -> Result<Handle> {
         let place = Place::File(self.0.path().join("tasks.db"));
         // A case crashes by dropping the handle, which no sync can make safer, only slower.

@@ -2,10 +2,10 @@
 //!
 //! Modules stand in dependency order; each imports only from those above it.
 
-pub mod dice;
-pub mod around;
+pub mod rng;
+pub mod faulty_store;
 pub mod conformance;
 pub mod model;
 pub mod file;
-pub mod drawing;
+pub mod render;
 pub mod storm;

@@ -13,18 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
     Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, Reader,
-    Refused, Start, Store, Waiting, Wake, Window, WindowSize, WithLogs,
+    ReadyTask, Refused, Start, Store, Waker, Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{AbortReason, Attempt, AttemptEnd, Cause, LogLine, Outcome, TaskRecord};
+use tasker_core::task::{AbortReason, Attempt, AttemptEnd, Cause, LogLine, TaskEnd, TaskRecord};
 use tasker_core::time::WallMs;
 
-use crate::conformance::{Handle, Lab};
+use crate::conformance::{Backend, Handle};
 
 /// A database: what lies on the disk, and who has it open.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ struct Image {
     lanes: BTreeMap<LaneId, Lane>,
     tasks: BTreeMap<Seq, Row>,
     journal: Vec<Entry>,
-    keys: BTreeMap<AddKey, Seq>,
+    keys: BTreeMap<IdempotencyKey, Seq>,
 }
 
 impl Default for Image {
@@ -80,7 +80,7 @@ impl Disk {
     }
 }
 
-impl Lab for Disk {
+impl Backend for Disk {
     fn open(&self) -> Result<Handle> {
         let mut contents = self.lock();
         contents.owners_ever += 1;
@@ -142,20 +142,24 @@ impl Store for ModelStore {
         Ok(self.has_news())
     }
 
-    fn look(&mut self) -> Result<bool> {
+    fn begin_read(&mut self) -> Result<bool> {
         self.open = Some(self.disk.lock().saved.clone());
         Ok(self.has_news())
     }
 
-    fn look_around(&mut self) -> Result<()> {
+    fn refresh_owners(&mut self) -> Result<()> {
         Ok(())
     }
 
-    fn look_every_ms(&self) -> Option<u64> {
-        (self.disk.lock().owners.len() > 1).then_some(250)
+    fn is_shared(&self) -> bool {
+        self.disk.lock().owners.len() > 1
     }
 
-    fn listen(&mut self, _wake: Wake) {}
+    fn poll_interval_ms(&self) -> Option<u64> {
+        self.is_shared().then_some(250)
+    }
+
+    fn set_waker(&mut self, _waker: Waker) {}
 
     fn head(&mut self) -> Result<Head> {
         Ok(self.image().head)
@@ -171,7 +175,7 @@ impl Store for ModelStore {
         Ok(entries.collect())
     }
 
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
         for row in self.image().tasks.into_values() {
             if row.task.state == State::Running && row.owner != self.owner {
@@ -213,7 +217,7 @@ impl Store for ModelStore {
         Ok(self.image().tasks.get(&seq).map(Row::brief))
     }
 
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
         let image = self.image();
         let seq = image.keys.get(&key);
         Ok(seq.and_then(|seq| image.tasks.get(seq)).map(|row| row.task.id))
@@ -229,8 +233,8 @@ impl Store for ModelStore {
         }
         let Batch { number, seq_next, counts, .. } = *batch;
         image.head = Head { number, seq_next, counts };
-        let (owner, moves) = (batch.owner, journal::pack(batch).into());
-        image.journal.push(Entry { number, owner, moves });
+        let (owner, transitions) = (batch.owner, journal::pack(batch).into());
+        image.journal.push(Entry { number, owner, transitions });
         Ok(())
     }
 
@@ -249,7 +253,7 @@ impl Store for ModelStore {
         self.disk.lock().writer.take_if(|writer| *writer == self.owner);
     }
 
-    fn tidy(&mut self, _is_idle: bool) -> Result<()> {
+    fn maintain(&mut self, _is_idle: bool) -> Result<()> {
         Ok(())
     }
 
@@ -266,7 +270,6 @@ impl Image {
                 self.lanes.insert(lane.id, lane.clone());
                 Some(())
             }
-            Change::Offer(_) => Some(()),
             Change::AskAbort { seq, run, abort, .. } => {
                 self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
                 Some(())
@@ -355,13 +358,13 @@ impl Row {
         Some(())
     }
 
-    fn end(&mut self, outcome: &Outcome, at: WallMs) -> Option<()> {
+    fn end(&mut self, outcome: &TaskEnd, at: WallMs) -> Option<()> {
         if self.task.state == State::Running {
             let end = match (outcome, outcome.cause()) {
                 (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
-                (Outcome::Done(_), _) => AttemptEnd::Done,
-                (Outcome::Failed(..), _) => AttemptEnd::Failed,
-                (Outcome::Aborted(..), _) => AttemptEnd::Aborted,
+                (TaskEnd::Done(_), _) => AttemptEnd::Done,
+                (TaskEnd::Failed(..), _) => AttemptEnd::Failed,
+                (TaskEnd::Aborted(..), _) => AttemptEnd::Aborted,
             };
             self.close_attempt(end, at);
         }
@@ -376,10 +379,10 @@ impl Row {
         }
     }
 
-    fn waiting(&self) -> Waiting {
+    fn waiting(&self) -> ReadyTask {
         let TaskRecord { seq, id, attempt, .. } = self.task;
         let (def, losses) = (self.task.def.clone(), self.losses);
-        Waiting { seq, id, def, attempt, losses, logs: self.logs.len() as u32 }
+        ReadyTask { seq, id, def, attempt, losses, logs: self.logs.len() as u32 }
     }
 
     fn orphan(&self) -> Option<Orphan> {

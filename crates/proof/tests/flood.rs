@@ -12,7 +12,7 @@ use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Sink};
-use tasker_proof::conformance::Lab;
+use tasker_proof::conformance::Backend;
 use tasker_proof::model::Disk;
 
 /// How long the test waits for what must come.

@@ -1,10 +1,10 @@
 //! The contract of a store, kept by the model.
 
 use tasker_core::error::Result;
-use tasker_proof::conformance::Lab;
+use tasker_proof::conformance::Backend;
 use tasker_proof::model::Disk;
 
-fn a_new_disk() -> Result<Box<dyn Lab>> {
+fn a_new_disk() -> Result<Box<dyn Backend>> {
     Ok(Box::new(Disk::default()))
 }
 

@@ -11,14 +11,14 @@ use std::time::Duration;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::query::Query;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::store::{Cancelled, Commit, Find, Found, Reader, Store, WithLogs};
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Opener, Read, Sink};
-use tasker_proof::around::{Around, Call, Hooks};
+use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
 use tasker_sqlite::{Durability, Options, Place};
 
 /// How long a test waits for what must come.
@@ -100,15 +100,15 @@ fn a_task_goes_its_whole_way_and_a_read_sees_it() {
     let (handle, receiver) = open(sqlite(place));
     handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
-    let no = loop {
+    let slot = loop {
         if let Effect::Start(run) = receiver.recv_timeout(PATIENCE).unwrap() {
             assert_eq!(run.id, id);
-            break run.no;
+            break run.slot;
         }
     };
     handle.submit([
-        Input::Settle(no, Settled::Returned(Some(Json::trusted("[1]")))),
-        Input::Watch(4, id),
+        Input::Settle(slot, Settlement::Returned(Some(Json::trusted("[1]")))),
+        Input::AwaitEnd(4, id),
     ]);
     assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
     handle.read(5, Read::Get(id, None));
@@ -221,7 +221,7 @@ impl Hooks for Trap {
             Call::Brief => Point::Brief,
             Call::Write => Point::Write,
             Call::Rollback => Point::Rollback,
-            Call::Tidy => Point::Tidy,
+            Call::Maintain => Point::Tidy,
             Call::Close => Point::Close,
             _ => return Ok(()),
         };
@@ -257,7 +257,7 @@ impl Reader for Trapped {
 fn trapped(place: Place, trap: Trap) -> Opener {
     Box::new(move || {
         let (store, reader) = sqlite(place)()?;
-        let store: Box<dyn Store> = Box::new(Around::new(store, trap.clone()));
+        let store: Box<dyn Store> = Box::new(FaultyStore::new(store, trap.clone()));
         let reader: Box<dyn Reader> = Box::new(Trapped(trap, reader));
         Ok((store, reader))
     })
@@ -340,7 +340,7 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
 
         let trap = Trap::new(points, false);
         let (handle, receiver) = open(trapped(place.clone(), trap.clone()));
-        handle.submit([Input::Ready(1), Input::Watch(2, id)]);
+        handle.submit([Input::Ready(1), Input::AwaitEnd(2, id)]);
         assert!(answer(&receiver, 1).is_ok());
         trap.arm();
         provoke(&handle, points[0], id);

@@ -99,8 +99,6 @@ CREATE TABLE owners (
   pid_started_at INTEGER,
   lock_file TEXT NOT NULL,
   is_exclusive INTEGER NOT NULL,
-  -- The operations with a runner, a JSON array.
-  operations TEXT NOT NULL DEFAULT '[]',
   opened_at INTEGER NOT NULL
 ) STRICT;
 

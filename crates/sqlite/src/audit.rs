@@ -13,7 +13,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
-use tasker_core::journal::{self, Move, Step};
+use tasker_core::journal::{self, Transition, TransitionKind};
 use tasker_core::state::{Counts, State};
 
 use crate::row::{self, cached, get};
@@ -101,9 +101,9 @@ fn journal(connection: &Connection) -> Result<Vec<String>> {
     let mut rows = statement.query([]).map_err(error::of)?;
     while let Some(row) = rows.next().map_err(error::of)? {
         let (number, bytes): (i64, Vec<u8>) = (get(row, 0)?, get(row, 1)?);
-        for moved in journal::unpack(&bytes) {
-            match moved {
-                Ok(Move { seq, step, .. }) => faults.extend(follow(&mut last, seq, step)),
+        for transition in journal::unpack(&bytes) {
+            match transition {
+                Ok(Transition { seq, kind, .. }) => faults.extend(follow(&mut last, seq, kind)),
                 Err(_) => faults.push(format!("batch {number} cannot be read")),
             }
         }
@@ -117,8 +117,8 @@ fn journal(connection: &Connection) -> Result<Vec<String>> {
 }
 
 /// Takes a step; a step out of a final state is a fault (I-3).
-fn follow(last: &mut BTreeMap<Seq, State>, seq: Seq, step: Step) -> Option<String> {
-    let before = match step.state() {
+fn follow(last: &mut BTreeMap<Seq, State>, seq: Seq, kind: TransitionKind) -> Option<String> {
+    let before = match kind.state() {
         Some(state) => last.insert(seq, state),
         None => last.get(&seq).copied(),
     };

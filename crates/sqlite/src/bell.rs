@@ -36,7 +36,7 @@ mod unix {
     use std::path::{Path, PathBuf};
     use std::thread::JoinHandle;
 
-    use tasker_core::store::Wake;
+    use tasker_core::store::Waker;
 
     use super::beside;
 
@@ -65,7 +65,7 @@ mod unix {
         }
 
         /// Calls `wake` for each datagram.
-        pub(crate) fn listen(&mut self, wake: Wake) {
+        pub(crate) fn listen(&mut self, wake: Waker) {
             let Ok(socket) = self.socket.try_clone() else { return };
             let listening = move || {
                 let mut byte = [0];
@@ -132,7 +132,7 @@ mod unix {
 mod silent {
     use std::path::Path;
 
-    use tasker_core::store::Wake;
+    use tasker_core::store::Waker;
 
     /// No bell: owners look by themselves.
     #[derive(Debug)]
@@ -142,7 +142,7 @@ mod silent {
         pub(crate) fn hang(_lock_file: &Path) -> Option<Bell> {
             None
         }
-        pub(crate) fn listen(&mut self, _wake: Wake) {}
+        pub(crate) fn listen(&mut self, _wake: Waker) {}
         pub(crate) fn is_heard(&self) -> bool {
             false
         }

@@ -8,7 +8,7 @@
 //! Proof: the tests below, `tests/write.rs`.
 
 use rusqlite::blob::ZeroBlob;
-use tasker_core::task::Outcome;
+use tasker_core::task::TaskEnd;
 
 /// Bytes that a waiting row keeps free: enough for a run and a small outcome. More than 57 would
 /// need a second byte in the row's header.
@@ -32,7 +32,7 @@ pub(crate) fn running(owner: i64) -> ZeroBlob {
 }
 
 /// The zeros of a row that had these before and ends so; nothing if it outgrows them.
-pub(crate) fn ended(before: ZeroBlob, outcome: &Outcome) -> Option<ZeroBlob> {
+pub(crate) fn ended(before: ZeroBlob, outcome: &TaskEnd) -> Option<ZeroBlob> {
     let cause = outcome.cause().map_or(0, |cause| integer_bytes(cause.code().into()));
     done(ZeroBlob(before.0.checked_sub(cause)?), outcome.payload().map(|json| json.as_str().len()))
 }
@@ -66,17 +66,17 @@ mod tests {
 
     use super::*;
 
-    fn left(owner: i64, outcome: &Outcome) -> Option<u64> {
+    fn left(owner: i64, outcome: &TaskEnd) -> Option<u64> {
         ended(running(owner), outcome).map(|room| room.0)
     }
 
     #[test]
     fn a_run_and_its_outcome_take_their_bytes_from_the_room() {
         let used = RUN + 2 * TIME;
-        assert_eq!(left(1, &Outcome::Done(None)), Some(FREE - used));
+        assert_eq!(left(1, &TaskEnd::Done(None)), Some(FREE - used));
         let one = Some(Json::trusted("1"));
-        assert_eq!(left(300, &Outcome::Done(one)), Some(FREE - used - 2 - 1));
-        let user = Outcome::Aborted(Cause::Poison, Json::trusted("1"));
+        assert_eq!(left(300, &TaskEnd::Done(one)), Some(FREE - used - 2 - 1));
+        let user = TaskEnd::Aborted(Cause::Poison, Json::trusted("1"));
         assert_eq!(left(1, &user), Some(FREE - used - 1 - 1));
     }
 
@@ -84,9 +84,9 @@ mod tests {
     fn an_outcome_that_needs_more_than_the_room_has_leaves_none() {
         let text = |length: u64| Some(Json::trusted(&"1".repeat(length as usize)));
         let most = FREE - RUN - 2 * TIME;
-        assert_eq!(left(1, &Outcome::Done(text(most))), Some(0));
-        assert_eq!(left(1, &Outcome::Done(text(most + 1))), None);
-        assert_eq!(left(1, &Outcome::Done(text(100_000))), None);
+        assert_eq!(left(1, &TaskEnd::Done(text(most))), Some(0));
+        assert_eq!(left(1, &TaskEnd::Done(text(most + 1))), None);
+        assert_eq!(left(1, &TaskEnd::Done(text(100_000))), None);
     }
 
     #[test]

@@ -19,8 +19,8 @@ use tasker_core::json::is_json;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Lane};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Outcome, Priority,
-    Progress, TaskRecord,
+    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 use uuid::Uuid;
@@ -131,9 +131,9 @@ pub(crate) fn outcome(
     row: &Row<'_>,
     state: State,
     columns: (usize, usize),
-) -> Result<Option<Outcome>> {
+) -> Result<Option<TaskEnd>> {
     if state == State::Done {
-        return Ok(Some(Outcome::Done(json(row, columns.1)?)));
+        return Ok(Some(TaskEnd::Done(json(row, columns.1)?)));
     }
     if !state.is_final() {
         return Ok(None);
@@ -143,8 +143,8 @@ pub(crate) fn outcome(
     // Without the payload a reader asked for none: it stands for a text that nobody looks at.
     let payload = json(row, columns.1)?.unwrap_or_else(|| Json::trusted("null"));
     Ok(Some(match state {
-        State::Failed => Outcome::Failed(cause, payload),
-        _ => Outcome::Aborted(cause, payload),
+        State::Failed => TaskEnd::Failed(cause, payload),
+        _ => TaskEnd::Aborted(cause, payload),
     }))
 }
 
@@ -196,9 +196,9 @@ fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
 fn last_attempt(task: &TaskRecord, run: RunId) -> Result<Attempt> {
     let end = task.outcome.as_ref().map(|outcome| match (outcome, outcome.cause()) {
         (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
-        (Outcome::Done(_), _) => AttemptEnd::Done,
-        (Outcome::Failed(..), _) => AttemptEnd::Failed,
-        (Outcome::Aborted(..), _) => AttemptEnd::Aborted,
+        (TaskEnd::Done(_), _) => AttemptEnd::Done,
+        (TaskEnd::Failed(..), _) => AttemptEnd::Failed,
+        (TaskEnd::Aborted(..), _) => AttemptEnd::Aborted,
     });
     let started_at = task.started_at.ok_or_else(|| corrupt("a run without a start"))?;
     Ok(Attempt { attempt: task.attempt, run, started_at, ended_at: task.ended_at, end })

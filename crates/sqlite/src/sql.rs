@@ -28,7 +28,6 @@ statements! {
     PROGRESS "progress.sql",
     LOG "log.sql",
     ASK_ABORT "ask_abort.sql",
-    OFFER "offer.sql",
     BATCH "batch.sql",
     BATCH_RANGE "batch_range.sql",
     BATCH_TRIM "batch_trim.sql",

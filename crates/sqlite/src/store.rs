@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tasker_core::error::Result;
-use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Waiting, Wake, Window,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadyTask, Refused, Store, Waker, Window,
     WindowSize,
 };
 use tasker_core::task::{AbortReason, Priority};
@@ -242,12 +242,12 @@ impl SqliteStore {
     }
 
     /// A task as `window.sql` selects it.
-    fn waiting(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<Waiting> {
+    fn waiting(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<ReadyTask> {
         let (seq, id) = row::name(row, self.id_key)?;
         let def = Definition { first: 2, data: 5 }.read(row, operation)?;
         let has_past = row::is_set(row, 4)?;
         let (attempt, losses, logs) = if has_past { self.past(seq)? } else { (0, 0, 0) };
-        Ok(Waiting { seq, id, def, attempt, losses, logs })
+        Ok(ReadyTask { seq, id, def, attempt, losses, logs })
     }
 
     /// The attempts, losses in a row and log lines of a task that has started before.
@@ -295,24 +295,27 @@ impl Store for SqliteStore {
         self.or_rollback(news)
     }
 
-    fn look(&mut self) -> Result<bool> {
+    fn begin_read(&mut self) -> Result<bool> {
         self.check_place()?;
         self.frame(sql::BEGIN_READ).map_err(error::of)?;
         let news = self.has_news();
         self.or_rollback(news)
     }
 
-    fn look_around(&mut self) -> Result<()> {
-        if self.look_every_ms().is_none() { Ok(()) } else { self.meet() }
+    fn refresh_owners(&mut self) -> Result<()> {
+        if self.poll_interval_ms().is_none() { Ok(()) } else { self.meet() }
     }
 
-    fn look_every_ms(&self) -> Option<u64> {
-        let is_last = self.living.is_empty() && self.dead.is_empty() && self.can_hear();
-        let is_alone = self.home.is_memory() || is_last;
+    fn is_shared(&self) -> bool {
+        !self.living.is_empty() || !self.dead.is_empty()
+    }
+
+    fn poll_interval_ms(&self) -> Option<u64> {
+        let is_alone = self.home.is_memory() || (!self.is_shared() && self.can_hear());
         (!is_alone).then_some(LOOK_EVERY_MS)
     }
 
-    fn listen(&mut self, wake: Wake) {
+    fn set_waker(&mut self, wake: Waker) {
         if let Some(bell) = &mut self.bell {
             bell.listen(wake);
         }
@@ -334,13 +337,13 @@ impl Store for SqliteStore {
         while let Some(row) = rows.next().map_err(error::of)? {
             let number = get::<i64>(row, 0)?.max(0) as u64;
             let owner = OwnerId(get::<i64>(row, 1)? as u64);
-            let moves = get::<Vec<u8>>(row, 2)?.into();
-            entries.push(Entry { number, owner, moves });
+            let transitions = get::<Vec<u8>>(row, 2)?.into();
+            entries.push(Entry { number, owner, transitions });
         }
         Ok(entries)
     }
 
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut statement = cached(&self.writer, sql::ELSEWHERE)?;
         let mut rows = statement.query([self.owner.0 as i64]).map_err(error::of)?;
         let mut lanes: BTreeMap<u32, u32> = BTreeMap::new();
@@ -401,7 +404,7 @@ impl Store for SqliteStore {
         }))
     }
 
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
+    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
         let mut statement = cached(&self.writer, sql::KEYED)?;
         let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
         let row = rows.next().map_err(error::of)?;
@@ -438,7 +441,7 @@ impl Store for SqliteStore {
         }
     }
 
-    fn tidy(&mut self, is_idle: bool) -> Result<()> {
+    fn maintain(&mut self, is_idle: bool) -> Result<()> {
         if !is_idle && self.commits < COMMITS_PER_LOOK {
             return Ok(());
         }

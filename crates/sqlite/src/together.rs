@@ -11,7 +11,7 @@
 use tasker_core::id::{RunId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::Outcome;
+use tasker_core::task::TaskEnd;
 use tasker_core::time::WallMs;
 
 const RUN_BYTES: usize = 16;
@@ -91,7 +91,7 @@ fn parts(change: &Change) -> Option<(Kin, Seq, RunId, &str)> {
             let kin = Kin::Start { attempt: start.attempt, at: start.at };
             Some((kin, *seq, start.run, ""))
         }
-        Change::End { seq, run: Some(run), outcome: Outcome::Done(result), at, .. } => {
+        Change::End { seq, run: Some(run), outcome: TaskEnd::Done(result), at, .. } => {
             let text = result.as_ref().map(|json| json.as_str());
             let result_bytes = text.map(str::len);
             let kin = Kin::Done { at: *at, result_bytes };
@@ -117,13 +117,13 @@ mod tests {
         Change::Start { seq: Seq(seq), lane: LaneId(1), start }
     }
 
-    fn end(seq: u64, outcome: Outcome) -> Change {
+    fn end(seq: u64, outcome: TaskEnd) -> Change {
         let run = Some(RunId(Uuid::from_u128(seq.into())));
         Change::End { seq: Seq(seq), lane: LaneId(1), run, outcome, at: WallMs(1) }
     }
 
     fn done(seq: u64, result: &str) -> Change {
-        end(seq, Outcome::Done(Some(Json::trusted(result))))
+        end(seq, TaskEnd::Done(Some(Json::trusted(result))))
     }
 
     fn count(changes: &[Change]) -> usize {
@@ -142,13 +142,13 @@ mod tests {
 
     #[test]
     fn ends_with_small_results_of_one_length_belong_together() {
-        let nothing = |seq| end(seq, Outcome::Done(None));
+        let nothing = |seq| end(seq, TaskEnd::Done(None));
         assert_eq!(count(&[done(4, "10"), done(5, "11"), done(6, "2")]), 2);
         assert_eq!(count(&[nothing(4), nothing(5)]), 2);
         assert_eq!(count(&[nothing(4), done(5, "1")]), 1);
         let long = "1".repeat(RESULT_BYTES_MAX + 1);
         assert_eq!(count(&[done(4, &long), done(5, &long)]), 1);
-        let failed = |seq| end(seq, Outcome::Failed(Cause::Error, Json::trusted("1")));
+        let failed = |seq| end(seq, TaskEnd::Failed(Cause::Error, Json::trusted("1")));
         assert_eq!(count(&[failed(4), failed(5)]), 1);
         assert_eq!(count(&[start(4, 1, 1), nothing(5)]), 1);
     }

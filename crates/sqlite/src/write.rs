@@ -9,15 +9,13 @@
 //!
 //! Proof: `tests/write.rs`, `conformance::guards`.
 
-use std::sync::Arc;
-
 use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Lane, Refused, Start};
-use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Outcome, Progress};
+use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 
 use crate::together::{Kin, Together};
@@ -48,10 +46,9 @@ enum Kind {
     Progress,
     Log,
     AskAbort,
-    Offer,
 }
 
-const KINDS: usize = Kind::Offer as usize + 1;
+const KINDS: usize = Kind::AskAbort as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -71,7 +68,6 @@ impl Kind {
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
             Kind::AskAbort => sql::ASK_ABORT,
-            Kind::Offer => sql::OFFER,
         }
     }
 }
@@ -198,7 +194,6 @@ impl<'c> Writing<'c> {
             }
             Change::Release { .. } => self.release(change),
             Change::AskAbort { seq, run, abort, .. } => self.ask_abort(*seq, *run, abort),
-            Change::Offer(operations) => self.offer(operations),
             Change::Prioritize { seq, priority, .. } => {
                 let row = (seq.0 as i64, priority.get());
                 self.statement(Kind::Prioritize)?.execute(row)
@@ -294,12 +289,6 @@ impl<'c> Writing<'c> {
         self.statement(Kind::AskAbort)?.execute(row)
     }
 
-    fn offer(&mut self, operations: &[Arc<str>]) -> Rows {
-        let names: Vec<&str> = operations.iter().map(|name| &**name).collect();
-        let row = (self.owner, serde_json::json!(names).to_string());
-        self.statement(Kind::Offer)?.execute(row)
-    }
-
     fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {
         self.statement(Kind::Log)?.execute((
             seq.0 as i64,
@@ -326,7 +315,7 @@ struct Entry<'b> {
 /// A task that ends.
 struct End<'b> {
     seq: Seq,
-    outcome: &'b Outcome,
+    outcome: &'b TaskEnd,
     at: WallMs,
 }
 

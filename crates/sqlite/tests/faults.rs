@@ -22,9 +22,9 @@ const PAGE: usize = 4_096;
 type Tasks = BTreeMap<u64, String>;
 
 /// Chance from a number (splitmix64).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -133,7 +133,7 @@ fn is_refusal(error: &Error) -> bool {
 #[test]
 fn a_lost_page_gives_the_right_tasks_or_corrupt() {
     let (bytes, truth) = sound();
-    let mut dice = Dice(4_711);
+    let mut dice = Rng(4_711);
     let mut corrupt = 0;
     for start in (0..bytes.len()).step_by(PAGE) {
         let noise = (0..PAGE).map(|_| dice.below(256) as u8).collect();
@@ -158,7 +158,7 @@ fn a_lost_page_gives_the_right_tasks_or_corrupt() {
 fn a_flipped_bit_never_crashes_and_never_makes_up_a_task() {
     let (bytes, truth) = sound();
     let seed = u64::from(std::process::id());
-    let mut dice = Dice(seed);
+    let mut dice = Rng(seed);
     for n in 0..300 {
         // One in four in the header, where most of it matters.
         let at = dice.below(if n % 4 == 0 { 100 } else { bytes.len() });

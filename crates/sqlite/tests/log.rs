@@ -47,7 +47,7 @@ fn the_log_stays_bounded_while_reads_follow_each_other_without_a_gap() {
         }
         let mut log_bytes = || {
             hand.add(&lane, def(&data, 0.0));
-            hand.store.tidy(false).unwrap();
+            hand.store.maintain(false).unwrap();
             std::fs::metadata(path.with_extension("db-wal")).unwrap().len()
         };
         let longest = (0..3 * LOG_BYTES_MAX / MIB).map(|_| log_bytes()).max();

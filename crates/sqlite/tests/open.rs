@@ -225,7 +225,7 @@ fn a_database_in_memory_works_like_a_file() {
     let lane = hand.lane(1, "read-book");
     let task = hand.add(&lane, def("[1]", 0.0));
     let run = hand.start(task, 1);
-    hand.store.tidy(true).unwrap();
+    hand.store.maintain(true).unwrap();
     hand.end(task, Some(run), done());
     assert_eq!(hand.find(r#"{"status":"done"}"#, None, None), [1]);
     hand.close();

@@ -15,7 +15,7 @@ use std::time::Duration;
 use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq};
-use tasker_core::journal::{Move, Step, unpack};
+use tasker_core::journal::{Transition, TransitionKind, unpack};
 use tasker_core::store::{Batch, Change, Commit, Store};
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json};
 use tasker_sqlite::SqliteStore;
@@ -61,7 +61,7 @@ fn beside(folder: &Path) -> (usize, usize, usize) {
 fn rings(hand: &mut Hand) -> Receiver<()> {
     let (sender, receiver) = channel();
     // A test that has heard enough has gone.
-    hand.store.listen(Arc::new(move || sender.send(()).unwrap_or_default()));
+    hand.store.set_waker(Arc::new(move || sender.send(()).unwrap_or_default()));
     receiver
 }
 
@@ -78,10 +78,10 @@ fn news_are_told_once_and_not_for_what_one_did_oneself() {
     one.lane(1, "read-book");
     assert_eq!([news(&mut one), news(&mut two), news(&mut two)], [false, true, false]);
     one.lane(2, "write-book");
-    assert!(two.store.look().unwrap(), "a look hears it too");
+    assert!(two.store.begin_read().unwrap(), "a look hears it too");
     two.store.rollback();
     assert!(!news(&mut two), "what a look has told is not told again");
-    one.store.tidy(true).unwrap();
+    one.store.maintain(true).unwrap();
     two.catch_up();
     two.lane(3, "burn-book");
     assert_eq!([news(&mut two), news(&mut one)], [false, true]);
@@ -106,14 +106,14 @@ fn an_owner_of_whom_nothing_can_be_said_counts_as_living() {
         fs::rename(path, hidden).unwrap();
         fs::create_dir(path).unwrap();
     }
-    assert!(one.store.look().unwrap());
+    assert!(one.store.begin_read().unwrap());
     assert!(one.store.orphans().unwrap().is_empty());
     one.store.rollback();
     for (path, hidden) in locks.iter().zip(&hidden) {
         fs::remove_dir(path).unwrap();
         fs::rename(hidden, path).unwrap();
     }
-    assert!(one.store.look_every_ms().is_some(), "the new owner is known");
+    assert!(one.store.poll_interval_ms().is_some(), "the new owner is known");
     two.close();
 }
 
@@ -129,7 +129,7 @@ fn an_owner_whose_lock_file_was_removed_does_nothing_more() {
     let error = one.store.begin().unwrap_err();
     assert_eq!(error.code(), Code::Io);
     assert!(error.message().contains("was removed"), "{error}");
-    assert_eq!(one.store.look().unwrap_err().code(), Code::Io);
+    assert_eq!(one.store.begin_read().unwrap_err().code(), Code::Io);
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn the_journal_says_who_did_what_since_a_batch() {
     let owners: Vec<_> = entries.iter().map(|entry| (entry.number, entry.owner)).collect();
     let (first, second) = (one.store.owner(), two.store.owner());
     assert_eq!(owners, [(1, first), (2, first), (3, second)]);
-    let moves: Vec<Move> =
-        entries.iter().flat_map(|entry| unpack(&entry.moves).map(Result::unwrap)).collect();
-    let moved = |step| Move { seq: task.seq, lane: LANE, step };
-    assert_eq!(moves, [moved(Step::Add), moved(Step::Start)]);
+    let transitions: Vec<Transition> =
+        entries.iter().flat_map(|entry| unpack(&entry.transitions).map(Result::unwrap)).collect();
+    let transition = |kind| Transition { seq: task.seq, lane: LANE, kind };
+    assert_eq!(transitions, [transition(TransitionKind::Add), transition(TransitionKind::Start)]);
     let numbers = |after, max| {
         move |store: &mut SqliteStore| {
             let entries = store.journal(after, max).unwrap();
@@ -164,7 +164,7 @@ fn a_journal_that_does_not_reach_back_says_so_and_reaches_further_beside_others(
     let mut one = Hand::beside(&path);
     let fill = |hand: &mut Hand| (0..2_100).for_each(|_| hand.turn(Vec::new()));
     fill(&mut one);
-    one.store.tidy(true).unwrap();
+    one.store.maintain(true).unwrap();
     let kept = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap());
     assert!(kept[0].number > 1, "the oldest that it keeps");
     let last = inside(&mut one, |store| store.head().unwrap().number);
@@ -173,7 +173,7 @@ fn a_journal_that_does_not_reach_back_says_so_and_reaches_further_beside_others(
     let _two = Hand::beside(&path);
     one.catch_up();
     fill(&mut one);
-    one.store.tidy(true).unwrap();
+    one.store.maintain(true).unwrap();
     let entries = inside(&mut one, |store| store.journal(last, usize::MAX).unwrap());
     assert_eq!(entries.len(), 2_100);
 }
@@ -187,14 +187,14 @@ fn runs_elsewhere_are_those_of_the_others_whether_they_live_or_not() {
     let (task, run) = running(&mut one);
     running(&mut one);
     running(&mut two);
-    let elsewhere = |hand: &mut Hand| inside(hand, |store| store.elsewhere().unwrap());
+    let elsewhere = |hand: &mut Hand| inside(hand, |store| store.remote_runs().unwrap());
     assert_eq!(elsewhere(&mut one), [(LANE, 1)]);
     assert_eq!(elsewhere(&mut two), [(LANE, 2)]);
     one.catch_up();
     one.end(task, Some(run), done());
     assert_eq!(elsewhere(&mut two), [(LANE, 1)]);
     drop(two);
-    one.store.look_around().unwrap();
+    one.store.refresh_owners().unwrap();
     assert_eq!(elsewhere(&mut one), [(LANE, 1)], "until it is recovered");
 }
 
@@ -229,19 +229,19 @@ fn the_living_are_met_and_the_dead_are_found_by_the_next_look() {
     let _rings = rings(&mut one);
     one.catch_up();
     one.lane(1, "read-book");
-    assert_eq!(one.store.look_every_ms(), None, "alone, and would hear of another");
+    assert_eq!(one.store.poll_interval_ms(), None, "alone, and would hear of another");
     let mut two = Hand::beside(&path);
     let (task, _) = running(&mut two);
-    assert!(one.store.look().unwrap());
+    assert!(one.store.begin_read().unwrap());
     one.store.rollback();
-    assert!(one.store.look_every_ms().is_some());
-    one.store.look_around().unwrap();
+    assert!(one.store.poll_interval_ms().is_some());
+    one.store.refresh_owners().unwrap();
     assert!(orphans(&mut one).is_empty(), "it lives");
     drop(two);
     assert!(orphans(&mut one).is_empty(), "nobody has looked yet");
-    one.store.look_around().unwrap();
+    one.store.refresh_owners().unwrap();
     assert_eq!(orphans(&mut one), [task.seq]);
-    assert!(one.store.look_every_ms().is_some(), "its run is not given back yet");
+    assert!(one.store.poll_interval_ms().is_some(), "its run is not given back yet");
 }
 
 #[cfg(unix)]
@@ -361,12 +361,12 @@ fn a_neighbour_that_is_killed_is_found_dead_by_one_look() {
     let (_folder, path) = folder();
     let mut one = Hand::beside(&path);
     let mut child = neighbour(&path);
-    one.store.look_around().unwrap();
+    one.store.refresh_owners().unwrap();
     one.catch_up();
     assert!(orphans(&mut one).is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
-    one.store.look_around().unwrap();
+    one.store.refresh_owners().unwrap();
     assert_eq!(orphans(&mut one), [Seq(1)]);
 }
 
@@ -432,12 +432,12 @@ fn of_four_handles_under_full_load_none_starves() {
     let (folder, path) = folder();
     let mut hands: Vec<Hand> = (0..4).map(|_| Hand::beside(&path)).collect();
     for hand in &mut hands {
-        hand.store.look_around().unwrap();
+        hand.store.refresh_owners().unwrap();
     }
     let is_over = AtomicBool::new(false);
     let work = |hand: &mut Hand| {
         turn(&mut hand.store).unwrap();
-        hand.store.tidy(false).unwrap();
+        hand.store.maintain(false).unwrap();
     };
     let mut meek = hands.swap_remove(0);
     std::thread::scope(|scope| {

@@ -9,9 +9,9 @@ use hand::{Hand, LANE, def, done, failed, folder, line, progress};
 use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
-use tasker_core::journal::{self, Step};
+use tasker_core::journal::{self, TransitionKind};
 use tasker_core::store::{Change, Reader, Refused, Start, Store, WindowSize, WithLogs};
-use tasker_core::task::{AttemptEnd, Json, Level, Outcome, Priority};
+use tasker_core::task::{AttemptEnd, Json, Level, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_sqlite::audit;
 use uuid::Uuid;
@@ -127,13 +127,13 @@ fn a_batch_number_is_written_once() {
     hand.store.rollback();
 }
 
-fn steps(path: &Path) -> Vec<(u64, Step)> {
+fn steps(path: &Path) -> Vec<(u64, TransitionKind)> {
     let other = Connection::open(path).unwrap();
     let mut statement = other.prepare("SELECT transitions FROM batches ORDER BY number").unwrap();
     let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
     let entries: Vec<Vec<u8>> = blobs.map(Result::unwrap).collect();
     let steps = entries.iter().flat_map(|entry| journal::unpack(entry));
-    steps.map(|step| step.unwrap()).map(|moved| (moved.seq.0, moved.step)).collect()
+    steps.map(|kind| kind.unwrap()).map(|transition| (transition.seq.0, transition.kind)).collect()
 }
 
 /// I-11, I-13
@@ -153,14 +153,14 @@ fn the_journal_tells_every_step_in_order() {
     hand.end(one, Some(run), done());
     hand.end(two, None, failed());
     let expected = [
-        (1, Step::Add),
-        (2, Step::Add),
-        (1, Step::Start),
-        (1, Step::Postpone),
-        (2, Step::Prioritize),
-        (1, Step::Start),
-        (1, Step::Done),
-        (2, Step::Reject),
+        (1, TransitionKind::Add),
+        (2, TransitionKind::Add),
+        (1, TransitionKind::Start),
+        (1, TransitionKind::Postpone),
+        (2, TransitionKind::Prioritize),
+        (1, TransitionKind::Start),
+        (1, TransitionKind::Done),
+        (2, TransitionKind::Fail),
     ];
     assert_eq!(steps(&path), expected);
     hand.close();
@@ -243,9 +243,9 @@ fn tidying_trims_the_journal_and_keeps_the_last_batch() {
         let all = "SELECT count(*), max(number) FROM batches";
         other.query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     };
-    hand.store.tidy(false).unwrap();
+    hand.store.maintain(false).unwrap();
     assert_eq!(kept(), (2_500, 2_500), "under load it can wait");
-    hand.store.tidy(true).unwrap();
+    hand.store.maintain(true).unwrap();
     assert_eq!(kept(), (1_000, 2_500));
     hand.store.begin().unwrap();
     assert_eq!(hand.store.head().unwrap().number, 2_500);
@@ -266,14 +266,14 @@ fn tidying_writes_the_log_back() {
     for _ in 0..20 {
         hand.add(&lane, def(&wide, 0.0));
     }
-    hand.store.tidy(false).unwrap();
+    hand.store.maintain(false).unwrap();
     assert_eq!(size(), before, "a small log can wait");
-    hand.store.tidy(true).unwrap();
+    hand.store.maintain(true).unwrap();
     assert!(size() > before + 1_000_000);
     for _ in 0..180 {
         hand.add(&lane, def(&wide, 0.0));
     }
-    hand.store.tidy(false).unwrap();
+    hand.store.maintain(false).unwrap();
     assert!(size() > 19_000_000, "a log of 4,000 pages is written back under load");
     hand.close();
 }
@@ -306,8 +306,8 @@ fn a_row_keeps_its_size_all_its_life() {
     hand.turn(vec![release]);
     assert_eq!(row_bytes(&path), bytes);
     run = hand.start(tasks[2], 1);
-    hand.end(tasks[2], Some(run), Outcome::Done(None));
-    hand.end(tasks[3], None, Outcome::Done(Some(Json::trusted("12"))));
+    hand.end(tasks[2], Some(run), TaskEnd::Done(None));
+    hand.end(tasks[3], None, TaskEnd::Done(Some(Json::trusted("12"))));
     assert_eq!(row_bytes(&path), bytes);
 }
 
@@ -323,7 +323,7 @@ fn running(hand: &mut Hand, count: u64) -> (Vec<hand::Task>, Vec<Change>) {
             lane: LANE,
             start: Start { run, attempt: 1, at },
         });
-        let outcome = Outcome::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
+        let outcome = TaskEnd::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
         ends.push(Change::End { seq: task.seq, lane: LANE, run: Some(run), outcome, at });
     }
     hand.turn(starts);
@@ -338,7 +338,7 @@ fn what_ends_together_keeps_its_own_run_and_result() {
     for task in tasks {
         let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
         let text = format!("[{}]", task.seq.0);
-        assert_eq!(found.outcome, Some(Outcome::Done(Some(Json::trusted(&text)))));
+        assert_eq!(found.outcome, Some(TaskEnd::Done(Some(Json::trusted(&text)))));
         assert_eq!(found.attempts[0].run, RunId(Uuid::from_u128(task.seq.0.into())));
     }
 }

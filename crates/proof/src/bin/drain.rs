@@ -8,15 +8,15 @@ use std::io::Write;
 use std::sync::Arc;
 
 use tasker_core::error::{Error, Result};
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
-use tasker_engine::input::{Input, RunNo};
+use tasker_engine::input::{Input, RunSlot};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Moment;
 use tasker_engine::turn::Engine;
-use tasker_proof::conformance::{Handle, Lab};
+use tasker_proof::conformance::{Backend, Handle};
 use tasker_proof::file::Folder;
 
 /// Tasks of one `addTasks`.
@@ -53,7 +53,7 @@ fn turn(engine: &mut Engine, inputs: Vec<Input>, number: u64) -> Vec<Effect> {
     engine.turn(inputs, at(number), &mut effects);
     if let Some(store) = engine.store() {
         // The next turn meets the same fault.
-        let _ = store.tidy(false);
+        let _ = store.maintain(false);
     }
     effects
 }
@@ -77,20 +77,20 @@ fn fill(engine: &mut Engine, tasks: usize) {
 
 #[inline(never)]
 fn drain(engine: &mut Engine, tasks: usize, per_turn: usize) {
-    let (mut live, mut done) = (VecDeque::<RunNo>::new(), 0);
+    let (mut live, mut done) = (VecDeque::<RunSlot>::new(), 0);
     let mut number = tasks as u64;
     let mut inputs = vec![Input::Assign(2, "read-book".into(), None), Input::Start(3)];
     while done < tasks {
         for effect in turn(engine, std::mem::take(&mut inputs), number) {
             match effect {
-                Effect::Start(started) => live.push_back(started.no),
-                Effect::Over(..) => done += 1,
+                Effect::Start(started) => live.push_back(started.slot),
+                Effect::RunEnded(..) => done += 1,
                 _ => {}
             }
         }
         let settled = live.drain(..per_turn.min(live.len()));
-        let returned = || Settled::Returned(Some(Json::trusted(r#"{"ok":true}"#)));
-        inputs = settled.map(|no| Input::Settle(no, returned())).collect();
+        let returned = || Settlement::Returned(Some(Json::trusted(r#"{"ok":true}"#)));
+        inputs = settled.map(|slot| Input::Settle(slot, returned())).collect();
         number += 1;
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn tidying_changes_nothing(world: &mut World) -> Result<()> {
     let task = world.add(read())?;
     let before = (world.get(live.task)?, world.get(task)?, world.queue()?);
     for is_idle in [false, true, true] {
-        world.store()?.tidy(is_idle)?;
+        world.store()?.maintain(is_idle)?;
         let after = (world.get(live.task)?, world.get(task)?, world.queue()?);
         assert_eq!(after, before);
     }

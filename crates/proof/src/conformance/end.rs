@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::{AttemptEnd, Cause, Outcome};
+use tasker_core::task::{AttemptEnd, Cause, TaskEnd};
 
 use super::world::{Task, World, aborted, done, failed, json, read};
 
@@ -12,7 +12,7 @@ use super::world::{Task, World, aborted, done, failed, json, read};
 pub(super) fn a_result_comes_back_byte_for_byte(world: &mut World) -> Result<()> {
     for text in ["{ \"pages\" : 412 }", "null", "\"\\udfff\"", "[1.0,1e0]"] {
         let live = world.running()?;
-        let outcome = Outcome::Done(Some(json(text)));
+        let outcome = TaskEnd::Done(Some(json(text)));
         world.end(live, outcome.clone())?;
         assert_eq!(world.get(live.task)?.outcome, Some(outcome));
     }
@@ -22,9 +22,9 @@ pub(super) fn a_result_comes_back_byte_for_byte(world: &mut World) -> Result<()>
 /// I-1: `undefined` is not null.
 pub(super) fn an_absent_result_stays_absent(world: &mut World) -> Result<()> {
     let live = world.running()?;
-    world.end(live, Outcome::Done(None))?;
+    world.end(live, TaskEnd::Done(None))?;
     let record = world.get(live.task)?;
-    assert_eq!((record.state, record.outcome), (State::Done, Some(Outcome::Done(None))));
+    assert_eq!((record.state, record.outcome), (State::Done, Some(TaskEnd::Done(None))));
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub(super) fn an_end_has_its_state_time_and_attempt(world: &mut World) -> Result
 pub(super) fn every_cause_comes_back(world: &mut World) -> Result<()> {
     for cause in Cause::ALL.iter().copied() {
         let reason = json(&format!("{{\"message\":\"{}\"}}", cause.as_str()));
-        for outcome in [Outcome::Failed(cause, reason.clone()), Outcome::Aborted(cause, reason)] {
+        for outcome in [TaskEnd::Failed(cause, reason.clone()), TaskEnd::Aborted(cause, reason)] {
             let live = world.running()?;
             world.end(live, outcome.clone())?;
             assert_eq!(world.get(live.task)?.outcome, Some(outcome));
@@ -65,7 +65,7 @@ pub(super) fn every_cause_comes_back(world: &mut World) -> Result<()> {
 /// I-10: whatever becomes of its task, an attempt whose process died was lost.
 pub(super) fn an_end_by_a_loss_ends_its_attempt_as_lost(world: &mut World) -> Result<()> {
     for cause in [Cause::Lost, Cause::Poison] {
-        for outcome in [Outcome::Failed(cause, json("{}")), Outcome::Aborted(cause, json("{}"))] {
+        for outcome in [TaskEnd::Failed(cause, json("{}")), TaskEnd::Aborted(cause, json("{}"))] {
             let live = world.running()?;
             world.end(live, outcome)?;
             assert_eq!(world.get(live.task)?.attempts[0].end, Some(AttemptEnd::Lost));
@@ -190,8 +190,8 @@ pub(super) fn an_end_survives_crash_after_crash(world: &mut World) -> Result<()>
 pub(super) fn a_result_of_four_mebibytes_comes_back(world: &mut World) -> Result<()> {
     let live = world.running()?;
     let result = json(&format!("\"{}\"", "y".repeat(4 << 20)));
-    world.end(live, Outcome::Done(Some(result.clone())))?;
-    assert_eq!(world.get(live.task)?.outcome, Some(Outcome::Done(Some(result))));
+    world.end(live, TaskEnd::Done(Some(result.clone())))?;
+    assert_eq!(world.get(live.task)?.outcome, Some(TaskEnd::Done(Some(result))));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(super) fn the_head_outlives_a_trimmed_journal(world: &mut World) -> Result<(
         world.turn(Vec::new())?;
     }
     world.add(read())?;
-    world.store()?.tidy(true)?;
+    world.store()?.maintain(true)?;
     assert_head(world)?;
     world.crash()?;
     assert_head(world)
@@ -32,7 +32,7 @@ pub(super) fn batches_go_on_counting_behind_a_trimmed_journal(world: &mut World)
         for _ in 0..400 {
             world.turn(Vec::new())?;
         }
-        world.store()?.tidy(true)?;
+        world.store()?.maintain(true)?;
         world.reopen()?;
         assert_head(world)?;
     }
@@ -48,7 +48,7 @@ pub(super) fn a_trimmed_journal_leaves_every_task(world: &mut World) -> Result<(
     for _ in 0..1_100 {
         world.turn(Vec::new())?;
     }
-    world.store()?.tidy(true)?;
+    world.store()?.maintain(true)?;
     assert_eq!((world.get(live.task)?, world.get(task)?), before);
     assert_eq!(world.count("{}")?, 2);
     Ok(())

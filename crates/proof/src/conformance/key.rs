@@ -1,31 +1,31 @@
 //! A key makes one task.
 
 use tasker_core::error::Result;
-use tasker_core::id::{AddKey, TaskId};
+use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::store::Change;
 use uuid::Uuid;
 
 use super::world::{Task, World, of, read};
 
-fn key(n: u128) -> AddKey {
-    AddKey(Uuid::from_u128(n))
+fn key(n: u128) -> IdempotencyKey {
+    IdempotencyKey(Uuid::from_u128(n))
 }
 
 /// The changes that add a task under a key; not yet written.
-fn adding(world: &mut World, key: AddKey) -> (Task, Vec<Change>) {
+fn adding(world: &mut World, key: IdempotencyKey) -> (Task, Vec<Change>) {
     let (task, mut changes) = world.adding(read());
     changes.push(Change::Key { key, seq: task.seq });
     (task, changes)
 }
 
-fn add(world: &mut World, key: AddKey) -> Result<Task> {
+fn add(world: &mut World, key: IdempotencyKey) -> Result<Task> {
     let (task, changes) = adding(world, key);
     world.turn(changes)?;
     Ok(task)
 }
 
-fn keyed(world: &mut World, key: AddKey) -> Result<Option<TaskId>> {
-    world.inside(|store| store.keyed(key))
+fn keyed(world: &mut World, key: IdempotencyKey) -> Result<Option<TaskId>> {
+    world.inside(|store| store.find_by_key(key))
 }
 
 /// I-2.

@@ -45,7 +45,7 @@ mod window;
 
 use tasker_core::error::{Error, Result};
 
-pub use world::{Handle, Lab, World};
+pub use world::{Backend, Handle, World};
 
 /// One promise, to be kept by any store.
 pub struct Case {
@@ -74,7 +74,7 @@ conformance_cases!(list);
 ///
 /// # Errors
 /// What the store said where the case expected it to succeed.
-pub fn run(lab: fn() -> Result<Box<dyn Lab>>, noun: &str, name: &str) -> Result<()> {
+pub fn run(lab: fn() -> Result<Box<dyn Backend>>, noun: &str, name: &str) -> Result<()> {
     let found = CASES.iter().find(|case| case.noun == noun && case.name == name);
     let case = found.ok_or_else(|| Error::bug(format!("there is no case {noun}::{name}")))?;
     (case.check)(&mut World::new(lab()?)?)

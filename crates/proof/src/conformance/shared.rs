@@ -2,15 +2,15 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
-use tasker_core::journal::{Move, Step, unpack};
+use tasker_core::journal::{Transition, TransitionKind, unpack};
 use tasker_core::state::State;
 use tasker_core::store::Entry;
 
 use super::head::assert_head;
 use super::world::{World, done, of, read};
 
-fn elsewhere(world: &mut World) -> Result<Vec<(LaneId, u32)>> {
-    world.inside(|store| store.elsewhere())
+fn remote_runs(world: &mut World) -> Result<Vec<(LaneId, u32)>> {
+    world.inside(|store| store.remote_runs())
 }
 
 fn journal(world: &mut World, after: u64, max: usize) -> Result<Vec<Entry>> {
@@ -39,7 +39,7 @@ pub(super) fn a_look_tells_news_and_keeps_nobody_waiting(world: &mut World) -> R
     world.open_another()?;
     let first = world.add(read())?;
     world.swap();
-    assert!(world.store()?.look()?);
+    assert!(world.store()?.begin_read()?);
     assert!(world.store()?.brief(first.seq)?.is_some());
     world.swap();
     let second = world.add(read())?;
@@ -48,7 +48,7 @@ pub(super) fn a_look_tells_news_and_keeps_nobody_waiting(world: &mut World) -> R
     world.store()?.rollback();
     assert!(world.has_news()?);
     assert!(world.inside(|store| store.brief(second.seq))?.is_some());
-    assert!(!world.store()?.look()?);
+    assert!(!world.store()?.begin_read()?);
     world.store()?.rollback();
     Ok(())
 }
@@ -65,7 +65,7 @@ pub(super) fn what_one_does_oneself_is_no_news(world: &mut World) -> Result<()> 
     store.write(&batch).map_err(|refused| refused.error)?;
     store.rollback();
     world.end(live, done())?;
-    world.store()?.tidy(true)?;
+    world.store()?.maintain(true)?;
     assert!(!world.has_news()?);
     Ok(())
 }
@@ -97,10 +97,11 @@ pub(super) fn the_journal_names_who_did_what(world: &mut World) -> Result<()> {
     let entries = journal(world, 0, usize::MAX)?;
     let by: Vec<_> = entries.iter().map(|entry| (entry.number, entry.owner)).collect();
     assert_eq!(by, [(1, first), (2, second), (3, second)]);
-    let moves = entries.iter().flat_map(|entry| unpack(&entry.moves));
-    let moved = |step| Move { seq: task.seq, lane: task.lane, step };
-    let expected = [Step::Add, Step::Start, Step::Done].map(moved);
-    assert_eq!(moves.collect::<Result<Vec<_>>>()?, expected);
+    let transitions = entries.iter().flat_map(|entry| unpack(&entry.transitions));
+    let transition = |kind| Transition { seq: task.seq, lane: task.lane, kind };
+    let expected =
+        [TransitionKind::Add, TransitionKind::Start, TransitionKind::Done].map(transition);
+    assert_eq!(transitions.collect::<Result<Vec<_>>>()?, expected);
     Ok(())
 }
 
@@ -126,7 +127,7 @@ pub(super) fn a_journal_reaches_back_without_a_gap_as_far_as_it_is_kept(
     for _ in 0..2_100 {
         world.turn(Vec::new())?;
     }
-    world.store()?.tidy(true)?;
+    world.store()?.maintain(true)?;
     for after in [0, 1, 1_000, 1_100, 1_500, 2_099, 2_100] {
         let entries = journal(world, after, usize::MAX)?;
         let numbers: Vec<_> = entries.iter().map(|entry| entry.number).collect();
@@ -144,21 +145,21 @@ pub(super) fn runs_of_the_other_handle_are_counted_by_lane(world: &mut World) ->
     let (one, _two) = (world.running()?, world.running()?);
     let task = world.add(of("write"))?;
     let write = world.start(task)?;
-    assert!(elsewhere(world)?.is_empty(), "these are ours");
+    assert!(remote_runs(world)?.is_empty(), "these are ours");
     world.swap();
-    assert_eq!(elsewhere(world)?, [(one.lane, 2), (write.lane, 1)]);
+    assert_eq!(remote_runs(world)?, [(one.lane, 2), (write.lane, 1)]);
     world.running()?;
     world.swap();
-    assert_eq!(elsewhere(world)?, [(one.lane, 1)]);
+    assert_eq!(remote_runs(world)?, [(one.lane, 1)]);
     world.end(one, done())?;
     world.end(write, done())?;
     world.swap();
-    assert_eq!(elsewhere(world)?, [(one.lane, 1)]);
+    assert_eq!(remote_runs(world)?, [(one.lane, 1)]);
     Ok(())
 }
 
 /// I-6: a lost run takes its place until it is given back.
-pub(super) fn runs_of_the_dead_are_elsewhere_until_they_are_recovered(
+pub(super) fn runs_of_the_dead_are_remote_until_they_are_recovered(
     world: &mut World,
 ) -> Result<()> {
     world.open_another()?;
@@ -166,10 +167,10 @@ pub(super) fn runs_of_the_dead_are_elsewhere_until_they_are_recovered(
     let live = world.running()?;
     world.swap();
     world.lose_other()?;
-    assert_eq!(elsewhere(world)?, [(live.lane, 1)]);
+    assert_eq!(remote_runs(world)?, [(live.lane, 1)]);
     let lost = world.losing(live, 1);
     world.turn(vec![lost])?;
-    assert!(elsewhere(world)?.is_empty());
+    assert!(remote_runs(world)?.is_empty());
     Ok(())
 }
 
@@ -186,9 +187,10 @@ pub(super) fn an_abort_asked_for_by_one_handle_is_found_by_the_other(
     let asked = world.inside(|store| store.abort_asked(live.task.seq, live.run))?;
     assert_eq!(asked.map(|abort| abort.reason.as_str().to_owned()), Some("1".into()));
     let steps = journal(world, world.number() - 1, 9)?;
-    let moves = steps.iter().flat_map(|entry| unpack(&entry.moves));
-    let steps: Result<Vec<_>> = moves.map(|moved| moved.map(|moved| moved.step)).collect();
-    assert_eq!(steps?, [Step::AskAbort]);
+    let transitions = steps.iter().flat_map(|entry| unpack(&entry.transitions));
+    let steps: Result<Vec<_>> =
+        transitions.map(|transition| transition.map(|transition| transition.kind)).collect();
+    assert_eq!(steps?, [TransitionKind::AskAbort]);
     Ok(())
 }
 
@@ -198,7 +200,7 @@ pub(super) fn the_runs_of_a_living_neighbour_are_no_orphans(world: &mut World) -
     world.running()?;
     world.swap();
     for _ in 0..3 {
-        world.store()?.look_around()?;
+        world.store()?.refresh_owners()?;
         assert!(orphans(world)?.is_empty());
     }
     world.crash()?;
@@ -230,7 +232,7 @@ pub(super) fn the_runs_of_a_neighbour_that_closed_are_found_by_one_look(
     let live = world.running()?;
     world.swap();
     world.close_other()?;
-    world.store()?.look_around()?;
+    world.store()?.refresh_owners()?;
     assert_eq!(orphans(world)?, [live.task.seq]);
     Ok(())
 }
@@ -255,9 +257,9 @@ pub(super) fn an_orphan_is_recovered_by_one_of_two(world: &mut World) -> Result<
 /// I-5: a death is told by nobody, so somebody has to look.
 pub(super) fn a_handle_that_is_not_alone_is_to_be_looked_after(world: &mut World) -> Result<()> {
     world.open_another()?;
-    assert!(world.store()?.look_every_ms().is_some());
+    assert!(world.store()?.poll_interval_ms().is_some());
     world.swap();
-    assert!(world.store()?.look_every_ms().is_some());
+    assert!(world.store()?.poll_interval_ms().is_some());
     Ok(())
 }
 

@@ -223,7 +223,7 @@ macro_rules! conformance_cases {
                 a_journal_is_read_in_parts,
                 a_journal_reaches_back_without_a_gap_as_far_as_it_is_kept,
                 runs_of_the_other_handle_are_counted_by_lane,
-                runs_of_the_dead_are_elsewhere_until_they_are_recovered,
+                runs_of_the_dead_are_remote_until_they_are_recovered,
                 an_abort_asked_for_by_one_handle_is_found_by_the_other,
                 the_runs_of_a_living_neighbour_are_no_orphans,
                 the_runs_of_a_neighbour_that_died_are_found_by_one_look,
@@ -244,7 +244,7 @@ macro_rules! conformance_cases {
 }
 
 /// Makes one test of each case, on the databases that `$lab` makes:
-/// `conformance!(my_lab)` with `fn my_lab() -> Result<Box<dyn Lab>>`.
+/// `conformance!(my_lab)` with `fn my_lab() -> Result<Box<dyn Backend>>`.
 #[macro_export]
 macro_rules! conformance {
     ($lab:ident) => {

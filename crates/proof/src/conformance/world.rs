@@ -14,8 +14,8 @@ use tasker_core::store::{
     WindowSize, WithLogs,
 };
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome,
-    Priority, Progress, TaskRecord,
+    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority,
+    Progress, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -28,7 +28,7 @@ pub struct Handle {
 }
 
 /// A database of the backend under test, empty when made.
-pub trait Lab {
+pub trait Backend {
     /// Opens it, beside the handles that are open. One that is dropped without [`Store::close`] has
     /// crashed: its owner is dead.
     ///
@@ -56,7 +56,7 @@ pub(super) struct Live {
 
 /// One store under test and the hand that drives it.
 pub struct World {
-    lab: Box<dyn Lab>,
+    lab: Box<dyn Backend>,
     handle: Option<Handle>,
     /// A second handle, beside the one that is driven.
     other: Option<Handle>,
@@ -76,7 +76,7 @@ impl World {
     ///
     /// # Errors
     /// What the backend says.
-    pub fn new(lab: Box<dyn Lab>) -> Result<Self> {
+    pub fn new(lab: Box<dyn Backend>) -> Result<Self> {
         let handle = lab.open()?;
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes) = (Counts::default(), Vec::new());
@@ -114,7 +114,7 @@ impl World {
     /// The process of the handle that is not driven dies, and the other one looks around.
     pub(super) fn lose_other(&mut self) -> Result<()> {
         self.other = None;
-        self.store()?.look_around()
+        self.store()?.refresh_owners()
     }
 
     /// The handle that is not driven is closed in good order.
@@ -283,7 +283,7 @@ impl World {
         self.start(task)
     }
 
-    pub(super) fn ending(&mut self, live: Live, outcome: Outcome) -> Change {
+    pub(super) fn ending(&mut self, live: Live, outcome: TaskEnd) -> Change {
         let (seq, lane, run) = (live.task.seq, live.lane, Some(live.run));
         Change::End { seq, lane, run, outcome, at: self.tick() }
     }
@@ -299,7 +299,7 @@ impl World {
         Change::End { seq, lane, run: None, outcome: aborted(), at: self.tick() }
     }
 
-    pub(super) fn end(&mut self, live: Live, outcome: Outcome) -> Result<()> {
+    pub(super) fn end(&mut self, live: Live, outcome: TaskEnd) -> Result<()> {
         let change = self.ending(live, outcome);
         self.turn(vec![change])
     }
@@ -411,7 +411,6 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
                 shift(Some(from), outcome.state());
             }
             Change::Lane(_)
-            | Change::Offer(_)
             | Change::AskAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }
@@ -453,16 +452,16 @@ pub(super) fn json(text: &str) -> Json {
     Json::trusted(text)
 }
 
-pub(super) fn done() -> Outcome {
-    Outcome::Done(Some(json("{\"pages\":412}")))
+pub(super) fn done() -> TaskEnd {
+    TaskEnd::Done(Some(json("{\"pages\":412}")))
 }
 
-pub(super) fn failed() -> Outcome {
-    Outcome::Failed(Cause::Error, json("{\"message\":\"no such book\"}"))
+pub(super) fn failed() -> TaskEnd {
+    TaskEnd::Failed(Cause::Error, json("{\"message\":\"no such book\"}"))
 }
 
-pub(super) fn aborted() -> Outcome {
-    Outcome::Aborted(Cause::User, json("{\"message\":\"not now\"}"))
+pub(super) fn aborted() -> TaskEnd {
+    TaskEnd::Aborted(Cause::User, json("{\"message\":\"not now\"}"))
 }
 
 pub(super) fn prioritizing(task: Task, to: f64) -> Result<Change> {

@@ -8,14 +8,14 @@ use tasker_core::id::TaskId;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::store::{Find, Reader, Store};
-use tasker_core::task::{AttemptEnd, Cause, Outcome, TaskRecord};
+use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskRecord};
 use tasker_sqlite::{Options, Place, SqliteReader, SqliteStore};
 
 use super::ledger::{Ledger, Priorities};
 use super::line::Key;
 use super::worker::run_of;
 use super::{DATABASE, trace};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// Images compared at each look.
 const SAMPLE: usize = 200;
@@ -25,10 +25,10 @@ fn open(folder: &Path) -> Result<(SqliteStore, SqliteReader)> {
 }
 
 /// While others work: every end told since the last look is there, and old images are unchanged.
-pub(super) fn sample(ledger: &mut Ledger, folder: &Path, dice: &mut Dice) -> Result<()> {
+pub(super) fn sample(ledger: &mut Ledger, folder: &Path, rng: &mut Rng) -> Result<()> {
     let (store, mut reader) = open(folder)?;
     let known: Vec<_> = ledger.images.keys().copied().collect();
-    let old = (0..SAMPLE).filter_map(|_| dice.pick(&known).copied());
+    let old = (0..SAMPLE).filter_map(|_| rng.pick(&known).copied());
     let ids: Vec<_> = ledger.unseen.drain(..).chain(old).collect();
     for id in ids {
         match reader.get(id, None)? {
@@ -125,7 +125,7 @@ impl Ledger {
         let lost = Some(AttemptEnd::Lost);
         let in_a_row = ends.iter().rev().take_while(|end| **end == lost).count();
         let budget = LOSSES_MAX as usize;
-        let is_poison = matches!(task.outcome, Some(Outcome::Failed(Cause::Poison, _)));
+        let is_poison = matches!(task.outcome, Some(TaskEnd::Failed(Cause::Poison, _)));
         if is_poison != (in_a_row == budget) {
             let text = format!("{name} ended {:?} after {in_a_row} losses", task.outcome);
             self.report.violation(text);
@@ -156,7 +156,7 @@ impl Ledger {
         }
         for id in &self.fenced {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
-            if !matches!(outcome, Some(Outcome::Aborted(..))) {
+            if !matches!(outcome, Some(TaskEnd::Aborted(..))) {
                 self.report.violation(format!("{} was fenced and is {outcome:?}", id.0));
             }
         }
@@ -169,7 +169,7 @@ impl Ledger {
         for id in &self.aborted {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
             // A run that returns although its signal fired is done.
-            if !matches!(outcome, Some(Outcome::Aborted(..) | Outcome::Done(_))) {
+            if !matches!(outcome, Some(TaskEnd::Aborted(..) | TaskEnd::Done(_))) {
                 self.report.is_lost(format!("{} was aborted and is {outcome:?}", id.0));
             }
         }

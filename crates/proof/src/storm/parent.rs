@@ -11,7 +11,7 @@ use super::check;
 use super::child::{Heard, Task, Worker, io};
 use super::ledger::{Ledger, Report};
 use super::line::Line;
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// What a storm is made from.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ const KILLS_OF_A_LONG_STORM: u64 = 100;
 struct Storm {
     plan: Plan,
     folder: PathBuf,
-    dice: Dice,
+    rng: Rng,
     ledger: Ledger,
     sender: Sender<Heard>,
     heard: Receiver<Heard>,
@@ -99,7 +99,7 @@ impl Storm {
     fn new(plan: Plan, folder: PathBuf) -> Self {
         let (sender, heard) = channel();
         Self {
-            dice: Dice::new(plan.seed),
+            rng: Rng::new(plan.seed),
             plan,
             folder,
             ledger: Ledger::default(),
@@ -132,8 +132,8 @@ impl Storm {
 
     /// Another worker, which may be one that dies before it is ready.
     fn spawn<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<()> {
-        let is_early = self.dice.once_in(5);
-        let open_ms = self.dice.below(OPEN_MS) as u64;
+        let is_early = self.rng.once_in(5);
+        let open_ms = self.rng.below(OPEN_MS) as u64;
         let due = now() + ms(if is_early { open_ms } else { PATIENCE_MS });
         self.start("storm", due, scope)?;
         if let Some(worker) = self.workers.last_mut() {
@@ -150,7 +150,7 @@ impl Storm {
     ) -> Result<()> {
         self.number += 1;
         let (program, folder) = (&self.plan.program, &self.folder);
-        let task = Task { program, folder, number: self.number, seed: self.dice.throw(), word };
+        let task = Task { program, folder, number: self.number, seed: self.rng.throw(), word };
         self.workers.push(Worker::spawn(&task, due, scope, self.sender.clone())?);
         Ok(())
     }
@@ -197,10 +197,10 @@ impl Storm {
 
     /// Lets some worker stand still, wherever it is; two of three go on afterwards.
     fn stop(&mut self, now: Instant) -> Result<()> {
-        let until = now + ms(self.dice.one_of(&STOPS_MS));
-        let pause = STOP_EVERY_MS.0 + self.dice.below(STOP_EVERY_MS.1 - STOP_EVERY_MS.0);
+        let until = now + ms(self.rng.one_of(&STOPS_MS));
+        let pause = STOP_EVERY_MS.0 + self.rng.below(STOP_EVERY_MS.1 - STOP_EVERY_MS.0);
         self.stop_at = until + ms(pause as u64);
-        let (at, goes_on) = (self.dice.below(self.workers.len()), !self.dice.once_in(3));
+        let (at, goes_on) = (self.rng.below(self.workers.len()), !self.rng.once_in(3));
         let worker = &mut self.workers[at];
         if worker.is_killed {
             return Ok(());
@@ -229,7 +229,7 @@ impl Storm {
     }
 
     fn is_ready(&mut self, number: u32) {
-        let work_ms = WORK_MS.0 + self.dice.below(WORK_MS.1 * self.plan.processes as usize);
+        let work_ms = WORK_MS.0 + self.rng.below(WORK_MS.1 * self.plan.processes as usize);
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else {
             return;
         };
@@ -271,7 +271,7 @@ impl Storm {
                 worker.go_on()?;
             }
         }
-        check::sample(&mut self.ledger, &self.folder, &mut self.dice)
+        check::sample(&mut self.ledger, &self.folder, &mut self.rng)
     }
 
     fn require_work(&mut self) {

@@ -23,7 +23,7 @@ pub(super) enum Mark {
     /// The side effect of a run.
     Began(Began),
     /// From here on a run may be over.
-    Over(RunId, u32),
+    RunEnd(RunId, u32),
 }
 
 /// The side effect of a run.
@@ -46,7 +46,7 @@ impl fmt::Display for Mark {
             Mark::Began(Began { task, run, attempt, operation, worker }) => {
                 write!(f, "\nB {} {} {attempt} {operation} {worker} .", task.0, run.0)
             }
-            Mark::Over(run, worker) => write!(f, "\nO {} {worker} .", run.0),
+            Mark::RunEnd(run, worker) => write!(f, "\nO {} {worker} .", run.0),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Mark {
                 operation: operation.parse().ok().filter(|n| *n < OPERATIONS.len())?,
                 worker: worker.parse().ok()?,
             }),
-            ["O", run, worker, "."] => Mark::Over(RunId(id(run)?), worker.parse().ok()?),
+            ["O", run, worker, "."] => Mark::RunEnd(RunId(id(run)?), worker.parse().ok()?),
             _ => return None,
         })
     }
@@ -72,7 +72,7 @@ impl Mark {
     fn worker(&self) -> u32 {
         match self {
             Mark::Began(began) => began.worker,
-            Mark::Over(_, worker) => *worker,
+            Mark::RunEnd(_, worker) => *worker,
         }
     }
 }
@@ -93,7 +93,7 @@ fn ends(marks: &[Mark]) -> BTreeMap<RunId, usize> {
         match mark {
             // If nothing more is said of it: as long as its worker said anything.
             Mark::Began(began) => ends.insert(began.run, last[&began.worker]),
-            Mark::Over(run, _) => ends.insert(*run, at),
+            Mark::RunEnd(run, _) => ends.insert(*run, at),
         };
     }
     ends
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn over(run: u128, worker: u32) -> Mark {
-        Mark::Over(RunId(Uuid::from_u128(run)), worker)
+        Mark::RunEnd(RunId(Uuid::from_u128(run)), worker)
     }
 
     fn violations(marks: &[Mark]) -> usize {

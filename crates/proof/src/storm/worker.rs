@@ -11,15 +11,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::query::Query;
-use tasker_core::rules::{Settled, abort_error, engine_error};
+use tasker_core::rules::{Settlement, abort_error, engine_error};
 use tasker_core::state::State;
 use tasker_core::store::Find;
 use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority, Progress,
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, TaskEnd,
 };
 use tasker_core::time::WallMs;
-use tasker_engine::effect::{Answer, Effect, Over, Started};
-use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
+use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
+use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Options, Place};
@@ -27,7 +27,7 @@ use tasker_sqlite::{Durability, Options, Place};
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
 use super::{DATABASE, OPERATIONS, TRACE};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// What a worker is told to do.
 #[derive(Clone, Debug)]
@@ -84,12 +84,12 @@ struct Run {
 struct Worker {
     orders: Orders,
     engine: Handle,
-    dice: Dice,
+    rng: Rng,
     trace: File,
     keys: u32,
     tickets: Ticket,
     calls: BTreeMap<Ticket, (Call, Moment)>,
-    runs: BTreeMap<RunNo, Run>,
+    runs: BTreeMap<RunSlot, Run>,
     /// Tasks of our own.
     tasks: Vec<TaskId>,
     /// Tasks that were found, whoever added them.
@@ -130,9 +130,9 @@ fn io(error: std::io::Error) -> Error {
 
 impl Worker {
     fn open(orders: Orders, sender: Sender<Vec<Effect>>) -> Result<Self> {
-        let mut dice = Dice::new(orders.seed);
+        let mut rng = Rng::new(orders.seed);
         let place = Place::File(orders.folder.join(DATABASE));
-        let is_synced = !dice.once_in(5);
+        let is_synced = !rng.once_in(5);
         let durability = if is_synced { Durability::Full } else { Durability::Process };
         let opener = Box::new(move || {
             let options = Options { durability, exclusive: false };
@@ -146,7 +146,7 @@ impl Worker {
         Ok(Self {
             orders,
             engine,
-            dice,
+            rng,
             trace,
             keys: 0,
             tickets: 0,
@@ -198,12 +198,12 @@ impl Worker {
     }
 
     /// From here on a run may be over at any time.
-    fn mark_over(&mut self, no: RunNo) {
+    fn mark_over(&mut self, slot: RunSlot) {
         let worker = self.orders.worker;
-        let Some(run) = self.runs.get_mut(&no).filter(|run| !run.is_over) else { return };
+        let Some(run) = self.runs.get_mut(&slot).filter(|run| !run.is_over) else { return };
         run.is_over = true;
         let id = run.run;
-        self.mark(Mark::Over(id, worker));
+        self.mark(Mark::RunEnd(id, worker));
     }
 
     /// Lets the world know; dies here if a runner was meant to.
@@ -238,16 +238,16 @@ impl Worker {
                 self.calls.remove(&ticket);
                 return Err(error);
             }
-            Effect::Over(no, over) => self.over(no, over),
-            Effect::Ended(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
+            Effect::RunEnded(slot, over) => self.over(slot, over),
+            Effect::TaskEnded(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
             Effect::Start(started) => self.started(&started),
-            Effect::Abort(no, _) => {
-                self.mark_over(no);
-                if let Some(run) = self.runs.get_mut(&no) {
+            Effect::Abort(slot, _) => {
+                self.mark_over(slot);
+                if let Some(run) = self.runs.get_mut(&slot) {
                     run.fuse = run.fuse.min(1);
                 }
             }
-            Effect::Recorded(..) | Effect::Elsewhere(_) => {}
+            Effect::Recorded(..) | Effect::Remote(_) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),
         }
@@ -291,47 +291,47 @@ impl Worker {
         }
     }
 
-    fn started(&mut self, started: &Started) {
+    fn started(&mut self, started: &RunStart) {
         let (task, run, attempt) = (started.id, started.run, started.attempt);
         let place = OPERATIONS.iter().position(|(name, _)| *name == &*started.operation);
         let (operation, worker) = (place.unwrap_or_default(), self.orders.worker);
         self.mark(Mark::Began(Began { task, run, attempt, operation, worker }));
         self.dies |= &*started.operation == "die" && !self.orders.drains;
-        let long = if self.dice.once_in(8) { 400 } else { 12 };
-        let fuse = if self.orders.drains { 0 } else { self.dice.below(long) };
-        self.runs.insert(started.no, Run { id: task, run, fuse, is_over: false });
+        let long = if self.rng.once_in(8) { 400 } else { 12 };
+        let fuse = if self.orders.drains { 0 } else { self.rng.below(long) };
+        self.runs.insert(started.slot, Run { id: task, run, fuse, is_over: false });
         // A stop that is under way may give it back at once.
         if self.calls.values().any(|(call, _)| matches!(call, Call::Stop)) {
-            self.mark_over(started.no);
+            self.mark_over(started.slot);
         }
     }
 
-    fn over(&mut self, no: RunNo, over: Over) {
-        let Some(run) = self.runs.remove(&no) else { return };
+    fn over(&mut self, slot: RunSlot, over: RunEnd) {
+        let Some(run) = self.runs.remove(&slot) else { return };
         match over {
-            Over::Done => self.tell(Line::Ended(run.id, State::Done)),
-            Over::Failed(_) => self.tell(Line::Ended(run.id, State::Failed)),
-            Over::Aborted(_) => self.tell(Line::Ended(run.id, State::Aborted)),
-            Over::Postponed => {}
-            Over::Fenced => self.tell(Line::Fenced(run.id)),
+            RunEnd::Done => self.tell(Line::Ended(run.id, State::Done)),
+            RunEnd::Failed(_) => self.tell(Line::Ended(run.id, State::Failed)),
+            RunEnd::Aborted(_) => self.tell(Line::Ended(run.id, State::Aborted)),
+            RunEnd::Postponed => {}
+            RunEnd::Fenced => self.tell(Line::Fenced(run.id)),
         }
     }
 
     /// Runs whose time has come settle; each settles once.
     fn settle(&mut self) -> Result<()> {
         let mut due = Vec::new();
-        for (no, run) in &mut self.runs {
+        for (slot, run) in &mut self.runs {
             if run.fuse == 0 {
                 run.fuse = usize::MAX;
-                due.push((*no, run.run));
+                due.push((*slot, run.run));
             } else if run.fuse != usize::MAX {
                 run.fuse -= 1;
             }
         }
         let mut inputs = Vec::new();
-        for (no, run) in due {
-            self.mark_over(no);
-            self.dice.settling(no, run, &mut inputs);
+        for (slot, run) in due {
+            self.mark_over(slot);
+            self.rng.settling(slot, run, &mut inputs);
         }
         self.flush()?;
         self.engine.submit(inputs);
@@ -343,15 +343,15 @@ impl Worker {
         let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_));
         let mut watches = self.calls.values().filter(is_watch).count();
         while self.calls.len() - watches < CALLS {
-            let known = if self.dice.once_in(2) { &self.tasks } else { &self.found };
-            let known = self.dice.pick(known).copied();
-            match (self.dice.below(100), known) {
+            let known = if self.rng.once_in(2) { &self.tasks } else { &self.found };
+            let known = self.rng.pick(known).copied();
+            match (self.rng.below(100), known) {
                 (0..12, Some(id)) => self.prioritize(id),
                 (12..20, Some(id)) => self.abort(id),
                 (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None)),
                 (26..32, Some(id)) if watches < WATCHES => {
                     watches += 1;
-                    self.call(Call::Watch(id), |ticket| Input::Watch(ticket, id));
+                    self.call(Call::Watch(id), |ticket| Input::AwaitEnd(ticket, id));
                 }
                 (32, _) => self.stop(),
                 (33..38, _) => self.add_many(),
@@ -370,20 +370,20 @@ impl Worker {
 
     fn add(&mut self) {
         let key = self.key(1);
-        let def = self.dice.definition(key);
+        let def = self.rng.definition(key);
         self.try_call(Call::Add(key), |ticket| Input::Add(ticket, def));
     }
 
     fn add_many(&mut self) {
-        let count = 2 + self.dice.below(6) as u32;
+        let count = 2 + self.rng.below(6) as u32;
         let key = self.key(count);
         let keys = (key.n..).take(count as usize).map(|n| Key { n, ..key });
-        let defs = keys.map(|key| self.dice.definition(key)).collect();
+        let defs = keys.map(|key| self.rng.definition(key)).collect();
         self.try_call(Call::AddMany(key), |ticket| Input::AddMany(ticket, defs));
     }
 
     fn prioritize(&mut self, id: TaskId) {
-        let to = self.dice.priority();
+        let to = self.rng.priority();
         self.tell(Line::TryPriority(id, to.get()));
         self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
     }
@@ -403,17 +403,17 @@ impl Worker {
 
     /// Looks for tasks that wait or run, whoever added them.
     fn find(&mut self) {
-        let (skip, limit) = (self.dice.below(OPEN) as u64, Some(FOUND as u64));
+        let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
         let Ok(query) = Query::parse(UNENDED) else { return };
         let find = Find { query, sort: None, skip, limit, logs: None };
         self.read(Call::Find, Read::Find(Box::new(find)));
     }
 
     fn stop(&mut self) {
-        let on_stop = self.dice.pick(OnStop::ALL).copied();
+        let on_stop = self.rng.pick(OnStop::ALL).copied();
         let options = StopOptions { on_stop, timeout_ms: Some(20) };
-        for no in self.runs.keys().copied().collect::<Vec<_>>() {
-            self.mark_over(no);
+        for slot in self.runs.keys().copied().collect::<Vec<_>>() {
+            self.mark_over(slot);
         }
         self.try_call(Call::Stop, |ticket| Input::Stop(ticket, options));
     }
@@ -436,7 +436,7 @@ fn uuids(text: &str) -> Result<Vec<TaskId>> {
 }
 
 /// What is left to chance.
-impl Dice {
+impl Rng {
     fn priority(&mut self) -> Priority {
         let values = [-1.0, 0.0, 0.0, 1.0, 2.5, f64::INFINITY, f64::NEG_INFINITY];
         let value = self.pick(&values).copied().unwrap_or_default();
@@ -464,19 +464,19 @@ impl Dice {
     }
 
     /// What a run says at its end: perhaps lines and progress, then how it settled.
-    fn settling(&mut self, no: RunNo, run: RunId, inputs: &mut Vec<Input>) {
+    fn settling(&mut self, slot: RunSlot, run: RunId, inputs: &mut Vec<Input>) {
         if self.once_in(6) {
             let (level, at, message, fields) = (Level::Info, WallMs(0), "here".into(), None);
-            inputs.push(Input::Record(no, Record::Log { level, at, message, fields }));
+            inputs.push(Input::Record(slot, Record::Log { level, at, message, fields }));
             let progress = Progress { current: 1.0, total: None, unit: None };
-            inputs.push(Input::Record(no, Record::Progress(progress)));
+            inputs.push(Input::Record(slot, Record::Progress(progress)));
         }
         let settled = match self.below(10) {
-            0 => Settled::Returned(None),
-            1 | 2 => Settled::Threw(engine_error("Error", "chance")),
-            _ => Settled::Returned(Some(result(run))),
+            0 => Settlement::Returned(None),
+            1 | 2 => Settlement::Threw(engine_error("Error", "chance")),
+            _ => Settlement::Returned(Some(result(run))),
         };
-        inputs.push(Input::Settle(no, settled));
+        inputs.push(Input::Settle(slot, settled));
     }
 }
 
@@ -486,7 +486,7 @@ fn result(run: RunId) -> Json {
 }
 
 /// The run that a stored outcome names, if it names one.
-pub(super) fn run_of(outcome: &Outcome) -> Option<RunId> {
-    let Outcome::Done(Some(json)) = outcome else { return None };
+pub(super) fn run_of(outcome: &TaskEnd) -> Option<RunId> {
+    let TaskEnd::Done(Some(json)) = outcome else { return None };
     json.as_str().trim_matches('"').parse().ok().map(RunId)
 }

@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Found, Reader, Store, WithLogs};
 use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Outcome, Priority,
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, TaskEnd,
 };
 use tasker_core::time::{MonoMs, Now, WallMs};
-use tasker_engine::effect::{AbortSignal, Effect, Over, Started};
-use tasker_engine::input::{Input, RunNo, Ticket};
+use tasker_engine::effect::{AbortSignal, Effect, RunEnd, RunStart};
+use tasker_engine::input::{Input, RunSlot, Ticket};
 use tasker_engine::memory::{Memory, Settings};
-use tasker_engine::turn::{After, Engine};
-use tasker_proof::around::{Around, Call, Hooks};
-use tasker_proof::conformance::Lab;
+use tasker_engine::turn::{Engine, Next};
+use tasker_proof::conformance::Backend;
+use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
 use tasker_proof::model::Disk;
 
 /// Some JSON.
@@ -47,9 +47,9 @@ pub(crate) fn def(operation: &str) -> NewTask {
     }
 }
 
-pub(crate) fn over(effects: &[Effect]) -> Vec<(RunNo, Over)> {
+pub(crate) fn over(effects: &[Effect]) -> Vec<(RunSlot, RunEnd)> {
     let over = |effect: &Effect| match effect {
-        Effect::Over(no, over) => Some((*no, *over)),
+        Effect::RunEnded(slot, over) => Some((*slot, *over)),
         _ => None,
     };
     effects.iter().filter_map(over).collect()
@@ -83,7 +83,7 @@ fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
     let head = store.head()?;
     let mut counts = head.counts;
     counts.shift(State::Running, State::Aborted);
-    let outcome = Outcome::Aborted(Cause::User, json());
+    let outcome = TaskEnd::Aborted(Cause::User, json());
     let lane = LaneId(1);
     let end = Change::End { seq, lane, run: Some(run), outcome, at: WallMs(0) };
     let (number, owner) = (head.number + 1, store.owner());
@@ -124,10 +124,10 @@ pub(crate) struct Bench {
     settings: Settings,
     now: Now,
     tickets: Ticket,
-    started: Vec<Started>,
-    signals: Vec<(RunNo, Cause)>,
-    live: Vec<(RunNo, String)>,
-    after: After,
+    started: Vec<RunStart>,
+    signals: Vec<(RunSlot, Cause)>,
+    live: Vec<(RunSlot, String)>,
+    after: Next,
 }
 
 impl Bench {
@@ -156,7 +156,7 @@ impl Bench {
             started: Vec::new(),
             signals: Vec::new(),
             live: Vec::new(),
-            after: After::Wait(None),
+            after: Next::Wait(None),
         };
         bench.open();
         bench
@@ -173,7 +173,7 @@ impl Bench {
     fn open(&mut self) -> Vec<Effect> {
         let inner = self.disk.open().unwrap().store;
         let seed = [inner.owner().0 as u8; 32];
-        let store = Box::new(Around::new(inner, self.faults.clone()));
+        let store = Box::new(FaultyStore::new(inner, self.faults.clone()));
         let opened = Engine::open(store, self.settings, seed, self.now);
         let (engine, effects) = opened.unwrap();
         self.engine = Some(engine);
@@ -198,13 +198,13 @@ impl Bench {
     /// Looks at what others did, and turns if that calls for it; what it told.
     pub(crate) fn look(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let after = self.engine.as_mut().unwrap().look(&mut effects);
+        let after = self.engine.as_mut().unwrap().peek(&mut effects);
         self.turn_on(after, effects)
     }
 
-    fn turn_on(&mut self, mut after: After, mut effects: Vec<Effect>) -> Vec<Effect> {
+    fn turn_on(&mut self, mut after: Next, mut effects: Vec<Effect>) -> Vec<Effect> {
         let engine = self.engine.as_mut().unwrap();
-        while after == After::Again {
+        while after == Next::Again {
             after = engine.turn(Vec::new(), self.now, &mut effects);
         }
         self.after = after;
@@ -217,14 +217,14 @@ impl Bench {
         for effect in effects {
             match effect {
                 Effect::Start(run) => {
-                    self.live.push((run.no, run.operation.to_string()));
+                    self.live.push((run.slot, run.operation.to_string()));
                     let operation = run.operation.clone();
                     let data = run.data.clone();
-                    self.started.push(Started { operation, data, ..*run });
+                    self.started.push(RunStart { operation, data, ..*run });
                 }
-                Effect::Over(no, _) => self.live.retain(|(other, _)| other != no),
-                Effect::Abort(no, AbortSignal::Abort(abort)) => {
-                    self.signals.push((*no, abort.cause));
+                Effect::RunEnded(slot, _) => self.live.retain(|(other, _)| other != slot),
+                Effect::Abort(slot, AbortSignal::Abort(abort)) => {
+                    self.signals.push((*slot, abort.cause));
                 }
                 _ => {}
             }
@@ -244,7 +244,7 @@ impl Bench {
 
     /// In how many milliseconds the engine wants to turn again at the latest.
     pub(crate) fn wait_ms(&self) -> Option<u64> {
-        let After::Wait(at) = self.after else { return Some(0) };
+        let Next::Wait(at) = self.after else { return Some(0) };
         at.map(|at| at.0.saturating_sub(self.now.mono.0))
     }
 
@@ -291,7 +291,7 @@ impl Bench {
         self.started.iter().map(|run| run.id).collect()
     }
 
-    pub(crate) fn signals(&self) -> &[(RunNo, Cause)] {
+    pub(crate) fn signals(&self) -> &[(RunSlot, Cause)] {
         &self.signals
     }
 
@@ -299,9 +299,9 @@ impl Bench {
         self.live.iter().filter(|(_, other)| other == operation).count()
     }
 
-    pub(crate) fn settle_oldest(&mut self, settled: Settled) {
-        let (no, _) = self.live.first().expect("a run is live").clone();
-        self.turn(vec![Input::Settle(no, settled)]);
+    pub(crate) fn settle_oldest(&mut self, settled: Settlement) {
+        let (slot, _) = self.live.first().expect("a run is live").clone();
+        self.turn(vec![Input::Settle(slot, settled)]);
     }
 
     /// The number of the last commit.
@@ -344,7 +344,7 @@ impl Bench {
         self.get(id).task.state
     }
 
-    pub(crate) fn outcome(&self, id: TaskId) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, id: TaskId) -> Option<TaskEnd> {
         self.get(id).task.outcome
     }
 }

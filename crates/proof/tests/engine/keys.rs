@@ -1,8 +1,8 @@
 //! A key makes one task, in whatever turns and with whatever it comes.
 
 use tasker_core::error::Code;
-use tasker_core::id::{AddKey, TaskId};
-use tasker_core::rules::Settled;
+use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, StopOptions};
@@ -10,19 +10,22 @@ use uuid::Uuid;
 
 use crate::bench::{Bench, def};
 
-const KEYS: [AddKey; 3] =
-    [AddKey(Uuid::from_u128(1)), AddKey(Uuid::from_u128(2)), AddKey(Uuid::from_u128(3))];
+const KEYS: [IdempotencyKey; 3] = [
+    IdempotencyKey(Uuid::from_u128(1)),
+    IdempotencyKey(Uuid::from_u128(2)),
+    IdempotencyKey(Uuid::from_u128(3)),
+];
 
-fn once(bench: &mut Bench, keys: &[AddKey]) -> Vec<(TaskId, bool)> {
+fn once(bench: &mut Bench, keys: &[IdempotencyKey]) -> Vec<(TaskId, bool)> {
     let defs = keys.iter().map(|key| (*key, def("a"))).collect();
-    match bench.call(|ticket| Input::AddOnce(ticket, defs)) {
-        Effect::Answer(_, Answer::Once(tasks)) => tasks,
+    match bench.call(|ticket| Input::AddIdempotent(ticket, defs)) {
+        Effect::Answer(_, Answer::Idempotent(tasks)) => tasks,
         other => panic!("{other:?}"),
     }
 }
 
-fn keyed(bench: &mut Bench, key: AddKey) -> Option<TaskId> {
-    match bench.call(|ticket| Input::Keyed(ticket, key)) {
+fn keyed(bench: &mut Bench, key: IdempotencyKey) -> Option<TaskId> {
+    match bench.call(|ticket| Input::FindByKey(ticket, key)) {
         Effect::Answer(_, Answer::Found(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -44,13 +47,13 @@ fn adding_again_answers_with_the_first_task_and_starts_nothing() {
 fn a_key_that_stands_twice_in_one_turn_makes_one_task() {
     let mut bench = Bench::started(9);
     let [one, two] = [bench.ticket(), bench.ticket()];
-    let many = |keys: [AddKey; 2]| keys.map(|key| (key, def("a"))).to_vec();
+    let many = |keys: [IdempotencyKey; 2]| keys.map(|key| (key, def("a"))).to_vec();
     let effects = bench.turn(vec![
-        Input::AddOnce(one, many([KEYS[0], KEYS[0]])),
-        Input::AddOnce(two, many([KEYS[1], KEYS[0]])),
+        Input::AddIdempotent(one, many([KEYS[0], KEYS[0]])),
+        Input::AddIdempotent(two, many([KEYS[1], KEYS[0]])),
     ]);
     let answer = |effect: &Effect| match effect {
-        Effect::Answer(_, Answer::Once(tasks)) => Some(tasks.clone()),
+        Effect::Answer(_, Answer::Idempotent(tasks)) => Some(tasks.clone()),
         _ => None,
     };
     let answers: Vec<_> = effects.iter().filter_map(answer).collect();
@@ -65,7 +68,7 @@ fn a_key_that_stands_twice_in_one_turn_makes_one_task() {
 fn a_key_is_known_after_a_crash_and_after_the_end_of_its_task() {
     let mut bench = Bench::started(9);
     let tasks = once(&mut bench, &KEYS[..2]);
-    bench.settle_oldest(Settled::Returned(None));
+    bench.settle_oldest(Settlement::Returned(None));
     bench.crash();
     let known: Vec<_> = tasks.iter().map(|(id, _)| (*id, false)).collect();
     assert_eq!(once(&mut bench, &KEYS[..2]), known);
@@ -80,7 +83,7 @@ fn a_key_whose_commit_failed_is_free_again() {
     let mut bench = Bench::started(9);
     bench.fail_next(Code::Full);
     let defs = vec![(KEYS[0], def("a"))];
-    let refused = bench.call(|ticket| Input::AddOnce(ticket, defs));
+    let refused = bench.call(|ticket| Input::AddIdempotent(ticket, defs));
     assert!(matches!(refused, Effect::Refuse(_, error) if error.code() == Code::Full));
     assert_eq!(keyed(&mut bench, KEYS[0]), None);
     assert!(once(&mut bench, &KEYS[..1])[0].1);
@@ -94,6 +97,6 @@ fn a_closing_engine_takes_no_keys_in() {
     let close = bench.ticket();
     bench.turn(vec![Input::Close(close, StopOptions::default())]);
     let defs = vec![(KEYS[1], def("a"))];
-    let refused = bench.call(|ticket| Input::AddOnce(ticket, defs));
+    let refused = bench.call(|ticket| Input::AddIdempotent(ticket, defs));
     assert!(matches!(refused, Effect::Refuse(_, error) if error.code() == Code::Closed));
 }

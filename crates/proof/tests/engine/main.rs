@@ -10,11 +10,11 @@ mod shared;
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;
 use tasker_core::limits;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{Cause, Level, OnInterrupted, OnStop, Outcome, Progress};
+use tasker_core::task::{Cause, Level, OnInterrupted, OnStop, Progress, TaskEnd};
 use tasker_core::time::WallMs;
-use tasker_engine::effect::{Answer, Effect, Over};
+use tasker_engine::effect::{Answer, Effect, RunEnd};
 use tasker_engine::input::{Input, Record, StopOptions};
 
 #[test]
@@ -34,7 +34,7 @@ fn greater_priority_first_then_the_older_one() {
     let ids: Vec<_> = [1.0, 5.0, 5.0, f64::INFINITY].map(|p| bench.add("b", p)).to_vec();
     bench.assign("b", None);
     for _ in 0..3 {
-        bench.settle_oldest(Settled::Returned(None));
+        bench.settle_oldest(Settlement::Returned(None));
     }
     assert_eq!(bench.starts(), [ids[3], ids[1], ids[2], ids[0]]);
 }
@@ -52,7 +52,7 @@ fn at_most_n_run_here_and_at_most_m_of_an_operation() {
     bench.add("b", 0.0);
     assert_eq!(bench.starts().len(), 3);
     assert_eq!(bench.running_of("a"), 2);
-    bench.settle_oldest(Settled::Returned(None));
+    bench.settle_oldest(Settlement::Returned(None));
     assert_eq!(bench.running_of("a"), 2);
 }
 
@@ -71,15 +71,15 @@ fn a_return_is_done_a_throw_is_failed_and_a_second_word_changes_nothing() {
     let (good, bad) = (bench.add("a", 0.0), bench.add("a", 0.0));
     assert_eq!(bench.starts(), [good, bad]);
     let effects = bench.turn(vec![
-        Input::Settle(1, Settled::Returned(Some(json()))),
-        Input::Settle(1, Settled::Threw(json())),
-        Input::Settle(2, Settled::Threw(json())),
-        Input::Settle(99, Settled::Threw(json())),
+        Input::Settle(1, Settlement::Returned(Some(json()))),
+        Input::Settle(1, Settlement::Threw(json())),
+        Input::Settle(2, Settlement::Threw(json())),
+        Input::Settle(99, Settlement::Threw(json())),
     ]);
     let over: Vec<_> = bench::over(&effects);
-    assert_eq!(over, [(1, Over::Done), (2, Over::Failed(Cause::Error))]);
-    assert_eq!(bench.outcome(good), Some(Outcome::Done(Some(json()))));
-    assert_eq!(bench.outcome(bad), Some(Outcome::Failed(Cause::Error, json())));
+    assert_eq!(over, [(1, RunEnd::Done), (2, RunEnd::Failed(Cause::Error))]);
+    assert_eq!(bench.outcome(good), Some(TaskEnd::Done(Some(json()))));
+    assert_eq!(bench.outcome(bad), Some(TaskEnd::Failed(Cause::Error, json())));
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn an_abort_of_a_running_task_fires_its_signal_and_the_settle_decides() {
     }
     assert_eq!(bench.signals(), [(1, Cause::User), (2, Cause::User)]);
     bench.turn(vec![
-        Input::Settle(1, Settled::Threw(json())),
-        Input::Settle(2, Settled::Returned(None)),
+        Input::Settle(1, Settlement::Threw(json())),
+        Input::Settle(2, Settlement::Returned(None)),
     ]);
     assert_eq!(bench.state(stops), State::Aborted);
     assert_eq!(bench.state(returns), State::Done);
@@ -114,13 +114,13 @@ fn an_abort_of_a_running_task_fires_its_signal_and_the_settle_decides() {
 fn an_ended_task_cannot_be_aborted_or_prioritised_and_an_unknown_one_is_refused() {
     let mut bench = Bench::started(1);
     let id = bench.add("a", 0.0);
-    bench.settle_oldest(Settled::Returned(None));
+    bench.settle_oldest(Settlement::Returned(None));
     let answer = bench.call(|t| Input::Abort(t, id, reason(Cause::User)));
     assert!(matches!(answer, Effect::Answer(_, Answer::Flag(false))));
     let answer = bench.call(|t| Input::Prioritize(t, id, bench::priority(1.0)));
     assert!(matches!(answer, Effect::Answer(_, Answer::Flag(false))));
     let unknown = bench::unknown_task();
-    let answer = bench.call(|t| Input::Watch(t, unknown));
+    let answer = bench.call(|t| Input::AwaitEnd(t, unknown));
     assert!(matches!(answer, Effect::Refuse(_, error) if error.code() == Code::NotFound));
 }
 
@@ -130,8 +130,8 @@ fn a_prioritised_task_overtakes() {
     let running = bench.add("a", 0.0);
     let (first, second) = (bench.add("a", 0.0), bench.add("a", 0.0));
     bench.call(|t| Input::Prioritize(t, second, bench::priority(9.0)));
-    bench.settle_oldest(Settled::Returned(None));
-    bench.settle_oldest(Settled::Returned(None));
+    bench.settle_oldest(Settlement::Returned(None));
+    bench.settle_oldest(Settlement::Returned(None));
     assert_eq!(bench.starts(), [running, second, first]);
 }
 
@@ -140,10 +140,10 @@ fn a_watch_is_answered_when_the_task_ends_and_at_once_if_it_had() {
     let mut bench = Bench::started(1);
     let id = bench.add("a", 0.0);
     let (early, late) = (bench.ticket(), bench.ticket());
-    assert!(!bench::answers(&bench.turn(vec![Input::Watch(early, id)])).contains(&early));
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(Some(json())))]);
+    assert!(!bench::answers(&bench.turn(vec![Input::AwaitEnd(early, id)])).contains(&early));
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(Some(json())))]);
     assert!(bench::answers(&effects).contains(&early));
-    let effects = bench.turn(vec![Input::Watch(late, id)]);
+    let effects = bench.turn(vec![Input::AwaitEnd(late, id)]);
     assert!(bench::answers(&effects).contains(&late));
 }
 
@@ -153,7 +153,7 @@ fn a_watch_and_the_end_in_one_turn_do_not_miss_each_other() {
     let id = bench.add("a", 0.0);
     let ticket = bench.ticket();
     let effects =
-        bench.turn(vec![Input::Settle(1, Settled::Returned(None)), Input::Watch(ticket, id)]);
+        bench.turn(vec![Input::Settle(1, Settlement::Returned(None)), Input::AwaitEnd(ticket, id)]);
     assert!(bench::answers(&effects).contains(&ticket));
 }
 
@@ -168,10 +168,10 @@ fn a_run_timeout_fires_the_signal_and_after_the_grace_takes_the_place() {
     assert_eq!(bench.state(id), State::Running);
     bench.advance(limits::RUN_TIMEOUT_GRACE_MS);
     assert_eq!(bench.state(id), State::Aborted);
-    assert!(matches!(bench.outcome(id), Some(Outcome::Aborted(Cause::RunTimeout, _))));
+    assert!(matches!(bench.outcome(id), Some(TaskEnd::Aborted(Cause::RunTimeout, _))));
     let next = bench.add("a", 0.0);
     assert!(bench.starts().contains(&next), "the place is free");
-    let late = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let late = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert!(bench::over(&late).is_empty(), "a late word is fenced");
 }
 
@@ -190,7 +190,7 @@ fn records_before_the_settle_are_stored_with_it_and_none_after() {
         Input::Record(1, log("one")),
         Input::Record(1, Record::Progress(progress.clone())),
         Input::Record(1, log("two")),
-        Input::Settle(1, Settled::Returned(None)),
+        Input::Settle(1, Settlement::Returned(None)),
         Input::Record(1, log("late")),
     ]);
     let found = bench.get(id);
@@ -206,7 +206,7 @@ fn logs_per_task_are_bounded() {
     let line = Record::Log { level: Level::Info, at: WallMs(0), message: "x".into(), fields: None };
     let over = limits::LOGS_PER_TASK_MAX as usize + 5;
     let mut inputs: Vec<_> = (0..over).map(|_| Input::Record(1, line.clone())).collect();
-    inputs.push(Input::Settle(1, Settled::Returned(None)));
+    inputs.push(Input::Settle(1, Settlement::Returned(None)));
     bench.turn(inputs);
     assert_eq!(bench.get(id).logs.unwrap().len(), limits::LOGS_PER_TASK_MAX as usize);
 }
@@ -221,7 +221,7 @@ fn a_stop_waits_then_postpones_and_the_attempt_is_not_counted() {
     assert!(!bench::answers(&effects).contains(&stop));
     let effects = bench.advance(limits::STOP_TIMEOUT_MS);
     assert!(bench::answers(&effects).contains(&stop));
-    assert_eq!(bench::over(&effects), [(1, Over::Postponed)]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed)]);
     let task = bench.get(id).task;
     assert_eq!((task.state, task.attempt, task.attempts.len()), (State::Ready, 0, 1));
     assert_eq!(bench.state(waits), State::Ready);
@@ -239,8 +239,8 @@ fn a_stop_follows_the_task_unless_it_says_otherwise() {
     bench.turn(vec![Input::Stop(stop, StopOptions::default())]);
     assert_eq!(bench.signals(), [(2, Cause::Stop)]);
     assert_eq!(bench.state(back), State::Ready);
-    bench.turn(vec![Input::Settle(2, Settled::Threw(json()))]);
-    let effects = bench.turn(vec![Input::Settle(3, Settled::Returned(None))]);
+    bench.turn(vec![Input::Settle(2, Settlement::Threw(json()))]);
+    let effects = bench.turn(vec![Input::Settle(3, Settlement::Returned(None))]);
     assert!(bench::answers(&effects).contains(&stop));
     assert_eq!([bench.state(ended), bench.state(waits)], [State::Aborted, State::Done]);
 }
@@ -254,8 +254,8 @@ fn a_run_that_ignores_a_stops_abort_is_fenced_when_patience_ends() {
     bench.turn(vec![Input::Stop(stop, options)]);
     let effects = bench.advance(10);
     assert!(bench::answers(&effects).contains(&stop));
-    assert_eq!(bench::over(&effects), [(1, Over::Fenced)]);
-    assert!(matches!(bench.outcome(id), Some(Outcome::Aborted(Cause::Stop, _))));
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Fenced)]);
+    assert!(matches!(bench.outcome(id), Some(TaskEnd::Aborted(Cause::Stop, _))));
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_start_during_a_stop_takes_effect_after_it() {
     let effects = bench.turn(vec![Input::Stop(stop, StopOptions::default()), Input::Start(start)]);
     assert!(bench::answers(&effects).is_empty());
     let next = bench.add("a", 0.0);
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert_eq!(bench::answers(&effects), [stop, start]);
     assert!(bench.starts().contains(&next));
 }
@@ -279,7 +279,7 @@ fn a_closing_engine_refuses_new_tasks_and_then_everything() {
     bench.turn(vec![Input::Close(close, StopOptions::default())]);
     let refused = bench.turn(vec![Input::Add(add, bench::def("a"))]);
     assert!(matches!(&refused[..], [Effect::Refuse(_, e)] if e.code() == Code::Closed));
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert!(bench::answers(&effects).contains(&close));
     assert!(matches!(effects.last(), Some(Effect::Closed(None))));
     let refused = bench.turn(vec![Input::Ready(add)]);
@@ -312,9 +312,9 @@ fn a_lost_run_follows_on_interrupted_and_the_third_loss_is_poison() {
             bench.call(Input::Start);
         }
     }
-    assert!(matches!(bench.outcome(retried), Some(Outcome::Failed(Cause::Poison, _))));
-    assert!(matches!(bench.outcome(aborted), Some(Outcome::Aborted(Cause::Lost, _))));
-    assert!(matches!(bench.outcome(failed), Some(Outcome::Failed(Cause::Lost, _))));
+    assert!(matches!(bench.outcome(retried), Some(TaskEnd::Failed(Cause::Poison, _))));
+    assert!(matches!(bench.outcome(aborted), Some(TaskEnd::Aborted(Cause::Lost, _))));
+    assert!(matches!(bench.outcome(failed), Some(TaskEnd::Failed(Cause::Lost, _))));
     assert_eq!(bench.get(retried).task.attempts.len(), 3);
 }
 
@@ -325,14 +325,14 @@ fn what_a_runner_said_survives_a_store_that_cannot_write() {
     bench.fail_next(Code::Full);
     let add = bench.ticket();
     let effects = bench.turn(vec![
-        Input::Settle(1, Settled::Returned(Some(json()))),
+        Input::Settle(1, Settlement::Returned(Some(json()))),
         Input::Add(add, bench::def("a")),
     ]);
     assert!(matches!(&effects[..], [Effect::Refuse(_, e)] if e.code() == Code::Full));
     assert_eq!(bench.state(id), State::Running);
     let effects = bench.advance(100);
-    assert_eq!(bench::over(&effects), [(1, Over::Done)]);
-    assert_eq!(bench.outcome(id), Some(Outcome::Done(Some(json()))));
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Done)]);
+    assert_eq!(bench.outcome(id), Some(TaskEnd::Done(Some(json()))));
 }
 
 #[test]
@@ -355,11 +355,11 @@ fn a_run_whose_row_was_taken_is_fenced_and_the_rest_of_the_turn_goes_on() {
     bench.steal(taken);
     let add = bench.ticket();
     let effects = bench.turn(vec![
-        Input::Settle(1, Settled::Returned(None)),
-        Input::Settle(2, Settled::Returned(None)),
+        Input::Settle(1, Settlement::Returned(None)),
+        Input::Settle(2, Settlement::Returned(None)),
         Input::Add(add, bench::def("z")),
     ]);
-    assert_eq!(bench::over(&effects), [(1, Over::Fenced), (2, Over::Done)]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Fenced), (2, RunEnd::Done)]);
     assert!(bench::answers(&effects).contains(&add));
     assert_eq!(bench.state(kept), State::Done);
     assert_eq!(bench.state(taken), State::Aborted);

@@ -2,10 +2,10 @@
 
 use tasker_core::error::Code;
 use tasker_core::limits;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{Cause, OnStop, Outcome};
-use tasker_engine::effect::{Effect, Over};
+use tasker_core::task::{Cause, OnStop, TaskEnd};
+use tasker_engine::effect::{Effect, RunEnd};
 use tasker_engine::input::{Input, StopOptions};
 
 use crate::bench::{self, Bench, json, reason};
@@ -24,7 +24,7 @@ fn a_start_that_a_later_stop_overtakes_is_answered_and_starts_nothing() {
         Input::Start(start),
         Input::Stop(last, StopOptions::default()),
     ]);
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert_eq!(bench::answers(&effects), [first, start, last]);
     let next = bench.add("a", 0.0);
     assert_eq!(bench.state(next), State::Ready);
@@ -43,7 +43,7 @@ fn a_start_that_meets_a_close_is_answered() {
     ]);
     assert!(matches!(&effects[..], [Effect::Refuse(ticket, error)]
         if *ticket == late && error.code() == Code::Closed));
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert_eq!(bench::answers(&effects), [stop, early, close]);
 }
 
@@ -54,7 +54,7 @@ fn a_start_that_waits_for_a_stop_is_refused_when_the_handle_fails() {
     let (stop, start) = (bench.ticket(), bench.ticket());
     bench.turn(vec![Input::Stop(stop, StopOptions::default()), Input::Start(start)]);
     bench.fail_next(Code::Unknown);
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     let refused = |effect: &Effect| match effect {
         Effect::Refuse(ticket, _) => Some(*ticket),
         _ => None,
@@ -84,9 +84,9 @@ fn a_watch_that_is_withdrawn_in_its_own_turn_is_not_answered_and_not_kept() {
     let mut bench = Bench::started(1);
     let id = bench.add("a", 0.0);
     let (watch, unwatch) = (bench.ticket(), bench.ticket());
-    let effects = bench.turn(vec![Input::Watch(watch, id), Input::Unwatch(unwatch, watch)]);
+    let effects = bench.turn(vec![Input::AwaitEnd(watch, id), Input::CancelAwait(unwatch, watch)]);
     assert_eq!(bench::answers(&effects), [unwatch]);
-    let effects = bench.turn(vec![Input::Settle(1, Settled::Returned(None))]);
+    let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert!(bench::answers(&effects).is_empty());
 }
 
@@ -98,8 +98,8 @@ fn an_abort_that_was_acknowledged_is_not_undone_by_a_stop_that_gives_the_run_bac
     bench.call(|ticket| Input::Abort(ticket, id, reason(Cause::User)));
     let stop = bench.ticket();
     let effects = bench.turn(vec![Input::Stop(stop, stop_by(OnStop::Postpone, 10))]);
-    assert_eq!(bench::over(&effects), [(1, Over::Fenced)]);
-    assert_eq!(bench.outcome(id), Some(Outcome::Aborted(Cause::User, json())));
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Fenced)]);
+    assert_eq!(bench.outcome(id), Some(TaskEnd::Aborted(Cause::User, json())));
 }
 
 /// I-1
@@ -112,5 +112,5 @@ fn an_abort_in_the_turn_in_which_a_stop_loses_its_patience_is_not_undone() {
     bench.wait(limits::STOP_TIMEOUT_MS);
     let effects = bench.turn(vec![Input::Abort(abort, id, reason(Cause::User))]);
     assert_eq!(bench::answers(&effects), [abort, stop]);
-    assert_eq!(bench.outcome(id), Some(Outcome::Aborted(Cause::User, json())));
+    assert_eq!(bench.outcome(id), Some(TaskEnd::Aborted(Cause::User, json())));
 }

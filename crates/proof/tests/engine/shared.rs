@@ -3,12 +3,12 @@
 use tasker_core::error::Code;
 use tasker_core::id::TaskId;
 use tasker_core::limits;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{AttemptEnd, Cause, OnInterrupted, OnStop, Outcome};
-use tasker_engine::effect::{Answer, Effect, Elsewhere, News, Over};
-use tasker_engine::input::{Follow, Input, Listen, StopOptions, Ticket};
-use tasker_proof::around::Call;
+use tasker_core::task::{AttemptEnd, Cause, OnInterrupted, OnStop, TaskEnd};
+use tasker_engine::effect::{Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
+use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticket};
+use tasker_proof::faulty_store::Call;
 
 use crate::bench::{self, Bench, json, reason};
 
@@ -35,7 +35,7 @@ fn flag(effect: &Effect) -> bool {
 }
 
 /// The outcome with which a watch was answered.
-fn ended(effects: &[Effect], watch: Ticket) -> Option<Outcome> {
+fn ended(effects: &[Effect], watch: Ticket) -> Option<TaskEnd> {
     effects.iter().find_map(|effect| match effect {
         Effect::Answer(ticket, Answer::Ended(outcome)) if *ticket == watch => Some(outcome.clone()),
         _ => None,
@@ -49,7 +49,7 @@ fn a_task_that_one_adds_starts_in_the_other() {
     assert!(one.starts().is_empty());
     two.look();
     assert_eq!(two.starts(), [ids[2], ids[1]], "in the order of the queue");
-    two.settle_oldest(Settled::Returned(None));
+    two.settle_oldest(Settlement::Returned(None));
     assert_eq!(two.starts(), [ids[2], ids[1], ids[0]]);
     assert_eq!(one.state(ids[2]), State::Done);
 }
@@ -75,7 +75,7 @@ fn the_limit_of_an_operation_counts_the_runs_of_both() {
     assert_eq!((one.starts(), two.starts()), (ids, vec![third]));
     one.look();
     assert_eq!(one.state(waits), State::Ready);
-    one.settle_oldest(Settled::Returned(None));
+    one.settle_oldest(Settlement::Returned(None));
     assert_eq!(one.starts().len() + two.starts().len(), 4);
     assert_eq!(one.starts().last(), Some(&waits));
     two.look();
@@ -90,7 +90,7 @@ fn a_place_that_one_frees_is_taken_by_the_other() {
     let second = two.add("a", 0.0);
     assert!(two.starts().is_empty());
     one.call(|t| Input::Unassign(t, "a".into()));
-    one.settle_oldest(Settled::Threw(json()));
+    one.settle_oldest(Settlement::Threw(json()));
     two.look();
     assert_eq!((one.starts(), two.starts()), (vec![first], vec![second]));
 }
@@ -102,8 +102,8 @@ fn a_task_that_one_prioritizes_is_the_next_in_the_other() {
     let (_, _) = (two.add("a", 0.0), two.add("a", 0.0));
     let ids = [two.add("a", 1.0), two.add("a", 0.0)];
     assert!(flag(&one.call(|t| Input::Prioritize(t, ids[1], bench::priority(2.0)))));
-    two.settle_oldest(Settled::Returned(None));
-    two.settle_oldest(Settled::Returned(None));
+    two.settle_oldest(Settlement::Returned(None));
+    two.settle_oldest(Settlement::Returned(None));
     assert_eq!(two.starts()[2..], [ids[1], ids[0]]);
     assert!(!flag(&one.call(|t| Input::Prioritize(t, ids[0], bench::priority(2.0)))), "it runs");
 }
@@ -114,7 +114,7 @@ fn a_waiting_task_that_one_aborts_never_runs_in_the_other() {
     let (mut one, mut two) = two();
     let ids: Vec<TaskId> = (0..4).map(|_| two.add("a", 0.0)).collect();
     assert!(flag(&one.call(|t| Input::Abort(t, ids[2], reason(Cause::User)))));
-    two.settle_oldest(Settled::Returned(None));
+    two.settle_oldest(Settlement::Returned(None));
     assert_eq!(two.starts(), [ids[0], ids[1], ids[3]]);
     assert_eq!(two.state(ids[2]), State::Aborted);
 }
@@ -128,9 +128,9 @@ fn an_abort_by_one_fires_the_signal_in_the_other() {
     two.look();
     two.look();
     assert_eq!(two.signals(), [(1, Cause::User)]);
-    let effects = two.turn(vec![Input::Settle(1, Settled::Threw(json()))]);
-    assert_eq!(bench::over(&effects), [(1, Over::Aborted(Cause::User))]);
-    assert_eq!(one.outcome(id), Some(Outcome::Aborted(Cause::User, json())));
+    let effects = two.turn(vec![Input::Settle(1, Settlement::Threw(json()))]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(Cause::User))]);
+    assert_eq!(one.outcome(id), Some(TaskEnd::Aborted(Cause::User, json())));
     assert!(!flag(&one.call(|t| Input::Abort(t, id, reason(Cause::User)))), "it has ended");
 }
 
@@ -140,8 +140,8 @@ fn an_abort_and_a_throw_that_cross_end_as_aborted() {
     let (mut one, mut two) = two();
     let id = two.add("a", 0.0);
     assert!(flag(&one.call(|t| Input::Abort(t, id, reason(Cause::User)))));
-    let effects = two.turn(vec![Input::Settle(1, Settled::Threw(json()))]);
-    assert_eq!(bench::over(&effects), [(1, Over::Aborted(Cause::User))]);
+    let effects = two.turn(vec![Input::Settle(1, Settlement::Threw(json()))]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(Cause::User))]);
 }
 
 /// I-1
@@ -153,8 +153,8 @@ fn an_abort_by_one_is_not_undone_by_a_stop_of_the_other() {
     let options = StopOptions { on_stop: Some(OnStop::Postpone), timeout_ms: Some(10) };
     let stop = two.ticket();
     let effects = two.turn(vec![Input::Stop(stop, options)]);
-    assert_eq!(bench::over(&effects), [(1, Over::Fenced)]);
-    assert_eq!(one.outcome(id), Some(Outcome::Aborted(Cause::User, json())));
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Fenced)]);
+    assert_eq!(one.outcome(id), Some(TaskEnd::Aborted(Cause::User, json())));
 }
 
 /// I-11
@@ -163,13 +163,13 @@ fn a_watch_of_one_is_answered_by_the_end_in_the_other() {
     let (mut one, mut two) = two();
     let (id, other) = (two.add("a", 0.0), two.add("a", 0.0));
     let watch = one.ticket();
-    assert!(one.turn(vec![Input::Watch(watch, id)]).is_empty());
-    two.settle_oldest(Settled::Returned(Some(json())));
-    assert_eq!(ended(&one.look(), watch), Some(Outcome::Done(Some(json()))));
+    assert!(one.turn(vec![Input::AwaitEnd(watch, id)]).is_empty());
+    two.settle_oldest(Settlement::Returned(Some(json())));
+    assert_eq!(ended(&one.look(), watch), Some(TaskEnd::Done(Some(json()))));
     assert!(one.look().is_empty(), "once");
     let [late, waits] = [one.ticket(), one.ticket()];
-    two.settle_oldest(Settled::Threw(json()));
-    let effects = one.turn(vec![Input::Watch(late, id), Input::Watch(waits, other)]);
+    two.settle_oldest(Settlement::Threw(json()));
+    let effects = one.turn(vec![Input::AwaitEnd(late, id), Input::AwaitEnd(waits, other)]);
     assert!(ended(&effects, late).is_some() && ended(&effects, waits).is_some());
 }
 
@@ -206,7 +206,7 @@ fn the_place_of_a_dead_run_is_free_after_its_recovery() {
     two.die();
     one.look();
     assert_eq!(one.starts(), [id]);
-    one.settle_oldest(Settled::Returned(None));
+    one.settle_oldest(Settlement::Returned(None));
     assert_eq!(one.starts(), [id, waits]);
 }
 
@@ -216,13 +216,13 @@ fn an_abort_asked_for_before_the_owner_died_ends_the_task() {
     let (mut one, mut two) = two();
     let id = two.add("a", 0.0);
     let watch = one.ticket();
-    one.turn(vec![Input::Watch(watch, id)]);
+    one.turn(vec![Input::AwaitEnd(watch, id)]);
     assert!(flag(&one.call(|t| Input::Abort(t, id, reason(Cause::User)))));
     two.die();
     let effects = one.look();
-    let outcome = Outcome::Aborted(Cause::User, json());
+    let outcome = TaskEnd::Aborted(Cause::User, json());
     assert_eq!(ended(&effects, watch), Some(outcome.clone()));
-    let told = |effect: &Effect| matches!(effect, Effect::Ended(other, _) if *other == id);
+    let told = |effect: &Effect| matches!(effect, Effect::TaskEnded(other, _) if *other == id);
     assert!(effects.iter().any(told));
     assert_eq!(one.outcome(id), Some(outcome));
     assert_eq!(one.get(id).task.attempts.len(), 1);
@@ -241,7 +241,7 @@ fn a_task_that_kills_every_process_in_turn_is_poison_after_three() {
         one.look();
         assert_eq!(one.get(id).task.attempt, losses);
     }
-    assert!(matches!(one.outcome(id), Some(Outcome::Failed(Cause::Poison, _))));
+    assert!(matches!(one.outcome(id), Some(TaskEnd::Failed(Cause::Poison, _))));
 }
 
 /// I-8
@@ -270,8 +270,8 @@ fn a_look_that_fails_half_way_is_made_good_by_the_next() {
         let mine = one.add("a", 0.0);
         let watched = two.add("a", 0.0);
         let watch = one.ticket();
-        one.turn(vec![Input::Watch(watch, watched)]);
-        two.settle_oldest(Settled::Returned(None));
+        one.turn(vec![Input::AwaitEnd(watch, watched)]);
+        two.settle_oldest(Settlement::Returned(None));
         two.add("new", 0.0);
         two.call(|t| Input::Abort(t, mine, reason(Cause::User)));
         two.add("a", 0.0);
@@ -281,51 +281,51 @@ fn a_look_that_fails_half_way_is_made_good_by_the_next() {
         effects.extend(one.look());
         assert!(ended(&effects, watch).is_some(), "{call:?}");
         assert_eq!(one.signals().len(), 1, "{call:?}");
-        two.settle_oldest(Settled::Returned(None));
-        two.settle_oldest(Settled::Returned(None));
+        two.settle_oldest(Settlement::Returned(None));
+        two.settle_oldest(Settlement::Returned(None));
         let last = [one.add("a", 0.0), one.add("a", 0.0)];
         assert_eq!(one.starts(), [mine, last[0], last[1]], "{call:?}: the places are free");
     }
 }
 
-fn follow(bench: &mut Bench, follow: Follow) {
-    let listen = Listen { follow, ..Listen::default() };
-    bench.call(|t| Input::Listen(t, listen));
+fn subscribe(bench: &mut Bench, remote: RemoteFilter) {
+    let subscription = Subscription { remote, ..Subscription::default() };
+    bench.call(|t| Input::Subscribe(t, subscription));
 }
 
 fn told(effects: &[Effect]) -> Vec<String> {
-    let elsewhere = |effect: &Effect| match effect {
-        Effect::Elsewhere(Elsewhere::Task(_, news)) => Some(match news {
-            News::Added { has_started: false } => "added".into(),
-            News::Added { has_started: true } => "added and run".into(),
-            News::Run => "run".into(),
-            News::Prioritized(to) => format!("prioritized {}", to.get()),
-            News::Ended(outcome) => format!("{:?}", outcome.state()),
+    let event_name = |effect: &Effect| match effect {
+        Effect::Remote(RemoteEvent::Task(_, news)) => Some(match news {
+            TaskEvent::Added { has_started: false } => "added".into(),
+            TaskEvent::Added { has_started: true } => "added and run".into(),
+            TaskEvent::Run => "run".into(),
+            TaskEvent::Prioritized(to) => format!("prioritized {}", to.get()),
+            TaskEvent::Ended(outcome) => format!("{:?}", outcome.state()),
         }),
-        Effect::Elsewhere(other) => Some(format!("{other:?}")),
+        Effect::Remote(other) => Some(format!("{other:?}")),
         _ => None,
     };
-    effects.iter().filter_map(elsewhere).collect()
+    effects.iter().filter_map(event_name).collect()
 }
 
 /// I-11
 #[test]
 fn what_the_other_did_is_told_once_in_its_order_to_those_who_follow() {
     let (mut one, mut two) = two();
-    follow(&mut one, Follow::All);
+    subscribe(&mut one, RemoteFilter::All);
     one.add("a", 0.0);
     assert!(told(&one.look()).is_empty(), "what one did oneself is told otherwise");
     two.look();
     two.add("a", 0.0);
     let third = two.add("a", 0.0);
     two.call(|t| Input::Prioritize(t, third, bench::priority(7.0)));
-    two.settle_oldest(Settled::Returned(None));
-    let expected = ["run", "added and run", "added", "prioritized 7", "Done", "run", "Pause"];
+    two.settle_oldest(Settlement::Returned(None));
+    let expected = ["run", "added and run", "added", "prioritized 7", "Done", "run", "AwaitAck"];
     assert_eq!(told(&one.look()), expected);
-    two.settle_oldest(Settled::Threw(json()));
+    two.settle_oldest(Settlement::Threw(json()));
     assert!(told(&one.look()).is_empty(), "nothing more before it was heard");
     let heard = one.ticket();
-    assert_eq!(told(&one.turn(vec![Input::Heard(heard)])), ["Failed", "Pause"]);
+    assert_eq!(told(&one.turn(vec![Input::Ack(heard)])), ["Failed", "AwaitAck"]);
 }
 
 /// I-11
@@ -333,9 +333,9 @@ fn what_the_other_did_is_told_once_in_its_order_to_those_who_follow() {
 fn those_who_follow_ends_hear_of_nothing_else() {
     let (mut one, mut two) = two();
     two.add("a", 0.0);
-    follow(&mut one, Follow::Ends);
+    subscribe(&mut one, RemoteFilter::Ends);
     assert!(told(&one.look()).is_empty(), "what was before is not told");
     two.add("a", 0.0);
-    two.settle_oldest(Settled::Returned(None));
-    assert_eq!(told(&one.look()), ["Done", "Pause"]);
+    two.settle_oldest(Settlement::Returned(None));
+    assert_eq!(told(&one.look()), ["Done", "AwaitAck"]);
 }

@@ -15,7 +15,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tasker_proof::conformance::Lab;
+use tasker_proof::conformance::Backend;
 use tasker_proof::file::Folder;
 use tasker_proof::model::Disk;
 use world::World;
@@ -25,7 +25,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs worlds one after the other, and names the one that fails.
-fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Lab>) {
+fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) {
     let seeds = match number("TASKER_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("TASKER_WORLDS").unwrap_or(worlds),

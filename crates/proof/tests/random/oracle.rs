@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
-use tasker_core::id::{AddKey, IdKey, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::limits;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Found;
-use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Outcome, Priority, TaskRecord};
-use tasker_engine::effect::{AbortSignal, Answer, Effect, Elsewhere, News, Over, Started};
-use tasker_engine::input::{Input, Record, RunNo, StopOptions, Ticket};
+use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_engine::effect::{
+    AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
+};
+use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -22,13 +24,13 @@ pub(crate) struct Task {
     attempt: u32,
     losses: u32,
     /// Its live run, and whose it is.
-    run: Option<(usize, RunNo)>,
+    run: Option<(usize, RunSlot)>,
     lines: Vec<String>,
     cause: Option<Cause>,
     /// Why its run is to be aborted, which outlives the process.
     abort: Option<Cause>,
     /// How it ended, in the words that were told first.
-    outcome: Option<Outcome>,
+    outcome: Option<TaskEnd>,
     /// How it was when it was first seen ended.
     image: Option<TaskRecord>,
     /// It ended with its process, and those that live have not said so yet.
@@ -55,8 +57,8 @@ struct Stopping {
 #[derive(Debug)]
 enum Asked {
     Add(Vec<NewTask>),
-    Once(Vec<(AddKey, NewTask)>),
-    Keyed(AddKey),
+    Once(Vec<(IdempotencyKey, NewTask)>),
+    Keyed(IdempotencyKey),
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Watch(TaskId),
@@ -66,15 +68,15 @@ enum Asked {
 /// What a runner or an abort says of a run, in the order in which it was said.
 #[derive(Clone, Debug)]
 enum Said {
-    Settle(RunNo, Settled),
-    Line(RunNo, String),
+    Settle(RunSlot, Settlement),
+    Line(RunSlot, String),
     Abort(TaskId, Cause),
 }
 
 /// What one process knows and is owed.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
-    pub(crate) runs: BTreeMap<RunNo, Run>,
+    pub(crate) runs: BTreeMap<RunSlot, Run>,
     pub(crate) is_closed: bool,
     runners: BTreeMap<Arc<str>, Option<u32>>,
     is_started: bool,
@@ -83,7 +85,7 @@ pub(crate) struct Process {
     asked: BTreeMap<Ticket, Asked>,
     /// What was said and is not on disk yet.
     kept: Vec<Said>,
-    expected: BTreeMap<RunNo, (Over, Option<Outcome>)>,
+    expected: BTreeMap<RunSlot, (RunEnd, Option<TaskEnd>)>,
     /// The fault of this turn.
     hit: Option<Code>,
     /// Whether something was told of others and not heard yet.
@@ -99,9 +101,9 @@ pub(crate) struct Oracle {
     pub(crate) processes: Vec<Process>,
     /// The one that turns.
     me: usize,
-    keys: BTreeMap<AddKey, TaskId>,
+    keys: BTreeMap<IdempotencyKey, TaskId>,
     /// Keys whose commit was open, and whether it had happened.
-    open_keys: BTreeMap<AddKey, bool>,
+    open_keys: BTreeMap<IdempotencyKey, bool>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     pub(crate) started: u64,
@@ -141,11 +143,11 @@ impl Oracle {
             let asked = match input {
                 Input::Add(_, def) => Asked::Add(vec![def.clone()]),
                 Input::AddMany(_, defs) => Asked::Add(defs.clone()),
-                Input::AddOnce(_, defs) => Asked::Once(defs.clone()),
-                Input::Keyed(_, key) => Asked::Keyed(*key),
+                Input::AddIdempotent(_, defs) => Asked::Once(defs.clone()),
+                Input::FindByKey(_, key) => Asked::Keyed(*key),
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
-                Input::Watch(_, id) => Asked::Watch(*id),
+                Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 _ => Asked::Else,
             };
             self.mine().kept.extend(said(input));
@@ -180,30 +182,30 @@ impl Oracle {
 
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
-        let mut fired: BTreeMap<RunNo, Cause> = BTreeMap::new();
+        let mut fired: BTreeMap<RunSlot, Cause> = BTreeMap::new();
         let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
         for said in said {
             match said {
                 Said::Abort(id, cause) => {
-                    if let Some((process, no)) = tasks.get(&id).and_then(|task| task.run)
+                    if let Some((process, slot)) = tasks.get(&id).and_then(|task| task.run)
                         && process == self.me
                     {
-                        fired.entry(no).or_insert(cause);
+                        fired.entry(slot).or_insert(cause);
                     }
                 }
-                Said::Line(no, line) => {
-                    if let Some(run) = me.runs.get(&no)
-                        && !me.expected.contains_key(&no)
+                Said::Line(slot, line) => {
+                    if let Some(run) = me.runs.get(&slot)
+                        && !me.expected.contains_key(&slot)
                     {
                         tasks.get_mut(&run.task).unwrap().lines.push(line);
                     }
                 }
-                Said::Settle(no, settled) => {
-                    let Some(run) = me.runs.get(&no) else { continue };
+                Said::Settle(slot, settled) => {
+                    let Some(run) = me.runs.get(&slot) else { continue };
                     // What another process asked for before is heard before the runner's word.
                     let asked = run.fired.or(tasks[&run.task].abort);
-                    let cause = asked.or(fired.get(&no).copied());
-                    me.expected.entry(no).or_insert(end_of(settled, cause));
+                    let cause = asked.or(fired.get(&slot).copied());
+                    me.expected.entry(slot).or_insert(end_of(settled, cause));
                 }
             }
         }
@@ -230,34 +232,34 @@ impl Oracle {
                     }
                 }
             }
-            Effect::Over(no, over) => self.over(*no, *over),
-            Effect::Ended(id, outcome) => self.end(*id, outcome.clone()),
+            Effect::RunEnded(slot, over) => self.over(*slot, *over),
+            Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Start(started) => self.start(started),
-            Effect::Abort(no, AbortSignal::Abort(abort)) => {
-                if let Some(run) = self.mine().runs.get_mut(no) {
+            Effect::Abort(slot, AbortSignal::Abort(abort)) => {
+                if let Some(run) = self.mine().runs.get_mut(slot) {
                     run.fired.get_or_insert(abort.cause);
                 }
             }
-            Effect::Elsewhere(elsewhere) => self.hear_of_others(elsewhere),
+            Effect::Remote(event) => self.remote_event(event),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }
     }
 
     /// What is told of others is true, and no more of it before it was heard.
-    fn hear_of_others(&mut self, elsewhere: &Elsewhere) {
-        assert!(self.processes.len() > 1 && !self.me().is_told, "{elsewhere:?}");
-        match elsewhere {
-            Elsewhere::Task(id, news) => {
+    fn remote_event(&mut self, event: &RemoteEvent) {
+        assert!(self.processes.len() > 1 && !self.me().is_told, "{event:?}");
+        match event {
+            RemoteEvent::Task(id, news) => {
                 let task = self.tasks.get_mut(id).unwrap();
                 match news {
-                    News::Ended(outcome) => task.ended_as(outcome),
-                    News::Prioritized(to) => assert_eq!(*to, task.def.priority),
-                    News::Added { .. } | News::Run => {}
+                    TaskEvent::Ended(outcome) => task.ended_as(outcome),
+                    TaskEvent::Prioritized(to) => assert_eq!(*to, task.def.priority),
+                    TaskEvent::Added { .. } | TaskEvent::Run => {}
                 }
             }
-            Elsewhere::Missed(batches) => assert_eq!(*batches, 0, "the journal is short"),
-            Elsewhere::Pause => self.mine().is_told = true,
+            RemoteEvent::Missed(batches) => assert_eq!(*batches, 0, "the journal is short"),
+            RemoteEvent::AwaitAck => self.mine().is_told = true,
         }
     }
 
@@ -270,7 +272,7 @@ impl Oracle {
                 assert_eq!(ids.len(), defs.len());
                 ids.iter().zip(defs).for_each(|(id, def)| self.enter(*id, def));
             }
-            (Asked::Once(defs), Answer::Once(tasks)) => {
+            (Asked::Once(defs), Answer::Idempotent(tasks)) => {
                 assert_eq!(tasks.len(), defs.len());
                 for ((key, def), (id, is_new)) in defs.into_iter().zip(tasks) {
                     self.enter_once(key, def, *id, *is_new);
@@ -280,11 +282,11 @@ impl Oracle {
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
-                if let Some((process, no)) = task.run {
+                if let Some((process, slot)) = task.run {
                     task.abort.get_or_insert(cause);
                     if process == self.me {
                         // Another one hears of it at its next turn or look.
-                        self.mine().runs.get_mut(&no).unwrap().fired.get_or_insert(cause);
+                        self.mine().runs.get_mut(&slot).unwrap().fired.get_or_insert(cause);
                     }
                 }
             }
@@ -303,7 +305,7 @@ impl Oracle {
     }
 
     /// A key makes one task (I-2).
-    fn enter_once(&mut self, key: AddKey, def: NewTask, id: TaskId, is_new: bool) {
+    fn enter_once(&mut self, key: IdempotencyKey, def: NewTask, id: TaskId, is_new: bool) {
         if !is_new {
             return self.see_key(key, Some(id));
         }
@@ -314,7 +316,7 @@ impl Oracle {
     }
 
     /// The store says which task a key has made.
-    fn see_key(&mut self, key: AddKey, id: Option<TaskId>) {
+    fn see_key(&mut self, key: IdempotencyKey, id: Option<TaskId>) {
         if let (Some(is_committed), Some(id)) = (self.open_keys.get(&key), id) {
             assert!(*is_committed && self.tasks.contains_key(&id), "I-2: from nowhere");
             self.open_keys.remove(&key);
@@ -345,9 +347,9 @@ impl Oracle {
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
     }
 
-    fn over(&mut self, no: RunNo, over: Over) {
-        let run = self.mine().runs.remove(&no).expect("I-4: a run is over once");
-        let expected = self.mine().expected.remove(&no);
+    fn over(&mut self, slot: RunSlot, over: RunEnd) {
+        let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
+        let expected = self.mine().expected.remove(&slot);
         let task = self.tasks.get_mut(&run.task).unwrap();
         (task.run, task.abort) = (None, None);
         if let Some((expected, outcome)) = expected {
@@ -355,20 +357,20 @@ impl Oracle {
             task.outcome = outcome;
         }
         match over {
-            Over::Done => task.state = State::Done,
-            Over::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(cause)),
-            Over::Aborted(cause) => (task.state, task.cause) = (State::Aborted, Some(cause)),
-            Over::Postponed => {
+            RunEnd::Done => task.state = State::Done,
+            RunEnd::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(cause)),
+            RunEnd::Aborted(cause) => (task.state, task.cause) = (State::Aborted, Some(cause)),
+            RunEnd::Postponed => {
                 assert!(run.fired.is_none(), "an abort that was acknowledged is not undone");
                 (task.state, task.losses) = (State::Ready, 0);
                 task.attempt -= 1;
             }
             // The end follows in the same turn.
-            Over::Fenced => task.cause = run.fired,
+            RunEnd::Fenced => task.cause = run.fired,
         }
     }
 
-    fn end(&mut self, id: TaskId, outcome: Outcome) {
+    fn end(&mut self, id: TaskId, outcome: TaskEnd) {
         let task = self.tasks.get_mut(&id).unwrap();
         if std::mem::take(&mut task.is_end_owed) {
             return task.ended_as(&outcome);
@@ -380,7 +382,7 @@ impl Oracle {
         (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
     }
 
-    fn start(&mut self, started: &Started) {
+    fn start(&mut self, started: &RunStart) {
         let first = self.eligible().map(|(id, _)| *id);
         assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
         assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
@@ -388,10 +390,10 @@ impl Oracle {
         task.attempt += 1;
         assert_eq!(started.attempt, task.attempt, "I-10");
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
-        (task.state, task.run) = (State::Running, Some((self.me, started.no)));
+        (task.state, task.run) = (State::Running, Some((self.me, started.slot)));
         // The clock stands still in a turn: `settle_deadlines` knows the time.
         let run = Run { task: started.id, deadline: None, fired: None };
-        assert!(self.mine().runs.insert(started.no, run).is_none());
+        assert!(self.mine().runs.insert(started.slot, run).is_none());
         self.started += 1;
     }
 
@@ -408,9 +410,9 @@ impl Oracle {
         };
         let may_start = |(_, task): &(&TaskId, &Task)| {
             let limit = me.runners.get(&task.def.operation);
-            let has_room =
+            let has_capacity =
                 |limit: &Option<u32>| limit.is_none_or(|limit| live(&task.def.operation) < limit);
-            task.state == State::Ready && limit.is_some_and(has_room)
+            task.state == State::Ready && limit.is_some_and(has_capacity)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {
@@ -519,8 +521,8 @@ impl Oracle {
             }
             let me = self.me;
             let task = self.tasks.get_mut(&id).unwrap();
-            let is_elsewhere = task.run.is_some_and(|(process, _)| process != me);
-            if !task.state.is_final() && !is_elsewhere {
+            let is_remote = task.run.is_some_and(|(process, _)| process != me);
+            if !task.state.is_final() && !is_remote {
                 task.adopt(found);
             }
         }
@@ -536,12 +538,12 @@ impl Process {
             Input::Unassign(_, operation) => {
                 self.runners.remove(operation);
             }
-            Input::Unwatch(_, watch) => {
+            Input::CancelAwait(_, watch) => {
                 if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
                     self.asked.remove(watch);
                 }
             }
-            Input::Heard(_) => self.is_told = false,
+            Input::Ack(_) => self.is_told = false,
             Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
             Input::Start(_) => self.is_started = true,
             Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
@@ -563,15 +565,15 @@ impl Process {
     }
 
     fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
-        for (no, run) in &mut self.runs {
+        for (slot, run) in &mut self.runs {
             let Some(timeout) = tasks[&run.task].def.run_timeout_ms else { continue };
             match run.deadline {
                 None => run.deadline = Some((mono + timeout, false)),
                 Some((at, false)) if mono >= at => {
-                    assert!(run.fired.is_some(), "the run timeout of {no} was missed");
+                    assert!(run.fired.is_some(), "the run timeout of {slot} was missed");
                     run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
                 }
-                Some((at, true)) => assert!(mono < at, "the grace of {no} is over"),
+                Some((at, true)) => assert!(mono < at, "the grace of {slot} is over"),
                 Some(_) => {}
             }
         }
@@ -585,7 +587,7 @@ impl Process {
 }
 
 impl Task {
-    fn ended_as(&mut self, outcome: &Outcome) {
+    fn ended_as(&mut self, outcome: &TaskEnd) {
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
     }
@@ -622,7 +624,7 @@ impl Task {
         self.run = None;
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
-        self.cause = task.outcome.as_ref().and_then(Outcome::cause);
+        self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
         let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
         self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
         self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
@@ -631,9 +633,9 @@ impl Task {
 
 fn said(input: &Input) -> Option<Said> {
     match input {
-        Input::Settle(no, settled) => Some(Said::Settle(*no, settled.clone())),
-        Input::Record(no, Record::Log { message, .. }) => {
-            Some(Said::Line(*no, message.to_string()))
+        Input::Settle(slot, settled) => Some(Said::Settle(*slot, settled.clone())),
+        Input::Record(slot, Record::Log { message, .. }) => {
+            Some(Said::Line(*slot, message.to_string()))
         }
         Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
         _ => None,
@@ -641,15 +643,15 @@ fn said(input: &Input) -> Option<Said> {
 }
 
 /// How a run ends that settled so, after its signal fired for this cause.
-fn end_of(settled: Settled, fired: Option<Cause>) -> (Over, Option<Outcome>) {
+fn end_of(settled: Settlement, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
     match (settled, fired) {
-        (Settled::Returned(result), _) => (Over::Done, Some(Outcome::Done(result))),
-        (Settled::Threw(_), Some(cause)) => (Over::Aborted(cause), None),
-        (Settled::Threw(error), None) => {
-            (Over::Failed(Cause::Error), Some(Outcome::Failed(Cause::Error, error)))
+        (Settlement::Returned(result), _) => (RunEnd::Done, Some(TaskEnd::Done(result))),
+        (Settlement::Threw(_), Some(cause)) => (RunEnd::Aborted(cause), None),
+        (Settlement::Threw(error), None) => {
+            (RunEnd::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
         }
-        (Settled::Unstorable(error), _) => {
-            (Over::Failed(Cause::Unstorable), Some(Outcome::Failed(Cause::Unstorable, error)))
+        (Settlement::Unstorable(error), _) => {
+            (RunEnd::Failed(Cause::Unstorable), Some(TaskEnd::Failed(Cause::Unstorable, error)))
         }
     }
 }

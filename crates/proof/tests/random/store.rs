@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::store::{Commit, Store};
-use tasker_proof::around::{Call, Hooks};
+use tasker_proof::faulty_store::{Call, Hooks};
 
 /// What goes wrong once.
 #[derive(Clone, Copy, Debug)]

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_core::error::Code;
-use tasker_core::id::{AddKey, TaskId};
+use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::query::Query;
-use tasker_core::rules::Settled;
+use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::store::{Find, Found, Reader, Store, WithLogs};
 use tasker_core::task::{
@@ -13,12 +13,14 @@ use tasker_core::task::{
 };
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
-use tasker_engine::input::{Follow, Input, Listen, Record, RunNo, StopOptions, Ticket};
+use tasker_engine::input::{
+    Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
+};
 use tasker_engine::memory::Settings;
-use tasker_engine::turn::{After, Engine};
-use tasker_proof::around::{Around, Call};
-use tasker_proof::conformance::Lab;
-use tasker_proof::dice::Dice;
+use tasker_engine::turn::{Engine, Next};
+use tasker_proof::conformance::Backend;
+use tasker_proof::faulty_store::{Call, FaultyStore};
+use tasker_proof::rng::Rng;
 
 use crate::oracle::Oracle;
 use crate::store::{Fault, Trouble, Troubled};
@@ -31,11 +33,11 @@ const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
 const READS: [Call; 9] = [
-    Call::Keyed,
+    Call::FindByKey,
     Call::Head,
     Call::Lanes,
     Call::Journal,
-    Call::Elsewhere,
+    Call::RemoteRuns,
     Call::AbortAsked,
     Call::Orphans,
     Call::Window,
@@ -52,8 +54,8 @@ struct Process {
 }
 
 pub(crate) struct World {
-    dice: Dice,
-    lab: Box<dyn Lab>,
+    rng: Rng,
+    lab: Box<dyn Backend>,
     wide: Option<Json>,
     processes: Vec<Process>,
     /// The process that turns.
@@ -67,15 +69,15 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, lab: Box<dyn Lab>, processes: usize) -> Self {
-        let mut dice = Dice::new(seed);
-        let concurrency = 1 + dice.below(5) as u32;
-        let on_stop = dice.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
-        let window_max = dice.one_of(&[1, 2, 5, usize::MAX]);
+    pub(crate) fn new(seed: u64, lab: Box<dyn Backend>, processes: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let concurrency = 1 + rng.below(5) as u32;
+        let on_stop = rng.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
+        let window_max = rng.one_of(&[1, 2, 5, usize::MAX]);
         let wide =
-            dice.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
+            rng.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
         let mut world = Self {
-            can_fail: dice.once_in(2),
+            can_fail: rng.once_in(2),
             wide,
             lab,
             processes: (0..processes).map(|_| Process::default()).collect(),
@@ -85,7 +87,7 @@ impl World {
             now: Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) },
             tickets: 0,
             lines: 0,
-            dice,
+            rng,
         };
         for process in 0..processes {
             world.turn_to(process);
@@ -102,7 +104,7 @@ impl World {
     }
 
     fn turn_to_any(&mut self) {
-        let process = self.dice.below(self.processes.len());
+        let process = self.rng.below(self.processes.len());
         self.turn_to(process);
     }
 
@@ -128,7 +130,7 @@ impl World {
 
     /// Lives to its end; how many runs it started.
     pub(crate) fn run(mut self) -> u64 {
-        for _ in 0..20 + self.dice.below(60) {
+        for _ in 0..20 + self.rng.below(60) {
             self.step();
         }
         self.rest();
@@ -137,24 +139,24 @@ impl World {
 
     fn step(&mut self) {
         self.turn_to_any();
-        match self.dice.below(40) {
-            0 if self.is_shared() && self.dice.once_in(2) => self.crash_beside_others(),
+        match self.rng.below(40) {
+            0 if self.is_shared() && self.rng.once_in(2) => self.crash_beside_others(),
             0 => self.crash(),
             1 => self.tick(30_000),
             2..8 => {
-                let ms = self.dice.one_of(&[1, 10, 100, 1_000, 5_000]);
+                let ms = self.rng.one_of(&[1, 10, 100, 1_000, 5_000]);
                 self.tick(ms);
             }
             8..14 if self.is_shared() => {
-                let fault = (self.can_fail && self.dice.once_in(3)).then(|| self.look_fault());
+                let fault = (self.can_fail && self.rng.once_in(3)).then(|| self.look_fault());
                 self.look(fault);
             }
             _ => {}
         }
-        let inputs: Vec<Input> = (0..self.dice.below(7)).map(|_| self.input()).collect();
-        let fault = (self.can_fail && self.dice.once_in(8)).then(|| self.fault());
+        let inputs: Vec<Input> = (0..self.rng.below(7)).map(|_| self.input()).collect();
+        let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
         self.turns(inputs, fault);
-        if self.dice.once_in(6) {
+        if self.rng.once_in(6) {
             self.compare();
         }
     }
@@ -183,8 +185,9 @@ impl World {
             for process in 0..self.processes.len() {
                 self.turn_to(process);
                 self.look(None);
-                let live: Vec<RunNo> = self.oracle.me().runs.keys().copied().collect();
-                let settles = live.iter().map(|no| Input::Settle(*no, Settled::Returned(None)));
+                let live: Vec<RunSlot> = self.oracle.me().runs.keys().copied().collect();
+                let settles =
+                    live.iter().map(|slot| Input::Settle(*slot, Settlement::Returned(None)));
                 self.turns(settles.collect(), None);
             }
         }
@@ -200,33 +203,27 @@ impl World {
 
     fn tick(&mut self, ms: u64) {
         self.now.mono = self.now.mono.plus(ms);
-        let jump = self.dice.one_of(&[
-            0,
-            0,
-            0,
-            -3_600_000,
-            3_600_000,
-            315_000_000_000,
-            -1_700_000_000_001,
-        ]);
+        let jump =
+            self.rng.one_of(&[0, 0, 0, -3_600_000, 3_600_000, 315_000_000_000, -1_700_000_000_001]);
         self.now.wall = WallMs(self.now.wall.0 + ms as i64 + jump);
     }
 
     fn fault(&mut self) -> Fault {
-        let code = self.dice.one_of(&PASSING);
-        match self.dice.below(10) {
+        let code = self.rng.one_of(&PASSING);
+        match self.rng.below(10) {
             0..2 => Fault::Begin(code),
             2..4 => Fault::Write(code),
-            4..6 => Fault::Read(code, self.dice.one_of(&READS)),
+            4..6 => Fault::Read(code, self.rng.one_of(&READS)),
             6..9 => Fault::Commit(code),
-            _ => Fault::Unknown(self.dice.once_in(2)),
+            _ => Fault::Unknown(self.rng.once_in(2)),
         }
     }
 
     fn look_fault(&mut self) -> Fault {
-        let code = self.dice.one_of(&PASSING);
-        let reads = [Call::Look, Call::LookAround, Call::Journal, Call::Brief, Call::AbortAsked];
-        Fault::Read(code, self.dice.one_of(&reads))
+        let code = self.rng.one_of(&PASSING);
+        let reads =
+            [Call::BeginRead, Call::RefreshOwners, Call::Journal, Call::Brief, Call::AbortAsked];
+        Fault::Read(code, self.rng.one_of(&reads))
     }
 
     /// Turns until the engine waits.
@@ -235,14 +232,14 @@ impl World {
         self.turn_on(after);
     }
 
-    fn turn_on(&mut self, mut after: After) {
+    fn turn_on(&mut self, mut after: Next) {
         let mut turns = 0;
-        while after == After::Again {
+        while after == Next::Again {
             after = self.turn(Vec::new(), None);
             turns += 1;
             assert!(turns < 1_000, "I-12: it turns for ever");
         }
-        let After::Wait(due) = after else { return };
+        let Next::Wait(due) = after else { return };
         let mono = self.now.mono.0;
         assert!(due.is_none_or(|due| due.0 > mono), "it turns for ever");
         if !self.trouble().is_hit {
@@ -253,7 +250,7 @@ impl World {
         }
     }
 
-    fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> After {
+    fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
         let inputs = self.without_open_aborts(inputs, fault);
         self.oracle.ask(&inputs, self.now.mono.0);
         (self.trouble().fault, self.trouble().is_hit) = (fault, false);
@@ -262,8 +259,8 @@ impl World {
         let hit = self.hit(fault);
         self.oracle.hear(&effects, hit);
         self.oracle.settle(self.now.mono.0);
-        assert_eq!(self.oracle.me().is_closed, after == After::Closed);
-        if after == After::Closed {
+        assert_eq!(self.oracle.me().is_closed, after == Next::Closed);
+        if after == Next::Closed {
             self.closed(hit, &effects);
             return after;
         }
@@ -291,11 +288,11 @@ impl World {
     fn look(&mut self, fault: Option<Fault>) {
         (self.trouble().fault, self.trouble().is_hit) = (fault, false);
         let mut effects = Vec::new();
-        let after = self.engine().look(&mut effects);
+        let after = self.engine().peek(&mut effects);
         let hit = self.hit(fault);
         self.oracle.hear_look(&effects, hit);
-        assert_ne!(after, After::Closed, "no fault is that grave");
-        if after == After::Again {
+        assert_ne!(after, Next::Closed, "no fault is that grave");
+        if after == Next::Again {
             self.turn_on(after);
         } else if hit.is_none() {
             self.oracle.settle_look();
@@ -348,7 +345,7 @@ impl World {
         self.mine().engine = None;
         self.oracle.forget_process();
         self.oracle.lose_runs(false);
-        while self.can_fail && self.dice.once_in(2) {
+        while self.can_fail && self.rng.once_in(2) {
             let fault = self.fault();
             self.mine().reader = None;
             self.trouble().fault = Some(fault);
@@ -366,7 +363,7 @@ impl World {
     fn crash_beside_others(&mut self) {
         let survivor = self.me;
         let mut dead: Vec<usize> = (0..self.processes.len()).filter(|n| *n != survivor).collect();
-        if self.dice.once_in(2) {
+        if self.rng.once_in(2) {
             dead.truncate(1);
         }
         for process in &dead {
@@ -394,10 +391,10 @@ impl World {
         self.mine().reader = None;
         let handle = self.lab.open().unwrap();
         let troubled = Troubled(self.mine().trouble.clone());
-        let store = Box::new(Around::new(handle.store, troubled));
+        let store = Box::new(FaultyStore::new(handle.store, troubled));
         self.oracle.key = Some(store.id_key());
         let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.dice.throw().to_le_bytes());
+        seed[..8].copy_from_slice(&self.rng.throw().to_le_bytes());
         let opened = Engine::open(store, self.settings, seed, self.now);
         self.mine().reader = Some(handle.reader);
         self.mine().engine = opened.ok().map(|(engine, _)| engine);
@@ -431,34 +428,33 @@ impl World {
 
     fn input(&mut self) -> Input {
         let ticket = self.ticket();
-        let operation: Arc<str> = self.dice.one_of(&OPERATIONS).into();
-        match self.dice.below(32) {
+        let operation: Arc<str> = self.rng.one_of(&OPERATIONS).into();
+        match self.rng.below(32) {
             0..7 => self.settle(),
             7..9 => self.record(),
-            9..12 => Input::Assign(ticket, operation, self.dice.one_of(&[None, Some(1), Some(2)])),
+            9..12 => Input::Assign(ticket, operation, self.rng.one_of(&[None, Some(1), Some(2)])),
             12 => Input::Unassign(ticket, operation),
             13..15 => Input::Start(ticket),
-            15 if self.dice.once_in(3) => Input::Close(ticket, self.stop_options()),
+            15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
             15 => Input::Stop(ticket, self.stop_options()),
             16..20 => self.named(ticket),
             20 => {
                 let watches = self.oracle.watches();
-                let watch =
-                    if watches.is_empty() { ticket - 1 } else { self.dice.one_of(&watches) };
-                Input::Unwatch(ticket, watch)
+                let watch = if watches.is_empty() { ticket - 1 } else { self.rng.one_of(&watches) };
+                Input::CancelAwait(ticket, watch)
             }
-            21 if self.dice.once_in(2) => Input::Heard(ticket),
-            21 => Input::Listen(ticket, self.listen()),
+            21 if self.rng.once_in(2) => Input::Ack(ticket),
+            21 => Input::Subscribe(ticket, self.subscription()),
             22 => {
-                let count = self.dice.below(5);
+                let count = self.rng.below(5);
                 Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
             }
             _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
             23..25 => {
-                let count = self.dice.below(4);
-                Input::AddOnce(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
+                let count = self.rng.below(4);
+                Input::AddIdempotent(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
             }
-            25 => Input::Keyed(ticket, self.key()),
+            25 => Input::FindByKey(ticket, self.key()),
             _ => Input::Add(ticket, self.def()),
         }
     }
@@ -466,81 +462,86 @@ impl World {
     /// A call about some task.
     fn named(&mut self, ticket: Ticket) -> Input {
         let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
-        if ids.is_empty() || self.dice.once_in(20) {
-            return Input::Watch(ticket, TaskId(uuid::Uuid::from_u64_pair(7, self.dice.throw())));
+        if ids.is_empty() || self.rng.once_in(20) {
+            return Input::AwaitEnd(ticket, TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw())));
         }
-        let id = self.dice.one_of(&ids);
-        match self.dice.below(4) {
+        let id = self.rng.one_of(&ids);
+        match self.rng.below(4) {
             0 => {
                 let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
                 Input::Abort(ticket, id, reason)
             }
-            1 => Input::Watch(ticket, id),
+            1 => Input::AwaitEnd(ticket, id),
             _ => Input::Prioritize(ticket, id, self.priority()),
         }
     }
 
-    fn listen(&mut self) -> Listen {
-        let follow = self.dice.one_of(&[Follow::Nothing, Follow::Ends, Follow::All, Follow::All]);
-        Listen { logs: self.dice.once_in(2), progress: true, follow }
+    fn subscription(&mut self) -> Subscription {
+        let remote = self.rng.one_of(&[
+            RemoteFilter::Nothing,
+            RemoteFilter::Ends,
+            RemoteFilter::All,
+            RemoteFilter::All,
+        ]);
+        Subscription { logs: self.rng.once_in(2), progress: true, remote }
     }
 
     fn priority(&mut self) -> Priority {
-        Priority::new(self.dice.one_of(&PRIORITIES)).unwrap()
+        Priority::new(self.rng.one_of(&PRIORITIES)).unwrap()
     }
 
     /// One of a few: most of them have been used.
-    fn key(&mut self) -> AddKey {
-        AddKey(uuid::Uuid::from_u128(self.dice.below(KEYS) as u128))
+    fn key(&mut self) -> IdempotencyKey {
+        IdempotencyKey(uuid::Uuid::from_u128(self.rng.below(KEYS) as u128))
     }
 
     fn def(&mut self) -> NewTask {
-        let wide = self.wide.clone().filter(|_| self.dice.once_in(2));
+        let wide = self.wide.clone().filter(|_| self.rng.once_in(2));
         let choices =
             [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
         let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
         NewTask {
-            operation: self.dice.one_of(&OPERATIONS).into(),
-            data: wide.or_else(|| Some(Json::trusted(&self.dice.below(9).to_string()))),
+            operation: self.rng.one_of(&OPERATIONS).into(),
+            data: wide.or_else(|| Some(Json::trusted(&self.rng.below(9).to_string()))),
             priority: self.priority(),
-            run_timeout_ms: self.dice.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
-            on_interrupted: self.dice.one_of(&choices),
-            on_stop: self.dice.one_of(&stops),
+            run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+            on_interrupted: self.rng.one_of(&choices),
+            on_stop: self.rng.one_of(&stops),
         }
     }
 
     /// The number of a live run, or of one that is over or never was.
-    fn run_no(&mut self) -> RunNo {
-        let live: Vec<RunNo> = self.oracle.me().runs.keys().copied().collect();
-        if live.is_empty() || self.dice.once_in(10) {
-            return self.dice.below(99) as RunNo;
+    fn run_no(&mut self) -> RunSlot {
+        let live: Vec<RunSlot> = self.oracle.me().runs.keys().copied().collect();
+        if live.is_empty() || self.rng.once_in(10) {
+            return self.rng.below(99) as RunSlot;
         }
-        self.dice.one_of(&live)
+        self.rng.one_of(&live)
     }
 
     fn settle(&mut self) -> Input {
-        let no = self.run_no();
+        let slot = self.run_no();
         Input::Settle(
-            no,
-            match self.dice.below(4) {
-                0 => Settled::Threw(Json::trusted("{}")),
-                1 => Settled::Unstorable(Json::trusted("{}")),
-                2 => Settled::Returned(None),
-                _ => Settled::Returned(Some(Json::trusted("7"))),
+            slot,
+            match self.rng.below(4) {
+                0 => Settlement::Threw(Json::trusted("{}")),
+                1 => Settlement::Unstorable(Json::trusted("{}")),
+                2 => Settlement::Returned(None),
+                _ => Settlement::Returned(Some(Json::trusted("7"))),
             },
         )
     }
 
     fn record(&mut self) -> Input {
-        let no = self.run_no();
-        if self.dice.once_in(2) {
+        let slot = self.run_no();
+        if self.rng.once_in(2) {
             let progress = Progress { current: 1.0, total: None, unit: None };
-            return Input::Record(no, Record::Progress(progress));
+            return Input::Record(slot, Record::Progress(progress));
         }
         self.lines += 1;
         let message = self.lines.to_string().into();
         Input::Record(
-            no,
+            slot,
             Record::Log { level: Level::Info, at: self.now.wall, message, fields: None },
         )
     }
@@ -548,7 +549,7 @@ impl World {
     fn stop_options(&mut self) -> StopOptions {
         let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
         let timeouts = [None, Some(0), Some(1), Some(1_000)];
-        StopOptions { on_stop: self.dice.one_of(&stops), timeout_ms: self.dice.one_of(&timeouts) }
+        StopOptions { on_stop: self.rng.one_of(&stops), timeout_ms: self.rng.one_of(&timeouts) }
     }
 }
 

@@ -12,7 +12,7 @@
 mod borders;
 mod crates;
 mod documents;
-mod drawn;
+mod rendered;
 mod repository;
 mod size;
 mod source;

@@ -13,7 +13,7 @@ use tasker_core::store::{
     Batch, Change, Commit, Find, Lane, Reader, Refused, Start, Store, WithLogs,
 };
 use tasker_core::task::{
-    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Outcome, Priority, Progress,
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_sqlite::{Durability, Options, Place, SqliteReader, SqliteStore, open};
@@ -173,13 +173,13 @@ impl Hand {
         run
     }
 
-    pub fn ending(&mut self, seq: Seq, run: Option<RunId>, outcome: Outcome) -> Change {
+    pub fn ending(&mut self, seq: Seq, run: Option<RunId>, outcome: TaskEnd) -> Change {
         let from = if run.is_some() { State::Running } else { State::Ready };
         self.counts.shift(from, outcome.state());
         Change::End { seq, lane: LANE, run, outcome, at: self.tick() }
     }
 
-    pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: Outcome) {
+    pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: TaskEnd) {
         let change = self.ending(task.seq, run, outcome);
         self.turn(vec![change]);
     }
@@ -227,12 +227,12 @@ pub fn def(data: &str, priority: f64) -> NewTask {
     }
 }
 
-pub fn done() -> Outcome {
-    Outcome::Done(Some(Json::trusted(r#"{"ok":true}"#)))
+pub fn done() -> TaskEnd {
+    TaskEnd::Done(Some(Json::trusted(r#"{"ok":true}"#)))
 }
 
-pub fn failed() -> Outcome {
-    Outcome::Failed(Cause::Error, Json::trusted(r#"{"name":"Error","message":"no"}"#))
+pub fn failed() -> TaskEnd {
+    TaskEnd::Failed(Cause::Error, Json::trusted(r#"{"name":"Error","message":"no"}"#))
 }
 
 pub fn line(n: u32, level: Level) -> LogLine {

@@ -4,9 +4,9 @@
 //! - What no hook changes goes through unchanged.
 
 use tasker_core::error::Result;
-use tasker_core::id::{AddKey, IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Wake, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Waker, Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 
@@ -15,18 +15,18 @@ use tasker_core::task::AbortReason;
 pub enum Call {
     /// `begin`
     Begin,
-    /// `look`
-    Look,
-    /// `look_around`
-    LookAround,
+    /// `begin_read`
+    BeginRead,
+    /// `refresh_owners`
+    RefreshOwners,
     /// `head`
     Head,
     /// `lanes`
     Lanes,
     /// `journal`
     Journal,
-    /// `elsewhere`
-    Elsewhere,
+    /// `remote_runs`
+    RemoteRuns,
     /// `abort_asked`
     AbortAsked,
     /// `orphans`
@@ -35,14 +35,14 @@ pub enum Call {
     Window,
     /// `brief`
     Brief,
-    /// `keyed`
-    Keyed,
+    /// `find_by_key`
+    FindByKey,
     /// `write`
     Write,
     /// `rollback`, which cannot fail
     Rollback,
-    /// `tidy`
-    Tidy,
+    /// `maintain`
+    Maintain,
     /// `close`
     Close,
 }
@@ -69,12 +69,12 @@ pub trait Hooks: Send {
 }
 
 /// A store with hooks around it.
-pub struct Around<H> {
+pub struct FaultyStore<H> {
     inner: Box<dyn Store>,
     hooks: H,
 }
 
-impl<H: Hooks> Around<H> {
+impl<H: Hooks> FaultyStore<H> {
     /// Puts hooks around a store.
     pub fn new(inner: Box<dyn Store>, hooks: H) -> Self {
         Self { inner, hooks }
@@ -86,7 +86,7 @@ impl<H: Hooks> Around<H> {
     }
 }
 
-impl<H: Hooks> Store for Around<H> {
+impl<H: Hooks> Store for FaultyStore<H> {
     fn owner(&self) -> OwnerId {
         self.inner.owner()
     }
@@ -99,20 +99,24 @@ impl<H: Hooks> Store for Around<H> {
         self.at(Call::Begin)?.begin()
     }
 
-    fn look(&mut self) -> Result<bool> {
-        self.at(Call::Look)?.look()
+    fn begin_read(&mut self) -> Result<bool> {
+        self.at(Call::BeginRead)?.begin_read()
     }
 
-    fn look_around(&mut self) -> Result<()> {
-        self.at(Call::LookAround)?.look_around()
+    fn refresh_owners(&mut self) -> Result<()> {
+        self.at(Call::RefreshOwners)?.refresh_owners()
     }
 
-    fn look_every_ms(&self) -> Option<u64> {
-        self.inner.look_every_ms()
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
     }
 
-    fn listen(&mut self, wake: Wake) {
-        self.inner.listen(wake);
+    fn poll_interval_ms(&self) -> Option<u64> {
+        self.inner.poll_interval_ms()
+    }
+
+    fn set_waker(&mut self, waker: Waker) {
+        self.inner.set_waker(waker);
     }
 
     fn head(&mut self) -> Result<Head> {
@@ -127,12 +131,12 @@ impl<H: Hooks> Store for Around<H> {
         self.at(Call::Journal)?.journal(after, batches_max)
     }
 
-    fn elsewhere(&mut self) -> Result<Vec<(LaneId, u32)>> {
-        self.at(Call::Elsewhere)?.elsewhere()
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        self.at(Call::RemoteRuns)?.remote_runs()
     }
 
-    fn keyed(&mut self, key: AddKey) -> Result<Option<TaskId>> {
-        self.at(Call::Keyed)?.keyed(key)
+    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
+        self.at(Call::FindByKey)?.find_by_key(key)
     }
 
     fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
@@ -166,8 +170,8 @@ impl<H: Hooks> Store for Around<H> {
         self.inner.rollback();
     }
 
-    fn tidy(&mut self, is_idle: bool) -> Result<()> {
-        self.at(Call::Tidy)?.tidy(is_idle)
+    fn maintain(&mut self, is_idle: bool) -> Result<()> {
+        self.at(Call::Maintain)?.maintain(is_idle)
     }
 
     fn close(mut self: Box<Self>) -> Result<()> {

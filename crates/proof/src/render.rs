@@ -4,7 +4,7 @@
 //! - What stands in the document is what the code says; `tests/tidy` compares them, and rewrites
 //!   them if the variable `UPDATE` is set.
 //!
-//! Proof: `tests/tidy/drawn.rs`.
+//! Proof: `tests/tidy/rendered.rs`.
 
 use std::fmt::Write;
 

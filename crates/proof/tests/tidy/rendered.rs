@@ -1,11 +1,11 @@
 //! Documents that are drawn from the code are up to date. `UPDATE=1` draws them anew.
 
-use tasker_proof::drawing;
+use tasker_proof::render;
 
 use crate::repository::{file, root};
 
 /// Compares a document with what it should be, or rewrites it.
-fn assert_drawn(path: &str, expected: &str) {
+fn assert_rendered(path: &str, expected: &str) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(root().join(path), expected).expect("the document can be written");
         return;
@@ -24,17 +24,20 @@ fn replaced(text: &str, name: &str, table: &str) -> Option<String> {
 
 #[test]
 fn the_drawing_of_the_state_machine_is_up_to_date() {
-    assert_drawn("docs/state-machine.md", &drawing::state_machine());
+    assert_rendered("docs/state-machine.md", &render::state_machine());
 }
 
 #[test]
 fn the_tables_of_errors_and_limits_are_up_to_date() {
-    let limits = drawing::limits(&file("crates/core/src/limits.rs").text);
+    let limits = render::limits(&file("crates/core/src/limits.rs").text);
     for (name, path, table) in [
-        ("codes", "docs/reference/errors.md", drawing::codes()),
+        ("codes", "docs/reference/errors.md", render::codes()),
         ("limits", "docs/reference/limits.md", limits),
     ] {
-        let drawn = replaced(&file(path).text, name, &table);
-        assert_drawn(path, &drawn.expect("the page has the marks between which its table stands"));
+        let rendered = replaced(&file(path).text, name, &table);
+        assert_rendered(
+            path,
+            &rendered.expect("the page has the marks between which its table stands"),
+        );
     }
 }

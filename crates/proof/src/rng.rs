@@ -2,9 +2,9 @@
 
 /// A source of chance (splitmix64).
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// The dice of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
