@@ -12,7 +12,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { blocksOf, compile, deadLinks, linksOf, pagesBelow, targetOf } from './pages.mjs'
+import { blocksOf, compile, deadLinks, linksOf, pagesBelow, read, targetOf } from './pages.mjs'
 import { linkedFolder, output } from './program.mjs'
 
 const pages = [...pagesBelow('docs/guide'), ...pagesBelow('docs/reference')]
@@ -75,6 +75,18 @@ for (const page of all) {
     assert.deepEqual(deadLinks(page), [])
   })
 }
+
+test('each command of npm that a page names is there', () => {
+  const scripts = Object.keys(JSON.parse(read('package.json')).scripts)
+  for (const page of all) {
+    const named = [...read(page).matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name)
+    assert.deepEqual(
+      named.filter(name => !scripts.includes(name)),
+      [],
+      page,
+    )
+  }
+})
 
 test('no program in the guides goes unchecked', () => {
   for (const page of pages) {
