@@ -1,4 +1,4 @@
-// `npm run pack`: tasker as one tarball, with the addon of this platform, to be installed elsewhere.
+// `npm run pack`: tasker as one tarball with the addon of this platform, to be installed elsewhere.
 //
 // node scripts/pack.mjs [folder]
 //

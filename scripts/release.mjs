@@ -96,7 +96,7 @@ export function platformPackage(platform) {
   }
 }
 
-/** The package.json of tasker for users: nothing in it is for a checkout, no script least of all. */
+/** The package.json of tasker for users: nothing in it is for a checkout, scripts least of all. */
 function packageForUsers() {
   const { scripts, devDependencies, ...rest } = about
   return { ...rest, ...repository() }

@@ -77,7 +77,7 @@ test('arethetypeswrong finds nothing, whatever resolves the import', () => {
 })
 
 test('its Rust sources are a whole workspace, with a lock file that names what they need', () => {
-  // Without the dependencies, which this machine need not have: those of other platforms it never has.
+  // Without the dependencies: those of other platforms were never downloaded to this machine.
   const metadata = ['metadata', '--format-version', '1', '--no-deps', '--offline']
   const { packages } = JSON.parse(output('cargo', metadata, { cwd: installed }))
   const names = packages.map(each => each.name)

@@ -54,11 +54,11 @@ codes! {
     Conflict "TASKER_CONFLICT" false
         "The operation already has a runner; unassign it first.",
     Fenced "TASKER_FENCED" false
-        "The run was replaced; what it does changes nothing any more.",
+        "The run was replaced; it can no longer write anything.",
     Locked "TASKER_LOCKED" true
-        "Another handle wants the file alone (`exclusive`); `err.pid` names its process.",
+        "Another tasker has the file, and one of you is `exclusive`; `err.pid` is its process.",
     FileShared "TASKER_FILE_SHARED" false
-        "Two libraries in one process would have one file open and break each other's locks.",
+        "Something else in this process has the file open; the two would break each other's locks.",
     Busy "TASKER_BUSY" true
         "The file stayed locked by another program for too long.",
     Full "TASKER_FULL" true
