@@ -109,11 +109,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   stop(options?: StopOptions): Promise<void>
 
   /**
-   * Stops, releases the file and lets the process exit; every later call rejects with
-   * `TASKER_CLOSED`. A second close gives the same promise.
+   * Stops, releases the file and lets the process exit. It waits for live runs as `stop` does, and
+   * until the last of them is over other calls work too, for those runs may need them. Then every
+   * call rejects with `TASKER_CLOSED`. A later close with options replaces the options of one that
+   * still waits; without options it gives the same promise.
    *
-   * It waits for live runs as `stop` does. Do not await it in a runner: that waits for the runner
-   * itself, until the timeout is over and the task goes back to the queue.
+   * Do not await it in a runner: that waits for the runner itself, until the timeout is over and the
+   * task goes back to the queue.
    */
   close(options?: StopOptions): Promise<void>
 

@@ -76,6 +76,9 @@ pub(crate) fn completions(text: &str) -> Result<Vec<Input>> {
 }
 
 fn settle(slot: u64, how: u8, value: Option<&RawValue>) -> Input {
+    if how == 3 {
+        return Input::Postpone(slot);
+    }
     let value = value.map(RawValue::get);
     let settled = match how {
         0 => returned(value),

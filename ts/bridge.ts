@@ -44,6 +44,10 @@ export class Bridge {
   readonly #pending = new Map<number, Deferred>()
   readonly #batch: Batch
   readonly #attached = new Set<Attachment>()
+  /** Tickets of calls of `close`. */
+  readonly #closes = new Set<number>()
+  /** Settle calls of `close`, when everything before has been told. */
+  #closeAnswers: (() => void)[] = []
   #ticket = 1
   #isOpen = false
   #closed: unknown
@@ -122,45 +126,50 @@ export class Bridge {
     call.bind(bounds, () => {
       this.#pending.delete(ticket)
       const withdraw = way === 'read' ? 'cancel' : 'cancelAwait'
-      if (!this.#closed) this.#native[way](this.#next(), `{"do":"${withdraw}","ticket":${ticket}}`)
+      if (!this.#isShut) this.#native[way](this.#next(), `{"do":"${withdraw}","ticket":${ticket}}`)
       this.updateKeepAlive()
     })
     return call.promise
   }
 
-  /** Sends the command that closes; from now on every other call is refused. */
+  /**
+   * Sends the command that closes. While runs are live, other calls go on: those runs may need
+   * them. Another close may come meanwhile, to hurry the first.
+   */
   close(text: string, transform: Transform, refusedBy: (error: unknown) => void): Promise<void> {
     if (this.#isShut) {
       this.#closed = closedError()
       return Promise.resolve()
     }
-    const call = new Call(
-      value => {
-        this.#shut(closedError())
-        return transform(value)
-      },
-      error => {
-        // A wrong option closes nothing; after any other fault the native side is gone. What could
-        // not even be opened counts as closed.
-        if (codeOf(error) === 'TASKER_INVALID') this.#closed = undefined
-        else this.#shut(closedError())
-        if (this.#isShut && !this.#isOpen) call.resolve(undefined)
-        refusedBy(error)
-      },
-    )
-    this.#send('command', text, call)
-    this.#closed = closedError()
+    const call = new Call(transform, error => {
+      // What could not even be opened counts as closed.
+      if (this.#isShut && !this.#isOpen) call.resolve(undefined)
+      refusedBy(error)
+    })
+    this.#closes.add(this.#dispatch('command', text, call))
     return call.promise
+  }
+
+  /** Whether it closes, or has closed. */
+  get isClosing(): boolean {
+    return this.#closes.size > 0 || this.#isShut
   }
 
   /** Why calls are refused, if they are. */
   get closed(): unknown {
-    return this.#closed
+    if (this.#closed || this.#closes.size === 0 || this.#runs.hasLive) return this.#closed
+    return closedError()
   }
 
   /** Throws if calls are refused. */
   check(): void {
-    if (this.#closed) throw this.#closed
+    const { closed } = this
+    if (closed) throw closed
+  }
+
+  /** Throws if calls are refused, or will be. */
+  checkOpen(): void {
+    if (this.isClosing) throw this.#closed ?? closedError()
   }
 
   /** Whether the native side is gone: nothing that comes now may reach user code. */
@@ -180,10 +189,13 @@ export class Bridge {
   }
 
   #send(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
-    if (this.#closed) {
-      deferred.refused(this.#closed)
-      return 0
-    }
+    const { closed } = this
+    if (!closed) return this.#dispatch(way, text, deferred)
+    deferred.refused(closed)
+    return 0
+  }
+
+  #dispatch(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
     this.#batch.flush()
     const ticket = this.#issueTicket(deferred)
     this.#native[way](ticket, text)
@@ -218,7 +230,10 @@ export class Bridge {
       setImmediate(() => this.#drain())
     }
     this.#deliver(batch)
-    if (!batch[0]) this.#runs.delivered()
+    if (!batch[0]) {
+      this.#runs.delivered()
+      this.#finishClose()
+    }
     this.updateKeepAlive()
   }
 
@@ -270,17 +285,30 @@ export class Bridge {
     const deferred = this.#pending.get(ticket as number)
     if (!deferred) return
     this.#pending.delete(ticket as number)
-    if (kind === 'n') {
-      deferred.refused(refusal(value as Refusal))
-    } else {
-      this.#isOpen = true
-      deferred.answered(value)
+    const error = kind === 'n' ? refusal(value as Refusal) : undefined
+    this.#isOpen ||= !error
+    const settle = () => (error ? deferred.refused(error) : deferred.answered(value))
+    if (!this.#closes.has(ticket)) settle()
+    else if (error?.code !== 'TASKER_INVALID') this.#closeAnswers.push(settle)
+    else {
+      // A wrong option closes nothing.
+      this.#closes.delete(ticket)
+      settle()
     }
+  }
+
+  /** Everything is released, and told: the calls of `close` settle last. */
+  #finishClose() {
+    if (this.#closeAnswers.length === 0) return
+    const settles = this.#closeAnswers
+    this.#closeAnswers = []
+    this.#shut(closedError())
+    for (const settle of settles) settle()
   }
 
   /** The engine closed by itself: what it had opened is closed, what it could not open stays so. */
   #failed(fault: Refusal | undefined) {
-    if (this.#isShut) return
+    if (this.#isShut || this.#closeAnswers.length > 0) return
     const error = fault ? refusal(fault) : closedError()
     this.#closed = this.#isOpen ? closedError(error) : error
     this.#runs.lost()
@@ -314,8 +342,6 @@ function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {
   keep.end(owner)
   handle.shutdown()
 }
-
-const codeOf = (error: unknown) => (error as { code?: unknown } | undefined)?.code
 
 const closedError = (cause?: unknown) =>
   new TaskerError(

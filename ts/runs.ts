@@ -17,7 +17,7 @@
 import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Bridge } from './bridge'
-import { TaskerError, unwritable } from './errors'
+import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { nextTick, parse, stringify } from './globals'
 import { inRootContext } from './native'
@@ -68,6 +68,11 @@ export class Runs implements RunHost {
   /** Whether there is something to wait for. */
   get isBusy(): boolean {
     return this.isStarted || this.#live.size > 0
+  }
+
+  /** Whether runs of this process are under way. */
+  get hasLive(): boolean {
+    return this.#live.size > 0
   }
 
   record(text: string): void {
@@ -145,7 +150,15 @@ export class Runs implements RunHost {
   }
 
   #threw(run: Run, error: unknown) {
-    if (!run.isOver) this.#settle(run, 1, error)
+    if (run.isOver) return
+    if (this.#bridge.isClosing && isForClose(error)) this.#giveBack(run)
+    else this.#settle(run, 1, error)
+  }
+
+  /** What it needed was taken away by a close: it is no fault of the task. */
+  #giveBack(run: Run) {
+    run.isOver = true
+    this.#bridge.outcome(`[${run.slot},3]`)
   }
 
   #settle(run: Run, kind: 1 | 2, error: unknown) {
@@ -311,6 +324,16 @@ export class Runs implements RunHost {
 
 function noRunner(context: Context): never {
   throw new Error(`the operation ${stringify(context.operation)} has no runner here`)
+}
+
+/** Whether an error says, or has as its cause, that something of tasker is closed. */
+function isForClose(error: unknown): boolean {
+  let one = error
+  for (let depth = 0; depth < 8 && isError(one); depth += 1) {
+    if (read(one, 'code') === 'TASKER_CLOSED') return true
+    one = read(one, 'cause')
+  }
+  return false
 }
 
 /** Why `JSON.stringify` gave no result to store. */

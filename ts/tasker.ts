@@ -164,7 +164,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async start(abortSignal?: AbortSignal): Promise<void> {
     const signal = signalOf(abortSignal)
-    this.#bridge.check()
+    this.#bridge.checkOpen()
     if (signal?.aborted) return this.stop()
     if (signal) {
       this.#startSignals.add(signal)
@@ -182,11 +182,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   close(options?: StopOptions): Promise<void> {
-    this.#closing ??= this.#close(options).catch(error => {
-      if (!this.#bridge.closed) this.#closing = undefined
+    if (this.#closing && options === undefined) return this.#closing
+    const closing = this.#close(options).catch(error => {
+      if (this.#closing === closing && !this.#bridge.isShut) this.#closing = undefined
       throw error
     })
-    return this.#closing
+    this.#closing ??= closing
+    return closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {

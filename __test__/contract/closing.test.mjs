@@ -3,7 +3,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, folder, gate, imports, open, refused, rejection, runs } from './open.mjs'
+import { file, folder, gate, imports, next, open, refused, rejection, runs } from './open.mjs'
+import { openSqlite } from './sqlite.mjs'
 
 const uuid = '018f0000-0000-7000-8000-000000000000'
 
@@ -72,6 +73,95 @@ test('close stops first: runs end, and `stopped` is told before it resolves', as
   resolve()
   await closing
   assert.deepEqual(events, ['task.done', 'stopped', 'closed'])
+})
+
+test('what live runs call while close waits for them works, from anywhere (B-2)', async t => {
+  const store = file()
+  const { runner, call } = gate()
+  const tasker = open(t, { store, runners: { wait: runner, parent } })
+  async function parent({ uuid: of }) {
+    await (await call(0)).resolve()
+    const child = await tasker.addTask({ operation: 'child', data: { of } })
+    await tasker.addTasks([{ operation: 'child' }, { operation: 'child' }])
+    const outbox = tasker.outbox(openSqlite(join(folder(), 'app.db')))
+    await outbox.uuidOf(outbox.addTask({ operation: 'child' }))
+    await tasker.prioritizeTask(child, 7)
+    const { priority } = await tasker.getTask(child)
+    const late = await rejection(tasker.waitForTaskOutputData(child, { timeout: 1 }))
+    await refused(tasker.start(), 'TASKER_CLOSED')
+    return [await tasker.countTasks({ operation: 'child' }), priority, late.code]
+  }
+  await tasker.start()
+  await tasker.addTask({ operation: 'wait' })
+  await call(0)
+  const begun = next(tasker, 'task.run')
+  const uuid = await tasker.addTask({ operation: 'parent' })
+  await begun
+  const outside = tasker.close().then(() => rejection(tasker.countTasks()))
+  assert.equal(await tasker.hasTask({ uuid }), true)
+  assert.equal((await outside).code, 'TASKER_CLOSED')
+  const again = open(t, { store })
+  const { status, result } = await again.getTask(uuid)
+  assert.deepEqual([status, result], ['done', [4, 7, 'TASKER_TIMEOUT']])
+})
+
+test('a run that fails because something of tasker is closed goes back to the queue (B-2)', async t => {
+  const store = file()
+  const { runner, call } = gate()
+  const tasker = open(t, { store, runners: { a: runner } })
+  await tasker.start()
+  const uuids = await tasker.addTasks(Array.from({ length: 3 }, () => ({ operation: 'a' })))
+  const [one, two, three] = await Promise.all([0, 1, 2].map(call))
+  const other = new Tasker(':memory:')
+  await other.close()
+  const error = await rejection(other.ready())
+  three.reject(error)
+  const [failed] = await next(tasker, 'task.failed')
+  const closing = tasker.close()
+  one.reject(error)
+  two.reject(new Error('the next step could not be added', { cause: error }))
+  await closing
+  const again = open(t, { store })
+  const found = await Promise.all(uuids.map(uuid => again.getTask(uuid)))
+  const byStatus = status => found.filter(task => task.status === status)
+  assert.deepEqual(
+    byStatus('failed').map(task => task.uuid),
+    [failed],
+  )
+  assert.deepEqual(
+    byStatus('new').map(({ attempt }) => attempt),
+    [0, 0],
+  )
+})
+
+test('a later close or stop with options hurries a close that waits (S-1)', async t => {
+  for (const hurry of [
+    tasker => tasker.close({ timeout: 0 }),
+    tasker => tasker.stop({ timeout: 0 }),
+  ]) {
+    const { runner, call } = gate()
+    const tasker = open(t, { runners: { a: runner } })
+    const events = []
+    tasker.on('stopped', () => events.push('stopped'))
+    await tasker.start()
+    await tasker.addTask({ operation: 'a' })
+    const { context } = await call(0)
+    const closing = tasker.close({ timeout: '1h' })
+    await refused(tasker.close({ timeout: 'soon' }), 'TASKER_INVALID', 'timeout')
+    assert.equal(tasker.close(), closing)
+    await hurry(tasker)
+    await closing
+    assert.equal(context.abortSignal.reason.cause, 'shutdown')
+    assert.deepEqual(events, ['stopped'])
+  }
+})
+
+test('a close with a wrong option closes nothing', async t => {
+  const tasker = open(t)
+  await refused(tasker.close({ timeout: 'soon' }), 'TASKER_INVALID', 'timeout')
+  await refused(tasker.close({ now: true }), 'TASKER_INVALID', 'now')
+  await tasker.addTask({ operation: 'a' })
+  assert.equal(await tasker.countTasks(), 1)
 })
 
 test('close from inside a runner ends when its timeout is over (F-25)', async t => {

@@ -29,6 +29,8 @@ pub enum Input {
     FindByKey(Ticket, IdempotencyKey),
     /// A runner has settled.
     Settle(RunSlot, Settlement),
+    /// A run cannot go on, for the handle closes: its task goes back to the queue.
+    Postpone(RunSlot),
     /// A run reports something; comes before its `Settle`.
     Record(RunSlot, Record),
     /// Ends a task: a ready one at once, a running one by its signal.
@@ -47,7 +49,7 @@ pub enum Input {
     Start(Ticket),
     /// Ceases to start tasks; answered when no run is live.
     Stop(Ticket, StopOptions),
-    /// Stops, then releases everything.
+    /// Stops, then releases everything. Until no run is live, calls are served as under a stop.
     Close(Ticket, StopOptions),
     /// Says what to tell besides answers and runs.
     Subscribe(Ticket, Subscription),
@@ -111,7 +113,7 @@ impl Input {
     /// The ticket to answer; a settle and a record have none.
     pub fn ticket(&self) -> Option<Ticket> {
         match self {
-            Input::Settle(..) | Input::Record(..) => None,
+            Input::Settle(..) | Input::Postpone(_) | Input::Record(..) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
             | Input::AddIdempotent(ticket, _)

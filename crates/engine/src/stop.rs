@@ -17,6 +17,7 @@ use tasker_core::task::{AbortReason, AttemptEnd, Cause, OnStop};
 
 use crate::draft::Planner;
 use crate::effect::{AbortSignal, RunEnd};
+use crate::input::RunSlot;
 use crate::live::Run;
 use crate::memory::Stopping;
 
@@ -43,6 +44,17 @@ impl Planner<'_> {
                 OnStop::Abort => self.abort_for_stop(run),
                 OnStop::Wait => {}
             }
+        }
+    }
+
+    /// A run could not go on, for the handle closes: its task waits as if it had not started. An
+    /// abort that was acknowledged is not undone by that.
+    pub(crate) fn postpone_for_close(&mut self, slot: RunSlot) {
+        let Some(run) = self.live(slot) else { return };
+        if self.fired(run).is_some() {
+            self.reclaim(run);
+        } else {
+            self.postpone(run);
         }
     }
 

@@ -189,12 +189,7 @@ impl Engine {
             return Next::Closed;
         }
         let mut work: Vec<Input> = self.backlog.drain(..).collect();
-        let closes = self.memory.stopping.as_ref().is_some_and(|stopping| stopping.closes);
         for input in inputs {
-            if closes && is_for_open_handle(&input) {
-                refuse_all(&[input], &closed(), effects);
-                continue;
-            }
             if let Input::CancelAwait(_, waiter) = input {
                 cancel_await(&mut work, waiter);
             }
@@ -490,6 +485,7 @@ impl Planner<'_> {
                 Input::AddIdempotent(ticket, defs) => self.add_idempotent(*ticket, defs),
                 Input::FindByKey(ticket, key) => self.find_by_key(*ticket, *key),
                 Input::Settle(slot, settled) => self.settle(*slot, settled.clone()),
+                Input::Postpone(slot) => self.postpone_for_close(*slot),
                 Input::Record(slot, record) => self.record(*slot, record),
                 Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
                 Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
@@ -542,14 +538,6 @@ fn keys(store: &mut dyn Store, work: &[Input]) -> Result<KnownKeys> {
         }
     }
     Ok(keys)
-}
-
-/// Whether a closing handle refuses the call.
-fn is_for_open_handle(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Add(..) | Input::AddMany(..) | Input::AddIdempotent(..) | Input::Start(_)
-    )
 }
 
 fn named(input: &Input) -> Option<TaskId> {

@@ -91,12 +91,14 @@ fn a_key_whose_commit_failed_is_free_again() {
 
 /// I-14
 #[test]
-fn a_closing_engine_takes_no_keys_in() {
+fn a_closing_engine_takes_keys_in_until_its_last_run_is_over() {
     let mut bench = Bench::started(9);
     once(&mut bench, &KEYS[..1]);
     let close = bench.ticket();
     bench.turn(vec![Input::Close(close, StopOptions::default())]);
-    let defs = vec![(KEYS[1], def("a"))];
+    assert!(once(&mut bench, &KEYS[1..2])[0].1);
+    bench.settle_oldest(Settlement::Returned(None));
+    let defs = vec![(KEYS[0], def("a"))];
     let refused = bench.call(|ticket| Input::AddIdempotent(ticket, defs));
     assert!(matches!(refused, Effect::Refuse(_, error) if error.code() == Code::Closed));
 }

@@ -272,18 +272,40 @@ fn a_start_during_a_stop_takes_effect_after_it() {
 }
 
 #[test]
-fn a_closing_engine_refuses_new_tasks_and_then_everything() {
+fn a_closing_engine_serves_its_live_runs_and_then_refuses_everything() {
     let mut bench = Bench::started(1);
     bench.add("a", 0.0);
     let (close, add) = (bench.ticket(), bench.ticket());
     bench.turn(vec![Input::Close(close, StopOptions::default())]);
-    let refused = bench.turn(vec![Input::Add(add, bench::def("a"))]);
-    assert!(matches!(&refused[..], [Effect::Refuse(_, e)] if e.code() == Code::Closed));
+    let added = bench.turn(vec![Input::Add(add, bench::def("a"))]);
+    assert_eq!(bench::answers(&added), [add]);
     let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
     assert!(bench::answers(&effects).contains(&close));
     assert!(matches!(effects.last(), Some(Effect::Closed(None))));
     let refused = bench.turn(vec![Input::Ready(add)]);
     assert!(matches!(&refused[..], [Effect::Refuse(_, e)] if e.code() == Code::Closed));
+}
+
+#[test]
+fn a_run_that_postpones_itself_waits_again_and_its_attempt_is_not_counted() {
+    let mut bench = Bench::started(1);
+    let id = bench.add("a", 0.0);
+    let stop = bench.ticket();
+    bench.turn(vec![Input::Stop(stop, StopOptions::default())]);
+    let threw = Input::Settle(1, Settlement::Threw(json()));
+    let effects = bench.turn(vec![Input::Postpone(1), threw]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed)]);
+    assert_eq!(bench::answers(&effects), [stop]);
+    assert_eq!((bench.state(id), bench.get(id).task.attempt), (State::Ready, 0));
+}
+
+#[test]
+fn a_run_that_postpones_itself_after_its_abort_ends_as_aborted() {
+    let mut bench = Bench::started(1);
+    let id = bench.add("a", 0.0);
+    bench.call(|ticket| Input::Abort(ticket, id, reason(Cause::User)));
+    bench.turn(vec![Input::Postpone(1)]);
+    assert!(matches!(bench.outcome(id), Some(TaskEnd::Aborted(Cause::User, _))));
 }
 
 #[test]
