@@ -54,6 +54,10 @@ export interface AbortError extends Error {
   readonly reason?: unknown
 }
 
-/** Why a run's `abortSignal` fired. `shutdown`: the task goes back to the queue.
- * `fenced`: the run has been replaced. */
+/**
+ * Why a run's `abortSignal` fired, in words of tasker.
+ *
+ * The words of an aborted task, and two more: `shutdown` (the task goes back to the queue) and
+ * `fenced` (the run was replaced).
+ */
 export type AbortCause = 'user' | 'signal' | 'stop' | 'run-timeout' | 'lost' | 'shutdown' | 'fenced'

@@ -2,10 +2,11 @@
 // there that does not exist.
 
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import ts from 'typescript'
-import { read } from './pages.mjs'
+import { pagesBelow, read } from './pages.mjs'
 import { root } from './program.mjs'
 
 const program = ts.createProgram([join(root, 'index.d.ts')], { skipLibCheck: true })
@@ -13,12 +14,16 @@ const checker = program.getTypeChecker()
 const source = program.getSourceFile(join(root, 'index.d.ts'))
 const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(source))
 
-/** The members that an interface or class of the package declares itself. */
-function membersOf(name) {
+/** What the package exports under a name, wherever it is declared. */
+function symbolOf(name) {
   const found = exported.find(one => one.name === name)
   const isAlias = (found.flags & ts.SymbolFlags.Alias) !== 0
-  const symbol = isAlias ? checker.getAliasedSymbol(found) : found
-  return [...(symbol.members ?? [])].map(([, member]) => member).filter(isMember)
+  return isAlias ? checker.getAliasedSymbol(found) : found
+}
+
+/** The members that an interface or class of the package declares itself. */
+function membersOf(name) {
+  return [...(symbolOf(name).members ?? [])].map(([, member]) => member).filter(isMember)
 }
 
 const isMember = ({ flags }) =>
@@ -78,4 +83,24 @@ test('events.md has each event', () => {
 test('runners.md has each field of the context', () => {
   const text = read('docs/guide/runners.md')
   for (const name of namesOf('RunnerContext')) assert.ok(text.includes(`\`${name}\``), name)
+})
+
+/** The words of a type that is one of several texts. */
+function wordsOf(name) {
+  return checker.getDeclaredTypeOfSymbol(symbolOf(name)).types.map(({ value }) => value)
+}
+
+test('errors.md has each cause of an end, and each of a signal', () => {
+  const text = section('errors.md', 'Why a task ended')
+  assert.deepEqual(firstCells(text).sort(), wordsOf('EndCause').sort())
+  for (const cause of wordsOf('AbortCause')) assert.ok(text.includes(`\`${cause}\``), cause)
+})
+
+test('each warning and each variable of the environment is in the reference', () => {
+  const pages = pagesBelow('docs/reference').map(read).join('')
+  const names = readdirSync(join(root, 'ts')).flatMap(file => [
+    ...read(`ts/${file}`).matchAll(/\bTASKER_[A-Z_]+/g),
+  ])
+  assert.ok(names.length > 0)
+  for (const [name] of names) assert.ok(pages.includes(`\`${name}`), name)
 })

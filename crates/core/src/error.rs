@@ -56,7 +56,7 @@ codes! {
     Fenced "TASKER_FENCED" false
         "The run was replaced; it can no longer write anything.",
     Locked "TASKER_LOCKED" true
-        "Another tasker has the file, and one of you is `exclusive`; `err.pid` is its process.",
+        "A tasker of process `err.pid` has the file, and it or this one is `exclusive`.",
     FileShared "TASKER_FILE_SHARED" false
         "Something else in this process has the file open; the two would break each other's locks.",
     Busy "TASKER_BUSY" true
