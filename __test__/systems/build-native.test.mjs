@@ -1,6 +1,5 @@
 // `npx tasker build-native` in an installed package that brought no addon. It compiles all from
-// source, for minutes, so `npm test` leaves it out; the release runs it:
-// node --test __test__/package/build-native.slow.mjs
+// source, for minutes: `npm run test:systems`.
 
 import assert from 'node:assert/strict'
 import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +7,7 @@ import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { addon } from '../../scripts/build.mjs'
 import { node } from '../../scripts/steps.mjs'
-import { folder, installed, prints, work } from './installed.mjs'
+import { folder, installed, prints, work } from '../package/installed.mjs'
 
 test('it builds an addon that works and leaves the rest of the package as it was', async () => {
   const place = join(installed, basename(addon))
