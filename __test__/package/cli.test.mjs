@@ -1,5 +1,5 @@
 // The program `tasker` of the installed package, without the minutes of a build: those are in
-// `__test__/systems/build-native.test.mjs`.
+// build-native.slow.mjs.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

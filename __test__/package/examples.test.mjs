@@ -1,15 +1,15 @@
-// The examples do what their first lines say, also when they are killed in the middle.
+// The programs of one file do what their first lines say, also when they are killed in the middle.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { Tasker } from '../../index.mjs'
-import { root } from './program.mjs'
+import { compilePrograms, start, tasksOf } from './example.mjs'
+
+const programs = compilePrograms()
 
 /** A path of a folder for one test. */
 function scratch(t) {
@@ -18,55 +18,7 @@ function scratch(t) {
   return name => join(folder, name)
 }
 
-/** Starts an example: its lines as they come, its input, and how it ends. */
-function start(t, name, args, flags = []) {
-  const example = join(root, 'examples', name)
-  const child = spawn(process.execPath, [...flags, example, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 60_000,
-  })
-  t.after(() => child.kill('SIGKILL'))
-  const end = new Promise(resolve => child.once('close', (code, signal) => resolve(signal ?? code)))
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const line = async () => (await lines.next()).value
-  const rest = async () => {
-    const all = []
-    for (let next = await line(); next !== undefined; next = await line()) all.push(next)
-    return all
-  }
-  return { child, end, line, rest }
-}
-
-/** What lies in a store that nobody has open. */
-async function tasksOf(store) {
-  const tasker = new Tasker(store)
-  const tasks = await tasker.findTasks({}, { sort: { seq: 1 } })
-  await tasker.close()
-  return tasks
-}
-
-const json = async (url, options) => {
-  const response = await fetch(url, options)
-  const text = await response.text()
-  return { status: response.status, body: text && JSON.parse(text) }
-}
-
-const post = (base, data) => json(base, { method: 'POST', body: JSON.stringify(data) })
-
-/** Asks until the task has ended. */
-async function ended(url) {
-  for (;;) {
-    const { body } = await json(url)
-    if (body.status !== 'new' && body.status !== 'running') return body
-  }
-}
-
-/** The server of `http.mjs`, listening. */
-async function serve(t, store) {
-  const server = start(t, 'http.mjs', ['0', store])
-  const port = (await server.line()).split(' ').at(-1)
-  return { ...server, base: `http://127.0.0.1:${port}/thumbnails` }
-}
+const run = (t, name, args, flags) => start(t, join(programs, name), { args, flags })
 
 /** Flags under which a process kills itself right after the n-th call of a function of fs. */
 function dyingAfter(n, name) {
@@ -84,57 +36,13 @@ function dyingAfter(n, name) {
   return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
 }
 
-test('http.mjs: what was answered with 202 is done, also after kill -9 (F-1)', async t => {
-  const store = scratch(t)('http.db')
-  const first = await serve(t, store)
-  const data = { image: 'cat', widths: [320, 640] }
-  const { status, body } = await post(first.base, data)
-  assert.equal(status, 202)
-  first.child.kill('SIGKILL')
-  assert.equal(await first.end, 'SIGKILL')
-
-  const second = await serve(t, store)
-  const url = `${second.base}/${body.uuid}`
-  const { result } = await ended(url)
-  assert.deepEqual(result.files, ['cat-320.webp', 'cat-640.webp'])
-  assert.equal((await json(url, { method: 'DELETE' })).status, 409)
-  second.child.kill('SIGTERM')
-  assert.equal(await second.end, 0)
-})
-
-test('http.mjs: refuses what it cannot do, with a status, and stores nothing', async t => {
-  const store = scratch(t)('http.db')
-  const { base, child, end } = await serve(t, store)
-  assert.equal((await post(base, { image: 7 })).status, 400)
-  assert.equal((await json(base, { method: 'POST', body: 'no JSON' })).status, 400)
-  assert.equal((await post(base, { image: 'x'.repeat(65_536), widths: [] })).status, 413)
-  assert.equal((await json(`${base}/nonsense`)).status, 400)
-  assert.equal((await json(`${base}/018f0000-0000-7000-8000-000000000000`)).status, 404)
-  assert.equal((await json(base)).status, 404)
-  assert.equal((await json(new URL('/', base))).status, 404)
-  assert.equal((await json(base, { method: 'PATCH' })).status, 404)
-  child.kill('SIGTERM')
-  assert.equal(await end, 0)
-  assert.deepEqual(await tasksOf(store), [])
-})
-
-test('http.mjs: SIGTERM lets running tasks finish, DELETE aborts one (F-3, I-14)', async t => {
-  const store = scratch(t)('http.db')
-  const { base, child, end } = await serve(t, store)
-  const many = Array.from({ length: 400 }, (_, n) => n)
-  const { body: aborted } = await post(base, { image: 'cat', widths: many })
-  const url = `${base}/${aborted.uuid}`
-  assert.equal((await json(url, { method: 'DELETE' })).status, 204)
-  assert.equal((await ended(url)).status, 'aborted')
-  await post(base, { image: 'dog', widths: many.slice(0, 10) })
-  child.kill('SIGTERM')
-  assert.equal(await end, 0)
-  const tasks = await tasksOf(store)
-  assert.deepEqual(
-    tasks.map(({ status }) => status),
-    ['aborted', 'done'],
-  )
-})
+for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs']) {
+  test(`${name}: without arguments it says how to use it`, async t => {
+    const usage = start(t, join(programs, name), { stdio: ['ignore', 'ignore', 'pipe'] })
+    assert.match(await text(usage.child.stderr), /^usage: \w+\.mts <.*\n$/)
+    assert.equal(await usage.end, 2)
+  })
+}
 
 test('folder.mjs: killed in the middle it goes on, and every file is whole (F-1)', async t => {
   const at = scratch(t)
@@ -142,11 +50,11 @@ test('folder.mjs: killed in the middle it goes on, and every file is whole (F-1)
   mkdirSync(at('from'))
   for (const name of names) writeFileSync(join(at('from'), name), `${name}\n`.repeat(20_000))
   const args = [at('from'), at('to'), at('folder.db')]
-  const first = start(t, 'folder.mjs', args, dyingAfter(20, 'rename'))
+  const first = run(t, 'folder.mjs', args, dyingAfter(20, 'rename'))
   assert.equal(await first.line(), '0 of 40 were there')
   assert.equal(await first.end, 'SIGKILL')
 
-  const second = start(t, 'folder.mjs', args)
+  const second = run(t, 'folder.mjs', args)
   const [begin] = (await second.line()).split(' ')
   assert.ok(Number(begin) > 0 && Number(begin) < 20, `${begin} were there`)
   assert.equal((await second.rest()).at(-1), '40 of 40 done')
@@ -163,11 +71,11 @@ test('mails.mjs: a mail that had gone when the process died is not sent twice', 
   const at = scratch(t)
   const mails = Array.from({ length: 8 }, (_, n) => `{"to":"a${n}@example.org","text":"${n}"}\n`)
   const args = [at('spool'), at('mails.db')]
-  const first = start(t, 'mails.mjs', args, dyingAfter(3, 'link'))
+  const first = run(t, 'mails.mjs', args, dyingAfter(3, 'link'))
   first.child.stdin.end(mails.join(''))
   assert.equal(await first.end, 'SIGKILL')
 
-  const second = start(t, 'mails.mjs', args)
+  const second = run(t, 'mails.mjs', args)
   second.child.stdin.end()
   const lines = await second.rest()
   assert.equal(await second.end, 0)
@@ -186,13 +94,13 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
   mkdirSync(folder)
   const order = (id, count) => `{"id":${id},"count":${count}}\n`
   const orders = [order(1, 2), order(2, 0), order(3, 1), order(1, 5), order(4, 9)]
-  const first = start(t, 'outbox.mjs', [folder])
+  const first = run(t, 'outbox.mjs', [folder])
   first.child.stdin.write(orders.join(''))
   assert.equal(await first.line(), 'order 1 is stored')
   first.child.kill('SIGKILL')
   await first.end
 
-  const second = start(t, 'outbox.mjs', [folder])
+  const second = run(t, 'outbox.mjs', [folder])
   second.child.stdin.end(orders.join(''))
   const lines = await second.rest()
   assert.equal(await second.end, 0)
@@ -207,7 +115,7 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
 
 test('cluster.mjs: a worker dies in the middle, and the others run what it had begun', async t => {
   const store = scratch(t)('cluster.db')
-  const { end, rest } = start(t, 'cluster.mjs', [store])
+  const { end, rest } = run(t, 'cluster.mjs', [store])
   const lines = await rest()
   assert.equal(await end, 0)
   assert.equal(lines[0], 'worker 3: SIGKILL')

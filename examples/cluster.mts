@@ -1,26 +1,31 @@
-// Three processes on one file share the work, and one of them dies in the middle:
-// `node examples/cluster.mjs [file]`
+// Three worker processes share the tasks of one file, and one of them dies in the middle.
 //
-// The first worker adds, all three run. The third kills itself in its third run; the two others
-// notice it within a quarter of a second and run again what it had begun. Nothing is passed between
-// the processes by this program: the file is all that they share.
+//   npx tsx cluster.mts [store]
+//
+// The first worker adds the tasks, all three run them. The third kills itself in its third run; the
+// others notice within a quarter of a second and run again what it had begun. The workers send each
+// other nothing: the file is all that they share.
 
-import cluster from 'node:cluster'
-import { setTimeout as pause } from 'node:timers/promises'
+import cluster, { type Worker } from 'node:cluster'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Tasker } from 'tasker'
+
+interface Operations {
+  resize: { result: { worker: number } }
+}
 
 const [store = 'cluster.db'] = process.argv.slice(2)
 const WORKERS = 3
 const TASKS = 60
 
 /** A worker: its number is in its environment. */
-async function work(number) {
-  const tasker = new Tasker({ store, concurrency: 2 })
+async function work(number: number) {
+  const tasker = new Tasker<Operations>({ store, concurrency: 2 })
   let begun = 0
   tasker.assignRunner('resize', async ({ abortSignal }) => {
     begun += 1
     if (number === WORKERS && begun === 3) process.kill(process.pid, 'SIGKILL')
-    await pause(20, undefined, { signal: abortSignal }) // the work
+    await sleep(20, undefined, { signal: abortSignal }) // Your own work goes here.
     return { worker: number }
   })
   process.once('disconnect', () => tasker.close())
@@ -28,13 +33,13 @@ async function work(number) {
     tasker.addTasks(Array.from({ length: TASKS }, () => ({ operation: 'resize' })))
   })
   await tasker.start()
-  process.send('ready')
+  process.send?.('ready')
 }
 
 /** Starts the workers; resolves with them when all are ready. */
 function startWorkers() {
-  const ready = number =>
-    new Promise(resolve => {
+  const ready = (number: number) =>
+    new Promise<Worker>(resolve => {
       const worker = cluster.fork({ WORKER: number })
       worker.once('message', () => resolve(worker))
       worker.once('exit', (_, signal) => signal && console.log(`worker ${number}: ${signal}`))
@@ -42,28 +47,29 @@ function startWorkers() {
   return Promise.all(Array.from({ length: WORKERS }, (_, n) => ready(n + 1)))
 }
 
-/** Resolves with the uuids of the first tasks that have ended, whoever ran them. */
-function allEnded(tasker) {
-  return new Promise(resolve => {
-    const uuids = []
+/** Resolves with the uuids of the tasks when all have ended, whoever ran them. */
+function allEnded(tasker: Tasker<Operations>) {
+  return new Promise<string[]>(resolve => {
+    const uuids: string[] = []
     tasker.on('task.ended', uuid => uuids.push(uuid) === TASKS && resolve(uuids))
   })
 }
 
-/** Says who ran what. */
-async function report(tasker, uuids) {
+/** Prints who ran how many. */
+async function report(tasker: Tasker<Operations>, uuids: string[]) {
   const tasks = await Promise.all(uuids.map(uuid => tasker.getTask(uuid)))
   for (let number = 1; number <= WORKERS; number += 1) {
     const count = tasks.filter(({ result }) => result?.worker === number).length
     console.log(`worker ${number}: ${count} done`)
   }
-  const lost = tasks.filter(({ attempts }) => attempts[0].outcome === 'lost').length
+  const lost = tasks.filter(({ attempts }) => attempts[0]?.outcome === 'lost').length
   console.log(`${tasks.length} of ${TASKS} done, ${lost} of them begun by the dead worker first`)
 }
 
 async function main() {
-  // No runners here: this process only looks on.
-  const tasker = new Tasker({ store, events: 'all' })
+  // No runners here: this process only listens.
+  const tasker = new Tasker<Operations>({ store, events: 'all' })
+  tasker.on('task.failed', (uuid, error) => console.error(`task ${uuid} failed:`, error))
   await tasker.ready()
   const [first] = await startWorkers()
   const ended = allEnded(tasker)

@@ -1,9 +1,9 @@
-// Works through a folder, one task per file, and goes on where it was when it died.
-// `node examples/folder.mjs <from> <to> [file]` writes a gzip of each file of <from> into <to>.
+// Compresses each file of a folder, one task per file. Killed, it goes on where it was.
 //
-// How far it is lies in the store, not in this process: a second start adds nothing, it only runs
-// what is left. A file that was half written when the process died is written anew, because the
-// final name appears with a rename only.
+//   npx tsx folder.mts <from> <to> [store]
+//
+// The store knows what is left: a second start adds nothing and runs the rest. A file that was half
+// written when the process died is written again, because only a rename gives it its final name.
 
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -12,9 +12,17 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { Tasker } from 'tasker'
 
+interface Operations {
+  compress: { data: { name: string }; result: { bytes: number } }
+}
+
 const [from, to, store = 'folder.db'] = process.argv.slice(2)
+if (!from || !to) {
+  console.error('usage: folder.mts <from> <to> [store]')
+  process.exit(2)
+}
 const drafts = join(to, 'drafts')
-const tasker = new Tasker({ store, exclusive: true, concurrency: 4, durability: 'process' })
+const tasker = new Tasker<Operations>({ store, exclusive: true, concurrency: 4 })
 
 tasker.assignRunner('compress', async ({ data, runId, abortSignal: signal }) => {
   const draft = join(drafts, runId)
@@ -25,20 +33,25 @@ tasker.assignRunner('compress', async ({ data, runId, abortSignal: signal }) => 
   return { bytes: (await stat(path)).size }
 })
 
-/** One task per file, all in one call: an empty store then means that nothing was added yet. */
+tasker.on('task.failed', (uuid, error) => console.error(`task ${uuid} failed:`, error))
+process.once('SIGTERM', async () => {
+  await tasker.close({ timeout: '10s' })
+  process.exit() // What is left runs when the program starts again.
+})
+
+/** One task per file, all in one call: if the store is empty, nothing was added yet. */
 async function addAll() {
   const files = (await readdir(from, { withFileTypes: true })).filter(entry => entry.isFile())
-  // At most 10,000, or the call is refused: then add a task per subfolder instead.
-  const tasks = files.map(({ name }) => ({ operation: 'compress', data: { name } }))
-  await tasker.addTasks(tasks)
+  // One call takes up to 10,000 tasks.
+  await tasker.addTasks(files.map(({ name }) => ({ operation: 'compress', data: { name } })))
 }
 
-/** Resolves when no task waits or runs; tells how far it is after each end. */
+/** Resolves when every task has ended; prints how far it is after each. */
 async function allEnded() {
   const total = await tasker.countTasks()
   let ended = await tasker.countTasks({ status: { $in: ['done', 'failed', 'aborted'] } })
   console.log(`${ended} of ${total} were there`)
-  await new Promise(resolve => {
+  await new Promise<void>(resolve => {
     if (ended === total) resolve()
     tasker.on('task.ended', (_, status) => {
       ended += 1
@@ -48,14 +61,11 @@ async function allEnded() {
   })
 }
 
-await tasker.ready() // it is ours alone: nobody else is at work on these drafts
+await tasker.ready() // The store is exclusive, so no other process uses these drafts.
 await rm(drafts, { recursive: true, force: true })
 await mkdir(drafts, { recursive: true })
 if ((await tasker.countTasks()) === 0) await addAll()
 const ended = allEnded()
 await tasker.start()
 await ended
-for (const { data, error } of await tasker.findTasks({ status: 'failed' })) {
-  console.log(`${data.name}: ${error.message}`)
-}
 await tasker.close()
