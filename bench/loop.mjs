@@ -1,6 +1,6 @@
-// `npm run bench:loop`: what a tasker takes from the process it lives in: how late the event loop and
-// an HTTP server of the user's are while it works at full speed, and the processor time that it takes
-// while it has nothing to do. `--quick` does it with few, to see that everything still runs.
+// `npm run bench:loop`: what a tasker takes from the process it lives in: how late the event loop
+// and an HTTP server of the user's are while it works at full speed, and the processor time that it
+// takes while it has nothing to do. `--quick` does it with few, to see that everything still runs.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
-// `npm run bench:recovery`: how soon work goes on after `kill -9`: in a new process, with a long queue
-// and many runs that were cut, and in another process that was there all the time. `--quick` does it
-// once with little, to see that everything still runs.
+// `npm run bench:recovery`: how soon work goes on after `kill -9`: in a new process, with a long
+// queue and many runs that were cut, and in another process that was there all the time. `--quick`
+// does it once with little, to see that everything still runs.
 
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

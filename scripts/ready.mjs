@@ -4,11 +4,13 @@ import { setUp } from './setup.mjs'
 import { cargo, runSteps, rustTests } from './steps.mjs'
 import { biome, typeTests } from './suites.mjs'
 
-await runSteps({
-  'Set up': setUp,
-  'cargo fmt': () => cargo('fmt --all --check'),
-  clippy: () => cargo('clippy --workspace --all-targets -- -D warnings'),
-  biome: () => biome('check', '--error-on-warnings', '.'),
-  types: typeTests,
-  'Rust tests: rules, store, engine, conformance, tidy': rustTests,
-})
+const clippy = 'clippy --workspace --all-targets -- -D warnings'
+
+await runSteps([
+  { name: 'Set up', seconds: 1, run: setUp },
+  { name: 'cargo fmt', seconds: 2, run: () => cargo('fmt --all --check') },
+  { name: 'clippy', seconds: 10, run: () => cargo(clippy) },
+  { name: 'biome', seconds: 1, run: () => biome('check', '--error-on-warnings', '.') },
+  { name: 'Types', seconds: 5, run: typeTests },
+  { name: 'Rust: rules, store, engine, conformance, tidy', seconds: 90, run: rustTests },
+])

@@ -13,7 +13,7 @@ export async function setUp() {
   await buildDist()
 }
 
-/** What only tests need: compilers, a bundler, vitest, the frameworks of examples, a second SQLite. */
+/** What only tests need: compilers, a bundler, checkers of packages, vitest, a second SQLite. */
 export async function setUpTools() {
   await installPackages('__test__/package')
   await installPackages('__test__/vitest')
@@ -32,7 +32,7 @@ async function buildSqlite() {
  * Installs the packages of a folder unless the installed ones are of its lock file. Not with
  * `npm ci`: that refuses a lock file that lacks the packages of another platform.
  */
-async function installPackages(folder) {
+export async function installPackages(folder) {
   const cwd = join(root, folder)
   const installed = join(cwd, 'node_modules/.package-lock.json')
   if (modified(installed) >= modified(join(cwd, 'package-lock.json'))) return

@@ -2,6 +2,7 @@
 // Node built-ins only: this runs before anything is installed.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -74,13 +75,18 @@ export function rustTests() {
   return cargo(`${runner} --workspace --exclude tasker --no-fail-fast`)
 }
 
-/** Runs named steps in order, stops at the first that fails, and closes with a table of times. */
-export async function runSteps(steps) {
+/**
+ * Runs steps in order: `{ name, seconds, run }` each, with how long it takes on two idle cores once
+ * all is compiled. Says first what is to come, stops at the first that fails, and closes with a
+ * table of times and, if all went well, with some last words.
+ */
+export async function runSteps(steps, { last } = {}) {
+  announce(steps)
   const rows = []
-  for (const [name, step] of Object.entries(steps)) {
+  for (const { name, run } of steps) {
     say(name)
     const begin = performance.now()
-    const error = await step().then(
+    const error = await run().then(
       () => undefined,
       fault => fault,
     )
@@ -88,6 +94,14 @@ export async function runSteps(steps) {
     if (error) return finish(rows, error)
   }
   finish(rows)
+  if (last) say(last)
+}
+
+function announce(steps) {
+  const total = steps.reduce((sum, { seconds }) => sum + seconds, 0)
+  const rows = steps.map(({ name, seconds }) => `  ${time(seconds * 1000)}  ${name}`)
+  say(`${Math.ceil(total / 60)} minutes on two idle cores; the first time longer, to compile`)
+  process.stderr.write(`${rows.join('\n')}\n\n`)
 }
 
 function finish(rows, error) {
@@ -97,3 +111,25 @@ function finish(rows, error) {
 }
 
 const time = ms => `${(ms / 1000).toFixed(1)} s`.padStart(8)
+
+/**
+ * Runs programs side by side, `[program, ...arguments]` each, and shows the output of each when it
+ * ends. Waits for all, whichever fail.
+ */
+export async function sideBySide(programs) {
+  const ends = await Promise.allSettled(
+    programs.map(async ([program, ...args]) => {
+      const stdio = ['ignore', 'pipe', 'pipe']
+      const child = spawn(program, args, { cwd: root, stdio })
+      const chunks = []
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', chunk => chunks.push(chunk))
+      }
+      const [code, signal] = await once(child, 'close')
+      process.stderr.write(Buffer.concat(chunks))
+      if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${signal ?? code}`)
+    }),
+  )
+  const faults = ends.filter(({ reason }) => reason).map(({ reason }) => reason.message)
+  if (faults.length > 0) throw new Error(faults.join('\n'))
+}

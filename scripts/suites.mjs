@@ -1,21 +1,43 @@
-// The suites on the JavaScript side, for `npm test` and `npm run ready`.
+// The suites on the JavaScript side, for `npm test`, `npm run ready` and `npm run test:systems`.
 
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { node, root } from './steps.mjs'
 
 const folder = '__test__'
 
-/** Every test file, as a path from the root. */
+/**
+ * What `npm test` leaves out, because it installs or builds for minutes; `npm run test:systems`
+ * runs it. `file`: the tests, in `__test__/systems`; `packages`: the folders whose packages it
+ * needs; `seconds`: how long it takes on two idle cores, with what it installs.
+ */
+export const systems = [
+  {
+    what: 'the addon, built inside an installed package',
+    file: `${folder}/systems/build-native.test.mjs`,
+    packages: [],
+    seconds: 90,
+  },
+]
+
+/** Every test file of `npm test`, as a path from the root. */
 export function testFiles() {
   return readdirSync(join(root, folder), { recursive: true })
     .filter(name => name.endsWith('.test.mjs') && !name.includes('node_modules'))
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
+    .filter(file => !file.startsWith(`${folder}/systems/`))
     .sort()
 }
 
-/** Runs test files with Node's own runner; it passes flags of Node on to each. */
-export const nodeTests = (files, ...flags) => node([...flags, '--test', ...files])
+/** Runs test files with Node's own runner, one on each core; it passes flags of Node on to each. */
+export const nodeTests = (files, ...flags) => node([...flags, '--test', ...onAllCores(), ...files])
+
+/** By default Node leaves a core free, which is half of two. */
+function onAllCores() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  return major > 20 || minor >= 10 ? [`--test-concurrency=${availableParallelism()}`] : []
+}
 
 /** Checks ts/ against index.d.ts, and the types that users see. */
 export const typeTests = () => node(['node_modules/typescript/bin/tsc', '-p', '.'])

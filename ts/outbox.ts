@@ -14,7 +14,7 @@
  * # Left to others
  * That a key makes one task: the engine. What is in the table: `outbox-table.ts`.
  *
- * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/outbox.test.mjs`.
+ * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/storm-outbox.test.mjs`.
  */
 
 import type { OutboxOptions, TaskDefinition } from '../index'

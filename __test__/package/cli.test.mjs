@@ -1,5 +1,5 @@
 // The program `tasker` of the installed package, without the minutes of a build: those are in
-// build-native.slow.mjs.
+// `__test__/systems/build-native.test.mjs`.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,5 +1,5 @@
-// Processes on one file that die, are stopped or are threads: the others go on, and know. How soon is
-// what `npm run bench:recovery` prints.
+// Processes on one file that die, are stopped or are threads: the others go on, and know. How soon
+// is what `npm run bench:recovery` prints.
 
 import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync } from 'node:fs'
@@ -60,7 +60,7 @@ async function standStill(far, near) {
   }
 }
 
-test('a process that is stopped loses no run to others, who take those of the dead (F-4)', async t => {
+test('a stopped process loses no run to others, who take those of the dead (F-4)', async t => {
   const store = file()
   const far = await started(t, { store, concurrency: 3 }, ['hold'])
   const near = open(t, { store, runners: { quick: ({ data }) => data, hold: () => 'stolen' } })

@@ -1,4 +1,5 @@
 // tasker under vitest, which runs tests in worker threads or in processes and ends both by itself.
+// `npm test` installs vitest first.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -15,11 +16,8 @@ test('one suite passes in both pools of vitest, beside taskers that are left ope
   for (const pool of ['threads', 'forks']) {
     const args = [vitest, 'run', `--pool=${pool}`, '--reporter=json']
     const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '' }
-    const { stdout, stderr } = await execute(process.execPath, args, {
-      cwd: place,
-      env,
-      timeout: 60_000,
-    })
+    const options = { cwd: place, env, timeout: 300_000 }
+    const { stdout, stderr } = await execute(process.execPath, args, options)
     const { numPassedTests, numTotalTests } = JSON.parse(stdout.slice(stdout.indexOf('{"num')))
     assert.deepEqual([numPassedTests, numTotalTests], [6, 6], pool)
     assert.equal(stderr, '', pool)

@@ -35,13 +35,21 @@ export function orderAll(db, ns, add, isTakenBack) {
       for (const n of ns) order(db, n, add)
       if (isTakenBack) throw new TakenBack()
     })
+    countCommitted(ns.length)
   } catch (error) {
     if (!(error instanceof TakenBack)) throw error
   }
 }
 
-/** Tells the parent that work begins. */
-export const tellReady = () => writeSync(1, '["ready"]\n')
+const ORDERS_MIN = 20
+let committed = 0
+
+/** Counts orders that were committed; says once that these are worth a kill. */
+export function countCommitted(count) {
+  const before = committed
+  committed += count
+  if (before < ORDERS_MIN && committed >= ORDERS_MIN) writeSync(1, '["busy"]\n')
+}
 
 /** Numbers that no other life and no other process of it uses, so many at a time. */
 export function numbersFrom(first) {

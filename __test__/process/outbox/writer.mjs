@@ -3,7 +3,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomFrom } from '../storm/runners.mjs'
-import { numbersFrom, openApp, orderAll, tellReady, writeRow } from './app.mjs'
+import { numbersFrom, openApp, orderAll, writeRow } from './app.mjs'
 
 const { app, life, seed } = JSON.parse(process.argv[2])
 const random = randomFrom(seed)
@@ -11,7 +11,6 @@ const below = n => Math.floor(random() * n)
 const numbers = numbersFrom(life * 1_000_000 + 500_000)
 const db = openApp(app)
 const add = definition => writeRow(db, definition)
-tellReady()
 for (;;) {
   orderAll(db, numbers(1 + below(10)), add, below(4) === 0)
   await pause(below(5))

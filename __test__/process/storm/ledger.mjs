@@ -1,5 +1,6 @@
 // What the lives of the storm were told, and whether the store agrees at the end.
 
+import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 
 const endings = ['done', 'failed', 'aborted']
@@ -84,4 +85,11 @@ export class Ledger {
     this.#hold(doubled === 0, 'runs noted twice (I-4)', doubled)
     return doubled
   }
+}
+
+/** A life that is not killed while it starts has done so much before: less proves nothing. */
+export function assertWork(ledger, kills, again) {
+  assert.ok(ledger.acked.size >= kills * 10, 'the storm added too little to prove anything')
+  assert.ok(ledger.ended.size >= kills * 5, 'the storm ran too little to prove anything')
+  assert.ok(again > 0, 'the storm hit no live run')
 }

@@ -3,7 +3,8 @@
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
 // `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
 // earlier lives. With a `limit` some tasks are of an operation of which only so many may run at
-// once. When it has done enough to be worth an end and is in the middle of a run, it says `["busy"]`.
+// once. When it has done enough to be worth an end and is in the middle of a run, it says
+// `["busy"]`.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -27,8 +28,8 @@ const ENDS_MIN = 10
 let isBusy = false
 
 /**
- * Called in each run: says once that enough was done, and has this life end as it should. This run is
- * live then, but for a close, which waits for it.
+ * Called in each run: says once that enough was done, and has this life end as it should. This run
+ * is live then, but for a close, which waits for it.
  */
 function begun() {
   if (isBusy || counts.ack < ACKS_MIN || counts.end < ENDS_MIN) return
