@@ -14,7 +14,7 @@ const snapshot = join(root, '__test__/package/files.txt')
 /** One line per file; a folder of sources or pages is one line. */
 function summary() {
   const isSource = file =>
-    /^(dist|types|src|crates|docs|examples)\/.*\.(js|mjs|md|mts|ts|rs|sql)$/.test(file)
+    /^(dist|types|src|crates)\/.*\.(js|ts|rs|sql)$|^(docs|examples)\//.test(file)
   const lines = files.map(file => (isSource(file) ? `${dirname(file)}/*` : file))
   const platform = /^tasker\..*\.node$/
   const plain = [...new Set(lines)].map(line => line.replace(platform, 'tasker.<platform>.node'))
