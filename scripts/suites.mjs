@@ -19,6 +19,16 @@ export const systems = [
     packages: [],
     seconds: 90,
   },
+  ...[
+    ['next', 'the example of Next.js: `next build` and its server', 60],
+    ['nest', 'the example of NestJS', 20],
+    ['jest', 'the example of a test, under jest', 30],
+  ].map(([name, what, seconds]) => ({
+    what,
+    file: `${folder}/systems/${name}.test.mjs`,
+    packages: ['__test__/package', `${folder}/systems/${name}`],
+    seconds,
+  })),
 ]
 
 /** Every test file of `npm test`, as a path from the root. */

@@ -22,7 +22,7 @@ const examples = join(root, 'examples')
 const read = path => JSON.parse(readFileSync(path, 'utf8'))
 
 /** The packages that an example names beside tasker, with their versions. */
-export function packagesOf(name) {
+function packagesOf(name) {
   const { dependencies, devDependencies } = read(join(examples, name, 'package.json'))
   const { tasker, ...others } = { ...dependencies, ...devDependencies }
   assert.equal(tasker, `^${read(join(root, 'package.json')).version}`)
@@ -35,14 +35,29 @@ export function copyExample(name, to, leaveOut = []) {
   cpSync(join(examples, name), to, { recursive: true, filter: isWanted })
 }
 
-const installations = ['', '__test__/package', '__test__/vitest'].map(path => join(root, path))
+/** Where `npm test` and `npm run test:systems` install packages. */
+const installations = ['.', 'package', 'vitest', 'systems/nest', 'systems/jest'].map(path =>
+  join(root, path === '.' ? '' : '__test__', path, 'node_modules'),
+)
+
+/** Looks that a package which is installed has the major version that an example names. */
+function checkVersion(path, version) {
+  const [major] = version.replace(/^\D+/, '').split('.')
+  assert.equal(read(join(path, 'package.json')).version.split('.')[0], major, path)
+}
+
+/** Looks that a folder of packages has what an example names. */
+export function checkVersions(name, packages) {
+  for (const [dependency, version] of Object.entries(packagesOf(name))) {
+    checkVersion(join(packages, dependency), version)
+  }
+}
 
 /** Puts a package into the folder, as `npm install` would. */
-export function install(name, version) {
-  const from = installations.map(path => join(path, 'node_modules', name)).find(existsSync)
-  assert.ok(from, `${name} is not installed: \`npm test\` does that`)
-  const [major] = version.replace(/^\D+/, '').split('.')
-  assert.equal(read(join(from, 'package.json')).version.split('.')[0], major, name)
+function install(name, version) {
+  const from = installations.map(path => join(path, name)).find(existsSync)
+  assert.ok(from, `${name} is not installed: \`npm test\` and \`npm run test:systems\` do that`)
+  checkVersion(from, version)
   const to = join(folder, 'node_modules', name)
   if (existsSync(to)) return
   mkdirSync(dirname(to), { recursive: true })

@@ -53,7 +53,7 @@ describe('fastify', () => {
     })
   }
 
-  test('a browser sees the progress of its task and how it ended, also when it comes late', async t => {
+  test('a browser sees the progress and the end of its task, also if it comes late', async t => {
     const { url, child, end } = await serve(t, make())
     assert.match(await (await fetch(url)).text(), /new EventSource/)
     const { status, body } = await post(`${url}/imports`, { rows: rows(20) })
