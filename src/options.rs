@@ -8,7 +8,7 @@ use tasker_core::limits;
 use tasker_core::task::{OnInterrupted, OnStop};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Opener;
-use tasker_sqlite::{Durability, Place};
+use tasker_sqlite::{Durability, Location};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,7 +30,7 @@ struct OptionFields<'a> {
 
 /// What to open and how.
 pub(crate) struct Options {
-    place: Place,
+    location: Location,
     durability: Durability,
     exclusive: bool,
     pub(crate) settings: Settings,
@@ -60,7 +60,7 @@ impl Options {
         let interrupted =
             definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::from_word)?;
         Ok(Self {
-            place: place(fields.store)?,
+            location: location(fields.store)?,
             durability: definition::word(durability.as_deref(), "durability", synced)?
                 .unwrap_or(Durability::Full),
             exclusive: fields.exclusive.unwrap_or_default(),
@@ -77,11 +77,11 @@ impl Options {
 
     /// What opens the store, on the engine's thread.
     pub(crate) fn opener(&self) -> Opener {
-        let place = self.place.clone();
+        let location = self.location.clone();
         let (durability, exclusive) = (self.durability, self.exclusive);
         Box::new(move || {
             let options = tasker_sqlite::Options { durability, exclusive };
-            let (store, reader) = tasker_sqlite::open(&place, options)?;
+            let (store, reader) = tasker_sqlite::open(&location, options)?;
             Ok((Box::new(store), Box::new(reader)))
         })
     }
@@ -95,16 +95,16 @@ fn synced(word: &str) -> Option<Durability> {
     }
 }
 
-fn place(store: Option<&RawValue>) -> Result<Place> {
+fn location(store: Option<&RawValue>) -> Result<Location> {
     let text = store.and_then(|raw| definition::as_text(raw.get()));
     let text = text.filter(|text| !text.is_empty() && !text.contains('\0'));
     let text = text.ok_or_else(|| Error::invalid("store", "must be a path or ':memory:'"))?;
     match text.as_ref() {
-        ":memory:" => Ok(Place::Memory),
+        ":memory:" => Ok(Location::memory()),
         url if url.starts_with("redis://") || url.starts_with("rediss://") => {
             let text = "store: Redis is not supported by this version; use a path or ':memory:'";
             Err(Error::new(Code::Unsupported, text).with_path("store"))
         }
-        path => Ok(Place::File(path.into())),
+        path => Location::file(path),
     }
 }

@@ -41,10 +41,12 @@ export function openOptions(given: unknown): OpenOptions {
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
+  // Now: the working directory may be another one when the engine's thread opens the file.
+  const storePath = store === ':memory:' ? undefined : resolve(store)
   return {
-    storePath: store === ':memory:' ? undefined : resolve(store),
+    storePath,
     text: textOf({
-      store,
+      store: storePath ?? store,
       exclusive: booleanOf(exclusive, 'exclusive'),
       ...pick(options, PASSED_ON),
     }),

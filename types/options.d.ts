@@ -8,8 +8,9 @@ import type { LogLevel, Runner } from './runner'
 /** How to open a tasker. Unknown keys are errors. */
 export interface TaskerOptions<Operations = AnyOperations> {
   /**
-   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. It is made
-   * if it does not exist. A `redis://` address throws `TASKER_UNSUPPORTED`.
+   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. A relative
+   * path is taken from the present working directory. It is made if it does not
+   * exist. A `redis://` address throws `TASKER_UNSUPPORTED`.
    * @default 'tasker.db'
    */
   store?: string

@@ -1,7 +1,7 @@
 //! A database of SQLite in a folder of its own, for the cases of the conformance suite.
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_sqlite::{Durability, Options, Place};
+use tasker_sqlite::{Durability, Location, Options};
 use tempfile::TempDir;
 
 use crate::conformance::{Backend, Handle};
@@ -23,10 +23,10 @@ impl Folder {
 
 impl Backend for Folder {
     fn open(&self) -> Result<Handle> {
-        let place = Place::File(self.0.path().join("tasks.db"));
+        let location = Location::file(self.0.path().join("tasks.db"))?;
         // A case crashes by dropping the handle, which no sync can make safer, only slower.
         let options = Options { durability: Durability::Process, exclusive: false };
-        let (store, reader) = tasker_sqlite::open(&place, options)?;
+        let (store, reader) = tasker_sqlite::open(&location, options)?;
         Ok(Handle { store: Box::new(store), reader: Box::new(reader) })
     }
 }

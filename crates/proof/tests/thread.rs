@@ -19,7 +19,7 @@ use tasker_engine::input::{Input, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Opener, Read, Sink};
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
-use tasker_sqlite::{Durability, Options, Place};
+use tasker_sqlite::{Durability, Location, Options};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -40,18 +40,18 @@ fn settings() -> Settings {
     Settings { concurrency: 10, on_stop: OnStop::Wait }
 }
 
-fn sqlite(place: Place) -> Opener {
-    on_file(place, false)
+fn sqlite(location: Location) -> Opener {
+    on_file(location, false)
 }
 
-fn alone(place: Place) -> Opener {
-    on_file(place, true)
+fn alone(location: Location) -> Opener {
+    on_file(location, true)
 }
 
-fn on_file(place: Place, exclusive: bool) -> Opener {
+fn on_file(location: Location, exclusive: bool) -> Opener {
     Box::new(move || {
         let options = Options { durability: Durability::Process, exclusive };
-        let (store, reader) = tasker_sqlite::open(&place, options)?;
+        let (store, reader) = tasker_sqlite::open(&location, options)?;
         Ok((Box::new(store), Box::new(reader)))
     })
 }
@@ -88,16 +88,16 @@ fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
     result.unwrap_err().code()
 }
 
-fn folder() -> (tempfile::TempDir, Place) {
+fn folder() -> (tempfile::TempDir, Location) {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::File(folder.path().join("tasks.db"));
-    (folder, place)
+    let location = Location::file(folder.path().join("tasks.db")).unwrap();
+    (folder, location)
 }
 
 #[test]
 fn a_task_goes_its_whole_way_and_a_read_sees_it() {
-    let (_folder, place) = folder();
-    let (handle, receiver) = open(sqlite(place));
+    let (_folder, location) = folder();
+    let (handle, receiver) = open(sqlite(location));
     handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
     let slot = loop {
@@ -120,11 +120,11 @@ fn a_task_goes_its_whole_way_and_a_read_sees_it() {
 
 #[test]
 fn a_store_that_does_not_open_refuses_every_call_with_its_reason() {
-    let (_folder, place) = folder();
-    let (_first, told) = open(alone(place.clone()));
+    let (_folder, location) = folder();
+    let (_first, told) = open(alone(location.clone()));
     _first.submit([Input::Ready(1)]);
     assert!(answer(&told, 1).is_ok());
-    let (second, receiver) = open(alone(place));
+    let (second, receiver) = open(alone(location));
     second.submit([Input::Ready(1), Input::Add(2, task("a"))]);
     let error = answer(&receiver, 1).unwrap_err();
     assert_eq!((error.code(), error.facts().pid), (Code::Locked, Some(std::process::id())));
@@ -135,12 +135,12 @@ fn a_store_that_does_not_open_refuses_every_call_with_its_reason() {
 
 #[test]
 fn a_handle_dropped_unclosed_releases_the_file_and_its_runs_are_recovered() {
-    let (_folder, place) = folder();
-    let (handle, receiver) = open(sqlite(place.clone()));
+    let (_folder, location) = folder();
+    let (handle, receiver) = open(sqlite(location.clone()));
     handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
     drop(handle);
-    let (handle, receiver) = open(sqlite(place));
+    let (handle, receiver) = open(sqlite(location));
     handle.read(1, Read::Get(id, None));
     let Ok(Answer::Json(text)) = answer(&receiver, 1) else { panic!("the task is there") };
     assert!(text.contains(r#""state":"ready""#) && text.contains(r#""outcome":"lost""#), "{text}");
@@ -148,7 +148,7 @@ fn a_handle_dropped_unclosed_releases_the_file_and_its_runs_are_recovered() {
 
 #[test]
 fn nothing_is_delivered_after_a_shutdown() {
-    let (handle, receiver) = open(sqlite(Place::Memory));
+    let (handle, receiver) = open(sqlite(Location::memory()));
     handle.submit([Input::Ready(1)]);
     assert!(answer(&receiver, 1).is_ok());
     handle.shutdown();
@@ -161,7 +161,7 @@ fn nothing_is_delivered_after_a_shutdown() {
 
 #[test]
 fn a_cancelled_read_is_answered() {
-    let (handle, receiver) = open(sqlite(Place::Memory));
+    let (handle, receiver) = open(sqlite(Location::memory()));
     for ticket in 1..50 {
         handle.read(ticket, find_all());
         handle.cancel_read(ticket);
@@ -254,9 +254,9 @@ impl Reader for Trapped {
     }
 }
 
-fn trapped(place: Place, trap: Trap) -> Opener {
+fn trapped(location: Location, trap: Trap) -> Opener {
     Box::new(move || {
-        let (store, reader) = sqlite(place)()?;
+        let (store, reader) = sqlite(location)()?;
         let store: Box<dyn Store> = Box::new(FaultyStore::new(store, trap.clone()));
         let reader: Box<dyn Reader> = Box::new(Trapped(trap, reader));
         Ok((store, reader))
@@ -285,8 +285,8 @@ fn find_all() -> Read {
 }
 
 /// The file opens again, says so many tasks, and takes another one.
-fn assert_clean(place: Place, count: usize) {
-    let (handle, receiver) = open(sqlite(place));
+fn assert_clean(location: Location, count: usize) {
+    let (handle, receiver) = open(sqlite(location));
     handle.read(1, Read::Count(anything()));
     let Ok(Answer::Json(counted)) = answer(&receiver, 1) else { panic!("it opens") };
     assert_eq!(counted, count.to_string());
@@ -331,15 +331,15 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
         &[Tidy, Close],
     ];
     for points in cases {
-        let (_folder, place) = folder();
-        let (handle, told) = open(sqlite(place.clone()));
+        let (_folder, location) = folder();
+        let (handle, told) = open(sqlite(location.clone()));
         handle.submit([Input::Add(1, task("b"))]);
         let Ok(Answer::Task(id)) = answer(&told, 1) else { panic!("the task is added") };
         handle.submit([Input::Close(2, StopOptions::default())]);
         assert!(answer(&told, 2).is_ok());
 
         let trap = Trap::new(points, false);
-        let (handle, receiver) = open(trapped(place.clone(), trap.clone()));
+        let (handle, receiver) = open(trapped(location.clone(), trap.clone()));
         handle.submit([Input::Ready(1), Input::AwaitEnd(2, id)]);
         assert!(answer(&receiver, 1).is_ok());
         trap.arm();
@@ -352,7 +352,7 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
         assert_eq!(code(answer(&receiver, 21)), Code::Bug, "{points:?}");
         handle.shutdown();
         // What was told as added is there; nothing else is.
-        assert_clean(place, 1 + added);
+        assert_clean(location, 1 + added);
     }
 }
 
@@ -361,22 +361,22 @@ fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
     use Point::{Begin, Head, Lanes, Orphans, Rollback};
     let cases: [&'static [Point]; 5] = [&[Begin], &[Head], &[Lanes], &[Orphans], &[Rollback]];
     for points in cases {
-        let (_folder, place) = folder();
-        let (handle, receiver) = open(trapped(place.clone(), Trap::new(points, true)));
+        let (_folder, location) = folder();
+        let (handle, receiver) = open(trapped(location.clone(), Trap::new(points, true)));
         handle.submit([Input::Ready(1), Input::Add(2, task("a"))]);
         let codes = [1, 2].map(|ticket| code(answer(&receiver, ticket)));
         handle.read(3, Read::Count(anything()));
         let read = code(answer(&receiver, 3));
         assert_eq!((codes, read), ([Code::Bug; 2], Code::Bug), "{points:?}");
         handle.shutdown();
-        assert_clean(place, 0);
+        assert_clean(location, 0);
     }
 }
 
 #[test]
 fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
     let trap = Trap::new(&[Point::Get, Point::Find, Point::Count], false);
-    let (handle, receiver) = open(trapped(Place::Memory, trap.clone()));
+    let (handle, receiver) = open(trapped(Location::memory(), trap.clone()));
     handle.submit([Input::Add(1, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 1) else { panic!("the task is added") };
     trap.arm();

@@ -27,7 +27,7 @@ CREATE TABLE tasks (
   outcome ANY,
   -- Zeros that give way to the run and the outcome, so that a row keeps its size: then SQLite
   -- writes it in its place.
-  room BLOB
+  padding BLOB
 ) STRICT;
 
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.

@@ -3,6 +3,6 @@
 -- under another run or not at all (I-3, I-4). By row id, not by the index that changes meanwhile;
 -- the rows leave index running.
 UPDATE OR FAIL tasks NOT INDEXED
-SET state = 7, ended_at = ?4, room = ?7,
+SET state = 7, ended_at = ?4, padding = ?7,
   outcome = CAST(substr(?5, ?6 * (seq - ?1) + 1, ?6) AS TEXT)
 WHERE seq BETWEEN ?1 AND ?2 AND state = 5 AND run_id = substr(?3, 16 * (seq - ?1) + 1, 16);

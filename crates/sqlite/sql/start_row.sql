@@ -4,5 +4,5 @@
 -- index ready to index running.
 UPDATE OR FAIL tasks NOT INDEXED
 SET state = 5, owner_id = ?4, run_id = substr(?3, 16 * (seq - ?1) + 1, 16), attempt = ?5,
-  started_at = ?6, room = ?7
+  started_at = ?6, padding = ?7
 WHERE seq BETWEEN ?1 AND ?2 AND state = 3;

@@ -22,9 +22,7 @@ pub(crate) const SUFFIX: &str = "-bell";
 
 /// The bell beside a lock file.
 pub(crate) fn beside(lock_file: &Path) -> PathBuf {
-    let mut name = lock_file.as_os_str().to_owned();
-    name.push(SUFFIX);
-    PathBuf::from(name)
+    crate::location::beside(lock_file, SUFFIX)
 }
 
 #[cfg(unix)]

@@ -270,9 +270,9 @@ impl Queue {
         let (priority, seq) = self.at;
         let equal = (self.lane, priority, seq, source.with_payload, self.rows as i64);
         self.ahead.extend(source.tasks(sql::READY_EQUAL, equal)?);
-        let room = self.rows.saturating_sub(self.ahead.len());
-        if room > 0 {
-            let below = (self.lane, priority, self.low, source.with_payload, room as i64);
+        let missing = self.rows.saturating_sub(self.ahead.len());
+        if missing > 0 {
+            let below = (self.lane, priority, self.low, source.with_payload, missing as i64);
             self.ahead.extend(source.tasks(sql::READY_BELOW, below)?);
         }
         self.is_read = self.ahead.len() < self.rows;

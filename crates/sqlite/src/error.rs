@@ -72,12 +72,18 @@ pub(crate) fn corrupt(what: &str) -> Error {
 
 /// An error of the file system about `what`.
 pub(crate) fn of_io(error: io::Error, what: &str) -> Error {
+    let message = format!("{what}: {error}");
+    of_io_as(error, message)
+}
+
+/// An error of the file system, in these words.
+pub(crate) fn of_io_as(error: io::Error, message: String) -> Error {
     let code = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Code::ReadOnly,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::Full,
         _ => Code::Io,
     };
-    Error::new(code, format!("{what}: {error}")).with_source(error)
+    Error::new(code, message).with_source(error)
 }
 
 /// What became of a transaction whose `COMMIT` failed.

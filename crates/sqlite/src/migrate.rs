@@ -20,8 +20,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::IdKey;
 
-use crate::place::{Home, random};
+use crate::location::{DatabaseFile, beside};
 use crate::settings::{self, Sync};
+use crate::temporary::random;
 use crate::{error, row, sql};
 
 /// The mark of our files, "Tskr".
@@ -50,9 +51,9 @@ impl Header {
     }
 
     /// Refuses what is not ours or newer than we are.
-    fn check(self, home: &Home) -> Result<()> {
+    fn check(self, database: &DatabaseFile) -> Result<()> {
         if self.application_id != APPLICATION_ID {
-            let message = format!("{} is a database of another program", home.name());
+            let message = format!("{} is a database of another program", database.name());
             return Err(Error::new(Code::Corrupt, message));
         }
         if self.version < 1 {
@@ -61,7 +62,7 @@ impl Header {
         if self.version > MIGRATIONS.len() as i64 {
             let message = format!(
                 "{} has schema version {}, this tasker knows {}; upgrade to open it",
-                home.name(),
+                database.name(),
                 self.version,
                 MIGRATIONS.len()
             );
@@ -76,41 +77,40 @@ impl Header {
 /// Only SQLite may open the file: closing it by other means would drop the locks that another
 /// handle of this process holds. The look ignores the log, so what it cannot read is left to the
 /// real open.
-pub(crate) fn inspect(home: &Home) -> Result<()> {
-    match home.path.metadata().map_or(0, |facts| facts.len()) {
+pub(crate) fn inspect(database: &DatabaseFile) -> Result<()> {
+    match database.path.metadata().map_or(0, |facts| facts.len()) {
         0 => return Ok(()),
         // SQLite takes a single byte for an empty file and would write over it.
-        1 => return Err(not_a_database(home)),
+        1 => return Err(not_a_database(database)),
         _ => {}
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let seen = Connection::open_with_flags(immutable_uri(&home.path), flags)
+    let seen = Connection::open_with_flags(immutable_uri(&database.path), flags)
         .and_then(|connection| Ok((Header::read(&connection)?, objects(&connection)?)));
     match seen {
-        _ if was_making_cut(&home.path) => Ok(()),
+        _ if was_making_cut(&database.path) => Ok(()),
         Ok((header, objects)) if header.is_empty(objects) => Ok(()),
-        Ok((header, _)) => header.check(home),
+        Ok((header, _)) => header.check(database),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            Err(not_a_database(home).with_source(error))
+            Err(not_a_database(database).with_source(error))
         }
         Err(_) => Ok(()),
     }
 }
 
-fn not_a_database(home: &Home) -> Error {
-    Error::new(Code::Corrupt, format!("{} is not a database", home.name()))
+fn not_a_database(database: &DatabaseFile) -> Error {
+    Error::new(Code::Corrupt, format!("{} is not a database", database.name()))
 }
 
 /// Whether the making of a new file was cut: the rollback journal then says that the file had no
 /// page before, or the one that setting the vacuum mode makes (bytes 16 to 20 of its header).
 /// SQLite makes it so again.
 fn was_making_cut(path: &Path) -> bool {
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-journal");
     let mut header = [0; 20];
-    let read = File::open(journal).and_then(|mut file| file.read_exact(&mut header));
+    let read =
+        File::open(beside(path, "-journal")).and_then(|mut file| file.read_exact(&mut header));
     read.is_ok() && header[..8] == JOURNAL_MAGIC && matches!(header[16..], [0, 0, 0, 0 | 1])
 }
 
@@ -140,17 +140,17 @@ fn bytes_of(name: &OsStr) -> Vec<u8> {
 ///
 /// # Errors
 /// `Corrupt` or `Version` with the file untouched; else nothing of the failed migration is left.
-pub(crate) fn migrate(writer: &Connection, home: &Home, sync: Sync) -> Result<()> {
+pub(crate) fn migrate(writer: &Connection, database: &DatabaseFile, sync: Sync) -> Result<()> {
     let header = Header::read(writer).map_err(error::of)?;
     if is_empty(writer, header)? {
         settings::set_sync(writer, sync)?;
         settings::set_new_file(writer)?;
     } else {
-        header.check(home)?;
+        header.check(database)?;
     }
     if header.version < MIGRATIONS.len() as i64 {
         writer.execute_batch(sql::BEGIN).map_err(error::of)?;
-        if let Err(error) = apply(writer, home) {
+        if let Err(error) = apply(writer, database) {
             // What matters is the first error; the connection is dropped next.
             let _ = writer.execute_batch(sql::ROLLBACK);
             return Err(error);
@@ -161,11 +161,11 @@ pub(crate) fn migrate(writer: &Connection, home: &Home, sync: Sync) -> Result<()
 }
 
 /// Inside the transaction: another process may have been faster, so everything is read again.
-fn apply(writer: &Connection, home: &Home) -> Result<()> {
+fn apply(writer: &Connection, database: &DatabaseFile) -> Result<()> {
     let header = Header::read(writer).map_err(error::of)?;
     let is_new = is_empty(writer, header)?;
     if !is_new {
-        header.check(home)?;
+        header.check(database)?;
     }
     for migration in MIGRATIONS.iter().skip(header.version.max(0) as usize) {
         writer.execute_batch(migration).map_err(error::of)?;

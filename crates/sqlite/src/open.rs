@@ -1,4 +1,4 @@
-//! How a handle comes to be.
+//! Opening a handle: its two connections and its registration as an owner.
 //!
 //! # Promises
 //! - Either both halves of a handle are open and its owner is registered, or nothing has changed.
@@ -10,15 +10,14 @@ use rusqlite::Connection;
 use tasker_core::error::Result;
 use tasker_core::id::IdKey;
 
-use crate::claim;
 use crate::identity::Identity;
+use crate::location::{DatabaseFile, Location};
 use crate::owner::{self, Registered};
-use crate::place::{Home, Place};
 use crate::read::SqliteReader;
 use crate::settings::{self, Sync};
 use crate::store::SqliteStore;
-use crate::turnstile::{Patience, Turnstile};
-use crate::{error, migrate, sql};
+use crate::write_queue::{LockTimeout, WriteQueue};
+use crate::{error, migrate, open_files, side_file, sql};
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,38 +46,37 @@ pub struct Options {
 /// tasker file.
 /// `Version`, if a newer tasker wrote it. `ReadOnly`, `Full`, `Busy`, `Unsupported` or `Io` for
 /// what the system refuses. The file is left as it was.
-pub fn open(place: &Place, options: Options) -> Result<(SqliteStore, SqliteReader)> {
+pub fn open(location: &Location, options: Options) -> Result<(SqliteStore, SqliteReader)> {
     settings::check_library()?;
-    let home = Home::find(place)?;
-    let mut turnstile = Turnstile::of(&home);
+    let database = DatabaseFile::find(location)?;
+    let path = database.path.clone();
+    let mut queue = WriteQueue::of(&database);
     // First of all that writes, because the system tells best why a folder cannot be written.
-    if let Err(error) = turnstile.enter(Patience::Open) {
-        turnstile.give_up();
-        return Err(error);
-    }
-    match open_inside(home, options) {
-        Ok(Opened { writer, registered, id_key, reader, home }) => {
-            turnstile.leave();
-            let store = SqliteStore::new(writer, registered, id_key, home.clone(), turnstile);
-            Ok((store, SqliteReader::new(reader, id_key, home)))
+    let opened = queue.lock(LockTimeout::Open).and_then(|_| open_locked(database, options));
+    match opened {
+        Ok(Opened { writer, registered, id_key, reader, database }) => {
+            queue.unlock();
+            let store = SqliteStore::new(writer, registered, id_key, database.clone(), queue);
+            Ok((store, SqliteReader::new(reader, id_key, database)))
         }
         Err(error) => {
-            turnstile.give_up();
-            Err(error)
+            queue.undo();
+            Err(side_file::explain(error, &path))
         }
     }
 }
 
 /// Nothing else in this process may have the file open (F-9).
-fn refuse_strangers(home: &Home) -> Result<()> {
-    if home.is_memory() {
+fn refuse_strangers(database: &DatabaseFile) -> Result<()> {
+    if database.is_memory() {
         return Ok(());
     }
-    owner::refuse_other_copies(home)?;
-    match Identity::of_path(&home.path) {
-        Some(identity) if claim::is_open_elsewhere(identity) => {
-            Err(owner::file_shared(home, "something that is not tasker holds a descriptor of it"))
-        }
+    owner::refuse_other_copies(database)?;
+    match Identity::of_path(&database.path) {
+        Some(identity) if open_files::is_open_elsewhere(identity) => Err(owner::file_shared(
+            database,
+            "something that is not tasker holds a descriptor of it",
+        )),
         _ => Ok(()),
     }
 }
@@ -88,33 +86,33 @@ struct Opened {
     registered: Registered,
     id_key: IdKey,
     reader: Connection,
-    home: Home,
+    database: DatabaseFile,
 }
 
-/// Inside the turnstile: nobody else is opening or closing the file.
-fn open_inside(mut home: Home, options: Options) -> Result<Opened> {
-    // Inside, because another thread of this process may be opening it too.
-    refuse_strangers(&home)?;
-    migrate::inspect(&home)?;
-    let lock = owner::lock(&home)?;
-    let sync = sync_of(&home, options);
-    let writer = settings::connect_writer(&home)?;
-    migrate::migrate(&writer, &home, sync)?;
+/// Under the fair lock: nobody else is opening or closing the file.
+fn open_locked(mut database: DatabaseFile, options: Options) -> Result<Opened> {
+    // Under the lock, because another thread of this process may be opening it too.
+    refuse_strangers(&database)?;
+    migrate::inspect(&database)?;
+    let lock = owner::lock(&database)?;
+    let sync = sync_of(&database, options);
+    let writer = settings::connect_writer(&database)?;
+    migrate::migrate(&writer, &database, sync)?;
     let id_key = migrate::id_key(&writer)?;
     migrate::check(&writer, id_key)?;
     settings::set_writer(&writer, sync)?;
     if cfg!(debug_assertions) {
-        writer.execute_batch(sql::FINAL_FENCE).map_err(error::of)?;
+        writer.execute_batch(sql::IMMUTABLE_END).map_err(error::of)?;
     }
-    let registered = owner::register(&writer, &home, lock, options.exclusive)?;
-    let reader = settings::connect_reader(&home)?;
-    home.settle()?;
-    Ok(Opened { writer, registered, id_key, reader, home })
+    let registered = owner::register(&writer, &database, lock, options.exclusive)?;
+    let reader = settings::connect_reader(&database)?;
+    database.finish_open()?;
+    Ok(Opened { writer, registered, id_key, reader, database })
 }
 
-pub(crate) fn sync_of(home: &Home, options: Options) -> Sync {
+pub(crate) fn sync_of(database: &DatabaseFile, options: Options) -> Sync {
     match options.durability {
-        _ if home.is_memory() => Sync::Off,
+        _ if database.is_memory() => Sync::Off,
         Durability::Full => Sync::Full,
         Durability::Process => Sync::Normal,
     }

@@ -28,9 +28,10 @@ use tasker_core::id::OwnerId;
 
 use crate::bell::{self, Bell};
 use crate::identity::Identity;
-use crate::place::{Home, random};
+use crate::location::{DatabaseFile, beside};
 use crate::process::{self, Process};
-use crate::{error, sql};
+use crate::temporary::random;
+use crate::{error, side_file, sql};
 
 /// What stands between the name of the database and the random part of a lock file's name.
 const MARK: &str = "-owner-";
@@ -44,10 +45,10 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Makes and holds a new lock file beside the database.
-    pub(crate) fn take(home: &Home) -> Result<Lock> {
-        let path = beside(&home.path, &format!("{:016x}", random()?));
-        let cannot = |e| error::of_io(e, &format!("{} cannot be made", path.display()));
-        let mut file = File::options().write(true).create_new(true).open(&path).map_err(cannot)?;
+    pub(crate) fn take(database: &DatabaseFile) -> Result<Lock> {
+        let path = beside(&database.path, &format!("{MARK}{:016x}", random()?));
+        let cannot = |e| side_file::failed(e, &path, &database.path);
+        let mut file = side_file::create(&path, &database.path).map_err(cannot)?;
         // Nobody holds a new name for longer than a sweep takes to look at it.
         file.lock().map_err(cannot)?;
         let lock = Lock { path: path.clone(), held: file.try_clone().map_err(cannot)? };
@@ -131,8 +132,8 @@ pub(crate) struct Registered {
 }
 
 /// The lock file of a new handle; a database in memory needs none.
-pub(crate) fn lock(home: &Home) -> Result<Option<Lock>> {
-    if home.is_memory() { Ok(None) } else { Lock::take(home).map(Some) }
+pub(crate) fn lock(database: &DatabaseFile) -> Result<Option<Lock>> {
+    if database.is_memory() { Ok(None) } else { Lock::take(database).map(Some) }
 }
 
 /// Refuses a database that another copy of tasker in this process has open. Before anything else:
@@ -140,21 +141,21 @@ pub(crate) fn lock(home: &Home) -> Result<Option<Lock>> {
 ///
 /// # Errors
 /// `FileShared`; the database has not been touched.
-pub(crate) fn refuse_other_copies(home: &Home) -> Result<()> {
-    for path in lock_files(&home.path)? {
+pub(crate) fn refuse_other_copies(database: &DatabaseFile) -> Result<()> {
+    for path in lock_files(&database.path)? {
         let line = fs::read_to_string(&path).unwrap_or_default();
         if process::is_other_copy(&line) && is_held(&path)? {
-            return Err(file_shared(home, "another copy of tasker has it open"));
+            return Err(file_shared(database, "another copy of tasker has it open"));
         }
     }
     Ok(())
 }
 
 /// The refusal of a file that something else in this process has open.
-pub(crate) fn file_shared(home: &Home, what: &str) -> Error {
+pub(crate) fn file_shared(database: &DatabaseFile, what: &str) -> Error {
     let advice = "which would lose its locks when either closes it; use one copy of tasker, and \
                   no other SQLite library or file stream on this file";
-    let message = format!("{} is open in this process already: {what}, {advice}", home.name());
+    let message = format!("{} is open in this process already: {what}, {advice}", database.name());
     Error::new(Code::FileShared, message).with_pid(std::process::id())
 }
 
@@ -165,12 +166,12 @@ pub(crate) fn file_shared(home: &Home, what: &str) -> Error {
 /// then.
 pub(crate) fn register(
     writer: &Connection,
-    home: &Home,
+    database: &DatabaseFile,
     lock: Option<Lock>,
     is_exclusive: bool,
 ) -> Result<Registered> {
     writer.execute_batch(sql::BEGIN).map_err(error::of)?;
-    match enroll(writer, home, lock, is_exclusive) {
+    match enroll(writer, database, lock, is_exclusive) {
         Ok((registered, forgotten)) => {
             writer.execute_batch(sql::COMMIT).map_err(error::of)?;
             forgotten.into_iter().for_each(Dead::bury);
@@ -188,22 +189,25 @@ pub(crate) fn register(
 /// Inside the transaction: looks at every other owner, then adds our row.
 fn enroll(
     writer: &Connection,
-    home: &Home,
+    database: &DatabaseFile,
     mut lock: Option<Lock>,
     is_exclusive: bool,
 ) -> Result<(Registered, Vec<Dead>)> {
-    let Others { living, dead: found } = others(writer, home, None)?;
+    let Others { living, dead: found } = others(writer, database, None)?;
     if let Some(other) = living.iter().find(|other| is_exclusive || other.is_exclusive) {
-        return Err(locked(home, other));
+        return Err(locked(database, other));
+    }
+    for other in &living {
+        side_file::check_access(&other.lock_file, &database.path)?;
     }
     if let Some(held) = &lock
         && !held.path.exists()
     {
         // Another open swept it in the moment between making and locking it.
-        lock = Some(Lock::take(home)?);
+        lock = Some(Lock::take(database)?);
     }
     if lock.is_some() {
-        sweep(&home.path, &living, &found)?;
+        sweep(&database.path, &living, &found)?;
     }
     let (mut dead, mut forgotten) = (Vec::new(), Vec::new());
     for other in found {
@@ -220,7 +224,11 @@ fn enroll(
 
 /// Every owner but `me`. One of whom nothing can be said, because no file can be opened just now,
 /// counts as living: its runs stay its own (I-5).
-pub(crate) fn others(writer: &Connection, home: &Home, me: Option<OwnerId>) -> Result<Others> {
+pub(crate) fn others(
+    writer: &Connection,
+    database: &DatabaseFile,
+    me: Option<OwnerId>,
+) -> Result<Others> {
     let mut statement = writer.prepare_cached(sql::OWNERS).map_err(error::of)?;
     let here = Process::current();
     let asked = (here.boot_id, here.pid, here.started_at, me.map_or(0, |id| id.0 as i64));
@@ -229,7 +237,7 @@ pub(crate) fn others(writer: &Connection, home: &Home, me: Option<OwnerId>) -> R
     while let Some(row) = rows.next().map_err(error::of)? {
         let id = OwnerId(row.get::<_, i64>(0).map_err(error::of)? as u64);
         let name: String = row.get(2).map_err(error::of)?;
-        let lock_file = named(&home.path, &name)?;
+        let lock_file = named(&database.path, &name)?;
         if is_held(&lock_file).unwrap_or(true) {
             let (pid, is_ours) = (row.get(1).map_err(error::of)?, row.get(3).map_err(error::of)?);
             let is_exclusive = row.get(4).map_err(error::of)?;
@@ -250,8 +258,8 @@ pub(crate) fn ring(bell: Option<&Bell>, others: &[Living]) {
 
 /// The refusal where one owner wants the file alone. That it is the same process is easy to miss
 /// from a pid alone.
-fn locked(home: &Home, other: &Living) -> Error {
-    let (name, pid) = (home.name(), other.pid);
+fn locked(database: &DatabaseFile, other: &Living) -> Error {
+    let (name, pid) = (database.name(), other.pid);
     let holder = if other.is_ours {
         format!("is open in this process (pid {pid}) already")
     } else {
@@ -267,7 +275,8 @@ fn sweep(database: &Path, living: &[Living], dead: &[Dead]) -> Result<()> {
     for path in lock_files(database)? {
         let is_known = living.iter().any(|other| other.lock_file == path)
             || dead.iter().any(|other| other.lock_file == path);
-        if !is_known && !is_held(&path)? {
+        // One of which nothing can be said stays where it is.
+        if !is_known && !is_held(&path).unwrap_or(true) {
             // What stays, the next open tries again.
             let _ = fs::remove_file(bell::beside(&path));
             let _ = fs::remove_file(path);
@@ -296,7 +305,7 @@ fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
 
 /// Whether a living process holds the lock file; a missing one is held by nobody.
 fn is_held(path: &Path) -> Result<bool> {
-    let file = match File::options().write(true).open(path) {
+    let file = match side_file::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(error::of_io(e, &format!("{} cannot be read", path.display()))),
@@ -323,13 +332,6 @@ fn named(database: &Path, name: &str) -> Result<PathBuf> {
 
 fn is_random_part(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn beside(database: &Path, random: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(MARK);
-    name.push(random);
-    PathBuf::from(name)
 }
 
 fn file_name(path: &Path) -> String {

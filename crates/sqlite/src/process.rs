@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use tasker_core::error::Result;
 
-use crate::place::random;
+use crate::temporary::random;
 
 /// The facts of a process that tell it from every other, as far as the system gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]

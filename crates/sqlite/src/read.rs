@@ -23,9 +23,9 @@ use tasker_core::task::{Attempt, LogLine, TaskRecord};
 
 use crate::candidates::{Candidates, Source};
 use crate::filter::Filter;
-use crate::kept::Kept;
-use crate::place::Home;
+use crate::location::DatabaseFile;
 use crate::row::{self, Lanes, cached};
+use crate::top_k::TopK;
 use crate::{error, sql};
 
 /// Rows after which a read goes on in a newer snapshot: some 100 to 250 ms.
@@ -42,12 +42,12 @@ pub struct SqliteReader {
     reader: Connection,
     id_key: IdKey,
     /// Dropped after the connection: the last holder writes the log back.
-    _home: Home,
+    _database: DatabaseFile,
 }
 
 impl SqliteReader {
-    pub(crate) fn new(reader: Connection, id_key: IdKey, home: Home) -> SqliteReader {
-        SqliteReader { reader, id_key, _home: home }
+    pub(crate) fn new(reader: Connection, id_key: IdKey, database: DatabaseFile) -> SqliteReader {
+        SqliteReader { reader, id_key, _database: database }
     }
 }
 
@@ -70,13 +70,13 @@ impl Reader for SqliteReader {
         };
         let is_wide = find.limit.is_none() || WIDE.iter().any(|field| fields.has(*field));
         let mut search = Search::begin(self, Wanted { query: &find.query, fields, is_wide })?;
-        let mut kept = Kept::new(find);
-        while !kept.is_settled()
+        let mut top = TopK::new(find);
+        while !top.is_complete()
             && let Some(matches) = search.page(cancelled)?
         {
-            kept.take(matches.tasks, matches.is_ordered);
+            top.take(matches.tasks, matches.is_ordered);
         }
-        search.complete(kept.finish(), find.logs, cancelled)
+        search.complete(top.finish(), find.logs, cancelled)
     }
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {

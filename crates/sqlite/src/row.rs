@@ -26,7 +26,7 @@ use tasker_core::time::WallMs;
 use uuid::Uuid;
 
 use crate::error::{self, corrupt};
-use crate::packed::{self, TaskOptions};
+use crate::json_column::{self, TaskOptions};
 use crate::sql;
 
 /// A column of a row, as the type that it must have.
@@ -95,7 +95,7 @@ pub(crate) fn run_id_if(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
 pub(crate) fn options(row: &Row<'_>, column: usize) -> Result<TaskOptions> {
     match text(row, column)? {
         None => Ok(TaskOptions::default()),
-        Some(text) => packed::read_options(text).ok_or_else(|| corrupt("options of no task")),
+        Some(text) => json_column::read_options(text).ok_or_else(|| corrupt("options of no task")),
     }
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn record(row: &Row<'_>, lanes: &Lanes) -> Result<TaskRecord> {
 
 fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
     let Some(text) = text(row, 11)? else { return Ok(None) };
-    packed::read_progress(text).map(Some).ok_or_else(|| corrupt("progress of no run"))
+    json_column::read_progress(text).map(Some).ok_or_else(|| corrupt("progress of no run"))
 }
 
 /// The attempt whose facts are on the task's own row.

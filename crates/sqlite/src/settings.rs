@@ -15,9 +15,9 @@ use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits::{DATA_BYTES_MAX, RESULT_BYTES_MAX};
 
-use crate::error;
-use crate::place::Home;
-use crate::turnstile::wait_for_lock;
+use crate::location::DatabaseFile;
+use crate::write_queue::wait_for_lock;
+use crate::{error, side_file};
 
 /// The oldest SQLite whose log cannot be damaged by a checkpoint at the wrong moment.
 const LIBRARY_MIN: i32 = 3_053_000;
@@ -48,21 +48,25 @@ pub(crate) fn check_library() -> Result<()> {
 }
 
 /// Opens the connection that writes; settings that write to the file are not made yet.
-pub(crate) fn connect_writer(home: &Home) -> Result<Connection> {
+pub(crate) fn connect_writer(database: &DatabaseFile) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let writer = connect(home, flags)?;
+    let writer = connect(database, flags)?;
     // Until the file is known to be ours, closing must not touch it.
     guard(&writer, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     if writer.is_readonly("main").map_err(error::of)? {
-        let message = format!("{} cannot be written", home.name());
+        let ownership = side_file::ownership(&database.path);
+        let message = format!(
+            "{} cannot be written by the user of this process: {ownership}",
+            database.name()
+        );
         return Err(Error::new(Code::ReadOnly, message));
     }
     Ok(writer)
 }
 
 /// Opens the connection that reads.
-pub(crate) fn connect_reader(home: &Home) -> Result<Connection> {
-    let reader = connect(home, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+pub(crate) fn connect_reader(database: &DatabaseFile) -> Result<Connection> {
+    let reader = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let settings = [("cache_size", KIB_16_MB), ("query_only", 1)];
     settings.iter().try_for_each(|(name, value)| set(&reader, name, *value))?;
     expect(&reader, "journal_mode", &Value::Text("wal".into()))?;
@@ -99,9 +103,9 @@ pub(crate) fn set_sync(writer: &Connection, sync: Sync) -> Result<()> {
 }
 
 /// What both connections share; nothing here writes to the file.
-fn connect(home: &Home, flags: OpenFlags) -> Result<Connection> {
+fn connect(database: &DatabaseFile, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&home.path, flags).map_err(error::of)?;
+    let mut connection = Connection::open_with_flags(&database.path, flags).map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     connection.busy_handler(Some(wait_for_lock)).map_err(error::of)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -173,14 +177,18 @@ fn refused(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Options, Place, migrate};
+    use crate::{Location, Options, migrate};
 
-    fn made(folder: &tempfile::TempDir) -> Home {
-        let home = Home::find(&Place::File(folder.path().join("tasks.db"))).unwrap();
-        let writer = connect_writer(&home).unwrap();
-        migrate::migrate(&writer, &home, Sync::Full).unwrap();
+    fn at(path: std::path::PathBuf) -> Location {
+        Location::file(path).unwrap()
+    }
+
+    fn made(folder: &tempfile::TempDir) -> DatabaseFile {
+        let database = DatabaseFile::find(&at(folder.path().join("tasks.db"))).unwrap();
+        let writer = connect_writer(&database).unwrap();
+        migrate::migrate(&writer, &database, Sync::Full).unwrap();
         set_writer(&writer, Sync::Full).unwrap();
-        home
+        database
     }
 
     fn values(connection: &Connection, names: &[&str]) -> Vec<Value> {
@@ -191,8 +199,8 @@ mod tests {
     #[test]
     fn every_setting_of_the_writer_took() {
         let folder = tempfile::tempdir().unwrap();
-        let home = made(&folder);
-        let writer = connect_writer(&home).unwrap();
+        let database = made(&folder);
+        let writer = connect_writer(&database).unwrap();
         set_writer(&writer, Sync::Full).unwrap();
         let expected = [
             ("synchronous", 2),
@@ -219,9 +227,9 @@ mod tests {
     #[test]
     fn every_setting_of_the_reader_took_and_it_cannot_write() {
         let folder = tempfile::tempdir().unwrap();
-        let home = made(&folder);
-        let _open = connect_writer(&home).unwrap();
-        let reader = connect_reader(&home).unwrap();
+        let database = made(&folder);
+        let _open = connect_writer(&database).unwrap();
+        let reader = connect_reader(&database).unwrap();
         let found = values(&reader, &["cache_size", "query_only", "temp_store"]);
         let expected = [-16_384, 1, 2].map(Value::Integer);
         assert_eq!(found, expected);
@@ -232,8 +240,8 @@ mod tests {
     #[test]
     fn a_setting_that_does_not_take_refuses() {
         let folder = tempfile::tempdir().unwrap();
-        let home = made(&folder);
-        let writer = connect_writer(&home).unwrap();
+        let database = made(&folder);
+        let writer = connect_writer(&database).unwrap();
         assert_eq!(set(&writer, "page_size", 8_192).unwrap_err().code(), Code::Unsupported);
         let error = set_text(&writer, "journal_mode", "sideways").unwrap_err();
         assert_eq!(error.code(), Code::Unsupported);
@@ -246,10 +254,10 @@ mod tests {
         {
             let options = Options { durability, ..Options::default() };
             let folder = tempfile::tempdir().unwrap();
-            let home = Home::find(&Place::File(folder.path().join("x.db"))).unwrap();
-            assert_eq!(crate::open::sync_of(&home, options), sync);
+            let database = DatabaseFile::find(&at(folder.path().join("x.db"))).unwrap();
+            assert_eq!(crate::open::sync_of(&database, options), sync);
             assert_eq!(
-                crate::open::sync_of(&Home::find(&Place::Memory).unwrap(), options),
+                crate::open::sync_of(&DatabaseFile::find(&Location::memory()).unwrap(), options),
                 Sync::Off
             );
         }

@@ -26,10 +26,10 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Priority};
 
 use crate::bell::Bell;
+use crate::location::DatabaseFile;
 use crate::owner::{self, Dead, Living, Lock, Others, Registered};
-use crate::place::Home;
 use crate::row::{self, Definition, cached, get};
-use crate::turnstile::{Patience, Turnstile};
+use crate::write_queue::{LockTimeout, WriteQueue};
 use crate::{error, sql, write};
 
 /// Batches that the journal keeps; with other owners more, so that a slow one need not read all
@@ -64,8 +64,8 @@ pub struct SqliteStore {
     forgotten: Vec<Dead>,
     lock: Option<Lock>,
     bell: Option<Bell>,
-    turnstile: Turnstile,
-    home: Home,
+    queue: WriteQueue,
+    database: DatabaseFile,
     /// What SQLite says of the file while nobody else has changed it.
     version: Option<i64>,
     /// Commits since `tidy` last looked.
@@ -88,8 +88,8 @@ impl SqliteStore {
         writer: Connection,
         registered: Registered,
         id_key: IdKey,
-        home: Home,
-        turnstile: Turnstile,
+        database: DatabaseFile,
+        queue: WriteQueue,
     ) -> SqliteStore {
         let Registered { id, lock, bell, others: Others { living, dead } } = registered;
         SqliteStore {
@@ -101,8 +101,8 @@ impl SqliteStore {
             forgotten: Vec::new(),
             lock,
             bell,
-            turnstile,
-            home,
+            queue,
+            database,
             version: None,
             commits: 0,
             restart_pages: WAL_PAGES_RESTART,
@@ -119,8 +119,8 @@ impl SqliteStore {
     }
 
     /// Refuses to go on where the file is another one, or others take us for dead.
-    fn check_place(&self) -> Result<()> {
-        self.home.check()?;
+    fn check_files(&self) -> Result<()> {
+        self.database.check()?;
         self.lock.as_ref().map_or(Ok(()), Lock::check)
     }
 
@@ -129,9 +129,9 @@ impl SqliteStore {
         if self.living.is_empty() {
             return self.frame(sql::BEGIN).map_err(error::of);
         }
-        self.turnstile.enter(Patience::Turn)?;
+        self.queue.lock(LockTimeout::Turn)?;
         let begun = self.frame(sql::BEGIN).map_err(error::of);
-        self.turnstile.leave();
+        self.queue.unlock();
         begun
     }
 
@@ -151,8 +151,8 @@ impl SqliteStore {
 
     /// Reads who the others are and whether they live.
     fn meet(&mut self) -> Result<()> {
-        if !self.home.is_memory() {
-            let found = owner::others(&self.writer, &self.home, Some(self.owner))?;
+        if !self.database.is_memory() {
+            let found = owner::others(&self.writer, &self.database, Some(self.owner))?;
             (self.living, self.dead) = (found.living, found.dead);
         }
         Ok(())
@@ -253,7 +253,7 @@ impl SqliteStore {
     /// The attempts, losses in a row and log lines of a task that has started before.
     fn past(&self, seq: Seq) -> Result<(u32, u32, u32)> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        cached(&self.writer, sql::PAST)?.query_row([seq.0 as i64], read).map_err(error::of)
+        cached(&self.writer, sql::HISTORY)?.query_row([seq.0 as i64], read).map_err(error::of)
     }
 
     /// Asks for a checkpoint of this kind; tells what became of the log.
@@ -269,9 +269,9 @@ impl SqliteStore {
     }
 
     /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
-    /// Inside the turnstile.
+    /// Under the fair lock.
     fn leave(&mut self) -> Result<()> {
-        self.home.check()?;
+        self.database.check()?;
         self.frame(sql::BEGIN).map_err(error::of)?;
         self.meet()?;
         owner::forget(&self.writer, self.owner)?;
@@ -289,14 +289,14 @@ impl Store for SqliteStore {
     }
 
     fn begin(&mut self) -> Result<bool> {
-        self.check_place()?;
+        self.check_files()?;
         self.lock_for_writing()?;
         let news = self.has_news();
         self.or_rollback(news)
     }
 
     fn begin_read(&mut self) -> Result<bool> {
-        self.check_place()?;
+        self.check_files()?;
         self.frame(sql::BEGIN_READ).map_err(error::of)?;
         let news = self.has_news();
         self.or_rollback(news)
@@ -311,7 +311,7 @@ impl Store for SqliteStore {
     }
 
     fn poll_interval_ms(&self) -> Option<u64> {
-        let is_alone = self.home.is_memory() || (!self.is_shared() && self.can_hear());
+        let is_alone = self.database.is_memory() || (!self.is_shared() && self.can_hear());
         (!is_alone).then_some(LOOK_EVERY_MS)
     }
 
@@ -344,7 +344,7 @@ impl Store for SqliteStore {
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
-        let mut statement = cached(&self.writer, sql::ELSEWHERE)?;
+        let mut statement = cached(&self.writer, sql::REMOTE_RUNS)?;
         let mut rows = statement.query([self.owner.0 as i64]).map_err(error::of)?;
         let mut lanes: BTreeMap<u32, u32> = BTreeMap::new();
         while let Some(row) = rows.next().map_err(error::of)? {
@@ -354,7 +354,7 @@ impl Store for SqliteStore {
     }
 
     fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        let mut statement = cached(&self.writer, sql::ABORT_ASKED)?;
+        let mut statement = cached(&self.writer, sql::ABORT_REQUEST)?;
         let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
         match rows.next().map_err(error::of)? {
             Some(row) => row::abort(row, (0, 1)),
@@ -405,7 +405,7 @@ impl Store for SqliteStore {
     }
 
     fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
-        let mut statement = cached(&self.writer, sql::KEYED)?;
+        let mut statement = cached(&self.writer, sql::FIND_BY_KEY)?;
         let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
         let row = rows.next().map_err(error::of)?;
         row.map(|row| row::name(row, self.id_key).map(|(_, id)| id)).transpose()
@@ -452,8 +452,8 @@ impl Store for SqliteStore {
 
     fn close(mut self: Box<Self>) -> Result<()> {
         self.rollback();
-        // Without the turnstile all is released too; only an open at this very moment has to wait.
-        let is_inside = self.turnstile.enter(Patience::Turn).unwrap_or(false);
+        // Without the fair lock all is released too; only an open at this very moment has to wait.
+        let is_locked = self.queue.lock(LockTimeout::Turn).unwrap_or(false);
         let left = self.leave();
         if left.is_err() {
             self.rollback();
@@ -462,11 +462,11 @@ impl Store for SqliteStore {
         // Whatever happened, the lock goes before the connection: a handle that cannot say good-bye
         // is dead for the next one.
         drop((self.lock.take(), self.bell.take()));
-        if is_inside && self.living.is_empty() {
-            self.turnstile.remove();
+        if is_locked && self.living.is_empty() {
+            self.queue.remove();
         }
-        let SqliteStore { writer, home, .. } = *self;
-        home.park(writer);
+        let SqliteStore { writer, database, .. } = *self;
+        database.park(writer);
         left
     }
 }
@@ -474,7 +474,7 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Options, Place, open};
+    use crate::{Location, Options, open};
     use tasker_core::error::Code;
     use tasker_core::id::LaneId;
     use tasker_core::state::Counts;
@@ -504,8 +504,8 @@ mod tests {
     #[test]
     fn a_full_disk_takes_the_whole_batch_back_and_the_store_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::File(folder.path().join("tasks.db"));
-        let (mut store, _reader) = open(&place, Options::default()).unwrap();
+        let location = Location::file(folder.path().join("tasks.db")).unwrap();
+        let (mut store, _reader) = open(&location, Options::default()).unwrap();
         set_pages_max(&store, pages(&store) + 5);
         store.begin().unwrap();
         let refused = store.write(&batch(&store, 1, 1..20)).unwrap_err();
@@ -530,7 +530,7 @@ mod tests {
     /// I-3
     #[test]
     fn a_second_fence_keeps_ended_tasks_in_debug_builds() {
-        let (store, _reader) = open(&Place::Memory, Options::default()).unwrap();
+        let (store, _reader) = open(&Location::memory(), Options::default()).unwrap();
         let insert = "INSERT INTO tasks (seq, uuid, lane_id, state, priority, attempt,
              created_at, ended_at) VALUES (1, zeroblob(16), 1, 7, 0, 1, 1, 2)";
         store.writer.execute_batch(insert).unwrap();
@@ -540,7 +540,7 @@ mod tests {
 
     #[test]
     fn a_commit_without_a_transaction_is_no_success() {
-        let (mut store, _reader) = open(&Place::Memory, Options::default()).unwrap();
+        let (mut store, _reader) = open(&Location::memory(), Options::default()).unwrap();
         assert!(matches!(store.commit(), Commit::Unknown(_)));
     }
 }

@@ -18,8 +18,8 @@ use tasker_core::store::{Batch, Change, Lane, Refused, Start};
 use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 
-use crate::together::{Kin, Together};
-use crate::{error, packed, room, sql};
+use crate::coalesce::{BulkChange, BulkKind};
+use crate::{error, json_column, padding, sql};
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -28,7 +28,7 @@ struct Writing<'c> {
     prepared: [Option<CachedStatement<'c>>; KINDS],
 }
 
-/// Which statement; the number is its place in [`Writing::prepared`].
+/// Which statement; the number is its index in [`Writing::prepared`].
 #[derive(Clone, Copy)]
 enum Kind {
     Lane,
@@ -39,7 +39,7 @@ enum Kind {
     StartRow,
     EndRun,
     DoneRow,
-    EndWaiting,
+    EndReady,
     ReleaseHistory,
     Release,
     Prioritize,
@@ -61,13 +61,13 @@ impl Kind {
             Kind::StartRow => sql::START_ROW,
             Kind::EndRun => sql::END_RUN,
             Kind::DoneRow => sql::DONE_ROW,
-            Kind::EndWaiting => sql::END_WAITING,
+            Kind::EndReady => sql::END_READY,
             Kind::ReleaseHistory => sql::RELEASE_HISTORY,
             Kind::Release => sql::RELEASE,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
-            Kind::AskAbort => sql::ASK_ABORT,
+            Kind::AskAbort => sql::REQUEST_ABORT,
         }
     }
 }
@@ -84,9 +84,9 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refuse
         Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
     let mut index = 0;
     while let Some(change) = batch.changes.get(index) {
-        let together = Together::of(&batch.changes[index..]);
-        let (count, held) = match &together {
-            Some(all) => (all.len(), writing.together(all)),
+        let bulk = BulkChange::of(&batch.changes[index..]);
+        let (count, held) = match &bulk {
+            Some(all) => (all.len(), writing.bulk(all)),
             None => (1, writing.change(change)),
         };
         let held = held.map_err(error::of)?;
@@ -139,13 +139,13 @@ impl<'c> Writing<'c> {
     }
 
     /// Writes many changes by one statement; how many of them held, from the front.
-    fn together(&mut self, all: &Together) -> Rows {
+    fn bulk(&mut self, all: &BulkChange) -> Rows {
         if self.row(all)? == all.len() {
             return Ok(all.len());
         }
         let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
         for (held, (seq, run)) in all.each().enumerate() {
-            let row = (seq.0 as i64, all.kin.state().code(), run, all.kin.at().0);
+            let row = (seq.0 as i64, all.kind.state().code(), run, all.kind.at().0);
             if is_written.query_row(row, |row| row.get::<_, u32>(0))? == 0 {
                 return Ok(held);
             }
@@ -154,18 +154,18 @@ impl<'c> Writing<'c> {
         Ok(0)
     }
 
-    fn row(&mut self, all: &Together) -> Rows {
+    fn row(&mut self, all: &BulkChange) -> Rows {
         let owner = self.owner;
         let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
-        match all.kin {
-            Kin::Start { attempt, at } => {
-                let row = (first, last, runs, owner, attempt, at.0, room::running(owner));
+        match all.kind {
+            BulkKind::Start { attempt, at } => {
+                let row = (first, last, runs, owner, attempt, at.0, padding::running(owner));
                 self.statement(Kind::StartRow)?.execute(row)
             }
-            Kin::Done { at, result_bytes } => {
-                let room = room::done(room::running(owner), result_bytes);
+            BulkKind::Done { at, result_bytes } => {
+                let zeros = padding::done(padding::running(owner), result_bytes);
                 let results = result_bytes.map(|_| &all.results);
-                let row = (first, last, runs, at.0, results, result_bytes.map(|n| n as i64), room);
+                let row = (first, last, runs, at.0, results, result_bytes.map(|n| n as i64), zeros);
                 self.statement(Kind::DoneRow)?.execute(row)
             }
         }
@@ -189,7 +189,7 @@ impl<'c> Writing<'c> {
                 let end = End { seq: *seq, outcome, at: *at };
                 match run {
                     Some(run) => self.end_run(*run, &end),
-                    None => self.end_waiting(&end),
+                    None => self.end_ready(&end),
                 }
             }
             Change::Release { .. } => self.release(change),
@@ -213,10 +213,10 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            packed::options(task.def),
+            json_column::options(task.def),
             task.at.0,
             text(task.def.data.as_ref()),
-            room::WAITING,
+            padding::READY,
         ))
     }
 
@@ -227,25 +227,25 @@ impl<'c> Writing<'c> {
             task.id.0.as_bytes(),
             task.lane.0,
             task.def.priority.get(),
-            packed::options(task.def),
+            json_column::options(task.def),
             start.attempt,
             owner,
             start.run.0.as_bytes(),
             task.at.0,
             start.at.0,
             text(task.def.data.as_ref()),
-            room::running(owner),
+            padding::running(owner),
         ))
     }
 
     fn start(&mut self, seq: Seq, start: Start) -> Rows {
-        let (owner, room) = (self.owner, room::running(self.owner));
-        let row = (seq.0 as i64, owner, start.run.0.as_bytes(), start.attempt, start.at.0, room);
+        let (owner, zeros) = (self.owner, padding::running(self.owner));
+        let row = (seq.0 as i64, owner, start.run.0.as_bytes(), start.attempt, start.at.0, zeros);
         self.statement(Kind::Start)?.execute(row)
     }
 
     fn end_run(&mut self, run: RunId, end: &End<'_>) -> Rows {
-        let room = room::ended(room::running(self.owner), end.outcome);
+        let zeros = padding::ended(padding::running(self.owner), end.outcome);
         self.statement(Kind::EndRun)?.execute((
             end.seq.0 as i64,
             run.0.as_bytes(),
@@ -253,19 +253,19 @@ impl<'c> Writing<'c> {
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
-            room,
+            zeros,
         ))
     }
 
-    fn end_waiting(&mut self, end: &End<'_>) -> Rows {
-        let room = room::ended(room::WAITING, end.outcome);
-        self.statement(Kind::EndWaiting)?.execute((
+    fn end_ready(&mut self, end: &End<'_>) -> Rows {
+        let zeros = padding::ended(padding::READY, end.outcome);
+        self.statement(Kind::EndReady)?.execute((
             end.seq.0 as i64,
             end.outcome.state().code(),
             end.at.0,
             end.outcome.cause().map(|cause| cause.code()),
             text(end.outcome.payload()),
-            room,
+            zeros,
         ))
     }
 
@@ -275,11 +275,11 @@ impl<'c> Writing<'c> {
         };
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code(), losses))?;
-        self.statement(Kind::Release)?.execute((seq, run, attempt, room::WAITING_AGAIN))
+        self.statement(Kind::Release)?.execute((seq, run, attempt, padding::READY_AGAIN))
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
-        let row = (seq.0 as i64, run.0.as_bytes(), packed::progress(progress));
+        let row = (seq.0 as i64, run.0.as_bytes(), json_column::progress(progress));
         self.statement(Kind::Progress)?.execute(row)
     }
 

@@ -12,7 +12,7 @@ use hand::{Hand, def, done, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error};
 use tasker_core::store::{Reader, Store};
-use tasker_sqlite::{Options, Place, open};
+use tasker_sqlite::{Location, Options, open};
 
 fn refusal(path: &Path) -> Error {
     try_open(path).map(drop).unwrap_err()
@@ -281,7 +281,7 @@ fn a_path_with_odd_letters_is_opened_as_it_is() {
 #[test]
 fn full_durability_opens_too() {
     let (_folder, path) = folder();
-    let mut hand = Hand::on(open(&Place::File(path), Options::default()).unwrap());
+    let mut hand = Hand::on(open(&Location::file(path).unwrap(), Options::default()).unwrap());
     hand.lane(1, "read-book");
     hand.close();
 }

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 /// Statements that may scan, each with why that is bounded or wanted.
 const MAY_SCAN: &[(&str, &str)] = &[
     ("running", "the index holds only what runs at once"),
-    ("elsewhere", "the index holds only what runs at once"),
+    ("remote_runs", "the index holds only what runs at once"),
     ("orphans", "the index holds only what runs at once"),
     ("owner_forget", "the index holds only what runs at once"),
     ("lanes", "as many as operations"),

@@ -54,7 +54,7 @@ fn beside(folder: &Path) -> (usize, usize, usize) {
     let names = names(folder);
     let count = |is: &dyn Fn(&str) -> bool| names.iter().filter(|name| is(name)).count();
     let bells = count(&|name| name.ends_with("-bell"));
-    (count(&|name| name.contains("-owner-")) - bells, bells, count(&|name| name.ends_with("-turn")))
+    (count(&|name| name.contains("-owner-")) - bells, bells, count(&|name| name.ends_with("-lock")))
 }
 
 /// Rings of a handle.
@@ -295,7 +295,7 @@ fn a_handle_that_wants_the_file_alone_is_refused_and_refuses_others() {
 }
 
 #[test]
-fn lock_files_bells_and_the_turnstile_go_with_the_last_handle() {
+fn lock_files_sockets_and_the_fair_lock_go_with_the_last_handle() {
     let (folder, path) = folder();
     let (mut one, two) = two(&path);
     one.lane(1, "read-book");

@@ -9,7 +9,7 @@ use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::store::{Find, Reader, Store};
 use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskRecord};
-use tasker_sqlite::{Options, Place, SqliteReader, SqliteStore};
+use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Ledger, Priorities};
 use super::line::Key;
@@ -21,7 +21,7 @@ use crate::rng::Rng;
 const SAMPLE: usize = 200;
 
 fn open(folder: &Path) -> Result<(SqliteStore, SqliteReader)> {
-    tasker_sqlite::open(&Place::File(folder.join(DATABASE)), Options::default())
+    tasker_sqlite::open(&Location::file(folder.join(DATABASE))?, Options::default())
 }
 
 /// While others work: every end told since the last look is there, and old images are unchanged.

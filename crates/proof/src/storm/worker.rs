@@ -22,7 +22,7 @@ use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Moment, Read, Sink};
-use tasker_sqlite::{Durability, Options, Place};
+use tasker_sqlite::{Durability, Location, Options};
 
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
@@ -131,12 +131,12 @@ fn io(error: std::io::Error) -> Error {
 impl Worker {
     fn open(orders: Orders, sender: Sender<Vec<Effect>>) -> Result<Self> {
         let mut rng = Rng::new(orders.seed);
-        let place = Place::File(orders.folder.join(DATABASE));
+        let location = Location::file(orders.folder.join(DATABASE))?;
         let is_synced = !rng.once_in(5);
         let durability = if is_synced { Durability::Full } else { Durability::Process };
         let opener = Box::new(move || {
             let options = Options { durability, exclusive: false };
-            let (store, reader) = tasker_sqlite::open(&place, options)?;
+            let (store, reader) = tasker_sqlite::open(&location, options)?;
             Ok((Box::new(store) as _, Box::new(reader) as _))
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };

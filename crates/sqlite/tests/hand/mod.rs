@@ -16,7 +16,7 @@ use tasker_core::task::{
     AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };
 use tasker_core::time::WallMs;
-use tasker_sqlite::{Durability, Options, Place, SqliteReader, SqliteStore, open};
+use tasker_sqlite::{Durability, Location, Options, SqliteReader, SqliteStore, open};
 use tempfile::TempDir;
 
 /// An open store and its books.
@@ -53,12 +53,18 @@ pub fn wait_to_be_killed() {
 }
 
 pub fn try_open(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
-    open(&Place::File(path.into()), Options { durability: Durability::Process, exclusive: true })
+    open(
+        &Location::file(path).unwrap(),
+        Options { durability: Durability::Process, exclusive: true },
+    )
 }
 
 /// Opens beside the handles that are open.
 pub fn share(path: &Path) -> Result<(SqliteStore, SqliteReader)> {
-    open(&Place::File(path.into()), Options { durability: Durability::Process, exclusive: false })
+    open(
+        &Location::file(path).unwrap(),
+        Options { durability: Durability::Process, exclusive: false },
+    )
 }
 
 impl Hand {
@@ -79,7 +85,7 @@ impl Hand {
     }
 
     pub fn in_memory() -> Hand {
-        Hand::on(open(&Place::Memory, Options::default()).unwrap())
+        Hand::on(open(&Location::memory(), Options::default()).unwrap())
     }
 
     pub fn on((store, reader): (SqliteStore, SqliteReader)) -> Hand {

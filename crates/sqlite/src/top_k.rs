@@ -15,10 +15,10 @@ use tasker_core::store::Find;
 use tasker_core::task::TaskRecord;
 
 /// Matches that are kept at least before some are let go.
-const KEPT_MIN: usize = 1_024;
+const MATCHES_MIN: usize = 1_024;
 
 /// The matches that may be returned.
-pub(crate) struct Kept<'f> {
+pub(crate) struct TopK<'f> {
     find: &'f Find,
     /// How many from the front are needed: those that are skipped too.
     needed: usize,
@@ -32,18 +32,18 @@ struct Match {
     key: Option<SortKey>,
 }
 
-impl<'f> Kept<'f> {
-    pub(crate) fn new(find: &'f Find) -> Kept<'f> {
+impl<'f> TopK<'f> {
+    pub(crate) fn new(find: &'f Find) -> TopK<'f> {
         let needed = match find.limit {
             Some(0) => 0,
             Some(limit) => usize::try_from(limit.saturating_add(find.skip)).unwrap_or(usize::MAX),
             None => usize::MAX,
         };
-        Kept { find, needed, all: Vec::new(), is_ordered: true }
+        TopK { find, needed, all: Vec::new(), is_ordered: true }
     }
 
     /// Whether no later match can be among those that are returned.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let is_in_order = self.find.sort.is_none() && self.is_ordered;
         self.needed == 0 || is_in_order && self.all.len() >= self.needed
     }
@@ -55,7 +55,7 @@ impl<'f> Kept<'f> {
             let key = self.find.sort.as_ref().map(|sort| sort.key(&document));
             self.all.push(Match { task, key });
         }
-        if self.all.len() >= self.needed.saturating_mul(2).max(KEPT_MIN) {
+        if self.all.len() >= self.needed.saturating_mul(2).max(MATCHES_MIN) {
             self.cut();
         }
     }
@@ -64,7 +64,7 @@ impl<'f> Kept<'f> {
     pub(crate) fn finish(mut self) -> Vec<TaskRecord> {
         self.cut();
         let skip = usize::try_from(self.find.skip).unwrap_or(usize::MAX);
-        self.all.into_iter().skip(skip).map(|kept| kept.task).collect()
+        self.all.into_iter().skip(skip).map(|found| found.task).collect()
     }
 
     fn cut(&mut self) {

@@ -20,32 +20,32 @@ const RESULT_BYTES_MAX: usize = 64;
 
 /// What changes must have in common, beside numbers in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kin {
+pub(crate) enum BulkKind {
     Start { attempt: u32, at: WallMs },
     Done { at: WallMs, result_bytes: Option<usize> },
 }
 
-impl Kin {
+impl BulkKind {
     /// The state that they lead to.
     pub(crate) fn state(self) -> State {
         match self {
-            Kin::Start { .. } => State::Running,
-            Kin::Done { .. } => State::Done,
+            BulkKind::Start { .. } => State::Running,
+            BulkKind::Done { .. } => State::Done,
         }
     }
 
     /// When.
     pub(crate) fn at(self) -> WallMs {
         match self {
-            Kin::Start { at, .. } | Kin::Done { at, .. } => at,
+            BulkKind::Start { at, .. } | BulkKind::Done { at, .. } => at,
         }
     }
 }
 
 /// Changes that are written together: at least two.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Together {
-    pub(crate) kin: Kin,
+pub(crate) struct BulkChange {
+    pub(crate) kind: BulkKind,
     pub(crate) first: Seq,
     pub(crate) last: Seq,
     /// The ids of the runs, one after the other.
@@ -54,13 +54,13 @@ pub(crate) struct Together {
     pub(crate) results: Vec<u8>,
 }
 
-impl Together {
+impl BulkChange {
     /// The changes at the front that can be written together.
-    pub(crate) fn of(changes: &[Change]) -> Option<Together> {
-        let (kin, first, ..) = parts(changes.first()?)?;
+    pub(crate) fn of(changes: &[Change]) -> Option<BulkChange> {
+        let (kind, first, ..) = parts(changes.first()?)?;
         let count = (0..).zip(changes).take_while(|(nth, change)| {
             let is_next = |seq: Seq| first.0.checked_add(*nth) == Some(seq.0);
-            parts(change).is_some_and(|(other, seq, ..)| other == kin && is_next(seq))
+            parts(change).is_some_and(|(other, seq, ..)| other == kind && is_next(seq))
         });
         let count = count.count();
         if count < 2 {
@@ -71,7 +71,7 @@ impl Together {
             runs.extend_from_slice(run.0.as_bytes());
             results.extend_from_slice(result.as_bytes());
         }
-        Some(Together { kin, first, last: Seq(first.0 + (count as u64 - 1)), runs, results })
+        Some(BulkChange { kind, first, last: Seq(first.0 + (count as u64 - 1)), runs, results })
     }
 
     /// Each task with the id of its run.
@@ -85,18 +85,18 @@ impl Together {
     }
 }
 
-fn parts(change: &Change) -> Option<(Kin, Seq, RunId, &str)> {
+fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
     match change {
         Change::Start { seq, start, .. } => {
-            let kin = Kin::Start { attempt: start.attempt, at: start.at };
-            Some((kin, *seq, start.run, ""))
+            let kind = BulkKind::Start { attempt: start.attempt, at: start.at };
+            Some((kind, *seq, start.run, ""))
         }
         Change::End { seq, run: Some(run), outcome: TaskEnd::Done(result), at, .. } => {
             let text = result.as_ref().map(|json| json.as_str());
             let result_bytes = text.map(str::len);
-            let kin = Kin::Done { at: *at, result_bytes };
+            let kind = BulkKind::Done { at: *at, result_bytes };
             let is_small = result_bytes.is_none_or(|bytes| bytes <= RESULT_BYTES_MAX);
-            is_small.then_some((kin, *seq, *run, text.unwrap_or_default()))
+            is_small.then_some((kind, *seq, *run, text.unwrap_or_default()))
         }
         _ => None,
     }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn count(changes: &[Change]) -> usize {
-        Together::of(changes).map_or(1, |all| all.len())
+        BulkChange::of(changes).map_or(1, |all| all.len())
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn each_task_keeps_its_own_run_and_result() {
-        let all = Together::of(&[done(4, "10"), done(5, "11")]).unwrap();
+        let all = BulkChange::of(&[done(4, "10"), done(5, "11")]).unwrap();
         let runs: Vec<_> = all.each().map(|(seq, run)| (seq.0, run[15])).collect();
         assert_eq!((runs, all.results.as_slice()), (vec![(4, 4), (5, 5)], b"1011".as_slice()));
     }

@@ -2,16 +2,16 @@
 //!
 //! SQLite overwrites a row in its place when the new one has as many bytes. Otherwise it takes the
 //! cell out of its page and puts another in, and a page that overflows is split. The run and its
-//! outcome therefore take their bytes from `room`, exactly. A wrong figure costs time, and nothing
-//! else.
+//! outcome therefore take their bytes from column `padding`, exactly. A wrong figure costs time,
+//! and nothing else.
 //!
 //! Proof: the tests below, `tests/write.rs`.
 
 use rusqlite::blob::ZeroBlob;
 use tasker_core::task::TaskEnd;
 
-/// Bytes that a waiting row keeps free: enough for a run and a small outcome. More than 57 would
-/// need a second byte in the row's header.
+/// Bytes that the row of a ready task keeps free: enough for a run and a small outcome. More than
+/// 57 would need a second byte in the row's header.
 const FREE: u64 = 48;
 /// Bytes of a run id.
 const RUN: u64 = 16;
@@ -21,10 +21,10 @@ const TIME: u64 = 6;
 /// the length, seven bits to a byte.
 const LONG_TEXT: usize = 58;
 
-/// The zeros of a row that waits.
-pub(crate) const WAITING: ZeroBlob = ZeroBlob(FREE);
-/// The zeros of a row that waits again and keeps the time of its last start.
-pub(crate) const WAITING_AGAIN: ZeroBlob = ZeroBlob(FREE - TIME);
+/// The zeros of a ready task.
+pub(crate) const READY: ZeroBlob = ZeroBlob(FREE);
+/// The zeros of a task that is ready again; its row keeps the time of the last start.
+pub(crate) const READY_AGAIN: ZeroBlob = ZeroBlob(FREE - TIME);
 
 /// The zeros of a row that runs for this owner.
 pub(crate) fn running(owner: i64) -> ZeroBlob {
@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     fn left(owner: i64, outcome: &TaskEnd) -> Option<u64> {
-        ended(running(owner), outcome).map(|room| room.0)
+        ended(running(owner), outcome).map(|zeros| zeros.0)
     }
 
     #[test]
-    fn a_run_and_its_outcome_take_their_bytes_from_the_room() {
+    fn a_run_and_its_outcome_take_their_bytes_from_the_padding() {
         let used = RUN + 2 * TIME;
         assert_eq!(left(1, &TaskEnd::Done(None)), Some(FREE - used));
         let one = Some(Json::trusted("1"));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_that_needs_more_than_the_room_has_leaves_none() {
+    fn an_outcome_that_needs_more_than_the_padding_has_leaves_none() {
         let text = |length: u64| Some(Json::trusted(&"1".repeat(length as usize)));
         let most = FREE - RUN - 2 * TIME;
         assert_eq!(left(1, &TaskEnd::Done(text(most))), Some(0));

@@ -1,4 +1,4 @@
-//! What this copy of tasker has open, and what something else in this process has.
+//! Which files this copy of tasker has open, and what something else in this process has.
 //!
 //! SQLite's locks belong to the process and fall when *any* descriptor of the file is closed in it.
 //! Handles of one SQLite know of each other; a second library, or a plain file stream, does not.
@@ -21,19 +21,19 @@ use crate::identity::Identity;
 /// How many handles of ours are open on each file.
 static OPEN: Mutex<BTreeMap<Identity, u32>> = Mutex::new(BTreeMap::new());
 
-/// One open handle of ours on a file.
+/// Counts one handle of ours on a file, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Claim(Identity);
+pub(crate) struct OpenFile(Identity);
 
-impl Claim {
-    /// One more.
-    pub(crate) fn new(identity: Identity) -> Claim {
+impl OpenFile {
+    /// Counts one more handle.
+    pub(crate) fn new(identity: Identity) -> OpenFile {
         *OPEN.lock().unwrap_or_else(PoisonError::into_inner).entry(identity).or_default() += 1;
-        Claim(identity)
+        OpenFile(identity)
     }
 }
 
-impl Drop for Claim {
+impl Drop for OpenFile {
     fn drop(&mut self) {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.0) {
