@@ -5,6 +5,8 @@
 // - `js run`, `ts run`: a program; if a `text` block follows next, that is all it prints
 // - `js file=name.mjs`: a file of the page, for the transcripts below it
 // - `console`: a transcript; lines with `$ node …` are run in the folder of the page's files
+// - `… example=express/server.ts`: the text of that file in examples/, which tests of its own run;
+//   UPDATE=1 copies it into the page
 // A program that is none of these would be a claim that nobody checks.
 
 import assert from 'node:assert/strict'
@@ -13,12 +15,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { blocksOf, compile, deadLinks, linksOf, pagesBelow, read, targetOf } from './pages.mjs'
-import { linkedFolder, output } from './program.mjs'
+import { linkedFolder, output, root } from './program.mjs'
 
 const pages = [...pagesBelow('docs/guide'), ...pagesBelow('docs/reference')]
 
 const isProgram = ({ language }) => ['js', 'ts'].includes(language)
 const fileName = ({ words }) => /^file=([\w.-]+)$/.exec(words)?.[1]
+const exampleName = ({ words }) => /^example=(\S+)$/.exec(words)?.[1]
 const isRun = block => isProgram(block) && block.words === 'run'
 
 /** What a block that is run must print, if the page says so. */
@@ -68,6 +71,19 @@ for (const page of pages) {
   }
 }
 
+for (const page of [...pages, 'README.md']) {
+  if (!blocksOf(page).some(exampleName)) continue
+
+  test(`${page}: the examples in it are the files`, () => {
+    const drawn = read(page).replaceAll(
+      /^(```\w+ example=(\S+)\n).*?^```$/gms,
+      (_, head, path) => `${head}${read(`examples/${path}`)}\`\`\``,
+    )
+    if (process.env.UPDATE) writeFileSync(join(root, page), drawn)
+    assert.equal(read(page), drawn)
+  })
+}
+
 const all = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...pagesBelow('docs')]
 
 for (const page of all) {
@@ -90,7 +106,8 @@ test('each command of npm that a page names is there', () => {
 
 test('no program in the guides goes unchecked', () => {
   for (const page of pages) {
-    const loose = blocksOf(page).filter(one => isProgram(one) && !isRun(one) && !fileName(one))
+    const isChecked = one => isRun(one) || fileName(one) || exampleName(one)
+    const loose = blocksOf(page).filter(one => isProgram(one) && !isChecked(one))
     assert.deepEqual(loose, [], page)
   }
 })

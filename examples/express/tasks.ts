@@ -1,8 +1,8 @@
 // The operations of this service and the tasker that runs them.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Tasker } from 'tasker'
-import { resize } from './resize.js'
 
 export interface Operations {
   thumbnails: { data: { image: string; widths: number[] }; result: { files: string[] } }
@@ -18,7 +18,8 @@ export const tasker = new Tasker<Operations>({
 tasker.assignRunner('thumbnails', async ({ data, abortSignal, progress }) => {
   const files: string[] = []
   for (const width of data.widths) {
-    files.push(await resize(data.image, width, abortSignal))
+    await sleep(20, undefined, { signal: abortSignal }) // Your own work goes here.
+    files.push(`${data.image}-${width}.webp`)
     progress(files.length, data.widths.length, 'files')
   }
   return { files }

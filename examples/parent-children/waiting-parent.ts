@@ -1,7 +1,7 @@
 // A parent that adds its children and waits for them: one album per argument, `cat,dog sun,moon`.
 //
-// A parent that waits holds a place of the tasker's `concurrency`. If parents held every place, no
-// child could start and all would wait for ever. So parents have a lower limit of their own.
+// A parent that waits occupies a slot of the tasker's `concurrency`. If parents occupied every slot,
+// no child could start, and all would wait for ever. So parents have a lower limit of their own.
 
 import { fileURLToPath } from 'node:url'
 import { type TaskDefinition, Tasker, type TaskUuid } from 'tasker'
@@ -39,7 +39,7 @@ tasker.assignRunner(
     const waits = children.map(child => tasker.waitForTaskOutputData(child, { abortSignal }))
     return { files: await Promise.all(waits) }
   },
-  { concurrency: 2 }, // Less than 8, so that six places are left for children.
+  { concurrency: 2 }, // Less than 8, so that six slots are left for children.
 )
 
 tasker.on('task.failed', (uuid, error) => console.error(`task ${uuid} failed:`, error))
