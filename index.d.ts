@@ -6,8 +6,9 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { TaskDefinition } from './types/definition'
+import type { TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
+import type { Jsonify } from './types/json'
 import type {
   AssignRunnerOptions,
   CallOptions,
@@ -26,6 +27,7 @@ import type { Task } from './types/task'
 export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'
+export * from './types/json'
 export * from './types/options'
 export * from './types/outbox'
 export * from './types/query'
@@ -49,7 +51,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * Checks the options and throws if one is wrong. The file opens in the background: what goes
    * wrong there rejects every awaited call.
    */
-  constructor(options?: TaskerOptions<Operations> | string)
+  constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL)
 
   /**
    * Resolves when the file is open, and rejects if it cannot be opened. No call needs it: use it to
@@ -63,13 +65,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * `data` is stored as `JSON.stringify` writes it, at most 16 MiB and 128 levels.
    */
   addTask<Name extends OperationName<Operations>>(
-    definition: TaskDefinition<Operations, Name>,
+    definition: TaskToAdd<Operations, Name>,
   ): Promise<TaskUuid<Name>>
 
   /** Adds up to 10,000 tasks, all or none; resolves with their uuids in the same order. */
-  addTasks<Name extends OperationName<Operations>>(
-    definitions: readonly TaskDefinition<Operations, Name>[],
-  ): Promise<TaskUuid<Name>[]>
+  addTasks<Names extends readonly OperationName<Operations>[]>(
+    definitions: TasksToAdd<Operations, Names>,
+  ): Promise<TaskUuids<Names>>
 
   /**
    * Adds tasks inside transactions of your own SQLite file: see {@link Outbox}. Makes a table there
@@ -146,13 +148,16 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   countTasks(query?: Query<Operations>, options?: CallOptions): Promise<number>
 
   /** The first task that matches, or `undefined`. */
-  findTask(
-    query: Query<Operations>,
+  findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query: Query<Operations, Name>,
     options?: FindTaskOptions,
-  ): Promise<Task<Operations> | undefined>
+  ): Promise<Task<Operations, Name> | undefined>
 
-  /** The tasks that match. */
-  findTasks(query?: Query<Operations>, options?: FindTasksOptions): Promise<Task<Operations>[]>
+  /** The tasks that match. `operation` in the query says which `data` and `result` they have. */
+  findTasks<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: FindTasksOptions,
+  ): Promise<Task<Operations, Name>[]>
 
   /**
    * Waits until the task has ended, in whatever process, and resolves with its result. Works for a
@@ -165,11 +170,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   waitForTaskOutputData<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,
     options?: CallOptions,
-  ): Promise<ResultOf<Operations, Name>>
+  ): Promise<Jsonify<ResultOf<Operations, Name>>>
   waitForTaskOutputData(
     uuid: string,
     options?: CallOptions,
-  ): Promise<ResultOf<Operations, OperationName<Operations>>>
+  ): Promise<Jsonify<ResultOf<Operations, OperationName<Operations>>>>
 
   on<Name extends EventName>(event: Name, listener: Listener<Operations, Name>): this
   once<Name extends EventName>(event: Name, listener: Listener<Operations, Name>): this

@@ -50,13 +50,17 @@ export function openOptions(given: unknown): OpenOptions {
       exclusive: booleanOf(exclusive, 'exclusive'),
       ...pick(options, PASSED_ON),
     }),
-    runners: only(runners, undefined, 'runners'),
+    runners: present(only(runners, undefined, 'runners')),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
     capturesContext: booleanOf(captureContext, 'captureContext'),
     includesRemote: oneOf(events, ['own', 'all'], 'events') === 'all',
   }
 }
+
+/** Without what is `undefined`: that counts as absent, as it does for every option. */
+const present = (given: Loose): Loose =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 
 function booleanOf(value: unknown, path: string): boolean {
   if (typeof value === 'boolean') return value

@@ -14,6 +14,7 @@ import type {
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
+  Jsonify,
   OperationName,
   Outbox,
   OutboxOptions,
@@ -24,9 +25,11 @@ import type {
   SqliteHandle,
   StopOptions,
   Task,
-  TaskDefinition,
   TaskerOptions,
+  TasksToAdd,
+  TaskToAdd,
   TaskUuid,
+  TaskUuids,
 } from '../index'
 import { Bridge } from './bridge'
 import { boundsOf } from './calls'
@@ -70,7 +73,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(options?: TaskerOptions<Operations> | string) {
+  constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
     super()
     const { text, storePath, runners, ...rest } = openOptions(options)
     const { level, keepAlive, capturesContext, includesRemote } = rest
@@ -90,7 +93,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   addTask<Name extends OperationName<Operations>>(
-    definition: TaskDefinition<Operations, Name>,
+    definition: TaskToAdd<Operations, Name>,
   ): Promise<TaskUuid<Name>> {
     try {
       this.#bridge.check()
@@ -105,9 +108,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     }
   }
 
-  async addTasks<Name extends OperationName<Operations>>(
-    definitions: readonly TaskDefinition<Operations, Name>[],
-  ): Promise<TaskUuid<Name>[]> {
+  async addTasks<Names extends readonly OperationName<Operations>[]>(
+    definitions: TasksToAdd<Operations, Names>,
+  ): Promise<TaskUuids<Names>> {
     this.#bridge.check()
     if (!Array.isArray(definitions)) throw invalid('tasks', 'must be an array of definitions')
     const signals = definitions.map((one, i) => liveSignal(one, `[${i}].`))
@@ -116,11 +119,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
     }
     const context = this.#runs.extras.snapshot()
-    return this.#bridge.addMany(text, (uuids: TaskUuid<Name>[]) => {
+    return this.#bridge.addMany(text, (uuids: string[]) => {
       uuids.forEach((uuid, i) => {
         this.#runs.extras.added(uuid, { signal: signals[i], context })
       })
-      return uuids
+      return uuids as unknown as TaskUuids<Names>
     })
   }
 
@@ -225,31 +228,31 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#bridge.ask('read', text, boundsOf(only(options, BOUNDS, 'options')))
   }
 
-  async findTask(
-    query: Query<Operations>,
+  async findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query: Query<Operations, Name>,
     options: FindTaskOptions = {},
-  ): Promise<Task<Operations> | undefined> {
+  ): Promise<Task<Operations, Name> | undefined> {
     only(options, ['sort', ...LOGS, ...BOUNDS], 'options')
     const [found] = await this.#find(query, { ...options, limit: 1 })
-    return found
+    return found as Task<Operations, Name> | undefined
   }
 
-  async findTasks(
-    query: Query<Operations> = {},
+  async findTasks<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query: Query<Operations, Name> = {},
     options: FindTasksOptions = {},
-  ): Promise<Task<Operations>[]> {
+  ): Promise<Task<Operations, Name>[]> {
     only(options, ['sort', 'limit', 'skip', ...LOGS, ...BOUNDS], 'options')
-    return this.#find(query, options)
+    return (await this.#find(query, options)) as Task<Operations, Name>[]
   }
 
   waitForTaskOutputData<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,
     options?: CallOptions,
-  ): Promise<ResultOf<Operations, Name>>
+  ): Promise<Jsonify<ResultOf<Operations, Name>>>
   waitForTaskOutputData(
     uuid: string,
     options?: CallOptions,
-  ): Promise<ResultOf<Operations, OperationName<Operations>>>
+  ): Promise<Jsonify<ResultOf<Operations, OperationName<Operations>>>>
   async waitForTaskOutputData(uuid: string, options: CallOptions = {}): Promise<unknown> {
     const id = uuidOf(uuid)
     const bounds = boundsOf(only(options, BOUNDS, 'options'))
@@ -257,7 +260,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#bridge.ask('command', text, bounds, ended => this.#runs.outcome(id, ended))
   }
 
-  #find(query: Query<Operations>, options: FindTasksOptions): Promise<Task<Operations>[]> {
+  #find(query: object, options: FindTasksOptions): Promise<Task[]> {
     const { limit, skip, logs } = {
       limit: wholeOf(options.limit, 'limit') || undefined,
       skip: wholeOf(options.skip, 'skip'),

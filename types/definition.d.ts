@@ -1,6 +1,7 @@
 /** What a task is added with. */
 
-import type { AnyOperations, DataOf, DataPart, OperationName } from './registry'
+import type { Jsonify } from './json'
+import type { AnyOperations, DataOf, OperationName, TaskUuid } from './registry'
 
 /**
  * Milliseconds, or a text: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`. Greater than 0 and at most
@@ -14,11 +15,49 @@ export type OnInterrupted = 'retry' | 'abort' | 'fail'
 /** What a stop does with a running task: wait for it, give it back to the queue, or abort it. */
 export type OnStop = 'wait' | 'postpone' | 'abort'
 
-/** A task to add. Unknown keys are errors. */
+/** A task of one operation to add; `data` goes with `operation`. Unknown keys are errors. */
 export type TaskDefinition<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
-> = Name extends unknown ? TaskDefinitionBase<Name> & DataPart<DataOf<Operations, Name>> : never
+> = Name extends unknown
+  ? undefined extends DataOf<Operations, Name>
+    ? DefinitionWithOptionalData<Name, Given<DataOf<Operations, Name>>>
+    : DefinitionWithData<Name, Given<DataOf<Operations, Name>>>
+  : never
+
+/**
+ * What `addTask` takes: a {@link TaskDefinition}, or an `operation` that is one of several with
+ * `data` that is of one of them, as a loop over tasks of several operations has it.
+ */
+export type TaskToAdd<Operations, Name extends OperationName<Operations>> =
+  | TaskDefinition<Operations, Name>
+  | DefinitionWithData<Name, Given<DataOf<Operations, Name>>>
+
+/** What `addTasks` takes: a {@link TaskToAdd} for each name. */
+export type TasksToAdd<Operations, Names extends readonly OperationName<Operations>[]> = readonly [
+  ...{ [Index in keyof Names]: TaskToAdd<Operations, Names[Index]> },
+]
+
+/** What `addTasks` gives: the uuid of each task, in order. */
+export type TaskUuids<Names extends readonly string[]> = {
+  -readonly [Index in keyof Names]: TaskUuid<Names[Index]>
+}
+
+/** Data is taken as it is declared, or as a stored task gives it back. */
+type Given<Data> = Data | Jsonify<Data>
+
+/** The definition of a task whose operation needs data. */
+export interface DefinitionWithData<Name extends string, Data> extends TaskDefinitionBase<Name> {
+  /** What the runner gets, after a round trip through JSON: at most 16 MiB and 128 levels. */
+  data: Data
+}
+
+/** The definition of a task whose operation needs no data. */
+export interface DefinitionWithOptionalData<Name extends string, Data>
+  extends TaskDefinitionBase<Name> {
+  /** What the runner gets, after a round trip through JSON: at most 16 MiB and 128 levels. */
+  data?: Data
+}
 
 /** The part of a task's definition that does not depend on its operation. */
 export interface TaskDefinitionBase<Name extends string = string> {
@@ -29,16 +68,19 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * `NaN` is not.
    * @default 0
    */
-  priority?: number
+  priority?: number | undefined
   /** The longest a run may take; `false` for no limit. Default: that of the tasker. */
-  runTimeout?: Duration | false
+  runTimeout?: Duration | false | undefined
   /** What becomes of the task if its process dies while it runs. Default: that of the tasker. */
-  onInterrupted?: OnInterrupted
+  onInterrupted?: OnInterrupted | undefined
   /** What a stop does with the task while it runs. Default: that of the tasker. */
-  onStop?: OnStop
+  onStop?: OnStop | undefined
   /**
    * Aborts the task when it fires, whether the task waits or runs, as long as this process lives.
    * If it has fired already, the call rejects with its reason, and nothing is stored.
    */
-  abortSignal?: AbortSignal
+  abortSignal?: AbortSignal | undefined
 }
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}

@@ -1,6 +1,7 @@
 /** The events of a tasker. */
 
 import type { TaskDefinition } from './definition'
+import type { Jsonify } from './json'
 import type { AnyOperations, OperationName, ResultOf, TaskUuid } from './registry'
 import type { EndStatus, TaskLog, TaskProgress } from './task'
 
@@ -26,7 +27,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.log': [uuid: TaskUuid, log: TaskLog]
   /** A progress report is on disk. */
   'task.progress': [uuid: TaskUuid, progress: TaskProgress]
-  'task.done': [uuid: TaskUuid, result: ResultOf<Operations, OperationName<Operations>>]
+  'task.done': [uuid: TaskUuid, result: Jsonify<ResultOf<Operations, OperationName<Operations>>>]
   /** `error` is what the runner threw. */
   'task.failed': [uuid: TaskUuid, error: unknown]
   /** `reason` is the Error that the run's signal has as its reason. */

@@ -8,71 +8,77 @@ import type { LogLevel, Runner } from './runner'
 /** How to open a tasker. Unknown keys are errors. */
 export interface TaskerOptions<Operations = AnyOperations> {
   /**
-   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. A relative
-   * path is taken from the present working directory. It is made if it does not
-   * exist. A `redis://` address throws `TASKER_UNSUPPORTED`.
+   * The file that holds the tasks, or `':memory:'` for tasks that end with the process. It is made
+   * if it does not exist. A relative path is taken from the present working directory; a `file:`
+   * URL, such as `new URL('./tasks.db', import.meta.url)`, is not. A `redis://` address throws
+   * `TASKER_UNSUPPORTED`.
    * @default 'tasker.db'
    */
-  store?: string
-  /** Runners to assign at once, by operation; the same as `assignRunner` for each. */
-  runners?: { [Name in OperationName<Operations>]?: Runner<Operations, Name> }
+  store?: string | URL | undefined
+  /**
+   * Runners to assign at once, by operation; the same as `assignRunner` for each. One that is
+   * `undefined` counts as absent.
+   */
+  runners?:
+    | { [Name in OperationName<Operations>]?: Runner<Operations, Name> | undefined }
+    | undefined
   /**
    * Most runs at once of this tasker, 1 to 100,000. Lower it if runners need much memory or CPU.
    * @default 100
    */
-  concurrency?: number
+  concurrency?: number | undefined
   /**
    * `'full'`: what was acknowledged is synced to disk and survives a power cut. `'process'`: it
    * survives the death of the process, but not a power cut.
    * @default 'full'
    */
-  durability?: 'full' | 'process'
+  durability?: 'full' | 'process' | undefined
   /**
    * Whether no other tasker may open the file: it is refused with `TASKER_LOCKED`. Otherwise any
    * number of processes share the file.
    * @default false
    */
-  exclusive?: boolean
+  exclusive?: boolean | undefined
   /**
    * Which events fire. `'own'`: for what this tasker does itself; a task that was added here and
    * runs in another process fires no `task.done` here. `'all'`: also for what other processes do on
    * the file, in the order of their commits, except logs and progress.
    * @default 'own'
    */
-  events?: 'own' | 'all'
+  events?: 'own' | 'all' | undefined
   /**
    * The most verbose level that the loggers of runners store.
    * @default 'info'
    */
-  logLevel?: LogLevel
+  logLevel?: LogLevel | undefined
   /**
    * What becomes of a running task whose process dies, unless the task says otherwise.
    * @default 'retry'
    */
-  onInterrupted?: OnInterrupted
+  onInterrupted?: OnInterrupted | undefined
   /**
    * What a stop does with running tasks, unless the task or the stop says otherwise.
    * @default 'wait'
    */
-  onStop?: OnStop
+  onStop?: OnStop | undefined
   /**
    * The longest a run may take, unless the task says otherwise; `false` for no limit.
    * @default false
    */
-  runTimeout?: Duration | false
+  runTimeout?: Duration | false | undefined
   /**
    * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
    * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it
    * owes.
    * @default 'auto'
    */
-  keepAlive?: 'auto' | 'always' | 'never'
+  keepAlive?: 'auto' | 'always' | 'never' | undefined
   /**
    * Runs each runner in the async context (`AsyncLocalStorage`) of its `addTask` when both happen
    * in this process. The context is kept in memory until the task ends.
    * @default false
    */
-  captureContext?: boolean
+  captureContext?: boolean | undefined
 }
 
 /** How to assign a runner. */
@@ -81,38 +87,38 @@ export interface AssignRunnerOptions {
    * Most runs of this operation at once, 1 to 100,000, counted over all processes on the file. Each
    * process obeys the number that it was given.
    */
-  concurrency?: number
+  concurrency?: number | undefined
 }
 
 /** How to stop. */
 export interface StopOptions {
   /** What to do with running tasks. Default: what each task says, then what the tasker says. */
-  onStop?: OnStop
+  onStop?: OnStop | undefined
   /**
    * How long to wait for running tasks; `0` not at all. Those that still run then go back to the
    * queue, and what their runners return is ignored.
    * @default '30s'
    */
-  timeout?: Duration
+  timeout?: Duration | undefined
 }
 
 /** Ends a call early. */
 export interface CallOptions {
   /** Rejects the call with the signal's reason. */
-  abortSignal?: AbortSignal
+  abortSignal?: AbortSignal | undefined
   /** Rejects the call with `TASKER_TIMEOUT` after this time. Default: `false`, never. */
-  timeout?: Duration | false
+  timeout?: Duration | false | undefined
 }
 
 /** Whether tasks come with their logs. */
 export interface LogOptions {
   /** Whether tasks come with their logs. */
-  withLogs?: boolean
+  withLogs?: boolean | undefined
   /**
    * The most verbose level of these logs.
    * @default 'info'
    */
-  logsMaxLevel?: LogLevel
+  logsMaxLevel?: LogLevel | undefined
 }
 
 /** How to get a task. */
@@ -121,13 +127,13 @@ export interface GetTaskOptions extends LogOptions, CallOptions {}
 /** How to find one task. */
 export interface FindTaskOptions extends LogOptions, CallOptions {
   /** Default: waiting tasks in queue order, then running ones, then ended ones by their end. */
-  sort?: Sort
+  sort?: Sort | undefined
 }
 
 /** How to find tasks. */
 export interface FindTasksOptions extends FindTaskOptions {
   /** At most so many tasks; all if 0 or absent. */
-  limit?: number
+  limit?: number | undefined
   /** Leaves out so many tasks at the front. */
-  skip?: number
+  skip?: number | undefined
 }

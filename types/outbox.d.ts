@@ -1,6 +1,6 @@
 /** Tasks added inside transactions of your own SQLite file. */
 
-import type { TaskDefinition } from './definition'
+import type { TaskToAdd } from './definition'
 import type { AnyOperations, OfOperation, OperationName, TaskUuid } from './registry'
 
 /**
@@ -24,7 +24,7 @@ export interface OutboxOptions {
    * its own table.
    * @default 'tasker_outbox'
    */
-  table?: string
+  table?: string | undefined
 }
 
 /** Identifies a task before it has a uuid. Its type carries the operation, as {@link TaskUuid}. */
@@ -34,7 +34,7 @@ export type OutboxKey<Name extends string = string> = string & OfOperation<Name>
 export type OutboxDefinition<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
-> = TaskDefinition<Operations, Name> & { abortSignal?: undefined }
+> = TaskToAdd<Operations, Name> & { abortSignal?: undefined }
 
 /**
  * Adds tasks inside transactions of your own SQLite file. After the commit, each becomes exactly

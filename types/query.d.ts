@@ -7,9 +7,12 @@ import type { EndCause, TaskState, TaskStatus } from './task'
 /** What a field is compared with. */
 export type QueryValue = null | boolean | number | string | Date | QueryValue[] | QueryObject
 
-/** An object that a field must equal; the order of its keys does not matter. */
+/**
+ * An object that a field must equal; the order of its keys does not matter. No key begins with `$`.
+ */
 export interface QueryObject {
   [key: string]: QueryValue
+  [operator: `$${string}`]: never
 }
 
 /** Conditions on one field, as in MongoDB. Comparisons hold only within a type. */
@@ -34,13 +37,16 @@ export type QueryField<Value = QueryValue> = Value | null | QueryOperators<Value
  * `'data.book'`. All parts must match; `{}` matches every task. An unknown field or operator is
  * rejected with `TASKER_INVALID_QUERY`.
  */
-export interface Query<Operations = AnyOperations> {
+export interface Query<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> {
   $and?: readonly Query<Operations>[]
   $or?: readonly Query<Operations>[]
   $nor?: readonly Query<Operations>[]
   uuid?: QueryField<string>
   seq?: QueryField<number>
-  operation?: QueryField<OperationName<Operations>>
+  operation?: QueryOperation<Operations, Name>
   status?: QueryField<TaskStatus>
   state?: QueryField<TaskState>
   cause?: QueryField<EndCause>
@@ -58,9 +64,25 @@ export interface Query<Operations = AnyOperations> {
   abortReason?: QueryField
   progress?: QueryField
   attempts?: QueryField
-  [path: `${'data' | 'result' | 'error' | 'abortReason' | 'progress' | 'attempts'}.${string}`]:
-    | QueryField
-    | undefined
+  [
+    path: `${'data' | 'result' | 'error' | 'abortReason' | 'progress' | 'attempts'}.${string}`
+  ]: QueryField
+}
+
+/**
+ * Which operations. A name, `$eq` and `$in` say which operations the tasks found can have, so that
+ * their `data` and `result` are typed; the other operators only leave some out.
+ */
+export type QueryOperation<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> = Name | null | QueryOperationOperators<Operations, Name>
+
+/** Conditions on the operation of a task. */
+export interface QueryOperationOperators<Operations, Name extends OperationName<Operations>>
+  extends Omit<QueryOperators<OperationName<Operations> | null>, '$eq' | '$in'> {
+  $eq?: Name | null
+  $in?: readonly (Name | null)[]
 }
 
 /** The order of tasks: paths with 1 (upward) or -1 (downward); the first decides. At most 16. */

@@ -1,14 +1,25 @@
 /** Runners, and what they get. */
 
+import type { Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 
-/** A function that carries out the tasks of one operation. What it returns is stored as JSON. */
+/**
+ * A function that carries out the tasks of one operation. What it returns is stored as JSON; what
+ * it throws fails the task.
+ */
 export type Runner<
   Operations = AnyOperations,
-  Name extends OperationName<Operations> = OperationName<Operations>,
+  Name extends OperationName<Operations> = RunnerName<Operations>,
 > = (
-  context: RunnerContext<DataOf<Operations, Name>, Name>,
-) => Returned<ResultOf<Operations, Name>> | PromiseLike<Returned<ResultOf<Operations, Name>>>
+  context: RunnerContext<Jsonify<DataOf<Operations, Name>>, Name>,
+) => Awaitable<Returned<ResultOf<Operations, Name>>>
+
+/** `Runner` alone takes the runner of any operation: its name is `any`, not every text. */
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+type RunnerName<Operations> = 0 extends 1 & Operations ? any : OperationName<Operations>
+
+/** A Promise stands beside PromiseLike, for a wrong one is then told in one line. */
+type Awaitable<Result> = Result | Promise<Result> | PromiseLike<Result>
 
 /** A runner without a result may end without `return`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: it stands for the return type of a function.
@@ -16,7 +27,7 @@ type Returned<Result> = undefined extends Result ? Result | void : Result
 
 /** What a runner gets. */
 // biome-ignore lint/suspicious/noExplicitAny: data is any unless the registry says otherwise.
-export interface RunnerContext<Data = any, Name extends string = string> {
+export interface RunnerContext<Data = any, Name extends string = any> {
   /** The task; the same in every attempt. */
   readonly uuid: TaskUuid<Name>
   /** This run; never used again. */

@@ -1,15 +1,8 @@
 /** Tasks as they are stored. */
 
 import type { OnInterrupted, OnStop } from './definition'
-import type {
-  AnyOperations,
-  DataOf,
-  DataPart,
-  Json,
-  OperationName,
-  ResultOf,
-  TaskUuid,
-} from './registry'
+import type { Json, Jsonify } from './json'
+import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 import type { LogLevel } from './runner'
 
 /** Where a task is in its life. The last three are final: an ended task never changes. */
@@ -48,8 +41,14 @@ export type Task<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
 > = Name extends unknown
-  ? TaskBase<Name> & DataPart<DataOf<Operations, Name>> & { result?: ResultOf<Operations, Name> }
+  ? TaskBase<Name> &
+      TaskData<Jsonify<DataOf<Operations, Name>>> & {
+        /** What the runner returned, after a round trip through JSON. */
+        result?: Jsonify<ResultOf<Operations, Name>>
+      }
   : never
+
+type TaskData<Data> = undefined extends Data ? { data?: Data } : { data: Data }
 
 /** The part of a task that does not depend on its operation. */
 export interface TaskBase<Name extends string = string> {

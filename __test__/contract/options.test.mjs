@@ -115,6 +115,13 @@ test('runners may be given at once', async t => {
   assert.throws(() => tasker.assignRunner('a', () => {}), { code: 'TASKER_CONFLICT' })
 })
 
+test('a runner that is undefined counts as absent', async t => {
+  const tasker = open(t, { runners: { a: undefined, b: () => 2 } })
+  assert.equal(await tasker.unassignRunner('a'), false)
+  tasker.assignRunner('a', () => 1)
+  assert.equal(await tasker.unassignRunner('b'), true)
+})
+
 test('a TaskerError is an Error with a code', () => {
   const error = new TaskerError('TASKER_BUG', 'text', { path: 'p', pid: 1, uuids: ['u'] })
   assert.ok(error instanceof Error)

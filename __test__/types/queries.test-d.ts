@@ -57,6 +57,22 @@ export const logs: Query<Operations> = { 'logs.message': 'text' }
 export const flat: Query<Operations> = { 'status.name': 'done' }
 // @ts-expect-error no such operator
 export const near: Query<Operations> = { priority: { $near: 1 } }
+// @ts-expect-error no such operator at the end of a path
+export const regex: Query<Operations> = { 'error.message': { $regex: 'x' } }
+// @ts-expect-error no such operator, beside one that there is
+export const beside: Query<Operations> = { 'data.text': { $eq: 'x', $options: 'i' } }
+// @ts-expect-error no such operator on a whole part
+export const whole: Query<Operations> = { result: { $whatever: 1 } }
+// @ts-expect-error no such operator within another
+export const within: Query<Operations> = { 'data.text': { $not: { $regx: 'x' } } }
+// @ts-expect-error no such operator within a value
+export const deep: Query<Operations> = { data: { author: { $like: 'x' } } }
+// @ts-expect-error no such operator within a list of values
+export const inList: Query<Operations> = { 'data.text': { $in: [{ $like: 'x' }] } }
+// @ts-expect-error no such operator on the operation
+export const ofOperation: Query<Operations> = { operation: { $like: 'c' } }
+// @ts-expect-error a query cannot hold undefined
+export const absent: Query<Operations> = { 'data.text': undefined }
 // @ts-expect-error no such operation
 export const operation: Query<Operations> = { operation: 'conut' }
 // @ts-expect-error no such operation in a list
@@ -79,7 +95,7 @@ export const sort: Sort = { priority: -1, 'data.text': 1 }
 export const word: Sort = { priority: 'desc' }
 
 export async function found() {
-  const task = await tasker.findTask({ operation: 'count' }, { sort })
+  const task = await tasker.findTask({ status: 'done' }, { sort })
   is<Task<Operations> | undefined>()(task, true)
   if (task?.operation === 'count') is<{ words: number } | undefined>()(task.result, true)
   if (task?.operation === 'list') is<string>()(task.data, true)
@@ -89,4 +105,36 @@ export async function found() {
   await tasker.countTasks({}, { limit: 1 })
   // @ts-expect-error a query is needed
   await tasker.hasTask()
+}
+
+/** What an operation in the query says of the tasks that are found. */
+export async function narrowed(anyOf: 'count' | 'list') {
+  for (const task of await tasker.findTasks({ operation: 'count', status: 'done' })) {
+    is<'count'>()(task.operation, true)
+    is<{ text: string }>()(task.data, true)
+    is<{ words: number } | undefined>()(task.result, true)
+    is<{ words: number }>()(await tasker.waitForTaskOutputData(task.uuid), true)
+  }
+  const one = await tasker.findTask({ operation: { $eq: 'list' } })
+  is<Task<Operations, 'list'> | undefined>()(one, true)
+  is<Task<Operations, 'list'>[]>()(await tasker.findTasks({ operation: { $in: ['list'] } }), true)
+  const both = await tasker.findTasks({ operation: { $in: ['count', 'list'] } })
+  is<Task<Operations>[]>()(both, true)
+  is<Task<Operations>[]>()(await tasker.findTasks({ operation: anyOf }), true)
+
+  // What leaves operations out says nothing of those that stay.
+  is<Task<Operations>[]>()(await tasker.findTasks({ operation: { $ne: 'list' } }), true)
+  is<Task<Operations>[]>()(await tasker.findTasks({ operation: { $nin: ['list'] } }), true)
+  is<Task<Operations>[]>()(await tasker.findTasks({ operation: { $not: { $eq: 'list' } } }), true)
+  is<Task<Operations>[]>()(await tasker.findTasks({ $or: [{ operation: 'list' }] }), true)
+  const query: Query<Operations> = { operation: 'list' }
+  is<Task<Operations>[]>()(await tasker.findTasks(query), true)
+  is<Task<Operations>[]>()(await tasker.findTasks(), true)
+  // @ts-expect-error no such field, beside one that narrows
+  await tasker.findTasks({ operation: 'count', dta: 1 })
+  // @ts-expect-error no such operation
+  await tasker.findTask({ operation: 'conut' })
+  for (const task of await new Tasker().findTasks({ operation: 'x' })) {
+    is<'x'>()(task.operation, true)
+  }
 }
