@@ -17,11 +17,13 @@ import { AsyncResource } from 'node:async_hooks'
 import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
 import { type Bounds, Call, type Deferred, type Transform } from './calls'
-import { refusal, TaskerError } from './errors'
-import { nextTick, parse, queueMicrotask, setImmediate } from './globals'
+import { refusal, spell, TaskerError } from './errors'
+import { nextTick, parse, queueMicrotask, setImmediate, stringify } from './globals'
 import type { KeepAlive } from './keepalive'
+import { type Message, type Messages, messagesIn, unreadable } from './messages'
 import { inRootContext, type NativeHandle, native } from './native'
-import type { Message, Runs } from './runs'
+import type { Pacer } from './pacer'
+import type { Runs } from './runs'
 
 type Refusal = { code: TaskerErrorCode; message: string }
 
@@ -41,6 +43,7 @@ export class Bridge {
   readonly #native: NativeHandle
   readonly #runs: Runs
   readonly #keep: KeepAlive
+  readonly #pacer: Pacer
   readonly #pending = new Map<number, Deferred>()
   readonly #batch: Batch
   readonly #attached = new Set<Attachment>()
@@ -53,6 +56,9 @@ export class Bridge {
   #closed: unknown
   #isShut = false
   #isDrainDue = false
+  /** What was fetched, and how much of it has been passed on. */
+  #messages: Messages = [false]
+  #at = 1
 
   constructor(options: string, runs: Runs, keep: KeepAlive) {
     const notifier = notifierOf(new WeakRef(this))
@@ -62,6 +68,7 @@ export class Bridge {
     this.#batch = new Batch(opened, deferred => this.#issueTicket(deferred))
     this.#runs = runs
     this.#keep = keep
+    this.#pacer = runs.pacer
     lost.register(this, releaser(opened, keep), this)
   }
 
@@ -213,72 +220,107 @@ export class Bridge {
     return ticket
   }
 
-  /** The engine has messages. While more than one drain is waiting, each turn of the loop takes one. */
+  /** The engine has messages. */
   notified(): void {
     if (this.#isDrainDue) return
     // The callback has one async context for good: what a listener enters must not stay in it.
-    new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
+    if (this.#pacer.isUsedUp) this.#drainLater()
+    else new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
   }
 
-  /** Reads what the engine tells. */
+  #drainLater() {
+    if (this.#isDrainDue) return
+    this.#isDrainDue = true
+    inRootContext(() =>
+      setImmediate(() => {
+        this.#isDrainDue = false
+        this.#drain()
+      }),
+    )
+  }
+
+  /** Passes on what the engine tells: one portion, and only for its share of this turn. */
   #drain() {
-    this.#isDrainDue = false
     if (this.#isShut) return
-    const batch = parse(this.#native.drain()) as [boolean, ...Message[]]
-    if (batch[0]) {
-      this.#isDrainDue = true
-      setImmediate(() => this.#drain())
-    }
-    this.#deliver(batch)
-    if (!batch[0]) {
+    this.#pacer.begin()
+    // Who was told of a notification while a part was left over fetches afterwards.
+    const isFetched = this.#at >= this.#messages.length
+    if (isFetched) this.#fetch()
+    this.#runs.checkEmit()
+    this.#deliver()
+    if (this.#at < this.#messages.length || this.#messages[0] || !isFetched) this.#drainLater()
+    else {
       this.#runs.delivered()
       this.#finishClose()
     }
     this.updateKeepAlive()
   }
 
-  #deliver(batch: [boolean, ...Message[]]) {
-    let starts: Message[] = []
+  #fetch() {
+    this.#messages = [false]
+    this.#at = 1
+    try {
+      this.#messages = messagesIn(this.#native.drain())
+    } catch (error) {
+      // What was told is lost, and with it what calls wait for: nothing may be left to wait for ever.
+      this.#failed({
+        code: 'TASKER_BUG',
+        message: `The engine's messages were lost: ${spell(error)}`,
+      })
+    }
+  }
+
+  #deliver() {
+    const starts: Message[] = []
     let isAnswered = false
-    for (let i = 1; i < batch.length; i += 1) {
-      const message = batch[i] as Message
-      switch (message[0]) {
-        case 'a':
-        case 'n':
-          isAnswered = true
-          this.#answer(message)
-          break
-        case 'r':
-        case 'x':
-          starts.push(message)
-          break
-        case 's':
-          // A run that a stop took back before its runner was called is not called at all.
-          if (!this.#runs.over(message, batch)) starts = starts.filter(one => one[1] !== message[1])
-          break
-        case 'e':
-          this.#runs.ended(message)
-          break
-        case 'l':
-        case 'p':
-          this.#runs.confirm(message)
-          break
-        case 'w':
-          this.#runs.warn(message)
-          break
-        case 'o':
-          this.#runs.remoteEvent(message)
-          break
-        case 'h':
-          this.command('{"do":"ack"}').catch(() => {})
-          break
-        case 'z':
-          this.#failed(message[2] as Refusal | undefined)
-      }
+    while (this.#at < this.#messages.length) {
+      const message = this.#messages[this.#at++] as Message
+      const [kind] = message
+      isAnswered ||= kind === 'a' || kind === 'n'
+      if (kind === 'r' || kind === 'x') starts.push(message)
+      else this.#pass(message, starts)
+      if (this.#pacer.isUsedUp) break
     }
     if (starts.length === 0) return
     if (!isAnswered) this.#runs.begin(starts)
     else queueMicrotask(() => nextTick(() => this.#runs.begin(starts)))
+  }
+
+  /** Passes one message on; what goes wrong with it concerns no other. */
+  #pass(message: Message, starts: Message[]) {
+    try {
+      this.#passed(message, starts)
+    } catch (error) {
+      this.#runs.fault(error)
+    }
+  }
+
+  #passed(message: Message, starts: Message[]) {
+    switch (message[0]) {
+      case 'a':
+      case 'n':
+        return this.#answer(message)
+      case 's':
+        // A run that a stop took back before its runner was called is not called at all.
+        if (!this.#runs.over(message, this.#messages)) withdraw(starts, message[1])
+        return
+      case 'e':
+        return this.#runs.ended(message)
+      case 'l':
+      case 'p':
+        return this.#runs.confirm(message)
+      case 'w':
+        return this.#runs.warn(message)
+      case 'o':
+        return this.#runs.remoteEvent(message)
+      case 'h':
+        this.command('{"do":"ack"}').catch(() => {})
+        return
+      case 'z':
+        return this.#failed(message[2] as Refusal | undefined)
+      case 'unreadable':
+        this.outcome(`[${message[1]},2,${stringify(unreadable)}]`)
+    }
   }
 
   #answer([kind, ticket, value]: Message) {
@@ -287,7 +329,14 @@ export class Bridge {
     this.#pending.delete(ticket as number)
     const error = kind === 'n' ? refusal(value as Refusal) : undefined
     this.#isOpen ||= !error
-    const settle = () => (error ? deferred.refused(error) : deferred.answered(value))
+    const settle = () => {
+      try {
+        if (error) deferred.refused(error)
+        else deferred.answered(value)
+      } catch (fault) {
+        deferred.reject(fault)
+      }
+    }
     if (!this.#closes.has(ticket)) settle()
     else if (error?.code !== 'TASKER_INVALID') this.#closeAnswers.push(settle)
     else {
@@ -311,9 +360,10 @@ export class Bridge {
     if (this.#isShut || this.#closeAnswers.length > 0) return
     const error = fault ? refusal(fault) : closedError()
     this.#closed = this.#isOpen ? closedError(error) : error
+    const { isStarted } = this.#runs
     this.#runs.lost()
     this.#shut(this.#closed, error)
-    if (fault && this.#isOpen) this.#runs.fault(error)
+    if (fault && this.#isOpen) this.#runs.fatal(error, isStarted)
   }
 
   /** Later calls are refused with `reason`; what is owed now, with what befell it. */
@@ -324,6 +374,7 @@ export class Bridge {
     const deferred = [...this.#pending.values(), ...this.#batch.drop()]
     this.#pending.clear()
     lost.unregister(this)
+    this.#pacer.end()
     release(this.#native, this.#keep, this)
     for (const one of deferred) one.refused(fault)
     for (const one of this.#attached) one.closed(reason)
@@ -333,6 +384,12 @@ export class Bridge {
 }
 
 type Way = 'command' | 'read'
+
+/** Takes the start of a run away. */
+function withdraw(starts: Message[], slot: unknown) {
+  const at = starts.findIndex(([kind, other]) => kind === 'r' && other === slot)
+  if (at >= 0) starts.splice(at, 1)
+}
 
 // These two outlive the bridge. A closure made in its constructor would hold it.
 const notifierOf = (bridge: WeakRef<Bridge>) => () => bridge.deref()?.notified()

@@ -19,26 +19,35 @@ import { abortError, abortReason, storedReason } from './aborts'
 import type { Bridge } from './bridge'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
-import { nextTick, parse, stringify } from './globals'
+import { nextTick, parse, setImmediate, stringify } from './globals'
+import type { Message } from './messages'
 import { inRootContext } from './native'
 import { TASK_CHARS_MAX } from './options'
+import { Pacer } from './pacer'
 import { RecentErrors } from './recent-errors'
 import { Context, Run, type RunHost, type StartMessage } from './run'
 import { rebuild, type StoredError, serialise } from './stored'
-import { TaskExtras } from './task-extras'
+import { type Snapshot, TaskExtras } from './task-extras'
 import { warn } from './warnings'
-
-/** One message of the engine; its first element says which. */
-// biome-ignore lint/suspicious/noExplicitAny: each kind of message has its own members.
-export type Message = [kind: string, ...rest: any[]]
 
 /** A function that carries out tasks. */
 export type AnyRunner = (context: Context) => unknown
+
+/** Waiting runners that one turn of the event loop calls, however quick they are. */
+const CALLS_MAX = 256
+
+/** A run whose runner is to be called, in the async context of its `addTask`. */
+interface PendingCall {
+  readonly run: Run
+  readonly runner: AnyRunner
+  readonly context: Snapshot
+}
 
 /** The runs of one tasker. */
 export class Runs implements RunHost {
   readonly level: number
   readonly extras: TaskExtras
+  readonly pacer = new Pacer()
   /** Whether runners are attached, or being detached. */
   isStarted = false
   readonly #events: EventHub
@@ -46,6 +55,10 @@ export class Runs implements RunHost {
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
   readonly #retired = new Map<string, AnyRunner>()
+  /** Calls of runners that wait for the next turn of the event loop. */
+  readonly #later: PendingCall[] = []
+  #laterAt = 0
+  #callsOfTurn = 0
   readonly #recentErrors = new RecentErrors()
   #bridge!: Bridge
 
@@ -83,6 +96,16 @@ export class Runs implements RunHost {
     this.#events.fault(error)
   }
 
+  /** A fault that has closed the tasker. */
+  fatal(error: unknown, isStarted: boolean): void {
+    this.#events.fatal(error, isStarted)
+  }
+
+  /** Asks for the events that somebody's own `emit` hears. */
+  checkEmit(): void {
+    this.#events.checkEmit()
+  }
+
   has(operation: string): boolean {
     return this.#runners.has(operation)
   }
@@ -118,7 +141,43 @@ export class Runs implements RunHost {
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
     const context = this.extras.contextOf(run.uuid) ?? inRootContext
-    context(() => nextTick(this.#execute, run, runner))
+    const call = { run, runner, context }
+    if (this.#later.length > 0) this.#later.push(call)
+    else context(() => nextTick(this.#call, call))
+  }
+
+  /** Calls a runner, unless this turn of the event loop has had its share. */
+  readonly #call = (call: PendingCall): void => {
+    if (this.#later.length === 0 && !this.pacer.isUsedUp) {
+      this.#execute(call.run, call.runner)
+      return
+    }
+    if (this.#later.push(call) === 1) inRootContext(() => setImmediate(this.#callLater))
+  }
+
+  /** Calls runners that waited: at least one in a turn, and then for as long as its share lasts. */
+  readonly #callLater = (): void => {
+    this.#callsOfTurn = 0
+    this.#callNext()
+  }
+
+  readonly #callNext = (): void => {
+    const next = this.#later[this.#laterAt++]
+    if (!next) return
+    next.context(() => nextTick(this.#execute, next.run, next.runner))
+    this.#callsOfTurn += 1
+    if (this.#laterAt < this.#later.length) nextTick(this.#goOn)
+    else this.#forgetLater()
+  }
+
+  readonly #goOn = (): void => {
+    if (this.#callsOfTurn < CALLS_MAX && !this.pacer.isUsedUp) this.#callNext()
+    else setImmediate(this.#callLater)
+  }
+
+  #forgetLater() {
+    this.#later.length = 0
+    this.#laterAt = 0
   }
 
   /** Never rejects. */
@@ -174,7 +233,7 @@ export class Runs implements RunHost {
   }
 
   /** `["s", slot, status, cause?]`. False if no runner was called for it. */
-  over([, slot, status, cause]: Message, batch: unknown[]): boolean {
+  over([, slot, status, cause]: Message, batch: readonly unknown[]): boolean {
     const run = this.#live.get(slot)
     if (!run) return false
     this.#live.delete(slot)
@@ -202,7 +261,7 @@ export class Runs implements RunHost {
     this.#emitEnd(uuid, status, value)
   }
 
-  #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: unknown[]): unknown {
+  #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: readonly unknown[]): unknown {
     if (status === 'failed') return run.thrown ? run.thrown.value : tooLarge()
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
@@ -227,7 +286,7 @@ export class Runs implements RunHost {
 
   #emitEnd(uuid: string, status: EndStatus, value: unknown) {
     this.#events.emitTask(`task.${status}`, uuid, value)
-    this.#events.emitTask('task.ended', uuid, status, value)
+    this.#events.emitEnded(uuid, status, value)
   }
 
   /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
@@ -318,7 +377,9 @@ export class Runs implements RunHost {
     this.isStarted = false
     for (const run of this.#live.values()) run.isOver = true
     this.#live.clear()
+    this.#forgetLater()
     this.extras.forget()
+    this.#events.close()
   }
 }
 

@@ -85,6 +85,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#runs.attach(this.#bridge)
     this.#storePath = storePath
     this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
+    this.#events.checkEmit()
     for (const name of Object.keys(runners)) this.#assign(name, runners[name] as AnyRunner)
   }
 
@@ -284,6 +285,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   #start(): Promise<void> {
     this.#runs.isStarted = true
+    this.#events.checkEmit()
     return this.#bridge.command(
       '{"do":"start"}',
       () => this.#events.emit('started'),

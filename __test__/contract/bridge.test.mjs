@@ -18,7 +18,11 @@ const played = `
     const names = ['add', 'addMany', 'complete', 'record', 'command', 'read']
     return {
       ...Object.fromEntries(names.map(name => [name, note(name)])),
-      drain: () => JSON.stringify(engine.batches.shift() ?? [false]),
+      drain: () => {
+        const batch = engine.batches.shift() ?? [false]
+        if (batch instanceof Error) throw batch
+        return typeof batch === 'string' ? batch : JSON.stringify(batch)
+      },
       shutdown: () => { engine.shut += 1 },
     }
   }
@@ -31,17 +35,25 @@ const uuid = '018f0000-0000-7000-8000-000000000001'
 const runId = '018f0000-0000-7000-8000-00000000000a'
 const abort = { name: 'AbortError', message: 'enough', code: 'ABORT_ERR' }
 
+/** Resolves when the event loop has turned so often. */
+async function turns(count) {
+  for (let n = 0; n < count; n += 1) await new Promise(resolve => setImmediate(resolve))
+}
+
 /** A tasker with the engine that the test plays. */
 function play(options = {}) {
   const tasker = new Tasker({ store: ':memory:', keepAlive: 'never', ...options })
   const engine = globalThis.engines.at(-1)
   /** Tells messages as the engine does: in a turn of the event loop of their own. */
-  engine.tell = (...messages) =>
+  engine.tell = (...messages) => engine.tellBatch([false, ...messages])
+  /** The same with a batch, the text of one, or an Error that is thrown in its place. */
+  engine.tellBatch = batch =>
     new Promise(resolve => {
-      engine.batches.push([false, ...messages])
+      engine.batches.push(batch)
       setImmediate(() => {
         engine.bell()
-        setImmediate(resolve)
+        // On a slow machine each of them may take a turn of its own, and each run one more.
+        turns(2 * batch.length + 1).then(resolve)
       })
     })
   /** The ticket of the last call of a kind. */
@@ -73,9 +85,12 @@ test('records travel before the outcome of their run', async () => {
   }
   const { engine } = play({ runners: { a: runner } })
   await engine.tell(start(1), start(2))
-  const [[record, records], [complete, outcomes]] = engine.calls.slice(1)
-  assert.deepEqual([record, complete], ['record', 'complete'])
-  const lines = JSON.parse(records)
+  const told = kind =>
+    engine.calls.filter(([name]) => name === kind).flatMap(([, text]) => JSON.parse(text))
+  const names = engine.calls.map(([name]) => name)
+  assert.ok(names.indexOf('record') < names.indexOf('complete'))
+  assert.ok(names.lastIndexOf('record') < names.lastIndexOf('complete'))
+  const lines = told('record')
   assert.deepEqual(
     lines.map(line => line.slice(0, 3)),
     [
@@ -87,7 +102,10 @@ test('records travel before the outcome of their run', async () => {
   )
   assert.deepEqual(lines[0].slice(4), ['one', { n: 1 }])
   assert.deepEqual(lines[1].slice(3), [2, 'x'])
-  assert.equal(outcomes, '[[1,0,{"ok":true}],[2,0,{"ok":true}]]')
+  assert.deepEqual(told('complete'), [
+    [1, 0, { ok: true }],
+    [2, 0, { ok: true }],
+  ])
 })
 
 test('starts wait until every continuation of an acknowledgement has run', async () => {
@@ -330,4 +348,75 @@ test('messages for what is no longer known here are passed over', async () => {
     ['?', 99],
   )
   assert.equal(engine.shut, 0)
+})
+
+test('a message that is no JSON costs only itself (B-1)', async () => {
+  const called = []
+  const runners = { a: ({ data }) => called.push(data) }
+  const { tasker, engine } = play({ runners })
+  const reads = [tasker.countTasks(), tasker.getTask(uuid), tasker.countTasks()].map(read =>
+    read.then(
+      value => value,
+      error => error.code,
+    ),
+  )
+  const third = engine.ticket('read')
+  const damaged = '{"a":"]}\\"","b":nonsense}'
+  const texts = [
+    `["a",${third - 2},1]`,
+    `["a",${third - 1},${damaged}]`,
+    `["e","${uuid}","failed","error",${damaged}]`,
+    `["r",1,"${uuid}","${runId}","a",1,0,${damaged}]`,
+    JSON.stringify(start(2, 'a', 'whole')),
+    `["a",${third},3]`,
+  ]
+  await engine.tellBatch(`[false,${texts.join(',')}]`)
+  assert.deepEqual(await Promise.all(reads), [1, 'TASKER_CORRUPT', 3])
+  await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(called, ['whole'])
+  const outcomes = engine.calls.filter(([name]) => name === 'complete')
+  const settled = outcomes.flatMap(([, text]) => JSON.parse(text))
+  const [, how, error] = settled.find(([slot]) => slot === 1)
+  assert.deepEqual([how, error.code], [2, 'TASKER_CORRUPT'])
+  assert.equal(settled.find(([slot]) => slot === 2)[1], 0)
+})
+
+test('messages that are lost leave no call waiting (B-1)', async () => {
+  for (const fault of [new Error('Failed to convert'), 'no array at all', '[false,["a"']) {
+    const { tasker, engine } = play()
+    const errors = []
+    tasker.on('error', error => errors.push(error.code))
+    const reading = rejection(tasker.countTasks())
+    const closing = rejection(tasker.waitForTaskOutputData(uuid))
+    await engine.tellBatch(fault)
+    assert.match((await reading).code, /^TASKER_(BUG|CLOSED)$/)
+    assert.match((await closing).code, /^TASKER_(BUG|CLOSED)$/)
+    await tasker.close()
+    await refused(tasker.countTasks(), 'TASKER_CLOSED')
+    assert.equal(engine.shut, 1)
+  }
+})
+
+test('a part of a batch that is left for the next turn is passed on in its order (B-18)', async () => {
+  const { tasker, engine } = play()
+  const heard = []
+  tasker.on('task.ended', (_, status) => {
+    heard.push(status)
+    for (const end = performance.now() + 10; performance.now() < end; );
+  })
+  const ends = [
+    ['e', uuid, 'failed', 'lost', abort],
+    ['e', uuid, 'aborted', 'user', abort],
+    ['e', uuid, 'failed', 'poison', abort],
+  ]
+  const counted = tasker.countTasks()
+  engine.batches.push([false, ...ends, ['a', engine.ticket('read'), 5]])
+  engine.bell()
+  assert.deepEqual(heard, ['failed'])
+  // A notification meanwhile is not lost: its messages follow.
+  engine.batches.push([false, ['e', uuid, 'aborted', 'user', abort]])
+  engine.bell()
+  assert.equal(await counted, 5)
+  while (heard.length < 4) await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(heard, ['failed', 'aborted', 'failed', 'aborted'])
 })

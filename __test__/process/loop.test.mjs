@@ -50,3 +50,56 @@ test('however much is waiting, a turn of the event loop takes a bounded part', a
   assert.ok(most.starts <= startsMax, `${most.starts} starts`)
   assert.ok(most.ends <= messagesMax, `${most.ends} ends`)
 })
+
+/** Keeps the loop busy for so long. */
+function spin(ms) {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+/** Counts calls by the turn of the event loop in which they came; `most` is the greatest count. */
+function perTurn() {
+  const counts = { most: 0, now: 0, isOver: false }
+  const turn = () => {
+    counts.now = 0
+    if (!counts.isOver) setImmediate(turn)
+  }
+  turn()
+  const count = () => {
+    counts.now += 1
+    counts.most = Math.max(counts.most, counts.now)
+  }
+  return { counts, count }
+}
+
+/** In 8 ms at most two calls of 5 ms begin; a turn may see the last of one share and a next one. */
+const callsMax = 4
+
+for (const options of [{}, { concurrency: 2 }]) {
+  test(`runners that work before their first await leave the loop alive, ${JSON.stringify(options)} (B-18)`, async t => {
+    const { counts, count } = perTurn()
+    const runner = () => {
+      count()
+      spin(5)
+    }
+    const tasker = open(t, { runners: { a: runner }, ...options })
+    const uuids = await tasker.addTasks(Array.from({ length: 200 }, () => ({ operation: 'a' })))
+    await tasker.start()
+    await Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
+    counts.isOver = true
+    assert.ok(counts.most <= callsMax, `${counts.most} runs in one turn`)
+  })
+}
+
+test('listeners that work for long leave the loop alive (B-18)', async t => {
+  const { counts, count } = perTurn()
+  const tasker = open(t, { runners: { a: () => {} } })
+  tasker.on('task.done', () => {
+    count()
+    spin(5)
+  })
+  const uuids = await tasker.addTasks(Array.from({ length: 200 }, () => ({ operation: 'a' })))
+  await tasker.start()
+  await Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
+  counts.isOver = true
+  assert.ok(counts.most <= callsMax, `${counts.most} listeners in one turn`)
+})
