@@ -116,8 +116,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * call rejects with `TASKER_CLOSED`. A later close with options replaces the options of one that
    * still waits; without options it gives the same promise.
    *
-   * Do not await it in a runner: that waits for the runner itself, until the timeout is over and the
-   * task goes back to the queue.
+   * Do not await it in a runner: that waits for the runner itself, until the timeout is over and
+   * the task goes back to the queue.
    */
   close(options?: StopOptions): Promise<void>
 

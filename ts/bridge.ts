@@ -262,11 +262,9 @@ export class Bridge {
     try {
       this.#messages = messagesIn(this.#native.drain())
     } catch (error) {
-      // What was told is lost, and with it what calls wait for: nothing may be left to wait for ever.
-      this.#failed({
-        code: 'TASKER_BUG',
-        message: `The engine's messages were lost: ${spell(error)}`,
-      })
+      // What was told is lost, and with it what calls wait for: none may be left to wait for ever.
+      const message = `the engine's messages were lost: ${spell(error)}`
+      this.#failed({ code: 'TASKER_BUG', message })
     }
   }
 
