@@ -21,6 +21,11 @@ pub(super) struct Worker {
     /// When it is killed.
     pub(super) due: Instant,
     pub(super) is_ready: bool,
+    /// Adds and ends that it has told.
+    pub(super) acked: u32,
+    pub(super) ended: u32,
+    /// Whether it has done enough to be worth a kill.
+    pub(super) is_ripe: bool,
     /// Whether it is to be killed before it is ready.
     pub(super) is_early: bool,
     /// Whether we have killed it.
@@ -59,8 +64,18 @@ impl Worker {
         let out = child.stdout.take().ok_or_else(|| Error::bug("the worker cannot be heard"))?;
         let number = task.number;
         scope.spawn(move || listen(number, out, &sender));
-        let (is_ready, is_early, is_killed, stopped_until) = (false, false, false, None);
-        Ok(Worker { number, child, due, is_ready, is_early, is_killed, stopped_until })
+        Ok(Worker {
+            number,
+            child,
+            due,
+            is_ready: false,
+            acked: 0,
+            ended: 0,
+            is_ripe: false,
+            is_early: false,
+            is_killed: false,
+            stopped_until: None,
+        })
     }
 
     /// Kills it, also while it stands still.

@@ -27,9 +27,14 @@ pub struct Plan {
 }
 
 /// How long a worker may take to open the file, or to run what is left.
-const PATIENCE_MS: u64 = 60_000;
-/// Work before a kill: at least, and at most for each process there is.
-const WORK_MS: (usize, usize) = (20, 230);
+const PATIENCE_MS: u64 = 600_000;
+/// Adds and ends that a worker tells before it is worth a kill.
+const ACKED_MIN: u32 = 25;
+const ENDED_MIN: u32 = 12;
+/// How long it works on then, at most for each process there is.
+const WORK_MS: usize = 150;
+/// How long one that was stopped goes on at least.
+const GOES_ON_MS: u64 = 20;
 /// A kill at open comes this early.
 const OPEN_MS: usize = 25;
 /// Kills between two looks.
@@ -38,11 +43,6 @@ const LOOK_EVERY: u64 = 10;
 const STOPS_MS: [u64; 7] = [10, 20, 50, 100, 300, 1_000, 2_000];
 /// The time between two stops.
 const STOP_EVERY_MS: (usize, usize) = (50, 700);
-/// How long an add may wait; several stops may come one after the other.
-const WAIT_MS_MAX: u64 = 5_000;
-/// What a kill must have let happen, on average.
-const ACKED_PER_KILL_MIN: u64 = 20;
-const ENDED_PER_KILL_MIN: u64 = 10;
 /// A storm with so many kills must have had workers run a limited operation side by side.
 const KILLS_OF_A_LONG_STORM: u64 = 100;
 
@@ -206,7 +206,9 @@ impl Storm {
             return Ok(());
         }
         if goes_on {
-            worker.due = worker.due.max(until + ms(WORK_MS.0 as u64));
+            worker.due = worker.due.max(until + ms(GOES_ON_MS));
+        } else if worker.is_ready {
+            worker.due = worker.due.min(until - ms(1));
         }
         self.ledger.report.stops += 1;
         worker.stop(until)
@@ -221,22 +223,33 @@ impl Storm {
         // Nothing was said in this time: something is due.
         let Ok((number, said)) = self.heard.recv_timeout(left) else { return Ok(()) };
         match said {
-            Some(Line::Ready) => self.is_ready(number),
-            Some(line) => self.ledger.enter(number, line),
+            Some(line) => {
+                self.count(number, &line);
+                self.ledger.enter(number, line);
+            }
             None => self.bury(number)?,
         }
         Ok(())
     }
 
-    fn is_ready(&mut self, number: u32) {
-        let work_ms = WORK_MS.0 + self.rng.below(WORK_MS.1 * self.plan.processes as usize);
+    /// Counts what a worker has done; when that is enough, its time is set. The last one works
+    /// until all is done.
+    fn count(&mut self, number: u32, line: &Line) {
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else {
             return;
         };
-        worker.is_ready = true;
-        // The last one works until it is done.
-        if !worker.is_early && self.ledger.report.kills < u64::from(self.plan.kills) {
-            worker.due = worker.due.min(now() + ms(work_ms as u64));
+        match line {
+            Line::Ready => worker.is_ready = true,
+            Line::Added(..) => worker.acked += 1,
+            Line::Ended(..) => worker.ended += 1,
+            _ => return,
+        }
+        let has_worked = worker.acked >= ACKED_MIN && worker.ended >= ENDED_MIN;
+        let is_last = self.ledger.report.kills >= u64::from(self.plan.kills);
+        if has_worked && !worker.is_ripe && !is_last {
+            worker.is_ripe = true;
+            let work_ms = self.rng.below(WORK_MS * self.plan.processes as usize) as u64;
+            worker.due = worker.due.min(now() + ms(work_ms));
         }
     }
 
@@ -276,14 +289,10 @@ impl Storm {
 
     fn require_work(&mut self) {
         let report = &mut self.ledger.report;
-        let (kills, acked, ended) = (report.kills, report.acked, report.ended);
-        if acked < ACKED_PER_KILL_MIN * kills || ended < ENDED_PER_KILL_MIN * kills {
-            report.violation(format!("only {acked} acked and {ended} ended in {kills} kills"));
+        if report.acked == 0 || report.ended == 0 {
+            report.violation("no worker came to anything".to_owned());
         }
-        if report.waited_ms > WAIT_MS_MAX {
-            report.violation(format!("an add waited for {} ms", report.waited_ms));
-        }
-        let is_long = kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
+        let is_long = report.kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
         if is_long && [report.beside, report.seen, report.aborted, report.still].contains(&0) {
             report.violation("the workers hardly met".to_owned());
         }
