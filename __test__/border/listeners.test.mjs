@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { imports, open, refused, runs, started } from '../contract/open.mjs'
 
 /** A promise that never settles fails its test. */
-const patience = { timeout: 60_000 }
+const patience = { timeout: 300_000 }
 
 test('a signal whose methods throw costs no task its promise (F-24, I-15)', patience, async () => {
   const script = `${imports}

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { file, open, refused, started } from '../contract/open.mjs'
 
 /** A promise that never settles fails its test. */
-const patience = { timeout: 60_000 }
+const patience = { timeout: 300_000 }
 
 const trap = () => {
   throw new Error('trapped')

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gate, open } from './open.mjs'
+import { gate, open, pending } from './open.mjs'
 
-/** A runner that counts how many of it run at once; each run lasts some turns of the event loop. */
-function counting() {
+/**
+ * A runner that counts how many of it run at once. The first runs wait until so many are there; each
+ * lasts some turns of the event loop.
+ */
+function counting(expected) {
   const seen = { now: 0, most: 0 }
+  const all = pending()
   const runner = async () => {
     seen.now += 1
     seen.most = Math.max(seen.most, seen.now)
+    if (seen.now === expected) all.resolve()
+    await all.promise
     for (let n = 0; n < 3; n += 1) await new Promise(resolve => setImmediate(resolve))
     seen.now -= 1
   }
@@ -24,7 +30,7 @@ const times = (count, operation) => Array.from({ length: count }, () => operatio
 
 test('at most `concurrency` tasks run at once in a tasker, and that many do', async t => {
   for (const concurrency of [1, 3, 7]) {
-    const { seen, runner } = counting()
+    const { seen, runner } = counting(concurrency)
     const tasker = open(t, { concurrency, runners: { a: runner, b: runner } })
     await finish(tasker, [...times(20, 'a'), ...times(20, 'b')])
     assert.equal(seen.most, concurrency)
@@ -32,14 +38,14 @@ test('at most `concurrency` tasks run at once in a tasker, and that many do', as
 })
 
 test('100 run at once if nothing else is said', async t => {
-  const { seen, runner } = counting()
+  const { seen, runner } = counting(100)
   const tasker = open(t, { runners: { a: runner } })
   await finish(tasker, times(250, 'a'))
   assert.equal(seen.most, 100)
 })
 
 test('an operation has a limit of its own, and it holds back no other (I-6)', async t => {
-  const [a, b] = [counting(), counting()]
+  const [a, b] = [counting(2), counting(6)]
   const tasker = open(t, { concurrency: 8 })
   tasker.assignRunner('a', a.runner, { concurrency: 2 })
   tasker.assignRunner('b', b.runner)
@@ -62,7 +68,7 @@ test('the next starts when one ends', async t => {
 })
 
 test('a runner assigned anew brings its own limit', async t => {
-  const [old, fresh] = [counting(), counting()]
+  const [old, fresh] = [counting(1), counting(4)]
   const tasker = open(t)
   tasker.assignRunner('a', old.runner, { concurrency: 1 })
   await finish(tasker, times(5, 'a'))

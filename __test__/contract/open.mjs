@@ -92,7 +92,7 @@ export async function run(script, { flags = [], env = {} } = {}) {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 120_000, // A script that hangs is killed, and its signal told.
+    timeout: 300_000, // A script that hangs is killed, and its signal told.
   })
   const exit = new Promise(resolve =>
     child.once('exit', (code, signal) => resolve({ code, signal })),

@@ -36,7 +36,7 @@ function replay(transcript, folder) {
   const shown = commands.map(command => {
     const [, program, ...args] = command.split(' ')
     assert.equal(program, 'node')
-    const options = { cwd: folder, encoding: 'utf8', timeout: 60_000 }
+    const options = { cwd: folder, encoding: 'utf8', timeout: 300_000 }
     const { stdout, stderr, status, signal } = spawnSync(process.execPath, args, options)
     if (signal === 'SIGKILL') return `${command}\n${stdout}Killed\n`
     assert.equal(status, 0, `${command}\n${stdout}${stderr}${signal ?? ''}`)

@@ -23,7 +23,7 @@ export function linkedFolder(t) {
 
 /** Runs a program to its end; its stdout, or an error with all it said. */
 export function output(program, args, options) {
-  const child = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000, ...options })
+  const child = spawnSync(program, args, { encoding: 'utf8', timeout: 300_000, ...options })
   if (child.status === 0) return child.stdout
   throw new Error(
     `${program} ${args.join(' ')}\n${child.stdout}${child.stderr}${child.error ?? ''}`,

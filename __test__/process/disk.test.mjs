@@ -78,7 +78,7 @@ test('a full disk loses nothing; the same tasker goes on when there is room (F-1
 
   const results = calls.map(({ context, resolve }) => {
     resolve('y'.repeat(30_000))
-    const wait = tasker.waitForTaskOutputData(context.uuid, { timeout: '20s' })
+    const wait = tasker.waitForTaskOutputData(context.uuid, { timeout: '5m' })
     return wait.catch(error => codes.push(error.code))
   })
   await add('x'.repeat(60_000))
@@ -91,7 +91,7 @@ test('a full disk loses nothing; the same tasker goes on when there is room (F-1
   await Promise.all(results)
   assert.deepEqual(codes, [], 'a result was lost')
   for (const uuid of acked.slice(0, 5)) {
-    const result = await tasker.waitForTaskOutputData(uuid, { timeout: '20s' })
+    const result = await tasker.waitForTaskOutputData(uuid, { timeout: '5m' })
     assert.equal(result.length, 30_000)
   }
   await add('after')
@@ -265,7 +265,7 @@ test('an index that contradicts its task is an error, not an endless turn (F-14)
   })
   // In a process of its own: an endless turn could not be stopped but by a kill.
   const out = await runs(`${imports}
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20_000).unref()
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100_000).unref()
     const runners = { 'nobody-does': () => console.log('it ran') }
     const tasker = new Tasker({ store: ${JSON.stringify(store)}, runners })
     tasker.on('error', error => console.log(error.code))
