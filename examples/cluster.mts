@@ -2,16 +2,16 @@
 //
 //   npx tsx cluster.mts [store]
 //
-// The first worker adds the tasks, all three run them. The third kills itself in its third run; the
-// others notice within a quarter of a second and run again what it had begun. The workers send each
-// other nothing: the file is all that they share.
+// The first worker adds the tasks, all three run them. A task half-way kills the worker that runs
+// it first; the others notice within a quarter of a second and run again what it had begun. The
+// workers send each other nothing: the file is all that they share.
 
 import cluster, { type Worker } from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Tasker } from 'tasker'
 
 interface Operations {
-  resize: { result: { worker: number } }
+  resize: { data: { page: number }; result: { worker: number } }
 }
 
 const [store = 'cluster.db'] = process.argv.slice(2)
@@ -21,16 +21,15 @@ const TASKS = 60
 /** A worker: its number is in its environment. */
 async function work(number: number) {
   const tasker = new Tasker<Operations>({ store, concurrency: 2 })
-  let begun = 0
-  tasker.assignRunner('resize', async ({ abortSignal }) => {
-    begun += 1
-    if (number === WORKERS && begun === 3) process.kill(process.pid, 'SIGKILL')
+  tasker.assignRunner('resize', async ({ data, attempt, abortSignal }) => {
+    if (data.page === TASKS / 2 && attempt === 1) process.kill(process.pid, 'SIGKILL')
     await sleep(20, undefined, { signal: abortSignal }) // Your own work goes here.
     return { worker: number }
   })
   process.once('disconnect', () => tasker.close())
   process.once('message', () => {
-    tasker.addTasks(Array.from({ length: TASKS }, () => ({ operation: 'resize' })))
+    const pages = Array.from({ length: TASKS }, (_, page) => page)
+    tasker.addTasks(pages.map(page => ({ operation: 'resize', data: { page } })))
   })
   await tasker.start()
   process.send?.('ready')

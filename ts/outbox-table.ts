@@ -1,8 +1,8 @@
 /**
  * The table of an outbox, in the user's file: one row per task that is not yet in the store.
  *
- * The statements use a handle that is lent (`sqlite-connection.ts`). The table has no row id, so that an
- * insert leaves the `last_insert_rowid()` of the user's own statements alone.
+ * The statements use a handle that is lent (`sqlite-connection.ts`). The table has no row id, so
+ * that an insert leaves the `last_insert_rowid()` of the user's own statements alone.
  *
  * # Promises
  * - A page is bounded in rows and in characters, but for one large row.

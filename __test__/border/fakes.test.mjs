@@ -7,7 +7,9 @@ import { sqliteName } from '../contract/sqlite.mjs'
 
 const open = {
   'better-sqlite3': `import Database from 'better-sqlite3'\nconst db = new Database(':memory:')\n`,
-  'node:sqlite': `import { DatabaseSync } from 'node:sqlite'\nconst db = new DatabaseSync(':memory:')\n`,
+  'node:sqlite': `import { DatabaseSync as Database } from 'node:sqlite'
+    const db = new Database(':memory:')
+  `,
 }[sqliteName]
 
 /** What a tasker is used for in a test of a user; more than one drain takes. */

@@ -235,7 +235,7 @@ const commands = (engine, kind) =>
 
 const remote = engine => commands(engine, 'subscribe').map(({ remote }) => remote)
 
-test("events of other processes are asked for with events 'all', as long as somebody listens", async () => {
+test("events of others are asked for with events 'all', as long as somebody listens", async () => {
   const { tasker, engine } = play({ events: 'all' })
   assert.deepEqual(remote(engine), [])
   const listener = () => {}

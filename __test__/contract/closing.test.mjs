@@ -105,7 +105,7 @@ test('what live runs call while close waits for them works, from anywhere (B-2)'
   assert.deepEqual([status, result], ['done', [4, 7, 'TASKER_TIMEOUT']])
 })
 
-test('a run that fails because something of tasker is closed goes back to the queue (B-2)', async t => {
+test('a run that fails because something of tasker is closed is queued again (B-2)', async t => {
   const store = file()
   const { runner, call } = gate()
   const tasker = open(t, { store, runners: { a: runner } })

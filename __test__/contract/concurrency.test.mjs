@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { gate, open, pending } from './open.mjs'
 
 /**
- * A runner that counts how many of it run at once. The first runs wait until so many are there; each
- * lasts some turns of the event loop.
+ * A runner that counts how many of it run at once. The first runs wait until so many are there;
+ * each lasts some turns of the event loop.
  */
 function counting(expected) {
   const seen = { now: 0, most: 0 }

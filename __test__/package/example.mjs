@@ -97,7 +97,7 @@ export function compilePrograms() {
 export function start(t, script, { args = [], flags = [], ...options } = {}) {
   const child = spawn(process.execPath, [...flags, script, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 120_000,
+    timeout: 300_000,
     ...options,
   })
   t.after(() => child.kill('SIGKILL'))

@@ -1,7 +1,8 @@
 // A parent that adds its children and waits for them: one album per argument, `cat,dog sun,moon`.
 //
-// A parent that waits occupies a slot of the tasker's `concurrency`. If parents occupied every slot,
-// no child could start, and all would wait for ever. So parents have a lower limit of their own.
+// A parent that waits occupies a slot of the tasker's `concurrency`. If parents occupied every
+// slot, no child could start, and all would wait for ever. So parents have a lower limit of their
+// own.
 
 import { fileURLToPath } from 'node:url'
 import { type TaskDefinition, Tasker, type TaskUuid } from 'tasker'
