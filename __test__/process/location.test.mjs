@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { json, text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { folder, root } from '../contract/open.mjs'
+import { folder, open, root } from '../contract/open.mjs'
 
 const tasker = pathToFileURL(join(root, 'index.mjs'))
 
@@ -58,4 +58,19 @@ test('a store in memory leaves nothing in the temporary folder', async () => {
   const env = { ...process.env, TMPDIR: temporary, TMP: temporary, TEMP: temporary }
   assert.equal(await printed(MEMORY, { env }), 42)
   assert.deepEqual(readdirSync(temporary), [])
+})
+
+test('a folder in which a process died can be copied, and the copy opened', async t => {
+  if (process.platform !== 'linux') return t.skip('elsewhere a socket stays until the next open')
+  const [original, copy] = [folder(), join(folder(), 'copy')]
+  const crashed = `
+    const tasker = new Tasker('tasks.db')
+    await tasker.addTask({ operation: 'read-book' })
+    console.log('true')
+    setImmediate(() => process.kill(process.pid, 'SIGKILL'))`
+  assert.equal(await printed(crashed, { cwd: original }), true)
+  assert.ok(readdirSync(original).length > 1, 'what a crash leaves')
+  cpSync(original, copy, { recursive: true })
+  const tasker = open(t, { store: join(copy, 'tasks.db') })
+  assert.equal(await tasker.countTasks({ status: 'new' }), 1)
 })

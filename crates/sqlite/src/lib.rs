@@ -28,7 +28,7 @@ mod location;
 mod side_file;
 mod process;
 mod write_queue;
-mod bell;
+mod notifier;
 mod owner;
 mod settings;
 mod json_column;

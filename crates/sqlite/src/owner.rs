@@ -26,9 +26,9 @@ use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::OwnerId;
 
-use crate::bell::{self, Bell};
 use crate::identity::Identity;
 use crate::location::{DatabaseFile, beside};
+use crate::notifier::{self, Notifier};
 use crate::process::{self, Process};
 use crate::temporary::random;
 use crate::{error, side_file, sql};
@@ -107,7 +107,7 @@ impl Dead {
     /// Removes the lock file of an owner whose row is gone for good.
     pub(crate) fn bury(self) {
         // What stays is free, and the next open sweeps it.
-        let _ = fs::remove_file(bell::beside(&self.lock_file));
+        let _ = fs::remove_file(notifier::socket_of(&self.lock_file));
         let _ = fs::remove_file(self.lock_file);
     }
 }
@@ -126,7 +126,7 @@ pub(crate) struct Registered {
     /// The lock that says we live; a database in memory needs none.
     pub(crate) lock: Option<Lock>,
     /// What wakes us when another owner has committed.
-    pub(crate) bell: Option<Bell>,
+    pub(crate) notifier: Option<Notifier>,
     /// The others; of the dead only those that left live runs.
     pub(crate) others: Others,
 }
@@ -175,7 +175,7 @@ pub(crate) fn register(
         Ok((registered, forgotten)) => {
             writer.execute_batch(sql::COMMIT).map_err(error::of)?;
             forgotten.into_iter().for_each(Dead::bury);
-            ring(registered.bell.as_ref(), &registered.others.living);
+            notify(registered.notifier.as_ref(), &registered.others.living);
             Ok(registered)
         }
         Err(error) => {
@@ -218,8 +218,8 @@ fn enroll(
     let row = (me.boot_id, me.pid, me.started_at, name, is_exclusive);
     writer.execute(sql::OWNER, row).map_err(error::of)?;
     let id = OwnerId(writer.last_insert_rowid() as u64);
-    let bell = lock.as_ref().and_then(|lock| Bell::hang(&lock.path));
-    Ok((Registered { id, lock, bell, others: Others { living, dead } }, forgotten))
+    let notifier = lock.as_ref().and_then(|lock| Notifier::bind(&lock.path));
+    Ok((Registered { id, lock, notifier, others: Others { living, dead } }, forgotten))
 }
 
 /// Every owner but `me`. One of whom nothing can be said, because no file can be opened just now,
@@ -250,9 +250,9 @@ pub(crate) fn others(
 }
 
 /// Wakes the other owners.
-pub(crate) fn ring(bell: Option<&Bell>, others: &[Living]) {
-    if let Some(bell) = bell {
-        others.iter().for_each(|other| bell.ring(&other.lock_file));
+pub(crate) fn notify(notifier: Option<&Notifier>, others: &[Living]) {
+    if let Some(notifier) = notifier {
+        others.iter().for_each(|other| notifier.notify(&other.lock_file));
     }
 }
 
@@ -278,14 +278,14 @@ fn sweep(database: &Path, living: &[Living], dead: &[Dead]) -> Result<()> {
         // One of which nothing can be said stays where it is.
         if !is_known && !is_held(&path).unwrap_or(true) {
             // What stays, the next open tries again.
-            let _ = fs::remove_file(bell::beside(&path));
+            let _ = fs::remove_file(notifier::socket_of(&path));
             let _ = fs::remove_file(path);
         }
     }
     Ok(())
 }
 
-/// Every lock file beside a database, whoever made it; a bell whose lock file is gone counts too.
+/// Every lock file beside a database, whoever made it; a socket whose lock file is gone counts too.
 fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
     let Some(folder) = database.parent() else { return Ok(Vec::new()) };
     let prefix = format!("{}{MARK}", file_name(database));
@@ -293,7 +293,7 @@ fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
     let names = entries.flatten().map(|entry| file_name(&entry.path()));
     let mut files: Vec<PathBuf> = names
         .filter_map(|name| {
-            let lock = name.strip_suffix(bell::SUFFIX).unwrap_or(&name);
+            let lock = name.strip_suffix(notifier::SUFFIX).unwrap_or(&name);
             let is_ours = lock.strip_prefix(&prefix).is_some_and(is_random_part);
             is_ours.then(|| folder.join(lock))
         })

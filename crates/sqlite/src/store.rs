@@ -25,8 +25,8 @@ use tasker_core::store::{
 };
 use tasker_core::task::{AbortReason, Priority};
 
-use crate::bell::Bell;
 use crate::location::DatabaseFile;
+use crate::notifier::Notifier;
 use crate::owner::{self, Dead, Living, Lock, Others, Registered};
 use crate::row::{self, Definition, cached, get};
 use crate::write_queue::{LockTimeout, WriteQueue};
@@ -63,7 +63,7 @@ pub struct SqliteStore {
     /// Dead owners that the open transaction forgets.
     forgotten: Vec<Dead>,
     lock: Option<Lock>,
-    bell: Option<Bell>,
+    notifier: Option<Notifier>,
     queue: WriteQueue,
     database: DatabaseFile,
     /// What SQLite says of the file while nobody else has changed it.
@@ -91,7 +91,7 @@ impl SqliteStore {
         database: DatabaseFile,
         queue: WriteQueue,
     ) -> SqliteStore {
-        let Registered { id, lock, bell, others: Others { living, dead } } = registered;
+        let Registered { id, lock, notifier, others: Others { living, dead } } = registered;
         SqliteStore {
             writer,
             owner: id,
@@ -100,7 +100,7 @@ impl SqliteStore {
             dead,
             forgotten: Vec::new(),
             lock,
-            bell,
+            notifier,
             queue,
             database,
             version: None,
@@ -185,7 +185,7 @@ impl SqliteStore {
 
     /// Whether a new owner would wake us.
     fn can_hear(&self) -> bool {
-        self.bell.as_ref().is_some_and(Bell::is_heard)
+        self.notifier.as_ref().is_some_and(Notifier::is_listening)
     }
 
     fn orphans_of(&mut self, dead: OwnerId) -> Result<Vec<(Priority, Orphan)>> {
@@ -315,9 +315,9 @@ impl Store for SqliteStore {
         (!is_alone).then_some(LOOK_EVERY_MS)
     }
 
-    fn set_waker(&mut self, wake: Waker) {
-        if let Some(bell) = &mut self.bell {
-            bell.listen(wake);
+    fn set_waker(&mut self, waker: Waker) {
+        if let Some(notifier) = &mut self.notifier {
+            notifier.listen(waker);
         }
     }
 
@@ -421,7 +421,7 @@ impl Store for SqliteStore {
             Ok(()) => {
                 self.commits = self.commits.saturating_add(1);
                 self.forgotten.drain(..).for_each(Dead::bury);
-                owner::ring(self.bell.as_ref(), &self.living);
+                owner::notify(self.notifier.as_ref(), &self.living);
                 Commit::Committed
             }
             Err(error) => {
@@ -458,10 +458,10 @@ impl Store for SqliteStore {
         if left.is_err() {
             self.rollback();
         }
-        owner::ring(self.bell.as_ref(), &self.living);
+        owner::notify(self.notifier.as_ref(), &self.living);
         // Whatever happened, the lock goes before the connection: a handle that cannot say good-bye
         // is dead for the next one.
-        drop((self.lock.take(), self.bell.take()));
+        drop((self.notifier.take(), self.lock.take()));
         if is_locked && self.living.is_empty() {
             self.queue.remove();
         }

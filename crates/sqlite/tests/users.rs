@@ -1,4 +1,5 @@
-//! Several users of one file: what one of them leaves beside it locks no other out.
+//! Several users and several containers on one file: what one of them leaves beside it locks no other
+//! out, and each hears of the others.
 //!
 //! Only root may become another user, so these tests need root and say so where they have it not.
 #![cfg(unix)]
@@ -12,8 +13,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use hand::{Hand, names, share};
+use tasker_core::store::Store;
 use tempfile::TempDir;
 
 /// The user of the service, and two more who share a group.
@@ -57,11 +61,13 @@ impl Shared {
 
     /// Opens the database as another user, adds a task and waits, or says why it could not.
     fn open_as(&self, user: u32, group: u32) -> Other {
-        let mut child = Command::new(&self.program)
+        self.start(Command::new(&self.program).uid(user).gid(group))
+    }
+
+    fn start(&self, program: &mut Command) -> Other {
+        let mut child = program
             .args(["child", "--exact", "--nocapture", "--ignored"])
             .env(DATABASE, &self.database)
-            .uid(user)
-            .gid(group)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -74,11 +80,16 @@ impl Shared {
         Other { child, said: said.unwrap() }
     }
 
+    /// Opens the database in a network of its own, as a container does.
+    #[cfg(target_os = "linux")]
+    fn open_in_another_network(&self) -> Other {
+        let mut command = Command::new("unshare");
+        self.start(command.arg("--net").arg(&self.program))
+    }
+
     /// Owner, group and mode of what lies beside the database.
     fn beside(&self) -> Vec<(String, u32, u32, u32)> {
-        let others = names(&self.data)
-            .into_iter()
-            .filter(|name| name != "tasks.db" && !name.ends_with("-bell"));
+        let others = names(&self.data).into_iter().filter(|name| name != "tasks.db");
         let facts = others.map(|name| {
             let facts = fs::symlink_metadata(self.data.join(&name)).unwrap();
             (name, facts.uid(), facts.gid(), facts.mode() & 0o777)
@@ -203,4 +214,37 @@ fn a_sticky_folder_of_everybody_works_too() {
     let ada = shared.open_as(ADA, GROUP);
     assert_eq!(ada.said, "open");
     ada.kill();
+}
+
+/// An owner that is alone does not poll, so it must hear of a newcomer.
+#[test]
+fn an_owner_hears_of_one_of_another_user() {
+    let Some(shared) = Shared::new(ADA, GROUP, 0o660) else { return };
+    let woken = listening(&shared);
+    let bob = shared.open_as(BOB, GROUP);
+    assert_eq!(bob.said, "open");
+    woken.recv().unwrap();
+    bob.kill();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_owner_hears_of_one_in_another_network() {
+    let Some(shared) = Shared::new(SERVICE, SERVICE, 0o644) else { return };
+    let woken = listening(&shared);
+    let other = shared.open_in_another_network();
+    assert_eq!(other.said, "open");
+    woken.recv().unwrap();
+    other.kill();
+}
+
+/// What an owner hears that has the database for itself and does not poll.
+fn listening(shared: &Shared) -> Receiver<()> {
+    let mut alone = Hand::beside(&shared.database);
+    let (wake, woken) = channel();
+    alone.store.set_waker(Arc::new(move || wake.send(()).unwrap_or_default()));
+    assert_eq!(alone.store.poll_interval_ms(), None);
+    // As long as the process: its end is not what is tried here.
+    std::mem::forget(alone);
+    woken
 }
