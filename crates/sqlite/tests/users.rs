@@ -1,5 +1,5 @@
-//! Several users and several containers on one file: what one of them leaves beside it locks no other
-//! out, and each hears of the others.
+//! Several users and several containers on one file: what one of them leaves beside it locks no
+//! other out, and each hears of the others.
 //!
 //! Only root may become another user, so these tests need root and say so where they have it not.
 #![cfg(unix)]
