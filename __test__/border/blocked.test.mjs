@@ -35,5 +35,5 @@ test('a loop blocked for over ten seconds is a warning; the run goes on (F-22, I
   const [[code, message]] = warnings
   assert.equal(code, 'TASKER_EVENT_LOOP_BLOCKED')
   const [, ms] = /event loop was blocked.* (\d+) ms/.exec(message)
-  assert.ok(ms >= 10_000 && ms < 20_000, message)
+  assert.ok(ms >= 10_000, message)
 })

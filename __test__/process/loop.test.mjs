@@ -75,7 +75,8 @@ function perTurn() {
 const callsMax = 4
 
 for (const options of [{}, { concurrency: 2 }]) {
-  test(`runners that work before their first await leave the loop alive, ${JSON.stringify(options)} (B-18)`, async t => {
+  const how = JSON.stringify(options)
+  test(`runners that work before an await leave the loop alive, ${how} (B-18)`, async t => {
     const { counts, count } = perTurn()
     const runner = () => {
       count()

@@ -16,7 +16,9 @@ export class Far {
   warnings = []
 
   constructor(t, ...flags) {
-    this.child = fork(worker, { serialization: 'advanced', execArgv: flags })
+    // A process can wait for its standard input without turning its event loop.
+    const stdio = ['pipe', 'inherit', 'inherit', 'ipc']
+    this.child = fork(worker, { serialization: 'advanced', execArgv: flags, stdio })
     this.gone = once(this.child, 'exit')
     this.child.on('message', message => this.#take(message))
     // Whoever waits for a process that has gone must not wait for ever.
