@@ -29,7 +29,7 @@ const { now } = main.Date
 /** The end of the year 9999: later times fit neither ISO text nor a UUIDv7. */
 const WALL_MS_MAX = 253_402_300_799_999
 
-/** The wall clock, in whole milliseconds since 1970. Of a clock that gives nonsense: a wrong time. */
+/** The wall clock, in whole milliseconds since 1970. Of a clock that gives nonsense: 0. */
 export function wallMs(): number {
   const ms = now()
   return ms >= 0 && ms <= WALL_MS_MAX ? Math.trunc(ms) : 0

@@ -7,12 +7,11 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  * What becomes of a value in the store: what `JSON.parse(JSON.stringify(value))` gives. A runner
  * gets its `data` like this, and so do readers of a task's `data` and `result`.
  *
- * - What JSON keeps stays the same type.
- * - A Date, a URL and what else has `toJSON` becomes what that returns: a Date is a string.
- * - A Map, a Set, a RegExp and an ArrayBuffer become an empty object; a typed array an object of numbers.
- * - Of a class instance only the fields stay: methods are left out, getters are not seen by types.
- * - In objects, functions, symbols and `undefined` are left out; in arrays they are `null`.
- * - A `bigint` is `never`: it cannot be stored.
+ * - What JSON keeps stays the same type. - A Date, a URL and what else has `toJSON` becomes what
+ * that returns: a Date is a string. - A Map, a Set, a RegExp and an ArrayBuffer become an empty
+ * object; a typed array an object of numbers. - Of a class instance only the fields stay: methods
+ * are left out, getters are not seen by types. - In objects, functions, symbols and `undefined` are
+ * left out; in arrays they are `null`. - A `bigint` is `never`: it cannot be stored.
  *
  * @example
  * type Stored = Jsonify<{ at: Date; tags: Set<string>; note?: string }>
@@ -85,7 +84,7 @@ type Optional<Key, Value> = Key extends Kept<Key, Value> | symbol
     : Key
 
 type Primitive = null | boolean | number | string
-// biome-ignore lint/suspicious/noConfusingVoidType: a result may be declared so; it holds undefined.
+// biome-ignore lint/suspicious/noConfusingVoidType: a result may be declared so: it is undefined.
 type LeftOut = void | symbol | ((...args: never) => unknown)
 type Unstorable = LeftOut | bigint
 type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | RegExp | ArrayBufferLike

@@ -397,7 +397,7 @@ test('messages that are lost leave no call waiting (B-1)', async () => {
   }
 })
 
-test('a part of a batch that is left for the next turn is passed on in its order (B-18)', async () => {
+test('what a batch leaves for the next turn is passed on in its order (B-18)', async () => {
   const { tasker, engine } = play()
   const heard = []
   tasker.on('task.ended', (_, status) => {

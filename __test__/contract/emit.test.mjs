@@ -105,7 +105,7 @@ test('it may be wrapped while tasks run, and unwrapped', async t => {
   assert.equal(seen.length, length)
 })
 
-test('under a wrapped `emit` a listener that throws harms no other, nor does the wrapper (I-15)', async () => {
+test('a listener that throws harms no other and no wrapper of `emit` (I-15)', async () => {
   const script = `${imports}
     const uncaught = []
     process.on('uncaughtException', error => uncaught.push(error.message))
