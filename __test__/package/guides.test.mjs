@@ -84,7 +84,10 @@ for (const page of [...pages, 'README.md']) {
   })
 }
 
-const all = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...pagesBelow('docs')]
+const all = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'],
+  ...pagesBelow('docs'),
+]
 
 for (const page of all) {
   test(`${page}: its links lead to a file and a heading`, () => {

@@ -21,7 +21,10 @@ async function* follow(uuid: string, signal: AbortSignal) {
     const { status, progress } = await tasker.getTask(uuid)
     if (progress) yield message('progress', progress)
     if (status === 'new' || status === 'running') {
-      for await (const [report] of reports) yield message('progress', report)
+      for await (const [report] of reports) {
+        const isNew = report.current > (progress?.current ?? 0) // Not what the look has shown.
+        if (isNew) yield message('progress', report)
+      }
     }
     const task = await tasker.getTask(uuid)
     yield message('ended', { status: task.status, result: task.result, error: task.error?.message })

@@ -23,7 +23,7 @@ tasker.assignRunner('thumbnail', ({ data, abortSignal }) => resize(data.image, a
 /** The children of an album: found if an earlier run added them, else added, all or none. */
 async function childrenOf(album: string, images: string[]): Promise<TaskUuid<'thumbnail'>[]> {
   const found = await tasker.findTasks({ operation: 'thumbnail', 'data.album': album })
-  if (found.length > 0) return found.map(({ uuid }) => uuid as TaskUuid<'thumbnail'>)
+  if (found.length > 0) return found.map(({ uuid }) => uuid)
   const children = images.map(
     (image): TaskDefinition<Operations, 'thumbnail'> => ({
       operation: 'thumbnail',
