@@ -31,11 +31,11 @@ CREATE TABLE tasks (
 ) STRICT;
 
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.
-CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3;
+CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3 /* ready */;
 
 -- The live runs, of whichever owner. By seq, for a key that differs in its first column is found
 -- faster.
-CREATE INDEX running ON tasks (seq) WHERE state = 5;
+CREATE INDEX running ON tasks (seq) WHERE state = 5 /* running */;
 
 -- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
 -- as long as its task: whatever removes a task removes its key.

@@ -1,2 +1,2 @@
 -- Why a run is to be aborted, if somebody asked for it. By primary key.
-SELECT cause, reason FROM aborts WHERE seq = ?1 AND run_id = ?2;
+SELECT cause, reason FROM aborts WHERE seq = :seq AND run_id = :run_id;

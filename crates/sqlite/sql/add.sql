@@ -1,4 +1,6 @@
--- A task enters and waits. State 3 is ready. Maintains index ready.
+-- A task is added and waits. Maintains index ready.
 INSERT INTO tasks (
-  seq, uuid, lane_id, state, priority, options, attempt, created_at, data, padding
-) VALUES (?1, ?2, ?3, 3, ?4, ?5, 0, ?6, ?7, ?8);
+  seq, uuid, lane_id, priority, options, created_at, data, padding, state, attempt
+) VALUES (
+  :seq, :uuid, :lane_id, :priority, :options, :created_at, :data, :padding, 3 /* ready */, 0
+);

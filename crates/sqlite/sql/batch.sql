@@ -1,3 +1,3 @@
 -- The journal row of a commit: its number, who wrote it, and where the store stands after it
 -- (I-13).
-INSERT INTO batches (number, owner_id, seq_next, counts, transitions) VALUES (?1, ?2, ?3, ?4, ?5);
+INSERT INTO batches (number, owner_id, seq_next, counts, transitions) VALUES (:number, :owner_id, :seq_next, :counts, :transitions);

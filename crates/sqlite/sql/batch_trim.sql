@@ -1,2 +1,2 @@
 -- Forgets batches up to a number. The caller always keeps the last one.
-DELETE FROM batches WHERE number <= ?1;
+DELETE FROM batches WHERE number <= :number;

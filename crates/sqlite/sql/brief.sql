@@ -1,4 +1,4 @@
 -- One task in brief, by its number.
-SELECT uuid, lane_id, state, priority, cause, outcome, iif(state = 5, run_id, NULL)
+SELECT uuid, lane_id, state, priority, cause, outcome, iif(state = 5 /* running */, run_id, NULL)
 FROM tasks
-WHERE seq = ?1;
+WHERE seq = :seq;

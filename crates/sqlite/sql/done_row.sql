@@ -1,8 +1,10 @@
--- Tasks with numbers in a row are done with their runs, whose ids stand in ?3 one after the other,
--- and their results of ?6 bytes in ?5; both are NULL if none has one. Fewer rows change if one runs
--- under another run or not at all (I-3, I-4). By row id, not by the index that changes meanwhile;
--- the rows leave index running.
+-- Tasks with numbers in a row are done with their runs. The ids of these stand in :run_ids one after
+-- the other, and the results, of :result_bytes each, in :results; both are NULL if none has one.
+-- Fewer rows change if one runs under another run or not at all (I-3, I-4). By row id, not by the
+-- index that changes meanwhile; the rows leave index running.
 UPDATE OR FAIL tasks NOT INDEXED
-SET state = 7, ended_at = ?4, padding = ?7,
-  outcome = CAST(substr(?5, ?6 * (seq - ?1) + 1, ?6) AS TEXT)
-WHERE seq BETWEEN ?1 AND ?2 AND state = 5 AND run_id = substr(?3, 16 * (seq - ?1) + 1, 16);
+SET state = 7 /* done */, ended_at = :ended_at, padding = :padding,
+  outcome = CAST(substr(:results, :result_bytes * (seq - :first) + 1, :result_bytes) AS TEXT)
+WHERE seq BETWEEN :first AND :last
+  AND state = 5 /* running */
+  AND run_id = substr(:run_ids, 16 * (seq - :first) + 1, 16);

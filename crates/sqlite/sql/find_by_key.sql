@@ -1,2 +1,2 @@
 -- The task that was added under a key: one seek by the key, one by the number.
-SELECT tasks.seq, tasks.uuid FROM keys JOIN tasks ON tasks.seq = keys.seq WHERE keys.key = ?1;
+SELECT tasks.seq, tasks.uuid FROM keys JOIN tasks ON tasks.seq = keys.seq WHERE keys.key = :key;

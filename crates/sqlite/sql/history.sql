@@ -2,7 +2,7 @@
 -- a row and the number of its last log line. By primary keys.
 SELECT
   attempt,
-  coalesce((SELECT losses FROM attempts WHERE seq = ?1 ORDER BY n DESC LIMIT 1), 0),
-  coalesce((SELECT max(n) FROM logs WHERE seq = ?1), 0)
+  coalesce((SELECT losses FROM attempts WHERE seq = :seq ORDER BY n DESC LIMIT 1), 0),
+  coalesce((SELECT max(n) FROM logs WHERE seq = :seq), 0)
 FROM tasks
-WHERE seq = ?1;
+WHERE seq = :seq;

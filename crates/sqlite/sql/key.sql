@@ -1,3 +1,3 @@
 -- A task was added under this key. The guard is the primary key: one that is there already changes no
 -- row (I-2).
-INSERT INTO keys (key, seq) VALUES (?1, ?2) ON CONFLICT DO NOTHING;
+INSERT INTO keys (key, seq) VALUES (:key, :seq) ON CONFLICT DO NOTHING;

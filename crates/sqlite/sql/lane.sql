@@ -1,2 +1,2 @@
 -- A lane is seen for the first time.
-INSERT INTO lanes (id, operation) VALUES (?1, ?2);
+INSERT INTO lanes (id, operation) VALUES (:id, :operation);

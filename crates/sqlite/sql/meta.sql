@@ -1,2 +1,2 @@
 -- A fact about the database itself.
-SELECT value FROM meta WHERE key = ?1;
+SELECT value FROM meta WHERE key = :key;

@@ -8,4 +8,4 @@ SELECT
   priority, options, lane_id, aborts.cause, aborts.reason
 FROM tasks
 LEFT JOIN aborts ON aborts.seq = tasks.seq AND aborts.run_id = tasks.run_id
-WHERE state = 5 AND owner_id = ?1;
+WHERE state = 5 /* running */ AND owner_id = :owner_id;

@@ -1,3 +1,3 @@
 -- A handle registers. The id is new for ever (I-5).
 INSERT INTO owners (boot_id, pid, pid_started_at, lock_file, is_exclusive, opened_at)
-VALUES (?1, ?2, ?3, ?4, ?5, CAST(unixepoch('subsec') * 1000 AS INTEGER));
+VALUES (:boot_id, :pid, :pid_started_at, :lock_file, :is_exclusive, CAST(unixepoch('subsec') * 1000 AS INTEGER));

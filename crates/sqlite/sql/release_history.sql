@@ -3,7 +3,7 @@
 INSERT INTO attempts (seq, n, attempt, run_id, started_at, ended_at, end_code, losses)
 SELECT
   seq,
-  (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE attempts.seq = ?1),
-  attempt, run_id, started_at, ?3, ?4, ?5
+  (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE attempts.seq = :seq),
+  attempt, run_id, started_at, :ended_at, :end_code, :losses
 FROM tasks
-WHERE seq = ?1 AND state = 5 AND run_id = ?2;
+WHERE seq = :seq AND state = 5 /* running */ AND run_id = :run_id;

@@ -141,7 +141,7 @@ impl Source<'_> {
     /// One task by its number.
     pub(crate) fn get(self, seq: Seq) -> Result<Option<TaskRecord>> {
         let Ok(number) = i64::try_from(seq.0) else { return Ok(None) };
-        Ok(self.tasks(sql::GET, (number, self.with_payload))?.pop())
+        Ok(self.tasks(sql::GET, (self.with_payload, number))?.pop())
     }
 
     /// The ended tasks in a stretch of numbers that may match.
@@ -153,10 +153,10 @@ impl Source<'_> {
         let started = filter.started_at;
         let is_started_free = started.low == i64::MIN && started.high == i64::MAX;
         let bounds = (
+            self.with_payload,
             first,
             last,
             filter.ended_mask(),
-            self.with_payload,
             lane_first,
             lane_last,
             filter.priority.low,
@@ -268,11 +268,11 @@ impl Queue {
 
     fn read(&mut self, source: Source<'_>) -> Result<()> {
         let (priority, seq) = self.at;
-        let equal = (self.lane, priority, seq, source.with_payload, self.rows as i64);
+        let equal = (source.with_payload, self.lane, priority, seq, self.rows as i64);
         self.ahead.extend(source.tasks(sql::READY_EQUAL, equal)?);
         let missing = self.rows.saturating_sub(self.ahead.len());
         if missing > 0 {
-            let below = (self.lane, priority, self.low, source.with_payload, missing as i64);
+            let below = (source.with_payload, self.lane, priority, self.low, missing as i64);
             self.ahead.extend(source.tasks(sql::READY_BELOW, below)?);
         }
         self.is_read = self.ahead.len() < self.rows;

@@ -1,17 +1,66 @@
 //! Every statement, by name. The text lies in `sql/`, one statement per file, with what it
-//! promises.
+//! promises. The statements that frame a transaction share a file, and those that read whole tasks
+//! share their columns.
+//!
+//! Parameters have names in the text and are bound by the order in which they first stand there.
+//!
+//! Proof: the tests below, `tests/plans.rs`.
 
 macro_rules! statements {
     ($($name:ident $file:literal,)*) => {
-        $(pub(crate) const $name: &str = include_str!(concat!("../sql/", $file));)*
+        $(pub(crate) const $name: &str = body(include_str!(concat!("../sql/", $file)));)*
     };
 }
 
+/// Statements that begin with the columns of a task.
+macro_rules! of_tasks {
+    ($($name:ident $file:literal,)*) => {
+        $(pub(crate) const $name: &str = body(concat!(
+            include_str!("../sql/task_columns.sql"),
+            include_str!(concat!("../sql/", $file)),
+        ));)*
+    };
+}
+
+/// A text without its header, which would be hashed at each look into the cache of statements.
+const fn body(text: &'static str) -> &'static str {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while bytes[at] == b'-' || bytes[at] == b'\n' {
+        while bytes[at] != b'\n' {
+            at += 1;
+        }
+        at += 1;
+    }
+    text.split_at(at).1
+}
+
+/// The n-th statement of a text, from 0 on.
+const fn nth(text: &'static str, n: usize) -> &'static str {
+    let text = body(text);
+    let mut end = 0;
+    while text.as_bytes()[end] != b';' {
+        end += 1;
+    }
+    let (statement, rest) = text.split_at(end + 1);
+    if n == 0 { statement } else { nth(rest, n - 1) }
+}
+
+const FRAME: &str = include_str!("../sql/frame.sql");
+pub(crate) const BEGIN: &str = nth(FRAME, 0);
+pub(crate) const BEGIN_READ: &str = nth(FRAME, 1);
+pub(crate) const COMMIT: &str = nth(FRAME, 2);
+pub(crate) const ROLLBACK: &str = nth(FRAME, 3);
+pub(crate) const DATA_VERSION: &str = nth(FRAME, 4);
+
+of_tasks! {
+    GET "get.sql",
+    READY_EQUAL "ready_equal.sql",
+    READY_BELOW "ready_below.sql",
+    ENDED "ended.sql",
+}
+
 statements! {
-    BEGIN "begin.sql",
-    BEGIN_READ "begin_read.sql",
-    COMMIT "commit.sql",
-    ROLLBACK "rollback.sql",
     LANE "lane.sql",
     ADD "add.sql",
     ADD_START "add_start.sql",
@@ -32,7 +81,6 @@ statements! {
     BATCH_RANGE "batch_range.sql",
     BATCH_TRIM "batch_trim.sql",
     HEAD "head.sql",
-    DATA_VERSION "data_version.sql",
     JOURNAL "journal.sql",
     REMOTE_RUNS "remote_runs.sql",
     ABORT_REQUEST "abort_request.sql",
@@ -50,15 +98,53 @@ statements! {
     SCHEMA_OBJECTS "schema_objects.sql",
     IMMUTABLE_END "immutable_end.sql",
     LAST "last.sql",
-    GET "get.sql",
-    READY_EQUAL "ready_equal.sql",
-    READY_BELOW "ready_below.sql",
     RUNNING "running.sql",
-    ENDED "ended.sql",
     ATTEMPTS "attempts.sql",
     LOGS "logs.sql",
     AUDIT_COUNTS "audit_counts.sql",
     AUDIT_STRAYS "audit_strays.sql",
     AUDIT_JOURNAL "audit_journal.sql",
     AUDIT_STATE "audit_state.sql",
+}
+
+#[cfg(test)]
+mod tests {
+    use tasker_core::state::State;
+
+    use super::*;
+
+    #[test]
+    fn the_frame_of_a_transaction_is_five_statements() {
+        let all = [BEGIN, BEGIN_READ, COMMIT, ROLLBACK, DATA_VERSION];
+        let expected =
+            ["BEGIN IMMEDIATE;", "BEGIN DEFERRED;", "COMMIT;", "ROLLBACK;", "PRAGMA data_version;"];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_code_of_a_state_stands_beside_its_word() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut codes = 0;
+        for entry in ["sql", "migrations"].iter().flat_map(|name| folder.join(name).read_dir()) {
+            for path in entry.map(|entry| entry.unwrap().path()) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (before, word) in text.match_indices("/* ").map(|(at, _)| text.split_at(at)) {
+                    let word = word[3..].split_whitespace().next().unwrap();
+                    let code: String = before.trim_end().chars().rev().take(1).collect();
+                    let state = State::from_code(code.parse().unwrap()).unwrap();
+                    assert_eq!(word, state.as_str(), "{}", path.display());
+                    codes += 1;
+                }
+                assert!(!has_bare_code(&text), "{}", path.display());
+            }
+        }
+        assert!(codes > 20);
+    }
+
+    fn has_bare_code(text: &str) -> bool {
+        let code = text.lines().filter(|line| !line.starts_with("--"));
+        code.flat_map(|line| line.split("state = ").skip(1)).any(|rest| {
+            rest.starts_with(|c: char| c.is_ascii_digit()) && !rest[1..].starts_with(" /* ")
+        })
+    }
 }

@@ -4,11 +4,13 @@
 //! - The guard of a change is in its statement; zero rows changed is `Fenced` (I-3, I-4).
 //! - The journal row stands in the same transaction as what it tells (I-11, I-13).
 //!
-//! Each kind of change has one statement, looked up once per batch: a thousand tasks cost one
+//! Parameters are bound by number, in the order in which they first stand in the text. Each kind of
+//! change has one statement, looked up once per batch: a thousand tasks cost one
 //! look-up and a thousand bindings of borrowed values.
 //!
 //! Proof: `tests/write.rs`, `conformance::guards`.
 
+use rusqlite::blob::ZeroBlob;
 use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
@@ -45,10 +47,10 @@ enum Kind {
     Prioritize,
     Progress,
     Log,
-    AskAbort,
+    RequestAbort,
 }
 
-const KINDS: usize = Kind::AskAbort as usize + 1;
+const KINDS: usize = Kind::RequestAbort as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -67,7 +69,7 @@ impl Kind {
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
-            Kind::AskAbort => sql::REQUEST_ABORT,
+            Kind::RequestAbort => sql::REQUEST_ABORT,
         }
     }
 }
@@ -159,13 +161,14 @@ impl<'c> Writing<'c> {
         let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
         match all.kind {
             BulkKind::Start { attempt, at } => {
-                let row = (first, last, runs, owner, attempt, at.0, padding::running(owner));
+                let row = (owner, runs, first, attempt, at.0, padding::running(owner), last);
                 self.statement(Kind::StartRow)?.execute(row)
             }
             BulkKind::Done { at, result_bytes } => {
                 let zeros = padding::done(padding::running(owner), result_bytes);
                 let results = result_bytes.map(|_| &all.results);
-                let row = (first, last, runs, at.0, results, result_bytes.map(|n| n as i64), zeros);
+                let result_bytes = result_bytes.map(|n| n as i64);
+                let row = (at.0, zeros, results, result_bytes, first, last, runs);
                 self.statement(Kind::DoneRow)?.execute(row)
             }
         }
@@ -193,9 +196,9 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::Release { .. } => self.release(change),
-            Change::AskAbort { seq, run, abort, .. } => self.ask_abort(*seq, *run, abort),
+            Change::AskAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, priority, .. } => {
-                let row = (seq.0 as i64, priority.get());
+                let row = (priority.get(), seq.0 as i64);
                 self.statement(Kind::Prioritize)?.execute(row)
             }
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
@@ -208,65 +211,40 @@ impl<'c> Writing<'c> {
     }
 
     fn add(&mut self, task: &Entry<'_>) -> Rows {
-        self.statement(Kind::Add)?.execute((
-            task.seq.0 as i64,
-            task.id.0.as_bytes(),
-            task.lane.0,
-            task.def.priority.get(),
-            json_column::options(task.def),
-            task.at.0,
-            text(task.def.data.as_ref()),
-            padding::READY,
-        ))
+        let statement = self.statement(Kind::Add)?;
+        task.bind(statement, padding::READY)?;
+        statement.raw_execute()
     }
 
     fn add_start(&mut self, task: &Entry<'_>, start: Start) -> Rows {
         let owner = self.owner;
-        self.statement(Kind::AddStart)?.execute((
-            task.seq.0 as i64,
-            task.id.0.as_bytes(),
-            task.lane.0,
-            task.def.priority.get(),
-            json_column::options(task.def),
-            start.attempt,
-            owner,
-            start.run.0.as_bytes(),
-            task.at.0,
-            start.at.0,
-            text(task.def.data.as_ref()),
-            padding::running(owner),
-        ))
+        let statement = self.statement(Kind::AddStart)?;
+        task.bind(statement, padding::running(owner))?;
+        statement.raw_bind_parameter(9, start.attempt)?;
+        statement.raw_bind_parameter(10, owner)?;
+        statement.raw_bind_parameter(11, start.run.0.as_bytes())?;
+        statement.raw_bind_parameter(12, start.at.0)?;
+        statement.raw_execute()
     }
 
     fn start(&mut self, seq: Seq, start: Start) -> Rows {
         let (owner, zeros) = (self.owner, padding::running(self.owner));
-        let row = (seq.0 as i64, owner, start.run.0.as_bytes(), start.attempt, start.at.0, zeros);
+        let row = (owner, start.run.0.as_bytes(), start.attempt, start.at.0, zeros, seq.0 as i64);
         self.statement(Kind::Start)?.execute(row)
     }
 
     fn end_run(&mut self, run: RunId, end: &End<'_>) -> Rows {
         let zeros = padding::ended(padding::running(self.owner), end.outcome);
-        self.statement(Kind::EndRun)?.execute((
-            end.seq.0 as i64,
-            run.0.as_bytes(),
-            end.outcome.state().code(),
-            end.at.0,
-            end.outcome.cause().map(|cause| cause.code()),
-            text(end.outcome.payload()),
-            zeros,
-        ))
+        let statement = self.statement(Kind::EndRun)?;
+        end.bind(statement, zeros)?;
+        statement.raw_bind_parameter(7, run.0.as_bytes())?;
+        statement.raw_execute()
     }
 
     fn end_ready(&mut self, end: &End<'_>) -> Rows {
-        let zeros = padding::ended(padding::READY, end.outcome);
-        self.statement(Kind::EndReady)?.execute((
-            end.seq.0 as i64,
-            end.outcome.state().code(),
-            end.at.0,
-            end.outcome.cause().map(|cause| cause.code()),
-            text(end.outcome.payload()),
-            zeros,
-        ))
+        let statement = self.statement(Kind::EndReady)?;
+        end.bind(statement, padding::ended(padding::READY, end.outcome))?;
+        statement.raw_execute()
     }
 
     fn release(&mut self, change: &Change) -> Rows {
@@ -274,31 +252,31 @@ impl<'c> Writing<'c> {
             return Ok(0);
         };
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
-        self.statement(Kind::ReleaseHistory)?.execute((seq, run, at.0, end.code(), losses))?;
-        self.statement(Kind::Release)?.execute((seq, run, attempt, padding::READY_AGAIN))
+        self.statement(Kind::ReleaseHistory)?.execute((seq, at.0, end.code(), losses, run))?;
+        self.statement(Kind::Release)?.execute((attempt, padding::READY_AGAIN, seq, run))
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
-        let row = (seq.0 as i64, run.0.as_bytes(), json_column::progress(progress));
+        let row = (json_column::progress(progress), seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::Progress)?.execute(row)
     }
 
-    fn ask_abort(&mut self, seq: Seq, run: RunId, abort: &AbortReason) -> Rows {
+    fn request_abort(&mut self, seq: Seq, run: RunId, abort: &AbortReason) -> Rows {
         let (run, reason) = (run.0.as_bytes(), abort.reason.as_str());
-        let row = (seq.0 as i64, run, abort.cause.code(), reason);
-        self.statement(Kind::AskAbort)?.execute(row)
+        let row = (abort.cause.code(), reason, seq.0 as i64, run);
+        self.statement(Kind::RequestAbort)?.execute(row)
     }
 
     fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {
         self.statement(Kind::Log)?.execute((
             seq.0 as i64,
-            run.0.as_bytes(),
             line.n,
             line.attempt,
             line.level.code(),
             line.at.0,
             &*line.message,
             text(line.fields.as_ref()),
+            run.0.as_bytes(),
         ))
     }
 }
@@ -312,11 +290,41 @@ struct Entry<'b> {
     at: WallMs,
 }
 
+impl Entry<'_> {
+    /// Binds the first eight parameters of `add.sql` and `add_start.sql`.
+    fn bind(&self, statement: &mut CachedStatement<'_>, zeros: ZeroBlob) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(1, self.seq.0 as i64)?;
+        statement.raw_bind_parameter(2, self.id.0.as_bytes())?;
+        statement.raw_bind_parameter(3, self.lane.0)?;
+        statement.raw_bind_parameter(4, self.def.priority.get())?;
+        statement.raw_bind_parameter(5, json_column::options(self.def))?;
+        statement.raw_bind_parameter(6, self.at.0)?;
+        statement.raw_bind_parameter(7, text(self.def.data.as_ref()))?;
+        statement.raw_bind_parameter(8, zeros)
+    }
+}
+
 /// A task that ends.
 struct End<'b> {
     seq: Seq,
     outcome: &'b TaskEnd,
     at: WallMs,
+}
+
+impl End<'_> {
+    /// Binds the first six parameters of `end_run.sql` and `end_ready.sql`.
+    fn bind(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        zeros: Option<ZeroBlob>,
+    ) -> rusqlite::Result<()> {
+        statement.raw_bind_parameter(1, self.outcome.state().code())?;
+        statement.raw_bind_parameter(2, self.at.0)?;
+        statement.raw_bind_parameter(3, self.outcome.cause().map(|cause| cause.code()))?;
+        statement.raw_bind_parameter(4, text(self.outcome.payload()))?;
+        statement.raw_bind_parameter(5, zeros)?;
+        statement.raw_bind_parameter(6, self.seq.0 as i64)
+    }
 }
 
 fn text(json: Option<&Json>) -> Option<&str> {

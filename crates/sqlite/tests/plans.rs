@@ -30,12 +30,17 @@ const MAY_SCAN: &[(&str, &str)] = &[
 
 fn statements() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let columns = fs::read_to_string(folder.join("task_columns.sql")).unwrap();
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<(String, String)> = paths
         .map(|path: PathBuf| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            (name, fs::read_to_string(path).unwrap())
+            let text = fs::read_to_string(path).unwrap();
+            let is_rest =
+                text.lines().any(|line| line.starts_with("FROM")) && !text.contains("\nSELECT");
+            (name, if is_rest { columns.clone() + &text } else { text })
         })
+        .filter(|(name, _)| name != "task_columns")
         .collect();
     all.sort();
     all

@@ -1,2 +1,0 @@
--- The moment of truth of a batch (I-1).
-COMMIT;

@@ -1,2 +1,0 @@
--- A number that changes when another connection has committed. Our own commits leave it.
-PRAGMA data_version;

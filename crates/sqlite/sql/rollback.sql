@@ -1,2 +1,0 @@
--- As if the transaction had never been.
-ROLLBACK;

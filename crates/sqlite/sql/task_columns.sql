@@ -1,0 +1,5 @@
+-- What a task is read with: the beginning of get, ended, ready_equal and ready_below. Without payload
+-- the wide columns are not read.
+SELECT
+  seq, uuid, state, lane_id, priority, options, attempt, created_at, started_at, ended_at, cause,
+  progress, iif(:with_payload, data, NULL), iif(:with_payload, outcome, NULL), run_id
