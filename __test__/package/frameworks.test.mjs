@@ -151,7 +151,7 @@ describe('testing', () => {
 
   test('vitest, with its own fake timers', () => {
     const vitest = join(root, '__test__/vitest/node_modules/vitest/vitest.mjs')
-    const args = [vitest, 'run', 'vitest.test.ts', '--reporter=json']
+    const args = [vitest, 'run', 'vitest.test.ts', '--reporter=json', '--testTimeout=120000']
     const printed = output(process.execPath, args, { cwd: place, env })
     const { numPassedTests, numTotalTests } = JSON.parse(printed.slice(printed.indexOf('{"num')))
     assert.deepEqual([numPassedTests, numTotalTests], [2, 2])

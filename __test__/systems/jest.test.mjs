@@ -12,7 +12,13 @@ const leaveOut = ['node.test.ts', 'vitest.test.ts', 'vitest']
 test('the example of a test passes under jest', () => {
   const cwd = compileExample('testing', leaveOut)()
   const jest = join(folder, 'node_modules/jest/bin/jest.js')
-  const args = ['--experimental-vm-modules', jest, '--json', 'dist/jest.test.js']
+  const args = [
+    '--experimental-vm-modules',
+    jest,
+    '--json',
+    '--testTimeout=120000',
+    'dist/jest.test.js',
+  ]
   const printed = output(process.execPath, args, { cwd })
   const { numPassedTests, numTotalTests } = JSON.parse(printed)
   assert.deepEqual([numPassedTests, numTotalTests], [2, 2])
