@@ -28,6 +28,19 @@ fn nothing_starts_before_a_start_and_a_runner() {
     assert_eq!(bench.starts(), [id]);
 }
 
+/// What an idle tasker takes is then nothing, on any machine.
+#[test]
+fn an_engine_with_nothing_to_do_asks_for_no_turn() {
+    let mut bench = Bench::started(2);
+    bench.add("nobody-does", 0.0);
+    bench.add("a", 0.0);
+    bench.settle_oldest(Settlement::Returned(None));
+    while bench.wait_ms() == Some(0) {
+        bench.turn(Vec::new());
+    }
+    assert_eq!(bench.wait_ms(), None);
+}
+
 #[test]
 fn greater_priority_first_then_the_older_one() {
     let mut bench = Bench::started(1);
