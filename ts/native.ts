@@ -11,7 +11,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
-import { TaskerError } from './errors'
+import { read, TaskerError } from './errors'
 import { parse } from './globals'
 
 /**
@@ -118,7 +118,7 @@ function missing(found: string, own: string | undefined, failures: Failure[]): T
     'Searched:',
     ...failures.map(({ path, error }) => `  ${path}: ${firstLine(error)}`),
     ...(others.length > 0 ? [`There, but for another platform: ${others.join(', ')}`] : []),
-    ...fix(own),
+    ...fix(own, failures),
   ].join('\n')
   const cause = new AggregateError(failures.map(({ error }) => error))
   return new TaskerError('TASKER_NATIVE_MISSING', message, { cause })
@@ -139,7 +139,13 @@ function addonsHere(): string[] {
 }
 
 /** What to do about it, the likeliest first. */
-function fix(own: string | undefined): string[] {
+function fix(own: string | undefined, failures: Failure[]): string[] {
+  if (failures.some(({ error }) => read(Object(error), 'code') === 'ERR_DLOPEN_DISABLED')) {
+    return [
+      'Node.js was told to load no addons: with --permission add --allow-addons, and leave',
+      'out --no-addons.',
+    ]
+  }
   if (process.env.TASKER_NATIVE) {
     return ['TASKER_NATIVE names this file: unset it, or name an addon for this platform.']
   }

@@ -7,15 +7,14 @@
  * Proof: `__test__/contract/options.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
-import { resolve } from 'node:path'
 import type { LogLevel, LogOptions } from '../index'
-import { invalid, TaskerError, unwritable } from './errors'
+import { invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
 import type { KeepAliveMode } from './keepalive'
+import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
-
-type Loose = Record<string, unknown>
+import { isUrl, storeOf } from './store-path'
 
 /** What the constructor needs to know. */
 export interface OpenOptions {
@@ -36,21 +35,19 @@ const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
 /** The options of the constructor. */
 export function openOptions(given: unknown): OpenOptions {
-  const short = typeof given === 'string' ? { store: given } : given
+  const short = typeof given === 'string' || isUrl(given) ? { store: given } : given
   const options = only(short, [...OWN, ...PASSED_ON], 'options')
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
-  // Now: the working directory may be another one when the engine's thread opens the file.
-  const storePath = store === ':memory:' ? undefined : resolve(store)
   return {
-    storePath,
+    storePath: store === ':memory:' ? undefined : store,
     text: textOf({
-      store: storePath ?? store,
+      store,
       exclusive: booleanOf(exclusive, 'exclusive'),
       ...pick(options, PASSED_ON),
     }),
-    runners: present(only(runners, undefined, 'runners')),
+    runners: functionsOf(objectOf(runners, 'runners'), 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
     capturesContext: booleanOf(captureContext, 'captureContext'),
@@ -58,31 +55,21 @@ export function openOptions(given: unknown): OpenOptions {
   }
 }
 
-/** Without what is `undefined`: that counts as absent, as it does for every option. */
-const present = (given: Loose): Loose =>
-  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-
 function booleanOf(value: unknown, path: string): boolean {
   if (typeof value === 'boolean') return value
   throw invalid(path, 'must be a boolean')
 }
 
-function storeOf(store: unknown = 'tasker.db'): string {
-  if (typeof store !== 'string' || store === '') throw invalid('store', 'must be a path')
-  if (!/^rediss?:\/\//i.test(store)) return store
-  const message = 'store: this version has no Redis; give the path of a file'
-  throw new TaskerError('TASKER_UNSUPPORTED', message, { path: 'store' })
-}
-
 /** An argument that is an object with no other keys than `known`; absent is empty. */
-export function only(value: unknown, known: readonly string[] | undefined, path: string): Loose {
+export function only(value: unknown, known: readonly string[], path: string): Loose {
   if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(path, 'must be an object')
+  const options = objectOf(value, path)
+  const unknown = Object.keys(options).find(key => !known.includes(key))
+  if (unknown !== undefined) {
+    throw invalid(unknown, `is not an option; there are ${known.join(', ')}`)
   }
-  const unknown = known && Object.keys(value).find(key => !known.includes(key))
-  if (unknown === undefined) return value as Loose
-  throw invalid(unknown, `is not an option; there are ${known?.join(', ')}`)
+  refuseForeign(options, known, path)
+  return options
 }
 
 function oneOf<Word extends string>(value: unknown, words: readonly Word[], path: string): Word {
@@ -150,7 +137,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** A priority as it travels: JSON has no infinities. */
 export function priorityOf(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isNaN(value)) return scalar(value)
-  throw invalid('priority', 'must be a number, not NaN')
+  throw invalid(
+    'priority',
+    `must be a number, not ${typeof value === 'string' ? 'a text' : spell(value)}`,
+  )
 }
 
 /** The level of the logs to come with tasks, or nothing. */
@@ -212,20 +202,36 @@ export function definitionSignal(given: unknown, prefix = ''): AbortSignal | und
   }
 }
 
+const TASK_KEYS = [
+  ...['operation', 'data', 'priority', 'runTimeout', 'onInterrupted', 'onStop', 'abortSignal'],
+]
+
+/** The members of a definition, also those that an instance has from its class. */
+function membersOf(given: unknown, path: string): Loose {
+  if (typeof given === 'string') {
+    throw invalid(path, 'must be an object: addTask({ operation, data })')
+  }
+  const definition = objectOf(given, path)
+  if (isPlain(definition)) return definition
+  const { toJSON } = definition
+  if (typeof toJSON === 'function') return objectOf(toJSON.call(definition, ''), path)
+  refuseForeign(definition, TASK_KEYS, path)
+  const known = TASK_KEYS.filter(key => key in definition).map(key => [key, definition[key]])
+  return { ...definition, ...Object.fromEntries(known) }
+}
+
 /** A definition whose JSON says what it means; the same object where nothing needs a word. */
 function prepare(given: unknown, path: string): unknown {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalid(path, 'must be an object')
-  }
-  const { data, priority, runTimeout, abortSignal } = given as Loose
+  const members = membersOf(given, path)
+  const { data, priority, runTimeout, abortSignal } = members
   if (typeof data === 'function' || typeof data === 'symbol') {
     const at = path === 'task' ? 'data' : `${path}.data`
     throw invalid(at, `a ${typeof data} cannot be stored as JSON`)
   }
-  const isPlain = isJson(priority) && isJson(runTimeout) && abortSignal === undefined
-  if (isPlain) return given
+  const isSpoken = isJson(priority) && isJson(runTimeout) && abortSignal === undefined
+  if (isSpoken) return members
   const words = { priority: scalar(priority), runTimeout: scalar(runTimeout) }
-  return { ...given, ...words, abortSignal: undefined }
+  return { ...members, ...words, abortSignal: undefined }
 }
 
 /** Whether JSON keeps it as it is. */

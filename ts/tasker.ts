@@ -234,7 +234,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: FindTaskOptions = {},
   ): Promise<Task<Operations, Name> | undefined> {
     only(options, ['sort', ...LOGS, ...BOUNDS], 'options')
-    const [found] = await this.#find(query, { ...options, limit: 1 })
+    const [found] = await this.#find(query, options, 1)
     return found as Task<Operations, Name> | undefined
   }
 
@@ -261,9 +261,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#bridge.ask('command', text, bounds, ended => this.#runs.outcome(id, ended))
   }
 
-  #find(query: object, options: FindTasksOptions): Promise<Task[]> {
+  #find(query: object, options: FindTasksOptions, limitMax?: number): Promise<Task[]> {
     const { limit, skip, logs } = {
-      limit: wholeOf(options.limit, 'limit') || undefined,
+      limit: limitMax ?? (wholeOf(options.limit, 'limit') || undefined),
       skip: wholeOf(options.skip, 'skip'),
       logs: logsOf(options),
     }

@@ -145,6 +145,71 @@ test('every wrong field is refused with its path', async t => {
   assert.equal(await tasker.countTasks(), 0)
 })
 
+test('a definition may be an instance of a class: getters and fields count (B-10)', async t => {
+  class Base {
+    get priority() {
+      return 7
+    }
+  }
+  class Mail extends Base {
+    operation = 'mail'
+    get data() {
+      return { to: 'you' }
+    }
+    get abortSignal() {
+      return new AbortController().signal
+    }
+  }
+  class Spoken {
+    toJSON() {
+      return { operation: 'spoken', priority: 3 }
+    }
+  }
+  const tasker = open(t)
+  const uuids = [
+    await tasker.addTask(new Mail()),
+    ...(await tasker.addTasks([new Mail(), new Spoken()])),
+  ]
+  const tasks = await Promise.all(uuids.map(uuid => tasker.getTask(uuid)))
+  assert.deepEqual(
+    tasks.map(({ operation, priority, data }) => [operation, priority, data]),
+    [
+      ['mail', 7, { to: 'you' }],
+      ['mail', 7, { to: 'you' }],
+      ['spoken', 3, undefined],
+    ],
+  )
+  for (const foreign of [
+    new Map([['operation', 'a']]),
+    new URL('file:///a'),
+    new Date(),
+    new (class {})(),
+  ]) {
+    await refused(tasker.addTask(foreign), 'TASKER_INVALID')
+  }
+})
+
+test('a refusal says what is meant, or that it is not there yet', async t => {
+  const tasker = open(t)
+  const said = [
+    [() => tasker.addTask('mail', { to: 'you' }), /addTask\(\{ operation, data \}\)/],
+    [() => tasker.addTask({ operation: 'a', priority: '5' }), /must be a number; neither a text/],
+    [
+      () => tasker.prioritizeTask('018f0000-0000-7000-8000-000000000000', '5'),
+      /must be a number, not a text/,
+    ],
+    [() => tasker.addTask({ operation: 'a', name: 'b' }), /operation is meant/],
+    ...['delay', 'attempts', 'repeat', 'jobId', 'dependsOn', 'removeOnComplete'].map(word => [
+      () => tasker.addTask({ operation: 'a', [word]: 1 }),
+      /addTask yet, see "What tasker does not do yet"/,
+    ]),
+  ]
+  for (const [call, message] of said) {
+    const error = await refused(call(), 'TASKER_INVALID')
+    assert.match(error.message, message)
+  }
+})
+
 test('tasks added in one tick are stored in the order of the calls (I-8)', async t => {
   const tasker = open(t)
   const numbers = Array.from({ length: 2_000 }, (_, n) => n)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { Tasker, TaskerError } from '../../index.mjs'
 import { folder, gate, imports, open, runs } from './open.mjs'
 
@@ -39,12 +40,24 @@ test('the constructor checks its options at once and throws', () => {
     [{ events: true }, 'events'],
     [{ events: ['all'] }, 'events'],
     [{ runners: [] }, 'runners'],
+    [{ runners: new Map([['a', () => {}]]) }, 'runners'],
+    [{ runners: new (class Empty {})() }, 'runners'],
+    [new Map([['store', 'x']]), 'options'],
+    [new Set(), 'options'],
+    [Buffer.alloc(0), 'options'],
+    [new Date(), 'options'],
+    [new (class Config {})(), 'options'],
+    [new URL('https://example.org/tasks.db#x'), 'store', 'TASKER_UNSUPPORTED'],
+    ['file:tasks.db', 'store'],
+    ['file::memory:', 'store'],
+    ['file:///tasks.db?mode=ro', 'store'],
+    [{ store: new URL('file:///a%2Fb') }, 'store'],
     [{ runners: { a: 1 } }, 'runner'],
     [{ runners: { '': () => {} } }, 'operation'],
     [{ runners: { 'half \ud83d': () => {} } }, 'operation'],
   ]
-  for (const [options, path] of wrong) {
-    const expected = { name: 'TaskerError', code: 'TASKER_INVALID', path }
+  for (const [options, path, code = 'TASKER_INVALID'] of wrong) {
+    const expected = { name: 'TaskerError', code, path }
     assert.throws(() => new Tasker(options), expected, String(path))
   }
 })
@@ -56,6 +69,86 @@ test('a Redis address is unsupported and never a file of that name', () => {
     assert.throws(() => new Tasker({ store }), expected)
     assert.equal(existsSync(store), false)
   }
+})
+
+test('an address of another server is unsupported, and never a file of that name (N-4)', () => {
+  for (const store of [
+    'postgres://localhost/app',
+    'mongodb+srv://x',
+    'https://x/y',
+    'sqlite:///x',
+  ]) {
+    const expected = {
+      code: 'TASKER_UNSUPPORTED',
+      path: 'store',
+      message: /SQLite file of its own/,
+    }
+    assert.throws(() => new Tasker(store), expected)
+    assert.throws(() => new Tasker({ store: new URL(store) }), expected)
+  }
+})
+
+test('the store may be a file: URL, as an object or a text, beside the module (N-4)', async () => {
+  const path = join(folder(), 'with space %.db')
+  const url = pathToFileURL(path)
+  for (const given of [url, { store: url }, url.href, { store: url.href }, path]) {
+    const tasker = new Tasker(given)
+    await tasker.addTask({ operation: 'a' })
+    await tasker.close()
+  }
+  const tasker = new Tasker(path)
+  assert.equal(await tasker.countTasks(), 5)
+  await tasker.close()
+})
+
+test('an instance of a class may hold options: getters of its class count (B-10)', async t => {
+  class Config {
+    get store() {
+      return ':memory:'
+    }
+    get runners() {
+      return { a: () => 'ran' }
+    }
+  }
+  const tasker = new Tasker(new Config())
+  t.after(() => tasker.close())
+  await tasker.start()
+  class Newest {
+    get sort() {
+      return { priority: -1 }
+    }
+  }
+  const uuids = []
+  for (const priority of [1, 2]) uuids.push(await tasker.addTask({ operation: 'b', priority }))
+  assert.equal((await tasker.findTask({}, new Newest())).uuid, uuids[1])
+  await assert.rejects(tasker.findTask({}, new Map()), { code: 'TASKER_INVALID', path: 'options' })
+  await assert.rejects(tasker.stop(new URL('file:///x')), { code: 'TASKER_INVALID' })
+  assert.equal(await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'a' })), 'ran')
+})
+
+test('runners may be methods of an instance, also inherited ones, with its `this` (B-10)', async t => {
+  class Base {
+    greeting = 'hi'
+    inherited({ data }) {
+      return `${this.greeting} ${data}`
+    }
+  }
+  class Handlers extends Base {
+    #secret = 'secret'
+    own = () => this.#secret
+    async greet({ data }) {
+      return `${this.#secret} ${data}`
+    }
+  }
+  const tasker = open(t, { runners: new Handlers() })
+  await tasker.start()
+  const results = []
+  for (const operation of ['inherited', 'greet', 'own']) {
+    const uuid = await tasker.addTask({ operation, data: 'you' })
+    results.push(await tasker.waitForTaskOutputData(uuid))
+  }
+  assert.deepEqual(results, ['hi you', 'secret you', 'secret'])
+  assert.throws(() => tasker.assignRunner('greet', () => {}), { code: 'TASKER_CONFLICT' })
 })
 
 test('every option may be undefined', async t => {

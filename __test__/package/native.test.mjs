@@ -123,3 +123,11 @@ test('a checkout is told to build', t => {
   mkdirSync(join(home, 'ts'))
   says(told(folder), 'npm run build')
 })
+
+test('where Node.js loads no addons, that is told, with the flag (S-14)', t => {
+  const { folder, home } = withoutAddon(t)
+  symlinkSync(addon, join(home, fitting))
+  const error = told(folder, { NODE_OPTIONS: '--no-addons' })
+  says(error, '--allow-addons', 'loading addons is disabled')
+  assert.ok(!error.message.includes('build-native'), error.message)
+})

@@ -124,6 +124,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     }
 }
 
+/// What to say of a word that users of other queues know.
+fn hint(key: &str) -> &'static str {
+    match key {
+        "name" | "type" | "queue" => ", operation is meant",
+        "payload" | "body" | "input" => ", data is meant",
+        "timeout" | "ttl" | "expireIn" => ", runTimeout may be meant",
+        "delay" | "runAt" | "startAfter" | "attempts" | "retry" | "retries" | "backoff"
+        | "repeat" | "cron" | "every" | "jobId" | "id" | "key" | "unique" | "singletonKey"
+        | "deduplication" | "dependsOn" | "parent" | "children" | "removeOnComplete"
+        | "removeOnFail" | "retention" => {
+            " yet, see \"What tasker does not do yet\" in the guide (docs/guide/missing.md)"
+        }
+        _ => "",
+    }
+}
+
 /// Reads one definition of `addTask`.
 ///
 /// # Errors
@@ -133,7 +149,8 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
         .map_err(|e| Error::invalid("task", "is not a task definition").with_source(e))?;
     if let Some(key) = unknown {
         let known = TASK_KEYS.join(", ");
-        let message = format!("is not an option of addTask; there are {known}, abortSignal");
+        let hint = hint(&key);
+        let message = format!("is not an option of addTask{hint}; there are {known}, abortSignal");
         return Err(Error::invalid(key, message));
     }
     let [operation, data, priority, run_timeout, on_interrupted, on_stop] =
@@ -202,8 +219,9 @@ pub fn priority(text: &str) -> Result<Priority> {
     let number = match text {
         "\"Infinity\"" => f64::INFINITY,
         "\"-Infinity\"" => f64::NEG_INFINITY,
-        _ => serde_json::from_str(text)
-            .map_err(|_| Error::invalid("priority", "must be a number, not NaN"))?,
+        _ => serde_json::from_str(text).map_err(|_| {
+            Error::invalid("priority", "must be a number; neither a text nor NaN is one")
+        })?,
     };
     Priority::new(number)
 }
