@@ -12,8 +12,15 @@ export type QueryValue = null | boolean | number | string | Date | QueryValue[] 
  */
 export interface QueryObject {
   [key: string]: QueryValue
-  [operator: `$${string}`]: never
+  [operator: `$${string}`]: NoSuchOperator
 }
+
+/** Nothing is of this type. It stands where a query names an operator that does not exist. */
+export interface NoSuchOperator extends QueryObject {
+  readonly [noSuchOperator]: never
+}
+
+declare const noSuchOperator: unique symbol
 
 /** Conditions on one field, as in MongoDB. Comparisons hold only within a type. */
 export interface QueryOperators<Value = QueryValue> {
@@ -89,3 +96,6 @@ export interface QueryOperationOperators<Operations, Name extends OperationName<
 export interface Sort {
   [path: string]: 1 | -1
 }
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}
