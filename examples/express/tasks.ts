@@ -1,7 +1,6 @@
 // The operations of this service and the tasker that runs them.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Tasker } from 'tasker'
 
 export interface Operations {
@@ -10,7 +9,7 @@ export interface Operations {
 
 export const tasker = new Tasker<Operations>({
   // Beside package.json, wherever the process was started.
-  store: fileURLToPath(new URL('../tasks.db', import.meta.url)),
+  store: new URL('../tasks.db', import.meta.url),
   concurrency: 8,
   runTimeout: '1m',
 })

@@ -1,7 +1,6 @@
 // The tasker as a provider: it starts with the application and closes after the last request.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import {
   Injectable,
   Logger,
@@ -30,7 +29,7 @@ export class Tasks extends Tasker<Operations> implements OnModuleInit, OnApplica
 
   constructor(private readonly images: Images) {
     // Beside package.json, wherever the process was started.
-    super({ store: fileURLToPath(new URL('../tasks.db', import.meta.url)) })
+    super({ store: new URL('../tasks.db', import.meta.url) })
   }
 
   async onModuleInit() {

@@ -15,11 +15,10 @@ interface Operations {
   publish: { data: { album: string }; result: { files: string[] } }
 }
 
-const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
-const db = new Database(path('shop.db'))
+const db = new Database(fileURLToPath(new URL('../shop.db', import.meta.url)))
 db.pragma('journal_mode = WAL')
 db.exec('CREATE TABLE IF NOT EXISTS thumbnails (task TEXT PRIMARY KEY, album TEXT, file TEXT)')
-const tasker = new Tasker<Operations>(path('steps.db'))
+const tasker = new Tasker<Operations>(new URL('../steps.db', import.meta.url))
 const outbox = tasker.outbox(db)
 
 const insert = db.prepare('INSERT OR IGNORE INTO thumbnails (task, album, file) VALUES (?, ?, ?)')

@@ -4,7 +4,6 @@
 // slot, no child could start, and all would wait for ever. So parents have a lower limit of their
 // own.
 
-import { fileURLToPath } from 'node:url'
 import { type TaskDefinition, Tasker, type TaskUuid } from 'tasker'
 import { resize } from './resize.js'
 
@@ -14,7 +13,7 @@ interface Operations {
 }
 
 const tasker = new Tasker<Operations>({
-  store: fileURLToPath(new URL('../albums.db', import.meta.url)),
+  store: new URL('../albums.db', import.meta.url),
   concurrency: 8,
 })
 
