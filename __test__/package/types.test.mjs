@@ -137,7 +137,7 @@ const tasker = new Tasker<Operations>()
 const mistakes = [
   [
     "tasker.assignRunner('read-book', async () => ({ page: 1 }))",
-    "Property 'pages' is missing in type '{ page: number; }' but required in type '{ pages: number; }'",
+    "Property 'pages' is missing in type '{ page: number; }' but required in",
   ],
   [
     "tasker.assignRunner('read-book', () => ({ pages: '1' }))",
