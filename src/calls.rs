@@ -1,6 +1,13 @@
 //! The hot calls from JavaScript: new tasks, outcomes, records.
 //!
-//! Each takes one text for a whole batch. The envelope is read here; payloads stay text.
+//! Each takes one text for a whole batch, one entry a line: `JSON.stringify` writes no line breaks.
+//! The envelope is read here; payloads stay text.
+//!
+//! # Promises
+//! - An entry that cannot be read harms no other: a definition refuses its own call, an outcome
+//!   fails its own run, a record is left out.
+//!
+//! Proof: `__test__/border/native.test.mjs`.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -12,8 +19,11 @@ use tasker_core::rules::{self, Settlement};
 use tasker_core::task::{Json, Level, NewTask, Progress};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::Effect;
-use tasker_engine::input::{Input, Record, Ticket};
+use tasker_engine::input::{Input, Record, RunSlot, Ticket};
 use uuid::Uuid;
+
+/// The last moment that a `Date` can hold, and the first one below zero.
+const DATE_MS_MAX: f64 = 8.64e15;
 
 /// What came of reading a batch: calls for the engine, and refusals that need no engine.
 #[derive(Default)]
@@ -22,22 +32,21 @@ pub(crate) struct Calls {
     pub(crate) refused: Vec<Effect>,
 }
 
-/// `add`: an array of definitions, one ticket each.
+/// `add`: a definition a line, one ticket each.
 pub(crate) fn adds(
     first: Ticket,
     text: &str,
     defaults: &Defaults,
     names: &mut Operations,
-) -> Result<Calls> {
-    let texts = definition::split(text, "tasks")?;
-    let mut calls = Calls { inputs: Vec::with_capacity(texts.len()), refused: Vec::new() };
-    for (ticket, text) in (first..).zip(texts) {
-        match definition::task(text.get(), defaults, names) {
+) -> Calls {
+    let mut calls = Calls::default();
+    for (ticket, line) in (first..).zip(text.split('\n')) {
+        match definition::task(line, defaults, names) {
             Ok(task) => calls.inputs.push(Input::Add(ticket, task)),
             Err(error) => calls.refused.push(Effect::Refuse(ticket, error)),
         }
     }
-    Ok(calls)
+    calls
 }
 
 /// `addOnce`: pairs of a key and a definition; the first that is wrong refuses all.
@@ -70,9 +79,27 @@ fn present<'de, D: Deserializer<'de>>(
 }
 
 /// `complete`: how runs settled.
-pub(crate) fn completions(text: &str) -> Result<Vec<Input>> {
-    let read: Vec<Completion<'_>> = envelope(text)?;
-    Ok(read.iter().map(|Completion(slot, how, value)| settle(*slot, *how, *value)).collect())
+pub(crate) fn completions(text: &str) -> Vec<Input> {
+    text.split('\n').filter_map(completion).collect()
+}
+
+fn completion(line: &str) -> Option<Input> {
+    match envelope(line) {
+        Ok(Completion(slot, how, value)) => Some(settle(slot, how, value)),
+        Err(error) => {
+            let text = "what the runner returned or threw cannot be read";
+            let settlement = Settlement::Unstorable(rules::unstorable(error.code(), text));
+            // Without its slot nobody knows which run it was: a stop gives that run back.
+            slot_of(line).map(|slot| Input::Settle(slot, settlement))
+        }
+    }
+}
+
+/// The slot with which an entry begins, also if the rest cannot be read.
+fn slot_of(line: &str) -> Option<RunSlot> {
+    let line = line.strip_prefix('[')?;
+    let end = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
+    line[..end].parse().ok()
 }
 
 fn settle(slot: u64, how: u8, value: Option<&RawValue>) -> Input {
@@ -103,31 +130,38 @@ fn thrown(value: Option<&str>) -> std::result::Result<Json, Json> {
 }
 
 /// `record`: log lines and progress of live runs.
-pub(crate) fn records(text: &str) -> Result<Vec<Input>> {
-    let read: Vec<Vec<&RawValue>> = envelope(text)?;
-    let mut inputs = Vec::with_capacity(read.len());
-    for parts in &read {
-        let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
-        let record = match parts.as_slice() {
-            [slot, "\"l\"", level, at, message, rest @ ..] => {
-                (slot, log(level, at, (message, rest.first().copied()))?)
-            }
-            [slot, "\"p\"", current, total, rest @ ..] => {
-                (slot, progress(current, total, rest.first().copied())?)
-            }
-            _ => return Err(malformed()),
-        };
-        inputs.push(Input::Record(envelope(record.0)?, record.1));
-    }
-    Ok(inputs)
+pub(crate) fn records(text: &str) -> Vec<Input> {
+    let read = |line| record(line).map_err(|error| tracing::warn!(%error, "a record is left out"));
+    text.split('\n').filter_map(|line| read(line).ok()).collect()
 }
 
-fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Result<Record> {
-    let level = definition::word(Some(level), "level", Level::from_word)?.unwrap_or(Level::Info);
-    let at = WallMs(envelope::<f64>(at)? as i64);
+fn record(line: &str) -> Result<Input> {
+    let parts: Vec<&RawValue> = envelope(line)?;
+    let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
+    let (slot, record) = match parts.as_slice() {
+        [slot, "\"l\"", level, at, message, rest @ ..] => {
+            (slot, log(level, at, (message, rest.first().copied())))
+        }
+        [slot, "\"p\"", current, total, rest @ ..] => {
+            (slot, progress(current, total, rest.first().copied())?)
+        }
+        _ => return Err(malformed()),
+    };
+    Ok(Input::Record(envelope(slot)?, record))
+}
+
+fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Record {
+    let level = definition::word(Some(level), "level", Level::from_word).ok().flatten();
+    let level = level.unwrap_or(Level::Info);
     let message = definition::as_text(message).unwrap_or_default();
     let (message, fields) = rules::log_line(&message, fields);
-    Ok(Record::Log { level, at, message, fields })
+    Record::Log { level, at: time(at), message, fields }
+}
+
+/// A time of JavaScript's clock, which tests replace by what they like; nothing if it is no date.
+fn time(at: &str) -> Option<WallMs> {
+    let at: f64 = serde_json::from_str(at).ok()?;
+    (at.abs() <= DATE_MS_MAX).then(|| WallMs(at.floor() as i64))
 }
 
 fn progress(current: &str, total: &str, unit: Option<&str>) -> Result<Record> {

@@ -108,6 +108,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
     let fields = read_fields(text)?;
     Ok(match fields.r#do {
         "get" => ReadRequest::Read(Read::Get(fields.uuid()?, fields.logs()?)),
+        "exists" => ReadRequest::Read(Read::Exists(Box::new(fields.query()?))),
         "count" => ReadRequest::Read(Read::Count(Box::new(fields.query()?))),
         "find" => ReadRequest::Read(Read::Find(Box::new(Find {
             query: fields.query()?,
@@ -115,6 +116,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
             skip: whole(fields.skip, "skip")?.unwrap_or(0),
             limit: whole(fields.limit, "limit")?.filter(|limit| *limit > 0),
             logs: fields.logs()?,
+            bytes_max: limits::READ_BYTES_MAX,
         }))),
         "cancel" => ReadRequest::Cancel(fields.ticket.unwrap_or_default()),
         other => return Err(Error::bug(format!("unknown read {other:?}"))),

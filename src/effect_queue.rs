@@ -6,6 +6,7 @@
 //!   around the notifier is the gate; the engine's threads hold it only while they notify.
 //! - If JavaScript does not drain for longer than [`BLOCKED_MS_MAX`], the next drain says so
 //!   (F-22).
+//! - Nothing leaves the queue before JavaScript has it.
 //! - One drain hands out at most [`STARTS_MAX`] runs and [`MESSAGES_MAX`] messages, so that a
 //!   user's server lives beside it.
 //!
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use parking_lot::{Mutex, RwLock};
+use tasker_core::error::{Code, Error};
 use tasker_engine::effect::Effect;
 use tasker_engine::thread::{Moment, Sink};
 
@@ -54,32 +56,73 @@ impl EffectQueue {
         self.notifier.write().take();
     }
 
-    /// What is queued, as one JSON array whose first element says whether more is.
-    pub(crate) fn drain(&self) -> String {
+    /// What is queued, as one JSON array whose first element says whether there is more; `make`
+    /// makes a string of JavaScript of it.
+    ///
+    /// # Errors
+    /// That of `make`; everything is still queued then, and what comes later notifies again.
+    pub(crate) fn drain<T>(&self, make: impl Fn(&str) -> napi::Result<T>) -> napi::Result<T> {
         // Before the queue is emptied: what comes later notifies again.
         let notified_at = self.notified_at.lock().take();
-        let mut queue = self.queue.lock();
-        let mut text = String::with_capacity(64 * queue.len().min(MESSAGES_MAX));
-        let blocked_ms = notified_at.map_or(0, |notified_at| notified_at.elapsed_ms());
+        let blocked_ms = notified_at.map_or(0, |at| at.elapsed_ms());
+        let mut messages_max = MESSAGES_MAX;
+        loop {
+            let (text, count) = self.batch(messages_max, blocked_ms);
+            match make(&text) {
+                Ok(string) => {
+                    self.take(count);
+                    return Ok(string);
+                }
+                Err(_) if count > 1 => messages_max = count / 2,
+                Err(error) if self.refuse_first(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The text of the first messages, and how many they are; they stay queued.
+    fn batch(&self, messages_max: usize, blocked_ms: u64) -> (String, usize) {
+        let queue = self.queue.lock();
+        let mut text = String::with_capacity(64 * queue.len().min(messages_max));
+        text.push_str("[false");
         if blocked_ms > BLOCKED_MS_MAX {
             message::write_blocked(blocked_ms, &mut text);
         }
-        let mut starts = 0;
-        for _ in 0..MESSAGES_MAX {
+        let (mut starts, mut count) = (0, 0);
+        for effect in queue.iter().take(messages_max) {
             if starts == STARTS_MAX || text.len() >= BYTES_MAX {
                 break;
             }
-            let Some(effect) = queue.pop_front() else { break };
             starts += usize::from(matches!(effect, Effect::Start(_)));
+            count += 1;
             text.push(',');
-            message::write(&effect, &mut text);
+            message::write(effect, &mut text);
         }
-        if queue.is_empty() {
-            return ["[false", &text, "]"].concat();
+        text.push(']');
+        if count < queue.len() {
+            text.replace_range(1..6, "true");
         }
-        // JavaScript comes again by itself: that is as good as a notification.
-        *self.notified_at.lock() = Some(Moment::now());
-        ["[true", &text, "]"].concat()
+        (text, count)
+    }
+
+    /// Takes away what has reached JavaScript.
+    fn take(&self, count: usize) {
+        let mut queue = self.queue.lock();
+        queue.drain(..count);
+        if !queue.is_empty() {
+            // JavaScript comes again by itself: that is as good as a notification.
+            *self.notified_at.lock() = Some(Moment::now());
+        }
+    }
+
+    /// An answer that makes no string is refused instead, so that it loses nothing but itself.
+    fn refuse_first(&self, fault: &napi::Error) -> bool {
+        let mut queue = self.queue.lock();
+        let Some(Effect::Answer(ticket, _)) = queue.front() else { return false };
+        let message = format!("the answer makes no string of JavaScript: {}", fault.reason);
+        let refusal = Effect::Refuse(*ticket, Error::at(Code::TooLarge, "limit", message));
+        queue[0] = refusal;
+        true
     }
 
     fn notify(&self) {

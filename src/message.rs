@@ -149,6 +149,7 @@ fn write_start(started: &RunStart, out: &mut String) {
     number(out, ",", u64::from(started.attempt));
     out.push(',');
     priority(out, started.priority);
+    let _ = write!(out, ",{},{}", started.created_at.0, started.started_at.0);
     if let Some(data) = &started.data {
         out.push(',');
         out.push_str(data.as_str());

@@ -5,11 +5,11 @@
 use std::sync::{Arc, Weak};
 
 use napi::bindgen_prelude::{Either, Function};
-use napi::{CleanupEnvHook, Env};
+use napi::{CleanupEnvHook, Env, JsString};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tasker_core::definition::{self, Defaults, Operations};
-use tasker_core::error::{Error, Result};
+use tasker_core::error::Error;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
 use tasker_engine::thread::{Handle, Sink};
@@ -44,14 +44,6 @@ impl Inner {
         }
         if !calls.inputs.is_empty() {
             self.handle.submit(calls.inputs);
-        }
-    }
-
-    /// What `ts/` wrote and cannot be read concerns no ticket: the whole handle is in doubt.
-    fn submit_or_report(&self, inputs: Result<Vec<Input>>) {
-        match inputs {
-            Ok(inputs) => self.submit(Calls { inputs, refused: Vec::new() }),
-            Err(error) => self.effects.deliver(vec![Effect::Closed(Some(error))]),
         }
     }
 }
@@ -105,10 +97,7 @@ impl Native {
     pub fn add(&self, ticket: f64, text: String) {
         let inner = &self.inner;
         let calls = calls::adds(ticket as u64, &text, &inner.defaults, &mut inner.names.lock());
-        match calls {
-            Ok(calls) => inner.submit(calls),
-            Err(error) => inner.refuse(ticket, error),
-        }
+        inner.submit(calls);
     }
 
     /// Adds tasks, all or none, with one ticket.
@@ -142,13 +131,13 @@ impl Native {
     /// Runs have settled.
     #[napi(catch_unwind)]
     pub fn complete(&self, text: String) {
-        self.inner.submit_or_report(calls::completions(&text));
+        self.inner.handle.submit(calls::completions(&text));
     }
 
     /// Runs have logged or told their progress.
     #[napi(catch_unwind)]
     pub fn record(&self, text: String) {
-        self.inner.submit_or_report(calls::records(&text));
+        self.inner.handle.submit(calls::records(&text));
     }
 
     /// One command.
@@ -177,8 +166,8 @@ impl Native {
 
     /// What waits for JavaScript.
     #[napi(catch_unwind)]
-    pub fn drain(&self) -> String {
-        self.inner.effects.drain()
+    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<JsString<'env>> {
+        self.inner.effects.drain(|text| env.create_string(text))
     }
 
     /// Ends everything at once; no callback fires after it.

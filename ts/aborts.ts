@@ -58,10 +58,11 @@ export function abortError(cause: AbortCause, reason: Error): Error {
 const toError = (value: unknown): Error => (isError(value) ? value : new Error(String(value)))
 
 /** The JSON text under which the reason of an abort is stored. */
-export function serialiseReason(given: unknown): string {
+export function serialiseReason(cause: 'user' | 'signal', given: unknown): string {
   if (isError(given)) return serialise(given)
-  const { name, message, code, reason } = abortReason('user', given) as AbortError
+  const { name, message, code, reason } = abortReason(cause, given) as AbortError
   const value = reason === undefined ? undefined : json(reason, REASON_BYTES_MAX)
-  const text = `"name":"${name}","message":${cut(message, MESSAGE_MAX)},"code":"${code}"`
+  const known = `"name":"${name}","code":"${code}","cause":"${cause}"`
+  const text = `${known},"message":${cut(message, MESSAGE_MAX)}`
   return value === undefined ? `{${text}}` : `{${text},"reason":${value}}`
 }

@@ -3,7 +3,8 @@
  *
  * # Promises
  * - Records of a run travel before its outcome (I-19).
- * - A text stays far below what a string may hold.
+ * - A text stays far below what a string may hold. It has one entry a line: `JSON.stringify` writes
+ *   no line breaks.
  *
  * Proof: `__test__/contract/adding.test.mjs`, `limits.test.mjs`.
  */
@@ -72,11 +73,11 @@ export class Batch {
     this.#chars = 0
     if (this.#definitions.length > 0) this.#sendAdds()
     if (this.#records.length > 0) {
-      this.#native.record(`[${this.#records.join(',')}]`)
+      this.#native.record(this.#records.join('\n'))
       this.#records = []
     }
     if (this.#outcomes.length > 0) {
-      this.#native.complete(`[${this.#outcomes.join(',')}]`)
+      this.#native.complete(this.#outcomes.join('\n'))
       this.#outcomes = []
     }
   }
@@ -91,7 +92,7 @@ export class Batch {
       const ticket = this.#issueTicket(deferred)
       first ||= ticket
     }
-    this.#native.add(first, `[${definitions.join(',')}]`)
+    this.#native.add(first, definitions.join('\n'))
   }
 
   /** Forgets what has been gathered, and gives the promises that were owed for it. */

@@ -18,8 +18,19 @@ export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice'
 
 const UNIT_BYTES_MAX = 64
 
-/** `["r", slot, uuid, runId, operation, attempt, priority, data?]` */
-export type StartMessage = [string, number, string, string, string, number, unknown, unknown?]
+/** `["r", slot, uuid, runId, operation, attempt, priority, createdAt, startedAt, data?]` */
+export type StartMessage = [
+  kind: string,
+  slot: number,
+  uuid: string,
+  runId: string,
+  operation: string,
+  attempt: number,
+  priority: unknown,
+  createdAt: number,
+  startedAt: number,
+  data?: unknown,
+]
 
 /** Where a run's records go. */
 export interface RunHost {
@@ -160,7 +171,7 @@ export class Context implements RunnerContext {
   }
 
   get data(): unknown {
-    return this.#run.message[7]
+    return this.#run.message[9]
   }
 
   get attempt(): number {
@@ -169,6 +180,14 @@ export class Context implements RunnerContext {
 
   get priority(): number {
     return Number(this.#run.message[6])
+  }
+
+  get createdAt() {
+    return dateOf(this.#run.message[7])
+  }
+
+  get startedAt() {
+    return dateOf(this.#run.message[8])
   }
 
   get abortSignal(): AbortSignal {

@@ -123,7 +123,7 @@ export class TaskExtras {
     const forget = () => {
       if (isFirst) this.#reasons.delete(uuid)
     }
-    const reason = serialiseReason(given)
+    const reason = serialiseReason(cause, given)
     const text = `{"do":"abort","uuid":"${uuid}","cause":"${cause}","reason":${reason}}`
     const transform = (isOpen: boolean) => {
       if (!isOpen) forget()

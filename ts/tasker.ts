@@ -219,9 +219,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
-    const text = `{"do":"find","query":${encodeQuery(query, 'query')},"limit":1}`
+    const text = `{"do":"exists","query":${encodeQuery(query, 'query')}}`
     const bounds = boundsOf(only(options, BOUNDS, 'options'))
-    return this.#bridge.ask('read', text, bounds, found => found.length > 0)
+    return this.#bridge.ask('read', text, bounds)
   }
 
   async countTasks(query: Query<Operations> = {}, options: CallOptions = {}): Promise<number> {

@@ -38,6 +38,10 @@ export interface RunnerContext<Data = any, Name extends string = any> {
   readonly data: Data
   /** How often the task was started: 1 is the first. Starts that a stop gave back do not count. */
   readonly attempt: number
+  /** When the task was added. */
+  readonly createdAt: Date
+  /** When this run began; never before `createdAt`. */
+  readonly startedAt: Date
   /** The task's priority. */
   readonly priority: number
   /**

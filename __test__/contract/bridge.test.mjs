@@ -61,7 +61,18 @@ function play(options = {}) {
   return { tasker, engine }
 }
 
-const start = (no, operation = 'a', data = null) => ['r', no, uuid, runId, operation, 1, 0, data]
+const start = (no, operation = 'a', data = null) => [
+  'r',
+  no,
+  uuid,
+  runId,
+  operation,
+  1,
+  0,
+  1_700_000_000_000,
+  1_700_000_000_001,
+  data,
+]
 
 test('calls of one tick travel as one text, in order, before any other call', async () => {
   const { tasker, engine } = play()
@@ -71,9 +82,9 @@ test('calls of one tick travel as one text, in order, before any other call', as
   tasker.addTask({ operation: 'c' })
   await null
   assert.deepEqual(engine.calls, [
-    ['add', 1, '[{"operation":"a"},{"operation":"b"}]'],
+    ['add', 1, '{"operation":"a"}\n{"operation":"b"}'],
     ['read', 3, '{"do":"count","query":{}}'],
-    ['add', 4, '[{"operation":"c"}]'],
+    ['add', 4, '{"operation":"c"}'],
   ])
 })
 
@@ -86,7 +97,7 @@ test('records travel before the outcome of their run', async () => {
   const { engine } = play({ runners: { a: runner } })
   await engine.tell(start(1), start(2))
   const told = kind =>
-    engine.calls.filter(([name]) => name === kind).flatMap(([, text]) => JSON.parse(text))
+    engine.calls.filter(([name]) => name === kind).flatMap(([, text]) => entries(text))
   const names = engine.calls.map(([name]) => name)
   assert.ok(names.indexOf('record') < names.indexOf('complete'))
   assert.ok(names.lastIndexOf('record') < names.lastIndexOf('complete'))
@@ -225,6 +236,9 @@ test('a blocked loop is a warning of the process, with how long (F-22)', async (
   assert.equal(code, 'TASKER_EVENT_LOOP_BLOCKED')
   assert.match(message, /event loop was blocked.* 12345 ms/)
 })
+
+/** The entries of a text that has one a line. */
+const entries = text => text.split('\n').map(line => JSON.parse(line))
 
 /** Commands of a kind that were sent, in order. */
 const commands = (engine, kind) =>
@@ -375,7 +389,7 @@ test('a message that is no JSON costs only itself (B-1)', async () => {
   await new Promise(resolve => setImmediate(resolve))
   assert.deepEqual(called, ['whole'])
   const outcomes = engine.calls.filter(([name]) => name === 'complete')
-  const settled = outcomes.flatMap(([, text]) => JSON.parse(text))
+  const settled = outcomes.flatMap(([, text]) => entries(text))
   const [, how, error] = settled.find(([slot]) => slot === 1)
   assert.deepEqual([how, error.code], [2, 'TASKER_CORRUPT'])
   assert.equal(settled.find(([slot]) => slot === 2)[1], 0)

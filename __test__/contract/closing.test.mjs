@@ -53,6 +53,16 @@ test('what is under way when close is called is still answered', async t => {
   assert.equal(many.value.length, 2)
 })
 
+test('reads that were asked before a close are answered (B-12)', async () => {
+  for (let n = 0; n < 10; n += 1) {
+    const tasker = new Tasker(file())
+    await tasker.ready()
+    const reads = Array.from({ length: 5 }, () => tasker.countTasks())
+    await tasker.close()
+    assert.deepEqual(await Promise.all(reads), [0, 0, 0, 0, 0])
+  }
+})
+
 test('waits that can never be answered are refused by close', async t => {
   const tasker = open(t)
   const waiting = tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'never' }))

@@ -40,6 +40,8 @@ test('a run whose process died is retried, aborted or failed, as its task says',
     ['lost', 'done'],
   )
   assert.deepEqual([aborted.status, aborted.cause], ['aborted', 'lost'])
+  const { name, code, cause } = aborted.abortReason
+  assert.deepEqual([name, code, cause], ['AbortError', 'ABORT_ERR', 'lost'])
   assert.deepEqual([failed.status, failed.cause], ['failed', 'lost'])
   assert.equal((await rejection(tasker.waitForTaskOutputData(aborted.uuid))).name, 'AbortError')
   assert.match((await rejection(tasker.waitForTaskOutputData(failed.uuid))).message, /died/)

@@ -187,3 +187,21 @@ test('a query: 16 levels, 256 nodes, 10,000 values in $in; a sort: 16 fields', a
   ]
   for (const call of above) await refused(call(), 'TASKER_INVALID_QUERY')
 })
+
+test('a task whose log is too large for one answer is refused alone (B-1)', async t => {
+  const text = 'y'.repeat(60_000)
+  const runner = ({ logger }) => {
+    for (let n = 0; n < 4_500; n += 1) logger.info('line', { text })
+  }
+  const tasker = await started(t, { talk: runner, quiet: () => 'well' })
+  const uuid = await tasker.addTask({ operation: 'talk' })
+  await tasker.waitForTaskOutputData(uuid)
+  const large = { withLogs: true }
+  const reads = [tasker.getTask(uuid, large), tasker.findTasks({}, large), tasker.countTasks()]
+  const [got, found, count] = await Promise.allSettled(reads)
+  assert.deepEqual([got.reason?.code, found.reason?.code], Array(2).fill('TASKER_TOO_LARGE'))
+  assert.equal(count.value, 1)
+  assert.equal((await tasker.getTask(uuid)).status, 'done')
+  const other = await tasker.addTask({ operation: 'quiet' })
+  assert.equal(await tasker.waitForTaskOutputData(other), 'well')
+})

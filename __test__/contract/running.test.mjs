@@ -24,6 +24,8 @@ test('a runner gets its task and its result is stored', async t => {
   assert.deepEqual(task.result, { pages: 412 })
   assert.equal(task.attempt, 1)
   assert.ok(task.startedAt <= task.endedAt)
+  assert.deepEqual(context.createdAt, task.createdAt)
+  assert.deepEqual(context.startedAt, task.startedAt)
   const [{ runId, outcome, startedAt, endedAt }] = task.attempts
   assert.deepEqual([runId, outcome], [context.runId, 'done'])
   assert.ok(startedAt instanceof Date && endedAt instanceof Date)

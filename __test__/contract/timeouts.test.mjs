@@ -28,6 +28,8 @@ test('a run that takes too long gets its signal and ends as aborted', async t =>
     assert.equal(reasons[0].cause, 'run-timeout')
     const task = await tasker.getTask(uuid)
     assert.deepEqual([task.status, task.cause, task.runTimeout], ['aborted', 'run-timeout', 1])
+    const { name, code, cause } = task.abortReason
+    assert.deepEqual([name, code, cause], ['AbortError', 'ABORT_ERR', 'run-timeout'])
   }
 })
 

@@ -50,8 +50,9 @@ impl QueueKey {
 
 /// How many tasks of a lane stay in memory; what comes after them is read again when needed.
 const WINDOW_TASKS_MAX: usize = 8_192;
-/// How many bytes of data of one lane stay in memory.
-const WINDOW_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many bytes of data stay in memory, of all lanes together: each has an equal share, but at
+/// least one task.
+const WINDOWS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug)]
 struct LaneQueue {
@@ -97,6 +98,12 @@ pub struct Dispatch {
     heads: BTreeSet<(QueueKey, LaneId)>,
     /// The lanes with a runner whose window does not hold everything.
     partial: BTreeSet<LaneId>,
+    /// Bytes of data in all windows.
+    bytes: usize,
+    /// The lanes whose window holds a task.
+    filled: usize,
+    /// The share of a lane when all windows were last cut to it.
+    cut_to: usize,
 }
 
 /// What the turn is about to change, before any of it is carried out.
@@ -152,6 +159,9 @@ impl Dispatch {
             operations: FxHashMap::default(),
             heads: BTreeSet::new(),
             partial: BTreeSet::new(),
+            bytes: 0,
+            filled: 0,
+            cut_to: usize::MAX,
         }
     }
 
@@ -225,13 +235,62 @@ impl Dispatch {
             .collect()
     }
 
+    /// How many bytes of data of one lane may stay in memory.
+    pub fn window_bytes_max(&self) -> usize {
+        WINDOWS_BYTES_MAX / self.filled.max(1)
+    }
+
+    /// How many bytes of data all windows hold.
+    pub fn window_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Replaces a lane's window by what the store holds.
     pub fn load(&mut self, lane: LaneId, window: Window) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
+        self.filled -= usize::from(!queue.window.is_empty());
+        self.bytes -= queue.bytes;
         queue.is_complete = window.is_complete;
         queue.bytes = window.tasks.iter().map(bytes_of).sum();
         queue.window = window.tasks.into_iter().map(|task| (QueueKey::of(&task), task)).collect();
+        self.filled += usize::from(!queue.window.is_empty());
+        self.bytes += queue.bytes;
+        self.cut(lane, self.window_bytes_max());
         self.refresh(lane);
+        self.cut_windows();
+    }
+
+    /// Cuts every window to its share when all together hold too much. A pass over the lanes is
+    /// made only when the share has halved since the last one, so many lanes do not make it often.
+    fn cut_windows(&mut self) {
+        let share = self.window_bytes_max();
+        if self.bytes <= WINDOWS_BYTES_MAX {
+            self.cut_to = usize::MAX;
+            return;
+        }
+        if share > self.cut_to / 2 {
+            return;
+        }
+        self.cut_to = share;
+        let is_over = |queue: &LaneQueue| queue.bytes > share && queue.window.len() > 1;
+        let over = self.lanes.iter().filter(|(_, queue)| is_over(queue));
+        for lane in over.map(|(lane, _)| *lane).collect::<Vec<_>>() {
+            self.cut(lane, share);
+            self.refresh(lane);
+        }
+    }
+
+    /// Takes tasks from the end of a window until it has its share; the first one stays.
+    fn cut(&mut self, lane: LaneId, share: usize) {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return };
+        while queue.window.len() > WINDOW_TASKS_MAX
+            || (queue.bytes > share && queue.window.len() > 1)
+        {
+            let Some((_, last)) = queue.window.pop_last() else { break };
+            queue.bytes -= bytes_of(&last);
+            self.bytes -= bytes_of(&last);
+            queue.is_complete = false;
+        }
     }
 
     /// Forgets what is known of a lane; it is loaded again when it is needed.
@@ -321,14 +380,13 @@ impl Dispatch {
             self.refresh(lane);
             return;
         }
+        self.filled += usize::from(queue.window.is_empty());
+        self.bytes += bytes_of(&task);
         queue.bytes += bytes_of(&task);
         queue.window.insert(key, task);
-        while queue.window.len() > WINDOW_TASKS_MAX || queue.bytes > WINDOW_BYTES_MAX {
-            let Some((_, last)) = queue.window.pop_last() else { break };
-            queue.bytes -= bytes_of(&last);
-            queue.is_complete = false;
-        }
-        if !queue.is_complete || queue.head.is_none_or(|head| key < head) {
+        let is_first = queue.head.is_none_or(|head| key < head);
+        self.cut(lane, self.window_bytes_max());
+        if is_first || self.lanes.get(&lane).is_some_and(|queue| !queue.is_complete) {
             self.refresh(lane);
         }
     }
@@ -338,6 +396,8 @@ impl Dispatch {
         let queue = self.lanes.get_mut(&lane)?;
         let task = queue.window.remove(&key)?;
         queue.bytes -= bytes_of(&task);
+        self.bytes -= bytes_of(&task);
+        self.filled -= usize::from(queue.window.is_empty());
         if queue.head == Some(key) {
             self.refresh(lane);
         }

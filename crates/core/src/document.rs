@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::query::{Field, Fields, Object, Value};
 use crate::state::State;
-use crate::store::Found;
+use crate::store::{Found, too_much};
 use crate::task::{Attempt, Json, LogLine, OnInterrupted, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
@@ -119,16 +119,39 @@ fn hyphenated(uuid: Uuid, buffer: &mut [u8]) -> &str {
 }
 
 /// Appends the JSON text of the document of a task, in one line.
-pub fn write_json(found: &Found, out: &mut String) {
+///
+/// # Errors
+/// `TooLarge` as soon as `out` has more than `bytes_max` bytes.
+pub fn write_json(found: &Found, out: &mut String, bytes_max: usize) -> Result<()> {
     let task = &found.task;
     let mut members = Members::begin(out);
     for field in Field::ALL.iter().copied() {
         write_member(task, field, &mut members);
     }
     if let Some(logs) = &found.logs {
-        write_list(logs, members.name("logs"), write_log);
+        write_logs(logs, members.name("logs"), bytes_max)?;
     }
     members.end();
+    check_size(out, bytes_max)
+}
+
+/// Escapes can make a line six times as long, so that what was small enough to be read may not be
+/// small enough to be written.
+fn write_logs(logs: &[LogLine], out: &mut String, bytes_max: usize) -> Result<()> {
+    out.push('[');
+    for (index, line) in logs.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_log(line, out);
+        check_size(out, bytes_max)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn check_size(text: &str, bytes_max: usize) -> Result<()> {
+    if text.len() <= bytes_max { Ok(()) } else { Err(too_much(bytes_max)) }
 }
 
 fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
@@ -343,7 +366,7 @@ mod tests {
 
     fn text(task: TaskRecord, logs: Option<Vec<LogLine>>) -> String {
         let mut out = String::new();
-        write_json(&Found { task, logs }, &mut out);
+        write_json(&Found { task, logs }, &mut out, usize::MAX).unwrap();
         out
     }
 

@@ -49,25 +49,29 @@ pub fn loss(on_interrupted: OnInterrupted, losses_before: u32) -> Loss {
             let text = format!("lost its process {losses} times in a row");
             Loss::End(TaskEnd::Failed(Cause::Poison, engine_error("PoisonError", &text)))
         }
-        OnInterrupted::Fail => Loss::End(TaskEnd::Failed(Cause::Lost, lost())),
-        OnInterrupted::Abort => Loss::End(TaskEnd::Aborted(Cause::Lost, lost())),
+        OnInterrupted::Fail => {
+            Loss::End(TaskEnd::Failed(Cause::Lost, engine_error("InterruptedError", LOST)))
+        }
+        OnInterrupted::Abort => {
+            let AbortReason { cause, reason } = abort_reason(Cause::Lost, LOST);
+            Loss::End(TaskEnd::Aborted(cause, reason))
+        }
     }
 }
 
-fn lost() -> Json {
-    engine_error("InterruptedError", "the process of this run died")
-}
+const LOST: &str = "the process of this run died";
 
 /// An error that the engine itself gives a task, in the form in which runners' errors are stored.
 pub fn engine_error(name: &str, message: &str) -> Json {
     Json::trusted(&serde_json::json!({ "name": name, "message": message }).to_string())
 }
 
-/// An abort reason of the engine's own, as Node would make it.
-pub fn abort_error(message: &str) -> Json {
-    let error =
-        serde_json::json!({ "name": "AbortError", "message": message, "code": "ABORT_ERR" });
-    Json::trusted(&error.to_string())
+/// Why the engine itself aborts: an error as Node would make it, whose `cause` is our word.
+pub fn abort_reason(cause: Cause, message: &str) -> AbortReason {
+    let error = serde_json::json!({
+        "name": "AbortError", "message": message, "code": "ABORT_ERR", "cause": cause.as_str()
+    });
+    AbortReason { cause, reason: Json::trusted(&error.to_string()) }
 }
 
 /// The failure of a run whose result breaks a limit.
@@ -126,6 +130,19 @@ mod tests {
         let Loss::End(TaskEnd::Failed(Cause::Lost, _)) = loss(OnInterrupted::Fail, 0) else {
             panic!("fail")
         };
+    }
+
+    #[test]
+    fn every_abort_of_the_engine_is_an_abort_error_with_our_word_as_cause() {
+        let lost = match loss(OnInterrupted::Abort, 0) {
+            Loss::End(TaskEnd::Aborted(cause, reason)) => AbortReason { cause, reason },
+            other => panic!("{other:?}"),
+        };
+        for abort in [lost, abort_reason(Cause::Stop, "x"), abort_reason(Cause::RunTimeout, "x")] {
+            let read: serde_json::Value = serde_json::from_str(abort.reason.as_str()).unwrap();
+            assert_eq!((&read["name"], &read["code"]), (&"AbortError".into(), &"ABORT_ERR".into()));
+            assert_eq!(read["cause"], abort.cause.as_str());
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::query::{Query, Sort};
 use crate::state::{Counts, State};
@@ -201,6 +201,8 @@ pub struct ReadyTask {
     pub seq: Seq,
     /// Its identity.
     pub id: TaskId,
+    /// When it was added.
+    pub created_at: WallMs,
     /// What the caller defined.
     pub def: NewTask,
     /// Attempts so far.
@@ -240,6 +242,8 @@ pub struct Orphan {
     pub id: TaskId,
     /// The run that is lost.
     pub run: RunId,
+    /// When it began.
+    pub started_at: WallMs,
     /// The attempt that is lost.
     pub attempt: u32,
     /// Losses in a row before this one.
@@ -274,6 +278,8 @@ pub struct Brief {
     pub priority: Priority,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
+    /// When it was added or last started, whichever is later.
+    pub latest_at: WallMs,
     /// How it ended, if it did.
     pub outcome: Option<TaskEnd>,
 }
@@ -442,6 +448,8 @@ pub struct Find {
     pub limit: Option<u64>,
     /// Their logs, if asked for.
     pub logs: Option<WithLogs>,
+    /// The most bytes of stored texts that may be read for the answer.
+    pub bytes_max: usize,
 }
 
 /// A task as a reader finds it.
@@ -453,6 +461,49 @@ pub struct Found {
     pub logs: Option<Vec<LogLine>>,
 }
 
+/// What a read may still bring into memory, so that no answer is built that is refused in the end.
+#[derive(Debug)]
+pub struct ReadBudget {
+    left: usize,
+    max: usize,
+}
+
+impl ReadBudget {
+    /// So many bytes.
+    pub fn new(max: usize) -> Self {
+        Self { left: max, max }
+    }
+
+    /// Takes the stored texts of a task.
+    ///
+    /// # Errors
+    /// `TooLarge` if they no longer fit.
+    pub fn take_task(&mut self, task: &TaskRecord) -> Result<()> {
+        let payload = task.outcome.as_ref().and_then(TaskEnd::payload);
+        let texts = [task.def.data.as_ref(), payload];
+        self.take(texts.into_iter().flatten().map(|json| json.as_str().len()).sum())
+    }
+
+    /// Takes a log line.
+    ///
+    /// # Errors
+    /// `TooLarge` if it no longer fits.
+    pub fn take_line(&mut self, line: &LogLine) -> Result<()> {
+        self.take(line.message.len() + line.fields.as_ref().map_or(0, |json| json.as_str().len()))
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<()> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| too_much(self.max))?;
+        Ok(())
+    }
+}
+
+/// The error of a read whose answer is longer than `max` bytes.
+pub fn too_much(max: usize) -> Error {
+    let message = format!("the answer is longer than {max} bytes; ask for fewer tasks or logs");
+    Error::at(Code::TooLarge, "limit", message)
+}
+
 /// Asked between pages of a long read; `true` ends it with `Closed`.
 pub type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -461,14 +512,26 @@ pub trait Reader: Send {
     /// One task, or nothing.
     ///
     /// # Errors
-    /// `Corrupt` or `Io`.
-    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>>;
+    /// `Corrupt`, `Io`, or `TooLarge` before more than `bytes_max` bytes of stored texts are read.
+    fn get(
+        &mut self,
+        id: TaskId,
+        logs: Option<WithLogs>,
+        bytes_max: usize,
+    ) -> Result<Option<Found>>;
 
     /// The tasks that match, sorted, cut.
     ///
     /// # Errors
-    /// `Corrupt`, `Io`, or `Closed` if cancelled.
+    /// `Corrupt`, `Io`, `Closed` if cancelled, or `TooLarge` if they have more than `bytes_max`
+    /// bytes of stored texts.
     fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>>;
+
+    /// Whether a task matches; reads no further than to the first one.
+    ///
+    /// # Errors
+    /// As `count`.
+    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool>;
 
     /// How many tasks match.
     ///

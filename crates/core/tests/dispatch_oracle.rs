@@ -16,6 +16,7 @@ use tasker_core::dispatch::{Arrival, Dispatch, QueueKey, Turnover};
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::store::{Lane, ReadyTask, Window};
 use tasker_core::task::{NewTask, OnInterrupted, Priority};
+use tasker_core::time::WallMs;
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 
@@ -66,7 +67,8 @@ fn waiting(seq: u64, operation: usize, priority: i8) -> ReadyTask {
         on_stop: None,
     };
     let id = TaskId(uuid::Uuid::from_u64_pair(0, seq));
-    ReadyTask { seq: Seq(seq), id, def, attempt: 0, losses: 0, logs: 0 }
+    let (created_at, attempt, losses, logs) = (WallMs(0), 0, 0, 0);
+    ReadyTask { seq: Seq(seq), id, created_at, def, attempt, losses, logs }
 }
 
 /// Everything, in the order in which it would start.

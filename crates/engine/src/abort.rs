@@ -38,7 +38,7 @@ impl Planner<'_> {
         self.draft.departures.push((brief.lane, QueueKey::new(brief.priority, seq)));
         self.note_end(seq, &outcome);
         self.draft.task_ends.push((brief.id, outcome.clone()));
-        let (lane, at) = (brief.lane, self.now.wall);
+        let (lane, at) = (brief.lane, self.now_or(brief.latest_at));
         self.draft.changes.push(Change::End { seq, lane, run: None, outcome, at });
     }
 

@@ -64,7 +64,8 @@ impl Planner<'_> {
         if self.memory.dispatch.has_runner(&def.operation) {
             self.join(lane, &def.operation, QueueKey::new(def.priority, seq));
         }
-        let task = ReadyTask { seq, id, def, attempt: 0, losses: 0, logs: 0 };
+        let (created_at, attempt, losses, logs) = (self.now.wall, 0, 0, 0);
+        let task = ReadyTask { seq, id, created_at, def, attempt, losses, logs };
         self.draft.adds.push(Addition { lane, task, start: None });
         id
     }

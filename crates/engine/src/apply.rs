@@ -123,6 +123,7 @@ impl Memory {
             run: start.run,
             operation: task.def.operation.clone(),
             lane,
+            started_at: start.at,
             attempt: start.attempt,
             on_stop: task.def.on_stop,
             logs: task.logs,
@@ -136,6 +137,8 @@ impl Memory {
             operation: task.def.operation,
             attempt: start.attempt,
             priority: task.def.priority,
+            created_at: task.created_at,
+            started_at: start.at,
             data: task.def.data,
         })
     }

@@ -14,7 +14,7 @@ use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Brief, Change, Lane, ReadyTask, Start};
 use tasker_core::task::{AbortReason, TaskEnd};
-use tasker_core::time::{MonoMs, Now};
+use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
 use crate::input::{RunSlot, Ticket};
@@ -155,7 +155,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(run.seq, &outcome);
-        let (seq, lane, at) = (run.seq, run.lane, self.now.wall);
+        let (seq, lane, at) = (run.seq, run.lane, self.now_or(run.started_at));
         self.draft.changes.push(Change::End { seq, lane, run: Some(run.run), outcome, at });
     }
 
@@ -180,18 +180,22 @@ impl<'a> Planner<'a> {
         let starts = self.memory.dispatch.starts(&self.draft.turnover);
         self.draft.is_starved = starts.is_starved;
         for pick in starts.picks {
-            let attempt = 1 + self.attempts_before(pick);
-            let start = Start { run: self.new_run(), attempt, at: self.now.wall };
+            let (attempts, at) = self.before(pick);
+            let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
             self.draft.counts.shift(State::Ready, State::Running);
             self.draft.starts.push((pick, start));
         }
     }
 
-    fn attempts_before(&self, pick: Pick) -> u32 {
-        if pick.is_arrival {
-            return 0;
-        }
-        self.memory.dispatch.peek(pick.lane, pick.key).map_or(0, |task| task.attempt)
+    /// The attempts of a task so far, and the moment at which it starts.
+    fn before(&self, pick: Pick) -> (u32, WallMs) {
+        let task = self.memory.dispatch.peek(pick.lane, pick.key).filter(|_| !pick.is_arrival);
+        task.map_or((0, self.now.wall), |task| (task.attempt, self.now_or(task.created_at)))
+    }
+
+    /// Now, or the moment before if the clock was set back since: nothing ends before it started.
+    pub(crate) fn now_or(&self, before: WallMs) -> WallMs {
+        self.now.wall.max(before)
     }
 
     fn new_run(&mut self) -> RunId {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
+use tasker_core::time::WallMs;
 
 use crate::input::{RunSlot, Ticket};
 
@@ -109,6 +110,10 @@ pub struct RunStart {
     pub attempt: u32,
     /// The task's priority.
     pub priority: Priority,
+    /// When the task was added.
+    pub created_at: WallMs,
+    /// When the run began.
+    pub started_at: WallMs,
     /// What the runner gets.
     pub data: Option<Json>,
 }

@@ -66,8 +66,8 @@ pub enum Record {
     Log {
         /// How grave.
         level: Level,
-        /// When, by its own clock.
-        at: WallMs,
+        /// When, by its own clock; the time of the turn if absent.
+        at: Option<WallMs>,
         /// The text.
         message: Box<str>,
         /// A JSON object.

@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - A read sees what was acknowledged before it was asked (I-16).
-//! - Each read is answered once; a cancelled one with `Closed`.
+//! - Each read is answered once; a cancelled one with `Closed`. What was asked before an orderly
+//!   close gets its answer.
 //!
 //! Proof: `proof/tests/thread.rs`, `conformance::read`.
 
@@ -29,6 +30,8 @@ pub enum Read {
     Get(TaskId, Option<WithLogs>),
     /// The tasks that match, as an array of documents.
     Find(Box<Find>),
+    /// Whether any task matches.
+    Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
 }
@@ -77,7 +80,13 @@ impl Reads {
         }
     }
 
-    /// Nothing is read any more; what waits is refused with `error`.
+    /// Takes no more reads; those that were asked before are answered.
+    pub(crate) fn finish(&self, error: &Error) {
+        self.state.lock().closed = Some(error.clone());
+        self.notifier.notify_one();
+    }
+
+    /// Nothing is read any more; what is queued is refused with `error`.
     pub(crate) fn close(&self, error: &Error, sink: &dyn Sink) {
         let mut state = self.state.lock();
         state.closed = Some(error.clone());
@@ -123,14 +132,16 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
     if cancelled() {
         return Err(Error::new(Code::Closed, "the read was cancelled"));
     }
+    let bytes_max = limits::READ_BYTES_MAX;
     let mut text = String::new();
     match read {
         Read::Get(id, logs) => {
             let found = reader
-                .get(id, logs)?
+                .get(id, logs, bytes_max)?
                 .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {}", id.0)))?;
-            document::write_json(&found, &mut text);
+            document::write_json(&found, &mut text, bytes_max)?;
         }
+        Read::Exists(query) => text = reader.exists(&query, &cancelled)?.to_string(),
         Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
         Read::Find(find) => {
             text.push('[');
@@ -138,20 +149,10 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
                 if text.len() > 1 {
                     text.push(',');
                 }
-                document::write_json(&found, &mut text);
-                check_size(&text)?;
+                document::write_json(&found, &mut text, bytes_max)?;
             }
             text.push(']');
         }
     }
     Ok(text)
-}
-
-/// A text that is too long for one string of JavaScript must not reach it.
-fn check_size(text: &str) -> Result<()> {
-    if text.len() <= limits::READ_BYTES_MAX {
-        return Ok(());
-    }
-    let max = limits::READ_BYTES_MAX;
-    Err(Error::at(Code::TooLarge, "limit", format!("the tasks found exceed {max} bytes")))
 }

@@ -24,12 +24,13 @@ impl Planner<'_> {
                 *reports += 1;
                 self.draft.changes.push(Change::Progress { seq, run: id, progress });
             }
-            Record::Log { level, at: wall, message, fields } => {
+            Record::Log { level, at, message, fields } => {
                 let n = run.logs + *lines + 1;
                 if n <= limits::LOGS_PER_TASK_MAX {
                     *lines += 1;
                     let attempt = run.attempt;
-                    let line = LogLine { n, attempt, level, at: wall, message, fields };
+                    let at = at.unwrap_or(self.now.wall);
+                    let line = LogLine { n, attempt, level, at, message, fields };
                     self.draft.changes.push(Change::Log { seq, run: id, line });
                 }
             }

@@ -40,7 +40,7 @@ impl Planner<'_> {
             end: AttemptEnd::Lost,
             attempt: orphan.attempt,
             losses,
-            at: self.now.wall,
+            at: self.now_or(orphan.started_at),
         });
     }
 
@@ -48,7 +48,7 @@ impl Planner<'_> {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(orphan.seq, &outcome);
         self.draft.task_ends.push((orphan.id, outcome.clone()));
-        let (seq, lane, at) = (orphan.seq, orphan.lane, self.now.wall);
+        let (seq, lane, at) = (orphan.seq, orphan.lane, self.now_or(orphan.started_at));
         self.draft.changes.push(Change::End { seq, lane, run: Some(orphan.run), outcome, at });
     }
 }

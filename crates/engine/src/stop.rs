@@ -13,7 +13,7 @@
 use tasker_core::rules;
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::{AbortReason, AttemptEnd, Cause, OnStop};
+use tasker_core::task::{AttemptEnd, Cause, OnStop};
 
 use crate::draft::Planner;
 use crate::effect::{AbortSignal, RunEnd};
@@ -64,8 +64,8 @@ impl Planner<'_> {
 
     fn abort_for_stop(&mut self, run: &Run) {
         if self.fired(run).is_none() {
-            let reason = rules::abort_error("the tasker was stopped");
-            self.draft.fired.push((run.slot, AbortReason { cause: Cause::Stop, reason }));
+            let reason = rules::abort_reason(Cause::Stop, "the tasker was stopped");
+            self.draft.fired.push((run.slot, reason));
         }
     }
 
@@ -81,7 +81,7 @@ impl Planner<'_> {
             end: AttemptEnd::Postponed,
             attempt: run.attempt - 1,
             losses: 0,
-            at: self.now.wall,
+            at: self.now_or(run.started_at),
         });
     }
 }

@@ -182,7 +182,11 @@ impl Driver {
         let error = match reading {
             Ok(reading) => {
                 let (error, last) = self.turn_until_closed(engine);
-                self.shared.reads.close(&error, self.shared.sink.as_ref());
+                if matches!(last.last(), Some(Effect::Closed(Some(_)))) {
+                    self.shared.reads.close(&error, self.shared.sink.as_ref());
+                } else {
+                    self.shared.reads.finish(&error);
+                }
                 // A panic of the reader was caught and answered inside it.
                 let _ = reading.join();
                 // Only now is every file released: what the last turn told may be told.

@@ -4,7 +4,7 @@
 
 use tasker_core::limits;
 use tasker_core::rules;
-use tasker_core::task::{AbortReason, Cause, TaskEnd};
+use tasker_core::task::{Cause, TaskEnd};
 
 use crate::draft::Planner;
 use crate::effect::RunEnd;
@@ -25,8 +25,9 @@ impl Planner<'_> {
 
     fn fire_timeout(&mut self, run: &Run) {
         if self.fired(run).is_none() {
-            let reason = rules::abort_error("the task ran longer than its runTimeout");
-            self.draft.fired.push((run.slot, AbortReason { cause: Cause::RunTimeout, reason }));
+            let text = "the task ran longer than its runTimeout";
+            let reason = rules::abort_reason(Cause::RunTimeout, text);
+            self.draft.fired.push((run.slot, reason));
         }
         let until = self.now.mono.plus(limits::RUN_TIMEOUT_GRACE_MS);
         self.draft.deadlines.push((run.slot, until, Deadline::Grace));
@@ -34,10 +35,8 @@ impl Planner<'_> {
 
     /// Ends the task of a run that does not settle; whatever the run does later is fenced.
     pub(crate) fn reclaim(&mut self, run: &Run) {
-        let reason = self.fired(run).unwrap_or_else(|| AbortReason {
-            cause: Cause::Stop,
-            reason: rules::abort_error("the run did not end in time"),
-        });
+        let stopped = || rules::abort_reason(Cause::Stop, "the run did not end in time");
+        let reason = self.fired(run).unwrap_or_else(stopped);
         let outcome = TaskEnd::Aborted(reason.cause, reason.reason);
         self.draft.task_ends.push((run.id, outcome.clone()));
         self.free(run, RunEnd::Fenced);

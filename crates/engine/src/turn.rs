@@ -328,7 +328,8 @@ impl Engine {
             let Some(lane) = self.memory.dispatch.lane(id) else { continue };
             let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
             let tasks_max = if is_shared { needed } else { ahead };
-            let size = WindowSize { tasks_max, bytes_max: WINDOW_BYTES_MAX };
+            let bytes_max = WINDOW_BYTES_MAX.min(self.memory.dispatch.window_bytes_max());
+            let size = WindowSize { tasks_max, bytes_max };
             let window = store.window(&lane, size)?;
             self.memory.dispatch.load(id, window);
         }

@@ -18,8 +18,8 @@ use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, Reader,
-    ReadyTask, Refused, Start, Store, Waker, Window, WindowSize, WithLogs,
+    Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, ReadBudget,
+    Reader, ReadyTask, Refused, Start, Store, Waker, Window, WindowSize, WithLogs,
 };
 use tasker_core::task::{AbortReason, Attempt, AttemptEnd, Cause, LogLine, TaskEnd, TaskRecord};
 use tasker_core::time::WallMs;
@@ -380,17 +380,17 @@ impl Row {
     }
 
     fn waiting(&self) -> ReadyTask {
-        let TaskRecord { seq, id, attempt, .. } = self.task;
+        let TaskRecord { seq, id, created_at, attempt, .. } = self.task;
         let (def, losses) = (self.task.def.clone(), self.losses);
-        ReadyTask { seq, id, def, attempt, losses, logs: self.logs.len() as u32 }
+        ReadyTask { seq, id, created_at, def, attempt, losses, logs: self.logs.len() as u32 }
     }
 
     fn orphan(&self) -> Option<Orphan> {
         let TaskRecord { seq, id, attempt, .. } = self.task;
-        let run = self.task.attempts.last()?.run;
+        let Attempt { run, started_at, .. } = *self.task.attempts.last()?;
         let on_interrupted = self.task.def.on_interrupted;
         let (lane, losses, abort) = (self.lane, self.losses, self.abort.clone());
-        Some(Orphan { seq, lane, id, run, attempt, losses, on_interrupted, abort })
+        Some(Orphan { seq, lane, id, run, started_at, attempt, losses, on_interrupted, abort })
     }
 
     fn brief(&self) -> Brief {
@@ -398,13 +398,16 @@ impl Row {
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
         let live = self.task.attempts.last().filter(|_| state == State::Running);
         let run = live.map(|attempt| attempt.run);
-        Brief { id, lane: self.lane, state, priority, run, outcome }
+        let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
+        Brief { id, lane: self.lane, state, priority, run, latest_at, outcome }
     }
 
-    fn found(&self, logs: Option<WithLogs>) -> Found {
+    fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {
+        budget.take_task(&self.task)?;
         let pick = |level_max| self.logs.iter().filter(move |line| line.level <= level_max);
-        let logs = logs.map(|with| pick(with.level_max).cloned().collect());
-        Found { task: self.task.clone(), logs }
+        let logs: Option<Vec<_>> = logs.map(|with| pick(with.level_max).cloned().collect());
+        logs.iter().flatten().try_for_each(|line| budget.take_line(line))?;
+        Ok(Found { task: self.task.clone(), logs })
     }
 }
 
@@ -433,10 +436,15 @@ impl ModelReader {
 }
 
 impl Reader for ModelReader {
-    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
+    fn get(
+        &mut self,
+        id: TaskId,
+        logs: Option<WithLogs>,
+        bytes_max: usize,
+    ) -> Result<Option<Found>> {
         let contents = self.0.lock();
         let row = contents.saved.tasks.values().find(|row| row.task.id == id);
-        Ok(row.map(|row| row.found(logs)))
+        row.map(|row| row.found(logs, &mut ReadBudget::new(bytes_max))).transpose()
     }
 
     fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
@@ -451,7 +459,12 @@ impl Reader for ModelReader {
         let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
         let limit = find.limit.and_then(|limit| usize::try_from(limit).ok());
         let cut = rows.iter().skip(skip).take(limit.unwrap_or(usize::MAX));
-        Ok(cut.map(|row| row.found(find.logs)).collect())
+        let mut budget = ReadBudget::new(find.bytes_max);
+        cut.map(|row| row.found(find.logs, &mut budget)).collect()
+    }
+
+    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
+        Ok(!self.matching(query, cancelled)?.is_empty())
     }
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {

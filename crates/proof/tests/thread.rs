@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
+use tasker_core::limits;
 use tasker_core::query::Query;
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Cancelled, Commit, Find, Found, Reader, Store, WithLogs};
-use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{Json, Level, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
-use tasker_engine::input::{Input, StopOptions, Ticket};
+use tasker_engine::input::{Input, Record, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Handle, Opener, Read, Sink};
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
@@ -240,13 +241,17 @@ struct Trapped(Trap, Box<dyn Reader>);
 
 #[rustfmt::skip]
 impl Reader for Trapped {
-    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
+    fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
         self.0.at(Point::Get);
-        self.1.get(id, logs)
+        self.1.get(id, logs, max)
     }
     fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
         self.0.at(Point::Find);
         self.1.find(find, cancelled)
+    }
+    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
+        self.0.at(Point::Count);
+        self.1.exists(query, cancelled)
     }
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
         self.0.at(Point::Count);
@@ -281,7 +286,14 @@ fn anything() -> Box<Query> {
 }
 
 fn find_all() -> Read {
-    Read::Find(Box::new(Find { query: *anything(), sort: None, skip: 0, limit: None, logs: None }))
+    Read::Find(Box::new(Find {
+        query: *anything(),
+        sort: None,
+        skip: 0,
+        limit: None,
+        logs: None,
+        bytes_max: usize::MAX,
+    }))
 }
 
 /// The file opens again, says so many tasks, and takes another one.
@@ -391,4 +403,86 @@ fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
     handle.read(6, Read::Count(anything()));
     let Ok(Answer::Json(count)) = answer(&receiver, 6) else { panic!("it reads again") };
     assert_eq!(count, "2");
+}
+
+/// Opens a gate as soon as the store is closed.
+struct OpensGate(Sender<()>);
+
+impl Hooks for OpensGate {
+    fn before(&mut self, call: Call, _inner: &mut dyn Store) -> Result<()> {
+        if call == Call::Close {
+            // Nobody may wait there any more.
+            let _ = self.0.send(());
+        }
+        Ok(())
+    }
+}
+
+/// A reader that counts nothing before the gate is open.
+struct GatedReader(Option<Receiver<()>>, Box<dyn Reader>);
+
+#[rustfmt::skip]
+impl Reader for GatedReader {
+    fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
+        self.1.get(id, logs, max)
+    }
+    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
+        self.1.find(find, cancelled)
+    }
+    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
+        self.1.exists(query, cancelled)
+    }
+    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
+        if let Some(gate) = self.0.take() {
+            gate.recv_timeout(PATIENCE).expect("the store is closed");
+        }
+        self.1.count(query, cancelled)
+    }
+}
+
+#[test]
+fn reads_that_were_asked_before_a_close_are_answered() {
+    let (_folder, place) = folder();
+    let (sender, gate) = channel();
+    let (handle, receiver) = open(Box::new(move || {
+        let (store, reader) = sqlite(place)()?;
+        let store: Box<dyn Store> = Box::new(FaultyStore::new(store, OpensGate(sender)));
+        let reader: Box<dyn Reader> = Box::new(GatedReader(Some(gate), reader));
+        Ok((store, reader))
+    }));
+    for ticket in 1..=20 {
+        handle.read(ticket, Read::Count(anything()));
+    }
+    handle.submit([Input::Close(21, StopOptions::default())]);
+    for ticket in 1..=20 {
+        let Ok(Answer::Json(count)) = answer(&receiver, ticket) else { panic!("read {ticket}") };
+        assert_eq!(count, "0");
+    }
+    assert!(matches!(answer(&receiver, 21), Ok(Answer::Done)));
+    handle.read(22, Read::Count(anything()));
+    assert_eq!(code(answer(&receiver, 22)), Code::Closed);
+}
+
+#[test]
+fn a_task_whose_log_is_too_large_is_refused_and_all_else_goes_on() {
+    let (handle, receiver) = open(sqlite(Location::memory()));
+    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
+    let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
+    // Written as JSON, each of these characters is six.
+    let message: Box<str> = "\u{1}".repeat(limits::LOG_LINE_BYTES_MAX).into();
+    let lines = limits::READ_BYTES_MAX / (6 * message.len()) + 1;
+    let (level, at, fields) = (Level::Info, None, None);
+    handle.submit((0..lines).map(|_| {
+        Input::Record(
+            1,
+            Record::Log { level, at, message: message.clone(), fields: fields.clone() },
+        )
+    }));
+    handle.submit([Input::Settle(1, Settlement::Returned(None)), Input::AwaitEnd(4, id)]);
+    assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
+    let logs = |level_max| Some(WithLogs { level_max });
+    handle.read(5, Read::Get(id, logs(Level::Info)));
+    handle.read(6, Read::Get(id, logs(Level::Error)));
+    assert_eq!(code(answer(&receiver, 5)), Code::TooLarge);
+    assert!(matches!(answer(&receiver, 6), Ok(Answer::Json(_))));
 }

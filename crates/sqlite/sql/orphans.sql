@@ -5,7 +5,7 @@ SELECT
   coalesce(
     (SELECT losses FROM attempts WHERE attempts.seq = tasks.seq ORDER BY n DESC LIMIT 1), 0
   ),
-  priority, options, lane_id, aborts.cause, aborts.reason
+  priority, options, lane_id, aborts.cause, aborts.reason, started_at
 FROM tasks
 LEFT JOIN aborts ON aborts.seq = tasks.seq AND aborts.run_id = tasks.run_id
 WHERE state = 5 /* running */ AND owner_id = :owner_id;

@@ -1,6 +1,6 @@
 -- The first ready tasks of a lane in queue order (I-7), straight from index ready, no sorting. What
 -- a task that has started before brings along is asked for with past.sql: there are few.
-SELECT seq, uuid, priority, options, started_at, data
+SELECT seq, uuid, priority, options, started_at, data, created_at
 FROM tasks
 WHERE state = 3 /* ready */ AND lane_id = :lane_id
 ORDER BY priority DESC, seq

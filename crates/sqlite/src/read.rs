@@ -18,7 +18,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, TaskId};
 use tasker_core::query::{Field, Fields, Object, Query, Value};
 use tasker_core::state::State;
-use tasker_core::store::{Cancelled, Find, Found, Reader, WithLogs};
+use tasker_core::store::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
 
 use crate::candidates::{Candidates, Source};
@@ -52,12 +52,17 @@ impl SqliteReader {
 }
 
 impl Reader for SqliteReader {
-    fn get(&mut self, id: TaskId, logs: Option<WithLogs>) -> Result<Option<Found>> {
+    fn get(
+        &mut self,
+        id: TaskId,
+        logs: Option<WithLogs>,
+        bytes_max: usize,
+    ) -> Result<Option<Found>> {
         let mut snapshot = Snapshot::take(self)?;
         match snapshot.source(true).get(self.id_key.seq_of(id))? {
             Some(mut task) if task.id == id => {
                 snapshot.load_attempts(&mut task)?;
-                snapshot.complete(task, logs).map(Some)
+                snapshot.complete(task, logs, &mut ReadBudget::new(bytes_max)).map(Some)
             }
             _ => Ok(None),
         }
@@ -71,12 +76,33 @@ impl Reader for SqliteReader {
         let is_wide = find.limit.is_none() || WIDE.iter().any(|field| fields.has(*field));
         let mut search = Search::begin(self, Wanted { query: &find.query, fields, is_wide })?;
         let mut top = TopK::new(find);
+        // All that matches is returned: what is too much need not be read to its end.
+        let returns_all = is_wide && find.limit.is_none() && find.skip == 0;
+        let mut budget = ReadBudget::new(find.bytes_max);
         while !top.is_complete()
             && let Some(matches) = search.page(cancelled)?
         {
+            if returns_all {
+                matches.tasks.iter().try_for_each(|(task, _)| budget.take_task(task))?;
+            }
             top.take(matches.tasks, matches.is_ordered);
         }
-        search.complete(top.finish(), find.logs, cancelled)
+        search.complete(top.finish(), find, cancelled)
+    }
+
+    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
+        let fields = query.fields();
+        if fields.iter().all(|field| matches!(field, Field::Status | Field::State)) {
+            return count_by_state(&self.reader, query).map(|count| count > 0);
+        }
+        let is_wide = WIDE.iter().any(|field| fields.has(*field));
+        let mut search = Search::begin(self, Wanted { query, fields, is_wide })?;
+        while let Some(matches) = search.page(cancelled)? {
+            if !matches.tasks.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
@@ -132,8 +158,14 @@ impl<'c> Snapshot<'c> {
     }
 
     /// The task with its logs, if asked for.
-    fn complete(&mut self, task: TaskRecord, logs: Option<WithLogs>) -> Result<Found> {
-        let logs = logs.map(|logs| self.logs(&task, logs)).transpose()?;
+    fn complete(
+        &mut self,
+        task: TaskRecord,
+        logs: Option<WithLogs>,
+        budget: &mut ReadBudget,
+    ) -> Result<Found> {
+        budget.take_task(&task)?;
+        let logs = logs.map(|logs| self.logs(&task, logs, budget)).transpose()?;
         Ok(Found { task, logs })
     }
 
@@ -148,12 +180,19 @@ impl<'c> Snapshot<'c> {
         Ok(())
     }
 
-    fn logs(&mut self, task: &TaskRecord, with: WithLogs) -> Result<Vec<LogLine>> {
+    fn logs(
+        &mut self,
+        task: &TaskRecord,
+        with: WithLogs,
+        budget: &mut ReadBudget,
+    ) -> Result<Vec<LogLine>> {
         let bounds = (task.seq.0 as i64, with.level_max.code());
         let mut rows = self.logs.query(bounds).map_err(error::of)?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
-            lines.push(row::log_line(row)?);
+            let line = row::log_line(row)?;
+            budget.take_line(&line)?;
+            lines.push(line);
         }
         Ok(lines)
     }
@@ -274,9 +313,10 @@ impl<'c, 'q> Search<'c, 'q> {
     fn complete(
         &mut self,
         chosen: Vec<TaskRecord>,
-        logs: Option<WithLogs>,
+        find: &Find,
         cancelled: Cancelled<'_>,
     ) -> Result<Vec<Found>> {
+        let mut budget = ReadBudget::new(find.bytes_max);
         let mut found = Vec::new();
         for (index, task) in chosen.into_iter().enumerate() {
             if index % COMPLETED_ROWS == 0 {
@@ -284,7 +324,7 @@ impl<'c, 'q> Search<'c, 'q> {
             }
             self.snapshot.rows += 1;
             if let Some(task) = self.whole(task)? {
-                found.push(self.snapshot.complete(task, logs)?);
+                found.push(self.snapshot.complete(task, find.logs, &mut budget)?);
             }
         }
         Ok(found)

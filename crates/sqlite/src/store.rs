@@ -24,6 +24,7 @@ use tasker_core::store::{
     WindowSize,
 };
 use tasker_core::task::{AbortReason, Priority};
+use tasker_core::time::WallMs;
 
 use crate::location::DatabaseFile;
 use crate::notifier::Notifier;
@@ -198,6 +199,7 @@ impl SqliteStore {
                 seq,
                 id,
                 run: row::run_id(row, 2)?,
+                started_at: WallMs(get(row, 10)?),
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
                 on_interrupted: row::options(row, 6)?.on_interrupted,
@@ -247,7 +249,8 @@ impl SqliteStore {
         let def = Definition { first: 2, data: 5 }.read(row, operation)?;
         let has_past = row::is_set(row, 4)?;
         let (attempt, losses, logs) = if has_past { self.past(seq)? } else { (0, 0, 0) };
-        Ok(ReadyTask { seq, id, def, attempt, losses, logs })
+        let created_at = WallMs(get(row, 6)?);
+        Ok(ReadyTask { seq, id, created_at, def, attempt, losses, logs })
     }
 
     /// The attempts, losses in a row and log lines of a task that has started before.
@@ -401,6 +404,7 @@ impl Store for SqliteStore {
             priority: row::priority(row, 3)?,
             outcome: row::outcome(row, state, (4, 5))?,
             run: row::run_id_if(row, 6)?,
+            latest_at: WallMs(get(row, 7)?),
         }))
     }
 

@@ -63,7 +63,7 @@ fn fill(hand: &mut Hand, lanes: std::ops::Range<u32>, mark: &str) {
 
 fn everything() -> Find {
     let logs = Some(WithLogs { level_max: Level::Debug });
-    Find { query: Query::all(), sort: None, skip: 0, limit: None, logs }
+    Find { query: Query::all(), sort: None, skip: 0, limit: None, logs, bytes_max: usize::MAX }
 }
 
 fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {
@@ -71,10 +71,11 @@ fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {
     let count = found.len();
     let text = |found| {
         let mut text = String::new();
-        document::write_json(found, &mut text);
-        text
+        document::write_json(found, &mut text, usize::MAX).map(|()| text)
     };
-    let tasks: Tasks = found.iter().map(|found| (found.task.seq.0, text(found))).collect();
+    let tasks: Result<Tasks> =
+        found.iter().map(|found| Ok((found.task.seq.0, text(found)?))).collect();
+    let tasks = tasks?;
     assert_eq!(tasks.len(), count, "a task came twice");
     Ok(tasks)
 }

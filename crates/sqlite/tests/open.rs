@@ -30,7 +30,7 @@ fn a_new_file_is_made_and_found_again() {
     let mut hand = Hand::open(&path);
     assert_eq!(hand.store.id_key(), key);
     assert_eq!((hand.seq_next, hand.counts.total()), (2, 1));
-    let found = hand.reader.get(task.id, None).unwrap().unwrap();
+    let found = hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap();
     assert_eq!(found.task.def, def(r#"{"book":"dune"}"#, 2.0));
     hand.close();
 }

@@ -16,7 +16,14 @@ use tasker_core::task::Level;
 use tasker_core::time::WallMs;
 
 fn find(query: &str, limit: Option<u64>) -> Find {
-    Find { query: Query::parse(query).unwrap(), sort: None, skip: 0, limit, logs: None }
+    Find {
+        query: Query::parse(query).unwrap(),
+        sort: None,
+        skip: 0,
+        limit,
+        logs: None,
+        bytes_max: usize::MAX,
+    }
 }
 
 /// Three lanes with equal and different priorities, some running, some ended.
@@ -100,10 +107,10 @@ fn a_uuid_finds_its_task_and_a_foreign_one_finds_none() {
     let query = format!(r#"{{"uuid":"{}"}}"#, task.id.0);
     assert_eq!(hand.find(&query, None, None), [1]);
     let foreign = IdSource::new(IdKey(1), [3; 32]).task(Seq(1), WallMs(1));
-    assert!(hand.reader.get(foreign, None).unwrap().is_none());
+    assert!(hand.reader.get(foreign, None, usize::MAX).unwrap().is_none());
     let mut same_number = task.id;
     same_number.0 = uuid::Uuid::from_u128(task.id.0.as_u128() ^ (1 << 100));
-    assert!(hand.reader.get(same_number, None).unwrap().is_none());
+    assert!(hand.reader.get(same_number, None, usize::MAX).unwrap().is_none());
 }
 
 #[test]
@@ -131,9 +138,9 @@ fn logs_come_up_to_a_level_and_only_if_asked_for() {
     let levels = [Level::Crit, Level::Info, Level::Debug, Level::Error];
     let log = |(n, level): (u32, &Level)| Change::Log { seq: task.seq, run, line: line(n, *level) };
     hand.turn((1..).zip(&levels).map(log).collect());
-    assert!(hand.reader.get(task.id, None).unwrap().unwrap().logs.is_none());
+    assert!(hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().logs.is_none());
     let some = Some(WithLogs { level_max: Level::Error });
-    let found = hand.reader.get(task.id, some).unwrap().unwrap();
+    let found = hand.reader.get(task.id, some, usize::MAX).unwrap().unwrap();
     let numbers: Vec<u32> = found.logs.unwrap().iter().map(|line| line.n).collect();
     assert_eq!(numbers, [1, 4]);
 }

@@ -85,7 +85,7 @@ fn a_refused_batch_leaves_nothing_and_names_the_change() {
     let good = Change::Progress { seq: task.seq, run, progress: progress(1.0) };
     assert_fenced(hand.try_turn(vec![add, good, forged]), 2);
     assert_eq!(hand.find("{}", None, None), [1]);
-    assert!(hand.reader.get(task.id, None).unwrap().unwrap().task.progress.is_none());
+    assert!(hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task.progress.is_none());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn an_add_with_a_start_is_running_from_its_first_commit() {
         unreachable!("the hand makes these")
     };
     hand.turn(vec![Change::Add { seq, id, lane, def, at, start: Some(start) }]);
-    let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+    let found = hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task;
     assert_eq!(found.attempts.len(), 1);
     assert_eq!((found.attempts[0].run, found.attempt), (run, 1));
     hand.end(task, Some(run), done());
@@ -188,7 +188,7 @@ fn the_history_keeps_every_attempt_and_the_logs_go_on() {
     let run = hand.start(task, 1);
     hand.end(task, Some(run), done());
     let logs = Some(WithLogs { level_max: Level::Debug });
-    let found = hand.reader.get(task.id, logs).unwrap().unwrap();
+    let found = hand.reader.get(task.id, logs, usize::MAX).unwrap().unwrap();
     runs.push(run);
     let kept: Vec<RunId> = found.task.attempts.iter().map(|attempt| attempt.run).collect();
     assert_eq!(kept, runs);
@@ -204,7 +204,7 @@ fn priorities_of_infinity_and_odd_texts_come_back_as_they_were() {
     let texts = [r#""\ud800 \u0000 é""#, r#"{"a":1,"a":2, "b" : 1e400}"#, "null", "-0.0"];
     for (text, priority) in texts.iter().zip([f64::INFINITY, f64::NEG_INFINITY, 0.5, -1e308]) {
         let task = hand.add(&lane, def(text, priority));
-        let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+        let found = hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task;
         assert_eq!(found.def, def(text, priority));
     }
 }
@@ -336,7 +336,7 @@ fn what_ends_together_keeps_its_own_run_and_result() {
     let (tasks, ends) = running(&mut hand, 9);
     hand.turn(ends);
     for task in tasks {
-        let found = hand.reader.get(task.id, None).unwrap().unwrap().task;
+        let found = hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task;
         let text = format!("[{}]", task.seq.0);
         assert_eq!(found.outcome, Some(TaskEnd::Done(Some(Json::trusted(&text)))));
         assert_eq!(found.attempts[0].run, RunId(Uuid::from_u128(task.seq.0.into())));

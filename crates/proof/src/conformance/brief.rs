@@ -1,4 +1,4 @@
-//! What abort, prioritise and wait need to know.
+//! What aborting, prioritizing and awaiting need to know.
 
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
@@ -18,7 +18,9 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
     let task = world.add(with_priority(2.0)?)?;
     let (lane, _) = world.lane("read");
     let (id, state, priority) = (task.id, State::Ready, Priority::new(2.0)?);
-    let expected = Brief { id, lane: lane.id, state, priority, run: None, outcome: None };
+    let latest_at = world.get(task)?.created_at;
+    let (run, outcome) = (None, None);
+    let expected = Brief { id, lane: lane.id, state, priority, run, latest_at, outcome };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())
 }
@@ -27,6 +29,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
 pub(super) fn a_running_task_in_brief(world: &mut World) -> Result<()> {
     let live = world.running()?;
     let seen = brief(world, live.task)?;
+    let started_at = world.get(live.task)?.started_at;
+    assert_eq!(seen.as_ref().map(|brief| brief.latest_at), started_at);
     assert_eq!(seen.map(|brief| (brief.state, brief.outcome)), Some((State::Running, None)));
     Ok(())
 }

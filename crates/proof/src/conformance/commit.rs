@@ -13,7 +13,7 @@ pub(super) fn what_is_written_shows_only_after_the_commit(world: &mut World) -> 
     let batch = world.batch(changes)?;
     world.store()?.begin()?;
     world.store()?.write(&batch).map_err(|refused| refused.error)?;
-    assert_eq!(world.reader()?.get(task.id, None)?, None);
+    assert_eq!(world.reader()?.get(task.id, None, usize::MAX)?, None);
     assert_eq!(world.count("{}")?, 0);
     assert!(matches!(world.store()?.commit(), Commit::Committed));
     assert_eq!(world.get(task)?.state, State::Ready);
@@ -51,7 +51,7 @@ pub(super) fn a_rollback_leaves_nothing(world: &mut World) -> Result<()> {
     store.begin()?;
     store.write(&batch).map_err(|refused| refused.error)?;
     store.rollback();
-    assert_eq!(world.reader()?.get(task.id, None)?, None);
+    assert_eq!(world.reader()?.get(task.id, None, usize::MAX)?, None);
     world.turn(changes)?;
     assert_eq!(world.get(task)?.state, State::Ready);
     Ok(())
@@ -71,7 +71,7 @@ pub(super) fn a_refused_change_takes_the_whole_batch_with_it(world: &mut World) 
     let before = (world.get(live.task)?, world.get(waiting)?);
     world.assert_fenced(changes);
     assert_eq!((world.get(live.task)?, world.get(waiting)?), before);
-    assert_eq!(world.reader()?.get(new.id, None)?, None);
+    assert_eq!(world.reader()?.get(new.id, None, usize::MAX)?, None);
     assert!(world.logs(live.task, Level::Debug)?.is_empty());
     Ok(())
 }

@@ -13,7 +13,7 @@ fn altered(id: TaskId, mask: u128) -> TaskId {
 }
 
 fn is_there(world: &mut World, id: TaskId) -> Result<bool> {
-    Ok(world.reader()?.get(id, None)?.is_some())
+    Ok(world.reader()?.get(id, None, usize::MAX)?.is_some())
 }
 
 /// I-16.

@@ -33,9 +33,11 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
     let lost = world.losing(live, 2);
     world.turn(vec![lost])?;
     let live = world.start_attempt(task, attempt)?;
+    let started_at = world.get(task)?.started_at.unwrap_or_default();
     world.crash()?;
     let (super::world::Task { seq, lane, id }, run, losses) = (task, live.run, 2);
-    let expected = Orphan { seq, lane, id, run, attempt, losses, on_interrupted, abort: None };
+    let expected =
+        Orphan { seq, lane, id, run, started_at, attempt, losses, on_interrupted, abort: None };
     assert_eq!(world.orphans()?, [expected]);
     Ok(())
 }

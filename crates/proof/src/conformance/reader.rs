@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tasker_core::error::{Code, Result};
-use tasker_core::query::Query;
+use tasker_core::query::{Query, Sort};
 use tasker_core::state::State;
 use tasker_core::store::{Find, WithLogs};
 use tasker_core::task::Level;
@@ -117,7 +117,7 @@ pub(super) fn a_found_task_is_the_one_that_get_gives(world: &mut World) -> Resul
     let all = world.reader()?.find(&find("{}")?, &|| false)?;
     assert_eq!(all.len(), 8);
     for found in all {
-        let got = world.reader()?.get(found.task.id, None)?;
+        let got = world.reader()?.get(found.task.id, None, usize::MAX)?;
         assert_eq!(got, Some(found));
     }
     Ok(())
@@ -152,6 +152,59 @@ pub(super) fn thousands_of_tasks_are_found_each_once(world: &mut World) -> Resul
     Ok(())
 }
 
+/// Limits: what is too much is refused, by each road, and what fits is given.
+pub(super) fn a_read_of_too_many_bytes_is_refused(world: &mut World) -> Result<()> {
+    let live = world.running()?;
+    let lines = (1..=20).map(|n| world.logging(live, n, Level::Info)).collect();
+    world.turn(lines)?;
+    let bytes: usize = world.logs(live.task, Level::Info)?.iter().map(|l| l.message.len()).sum();
+    let own = world.get(live.task)?.def.data.map_or(0, |data| data.as_str().len());
+    let logs = Some(WithLogs { level_max: Level::Info });
+    let id = live.task.id;
+    for (room, code) in [(0, None), (1, Some(Code::TooLarge))] {
+        let bytes_max = own + bytes - room;
+        let got = world.reader()?.get(id, logs, bytes_max);
+        assert_eq!(got.err().map(|error| error.code()), code, "get");
+        let find = Find { logs, bytes_max, ..find("{}")? };
+        let found = world.reader()?.find(&find, &|| false);
+        assert_eq!(found.err().map(|error| error.code()), code, "find");
+    }
+    assert!(world.reader()?.get(id, None, own)?.is_some(), "without its logs it is small");
+    Ok(())
+}
+
+/// Limits: the tasks of one answer are counted together.
+pub(super) fn a_find_of_too_many_bytes_is_refused(world: &mut World) -> Result<()> {
+    world.add_many(vec![with_data("[\"0123456789\"]"); 50])?;
+    for (limit, sort, code) in [
+        (None, None, Some(Code::TooLarge)),
+        (None, Some("{\"data.0\":1}"), Some(Code::TooLarge)),
+        (Some(40), None, Some(Code::TooLarge)),
+        (Some(20), Some("{\"data.0\":1}"), None),
+        (Some(20), None, None),
+    ] {
+        let sort = sort.map(Sort::parse).transpose()?;
+        let find = Find { limit, sort, bytes_max: 14 * 30, ..find("{}")? };
+        let found = world.reader()?.find(&find, &|| false);
+        assert_eq!(found.err().map(|error| error.code()), code, "{limit:?}");
+    }
+    Ok(())
+}
+
+/// I-16: `exists` says what `count` says.
+pub(super) fn a_task_exists_if_one_is_counted(world: &mut World) -> Result<()> {
+    let exists = |world: &mut World, query: &str| {
+        let query = Query::parse(query)?;
+        world.reader()?.exists(&query, &|| false)
+    };
+    assert!(!exists(world, "{}")?);
+    library(world)?;
+    for (query, expected) in QUERIES {
+        assert_eq!(exists(world, query)?, !expected.is_empty(), "{query}");
+    }
+    Ok(())
+}
+
 /// A long read ends when nobody wants it any more.
 pub(super) fn a_cancelled_read_ends_with_closed(world: &mut World) -> Result<()> {
     world.add_many(vec![with_data("{\"n\":1}"); 3_500])?;
@@ -164,6 +217,8 @@ pub(super) fn a_cancelled_read_ends_with_closed(world: &mut World) -> Result<()>
         assert_eq!(found.map_err(|error| error.code()), Err(Code::Closed));
         let count = world.reader()?.count(&query, &|| true);
         assert_eq!(count.map_err(|error| error.code()), Err(Code::Closed));
+        let exists = world.reader()?.exists(&query, &|| true);
+        assert_eq!(exists.map_err(|error| error.code()), Err(Code::Closed));
     }
     assert_eq!(world.count("{\"data.n\":1}")?, 3_500);
     Ok(())

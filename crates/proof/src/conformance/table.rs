@@ -189,6 +189,9 @@ macro_rules! conformance_cases {
                 a_found_task_is_the_one_that_get_gives,
                 found_tasks_bring_their_logs_if_asked_for,
                 thousands_of_tasks_are_found_each_once,
+                a_read_of_too_many_bytes_is_refused,
+                a_find_of_too_many_bytes_is_refused,
+                a_task_exists_if_one_is_counted,
                 a_cancelled_read_ends_with_closed,
             }
             order {

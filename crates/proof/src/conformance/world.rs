@@ -339,7 +339,7 @@ impl World {
     }
 
     pub(super) fn found(&mut self, task: Task, logs: Option<WithLogs>) -> Result<Found> {
-        let found = self.reader()?.get(task.id, logs)?;
+        let found = self.reader()?.get(task.id, logs, usize::MAX)?;
         found.ok_or_else(|| Error::bug(format!("task {} is gone", task.seq.0)))
     }
 
@@ -476,5 +476,12 @@ pub(super) fn progressing(live: Live, current: f64) -> Change {
 
 /// What matches a query, in default order, without logs.
 pub(super) fn find(query: &str) -> Result<Find> {
-    Ok(Find { query: Query::parse(query)?, sort: None, skip: 0, limit: None, logs: None })
+    Ok(Find {
+        query: Query::parse(query)?,
+        sort: None,
+        skip: 0,
+        limit: None,
+        logs: None,
+        bytes_max: usize::MAX,
+    })
 }

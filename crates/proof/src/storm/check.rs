@@ -31,7 +31,7 @@ pub(super) fn sample(ledger: &mut Ledger, folder: &Path, rng: &mut Rng) -> Resul
     let old = (0..SAMPLE).filter_map(|_| rng.pick(&known).copied());
     let ids: Vec<_> = ledger.unseen.drain(..).chain(old).collect();
     for id in ids {
-        match reader.get(id, None)? {
+        match reader.get(id, None, usize::MAX)? {
             Some(found) => ledger.image(&found.task),
             None => ledger.report.is_lost(format!("{} ended and is gone", id.0)),
         }
@@ -62,7 +62,14 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
 
 fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
     let (store, mut reader) = open(folder)?;
-    let find = Find { query: Query::all(), sort: None, skip: 0, limit: None, logs: None };
+    let find = Find {
+        query: Query::all(),
+        sort: None,
+        skip: 0,
+        limit: None,
+        logs: None,
+        bytes_max: usize::MAX,
+    };
     let found = reader.find(&find, &|| false)?;
     drop(reader);
     Box::new(store).close()?;

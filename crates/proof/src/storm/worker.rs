@@ -11,11 +11,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::query::Query;
-use tasker_core::rules::{Settlement, abort_error, engine_error};
+use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
 use tasker_core::store::Find;
 use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, TaskEnd,
+    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
@@ -397,7 +397,7 @@ impl Worker {
     }
 
     fn abort(&mut self, id: TaskId) {
-        let reason = AbortReason { cause: Cause::User, reason: abort_error("not now") };
+        let reason = abort_reason(Cause::User, "not now");
         self.call(Call::Abort(id), |ticket| Input::Abort(ticket, id, reason));
     }
 
@@ -405,7 +405,7 @@ impl Worker {
     fn find(&mut self) {
         let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
         let Ok(query) = Query::parse(UNENDED) else { return };
-        let find = Find { query, sort: None, skip, limit, logs: None };
+        let find = Find { query, sort: None, skip, limit, logs: None, bytes_max: usize::MAX };
         self.read(Call::Find, Read::Find(Box::new(find)));
     }
 
@@ -467,7 +467,7 @@ impl Rng {
     fn settling(&mut self, slot: RunSlot, run: RunId, inputs: &mut Vec<Input>) {
         if self.once_in(6) {
             let (level, at, message, fields) = (Level::Info, WallMs(0), "here".into(), None);
-            inputs.push(Input::Record(slot, Record::Log { level, at, message, fields }));
+            inputs.push(Input::Record(slot, Record::Log { level, at: Some(at), message, fields }));
             let progress = Progress { current: 1.0, total: None, unit: None };
             inputs.push(Input::Record(slot, Record::Progress(progress)));
         }

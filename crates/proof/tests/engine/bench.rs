@@ -237,6 +237,15 @@ impl Bench {
         self.now.wall = WallMs(self.now.wall.0 + ms as i64);
     }
 
+    pub(crate) fn wall(&self) -> WallMs {
+        self.now.wall
+    }
+
+    /// Somebody sets the wall clock back.
+    pub(crate) fn set_back(&mut self, ms: i64) {
+        self.now.wall = WallMs(self.now.wall.0 - ms);
+    }
+
     pub(crate) fn advance(&mut self, ms: u64) -> Vec<Effect> {
         self.wait(ms);
         self.turn(Vec::new())
@@ -337,7 +346,7 @@ impl Bench {
     pub(crate) fn get(&self, id: TaskId) -> Found {
         let mut reader = self.disk.reader();
         let logs = Some(WithLogs { level_max: Level::Debug });
-        reader.get(id, logs).unwrap().expect("the task is there")
+        reader.get(id, logs, usize::MAX).unwrap().expect("the task is there")
     }
 
     pub(crate) fn state(&self, id: TaskId) -> State {

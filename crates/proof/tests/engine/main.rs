@@ -15,7 +15,7 @@ use tasker_core::state::State;
 use tasker_core::task::{Cause, Level, OnInterrupted, OnStop, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect, RunEnd};
-use tasker_engine::input::{Input, Record, StopOptions};
+use tasker_engine::input::{Input, Record, StopOptions, Subscription};
 
 #[test]
 fn nothing_starts_before_a_start_and_a_runner() {
@@ -194,7 +194,7 @@ fn records_before_the_settle_are_stored_with_it_and_none_after() {
     let id = bench.add("a", 0.0);
     let log = |text: &str| Record::Log {
         level: Level::Info,
-        at: WallMs(5),
+        at: Some(WallMs(5)),
         message: text.into(),
         fields: None,
     };
@@ -216,12 +216,57 @@ fn records_before_the_settle_are_stored_with_it_and_none_after() {
 fn logs_per_task_are_bounded() {
     let mut bench = Bench::started(1);
     let id = bench.add("a", 0.0);
-    let line = Record::Log { level: Level::Info, at: WallMs(0), message: "x".into(), fields: None };
+    let line = Record::Log { level: Level::Info, at: None, message: "x".into(), fields: None };
     let over = limits::LOGS_PER_TASK_MAX as usize + 5;
     let mut inputs: Vec<_> = (0..over).map(|_| Input::Record(1, line.clone())).collect();
     inputs.push(Input::Settle(1, Settlement::Returned(None)));
-    bench.turn(inputs);
+    let ticket = bench.ticket();
+    let subscription = Subscription { logs: true, ..Subscription::default() };
+    inputs.insert(0, Input::Subscribe(ticket, subscription));
+    let effects = bench.turn(inputs);
     assert_eq!(bench.get(id).logs.unwrap().len(), limits::LOGS_PER_TASK_MAX as usize);
+    let confirmed = effects.iter().map(|effect| match effect {
+        Effect::Recorded(1, lines, _) => *lines,
+        _ => 0,
+    });
+    assert_eq!(confirmed.sum::<u32>(), limits::LOGS_PER_TASK_MAX, "only what is stored");
+}
+
+#[test]
+fn a_line_without_a_time_has_that_of_its_turn() {
+    let mut bench = Bench::started(1);
+    let id = bench.add("a", 0.0);
+    let line = Record::Log { level: Level::Info, at: None, message: "x".into(), fields: None };
+    bench.advance(7);
+    let now = bench.wall();
+    bench.turn(vec![Input::Record(1, line)]);
+    assert_eq!(bench.get(id).logs.unwrap()[0].at, now);
+}
+
+#[test]
+fn a_clock_that_was_set_back_turns_no_order_around() {
+    let mut bench = Bench::started(3);
+    bench.assign("b", None);
+    let (done, given_back, lost) = (bench.add("a", 0.0), bench.add("a", 0.0), bench.add("a", 0.0));
+    let waiting = bench.add("b", 0.0);
+    bench.set_back(3_600_000);
+    let never = bench.add("b", 0.0);
+    bench.call(|t| Input::Abort(t, waiting, reason(Cause::User)));
+    bench.turn(vec![Input::Settle(1, Settlement::Returned(None))]);
+    let stop = bench.ticket();
+    bench.turn(vec![Input::Stop(stop, StopOptions { timeout_ms: Some(0), on_stop: None })]);
+    bench.call(|t| Input::Abort(t, given_back, reason(Cause::User)));
+    bench.call(Input::Start);
+    bench.crash();
+    for id in [done, given_back, lost, waiting, never] {
+        let task = bench.get(id).task;
+        let started = task.started_at.unwrap_or(task.created_at);
+        assert!(started >= task.created_at && task.ended_at.is_none_or(|end| end >= started));
+        for attempt in &task.attempts {
+            assert!(attempt.ended_at.is_none_or(|end| end >= attempt.started_at), "{attempt:?}");
+        }
+    }
+    assert!(bench.get(waiting).task.ended_at.is_some());
 }
 
 #[test]

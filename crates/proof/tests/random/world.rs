@@ -318,7 +318,7 @@ impl World {
     fn see_starts(&mut self, effects: &[Effect]) {
         for effect in effects {
             let Effect::Start(started) = effect else { continue };
-            let found = self.reader().get(started.id, None).unwrap().unwrap().task;
+            let found = self.reader().get(started.id, None, usize::MAX).unwrap().unwrap().task;
             let run = found.attempts.last().map(|attempt| attempt.run);
             assert_eq!((found.attempt, run), (started.attempt, Some(started.run)));
             assert_eq!(found.state, State::Running);
@@ -409,10 +409,13 @@ impl World {
             let ids = new.chain(self.oracle.tasks.keys().copied());
             let ids: Vec<TaskId> = ids.collect();
             let reader = self.reader();
-            return ids.into_iter().filter_map(|id| reader.get(id, logs).unwrap()).collect();
+            return ids
+                .into_iter()
+                .filter_map(|id| reader.get(id, logs, usize::MAX).unwrap())
+                .collect();
         }
         let query = Query::parse("{}").unwrap();
-        let find = Find { query, sort: None, skip: 0, limit: None, logs };
+        let find = Find { query, sort: None, skip: 0, limit: None, logs, bytes_max: usize::MAX };
         self.reader().find(&find, &|| false).unwrap()
     }
 
@@ -540,10 +543,7 @@ impl World {
         }
         self.lines += 1;
         let message = self.lines.to_string().into();
-        Input::Record(
-            slot,
-            Record::Log { level: Level::Info, at: self.now.wall, message, fields: None },
-        )
+        Input::Record(slot, Record::Log { level: Level::Info, at: None, message, fields: None })
     }
 
     fn stop_options(&mut self) -> StopOptions {

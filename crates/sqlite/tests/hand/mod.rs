@@ -212,6 +212,7 @@ impl Hand {
             skip,
             limit,
             logs: Some(WithLogs { level_max: Level::Debug }),
+            bytes_max: usize::MAX,
         };
         let found = self.reader.find(&find, &|| false).unwrap();
         found.iter().map(|found| found.task.seq.0).collect()
