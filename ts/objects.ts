@@ -1,5 +1,6 @@
 /**
- * Objects that users hand in: which are what they look like, and what an instance of a class brings.
+ * Objects that users hand in: which are what they look like, and what an instance of a class
+ * brings.
  *
  * An instance keeps its members on its prototype, where `Object.keys` and a spread do not see them:
  * they are read by name. What has nothing that is asked for, such as a Map, is a mistake.
@@ -40,7 +41,7 @@ function nameOf(value: object): string {
   return tag === 'Object' ? `an instance of ${value.constructor?.name || 'a class'}` : `a ${tag}`
 }
 
-/** The functions of an object; those of an instance come from its class too, and keep their `this`. */
+/** The functions of an object; those of an instance come from its class too, with their `this`. */
 export function functionsOf(value: Loose, path: string): Loose {
   if (isPlain(value)) return defined(value)
   const found: Loose = {}

@@ -126,7 +126,7 @@ test('an instance of a class may hold options: getters of its class count (B-10)
   assert.equal(await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'a' })), 'ran')
 })
 
-test('runners may be methods of an instance, also inherited ones, with its `this` (B-10)', async t => {
+test('runners may be methods of an instance, also inherited, with its `this` (B-10)', async t => {
   class Base {
     greeting = 'hi'
     inherited({ data }) {
