@@ -48,7 +48,7 @@ pub enum TransitionKind {
     /// A decision ended it before it ran.
     Withdraw = 10,
     /// It runs and is to be aborted by the owner of its run.
-    AskAbort = 11,
+    RequestAbort = 11,
 }
 
 /// What a batch did to one task.
@@ -78,7 +78,7 @@ impl TransitionKind {
         TransitionKind::Lost,
         TransitionKind::Prioritize,
         TransitionKind::Withdraw,
-        TransitionKind::AskAbort,
+        TransitionKind::RequestAbort,
     ];
 
     /// The code under which it is stored.
@@ -101,7 +101,7 @@ impl TransitionKind {
             TransitionKind::Done => Some(State::Done),
             TransitionKind::Fail => Some(State::Failed),
             TransitionKind::Abort | TransitionKind::Withdraw => Some(State::Aborted),
-            TransitionKind::Prioritize | TransitionKind::AskAbort => None,
+            TransitionKind::Prioritize | TransitionKind::RequestAbort => None,
         }
     }
 }
@@ -122,7 +122,7 @@ impl Transition {
             }
             Change::Release { seq, lane, .. } => (seq, lane, TransitionKind::Lost),
             Change::Prioritize { seq, lane, .. } => (seq, lane, TransitionKind::Prioritize),
-            Change::AskAbort { seq, lane, .. } => (seq, lane, TransitionKind::AskAbort),
+            Change::RequestAbort { seq, lane, .. } => (seq, lane, TransitionKind::RequestAbort),
         };
         Some(Transition { seq: *seq, lane: *lane, kind })
     }

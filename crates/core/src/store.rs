@@ -132,7 +132,7 @@ pub enum Change {
     /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
     /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
     /// `run`.
-    AskAbort {
+    RequestAbort {
         /// Which task.
         seq: Seq,
         /// Its lane.
@@ -358,7 +358,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>>;
+    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>>;
 
     /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten
     /// when a batch that releases or ends all their runs is committed.

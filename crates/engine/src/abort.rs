@@ -53,7 +53,7 @@ impl Planner<'_> {
                 self.draft.fired.push((live.slot, abort.clone()));
             }
         }
-        self.draft.changes.push(Change::AskAbort { seq, lane: brief.lane, run, abort });
+        self.draft.changes.push(Change::RequestAbort { seq, lane: brief.lane, run, abort });
         true
     }
 }

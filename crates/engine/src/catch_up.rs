@@ -118,11 +118,13 @@ impl RemoteChanges {
             | TransitionKind::Lost => {
                 self.runs.push((lane, false));
             }
-            TransitionKind::AskAbort if memory.live.of_task(seq).is_some() => self.asked.push(seq),
+            TransitionKind::RequestAbort if memory.live.of_task(seq).is_some() => {
+                self.asked.push(seq);
+            }
             TransitionKind::Add
             | TransitionKind::Prioritize
             | TransitionKind::Withdraw
-            | TransitionKind::AskAbort => {}
+            | TransitionKind::RequestAbort => {}
         }
         if changes_queue(kind) {
             self.stale.insert(lane);
@@ -175,7 +177,7 @@ fn changes_queue(kind: TransitionKind) -> bool {
         | TransitionKind::Done
         | TransitionKind::Fail
         | TransitionKind::Abort
-        | TransitionKind::AskAbort => false,
+        | TransitionKind::RequestAbort => false,
     }
 }
 
@@ -204,7 +206,7 @@ fn fire_if_asked(
         return Ok(());
     };
     let slot = run.slot;
-    if let Some(reason) = store.abort_asked(seq, run.run)? {
+    if let Some(reason) = store.abort_request(seq, run.run)? {
         memory.live.fire(slot, reason.clone());
         effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
     }

@@ -100,6 +100,6 @@ fn event_of(kind: TransitionKind, brief: Brief) -> Option<TaskEvent> {
         | TransitionKind::Fail
         | TransitionKind::Abort
         | TransitionKind::Withdraw => brief.outcome.map(TaskEvent::Ended),
-        TransitionKind::Postpone | TransitionKind::Lost | TransitionKind::AskAbort => None,
+        TransitionKind::Postpone | TransitionKind::Lost | TransitionKind::RequestAbort => None,
     }
 }

@@ -27,8 +27,8 @@ pub enum Call {
     Journal,
     /// `remote_runs`
     RemoteRuns,
-    /// `abort_asked`
-    AbortAsked,
+    /// `abort_request`
+    AbortRequest,
     /// `orphans`
     Orphans,
     /// `window`
@@ -139,8 +139,8 @@ impl<H: Hooks> Store for FaultyStore<H> {
         self.at(Call::FindByKey)?.find_by_key(key)
     }
 
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        self.at(Call::AbortAsked)?.abort_asked(seq, run)
+    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        self.at(Call::AbortRequest)?.abort_request(seq, run)
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

@@ -185,7 +185,7 @@ impl Store for ModelStore {
         Ok(lanes.into_iter().collect())
     }
 
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
         let mut image = self.image();
         Ok(image.running(seq, run).and_then(|row| row.abort.clone()))
     }
@@ -270,7 +270,7 @@ impl Image {
                 self.lanes.insert(lane.id, lane.clone());
                 Some(())
             }
-            Change::AskAbort { seq, run, abort, .. } => {
+            Change::RequestAbort { seq, run, abort, .. } => {
                 self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
                 Some(())
             }

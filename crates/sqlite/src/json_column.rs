@@ -1,5 +1,5 @@
-//! Facts that few tasks have, together in one column as a JSON text: each column more is read and
-//! written again whenever a task starts or ends.
+//! JSON columns for what few tasks have: their options and their progress. SQLite reads and writes
+//! every column again whenever a task starts or ends, so a column for each would cost all tasks.
 //!
 //! # Promises
 //! - What was written comes back, numbers to the last bit. Anything else is nothing, and its reader

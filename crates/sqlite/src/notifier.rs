@@ -1,7 +1,7 @@
 //! How owners wake each other.
 //!
 //! A notification says only that something was committed; what it was stands in the journal. One
-//! that is lost costs a delay, never a task: owners that are not alone look by themselves too.
+//! that is lost costs a delay, never a task: owners that are not alone also poll.
 //!
 //! On Linux an owner watches its own lock file, and to notify it is to open that file for writing
 //! and to close it (`watch.rs`). So nothing lies in the folder that a copy of it would trip over,
@@ -10,7 +10,7 @@
 //! there is nothing, and owners poll.
 //!
 //! # Promises
-//! - To notify never blocks and never fails: an owner that does not listen looks later.
+//! - To notify never blocks and never fails: an owner that does not listen polls.
 //! - The thread that listens is joined, and what was made is removed, when the notifier is dropped
 //!   (I-14).
 //!

@@ -81,7 +81,7 @@ impl Drop for Lock {
 
 /// Another owner that lives.
 #[derive(Clone, Debug)]
-pub(crate) struct Living {
+pub(crate) struct LiveOwner {
     pid: u32,
     /// Whether its process is ours.
     is_ours: bool,
@@ -91,21 +91,21 @@ pub(crate) struct Living {
 
 /// An owner that has died and whose runs are not yet all given back.
 #[derive(Clone, Debug)]
-pub(crate) struct Dead {
+pub(crate) struct DeadOwner {
     pub(crate) id: OwnerId,
     lock_file: PathBuf,
 }
 
 /// Every other owner.
 #[derive(Debug, Default)]
-pub(crate) struct Others {
-    pub(crate) living: Vec<Living>,
-    pub(crate) dead: Vec<Dead>,
+pub(crate) struct OtherOwners {
+    pub(crate) living: Vec<LiveOwner>,
+    pub(crate) dead: Vec<DeadOwner>,
 }
 
-impl Dead {
+impl DeadOwner {
     /// Removes the lock file of an owner whose row is gone for good.
-    pub(crate) fn bury(self) {
+    pub(crate) fn remove_files(self) {
         // What stays is free, and the next open sweeps it.
         let _ = fs::remove_file(notifier::socket_of(&self.lock_file));
         let _ = fs::remove_file(self.lock_file);
@@ -128,7 +128,7 @@ pub(crate) struct Registered {
     /// What wakes us when another owner has committed.
     pub(crate) notifier: Option<Notifier>,
     /// The others; of the dead only those that left live runs.
-    pub(crate) others: Others,
+    pub(crate) others: OtherOwners,
 }
 
 /// The lock file of a new handle; a database in memory needs none.
@@ -171,10 +171,10 @@ pub(crate) fn register(
     is_exclusive: bool,
 ) -> Result<Registered> {
     writer.execute_batch(sql::BEGIN).map_err(error::of)?;
-    match enroll(writer, database, lock, is_exclusive) {
+    match add_row(writer, database, lock, is_exclusive) {
         Ok((registered, forgotten)) => {
             writer.execute_batch(sql::COMMIT).map_err(error::of)?;
-            forgotten.into_iter().for_each(Dead::bury);
+            forgotten.into_iter().for_each(DeadOwner::remove_files);
             notify(registered.notifier.as_ref(), &registered.others.living);
             Ok(registered)
         }
@@ -187,13 +187,13 @@ pub(crate) fn register(
 }
 
 /// Inside the transaction: looks at every other owner, then adds our row.
-fn enroll(
+fn add_row(
     writer: &Connection,
     database: &DatabaseFile,
     mut lock: Option<Lock>,
     is_exclusive: bool,
-) -> Result<(Registered, Vec<Dead>)> {
-    let Others { living, dead: found } = others(writer, database, None)?;
+) -> Result<(Registered, Vec<DeadOwner>)> {
+    let OtherOwners { living, dead: found } = others(writer, database, None)?;
     if let Some(other) = living.iter().find(|other| is_exclusive || other.is_exclusive) {
         return Err(locked(database, other));
     }
@@ -219,7 +219,7 @@ fn enroll(
     writer.execute(sql::OWNER, row).map_err(error::of)?;
     let id = OwnerId(writer.last_insert_rowid() as u64);
     let notifier = lock.as_ref().and_then(|lock| Notifier::bind(&lock.path));
-    Ok((Registered { id, lock, notifier, others: Others { living, dead } }, forgotten))
+    Ok((Registered { id, lock, notifier, others: OtherOwners { living, dead } }, forgotten))
 }
 
 /// Every owner but `me`. One of whom nothing can be said, because no file can be opened just now,
@@ -228,12 +228,12 @@ pub(crate) fn others(
     writer: &Connection,
     database: &DatabaseFile,
     me: Option<OwnerId>,
-) -> Result<Others> {
+) -> Result<OtherOwners> {
     let mut statement = writer.prepare_cached(sql::OWNERS).map_err(error::of)?;
     let here = Process::current();
     let asked = (here.boot_id, here.pid, here.started_at, me.map_or(0, |id| id.0 as i64));
     let mut rows = statement.query(asked).map_err(error::of)?;
-    let mut others = Others::default();
+    let mut others = OtherOwners::default();
     while let Some(row) = rows.next().map_err(error::of)? {
         let id = OwnerId(row.get::<_, i64>(0).map_err(error::of)? as u64);
         let name: String = row.get(2).map_err(error::of)?;
@@ -241,16 +241,16 @@ pub(crate) fn others(
         if is_held(&lock_file).unwrap_or(true) {
             let (pid, is_ours) = (row.get(1).map_err(error::of)?, row.get(3).map_err(error::of)?);
             let is_exclusive = row.get(4).map_err(error::of)?;
-            others.living.push(Living { pid, is_ours, is_exclusive, lock_file });
+            others.living.push(LiveOwner { pid, is_ours, is_exclusive, lock_file });
         } else {
-            others.dead.push(Dead { id, lock_file });
+            others.dead.push(DeadOwner { id, lock_file });
         }
     }
     Ok(others)
 }
 
 /// Wakes the other owners.
-pub(crate) fn notify(notifier: Option<&Notifier>, others: &[Living]) {
+pub(crate) fn notify(notifier: Option<&Notifier>, others: &[LiveOwner]) {
     if let Some(notifier) = notifier {
         others.iter().for_each(|other| notifier.notify(&other.lock_file));
     }
@@ -258,7 +258,7 @@ pub(crate) fn notify(notifier: Option<&Notifier>, others: &[Living]) {
 
 /// The refusal where one owner wants the file alone. That it is the same process is easy to miss
 /// from a pid alone.
-fn locked(database: &DatabaseFile, other: &Living) -> Error {
+fn locked(database: &DatabaseFile, other: &LiveOwner) -> Error {
     let (name, pid) = (database.name(), other.pid);
     let holder = if other.is_ours {
         format!("is open in this process (pid {pid}) already")
@@ -271,7 +271,7 @@ fn locked(database: &DatabaseFile, other: &Living) -> Error {
 }
 
 /// Removes free lock files that no row names: of an open or a close that was killed half-way.
-fn sweep(database: &Path, living: &[Living], dead: &[Dead]) -> Result<()> {
+fn sweep(database: &Path, living: &[LiveOwner], dead: &[DeadOwner]) -> Result<()> {
     for path in lock_files(database)? {
         let is_known = living.iter().any(|other| other.lock_file == path)
             || dead.iter().any(|other| other.lock_file == path);

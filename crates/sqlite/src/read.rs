@@ -253,7 +253,7 @@ impl<'c, 'q> Search<'c, 'q> {
 
     /// The matches of the next page; nothing when all are read.
     fn page(&mut self, cancelled: Cancelled<'_>) -> Result<Option<Matches>> {
-        self.look_up(cancelled)?;
+        self.check(cancelled)?;
         let page = self.candidates.page(self.connection, &self.snapshot.lanes)?;
         let Some(page) = page else { return Ok(None) };
         self.snapshot.rows += page.rows;
@@ -269,7 +269,7 @@ impl<'c, 'q> Search<'c, 'q> {
     }
 
     /// Between pages: ends a cancelled read, and renews a snapshot that is old.
-    fn look_up(&mut self, cancelled: Cancelled<'_>) -> Result<()> {
+    fn check(&mut self, cancelled: Cancelled<'_>) -> Result<()> {
         if cancelled() {
             return Err(Error::new(Code::Closed, "the read was cancelled"));
         }
@@ -320,7 +320,7 @@ impl<'c, 'q> Search<'c, 'q> {
         let mut found = Vec::new();
         for (index, task) in chosen.into_iter().enumerate() {
             if index % COMPLETED_ROWS == 0 {
-                self.look_up(cancelled)?;
+                self.check(cancelled)?;
             }
             self.snapshot.rows += 1;
             if let Some(task) = self.whole(task)? {

@@ -28,7 +28,7 @@ use tasker_core::time::WallMs;
 
 use crate::location::DatabaseFile;
 use crate::notifier::Notifier;
-use crate::owner::{self, Dead, Living, Lock, Others, Registered};
+use crate::owner::{self, DeadOwner, LiveOwner, Lock, OtherOwners, Registered};
 use crate::row::{self, Definition, cached, get};
 use crate::write_queue::{LockTimeout, WriteQueue};
 use crate::{error, sql, write};
@@ -39,17 +39,17 @@ const BATCHES_KEPT: u64 = 1_000;
 const BATCHES_KEPT_SHARED: u64 = 10_000;
 /// Batches more than these above what is kept are trimmed even under load.
 const BATCHES_OVER_MAX: u64 = 9_000;
-/// How often an owner that is not alone looks by itself at what the others do.
-const LOOK_EVERY_MS: u64 = 250;
-/// Batches that one call of `tidy` forgets at most.
+/// How often an owner that is not alone polls for what the others did.
+const POLL_INTERVAL_MS: u64 = 250;
+/// Batches that one call of `maintain` forgets at most.
 const BATCHES_TRIMMED_MAX: u64 = 5_000;
 /// Pages in the log that are written back even under load.
 const WAL_PAGES_MAX: i64 = 4_000;
 /// Pages of the log, written back or not, with which it must begin anew: 40 of the 64 MiB that it
 /// may have. While some read is always under way it never does so by itself.
 const WAL_PAGES_RESTART: i64 = 10_000;
-/// Commits between two looks at the journal and the log under load; a look costs some microseconds.
-const COMMITS_PER_LOOK: u32 = 16;
+/// Commits between two checks of the journal and the log under load; a check costs microseconds.
+const COMMITS_PER_CHECK: u32 = 16;
 
 /// The writing side of a handle on a SQLite file.
 #[derive(Debug)]
@@ -58,18 +58,18 @@ pub struct SqliteStore {
     owner: OwnerId,
     id_key: IdKey,
     /// Owners that live beside us.
-    living: Vec<Living>,
-    /// Dead owners whose runs are not all given back.
-    dead: Vec<Dead>,
-    /// Dead owners that the open transaction forgets.
-    forgotten: Vec<Dead>,
+    living: Vec<LiveOwner>,
+    /// DeadOwner owners whose runs are not all given back.
+    dead: Vec<DeadOwner>,
+    /// DeadOwner owners that the open transaction forgets.
+    forgotten: Vec<DeadOwner>,
     lock: Option<Lock>,
     notifier: Option<Notifier>,
     queue: WriteQueue,
     database: DatabaseFile,
     /// What SQLite says of the file while nobody else has changed it.
     version: Option<i64>,
-    /// Commits since `tidy` last looked.
+    /// Commits since `maintain` last checked.
     commits: u32,
     /// Pages with which the log begins anew; more after a read has been too long to wait for.
     restart_pages: i64,
@@ -92,7 +92,7 @@ impl SqliteStore {
         database: DatabaseFile,
         queue: WriteQueue,
     ) -> SqliteStore {
-        let Registered { id, lock, notifier, others: Others { living, dead } } = registered;
+        let Registered { id, lock, notifier, others: OtherOwners { living, dead } } = registered;
         SqliteStore {
             writer,
             owner: id,
@@ -138,20 +138,20 @@ impl SqliteStore {
 
     /// Whether another connection has changed the file since this was last asked. Inside a
     /// transaction.
-    fn has_news(&mut self) -> Result<bool> {
+    fn has_changes(&mut self) -> Result<bool> {
         let mut statement = cached(&self.writer, sql::DATA_VERSION)?;
         let version = statement.query_row([], |row| row.get(0)).map_err(error::of)?;
         drop(statement);
-        let is_news = self.version.replace(version) != Some(version);
-        if is_news && self.living.is_empty() {
+        let is_changed = self.version.replace(version) != Some(version);
+        if is_changed && self.living.is_empty() {
             // It may be the first thing that we see of a new owner.
-            self.meet()?;
+            self.read_owners()?;
         }
-        Ok(is_news)
+        Ok(is_changed)
     }
 
     /// Reads who the others are and whether they live.
-    fn meet(&mut self) -> Result<()> {
+    fn read_owners(&mut self) -> Result<()> {
         if !self.database.is_memory() {
             let found = owner::others(&self.writer, &self.database, Some(self.owner))?;
             (self.living, self.dead) = (found.living, found.dead);
@@ -159,7 +159,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Ends a transaction that `begin` or `look` began and that could not be used.
+    /// Ends a transaction that `begin` or `begin_read` began and that could not be used.
     fn or_rollback<T>(&mut self, result: Result<T>) -> Result<T> {
         if result.is_err() {
             // What was not told is told the next time.
@@ -185,7 +185,7 @@ impl SqliteStore {
     }
 
     /// Whether a new owner would wake us.
-    fn can_hear(&self) -> bool {
+    fn is_listening(&self) -> bool {
         self.notifier.as_ref().is_some_and(Notifier::is_listening)
     }
 
@@ -244,17 +244,17 @@ impl SqliteStore {
     }
 
     /// A task as `window.sql` selects it.
-    fn waiting(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<ReadyTask> {
+    fn ready_task(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<ReadyTask> {
         let (seq, id) = row::name(row, self.id_key)?;
         let def = Definition { first: 2, data: 5 }.read(row, operation)?;
-        let has_past = row::is_set(row, 4)?;
-        let (attempt, losses, logs) = if has_past { self.past(seq)? } else { (0, 0, 0) };
+        let has_started = row::is_set(row, 4)?;
+        let (attempt, losses, logs) = if has_started { self.history(seq)? } else { (0, 0, 0) };
         let created_at = WallMs(get(row, 6)?);
         Ok(ReadyTask { seq, id, created_at, def, attempt, losses, logs })
     }
 
     /// The attempts, losses in a row and log lines of a task that has started before.
-    fn past(&self, seq: Seq) -> Result<(u32, u32, u32)> {
+    fn history(&self, seq: Seq) -> Result<(u32, u32, u32)> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         cached(&self.writer, sql::HISTORY)?.query_row([seq.0 as i64], read).map_err(error::of)
     }
@@ -273,10 +273,10 @@ impl SqliteStore {
 
     /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
     /// Under the fair lock.
-    fn leave(&mut self) -> Result<()> {
+    fn unregister(&mut self) -> Result<()> {
         self.database.check()?;
         self.frame(sql::BEGIN).map_err(error::of)?;
-        self.meet()?;
+        self.read_owners()?;
         owner::forget(&self.writer, self.owner)?;
         self.frame(sql::COMMIT).map_err(error::of)
     }
@@ -294,19 +294,19 @@ impl Store for SqliteStore {
     fn begin(&mut self) -> Result<bool> {
         self.check_files()?;
         self.lock_for_writing()?;
-        let news = self.has_news();
-        self.or_rollback(news)
+        let changes = self.has_changes();
+        self.or_rollback(changes)
     }
 
     fn begin_read(&mut self) -> Result<bool> {
         self.check_files()?;
         self.frame(sql::BEGIN_READ).map_err(error::of)?;
-        let news = self.has_news();
-        self.or_rollback(news)
+        let changes = self.has_changes();
+        self.or_rollback(changes)
     }
 
     fn refresh_owners(&mut self) -> Result<()> {
-        if self.poll_interval_ms().is_none() { Ok(()) } else { self.meet() }
+        if self.poll_interval_ms().is_none() { Ok(()) } else { self.read_owners() }
     }
 
     fn is_shared(&self) -> bool {
@@ -314,8 +314,8 @@ impl Store for SqliteStore {
     }
 
     fn poll_interval_ms(&self) -> Option<u64> {
-        let is_alone = self.database.is_memory() || (!self.is_shared() && self.can_hear());
-        (!is_alone).then_some(LOOK_EVERY_MS)
+        let is_alone = self.database.is_memory() || (!self.is_shared() && self.is_listening());
+        (!is_alone).then_some(POLL_INTERVAL_MS)
     }
 
     fn set_waker(&mut self, waker: Waker) {
@@ -356,7 +356,7 @@ impl Store for SqliteStore {
         Ok(lanes.into_iter().map(|(lane, runs)| (LaneId(lane), runs)).collect())
     }
 
-    fn abort_asked(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
         let mut statement = cached(&self.writer, sql::ABORT_REQUEST)?;
         let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
         match rows.next().map_err(error::of)? {
@@ -384,7 +384,7 @@ impl Store for SqliteStore {
             if tasks.len() == size.tasks_max || bytes > size.bytes_max {
                 return Ok(Window { tasks, is_complete: false });
             }
-            let task = self.waiting(row, Arc::clone(&lane.operation))?;
+            let task = self.ready_task(row, Arc::clone(&lane.operation))?;
             bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
             tasks.push(task);
         }
@@ -424,7 +424,7 @@ impl Store for SqliteStore {
         match self.frame(sql::COMMIT) {
             Ok(()) => {
                 self.commits = self.commits.saturating_add(1);
-                self.forgotten.drain(..).for_each(Dead::bury);
+                self.forgotten.drain(..).for_each(DeadOwner::remove_files);
                 owner::notify(self.notifier.as_ref(), &self.living);
                 Commit::Committed
             }
@@ -446,7 +446,7 @@ impl Store for SqliteStore {
     }
 
     fn maintain(&mut self, is_idle: bool) -> Result<()> {
-        if !is_idle && self.commits < COMMITS_PER_LOOK {
+        if !is_idle && self.commits < COMMITS_PER_CHECK {
             return Ok(());
         }
         self.commits = 0;
@@ -458,7 +458,7 @@ impl Store for SqliteStore {
         self.rollback();
         // Without the fair lock all is released too; only an open at this very moment has to wait.
         let is_locked = self.queue.lock(LockTimeout::Turn).unwrap_or(false);
-        let left = self.leave();
+        let left = self.unregister();
         if left.is_err() {
             self.rollback();
         }

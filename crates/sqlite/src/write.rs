@@ -38,9 +38,9 @@ enum Kind {
     AddStart,
     Key,
     Start,
-    StartRow,
+    StartRange,
     EndRun,
-    DoneRow,
+    DoneRange,
     EndReady,
     ReleaseHistory,
     Release,
@@ -60,9 +60,9 @@ impl Kind {
             Kind::AddStart => sql::ADD_START,
             Kind::Key => sql::KEY,
             Kind::Start => sql::START,
-            Kind::StartRow => sql::START_ROW,
+            Kind::StartRange => sql::START_RANGE,
             Kind::EndRun => sql::END_RUN,
-            Kind::DoneRow => sql::DONE_ROW,
+            Kind::DoneRange => sql::DONE_RANGE,
             Kind::EndReady => sql::END_READY,
             Kind::ReleaseHistory => sql::RELEASE_HISTORY,
             Kind::Release => sql::RELEASE,
@@ -88,7 +88,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refuse
     while let Some(change) = batch.changes.get(index) {
         let bulk = BulkChange::of(&batch.changes[index..]);
         let (count, held) = match &bulk {
-            Some(all) => (all.len(), writing.bulk(all)),
+            Some(all) => (all.len(), writing.write_bulk(all)),
             None => (1, writing.change(change)),
         };
         let held = held.map_err(error::of)?;
@@ -105,7 +105,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refuse
 fn fenced(change: &Change) -> Error {
     let what = match change {
         Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
-            "the task is not waiting any more"
+            "the task is not ready any more"
         }
         Change::Key { .. } => "a task was added under this key before",
         _ => "the run is not live any more",
@@ -141,8 +141,8 @@ impl<'c> Writing<'c> {
     }
 
     /// Writes many changes by one statement; how many of them held, from the front.
-    fn bulk(&mut self, all: &BulkChange) -> Rows {
-        if self.row(all)? == all.len() {
+    fn write_bulk(&mut self, all: &BulkChange) -> Rows {
+        if self.execute_bulk(all)? == all.len() {
             return Ok(all.len());
         }
         let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
@@ -156,20 +156,20 @@ impl<'c> Writing<'c> {
         Ok(0)
     }
 
-    fn row(&mut self, all: &BulkChange) -> Rows {
+    fn execute_bulk(&mut self, all: &BulkChange) -> Rows {
         let owner = self.owner;
         let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
         match all.kind {
             BulkKind::Start { attempt, at } => {
                 let row = (owner, runs, first, attempt, at.0, padding::running(owner), last);
-                self.statement(Kind::StartRow)?.execute(row)
+                self.statement(Kind::StartRange)?.execute(row)
             }
             BulkKind::Done { at, result_bytes } => {
                 let zeros = padding::done(padding::running(owner), result_bytes);
                 let results = result_bytes.map(|_| &all.results);
                 let result_bytes = result_bytes.map(|n| n as i64);
                 let row = (at.0, zeros, results, result_bytes, first, last, runs);
-                self.statement(Kind::DoneRow)?.execute(row)
+                self.statement(Kind::DoneRange)?.execute(row)
             }
         }
     }
@@ -196,7 +196,7 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::Release { .. } => self.release(change),
-            Change::AskAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
+            Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, priority, .. } => {
                 let row = (priority.get(), seq.0 as i64);
                 self.statement(Kind::Prioritize)?.execute(row)

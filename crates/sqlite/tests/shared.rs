@@ -212,13 +212,13 @@ fn an_abort_that_was_asked_for_is_found_by_its_run_alone_and_the_first_reason_st
     one.lane(1, "read-book");
     let (task, run) = running(&mut one);
     let asked =
-        |hand: &mut Hand, run| inside(hand, |store| store.abort_asked(task.seq, run).unwrap());
+        |hand: &mut Hand, run| inside(hand, |store| store.abort_request(task.seq, run).unwrap());
     let reason = |text: &str| AbortReason { cause: Cause::User, reason: Json::trusted(text) };
     assert_eq!(asked(&mut one, run), None);
     for text in ["1", "2"] {
         two.catch_up();
         let abort = reason(text);
-        two.turn(vec![Change::AskAbort { seq: task.seq, lane: LANE, run, abort }]);
+        two.turn(vec![Change::RequestAbort { seq: task.seq, lane: LANE, run, abort }]);
     }
     assert_eq!(asked(&mut one, run), Some(reason("1")));
     one.catch_up();

@@ -184,13 +184,13 @@ pub(super) fn an_abort_asked_for_by_one_handle_is_found_by_the_other(
     world.turn(vec![World::asking_abort(live, "1")])?;
     world.swap();
     assert!(world.has_news()?);
-    let asked = world.inside(|store| store.abort_asked(live.task.seq, live.run))?;
+    let asked = world.inside(|store| store.abort_request(live.task.seq, live.run))?;
     assert_eq!(asked.map(|abort| abort.reason.as_str().to_owned()), Some("1".into()));
     let steps = journal(world, world.number() - 1, 9)?;
     let transitions = steps.iter().flat_map(|entry| unpack(&entry.transitions));
     let steps: Result<Vec<_>> =
         transitions.map(|transition| transition.map(|transition| transition.kind)).collect();
-    assert_eq!(steps?, [TransitionKind::AskAbort]);
+    assert_eq!(steps?, [TransitionKind::RequestAbort]);
     Ok(())
 }
 

@@ -291,7 +291,7 @@ impl World {
     pub(super) fn asking_abort(live: Live, text: &str) -> Change {
         let Live { task: Task { seq, .. }, lane, run, .. } = live;
         let abort = AbortReason { cause: Cause::User, reason: json(text) };
-        Change::AskAbort { seq, lane, run, abort }
+        Change::RequestAbort { seq, lane, run, abort }
     }
 
     pub(super) fn aborting(&mut self, task: Task) -> Change {
@@ -411,7 +411,7 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
                 shift(Some(from), outcome.state());
             }
             Change::Lane(_)
-            | Change::AskAbort { .. }
+            | Change::RequestAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }
             | Change::Key { .. }

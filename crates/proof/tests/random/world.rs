@@ -38,7 +38,7 @@ const READS: [Call; 9] = [
     Call::Lanes,
     Call::Journal,
     Call::RemoteRuns,
-    Call::AbortAsked,
+    Call::AbortRequest,
     Call::Orphans,
     Call::Window,
     Call::Brief,
@@ -222,7 +222,7 @@ impl World {
     fn look_fault(&mut self) -> Fault {
         let code = self.rng.one_of(&PASSING);
         let reads =
-            [Call::BeginRead, Call::RefreshOwners, Call::Journal, Call::Brief, Call::AbortAsked];
+            [Call::BeginRead, Call::RefreshOwners, Call::Journal, Call::Brief, Call::AbortRequest];
         Fault::Read(code, self.rng.one_of(&reads))
     }
 
