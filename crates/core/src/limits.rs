@@ -1,4 +1,5 @@
-//! Every bound in the product, in one table.
+//! The bounds that a user can reach, in one table. Bounds of our own work (how much one turn, drain
+//! or window takes) stand where they hold.
 //!
 //! Reaching one is a typed error with the path of the field, never a hang or a crash (I-17).
 //!

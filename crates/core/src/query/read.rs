@@ -17,13 +17,18 @@ use crate::limits::JSON_DEPTH_MAX;
 /// What stands for half a surrogate pair.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// The value of a whole text.
-pub(super) fn value(text: &str) -> Result<Value> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
-    let value = reader.value()?;
-    match reader.peek() {
-        None => Ok(value),
-        Some(_) => Err(reader.fault("the end")),
+impl Value {
+    /// Reads JSON text, at most [`crate::limits::JSON_DEPTH_MAX`] levels deep.
+    ///
+    /// # Errors
+    /// `Invalid` if it is not JSON, `TooLarge` if it is nested too deeply; neither has a path.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let mut reader = Reader { text, at: 0, depth: 0 };
+        let value = reader.value()?;
+        match reader.peek() {
+            None => Ok(value),
+            Some(_) => Err(reader.fault("the end")),
+        }
     }
 }
 
@@ -214,7 +219,7 @@ mod tests {
     use super::*;
 
     fn text_of(json: &str) -> String {
-        match value(json).unwrap() {
+        match Value::from_json(json).unwrap() {
             Value::String(text) => text.into(),
             other => panic!("{other:?}"),
         }
@@ -226,10 +231,13 @@ mod tests {
 
     #[test]
     fn the_deepest_text_that_can_be_stored_is_read() {
-        assert!(value(&nested(JSON_DEPTH_MAX)).is_ok());
-        assert_eq!(value(&nested(JSON_DEPTH_MAX + 1)).unwrap_err().code(), Code::TooLarge);
-        assert!(value(&"{\"a\":".repeat(200_000)).is_err());
-        assert!(value(&nested(200_000)).is_err());
+        assert!(Value::from_json(&nested(JSON_DEPTH_MAX)).is_ok());
+        assert_eq!(
+            Value::from_json(&nested(JSON_DEPTH_MAX + 1)).unwrap_err().code(),
+            Code::TooLarge
+        );
+        assert!(Value::from_json(&"{\"a\":".repeat(200_000)).is_err());
+        assert!(Value::from_json(&nested(200_000)).is_err());
     }
 
     #[test]
@@ -278,7 +286,7 @@ mod tests {
             "{\"a\":1]",
         ];
         for text in texts {
-            assert!(value(text).is_err(), "{text}");
+            assert!(Value::from_json(text).is_err(), "{text}");
         }
     }
 
@@ -322,13 +330,13 @@ mod tests {
         #[test]
         fn it_reads_what_serde_json_wrote(json in json()) {
             for text in [json.to_string(), serde_json::to_string_pretty(&json).unwrap()] {
-                prop_assert!(same(&value(&text).unwrap(), &json), "{}", text);
+                prop_assert!(same(&Value::from_json(&text).unwrap(), &json), "{}", text);
             }
         }
 
         #[test]
         fn it_never_panics(text in r#"[\[\]{}",:\\u0-9eE+.a-fé -]{0,40}"#) {
-            let _ = value(&text);
+            let _ = Value::from_json(&text);
         }
     }
 }

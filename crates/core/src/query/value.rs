@@ -13,9 +13,6 @@
 
 use std::cmp::Ordering;
 
-use super::read;
-use crate::error::Result;
-
 /// A value of a document or a query.
 #[derive(Clone, Debug)]
 pub enum Value {
@@ -37,14 +34,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads JSON text, at most [`crate::limits::JSON_DEPTH_MAX`] levels deep.
-    ///
-    /// # Errors
-    /// `Invalid` if it is not JSON, `TooLarge` if it is nested too deeply; neither has a path.
-    pub fn from_json(text: &str) -> Result<Self> {
-        read::value(text)
-    }
-
     /// A text.
     pub fn text(text: &str) -> Self {
         Value::String(text.into())

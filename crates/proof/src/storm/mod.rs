@@ -27,10 +27,10 @@
 mod line;
 mod ledger;
 mod trace;
-mod check;
 mod child;
-mod parent;
 mod worker;
+mod check;
+mod parent;
 
 pub use ledger::Report;
 pub use parent::{Plan, storm};

@@ -113,7 +113,26 @@ fn a_module_imports_only_those_above_it() {
     verdict(faults);
 }
 
-/// The modules of a `lib.rs`, in order.
+#[test]
+fn a_module_of_a_folder_imports_only_those_above_it() {
+    let mut faults = Vec::new();
+    for parent in rust().filter(|file| file.path.ends_with("/mod.rs")) {
+        let folder = parent.path.trim_end_matches("mod.rs");
+        let modules = modules(parent.code());
+        for file in rust().filter(|file| file.path.starts_with(folder)) {
+            let own = file.path[folder.len()..].split(['/', '.']).next().unwrap_or_default();
+            let Some(position) = modules.iter().position(|module| *module == own) else { continue };
+            for name in named_after(file.product_code(), "use super::") {
+                if modules.iter().position(|module| *module == name) > Some(position) {
+                    faults.push(format!("{}: uses super::{name}, which stands below", file.path));
+                }
+            }
+        }
+    }
+    verdict(faults);
+}
+
+/// The modules of a `lib.rs` or `mod.rs`, in order.
 fn modules(code: &str) -> Vec<&str> {
     let words: Vec<_> = identifiers(code).map(|(_, word)| word).collect();
     words.windows(2).filter(|pair| pair[0] == "mod").map(|pair| pair[1]).collect()
@@ -121,8 +140,13 @@ fn modules(code: &str) -> Vec<&str> {
 
 /// The first segments of all paths that begin with `crate::`.
 fn imported(code: &str) -> Vec<&str> {
-    let starts = code.match_indices("crate::").map(|(at, word)| at + word.len());
-    let is_own = |at: &usize| !code[..at - "crate::".len()].ends_with('$');
+    named_after(code, "crate::")
+}
+
+/// The names that stand after these words.
+fn named_after<'c>(code: &'c str, words: &str) -> Vec<&'c str> {
+    let starts = code.match_indices(words).map(|(at, word)| at + word.len());
+    let is_own = |at: &usize| !code[..at - words.len()].ends_with('$');
     let first = |at| identifiers(&code[at..]).next().map(|(_, word)| word);
     let mut names: Vec<_> = starts.filter(is_own).filter_map(first).collect();
     names.sort_unstable();

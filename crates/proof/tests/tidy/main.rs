@@ -13,6 +13,7 @@ mod borders;
 mod clocks;
 mod crates;
 mod documents;
+mod limits;
 mod rendered;
 mod repository;
 mod size;

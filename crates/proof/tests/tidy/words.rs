@@ -1,6 +1,6 @@
 //! One word per idea, no leftovers, nothing of one machine.
 
-use crate::repository::{files, root};
+use crate::repository::{file, files, root};
 use crate::source::{Language, identifiers, line_of};
 use crate::verdict;
 
@@ -47,6 +47,60 @@ fn no_identifier_and_no_file_has_a_banned_word() {
             }
         }
     }
+    verdict(faults);
+}
+
+/// Words that have given way to one of the glossary, and which.
+const RETIRED: [(&str, &str); 12] = [
+    ("bell", "notifier"),
+    ("doorbell", "notifier"),
+    ("turnstile", "write queue"),
+    ("heard", "acknowledged"),
+    ("look_around", "refresh_owners"),
+    ("unwatch", "cancel_await"),
+    ("watches", "waiters"),
+    ("keyed", "idempotent"),
+    ("elsewhere", "remote"),
+    ("dice", "rng"),
+    ("prioritise", "prioritize"),
+    ("prioritising", "prioritizing"),
+];
+
+#[test]
+fn no_retired_word_stands_in_the_product() {
+    let mut faults = Vec::new();
+    let is_product =
+        |path: &str| path.starts_with("ts/") || path.starts_with("src/") || path.contains("/src/");
+    for file in files().iter().filter(|file| is_product(&file.path) && !file.is_lock()) {
+        for (at, name) in identifiers(file.product_code()) {
+            let mut parts = name.split('_').chain([name]);
+            let retired = RETIRED.iter().find(|(old, _)| parts.any(|part| part == *old));
+            faults.extend(retired.map(|(old, new)| {
+                let line = line_of(file.product_code(), at);
+                format!("{}:{line}: {old}: say {new}", file.path)
+            }));
+        }
+    }
+    verdict(faults);
+}
+
+#[test]
+fn every_word_of_the_glossary_is_where_it_says() {
+    let glossary = &file("docs/internals/glossary.md").text;
+    let rows: Vec<_> = glossary.lines().filter(|line| line.matches('|').count() == 4).collect();
+    let mut faults = Vec::new();
+    for row in &rows[2..] {
+        let quoted: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+        let pairs = quoted.chunks_exact(2);
+        let is_there = |path: &str, name: &str| {
+            let file = files().iter().find(|file| file.path == path);
+            file.is_some_and(|file| identifiers(&file.text).any(|(_, word)| word == name))
+        };
+        let lost = pairs.filter(|pair| !is_there(pair[0], pair[1]));
+        faults.extend(lost.map(|pair| format!("{} is not in {}", pair[1], pair[0])));
+        faults.extend((quoted.len() < 2).then(|| format!("no place: {row}")));
+    }
+    assert!(rows.len() <= 60, "the glossary is longer than it may be");
     verdict(faults);
 }
 
