@@ -41,7 +41,7 @@ test('a bundle with tasker inlined says that tasker is to be external', () => {
 
 test('a bundle in ESM format with tasker inlined fails as the guide says', () => {
   bundles('esm.mjs', 'inlined.mjs', '--format=esm')
-  const said = 'Dynamic require of "node:events" is not supported'
+  const said = 'Dynamic require of "node:async_hooks" is not supported'
   assert.throws(
     () => runs('inlined.mjs'),
     ({ message }) => message.includes(said),
