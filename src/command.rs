@@ -82,6 +82,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         }
         "ack" => Input::Ack(ticket),
         "ready" => Input::Ready(ticket),
+        "isShared" => Input::IsShared(ticket),
         other => return Err(Error::bug(format!("unknown command {other:?}"))),
     })
 }

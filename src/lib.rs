@@ -10,6 +10,7 @@
 //!   napi.
 
 mod error;
+mod debug;
 mod message;
 mod effect_queue;
 mod calls;

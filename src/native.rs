@@ -16,6 +16,7 @@ use tasker_engine::thread::{Handle, Sink};
 
 use crate::calls::{self, Calls};
 use crate::command::{self, ReadRequest};
+use crate::debug;
 use crate::effect_queue::EffectQueue;
 use crate::error;
 use crate::options::Options;
@@ -62,6 +63,7 @@ pub(crate) fn open(
     options: String,
     notifier: Function<'_, (), ()>,
 ) -> napi::Result<Either<Native, String>> {
+    debug::init();
     let opened = Options::read(&options).and_then(|options| {
         let notifier = notifier
             .build_threadsafe_function()

@@ -17,7 +17,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
 import { type Bounds, Call, type Deferred, type Transform } from './calls'
-import { refusal, spell, TaskerError } from './errors'
+import { refusal, renewed, spell, TaskerError } from './errors'
 import { nextTick, parse, queueMicrotask, setImmediate, stringify } from './globals'
 import type { KeepAlive } from './keepalive'
 import { type Message, type Messages, messagesIn, unreadable } from './messages'
@@ -171,12 +171,12 @@ export class Bridge {
   /** Throws if calls are refused. */
   check(): void {
     const { closed } = this
-    if (closed) throw closed
+    if (closed) throw renewed(closed)
   }
 
   /** Throws if calls are refused, or will be. */
   checkOpen(): void {
-    if (this.isClosing) throw this.#closed ?? closedError()
+    if (this.isClosing) throw renewed(this.#closed ?? closedError())
   }
 
   /** Whether the native side is gone: nothing that comes now may reach user code. */
@@ -198,7 +198,7 @@ export class Bridge {
   #send(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
     const { closed } = this
     if (!closed) return this.#dispatch(way, text, deferred)
-    deferred.refused(closed)
+    deferred.refused(renewed(closed))
     return 0
   }
 
@@ -374,7 +374,7 @@ export class Bridge {
     lost.unregister(this)
     this.#pacer.end()
     release(this.#native, this.#keep, this)
-    for (const one of deferred) one.refused(fault)
+    for (const one of deferred) one.refused(renewed(fault))
     for (const one of this.#attached) one.closed(reason)
     this.#attached.clear()
     this.#runs.forget()

@@ -5,7 +5,7 @@
  */
 
 import type { CallOptions } from '../index'
-import { invalid, read, TaskerError } from './errors'
+import { invalid, read, TaskerError, untraced } from './errors'
 import { clearTimeout, setTimeout } from './globals'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 
@@ -45,6 +45,7 @@ export type Transform = (value: any) => unknown
 export class Call extends Deferred implements Abortable {
   readonly #transform: Transform | undefined
   readonly #refusedBy: ((error: unknown) => void) | undefined
+  #what = ''
   #signal: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
   #cancel: (() => void) | undefined
@@ -71,7 +72,8 @@ export class Call extends Deferred implements Abortable {
   }
 
   /** Ends early when a signal fires or a time is over; `cancel` tells the engine. */
-  bind({ signal, timeoutMs }: Bounds, cancel: () => void): void {
+  bind({ what, signal, timeoutMs }: Bounds, cancel: () => void): void {
+    this.#what = what
     this.#cancel = cancel
     this.#signal = signal
     if (signal) hook(signal, this)
@@ -84,7 +86,8 @@ export class Call extends Deferred implements Abortable {
 
   #arm(leftMs: number, ms: number) {
     const step = Math.min(leftMs, TIMER_MS_MAX)
-    const next = () => (leftMs > step ? this.#arm(leftMs - step, ms) : this.#end(late(ms)))
+    const next = () =>
+      leftMs > step ? this.#arm(leftMs - step, ms) : this.#end(late(this.#what, ms))
     this.#timer = setTimeout(next, step).unref()
   }
 
@@ -104,20 +107,22 @@ export class Call extends Deferred implements Abortable {
 /** Node's timers fire at once above this. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-const late = (ms: number) =>
-  new TaskerError('TASKER_TIMEOUT', `The call did not finish within ${ms} ms.`)
+const late = (what: string, ms: number) =>
+  untraced(new TaskerError('TASKER_TIMEOUT', `${what} did not finish within ${ms} ms`))
 
 /** What ends a call early. */
 export interface Bounds {
+  /** The call in words, for the error when its time is over. */
+  what: string
   signal: AbortSignal | undefined
   timeoutMs: number | undefined
 }
 
 /** What ends a call early, from its options; rejects by throwing if the signal has fired. */
-export function boundsOf({ abortSignal, timeout }: CallOptions): Bounds {
+export function boundsOf(what: string, { abortSignal, timeout }: CallOptions): Bounds {
   const signal = signalOf(abortSignal)
   if (signal?.aborted) throw signal.reason
-  return { signal, timeoutMs: durationOf(timeout) }
+  return { what, signal, timeoutMs: durationOf(timeout) }
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 }

@@ -40,7 +40,35 @@ export function unwritable(path: string, cause: unknown): TaskerError {
 /** A refusal that came from the engine. */
 export function refusal(bridge: TaskerErrorFacts & { code: TaskerErrorCode; message: string }) {
   const { code, message, ...facts } = bridge
-  return new TaskerError(code, message, facts)
+  return untraced(new TaskerError(code, message, facts))
+}
+
+/** Errors that were made when an answer came: their stack says nothing of who called. */
+const withoutCaller = new WeakSet<Error>()
+
+/** Marks an error that is made where the caller is not known. */
+export function untraced(error: TaskerError): TaskerError {
+  withoutCaller.add(error)
+  return error
+}
+
+/** The same error for another call. */
+export function renewed(error: unknown): unknown {
+  if (!(error instanceof TaskerError)) return error
+  const { code, message, path, pid, uuids } = error
+  const facts = { path, pid, uuids, ...('cause' in error && { cause: error.cause }) }
+  return untraced(new TaskerError(code, message, facts as TaskerErrorFacts))
+}
+
+/** Waits for a call; what it is refused with has a stack that shows who called. */
+export async function traced<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    // Only here: the stack of each call would cost more than the call.
+    if (withoutCaller.delete(error as Error)) Error.captureStackTrace(error as Error, traced)
+    throw error
+  }
 }
 
 /** Whether it is an Error, of this realm or another; a Proxy that refuses the question is none. */

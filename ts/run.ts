@@ -76,6 +76,10 @@ export class Run {
     return this.message[2]
   }
 
+  get operation(): string {
+    return this.message[4]
+  }
+
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()

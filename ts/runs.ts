@@ -20,6 +20,7 @@ import type { Bridge } from './bridge'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { nextTick, parse, setImmediate, stringify } from './globals'
+import { type HintSource, Hints } from './hints'
 import type { Message } from './messages'
 import { inRootContext } from './native'
 import { TASK_CHARS_MAX } from './options'
@@ -33,6 +34,9 @@ import { warn } from './warnings'
 /** A function that carries out tasks. */
 export type AnyRunner = (context: Context) => unknown
 
+/** How long a look for an operation without a runner may keep the reader from others. */
+const UNSERVED_MS_MAX = 200
+
 /** Waiting runners that one turn of the event loop calls, however quick they are. */
 const CALLS_MAX = 256
 
@@ -44,13 +48,14 @@ interface PendingCall {
 }
 
 /** The runs of one tasker. */
-export class Runs implements RunHost {
+export class Runs implements RunHost, HintSource {
   readonly level: number
   readonly extras: TaskExtras
   readonly pacer = new Pacer()
+  readonly hints = new Hints(this)
   /** Whether runners are attached, or being detached. */
   isStarted = false
-  readonly #events: EventHub
+  readonly events: EventHub
   readonly #live = new Map<number, Run>()
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
@@ -63,7 +68,7 @@ export class Runs implements RunHost {
   #bridge!: Bridge
 
   constructor(events: EventHub, level: number, capturesContext: boolean) {
-    this.#events = events
+    this.events = events
     this.level = level
     this.extras = new TaskExtras(events, capturesContext)
   }
@@ -75,7 +80,7 @@ export class Runs implements RunHost {
   }
 
   get wants(): Wants {
-    return this.#events.wants
+    return this.events.wants
   }
 
   /** Whether there is something to wait for. */
@@ -93,17 +98,38 @@ export class Runs implements RunHost {
   }
 
   fault(error: unknown): void {
-    this.#events.fault(error)
+    this.events.fault(error)
   }
 
   /** A fault that has closed the tasker. */
   fatal(error: unknown, isStarted: boolean): void {
-    this.#events.fatal(error, isStarted)
+    this.events.fatal(error, isStarted)
   }
 
   /** Asks for the events that somebody's own `emit` hears. */
   checkEmit(): void {
-    this.#events.checkEmit()
+    this.events.checkEmit()
+  }
+
+  /** The operations that have a runner here. */
+  get operations(): string[] {
+    return [...this.#runners.keys()]
+  }
+
+  /** How many runs are under way here. */
+  get liveCount(): number {
+    return this.#live.size
+  }
+
+  isShared(): Promise<boolean> {
+    return this.#bridge.command('{"do":"isShared"}')
+  }
+
+  unserved(): Promise<string | undefined> {
+    const query = { status: 'new', operation: { $nin: this.operations } }
+    const text = stringify({ do: 'find', query, limit: 1 })
+    const bounds = { what: 'find', signal: undefined, timeoutMs: UNSERVED_MS_MAX }
+    return this.#bridge.ask('read', text, bounds, ([task]) => task?.operation)
   }
 
   has(operation: string): boolean {
@@ -137,7 +163,7 @@ export class Runs implements RunHost {
     if (this.#bridge.isShut) return
     const run = new Run(message, this)
     this.#live.set(run.slot, run)
-    if (this.#events.hasListeners('task.run')) this.#events.emitTask('task.run', run.uuid)
+    if (this.events.hasListeners('task.run')) this.events.emitTask('task.run', run.uuid)
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
     const context = this.extras.contextOf(run.uuid) ?? inRootContext
@@ -246,13 +272,17 @@ export class Runs implements RunHost {
     this.#emitLogs(run, Infinity)
     this.#emitReports(run, Infinity)
     if (status === 'done') this.#emitDone(run)
-    else this.#emitThrown(run.uuid, status, this.#thrownBy(run, status, cause, batch))
+    else {
+      const value = this.#thrownBy(run, status, cause, batch)
+      if (status === 'failed') this.hints.failed(run.uuid, run.operation, value)
+      this.#emitThrown(run.uuid, status, value)
+    }
     this.extras.release(run.uuid)
     return true
   }
 
   #emitDone({ uuid, result }: Run) {
-    if (!this.#events.hasListeners('task.done') && !this.#events.hasListeners('task.ended')) return
+    if (!this.events.hasListeners('task.done') && !this.events.hasListeners('task.ended')) return
     this.#emitEnd(uuid, 'done', result === undefined ? undefined : parse(result))
   }
 
@@ -285,14 +315,15 @@ export class Runs implements RunHost {
   }
 
   #emitEnd(uuid: string, status: EndStatus, value: unknown) {
-    this.#events.emitTask(`task.${status}`, uuid, value)
-    this.#events.emitEnded(uuid, status, value)
+    this.events.emitTask(`task.${status}`, uuid, value)
+    this.events.emitEnded(uuid, status, value)
   }
 
   /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
   outcome(uuid: string, [status, cause, payload]: Message): unknown {
     if (status === 'done') return payload
     const known = this.#recentErrors.get(uuid)
+    if (status === 'failed') this.hints.heard(uuid)
     if (status === 'failed') throw known ? known.value : rebuild(payload)
     throw abortError(cause, (known?.value as Error) ?? storedReason(cause, payload))
   }
@@ -309,21 +340,21 @@ export class Runs implements RunHost {
     if (!run.lines) return
     for (const [log, fields] of run.lines.splice(0, count)) {
       if (fields !== undefined) log.fields = parse(fields)
-      this.#events.emitTask('task.log', run.uuid, log)
+      this.events.emitTask('task.log', run.uuid, log)
     }
   }
 
   #emitReports(run: Run, count: number) {
     if (!run.reports) return
     for (const report of run.reports.splice(0, count)) {
-      this.#events.emitTask('task.progress', run.uuid, report)
+      this.events.emitTask('task.progress', run.uuid, report)
     }
   }
 
   /** `["o", uuid, event, …]`: what another process on the file did. */
   remoteEvent([, uuid, event, ...facts]: Message): void {
     const isEnd = event === 'done' || event === 'failed' || event === 'aborted'
-    if (this.#events.wants.remote === 'all') this.#emitRemote(uuid, event, facts)
+    if (this.events.wants.remote === 'all') this.#emitRemote(uuid, event, facts)
     if (isEnd) this.extras.release(uuid)
   }
 
@@ -331,14 +362,14 @@ export class Runs implements RunHost {
     switch (event) {
       case 'added':
       case 'run':
-        this.#events.emitTask(`task.${event}`, uuid)
+        this.events.emitTask(`task.${event}`, uuid)
         break
       case 'added-and-run':
-        this.#events.emitTask('task.added', uuid)
-        this.#events.emitTask('task.run', uuid)
+        this.events.emitTask('task.added', uuid)
+        this.events.emitTask('task.run', uuid)
         break
       case 'prioritized':
-        this.#events.emitTask('task.prioritized', uuid, Number(cause))
+        this.events.emitTask('task.prioritized', uuid, Number(cause))
         break
       case 'done':
         this.#emitEnd(uuid, 'done', payload)
@@ -357,7 +388,7 @@ export class Runs implements RunHost {
   warn([, what, figure]: Message): void {
     if (what === 'events-missed') {
       this.extras.recheck()
-      if (this.#events.wants.remote !== 'all') return
+      if (this.events.wants.remote !== 'all') return
       const message = `events of other processes were not told: ${figure} commits were missed`
       warn('TASKER_EVENTS_MISSED', message)
       return
@@ -379,7 +410,8 @@ export class Runs implements RunHost {
     this.#live.clear()
     this.#forgetLater()
     this.extras.forget()
-    this.#events.close()
+    this.hints.end()
+    this.events.close()
   }
 }
 

@@ -7,6 +7,7 @@
  * Proof: `__test__/contract`, `__test__/types`.
  */
 
+import { type InspectOptions, inspect } from 'node:util'
 import type {
   AnyOperations,
   AssignRunnerOptions,
@@ -34,7 +35,7 @@ import type {
 import { Bridge } from './bridge'
 import { boundsOf } from './calls'
 import { revive, reviveAll } from './document'
-import { invalid, TaskerError } from './errors'
+import { invalid, read, TaskerError, traced } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
@@ -73,6 +74,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
+  static {
+    // What `console.log` shows. It is no member of the public class.
+    const value = function (this: Tasker, _depth: number, options: InspectOptions) {
+      return this.#shown(options)
+    }
+    Object.defineProperty(Tasker.prototype, inspect.custom, { value, configurable: true })
+  }
+
   constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
     super()
     const { text, storePath, runners, ...rest } = openOptions(options)
@@ -90,7 +99,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async ready(): Promise<void> {
-    return this.#bridge.command('{"do":"ready"}', nothing)
+    return await traced(this.#bridge.command('{"do":"ready"}', nothing))
   }
 
   addTask<Name extends OperationName<Operations>>(
@@ -103,7 +112,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
       const adding = new PendingAdd(this.#runs.extras, signal)
       this.#bridge.add(text, adding)
-      return adding.promise
+      this.#runs.hints.added(read(Object(definition), 'operation'))
+      return traced(adding.promise)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -119,13 +129,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     for (const one of definitions) {
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
     }
+    for (const one of definitions) this.#runs.hints.added(read(one, 'operation'))
     const context = this.#runs.extras.snapshot()
-    return this.#bridge.addMany(text, (uuids: string[]) => {
+    const adding = this.#bridge.addMany(text, (uuids: string[]) => {
       uuids.forEach((uuid, i) => {
         this.#runs.extras.added(uuid, { signal: signals[i], context })
       })
       return uuids as unknown as TaskUuids<Names>
     })
+    return await traced(adding)
   }
 
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
@@ -163,7 +175,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#bridge.check()
     if (!this.#runs.has(name)) return false
     this.#runs.unassign(name)
-    return this.#bridge.command(textOf({ do: 'unassign', operation: name }), () => true)
+    const text = textOf({ do: 'unassign', operation: name })
+    return await traced(this.#bridge.command(text, () => true))
   }
 
   async start(abortSignal?: AbortSignal): Promise<void> {
@@ -175,14 +188,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       hook(signal, this.#stopper)
     }
     this.#starting ??= this.#start()
-    return this.#starting
+    return await traced(this.#starting)
   }
 
   async stop(options?: StopOptions): Promise<void> {
     const text = textOf({ do: 'stop', ...stopOptions(options) })
     this.#bridge.check()
     const { stopped, refused } = this.#halt()
-    return this.#bridge.command(text, stopped, refused)
+    return await traced(this.#bridge.command(text, stopped, refused))
   }
 
   close(options?: StopOptions): Promise<void> {
@@ -195,38 +208,55 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return closing
   }
 
+  #shown(options: InspectOptions): string {
+    const { operations: runners, liveCount: liveRuns } = this.#runs
+    const shown = { store: this.#storePath ?? ':memory:', state: this.#state, runners, liveRuns }
+    return `${this.constructor.name} ${inspect(shown, options)}`
+  }
+
+  get #state(): string {
+    if (this.#bridge.isShut) return 'closed'
+    if (this.#bridge.isClosing) return 'closing'
+    if (this.#runs.isStarted) return this.#starting ? 'started' : 'stopping'
+    return 'not started'
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
   async abortTask(uuid: string, reason?: unknown): Promise<boolean> {
-    return this.#runs.extras.abort(uuidOf(uuid), 'user', reason)
+    return await traced(this.#runs.extras.abort(uuidOf(uuid), 'user', reason))
   }
 
   async prioritizeTask(uuid: string, priority: number): Promise<boolean> {
     const id = uuidOf(uuid)
     const text = textOf({ do: 'prioritize', uuid: id, priority: priorityOf(priority) })
-    return this.#bridge.command(text, (isChanged: boolean) => {
+    const change = this.#bridge.command(text, (isChanged: boolean) => {
       if (isChanged) this.#events.emitTask('task.prioritized', id, priority)
       return isChanged
     })
+    return await traced(change)
   }
 
   async getTask(uuid: string, options: GetTaskOptions = {}): Promise<Task<Operations>> {
     const logs = logsOf(only(options, [...LOGS, ...BOUNDS], 'options'))
-    const text = textOf({ do: 'get', uuid: uuidOf(uuid), logs })
-    return this.#bridge.ask('read', text, boundsOf(options), revive)
+    const id = uuidOf(uuid)
+    const text = textOf({ do: 'get', uuid: id, logs })
+    const bounds = boundsOf(`getTask('${id}')`, options)
+    return await traced(this.#bridge.ask('read', text, bounds, found => this.#seen(revive(found))))
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
     const text = `{"do":"exists","query":${encodeQuery(query, 'query')}}`
-    const bounds = boundsOf(only(options, BOUNDS, 'options'))
-    return this.#bridge.ask('read', text, bounds)
+    const bounds = boundsOf('hasTask', only(options, BOUNDS, 'options'))
+    return await traced(this.#bridge.ask('read', text, bounds))
   }
 
   async countTasks(query: Query<Operations> = {}, options: CallOptions = {}): Promise<number> {
     const text = `{"do":"count","query":${encodeQuery(query, 'query')}}`
-    return this.#bridge.ask('read', text, boundsOf(only(options, BOUNDS, 'options')))
+    const bounds = boundsOf('countTasks', only(options, BOUNDS, 'options'))
+    return await traced(this.#bridge.ask('read', text, bounds))
   }
 
   async findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
@@ -234,7 +264,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: FindTaskOptions = {},
   ): Promise<Task<Operations, Name> | undefined> {
     only(options, ['sort', ...LOGS, ...BOUNDS], 'options')
-    const [found] = await this.#find(query, options, 1)
+    const [found] = await traced(this.#find(query, options, 1))
     return found as Task<Operations, Name> | undefined
   }
 
@@ -243,7 +273,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: FindTasksOptions = {},
   ): Promise<Task<Operations, Name>[]> {
     only(options, ['sort', 'limit', 'skip', ...LOGS, ...BOUNDS], 'options')
-    return (await this.#find(query, options)) as Task<Operations, Name>[]
+    return (await traced(this.#find(query, options))) as Task<Operations, Name>[]
   }
 
   waitForTaskOutputData<Name extends OperationName<Operations>>(
@@ -256,9 +286,17 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): Promise<Jsonify<ResultOf<Operations, OperationName<Operations>>>>
   async waitForTaskOutputData(uuid: string, options: CallOptions = {}): Promise<unknown> {
     const id = uuidOf(uuid)
-    const bounds = boundsOf(only(options, BOUNDS, 'options'))
+    const bounds = boundsOf(`waitForTaskOutputData('${id}')`, only(options, BOUNDS, 'options'))
     const text = `{"do":"await","uuid":"${id}"}`
-    return this.#bridge.ask('command', text, bounds, ended => this.#runs.outcome(id, ended))
+    const wait = this.#bridge.ask('command', text, bounds, end => this.#runs.outcome(id, end))
+    this.#runs.hints.waits(wait)
+    return await traced(wait)
+  }
+
+  /** A task that somebody looks at. */
+  #seen(task: Task): Task {
+    if (task.status === 'failed') this.#runs.hints.heard(task.uuid)
+    return task
   }
 
   #find(query: object, options: FindTasksOptions, limitMax?: number): Promise<Task[]> {
@@ -270,7 +308,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const sort = options.sort === undefined ? '' : `,"sort":${encodeQuery(options.sort, 'sort')}`
     const rest = textOf({ do: 'find', skip, limit, logs }).slice(0, -1)
     const text = `${rest},"query":${encodeQuery(query, 'query')}${sort}}`
-    return this.#bridge.ask('read', text, boundsOf(options), reviveAll)
+    const bounds = boundsOf(limitMax ? 'findTask' : 'findTasks', options)
+    return this.#bridge.ask('read', text, bounds, reviveAll)
   }
 
   #assign(operation: string, runner: AnyRunner, concurrency?: number) {
@@ -288,7 +327,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#events.checkEmit()
     return this.#bridge.command(
       '{"do":"start"}',
-      () => this.#events.emit('started'),
+      () => {
+        this.#runs.hints.started()
+        this.#events.emit('started')
+      },
       () => {
         this.#starting = undefined
         this.#runs.isStarted = false

@@ -57,6 +57,8 @@ pub enum Input {
     Ack(Ticket),
     /// Answered as soon as the store is open.
     Ready(Ticket),
+    /// Whether another owner has the store open.
+    IsShared(Ticket),
 }
 
 /// What a run reports while it is live.
@@ -129,7 +131,8 @@ impl Input {
             | Input::Close(ticket, _)
             | Input::Subscribe(ticket, _)
             | Input::Ack(ticket)
-            | Input::Ready(ticket) => Some(*ticket),
+            | Input::Ready(ticket)
+            | Input::IsShared(ticket) => Some(*ticket),
         }
     }
 

@@ -25,4 +25,5 @@ mod forward;
 pub mod turn;
 mod inbox;
 mod reads;
+mod debug;
 pub mod thread;

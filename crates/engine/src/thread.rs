@@ -24,6 +24,7 @@ use tasker_core::time::{MonoMs, Now, WallMs};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::debug::{trace_effects, trace_inputs};
 use crate::effect::Effect;
 pub use crate::effect::Sink;
 use crate::inbox::Inbox;
@@ -244,6 +245,7 @@ impl Driver {
                     let is_shared = engine.is_shared();
                     let take = || self.shared.inbox.take(is_shared);
                     let inputs = if is_again { Vec::new() } else { take() };
+                    trace_inputs(&inputs);
                     state.after = engine.turn(inputs, self.now(), &mut effects);
                     state.is_maintained = false;
                 }
@@ -302,6 +304,7 @@ impl Driver {
     }
 
     fn deliver(&self, effects: Vec<Effect>) {
+        trace_effects(&effects);
         if !effects.is_empty() && !self.shared.end.is_cancelled() {
             self.shared.sink.deliver(effects);
         }

@@ -190,6 +190,10 @@ impl Engine {
         }
         let mut work: Vec<Input> = self.backlog.drain(..).collect();
         for input in inputs {
+            if let Input::IsShared(ticket) = input {
+                effects.push(Effect::Answer(ticket, Answer::Flag(self.is_shared())));
+                continue;
+            }
             if let Input::CancelAwait(_, waiter) = input {
                 cancel_await(&mut work, waiter);
             }
