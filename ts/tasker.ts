@@ -113,7 +113,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       const adding = new PendingAdd(this.#runs.extras, signal)
       this.#bridge.add(text, adding)
       this.#runs.hints.added(read(Object(definition), 'operation'))
-      return traced(adding.promise)
+      return adding.promise
     } catch (error) {
       return Promise.reject(error)
     }
