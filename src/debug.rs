@@ -3,7 +3,7 @@
 //! One subscriber for the whole process, set by the first handle that is opened. It prints each
 //! event as a line and knows no spans: the engine has none.
 //!
-//! Proof: `__test__/contract/debug.test.mjs`.
+//! Proof: `__test__/contract/warnings.test.mjs`.
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
