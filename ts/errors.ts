@@ -89,10 +89,11 @@ export function read(source: object, key: string): unknown {
   }
 }
 
-/** Any value as a text, whatever its `toString` does. */
+/** Any value as a text, whatever its `toString` does; a list is not spelled out, it may be long. */
 export function spell(value: unknown): string {
   try {
-    return String(value)
+    const isList = Array.isArray(value) || ArrayBuffer.isView(value)
+    return isList ? Object.prototype.toString.call(value) : String(value)
   } catch {
     return '(a value that cannot be read)'
   }

@@ -36,9 +36,10 @@ export function refuseForeign(value: object, keys: readonly string[], path: stri
 }
 
 /** What kind of object it is, in words. */
-function nameOf(value: object): string {
+export function nameOf(value: object): string {
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  return tag === 'Object' ? `an instance of ${value.constructor?.name || 'a class'}` : `a ${tag}`
+  if (tag === 'Object') return `an instance of ${value.constructor?.name || 'a class'}`
+  return `${/^[AEIOU]/.test(tag) ? 'an' : 'a'} ${tag}`
 }
 
 /** The functions of an object; those of an instance come from its class too, with their `this`. */

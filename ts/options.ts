@@ -12,6 +12,7 @@ import { invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
 import type { KeepAliveMode } from './keepalive'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
+import { payloadText, refuseEmptied } from './payload'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
 import { isUrl, storeOf } from './store-path'
@@ -161,17 +162,10 @@ export function wholeOf(value: unknown, path: string): number | undefined {
   throw invalid(path, 'must be a whole number, 0 or more')
 }
 
-/**
- * The engine measures what it stores. What is certainly too large for it is refused here, before it
- * is copied several times.
- */
-export const TASK_CHARS_MAX = 32 * 1024 * 1024
-
 /** The JSON text of the definition of a task. */
 export function definitionText(given: unknown): string {
   try {
-    const text = stringify(prepare(given, 'task'))
-    if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
+    const text = payloadText(prepare(given, 'task'))
     if (text !== undefined) return text
   } catch (error) {
     throw unreadable(given, '', error)
@@ -182,7 +176,8 @@ export function definitionText(given: unknown): string {
 /** The JSON text of the definitions of several tasks. */
 export function definitionsText(given: readonly unknown[]): string {
   try {
-    return stringify(given.map((one, i) => prepare(one, `[${i}]`)))
+    const texts = given.map((one, i) => payloadText(prepare(one, `[${i}]`)) ?? 'null')
+    return `[${texts.join(',')}]`
   } catch (error) {
     for (let i = 0; i < given.length; i += 1) {
       if (!isStorable(given, i)) throw unreadable(given[i], `[${i}].`, error)
@@ -224,10 +219,11 @@ function membersOf(given: unknown, path: string): Loose {
 function prepare(given: unknown, path: string): unknown {
   const members = membersOf(given, path)
   const { data, priority, runTimeout, abortSignal } = members
+  const at = path === 'task' ? 'data' : `${path}.data`
   if (typeof data === 'function' || typeof data === 'symbol') {
-    const at = path === 'task' ? 'data' : `${path}.data`
     throw invalid(at, `a ${typeof data} cannot be stored as JSON`)
   }
+  refuseEmptied(data, at)
   const isSpoken = isJson(priority) && isJson(runTimeout) && abortSignal === undefined
   if (isSpoken) return members
   const words = { priority: scalar(priority), runTimeout: scalar(runTimeout) }
@@ -240,8 +236,8 @@ const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(
 /** Whether JSON can be made of a part, and not too much of it. */
 function isStorable(whole: unknown, key: string | number): boolean {
   try {
-    const text: string | undefined = stringify((whole as Loose)[key])
-    return text === undefined || text.length <= TASK_CHARS_MAX
+    payloadText((whole as Loose)[key])
+    return true
   } catch {
     return false
   }

@@ -22,18 +22,23 @@ import type { Attachment, Bridge } from './bridge'
 import { Deferred } from './calls'
 import { invalid, read, TaskerError } from './errors'
 import type { EventHub } from './events'
-import { clearImmediate, clearTimeout, setImmediate, setTimeout } from './globals'
+import { clearImmediate, clearTimeout, monotonicMs, setImmediate, setTimeout } from './globals'
 import { inRootContext } from './native'
 import { definitionSignal, definitionText, only, textOf, uuidOf } from './options'
 import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
-import { identity, SqliteConnection } from './sqlite-connection'
+import { identity, isBusy, SqliteConnection } from './sqlite-connection'
 import type { TaskExtras } from './task-extras'
+import { warn } from './warnings'
 
 /** How long to wait while a transaction stays open, or after a fault: twice as long each time. */
 const DELAY_MS_MAX = 250
-/** Faults in a row after which they are told; a file that is locked for a moment is none. */
+/** The same while others use the handle or its file. */
+const BUSY_DELAY_MS_MAX = 1000
+/** Faults in a row after which they are reported. */
 const FAULTS_MAX = 10
+/** How long others may use the handle or its file before a warning says so. */
+const BUSY_MS_MAX = 10_000
 
 /** What an outbox needs of its tasker. */
 export interface OutboxContext {
@@ -62,6 +67,8 @@ export class Outbox implements Attachment {
   #isSent = false
   #isClosed = false
   #faults = 0
+  #busySinceMs: number | undefined
+  #isBusyTold = false
   #delayMs = 0
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
@@ -84,7 +91,7 @@ export class Outbox implements Attachment {
     return this.#waits.length > 0
   }
 
-  addTask(definition: TaskDefinition): string {
+  readonly addTask = (definition: TaskDefinition): string => {
     const { bridge, events } = this.#context
     bridge.check()
     if (definitionSignal(definition)) {
@@ -100,7 +107,7 @@ export class Outbox implements Attachment {
     return key
   }
 
-  flush(): Promise<void> {
+  readonly flush = (): Promise<void> => {
     if (this.#context.bridge.closed) return Promise.reject(this.#context.bridge.closed)
     const wait: Wait = { key: undefined, deferred: new Deferred() }
     this.#waits.push(wait)
@@ -109,7 +116,7 @@ export class Outbox implements Attachment {
     return wait.deferred.promise
   }
 
-  async uuidOf(key: string): Promise<string | undefined> {
+  readonly uuidOf = async (key: string): Promise<string | undefined> => {
     const text = textOf({ do: 'findByKey', key: uuidOf(key, 'key') })
     await this.flush()
     return this.#context.bridge.command(text, uuid => uuid ?? undefined)
@@ -129,8 +136,8 @@ export class Outbox implements Attachment {
     this.#soon = inRootContext(() => setImmediate(() => this.#drain()))
   }
 
-  #wakeLater() {
-    this.#delayMs = Math.min(2 * this.#delayMs || 1, DELAY_MS_MAX)
+  #wakeLater(maxMs = DELAY_MS_MAX) {
+    this.#delayMs = Math.min(2 * this.#delayMs || 1, maxMs)
     this.#later = inRootContext(() => setTimeout(() => this.#drain(), this.#delayMs))
     this.#later.unref()
   }
@@ -147,15 +154,20 @@ export class Outbox implements Attachment {
     try {
       if (!this.#handle.isOpen) throw handleClosed()
       if (this.#handle.isInTransaction) return this.#wakeLater()
-      this.#finishRows()
-      this.#context.bridge.check()
-      const page = this.#table.page()
-      this.#faults = 0
-      if (this.#waits.length > 0) this.#release(page[0]?.key)
-      if (page.length > 0) this.#send(page)
+      this.#handle.briefly(() => this.#work())
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  #work() {
+    this.#finishRows()
+    this.#context.bridge.check()
+    const page = this.#table.page()
+    this.#faults = 0
+    this.#busySinceMs = undefined
+    if (this.#waits.length > 0) this.#release(page[0]?.key)
+    if (page.length > 0) this.#send(page)
   }
 
   /** The rows that are over leave the table. If that is lost they are handed over again. */
@@ -223,11 +235,24 @@ export class Outbox implements Attachment {
     if (this.#isClosed) return
     if (bridge.closed) return this.#refuse(bridge.closed)
     if (isHandleClosed(error)) return this.#refuse(handleClosed(error))
+    if (isBusy(error)) return this.#waitForOthers()
     this.#faults += 1
     const isTold = this.isAwaited
     if (error instanceof TaskerError || this.#faults === FAULTS_MAX) this.#refuse(error)
     if (!isTold && this.#faults === FAULTS_MAX) events.fault(error)
     this.#wakeLater()
+  }
+
+  /** An iterator of the user's or a lock of another process is no fault, however long it lasts. */
+  #waitForOthers() {
+    const now = monotonicMs()
+    this.#busySinceMs ??= now
+    if (now - this.#busySinceMs >= BUSY_MS_MAX && !this.#isBusyTold) {
+      this.#isBusyTold = true
+      const why = 'its handle has an open iterator, or another process holds a lock of its file'
+      warn('TASKER_OUTBOX_BUSY', `The rows of an outbox have waited for ${BUSY_MS_MAX} ms: ${why}.`)
+    }
+    this.#wakeLater(BUSY_DELAY_MS_MAX)
   }
 }
 

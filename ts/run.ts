@@ -1,17 +1,16 @@
 /**
- * One run: what its runner gets, and what it tells before it settles.
+ * One run: what it reports before it settles.
  *
  * # Promises
- * - A signal, a logger or a bound function is made only when the runner asks for it.
+ * - A signal is made only when somebody asks for it.
  *
  * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
  */
 
-import type { LogLevel, RunnerContext, TaskLog, TaskLogger, TaskProgress, TaskUuid } from '../index'
+import type { LogLevel, TaskLog, TaskProgress } from '../index'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
 import { dateOf, stringify, wallMs } from './globals'
-import { Logger } from './logger'
 
 /** The levels of log lines, the gravest first. */
 export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice', 'info', 'debug']
@@ -150,62 +149,4 @@ function checkUnit(unit: unknown) {
   if (Buffer.byteLength(unit) <= UNIT_BYTES_MAX) return
   const message = `unit: is longer than ${UNIT_BYTES_MAX} bytes`
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'unit' })
-}
-
-/** What a runner gets. A class, so that a run costs one small object until it asks for more. */
-export class Context implements RunnerContext {
-  readonly #run: Run
-  #logger: Logger | undefined
-  #progress: RunnerContext['progress'] | undefined
-
-  constructor(run: Run) {
-    this.#run = run
-  }
-
-  get uuid(): TaskUuid {
-    return this.#run.message[2] as TaskUuid
-  }
-
-  get runId(): string {
-    return this.#run.message[3]
-  }
-
-  get operation(): string {
-    return this.#run.message[4]
-  }
-
-  get data(): unknown {
-    return this.#run.message[9]
-  }
-
-  get attempt(): number {
-    return this.#run.message[5]
-  }
-
-  get priority(): number {
-    return Number(this.#run.message[6])
-  }
-
-  get createdAt() {
-    return dateOf(this.#run.message[7])
-  }
-
-  get startedAt() {
-    return dateOf(this.#run.message[8])
-  }
-
-  get abortSignal(): AbortSignal {
-    return this.#run.signal
-  }
-
-  get logger(): TaskLogger {
-    this.#logger ??= new Logger(this.#run)
-    return this.#logger
-  }
-
-  get progress(): RunnerContext['progress'] {
-    const run = this.#run
-    this.#progress ??= (current, total, unit) => run.progress(current, total, unit)
-    return this.#progress
-  }
 }

@@ -17,16 +17,17 @@
 import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Bridge } from './bridge'
+import { Context } from './context'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
 import type { Message } from './messages'
 import { inRootContext } from './native'
-import { TASK_CHARS_MAX } from './options'
 import { Pacer } from './pacer'
+import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
-import { Context, Run, type RunHost, type StartMessage } from './run'
+import { Run, type RunHost, type StartMessage } from './run'
 import { rebuild, type StoredError, serialise } from './stored'
 import { type Snapshot, TaskExtras } from './task-extras'
 import { warn } from './warnings'
@@ -222,9 +223,9 @@ export class Runs implements RunHost, HintSource {
   #returned(run: Run, result: unknown) {
     if (run.isOver) return
     try {
-      const text = stringify(result)
+      const text = payloadText(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
-      if (text?.length > TASK_CHARS_MAX) throw new RangeError(`${text.length} characters of JSON`)
+      refuseEmptied(result, 'result')
       const outcome = text === undefined ? `[${run.slot},0]` : `[${run.slot},0,${text}]`
       run.result = text
       run.isOver = true
@@ -268,9 +269,6 @@ export class Runs implements RunHost, HintSource {
       run.abort(abortReason(status === 'fenced' ? status : 'shutdown', undefined))
       return true
     }
-    // What it recorded is on disk with its end, whichever is told first.
-    this.#emitLogs(run, Infinity)
-    this.#emitReports(run, Infinity)
     if (status === 'done') this.#emitDone(run)
     else {
       const value = this.#thrownBy(run, status, cause, batch)
@@ -429,9 +427,11 @@ function isForClose(error: unknown): boolean {
   return false
 }
 
-/** Why `JSON.stringify` gave no result to store. */
-const unstorable = (cause: unknown) =>
-  cause instanceof RangeError ? tooLarge() : unwritable('result', cause)
+/** Why a result cannot be stored. */
+function unstorable(cause: unknown): TaskerError {
+  if (cause instanceof TaskerError) return cause
+  return cause instanceof RangeError ? tooLarge() : unwritable('result', cause)
+}
 
 function tooLarge() {
   const message = 'result: is too large or too deep to be stored'

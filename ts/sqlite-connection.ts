@@ -6,6 +6,7 @@
  *
  * # Promises
  * - What is written here is written outside of the user's transactions, or inside one on purpose.
+ * - Work that the user did not call for never waits long for a lock.
  * - A handle whose file is a store of tasker is refused.
  *
  * Proof: `__test__/contract/outbox.test.mjs`.
@@ -26,6 +27,23 @@ export interface Statement {
 
 /** What `PRAGMA application_id` says of a store of tasker. */
 const APPLICATION_ID = 0x54736b72
+
+/** How long our own work waits for a lock. */
+const BRIEF_MS = 20
+
+/**
+ * Whether an error says that a connection or its file is in use and will be free again: an open
+ * iterator of better-sqlite3, a lock of another process.
+ */
+export function isBusy(error: unknown): boolean {
+  const [code, errcode, message] = ['code', 'errcode', 'message'].map(key =>
+    read(Object(error), key),
+  )
+  if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true
+  // The lower byte of an extended result code: SQLITE_BUSY, SQLITE_LOCKED.
+  if (typeof errcode === 'number') return [5, 6].includes(errcode & 0xff)
+  return typeof message === 'string' && message.includes('connection is busy')
+}
 
 /** A handle that belongs to the user. */
 export class SqliteConnection {
@@ -84,6 +102,23 @@ export class SqliteConnection {
       // After some faults SQLite has rolled back by itself.
       if (this.isInTransaction) this.#db.exec('ROLLBACK')
       throw error
+    }
+  }
+
+  /**
+   * Carries out some work that waits only a moment for a lock of another process. The user's own
+   * statements may wait for seconds, which stops the whole process: only they may choose that.
+   */
+  briefly<Value>(work: () => Value): Value {
+    const [row] = this.#rows('PRAGMA busy_timeout')
+    const usualMs = Number(row?.timeout)
+    if (usualMs <= BRIEF_MS) return work()
+    // It answers with a row: so it may be read while an iterator of better-sqlite3 is open.
+    this.#rows(`PRAGMA busy_timeout = ${BRIEF_MS}`)
+    try {
+      return work()
+    } finally {
+      this.#rows(`PRAGMA busy_timeout = ${usualMs}`)
     }
   }
 

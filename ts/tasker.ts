@@ -7,7 +7,7 @@
  * Proof: `__test__/contract`, `__test__/types`.
  */
 
-import { type InspectOptions, inspect } from 'node:util'
+import { type InspectOptions, inspect, types } from 'node:util'
 import type {
   AnyOperations,
   AssignRunnerOptions,
@@ -375,8 +375,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 function nothing() {}
 
 function runnerOf(operation: string, runner: unknown) {
-  if (typeof runner !== 'function') {
-    throw invalid('runner', `the runner of ${stringify(operation)} must be a function`)
+  const its = `the runner of ${stringify(operation)}`
+  if (typeof runner !== 'function') throw invalid('runner', `${its} must be a function`)
+  if (types.isGeneratorFunction(runner)) {
+    throw invalid('runner', `${its} must not be a generator function: nothing would run its body`)
   }
 }
 

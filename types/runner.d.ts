@@ -63,7 +63,8 @@ export interface RunnerContext<Data = any, Name extends string = any> {
 export type LogLevel = 'crit' | 'error' | 'warning' | 'notice' | 'info' | 'debug'
 
 /**
- * Stores log lines. Never throws and never waits; lines after the end of the run are dropped.
+ * Stores log lines. Never throws and never waits; lines after the end of the run are dropped. Each
+ * function can be handed on by itself: `stream.on('data', logger.info)`.
  *
  * A task keeps 10,000 lines of at most 64 KiB: a longer message is cut. Fields that are larger, or
  * that JSON refuses, are replaced by `{ leftOut: why }`. An Error is stored as {@link StoredError},
@@ -76,12 +77,19 @@ export interface TaskLogger {
   error(message: string, fields?: object): void
   /** Something may be wrong. */
   warning(message: string, fields?: object): void
+  /** The same as `warning`, as most loggers call it. */
+  warn(message: string, fields?: object): void
   /** Normal but worth a look. */
   notice(message: string, fields?: object): void
   /** Normal. */
   info(message: string, fields?: object): void
   /** For developers; stored only with `logLevel: 'debug'`. */
   debug(message: string, fields?: object): void
+  /**
+   * A line of a level that is known only when the program runs. One that does not exist is stored
+   * as `info`, with the field `level`.
+   */
+  log(level: LogLevel | 'warn', message: string, fields?: object): void
   /** A logger that adds `fields` to each of its lines. */
   child(fields: object): TaskLogger
 }

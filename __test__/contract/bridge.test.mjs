@@ -152,17 +152,11 @@ test('an end that stands before its signal has the reason of the signal', async 
   assert.deepEqual([status, reason.message, reason.cause], ['aborted', 'enough', 'run-timeout'])
 })
 
-test('logs are told before the end, wherever their confirmation stands', async () => {
-  for (const messages of [
-    [
-      ['l', 1, 2],
-      ['s', 1, 'done'],
-    ],
-    [
-      ['s', 1, 'done'],
-      ['l', 1, 2],
-    ],
-    [['s', 1, 'done']],
+test('only the log lines that the engine confirms are told, before the end (B-17)', async () => {
+  for (const [confirmed, expected] of [
+    [2, ['one', 'two', 'done']],
+    [1, ['one', 'done']],
+    [0, ['done']],
   ]) {
     const events = []
     const { tasker, engine } = play({
@@ -176,8 +170,8 @@ test('logs are told before the end, wherever their confirmation stands', async (
     tasker.on('task.log', (_, { message }) => events.push(message))
     tasker.on('task.done', () => events.push('done'))
     await engine.tell(start(1))
-    await engine.tell(...messages)
-    assert.deepEqual(events, ['one', 'two', 'done'])
+    await engine.tell(['l', 1, confirmed], ['s', 1, 'done'])
+    assert.deepEqual(events, expected)
   }
 })
 

@@ -176,3 +176,66 @@ test('each part of a stored error is bounded, and the whole too', async t => {
   assert.equal(stored.huge, undefined)
   assert.ok(Buffer.byteLength(JSON.stringify(stored)) < 200 * 1024)
 })
+
+test('errors in fields are stored as errors, and come back as such (B-9)', async t => {
+  const store = file()
+  const bad = new Error('validation failed')
+  bad.errors = { age: new RangeError('must be a number'), note: 'kept' }
+  bad.original = Object.assign(new Error('duplicate key'), { code: 'E_DUP' })
+  bad.details = [{ reason: new TypeError('deep') }]
+  bad.code = { status: 503 }
+  const { stored, tasker, uuid } = await thrown(t, bad, { store })
+  assert.equal(stored.errors.age.message, 'must be a number')
+  assert.equal(stored.errors.note, 'kept')
+  assert.equal(stored.original.code, 'E_DUP')
+  assert.deepEqual(stored.code, { status: 503 })
+  await tasker.close()
+  const error = await rejection(open(t, { store }).waitForTaskOutputData(uuid))
+  for (const [found, name] of [
+    [error.errors.age, 'RangeError'],
+    [error.original, 'Error'],
+    [error.details[0].reason, 'TypeError'],
+  ]) {
+    assert.ok(found instanceof Error)
+    assert.equal(found.name, name)
+  }
+  assert.deepEqual(error.code, { status: 503 })
+})
+
+test('both parts of a SuppressedError are stored, though they do not show (B-9)', async t => {
+  const suppressed = new Error('An error was suppressed during disposal')
+  Object.defineProperty(suppressed, 'name', { value: 'SuppressedError' })
+  Object.defineProperty(suppressed, 'error', { value: new Error('in dispose') })
+  Object.defineProperty(suppressed, 'suppressed', { value: 'a text was thrown' })
+  const { stored } = await thrown(t, suppressed)
+  assert.equal(stored.error.message, 'in dispose')
+  assert.equal(stored.suppressed, 'a text was thrown')
+})
+
+test('each of the errors of an AggregateError keeps its index (B-9)', async t => {
+  const store = file()
+  const many = new AggregateError([new Error('a'), undefined, null, 'text', new Error('e')], 'all')
+  const { tasker, uuid } = await thrown(t, many, { store })
+  await tasker.close()
+  const { errors } = await rejection(open(t, { store }).waitForTaskOutputData(uuid))
+  assert.deepEqual(
+    errors.map(each => (each instanceof Error ? each.message : each)),
+    ['a', undefined, null, 'text', 'e'],
+  )
+})
+
+test('what hangs on an error is read no further than it can be stored (B-3)', async t => {
+  let reads = 0
+  const rows = Array.from({ length: 300_000 }, () => ({
+    get id() {
+      reads += 1
+      return reads
+    },
+  }))
+  const value = Object.assign(new Error('HTTP 500'), { response: { rows }, status: 500, rows })
+  value.response.body = Buffer.alloc(30e6)
+  const { stored } = await thrown(t, value)
+  assert.equal(stored.status, 500)
+  assert.equal('response' in stored || 'rows' in stored, false)
+  assert.ok(reads < 200 * 1024, `${reads} reads`)
+})

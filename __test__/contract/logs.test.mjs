@@ -217,3 +217,77 @@ test('logs survive a restart and each attempt has its own', async t => {
     ['first run', 'second run'],
   )
 })
+
+test('the functions of a logger need no this (B-14)', async t => {
+  const { logs } = await logged(t, ({ logger: { info, child, warn } }) => {
+    info('by itself')
+    const { error } = child({ part: 1 })
+    for (const each of [error, warn]) [each].map(write => write('handed on'))
+  })
+  assert.deepEqual(
+    logs.map(({ level, message, fields }) => [level, message, fields]),
+    [
+      ['info', 'by itself', undefined],
+      ['error', 'handed on', { part: 1 }],
+      ['warning', 'handed on', undefined],
+    ],
+  )
+})
+
+test('log takes the level as a value; one that does not exist is told in the fields', async t => {
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.log('notice', 'one')
+    logger.log('warn', 'two', { n: 2 })
+    logger.log('verbose', 'three', { n: 3 })
+    logger.log(undefined, 'four')
+  })
+  assert.deepEqual(
+    logs.map(({ level, message, fields }) => [level, message, fields]),
+    [
+      ['notice', 'one', undefined],
+      ['warning', 'two', { n: 2 }],
+      ['info', 'three', { level: 'verbose', n: 3 }],
+      ['info', 'four', {}],
+    ],
+  )
+})
+
+test('what hangs on the fields of a line is read no further than it can be stored (B-3)', async t => {
+  let reads = 0
+  const rows = Array.from({ length: 300_000 }, () => ({
+    get id() {
+      reads += 1
+      return reads
+    },
+  }))
+  const { logs } = await logged(t, ({ logger }) => {
+    logger.info('got', { rows })
+    logger.info('got', { response: { body: Buffer.alloc(30e6) } })
+    logger.info(rows)
+    logger.child({ rows }).info('got')
+    logger.error('failed', Object.assign(new Error('big'), { rows }))
+  })
+  const leftOut = { leftOut: 'the line would be longer than 64 KiB' }
+  assert.deepEqual(logs[0].fields, leftOut)
+  assert.deepEqual(logs[1].fields, leftOut)
+  assert.equal(logs[2].message, '[object Array]')
+  assert.deepEqual(logs[3].fields, leftOut)
+  assert.equal(logs[4].fields.error.message, 'big')
+  assert.ok(reads < 5 * 64 * 1024, `${reads} reads`)
+})
+
+test('task.log is emitted for the lines that are kept, and for no other (B-17)', async t => {
+  const tasker = await started(t, {
+    talk: ({ logger }) => {
+      for (let i = 0; i < 10_500; i += 1) logger.info('line', { i })
+    },
+  })
+  let heard = 0
+  tasker.on('task.log', () => {
+    heard += 1
+  })
+  const uuid = await tasker.addTask({ operation: 'talk' })
+  await tasker.waitForTaskOutputData(uuid)
+  const { logs } = await tasker.getTask(uuid, { withLogs: true })
+  assert.deepEqual([heard, logs.length], [10_000, 10_000])
+})

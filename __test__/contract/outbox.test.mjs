@@ -336,6 +336,53 @@ for (const library of libraries) {
       assert.equal(await tasker.countTasks(), 1)
     })
 
+    test('an open iterator makes flush and uuidOf wait, and refuses nothing (B-11)', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      db.exec('INSERT INTO orders VALUES (1), (2), (3)')
+      const { addTask, flush, uuidOf } = outbox // They need no `this` (B-14).
+      const key = addTask({ operation: 'a' })
+      const rows = db.prepare('SELECT id FROM orders').iterate()
+      rows.next()
+      let settled = 0
+      const waits = [flush(), uuidOf(key)]
+      for (const wait of waits) wait.finally(() => (settled += 1)).catch(() => {})
+      // Each look at the table asks for the timeout; a flush is refused after ten faults.
+      const looks = t.mock.method(db, 'prepare')
+      while (looks.mock.callCount() < 36 && settled === 0) await tick()
+      rows.return()
+      const [, uuid] = await Promise.all(waits)
+      assert.equal((await tasker.getTask(uuid)).operation, 'a')
+      assert.deepEqual(rowsOf(db), [])
+    })
+
+    test('what the outbox does by itself waits only a moment for a lock (S-2)', async t => {
+      const path = join(folder(), 'app.db')
+      const db = openApp(t, path)
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 4000')
+      const tasker = open(t)
+      const outbox = tasker.outbox(db)
+      const timeout = () => Object.values(db.prepare('PRAGMA busy_timeout').get())[0]
+      outbox.addTask({ operation: 'a' })
+      const other = openApp(t, path)
+      other.exec('BEGIN IMMEDIATE')
+      const waits = []
+      const exec = db.exec.bind(db)
+      t.mock.method(db, 'exec', sql => {
+        if (/^BEGIN/.test(sql)) waits.push(timeout())
+        return exec(sql)
+      })
+      const flushed = outbox.flush()
+      while (waits.length < 3) await tick()
+      other.exec('COMMIT')
+      await flushed
+      assert.ok(
+        waits.every(ms => ms <= 20),
+        `${waits}`,
+      )
+      assert.equal(timeout(), 4000)
+      assert.equal(await tasker.countTasks(), 1)
+    })
+
     test('a closed handle is told, and the rows wait for the next one (I-20)', async t => {
       const path = join(folder(), 'app.db')
       const db = openApp(t, path)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { Tasker } from '../../index.mjs'
 import { gate, next, open, refused, rejection, started } from './open.mjs'
 
 test('a runner gets its task and its result is stored', async t => {
@@ -42,6 +44,95 @@ test('the context can be taken apart', async t => {
   const uuid = await tasker.addTask({ operation: 'sum', data: { a: 1, b: 2 } })
   const expected = { uuid, sum: 3, attempt: 1, aborted: false }
   assert.deepEqual(await tasker.waitForTaskOutputData(uuid), expected)
+})
+
+test('a copy of the context has everything, and so has what is printed (N-1)', async t => {
+  let copy
+  let printed
+  const tasker = await started(t, {
+    a: context => {
+      printed = inspect(context)
+      copy = { ...context, more: 1 }
+      copy.logger.info('from the copy')
+      copy.progress(1, 2)
+      return copy.abortSignal.aborted
+    },
+  })
+  const uuid = await tasker.addTask({ operation: 'a', data: { n: 7 }, priority: 2 })
+  assert.equal(await tasker.waitForTaskOutputData(uuid), false)
+  const task = await tasker.getTask(uuid, { withLogs: true })
+  const { runId, logger, progress, abortSignal, ...facts } = copy
+  assert.deepEqual(facts, {
+    uuid,
+    operation: 'a',
+    data: { n: 7 },
+    attempt: 1,
+    priority: 2,
+    createdAt: task.createdAt,
+    startedAt: task.startedAt,
+    more: 1,
+  })
+  assert.equal(task.logs[0].message, 'from the copy')
+  assert.deepEqual(task.progress, { current: 1, total: 2 })
+  for (const part of [uuid, "operation: 'a'", 'n: 7', runId])
+    assert.ok(printed.includes(part), part)
+})
+
+test('the signal of a context is the same each time, and in each copy', async t => {
+  let isSame
+  const tasker = await started(t, {
+    a: context => {
+      isSame = context.abortSignal === { ...context }.abortSignal
+    },
+  })
+  await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'a' }))
+  assert.equal(isSame, true)
+})
+
+test('a result or data of which JSON keeps nothing is refused, with what to do (N-10)', async t => {
+  async function* pages() {
+    yield 1
+  }
+  const results = [
+    [pages(), /AsyncGenerator.*read it to its end/],
+    [new Map([[1, 2]]), /a Map.*array/],
+    [new Response('x'), /a Response.*plain object/],
+    [new Error('returned'), /is an Error; throw it/],
+    [Object.assign(new Error('with fields'), { code: 7 }), /is an Error; throw it/],
+  ]
+  let result
+  const tasker = await started(t, { give: () => result })
+  for ([result] of results) {
+    const [, message] = results.find(([one]) => one === result)
+    const uuid = await tasker.addTask({ operation: 'give' })
+    const error = await rejection(tasker.waitForTaskOutputData(uuid))
+    assert.equal(error.code, 'TASKER_INVALID')
+    assert.match(error.message, /^result: /)
+    assert.match(error.message, message)
+    assert.equal((await tasker.getTask(uuid)).cause, 'unstorable')
+    await refused(tasker.addTask({ operation: 'give', data: result }), 'TASKER_INVALID', 'data')
+    const list = [{ operation: 'give' }, { operation: 'give', data: result }]
+    await refused(tasker.addTasks(list), 'TASKER_INVALID', '[1].data')
+  }
+  class Point {
+    x = 1
+  }
+  for (result of [{}, [], Object.create(null), new Point(), new Date(0), Object('text')]) {
+    const uuid = await tasker.addTask({ operation: 'give', data: result })
+    const stored = await tasker.waitForTaskOutputData(uuid)
+    assert.deepEqual(stored, JSON.parse(JSON.stringify(result)))
+  }
+})
+
+test('a generator function is no runner (N-10)', t => {
+  const tasker = open(t)
+  for (const runner of [async function* () {}, function* () {}]) {
+    assert.throws(() => tasker.assignRunner('a', runner), {
+      code: 'TASKER_INVALID',
+      path: 'runner',
+    })
+    assert.throws(() => new Tasker({ store: ':memory:', runners: { a: runner } }), /generator/)
+  }
 })
 
 test('a result is what JSON keeps of it', async t => {

@@ -1,0 +1,67 @@
+/**
+ * What a runner gets.
+ *
+ * # Promises
+ * - A copy (`{ ...context }`) has everything; its functions need no `this`.
+ * - A signal is made only when somebody asks for it: it costs more than all the rest.
+ *
+ * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
+ */
+
+import { inspect } from 'node:util'
+import type { RunnerContext, TaskLogger, TaskUuid } from '../index'
+import { dateOf } from './globals'
+import { loggerOf } from './logger'
+import type { Run } from './run'
+
+/** The context of one run. */
+export class Context implements RunnerContext {
+  readonly uuid: TaskUuid
+  readonly runId: string
+  readonly operation: string
+  readonly data: unknown
+  readonly attempt: number
+  readonly priority: number
+  readonly createdAt: RunnerContext['createdAt']
+  readonly startedAt: RunnerContext['startedAt']
+  readonly logger: TaskLogger
+  readonly progress: RunnerContext['progress']
+  declare readonly abortSignal: AbortSignal
+  readonly #run: Run
+
+  constructor(run: Run) {
+    const [, , uuid, runId, operation, attempt, priority, createdAt, startedAt, data] = run.message
+    this.#run = run
+    this.uuid = uuid as TaskUuid
+    this.runId = runId
+    this.operation = operation
+    this.data = data
+    this.attempt = attempt
+    this.priority = Number(priority)
+    this.createdAt = dateOf(createdAt)
+    this.startedAt = dateOf(startedAt)
+    this.logger = loggerOf(run)
+    this.progress = (current, total, unit) => run.progress(current, total, unit)
+    Object.defineProperty(this, 'abortSignal', SIGNAL)
+  }
+
+  static signalOf(context: Context): AbortSignal {
+    return context.#run.signal
+  }
+
+  /** Without the functions, which say nothing when they are printed. */
+  [inspect.custom](_depth: number, options: object, show: typeof inspect): string {
+    const { uuid, runId, operation, data, attempt, priority, createdAt, startedAt } = this
+    const facts = { uuid, runId, operation, data, attempt, priority, createdAt, startedAt }
+    return `RunnerContext ${show(facts, options)}`
+  }
+}
+
+/** One for all contexts: they keep one shape. Enumerable, so that a copy has it. */
+const SIGNAL: PropertyDescriptor & ThisType<Context> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return Context.signalOf(this)
+  },
+}
