@@ -7,7 +7,7 @@
  * Proof: `__test__/contract/json.test.mjs`.
  */
 
-import { isBare } from './bounded-json'
+import { types } from 'node:util'
 
 /** Deeper values are left to others: the engine refuses them. */
 const LEVELS_MAX = 256
@@ -23,7 +23,7 @@ function remaining(value: unknown, chars: number, open: object[]): number {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return chars - 1
   if (typeof value !== 'object') return chars
   if (ArrayBuffer.isView(value)) return chars - 2 * value.byteLength
-  if (!isBare(value) || open.length === LEVELS_MAX) return chars
+  if (open.length === LEVELS_MAX || types.isBoxedPrimitive(value)) return chars
   if (open.includes(value)) return Number.POSITIVE_INFINITY
   open.push(value)
   const left = Array.isArray(value)
@@ -43,12 +43,11 @@ function afterFields(value: Record<string, unknown>, chars: number, open: object
   // Its `toJSON` may make less of it.
   if (typeof value.toJSON === 'function') return chars
   let left = chars
-  for (const key in value) {
+  for (const key of Object.keys(value)) {
     if (left < 0) return left
     const after = remaining(value[key], left, open)
     // What may be left out of the text leaves its key out too.
-    if (after < left) left = after - key.length - 3
-    else left = after
+    left = after < left ? after - key.length - 3 : after
   }
   return left
 }

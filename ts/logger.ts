@@ -15,34 +15,39 @@ import { TooLarge } from './bounded-json'
 import { isError, read, spell } from './errors'
 import { parse, stringify } from './globals'
 import { LEVELS, type Run } from './run'
-import { ErrorWriter, json, serialise } from './stored'
+import { ErrorWriter, json } from './stored'
 
 const MESSAGE_CHARS_MAX = 16 * 1024
 const LINE_BYTES_MAX = 64 * 1024
 /** What stands around the fields of a line. */
 const LINE_REST_BYTES = 32
 
-/** The logger of a run; each of its lines gets `fields`. */
-export function loggerOf(run: Run, fields?: object): TaskLogger {
-  const write = (level: number, message: unknown, more: object | undefined) => {
+/** The logger of a run; each of its lines gets `base`, which is JSON of a bounded size. */
+export function loggerOf(run: Run, base?: object): TaskLogger {
+  const write = (level: number, message: unknown, fields: unknown, more = base) => {
     if (!run.stores(level)) return
-    const all = fields ? merge(fields, more) : more
     const text = messageOf(message)
-    run.log(level, text, all === undefined ? undefined : fieldsOf(all, text))
+    const room = LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(text)
+    const own = fields === undefined ? undefined : fieldsText(fields, room)
+    run.log(level, text, more ? merged(more, own, room) : own)
   }
   return {
-    crit: (message, more) => write(0, message, more),
-    error: (message, more) => write(1, message, more),
-    warning: (message, more) => write(2, message, more),
-    warn: (message, more) => write(2, message, more),
-    notice: (message, more) => write(3, message, more),
-    info: (message, more) => write(4, message, more),
-    debug: (message, more) => write(5, message, more),
-    log: (level, message, more) => {
+    crit: (message, fields) => write(0, message, fields),
+    error: (message, fields) => write(1, message, fields),
+    warning: (message, fields) => write(2, message, fields),
+    warn: (message, fields) => write(2, message, fields),
+    notice: (message, fields) => write(3, message, fields),
+    info: (message, fields) => write(4, message, fields),
+    debug: (message, fields) => write(5, message, fields),
+    log: (level, message, fields) => {
       const known = levelOf(level)
-      write(known ?? INFO, message, known === undefined ? merge({ level }, more) : more)
+      if (known !== undefined) write(known, message, fields)
+      else write(INFO, message, fields, { ...base, level: spell(level) })
     },
-    child: more => loggerOf(run, merge(fields, more)),
+    child: fields => {
+      const own = fieldsText(fields, LINE_BYTES_MAX)
+      return loggerOf(run, own === undefined ? base : { ...base, ...parse(own) })
+    },
   }
 }
 
@@ -51,22 +56,6 @@ const INFO = LEVELS.indexOf('info')
 function levelOf(word: LogLevel | 'warn'): number | undefined {
   const level = LEVELS.indexOf(word === 'warn' ? 'warning' : word)
   return level < 0 ? undefined : level
-}
-
-/** Both together, the later winning; a getter that throws loses its object. */
-function merge(some: object | undefined, more: object | undefined): object {
-  try {
-    return { ...some, ...named(more) }
-  } catch (error) {
-    return { ...some, leftOut: messageOf(error) }
-  }
-}
-
-/** Fields with names: an Error and a list get one. */
-function named(fields: object | undefined): object | undefined {
-  if (isError(fields)) return { error: parse(serialise(fields)) }
-  const isList = Array.isArray(fields) || ArrayBuffer.isView(fields)
-  return isList ? { value: fields } : fields
 }
 
 /** The text of a log line: whatever was given, as a text within its limit. */
@@ -79,9 +68,8 @@ function messageOf(message: unknown): string {
   return short.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
-/** The JSON text of the fields of a log line, an object. */
-function fieldsOf(fields: unknown, message: string): string | undefined {
-  const room = LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(message)
+/** The JSON text of the fields of a log line, an object; not read further than it may be long. */
+function fieldsText(fields: unknown, room: number): string | undefined {
   const writer = new ErrorWriter(room)
   try {
     if (isError(fields)) return `{"error":${writer.error(fields)}}`
@@ -92,6 +80,12 @@ function fieldsOf(fields: unknown, message: string): string | undefined {
   } catch (error) {
     return leftOut(error instanceof TooLarge ? whyTooLarge(error) : messageOf(error))
   }
+}
+
+/** The fields of the logger and those of the line, which win. */
+function merged(base: object, own: string | undefined, room: number): string {
+  const text = stringify(own === undefined ? base : { ...base, ...parse(own) })
+  return Buffer.byteLength(text) > room ? leftOut(TOO_LONG) : text
 }
 
 const TOO_LONG = 'the line would be longer than 64 KiB'

@@ -6,7 +6,7 @@
  * - A value that JSON would turn into `{}` without a word is refused: a Map, a generator, a Response.
  *   Inside of others it is stored as JSON has it.
  *
- * Proof: `__test__/contract/payload.test.mjs`, `__test__/border/payloads.test.mjs`.
+ * Proof: `__test__/contract/running.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
 import { types } from 'node:util'

@@ -102,6 +102,10 @@ test('a look tells what is certainly too long, and stops there', () => {
   assert.equal(isLongerThan(Buffer.alloc(1000), 1999), true)
   assert.equal(isLongerThan(new Array(1e9), 1e6), true)
   assert.equal(isLongerThan('x'.repeat(100), 100), true)
+  class Body {
+    bytes = Buffer.alloc(1000)
+  }
+  assert.equal(isLongerThan({ body: new Body() }, 1999), true)
   const cycle = { text: 'x'.repeat(10) }
   cycle.self = cycle
   assert.equal(isLongerThan(cycle, 1000), false) // For JSON.stringify to refuse.
