@@ -142,8 +142,19 @@ impl DatabaseFile {
             return folder.unlink();
         }
         self.identity = Identity::of_path(&self.path);
-        self.open_file = self.identity.map(|identity| Arc::new(OpenFile::new(identity)));
+        // A new file could not be counted before.
+        if self.open_file.as_ref().map(|open| open.identity()) != self.identity {
+            self.open_file = self.identity.map(|identity| Arc::new(OpenFile::new(identity)));
+        }
         Ok(())
+    }
+
+    /// Counts us among those that have the file open, before it is; false if something else in this
+    /// process has it open.
+    pub(crate) fn begin_open(&mut self) -> bool {
+        let Some(identity) = Identity::of_path(&self.path) else { return true };
+        self.open_file = OpenFile::unless_foreign(identity).map(Arc::new);
+        self.open_file.is_some()
     }
 
     /// Closes the connection of the store with the last holder. A reader that goes last could not

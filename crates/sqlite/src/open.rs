@@ -10,14 +10,13 @@ use rusqlite::Connection;
 use tasker_core::error::Result;
 use tasker_core::id::IdKey;
 
-use crate::identity::Identity;
 use crate::location::{DatabaseFile, Location};
 use crate::owner::{self, Registered};
 use crate::read::SqliteReader;
 use crate::settings::{self, Sync};
 use crate::store::SqliteStore;
 use crate::write_queue::{LockTimeout, WriteQueue};
-use crate::{error, migrate, open_files, side_file, sql};
+use crate::{error, migrate, side_file, sql};
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,18 +66,15 @@ pub fn open(location: &Location, options: Options) -> Result<(SqliteStore, Sqlit
 }
 
 /// Nothing else in this process may have the file open (F-9).
-fn refuse_strangers(database: &DatabaseFile) -> Result<()> {
+fn refuse_strangers(database: &mut DatabaseFile) -> Result<()> {
     if database.is_memory() {
         return Ok(());
     }
     owner::refuse_other_copies(database)?;
-    match Identity::of_path(&database.path) {
-        Some(identity) if open_files::is_open_elsewhere(identity) => Err(owner::file_shared(
-            database,
-            "something that is not tasker holds a descriptor of it",
-        )),
-        _ => Ok(()),
+    if database.begin_open() {
+        return Ok(());
     }
+    Err(owner::file_shared(database, "something that is not tasker holds a descriptor of it"))
 }
 
 struct Opened {
@@ -92,7 +88,7 @@ struct Opened {
 /// Under the fair lock: nobody else is opening or closing the file.
 fn open_locked(mut database: DatabaseFile, options: Options) -> Result<Opened> {
     // Under the lock, because another thread of this process may be opening it too.
-    refuse_strangers(&database)?;
+    refuse_strangers(&mut database)?;
     migrate::inspect(&database)?;
     let lock = owner::lock(&database)?;
     let sync = sync_of(&database, options);

@@ -31,6 +31,22 @@ impl OpenFile {
         *OPEN.lock().unwrap_or_else(PoisonError::into_inner).entry(identity).or_default() += 1;
         OpenFile(identity)
     }
+
+    /// Counts one more handle before it is opened; nothing if something else than this copy of
+    /// tasker has the file open in this process. Another thread may open it at the same moment: with
+    /// a handle of ours counted, its descriptors are among those that are listed.
+    pub(crate) fn unless_foreign(identity: Identity) -> Option<OpenFile> {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.contains_key(&identity) && has_descriptor(identity) {
+            return None;
+        }
+        *open.entry(identity).or_default() += 1;
+        Some(OpenFile(identity))
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.0
+    }
 }
 
 impl Drop for OpenFile {
@@ -45,13 +61,8 @@ impl Drop for OpenFile {
     }
 }
 
-/// Whether something else than this copy of tasker has the file open in this process.
-pub(crate) fn is_open_elsewhere(identity: Identity) -> bool {
-    // With a handle of our own open, its descriptors are among those that are listed.
-    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if open.contains_key(&identity) {
-        return false;
-    }
+/// Whether a descriptor of this process stands for the file.
+fn has_descriptor(identity: Identity) -> bool {
     let Ok(descriptors) = fs::read_dir("/proc/self/fd") else { return false };
     let files = descriptors.flatten().map(|entry| entry.path());
     files.filter_map(|path| Identity::of_path(&path)).any(|other| other == identity)
