@@ -2,8 +2,8 @@
  * JSON text of a bounded length, as `JSON.stringify` writes it.
  *
  * `JSON.stringify` has no limit: to find out that a value is too large it writes all of it, which
- * may take seconds and a gigabyte. This writer stops where its limit is reached, so that the work is
- * bounded by what may be stored and not by what a runner happens to hold.
+ * may take seconds and a gigabyte. This writer stops where its limit is reached, so that the work
+ * is bounded by what may be stored and not by what a runner happens to hold.
  *
  * # Promises
  * - A text within the limits is the one that `JSON.stringify` gives, character for character.
@@ -100,7 +100,8 @@ export class JsonWriter {
   /** What the `toJSON` of a value makes of it, if it has one. */
   #converted(value: unknown, key: string | number): unknown {
     const { toJSON } = value as { toJSON?: unknown }
-    // A Buffer would become an array of its bytes first, another view an object with a key for each.
+    // A Buffer would become an array of its bytes first, another view an object with a key for
+    // each.
     const isOwn = toJSON === undefined || toJSON === bufferToJSON
     if (isOwn && ArrayBuffer.isView(value) && value.byteLength > this.#charsLeft) {
       throw new TooLarge('more bytes than can be stored')

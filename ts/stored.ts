@@ -9,7 +9,8 @@
  * - The text of one stored error stays below 200 KiB, and finding that out costs no more work than
  *   a few times that, whatever hangs on the error.
  *
- * Proof: `__test__/contract/errors.test.mjs`, `stored.test.mjs`, `__test__/border/runners.test.mjs`.
+ * Proof: `__test__/contract/errors.test.mjs`, `stored.test.mjs`,
+ * `__test__/border/runners.test.mjs`.
  */
 
 import { JsonWriter, TooLarge } from './bounded-json'

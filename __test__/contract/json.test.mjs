@@ -64,7 +64,7 @@ test('what JSON refuses is refused: a BigInt, a cycle', () => {
   assert.throws(() => write({ toJSON: () => assert.fail('mine') }), /mine/)
 })
 
-test('a value that is too deep or too long is refused after no more reads than its text may have', () => {
+test('what is too deep or too long is refused after no more reads than its text may have', () => {
   let reads = 0
   const row = () => ({
     get a() {

@@ -252,7 +252,7 @@ test('log takes the level as a value; one that does not exist is told in the fie
   )
 })
 
-test('what hangs on the fields of a line is read no further than it can be stored (B-3)', async t => {
+test('what hangs on the fields of a line is read only as far as it is stored (B-3)', async t => {
   let reads = 0
   const rows = Array.from({ length: 300_000 }, () => ({
     get id() {

@@ -33,8 +33,8 @@ impl OpenFile {
     }
 
     /// Counts one more handle before it is opened; nothing if something else than this copy of
-    /// tasker has the file open in this process. Another thread may open it at the same moment: with
-    /// a handle of ours counted, its descriptors are among those that are listed.
+    /// tasker has the file open in this process. Another thread may open it at the same moment:
+    /// with a handle of ours counted, its descriptors are among those that are listed.
     pub(crate) fn unless_foreign(identity: Identity) -> Option<OpenFile> {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         if !open.contains_key(&identity) && has_descriptor(identity) {
