@@ -175,7 +175,8 @@ impl Storm {
         self.kill_due();
         let now = now();
         for worker in &mut self.workers {
-            if worker.stopped_until.is_some_and(|until| until <= now) {
+            let is_over = worker.stopped_until.is_some_and(|until| until <= now);
+            if is_over && !worker.is_killed {
                 worker.go_on()?;
             }
         }
@@ -197,7 +198,8 @@ impl Storm {
 
     /// Lets some worker stand still, wherever it is; two of three go on afterwards.
     fn stop(&mut self, now: Instant) -> Result<()> {
-        let until = now + ms(self.rng.one_of(&STOPS_MS));
+        let stop_ms = self.rng.one_of(&STOPS_MS);
+        let until = now + ms(stop_ms);
         let pause = STOP_EVERY_MS.0 + self.rng.below(STOP_EVERY_MS.1 - STOP_EVERY_MS.0);
         self.stop_at = until + ms(pause as u64);
         let (at, goes_on) = (self.rng.below(self.workers.len()), !self.rng.once_in(3));
@@ -208,7 +210,7 @@ impl Storm {
         if goes_on {
             worker.due = worker.due.max(until + ms(GOES_ON_MS));
         } else if worker.is_ready {
-            worker.due = worker.due.min(until - ms(1));
+            worker.due = worker.due.min(now + ms(stop_ms / 2));
         }
         self.ledger.report.stops += 1;
         worker.stop(until)
