@@ -216,7 +216,7 @@ function isArray(value: unknown): value is unknown[] {
   }
 }
 
-/** The own keys that are stored as fields: all that show, and of the hidden ones those of errors. */
+/** The own keys stored as fields: all that show, and of the hidden ones those of errors. */
 function fieldsOf(error: Error): string[] {
   const isShown = (key: string) => Object.prototype.propertyIsEnumerable.call(error, key)
   try {
