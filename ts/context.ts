@@ -11,7 +11,7 @@
 import { inspect } from 'node:util'
 import type { RunnerContext, TaskLogger, TaskUuid } from '../index'
 import { dateOf } from './globals'
-import { loggerOf } from './logger'
+import { Logger } from './logger'
 import type { Run } from './run'
 
 /** The context of one run. */
@@ -40,7 +40,7 @@ export class Context implements RunnerContext {
     this.priority = Number(priority)
     this.createdAt = dateOf(createdAt)
     this.startedAt = dateOf(startedAt)
-    this.logger = loggerOf(run)
+    this.logger = new Logger(run)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
     Object.defineProperty(this, 'abortSignal', SIGNAL)
   }

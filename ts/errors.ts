@@ -65,10 +65,15 @@ export async function traced<T>(call: Promise<T>): Promise<T> {
   try {
     return await call
   } catch (error) {
-    // Only here: the stack of each call would cost more than the call.
-    if (withoutCaller.delete(error as Error)) Error.captureStackTrace(error as Error, traced)
-    throw error
+    throw withCaller(error, traced)
   }
+}
+
+/** Gives an error of ours the stack of the async function `call`: who awaits it is in there. */
+export function withCaller(error: unknown, call: (...args: never[]) => unknown): unknown {
+  // Only now: the stack of each call would cost more than the call.
+  if (withoutCaller.delete(error as Error)) Error.captureStackTrace(error as Error, call)
+  return error
 }
 
 /** Whether it is an Error, of this realm or another; a Proxy that refuses the question is none. */

@@ -115,6 +115,11 @@ export class EventHub {
     if (this.#emitter.listenerCount(event) > 0) this.#emitter.removeAllListeners(event)
   }
 
+  /** Whether any event of tasks has a listener, or all go through an `emit` of the user's. */
+  get isHeard(): boolean {
+    return this.#taskListeners > 0 || this.#isWrapped
+  }
+
   /** A fault of the engine: `error` if someone listens to it, else a process warning. */
   fault(error: unknown): void {
     if (this.#emitter.listenerCount('error') > 0) {

@@ -23,7 +23,7 @@ function remaining(value: unknown, chars: number, open: object[]): number {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return chars - 1
   if (typeof value !== 'object') return chars
   if (ArrayBuffer.isView(value)) return chars - 2 * value.byteLength
-  if (open.length === LEVELS_MAX || types.isBoxedPrimitive(value)) return chars
+  if (open.length === LEVELS_MAX) return chars
   if (open.includes(value)) return Number.POSITIVE_INFINITY
   open.push(value)
   const left = Array.isArray(value)
@@ -42,6 +42,8 @@ function afterList(values: unknown[], chars: number, open: object[]): number {
 function afterFields(value: Record<string, unknown>, chars: number, open: object[]): number {
   // Its `toJSON` may make less of it.
   if (typeof value.toJSON === 'function') return chars
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && types.isBoxedPrimitive(value)) return chars
   let left = chars
   for (const key of Object.keys(value)) {
     if (left < 0) return left

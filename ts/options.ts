@@ -12,7 +12,7 @@ import { invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
 import type { KeepAliveMode } from './keepalive'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
-import { payloadText, refuseEmptied } from './payload'
+import { payloadText, refuseEmptied, TASKS_CHARS_MAX } from './payload'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
 import { isUrl, storeOf } from './store-path'
@@ -176,8 +176,8 @@ export function definitionText(given: unknown): string {
 /** The JSON text of the definitions of several tasks. */
 export function definitionsText(given: readonly unknown[]): string {
   try {
-    const texts = given.map((one, i) => payloadText(prepare(one, `[${i}]`)) ?? 'null')
-    return `[${texts.join(',')}]`
+    const definitions = given.map((one, i) => prepare(one, `[${i}]`))
+    return payloadText(definitions, TASKS_CHARS_MAX) as string
   } catch (error) {
     for (let i = 0; i < given.length; i += 1) {
       if (!isStorable(given, i)) throw unreadable(given[i], `[${i}].`, error)

@@ -19,23 +19,24 @@ import { nameOf } from './objects'
  * The engine measures what it stores. What is certainly too large for it is refused here, before it
  * is copied several times.
  */
-export const TASK_CHARS_MAX = 32 * 1024 * 1024
+const TASK_CHARS_MAX = 32 * 1024 * 1024
+/** The same for all tasks of one `addTasks`. */
+export const TASKS_CHARS_MAX = 256 * 1024 * 1024
 
 /** JSON text as `JSON.stringify` gives it. Throws a `RangeError` for what is too long. */
-export function payloadText(value: unknown): string | undefined {
-  if (isLongerThan(value, TASK_CHARS_MAX)) throw new RangeError('too many characters of JSON')
+export function payloadText(value: unknown, charsMax = TASK_CHARS_MAX): string | undefined {
+  if (isLongerThan(value, charsMax)) throw new RangeError('too many characters of JSON')
   const text: string | undefined = stringify(value)
-  if (text !== undefined && text.length > TASK_CHARS_MAX) {
-    throw new RangeError(`${text.length} characters of JSON`)
-  }
-  return text
+  if (text === undefined || text.length <= charsMax) return text
+  throw new RangeError(`${text.length} characters of JSON`)
 }
 
 /** Refuses a value of which JSON keeps nothing. */
 export function refuseEmptied(value: unknown, path: string): void {
   if (typeof value !== 'object' || value === null) return
+  if (isBare(value)) return
   if (isError(value)) throw invalid(path, 'is an Error; throw it, or give its message')
-  if (isBare(value) || isKept(value)) return
+  if (isKept(value)) return
   throw invalid(path, `JSON keeps nothing of ${nameOf(value)}; ${remedy(value)}`)
 }
 

@@ -84,6 +84,11 @@ export class Runs implements RunHost, HintSource {
     return this.events.wants
   }
 
+  /** Whether a message may call a listener. */
+  get isHeard(): boolean {
+    return this.events.isHeard
+  }
+
   /** Whether there is something to wait for. */
   get isBusy(): boolean {
     return this.isStarted || this.#live.size > 0

@@ -35,7 +35,7 @@ import type {
 import { Bridge } from './bridge'
 import { boundsOf } from './calls'
 import { revive, reviveAll } from './document'
-import { invalid, read, TaskerError, traced } from './errors'
+import { invalid, read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
@@ -290,7 +290,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const text = `{"do":"await","uuid":"${id}"}`
     const wait = this.#bridge.ask('command', text, bounds, end => this.#runs.outcome(id, end))
     this.#runs.hints.waits(wait)
-    return await traced(wait)
+    try {
+      return await wait
+    } catch (error) {
+      throw withCaller(error, this.waitForTaskOutputData) // As `traced`, with one promise less.
+    }
   }
 
   /** A task that somebody looks at. */
