@@ -49,7 +49,7 @@ export type SentLine = [log: TaskLog, fields: string | undefined]
 export class Run {
   readonly message: StartMessage
   readonly host: RunHost
-  /** Whether it has settled or lost its place: what it tells is not heard any more. */
+  /** Whether it has settled or was replaced: what it reports is dropped. */
   isOver = false
   /** Why its signal fired. */
   reason: Error | undefined

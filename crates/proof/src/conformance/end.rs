@@ -112,7 +112,7 @@ pub(super) fn an_end_under_the_same_run_twice_is_refused(world: &mut World) -> R
     Ok(())
 }
 
-/// I-4: the run that lost its place settles late.
+/// I-4: the run that was replaced settles late.
 pub(super) fn a_late_end_of_an_old_run_is_refused(world: &mut World) -> Result<()> {
     let old = world.running()?;
     let lost = world.losing(old, 1);

@@ -30,7 +30,7 @@ pub(super) struct Ledger {
     pub(super) aborted: BTreeSet<TaskId>,
     /// How watched tasks ended.
     pub(super) seen: BTreeMap<TaskId, State>,
-    /// Tasks whose run was told that it lost its place.
+    /// Tasks whose run was told that it was replaced.
     pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
     pub(super) images: BTreeMap<TaskId, TaskRecord>,

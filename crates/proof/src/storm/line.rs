@@ -29,7 +29,7 @@ pub(super) enum Line {
     TryPriority(TaskId, f64),
     /// A priority was acknowledged.
     Prioritized(TaskId, f64),
-    /// A run was told that it lost its place: a stop did not wait for it any longer.
+    /// A run was told that it was replaced: a stop did not wait for it any longer.
     Fenced(TaskId),
     /// An abort was acknowledged.
     Aborted(TaskId),
