@@ -39,7 +39,7 @@ export function refuseForeign(value: object, keys: readonly string[], path: stri
 export function nameOf(value: object): string {
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   if (tag === 'Object') return `an instance of ${value.constructor?.name || 'a class'}`
-  return `${/^[AEIOU]/.test(tag) ? 'an' : 'a'} ${tag}`
+  return `${/^(?!U(int|RL))[AEIOU]/i.test(tag) ? 'an' : 'a'} ${tag}`
 }
 
 /** The functions of an object; those of an instance come from its class too, with their `this`. */

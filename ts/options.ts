@@ -10,9 +10,10 @@
 import type { LogLevel, LogOptions } from '../index'
 import { invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
+import { isLongerThan } from './json-size'
 import type { KeepAliveMode } from './keepalive'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
-import { payloadText, refuseEmptied, TASKS_CHARS_MAX } from './payload'
+import { payloadText, refuseEmptied, TASK_CHARS_MAX } from './payload'
 import { LEVELS } from './run'
 import { signalOf } from './signals'
 import { isUrl, storeOf } from './store-path'
@@ -105,6 +106,8 @@ export const stopOptions = (given: unknown): Loose => {
 
 const OPERATION_BYTES_MAX = 255
 const CONCURRENCY_MAX = 100_000
+const TASKS_PER_CALL_MAX = 10_000
+const CALL_BYTES_MAX = 128 * 1024 * 1024
 
 /** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
 export function operationOf(value: unknown): string {
@@ -173,18 +176,37 @@ export function definitionText(given: unknown): string {
   throw invalid('task', 'must be an object')
 }
 
-/** The JSON text of the definitions of several tasks. */
+/** Refuses what is no list of definitions, or a longer one than a call takes. */
+export function listOf(given: unknown): void {
+  if (!Array.isArray(given)) throw invalid('tasks', 'must be an array of definitions')
+  if (given.length > TASKS_PER_CALL_MAX) throw tooMany(`${TASKS_PER_CALL_MAX} tasks`)
+}
+
+/** The JSON text of the definitions of several tasks; nothing is written that no call takes. */
 export function definitionsText(given: readonly unknown[]): string {
   try {
     const definitions = given.map((one, i) => prepare(one, `[${i}]`))
-    return payloadText(definitions, TASKS_CHARS_MAX) as string
+    if (isLongerThan(definitions, CALL_BYTES_MAX)) throw tooLong(definitions)
+    const text = stringify(definitions)
+    if (text.length > CALL_BYTES_MAX) throw tooMany(`${CALL_BYTES_MAX} bytes`)
+    return text
   } catch (error) {
+    if (error instanceof TaskerError) throw error
     for (let i = 0; i < given.length; i += 1) {
       if (!isStorable(given, i)) throw unreadable(given[i], `[${i}].`, error)
     }
     throw unreadable(given, '', error)
   }
 }
+
+/** One of them is too large, or all of them are. */
+function tooLong(definitions: readonly unknown[]): TaskerError {
+  const i = definitions.findIndex(one => isLongerThan(one, TASK_CHARS_MAX))
+  return i < 0 ? tooMany(`${CALL_BYTES_MAX} bytes`) : tooLarge(`[${i}].data`)
+}
+
+const tooMany = (most: string) =>
+  new TaskerError('TASKER_TOO_LARGE', `tasks: one call takes at most ${most}`, { path: 'tasks' })
 
 /** The signal that a definition holds. */
 export function definitionSignal(given: unknown, prefix = ''): AbortSignal | undefined {
@@ -248,8 +270,12 @@ function unreadable(given: unknown, prefix: string, cause: unknown): unknown {
   if (cause instanceof TaskerError) return cause
   const path = `${prefix}${culprit(given)}`
   if (!(cause instanceof RangeError)) return unwritable(path, cause)
+  return tooLarge(path, { cause })
+}
+
+function tooLarge(path: string, facts: { cause?: unknown } = {}): TaskerError {
   const message = `${path}: is too large or too deep to be stored`
-  return new TaskerError('TASKER_TOO_LARGE', message, { path, cause })
+  return new TaskerError('TASKER_TOO_LARGE', message, { path, ...facts })
 }
 
 function culprit(given: unknown): string {

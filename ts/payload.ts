@@ -1,8 +1,9 @@
 /**
  * The JSON text of what a user hands over to be stored: the data of a task, the result of a run.
  *
- * # Promises - What is certainly too large is refused before it is written. - A value that JSON
- * would turn into `{}` without a word is refused: a Map, a generator, a Response.
+ * # Promises
+ * - What is certainly too large is refused before it is written.
+ * - A value that JSON would turn into `{}` without a word is refused: a Map, a generator, a Response.
  *   Inside of others it is stored as JSON has it.
  *
  * Proof: `__test__/contract/running.test.mjs`, `__test__/border/payloads.test.mjs`.
@@ -19,15 +20,13 @@ import { nameOf } from './objects'
  * The engine measures what it stores. What is certainly too large for it is refused here, before it
  * is copied several times.
  */
-const TASK_CHARS_MAX = 32 * 1024 * 1024
-/** The same for all tasks of one `addTasks`. */
-export const TASKS_CHARS_MAX = 256 * 1024 * 1024
+export const TASK_CHARS_MAX = 32 * 1024 * 1024
 
 /** JSON text as `JSON.stringify` gives it. Throws a `RangeError` for what is too long. */
-export function payloadText(value: unknown, charsMax = TASK_CHARS_MAX): string | undefined {
-  if (isLongerThan(value, charsMax)) throw new RangeError('too many characters of JSON')
+export function payloadText(value: unknown): string | undefined {
+  if (isLongerThan(value, TASK_CHARS_MAX)) throw new RangeError('too many characters of JSON')
   const text: string | undefined = stringify(value)
-  if (text === undefined || text.length <= charsMax) return text
+  if (text === undefined || text.length <= TASK_CHARS_MAX) return text
   throw new RangeError(`${text.length} characters of JSON`)
 }
 

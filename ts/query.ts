@@ -14,9 +14,13 @@
 import { types } from 'node:util'
 import { TaskerError } from './errors'
 import { stringify } from './globals'
+import { isLongerThan } from './json-size'
 
 /** The engine allows fewer levels; this only ends a cycle. */
 const DEPTH_MAX = 256
+/** Larger ones are refused before they are written. */
+const BYTES_MAX = 16 * 1024 * 1024
+const IN_MAX = 10_000
 
 /** The JSON text of a query or a sort. */
 export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
@@ -24,7 +28,10 @@ export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
     throw refused(path, 'must be an object')
   }
   try {
-    return object(value as Record<string, unknown>, { path, field: '', depth: 0 })
+    if (isLongerThan(value, BYTES_MAX)) throw tooLong(path)
+    const text = object(value as Record<string, unknown>, { path, field: '', depth: 0 })
+    if (Buffer.byteLength(text) > BYTES_MAX) throw tooLong(path)
+    return text
   } catch (error) {
     if (error instanceof TaskerError) throw error
     throw refused(path, 'cannot be read', error)
@@ -76,6 +83,9 @@ function object(value: Record<string, unknown>, at: Position): string {
 
 function array(values: unknown[], at: Position): string {
   const parts: string[] = []
+  if (values.length > IN_MAX && /\.\$n?in$/.test(at.path)) {
+    throw refused(at.path, `holds at most ${IN_MAX} values`)
+  }
   for (let i = 0; i < values.length; i += 1) {
     const path = `${at.path}[${i}]`
     parts.push(encode(values[i], { path, field: at.field, depth: at.depth + 1 }))
@@ -103,4 +113,9 @@ const article = (word: string) => (word === 'undefined' ? word : `a ${word}`)
 function refused(path: string, message: string, cause?: unknown) {
   const facts = cause === undefined ? { path } : { path, cause }
   return new TaskerError('TASKER_INVALID_QUERY', `${path}: ${message}`, facts)
+}
+
+function tooLong(path: string) {
+  const message = `${path}: is longer than ${BYTES_MAX} bytes`
+  return new TaskerError('TASKER_TOO_LARGE', message, { path })
 }

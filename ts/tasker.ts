@@ -44,6 +44,7 @@ import {
   definitionSignal,
   definitionsText,
   definitionText,
+  listOf,
   logsOf,
   only,
   openOptions,
@@ -123,7 +124,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     definitions: TasksToAdd<Operations, Names>,
   ): Promise<TaskUuids<Names>> {
     this.#bridge.check()
-    if (!Array.isArray(definitions)) throw invalid('tasks', 'must be an array of definitions')
+    listOf(definitions)
     const signals = definitions.map((one, i) => liveSignal(one, `[${i}].`))
     const text = definitionsText(definitions)
     for (const one of definitions) {
@@ -200,11 +201,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   close(options?: StopOptions): Promise<void> {
     if (this.#closing && options === undefined) return this.#closing
-    const closing = this.#close(options).catch(error => {
-      if (this.#closing === closing && !this.#bridge.isShut) this.#closing = undefined
-      throw error
-    })
+    const closing = this.#close(options)
     this.#closing ??= closing
+    closing.catch(() => {
+      if (this.#closing === closing && !this.#bridge.isShut) this.#closing = undefined
+    })
     return closing
   }
 
@@ -372,7 +373,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async #close(options: StopOptions | undefined): Promise<void> {
     const text = textOf({ do: 'close', ...stopOptions(options) })
     const { stopped, refused } = this.#halt()
-    return this.#bridge.close(text, stopped, refused)
+    return await traced(this.#bridge.close(text, stopped, refused))
   }
 }
 

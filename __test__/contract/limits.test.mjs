@@ -188,6 +188,32 @@ test('a query: 16 levels, 256 nodes, 10,000 values in $in; a sort: 16 fields', a
   for (const call of above) await refused(call(), 'TASKER_INVALID_QUERY')
 })
 
+test('what is too large is refused before all of it is written (B-3)', async t => {
+  const tasker = open(t)
+  let asked = 0
+  const data = { toJSON: () => (asked += 1) }
+  const tasks = Array.from({ length: 1_000_000 }, () => ({ operation: 'a', data }))
+  await refused(tasker.addTasks(tasks), 'TASKER_TOO_LARGE', 'tasks')
+  const $in = Array.from({ length: 1_000_000 }, () => data)
+  await refused(tasker.countTasks({ data: { $in } }), 'TASKER_INVALID_QUERY', 'query.data.$in')
+
+  const large = { text: 'x'.repeat(8 * MIB), data }
+  const largeTasks = Array.from({ length: 1_000 }, () => ({ operation: 'a', data: large }))
+  await refused(tasker.addTasks(largeTasks), 'TASKER_TOO_LARGE', 'tasks')
+  largeTasks[900] = { operation: 'a', data: Buffer.alloc(50 * MIB) }
+  await refused(tasker.addTasks(largeTasks), 'TASKER_TOO_LARGE', '[900].data')
+  assert.equal(asked, 0)
+})
+
+test('a query: 16 MiB of JSON', async t => {
+  const tasker = open(t)
+  const query = bytes => ({ data: sized(bytes - 9) })
+  assert.equal(await tasker.countTasks(query(16 * MIB)), 0)
+  for (const value of [query(16 * MIB + 1), { data: Buffer.alloc(50 * MIB) }]) {
+    await refused(tasker.countTasks(value), 'TASKER_TOO_LARGE', 'query')
+  }
+})
+
 test('a task whose log is too large for one answer is refused alone (B-1)', async t => {
   const text = 'y'.repeat(60_000)
   const runner = ({ logger }) => {

@@ -36,6 +36,8 @@ pub const READ_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const QUERY_DEPTH_MAX: usize = 16;
 /// Nodes of a query: fields, operators and logical parts.
 pub const QUERY_NODES_MAX: usize = 256;
+/// Bytes of the JSON text of a query.
+pub const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Values of one `$in` or `$nin`.
 pub const QUERY_IN_MAX: usize = 10_000;
 /// Fields of a sort.

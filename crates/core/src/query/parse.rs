@@ -7,7 +7,7 @@ use super::path::Path;
 use super::value::{Object, Value};
 use super::{Node, Predicate, Query, Test};
 use crate::error::{Code, Error, Result};
-use crate::limits::{QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
+use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
 
 /// Milliseconds from the epoch to the first and the last moment of a JavaScript `Date`.
 const DATE_MS_MAX: f64 = 8.64e15;
@@ -18,10 +18,20 @@ const OPERATORS: &[&str] = &["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", 
 
 /// Compiles a query.
 pub(super) fn query(text: &str) -> Result<Query> {
+    check_size(text)?;
     let value = Value::from_json(text).map_err(|error| fault("query", error.message()))?;
     let mut parser = Parser { nodes: 0, fields: Fields::default() };
     let all = parser.part(&value, &Place { path: "query".into(), level: 1 })?;
     Ok(Query { all, fields: parser.fields })
+}
+
+/// Refuses a text that is too long to be read.
+fn check_size(text: &str) -> Result<()> {
+    if text.len() > QUERY_BYTES_MAX {
+        let message = format!("is longer than {QUERY_BYTES_MAX} bytes");
+        return Err(Error::at(Code::TooLarge, "query", message));
+    }
+    Ok(())
 }
 
 /// `InvalidQuery` at `path`.

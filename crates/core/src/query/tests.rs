@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Field, Query, Test, Value};
 use crate::error::Code;
-use crate::limits::{QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
+use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
 
 fn query(text: &str) -> Query {
     Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -419,6 +419,14 @@ fn a_query_has_at_most_so_many_nodes() {
     assert!(refused(&fields(QUERY_NODES_MAX + 1)).1.contains("256"));
     let empty_parts = format!(r#"{{"$or":[{}{{}}]}}"#, "{},".repeat(QUERY_NODES_MAX));
     assert_eq!(refused(&empty_parts).0, "query.$or");
+}
+
+#[test]
+fn a_query_has_at_most_so_many_bytes() {
+    let text = |bytes: usize| format!(r#"{{"data":"{}"}}"#, "x".repeat(bytes - 11));
+    assert!(Query::parse(&text(QUERY_BYTES_MAX)).is_ok());
+    let error = Query::parse(&text(QUERY_BYTES_MAX + 1)).unwrap_err();
+    assert_eq!((error.code(), error.facts().path.as_deref()), (Code::TooLarge, Some("query")));
 }
 
 #[test]

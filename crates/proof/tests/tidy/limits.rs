@@ -6,9 +6,13 @@ use crate::repository::file;
 use crate::verdict;
 
 /// Where a limit stands a second time, under which name, and what the core says.
-const COPIES: [(&str, &str, u64); 5] = [
+const COPIES: [(&str, &str, u64); 9] = [
     ("ts/options.ts", "OPERATION_BYTES_MAX", limits::OPERATION_BYTES_MAX as u64),
     ("ts/options.ts", "CONCURRENCY_MAX", limits::CONCURRENCY_MAX as u64),
+    ("ts/options.ts", "TASKS_PER_CALL_MAX", limits::TASKS_PER_CALL_MAX as u64),
+    ("ts/options.ts", "CALL_BYTES_MAX", limits::CALL_BYTES_MAX as u64),
+    ("ts/query.ts", "BYTES_MAX", limits::QUERY_BYTES_MAX as u64),
+    ("ts/query.ts", "IN_MAX", limits::QUERY_IN_MAX as u64),
     ("ts/run.ts", "UNIT_BYTES_MAX", limits::PROGRESS_UNIT_BYTES_MAX as u64),
     ("ts/logger.ts", "LINE_BYTES_MAX", limits::LOG_LINE_BYTES_MAX as u64),
     ("ts/calls.ts", "DURATION_MS_MAX", limits::DURATION_MS_MAX),
