@@ -15,8 +15,8 @@ import { clearTimeout, setTimeout } from './globals'
 import { inRootContext } from './native'
 import { warn } from './warnings'
 
-/** How long a cause must last. */
-const DELAY_MS = 1_000
+/** Between two looks. A cause must last from one to the next. */
+const LOOK_MS = 1_000
 
 /** What the hints need to know of their tasker. */
 export interface HintSource {
@@ -34,15 +34,27 @@ interface Failure {
   readonly error: unknown
 }
 
+/** What came up between two looks. */
+class Notes {
+  /** The last failure of each operation. */
+  readonly failures = new Map<string, Failure>()
+  /** Failed tasks that somebody has heard of. */
+  readonly heard = new Set<string>()
+  /** Operations that had no runner. */
+  readonly unserved = new Set<string>()
+  readonly waits = new Set<Promise<unknown>>()
+  /** Whether a start may have found tasks that were there before. */
+  hasBacklog = false
+}
+
 /** The hints of one tasker. */
 export class Hints {
   readonly #source: HintSource
   readonly #told = new Set<string>()
-  readonly #failures = new Map<string, Failure>()
-  readonly #heard = new Set<string>()
-  readonly #unserved = new Set<string>()
-  #waits = 0
-  #hasBacklog = false
+  /** What has come up since the last look: the next one is too soon for it. */
+  #fresh = new Notes()
+  /** What has lasted since the look before. */
+  #due = new Notes()
   #wasStarted = false
   #isOver = false
   #timer: NodeJS.Timeout | undefined
@@ -53,14 +65,14 @@ export class Hints {
 
   /** A task failed here. */
   failed(uuid: string, operation: string, error: unknown): void {
-    if (this.#told.has(`failed ${operation}`) || this.#isListening) return
-    this.#failures.set(operation, { uuid, error })
+    if (this.#told.has(`failed ${operation}`) || this.#isListening || this.#isHeard(uuid)) return
+    this.#fresh.failures.set(operation, { uuid, error })
     this.#arm()
   }
 
   /** A wait or a look tells that a task failed; that may come before `failed`. */
   heard(uuid: string): void {
-    this.#heard.add(uuid)
+    this.#fresh.heard.add(uuid)
     this.#arm()
   }
 
@@ -69,24 +81,23 @@ export class Hints {
     const { isStarted } = this.#source
     if (!isStarted || typeof operation !== 'string' || this.#source.has(operation)) return
     if (this.#told.has(`runner ${operation}`)) return
-    this.#unserved.add(operation)
+    this.#fresh.unserved.add(operation)
     this.#arm()
   }
 
   /** The tasker was started. */
   started(): void {
     this.#wasStarted = true
-    this.#hasBacklog = true
+    this.#fresh.hasBacklog = true
     this.#arm()
   }
 
   /** Somebody waits for a task. */
   waits(wait: Promise<unknown>): void {
     if (this.#wasStarted || this.#told.has('started')) return
-    this.#waits += 1
-    const over = () => {
-      this.#waits -= 1
-    }
+    const { waits } = this.#fresh
+    waits.add(wait)
+    const over = () => waits.delete(wait)
     wait.then(over, over)
     this.#arm()
   }
@@ -95,7 +106,8 @@ export class Hints {
   end(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
-    this.#tellFailures()
+    this.#tellFailures(this.#due)
+    this.#tellFailures(this.#fresh)
   }
 
   get #isListening(): boolean {
@@ -103,22 +115,30 @@ export class Hints {
     return events.hasListeners('task.failed') || events.hasListeners('task.ended')
   }
 
+  #isHeard(uuid: string): boolean {
+    return this.#fresh.heard.has(uuid) || this.#due.heard.has(uuid)
+  }
+
   #arm() {
     if (this.#isOver) return
-    this.#timer ??= inRootContext(() => setTimeout(() => this.#look(), DELAY_MS)).unref()
+    this.#timer ??= inRootContext(() => setTimeout(() => this.#look(), LOOK_MS)).unref()
   }
 
   #look() {
     this.#timer = undefined
-    this.#tellFailures()
-    const asks = this.#waits > 0 || this.#unserved.size > 0 || this.#hasBacklog
-    if (asks) this.#tellMissing().catch(() => {}) // The tasker is closed.
+    const due = this.#due
+    this.#tellFailures(due)
+    this.#due = this.#fresh
+    this.#fresh = new Notes()
+    if (hasAny(this.#due)) this.#arm()
+    const asks = due.waits.size > 0 || due.unserved.size > 0 || due.hasBacklog
+    if (asks) this.#tellMissing(due).catch(() => {}) // The tasker is closed.
   }
 
-  #tellFailures() {
-    const isListening = this.#isListening
-    for (const [operation, { uuid, error }] of this.#failures) {
-      if (isListening || this.#heard.has(uuid)) continue
+  #tellFailures({ failures }: Notes) {
+    if (this.#isListening) return
+    for (const [operation, { uuid, error }] of failures) {
+      if (this.#isHeard(uuid)) continue
       this.#tell(
         `failed ${operation}`,
         'TASKER_FAILURE_UNHEARD',
@@ -127,25 +147,19 @@ export class Hints {
         stackOf(error),
       )
     }
-    this.#failures.clear()
-    this.#heard.clear()
   }
 
-  async #tellMissing() {
+  async #tellMissing({ waits, unserved, hasBacklog }: Notes) {
     const source = this.#source
     if (await source.isShared()) return
-    if (this.#waits > 0 && !this.#wasStarted) {
+    if (waits.size > 0 && !this.#wasStarted) {
       const message =
         'a call waits for a task, but no tasker on this store was started: call start()'
       this.#tell('started', 'TASKER_NOT_STARTED', message)
     }
-    if (this.#hasBacklog) {
-      this.#hasBacklog = false
-      const found = await source.unserved()
-      if (found !== undefined) this.#unserved.add(found)
-    }
-    for (const operation of this.#unserved) this.#tellUnserved(operation)
-    this.#unserved.clear()
+    const found = hasBacklog ? await source.unserved() : undefined
+    if (found !== undefined) unserved.add(found)
+    for (const operation of unserved) this.#tellUnserved(operation)
   }
 
   #tellUnserved(operation: string) {
@@ -163,6 +177,9 @@ export class Hints {
     warn(code, message, detail)
   }
 }
+
+const hasAny = ({ failures, heard, unserved, waits, hasBacklog }: Notes) =>
+  failures.size + heard.size + unserved.size + waits.size > 0 || hasBacklog
 
 const stringOf = (operation: string) => `'${operation}'`
 

@@ -71,6 +71,38 @@ test('a failure that somebody hears, waits for or looks at is not told', async (
   assert.deepEqual(told, [])
 })
 
+test('what comes up just before a look is told by the next one, if it lasts', async () => {
+  const looks = new URL('looks.mjs', import.meta.url).href
+  const told = JSON.parse(
+    await runs(`
+    import { look } from '${looks}'
+    ${begin}
+    const store = ${JSON.stringify(file())}
+    const tasker = new Tasker({ store, runners: { a: boom }, durability: 'process' })
+    const other = new Tasker({ store, durability: 'process' })
+    await tasker.start()
+    const failed = async () => {
+      const uuid = await endOf(tasker, 'a')
+      await tasker.ready()
+      look()
+      return uuid
+    }
+    await tasker.waitForTaskOutputData(await failed()).catch(() => {})
+    look()
+    await failed()
+    await turn()
+    const counts = [codes.length]
+    look()
+    await turn()
+    counts.push(codes.length)
+    await other.close()
+    await tasker.close()
+    console.log(JSON.stringify(counts))
+  `),
+  )
+  assert.deepEqual(told, [0, 1])
+})
+
 test('an operation without a runner is told at an add, or at a start', async () => {
   const told = await warnings(`
     const store = ${JSON.stringify(file())}
