@@ -17,7 +17,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
 import { type Bounds, Call, type Deferred, type Transform } from './calls'
-import { refusal, renewed, spell, TaskerError } from './errors'
+import { read, refusal, renewed, spell, TaskerError } from './errors'
 import { nextTick, parse, queueMicrotask, setImmediate, stringify } from './globals'
 import type { KeepAlive } from './keepalive'
 import { type Message, type Messages, messagesIn, unreadable } from './messages'
@@ -152,8 +152,9 @@ export class Bridge {
       return Promise.resolve()
     }
     const call = new Call(transform, error => {
-      // What could not even be opened counts as closed.
-      if (this.#isShut && !this.#isOpen) call.resolve(undefined)
+      // Another close was faster, or what was to be closed could not even be opened.
+      const isClosed = read(Object(error), 'code') === 'TASKER_CLOSED'
+      if (isClosed || (this.#isShut && !this.#isOpen)) call.resolve(undefined)
       refusedBy(error)
     })
     this.#closes.add(this.#dispatch('command', text, call))

@@ -2,8 +2,20 @@ import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as aTurn } from 'node:timers/promises'
 import { Tasker } from '../../index.mjs'
-import { file, folder, gate, imports, next, open, refused, rejection, runs } from './open.mjs'
+import {
+  file,
+  folder,
+  gate,
+  imports,
+  next,
+  open,
+  refused,
+  rejection,
+  runs,
+  started,
+} from './open.mjs'
 import { openSqlite } from './sqlite.mjs'
 
 const uuid = '018f0000-0000-7000-8000-000000000000'
@@ -38,6 +50,16 @@ test('close can be repeated', async t => {
   assert.equal(tasker.close(), closing)
   await closing
   await tasker.close({ onStop: 'abort' })
+})
+
+test('closes with options resolve however far another close has come', async t => {
+  for (let turns = 0; turns < 20; turns += 1) {
+    const tasker = await started(t)
+    const closes = [tasker.close()]
+    for (let turn = 0; turn < turns; turn += 1) await aTurn()
+    for (const options of [{ timeout: 0 }, { onStop: 'abort' }]) closes.push(tasker.close(options))
+    await Promise.all(closes)
+  }
 })
 
 test('what is under way when close is called is still answered', async t => {
