@@ -60,7 +60,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ready(): Promise<void>
 
   /**
-   * Adds a task; resolves with its uuid when it is on disk. Works without `start`.
+   * Adds a task; resolves with its uuid when it is on disk. Works before `start` and without a runner.
    *
    * `data` is stored as `JSON.stringify` writes it, at most 16 MiB and 128 levels.
    */
@@ -78,7 +78,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * if there is none, and turns rows that a crash left into tasks. Called again with the same
    * handle, it returns the same outbox.
    *
-   * Throws `TASKER_FILE_SHARED` if the handle has a store of tasker open.
+   * Throws `TASKER_FILE_SHARED` if the handle is on a file of tasker.
    */
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations>
 

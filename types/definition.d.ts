@@ -4,7 +4,7 @@ import type { Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, TaskUuid } from './registry'
 
 /**
- * Milliseconds, or a text: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`. Greater than 0 and at most
+ * Milliseconds, or a string: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`. Greater than 0 and at most
  * 100 years.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`

@@ -50,7 +50,7 @@ export interface AbortError extends Error {
   readonly code: 'ABORT_ERR'
   /** Why, as a word to test for. */
   readonly cause: AbortCause
-  /** The reason that was given, if it was neither a text nor an Error. */
+  /** The reason that was given, if it was neither a string nor an Error. */
   readonly reason?: unknown
 }
 

@@ -20,6 +20,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.add': [definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
+  /** A waiting task got another priority. */
   'task.prioritized': [uuid: TaskUuid, priority: number]
   /** Its runner is about to be called. */
   'task.run': [uuid: TaskUuid]
@@ -27,6 +28,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.log': [uuid: TaskUuid, log: TaskLog]
   /** A progress report is on disk. */
   'task.progress': [uuid: TaskUuid, progress: TaskProgress]
+  /** It ended well. `result` is what the runner returned, after a round trip through JSON. */
   'task.done': [uuid: TaskUuid, result: Jsonify<ResultOf<Operations, OperationName<Operations>>>]
   /** `error` is what the runner threw. */
   'task.failed': [uuid: TaskUuid, error: unknown]

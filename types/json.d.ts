@@ -7,11 +7,14 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  * What becomes of a value in the store: what `JSON.parse(JSON.stringify(value))` gives. A runner
  * gets its `data` like this, and so do readers of a task's `data` and `result`.
  *
- * - What JSON keeps stays the same type. - A Date, a URL and what else has `toJSON` becomes what
- * that returns: a Date is a string. - A Map, a Set, a RegExp and an ArrayBuffer become an empty
- * object; a typed array an object of numbers. - Of a class instance only the fields stay: methods
- * are left out, getters are not seen by types. - In objects, functions, symbols and `undefined` are
- * left out; in arrays they are `null`. - A `bigint` is `never`: it cannot be stored.
+ * - What JSON keeps stays the same type.
+ * - Anything with `toJSON` becomes what that returns: a Date or a URL becomes a string.
+ * - A Map, a Set, a RegExp and an ArrayBuffer become an empty object; a typed array becomes an
+ *   object of numbers.
+ * - An instance of a class keeps only its fields, without methods. Types cannot tell a getter from
+ *   a field, but JSON leaves it out.
+ * - Functions, symbols and `undefined` are left out of objects; in arrays they become `null`.
+ * - A `bigint` is `never`: it cannot be stored.
  *
  * @example
  * type Stored = Jsonify<{ at: Date; tags: Set<string>; note?: string }>

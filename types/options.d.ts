@@ -84,8 +84,8 @@ export interface TaskerOptions<Operations = AnyOperations> {
 /** How to assign a runner. */
 export interface AssignRunnerOptions {
   /**
-   * Most runs of this operation at once, 1 to 100,000, counted over all processes on the file. Each
-   * process obeys the number that it was given.
+   * Most runs of this operation at once, 1 to 100,000, counted across all processes on the file.
+   * Each process obeys the number that it was given. Default: no limit of its own.
    */
   concurrency?: number | undefined
 }
@@ -96,7 +96,7 @@ export interface StopOptions {
   onStop?: OnStop | undefined
   /**
    * How long to wait for running tasks; `0` not at all. Those that still run then go back to the
-   * queue, and what their runners return is ignored.
+   * queue, or end as aborted with `onStop: 'abort'`; what their runners return is ignored.
    * @default '30s'
    */
   timeout?: Duration | undefined

@@ -27,7 +27,7 @@ export interface OutboxOptions {
   table?: string | undefined
 }
 
-/** Identifies a task before it has a uuid. Its type carries the operation, as {@link TaskUuid}. */
+/** Identifies a task before it has a uuid: a string that you may store. Its type carries the operation, as {@link TaskUuid}. */
 export type OutboxKey<Name extends string = string> = string & OfOperation<Name>
 
 /** A task to add through an outbox: no signal, because the row outlives the process. */
@@ -60,8 +60,8 @@ export interface Outbox<Operations = AnyOperations> {
   ): OutboxKey<Name>
 
   /**
-   * The uuid of the task that the row with this key became, or `undefined` if it was rolled back.
-   * Waits until every row so far has become a task. Works in a later process too.
+   * The uuid of the task that the row with this key became, or `undefined` if the row was rolled
+   * back or refused. Waits until every row so far has become a task or is refused. Works in a later process too.
    */
   uuidOf<Name extends OperationName<Operations>>(
     key: OutboxKey<Name>,
@@ -69,7 +69,8 @@ export interface Outbox<Operations = AnyOperations> {
   uuidOf(key: string): Promise<TaskUuid | undefined>
 
   /**
-   * Resolves when every row that was written so far, by any process, has become a task. Waits for
+   * Resolves when every row that was written so far, by any process, has become a task, or is
+   * refused: then it stays in the table, with the reason in the column `refused`. Waits for
    * the end of a transaction that is open on the handle. Rejects if the store takes no tasks or the
    * handle is closed; the rows stay.
    */

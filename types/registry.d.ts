@@ -37,7 +37,7 @@ export type ResultOf<Operations, Name extends keyof Operations> = Name extends u
 
 type Part<Operation, Key, Otherwise> = Key extends keyof Operation ? Operation[Key] : Otherwise
 
-/** The uuid of a task: a text whose type carries the operation, so that waits are typed. */
+/** The uuid of a task: a string whose type carries the operation, so that waits are typed. */
 export type TaskUuid<Name extends string = string> = string & OfOperation<Name>
 
 /** What a uuid or a key remembers at compile time. At run time there is nothing. */

@@ -56,14 +56,17 @@ export interface TaskBase<Name extends string = string> {
   /** A number that grows with each task added to the file and is never used again. */
   seq: number
   operation: Name
+  /** Higher starts sooner; `0` unless `addTask` said otherwise. */
   priority: number
   status: TaskStatus
   state: TaskState
   /** Why it failed or was aborted. */
   cause?: EndCause
+  /** When it was added. */
   createdAt: Date
   /** When its last run started. */
   startedAt?: Date
+  /** When it ended. */
   endedAt?: Date
   /** How often it was started; starts that a stop gave back to the queue do not count. */
   attempt: number
@@ -73,10 +76,13 @@ export interface TaskBase<Name extends string = string> {
   error?: StoredError
   /** Why it was aborted. */
   abortReason?: StoredError
+  /** The newest report of its run; absent after it went back to the queue. */
   progress?: TaskProgress
-  /** Milliseconds. */
+  /** The longest a run may take, in milliseconds; absent for no limit. */
   runTimeout?: number
+  /** What becomes of it if its process dies while it runs; absent for `'retry'`. */
   onInterrupted?: OnInterrupted
+  /** What a stop does while it runs; absent for that of the tasker that runs it. */
   onStop?: OnStop
   /** Its log lines in order, with the option `withLogs`. */
   logs?: TaskLog[]

@@ -1,4 +1,4 @@
-// An HTTP API that adds tasks and tells how they are.
+// An HTTP API that adds tasks and reports their status.
 //
 //   POST   /thumbnails         202 and the task; with ?wait, 200 if it ends within two seconds
 //   GET    /thumbnails/<uuid>  200 { uuid, status, progress, result, error }
@@ -24,7 +24,7 @@ app.post('/thumbnails', async (request, response) => {
   }
   const uuid = await tasker.addTask({ operation: 'thumbnails', data: { image, widths } })
   if (request.query.wait !== undefined) {
-    // Whether it ended, failed or still runs stands in the answer.
+    // The answer says whether it is done, failed or still runs.
     await tasker.waitForTaskOutputData(uuid, { timeout: '2s' }).catch(() => {})
   }
   const task = await describe(uuid)

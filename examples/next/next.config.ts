@@ -1,5 +1,5 @@
 import type { NextConfig } from 'next'
 
 export default {
-  serverExternalPackages: ['tasker'], // It has a native addon, which no bundler can take in.
+  serverExternalPackages: ['tasker'], // It has a native addon, which no bundler can include.
 } satisfies NextConfig

@@ -1,4 +1,4 @@
-// The code under test. What its runners need from outside is handed in.
+// The code under test. What its runners need from outside is passed in.
 
 import { Tasker } from 'tasker'
 
@@ -6,7 +6,7 @@ export interface Operations {
   notify: { data: { to: string }; result: { calls: number } }
 }
 
-/** @param send sends a message; a test hands in a function of its own. */
+/** @param send sends a message; a test passes in a function of its own. */
 export function openTasks(store: string, send: (to: string) => Promise<void>) {
   const tasker = new Tasker<Operations>(store)
   tasker.on('task.failed', (uuid, error) => console.error(`task ${uuid} failed:`, error))

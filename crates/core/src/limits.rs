@@ -12,7 +12,7 @@ pub const DATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Levels of arrays and objects in `data`, a result or the fields of a log line.
 pub const JSON_DEPTH_MAX: usize = 128;
-/// Bytes of the JSON text of one stored error or abort reason; `ts/` bounds its parts below it.
+/// Bytes of the JSON text of one stored error or abort reason; what is too long is cut or left out.
 pub const ERROR_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an operation's name.
 pub const OPERATION_BYTES_MAX: usize = 255;
