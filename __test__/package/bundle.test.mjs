@@ -41,11 +41,9 @@ test('a bundle with tasker inlined says that tasker is to be external', () => {
 
 test('a bundle in ESM format with tasker inlined fails as the guide says', () => {
   bundles('esm.mjs', 'inlined.mjs', '--format=esm')
-  const said = 'Dynamic require of "node:async_hooks" is not supported'
-  assert.throws(
-    () => runs('inlined.mjs'),
-    ({ message }) => message.includes(said),
-  )
+  // Of which module is the first depends on the order of imports.
+  const message = /Dynamic require of "node:\w+" is not supported/
+  assert.throws(() => runs('inlined.mjs'), message)
   const guide = readFileSync(join(root, 'docs/guide/installing.md'), 'utf8')
-  assert.ok(guide.includes(`\`${said}\``))
+  assert.ok(guide.includes('`Dynamic require of "node:…" is not supported`'))
 })
