@@ -60,7 +60,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ready(): Promise<void>
 
   /**
-   * Adds a task; resolves with its uuid when it is on disk. Works before `start` and without a runner.
+   * Adds a task; resolves with its uuid when it is on disk. Works before `start` and without a
+   * runner.
    *
    * `data` is stored as `JSON.stringify` writes it, at most 16 MiB and 128 levels.
    */

@@ -3,8 +3,8 @@
  *
  * # Promises
  * - What is certainly too large is refused before it is written.
- * - A value that JSON would turn into `{}` without a word is refused: a Map, a generator, a Response.
- *   Inside of others it is stored as JSON has it.
+ * - A value that JSON would turn into `{}` without a word is refused: a Map, a generator, a
+ *   Response. Inside of others it is stored as JSON has it.
  *
  * Proof: `__test__/contract/running.test.mjs`, `__test__/border/payloads.test.mjs`.
  */

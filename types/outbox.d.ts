@@ -27,7 +27,10 @@ export interface OutboxOptions {
   table?: string | undefined
 }
 
-/** Identifies a task before it has a uuid: a string that you may store. Its type carries the operation, as {@link TaskUuid}. */
+/**
+ * Identifies a task before it has a uuid: a string that you may store. Its type carries the
+ * operation, as {@link TaskUuid}.
+ */
 export type OutboxKey<Name extends string = string> = string & OfOperation<Name>
 
 /** A task to add through an outbox: no signal, because the row outlives the process. */
@@ -61,7 +64,8 @@ export interface Outbox<Operations = AnyOperations> {
 
   /**
    * The uuid of the task that the row with this key became, or `undefined` if the row was rolled
-   * back or refused. Waits until every row so far has become a task or is refused. Works in a later process too.
+   * back or refused. Waits until every row so far has become a task or is refused. Works in a
+   * later process too.
    */
   uuidOf<Name extends OperationName<Operations>>(
     key: OutboxKey<Name>,

@@ -92,7 +92,7 @@ export interface QueryOperationOperators<Operations, Name extends OperationName<
   $in?: readonly (Name | null)[]
 }
 
-/** The order of tasks: paths with 1 (ascending) or -1 (descending); the first decides. At most 16. */
+/** Order of tasks: paths with 1 (ascending) or -1 (descending); the first decides. At most 16. */
 export interface Sort {
   [path: string]: 1 | -1
 }
