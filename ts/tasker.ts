@@ -201,12 +201,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   close(options?: StopOptions): Promise<void> {
     if (this.#closing && options === undefined) return this.#closing
-    const closing = this.#close(options)
-    this.#closing ??= closing
-    closing.catch(() => {
-      if (this.#closing === closing && !this.#bridge.isShut) this.#closing = undefined
-    })
-    return closing
+    try {
+      const text = textOf({ do: 'close', ...stopOptions(options) })
+      const closing = this.#close(text, this.#closing === undefined)
+      this.#closing ??= closing
+      return closing
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #shown(options: InspectOptions): string {
@@ -370,10 +372,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     })
   }
 
-  async #close(options: StopOptions | undefined): Promise<void> {
-    const text = textOf({ do: 'close', ...stopOptions(options) })
+  async #close(text: string, isFirst: boolean): Promise<void> {
     const { stopped, refused } = this.#halt()
-    return await traced(this.#bridge.close(text, stopped, refused))
+    try {
+      await traced(this.#bridge.close(text, stopped, refused))
+    } catch (error) {
+      if (isFirst && !this.#bridge.isShut) this.#closing = undefined
+      throw error
+    }
   }
 }
 

@@ -196,6 +196,7 @@ test('a refused call shows who called, and a late one says which it was (N-8)', 
     countTasks: () => tasker.countTasks({ nothing: 1 }),
     hasTask: () => tasker.hasTask({ nothing: 1 }),
     stop: () => tasker.stop({ timeout: 'soon' }),
+    close: () => tasker.close({ timeout: 'soon' }),
     prioritizeTask: () => tasker.prioritizeTask(unknown, 1),
     waitForTaskOutputData: () => tasker.waitForTaskOutputData(uuid, { timeout: 1 }),
   }
