@@ -24,7 +24,7 @@ mod catch_up;
 mod forward;
 pub mod turn;
 mod inbox;
-pub mod backlog;
 mod reads;
 mod debug;
 pub mod thread;
+pub mod backlog;

@@ -20,9 +20,10 @@ const STORMS: [&str; 4] = [
 ];
 
 /// Who needs time to go by for another reason.
-const OTHERS: [(&str, &str); 4] = [
+const OTHERS: [(&str, &str); 5] = [
+    ("__test__/contract/looks.mjs", "setTimeout"), // It replaces it.
     ("__test__/border/realm.test.mjs", "performance"), // It fakes it.
-    ("__test__/contract/clock.mjs", "performance"),    // It replaces it.
+    ("__test__/contract/clock.mjs", "performance"), // It replaces it.
     ("__test__/contract/options.test.mjs", "setInterval"), // It keeps the process alive.
     ("__test__/process/loop.test.mjs", "performance"), // It blocks the event loop for a while.
 ];
