@@ -131,7 +131,7 @@ impl CommandFields<'_> {
 
     fn operation(&self, names: &mut Operations) -> Result<std::sync::Arc<str>> {
         let text = self.operation.and_then(|raw| definition::as_text(raw.get()));
-        names.intern(&text.ok_or_else(|| Error::invalid("operation", "must be a text"))?)
+        names.intern(&text.ok_or_else(|| Error::invalid("operation", "must be a string"))?)
     }
 
     fn concurrency(&self) -> Result<Option<u32>> {

@@ -89,7 +89,7 @@ export class JsonWriter {
       case 'boolean':
         return this.#word(value ? 'true' : 'false')
       case 'bigint':
-        throw new TypeError('a BigInt has no JSON; give it as a text')
+        throw new TypeError('a BigInt has no JSON; give it as a string')
       case 'object':
         return this.#word('null')
       default:

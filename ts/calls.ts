@@ -134,5 +134,8 @@ function durationOf(value: unknown): number | undefined {
   const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value)) ?? []
   const ms = typeof value === 'number' ? value : Number(digits) * (UNITS_MS[unit ?? ''] ?? NaN)
   if (ms > 0 && ms <= DURATION_MS_MAX) return Math.ceil(ms)
-  throw invalid('timeout', "must be a duration: milliseconds above 0, or '30s' '5m' '2h' '7d'")
+  throw invalid(
+    'timeout',
+    "must be a duration: milliseconds above 0, or a string like '30s' '5m' '2h' '7d'",
+  )
 }

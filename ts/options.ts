@@ -112,7 +112,7 @@ const CALL_BYTES_MAX = 128 * 1024 * 1024
 /** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
 export function operationOf(value: unknown): string {
   if (typeof value !== 'string' || value === '' || /\p{Surrogate}/u.test(value)) {
-    throw invalid('operation', 'must be a text')
+    throw invalid('operation', 'must be a string')
   }
   if (Buffer.byteLength(value) <= OPERATION_BYTES_MAX) return value
   const message = `operation: is longer than ${OPERATION_BYTES_MAX} bytes`

@@ -52,5 +52,5 @@ function remedy(part: object): string {
   if (part instanceof Promise) return 'await it first'
   const isIterable = Symbol.iterator in part || Symbol.asyncIterator in part
   if ('next' in part) return 'read it to its end and give what it yields'
-  return isIterable ? 'give an array, such as [...value]' : 'give a plain object or a text'
+  return isIterable ? 'give an array, such as [...value]' : 'give a plain object or a string'
 }

@@ -144,7 +144,7 @@ function reportOf(current: number, total?: number, unit?: string): TaskProgress 
 
 function checkUnit(unit: unknown) {
   if (typeof unit !== 'string' || /\p{Surrogate}/u.test(unit)) {
-    throw invalid('unit', 'must be a text')
+    throw invalid('unit', 'must be a string')
   }
   if (Buffer.byteLength(unit) <= UNIT_BYTES_MAX) return
   const message = `unit: is longer than ${UNIT_BYTES_MAX} bytes`

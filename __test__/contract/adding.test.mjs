@@ -193,7 +193,7 @@ test('a refusal says what is meant, or that it is not there yet', async t => {
   const tasker = open(t)
   const said = [
     [() => tasker.addTask('mail', { to: 'you' }), /addTask\(\{ operation, data \}\)/],
-    [() => tasker.addTask({ operation: 'a', priority: '5' }), /must be a number; neither a text/],
+    [() => tasker.addTask({ operation: 'a', priority: '5' }), /must be a number; neither a string/],
     [
       () => tasker.prioritizeTask('018f0000-0000-7000-8000-000000000000', '5'),
       /must be a number, not a text/,

@@ -155,8 +155,9 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
     }
     let [operation, data, priority, run_timeout, on_interrupted, on_stop] =
         values.map(|value| value.map(RawValue::get));
-    let operation =
-        operation.and_then(as_text).ok_or_else(|| Error::invalid("operation", "must be a text"))?;
+    let operation = operation
+        .and_then(as_text)
+        .ok_or_else(|| Error::invalid("operation", "must be a string"))?;
     let data = data.map(|text| payload(text, "data", limits::DATA_BYTES_MAX)).transpose()?;
     let run_timeout_ms = match run_timeout {
         Some(text) => duration_or_off(text, "runTimeout")?,
@@ -220,19 +221,20 @@ pub fn priority(text: &str) -> Result<Priority> {
         "\"Infinity\"" => f64::INFINITY,
         "\"-Infinity\"" => f64::NEG_INFINITY,
         _ => serde_json::from_str(text).map_err(|_| {
-            Error::invalid("priority", "must be a number; neither a text nor NaN is one")
+            Error::invalid("priority", "must be a number; neither a string nor NaN is one")
         })?,
     };
     Priority::new(number)
 }
 
-/// A duration in milliseconds, or a text such as `'30s'`, `'5m'`, `'2h'`, `'7d'`.
+/// A duration in milliseconds, or a string such as `'30s'`, `'5m'`, `'2h'`, `'7d'`.
 ///
 /// # Errors
 /// `Invalid` with `path` for anything else: zero, a negative one, one above 100 years.
 pub fn duration(text: &str, path: &str) -> Result<u64> {
     let wrong = || {
-        let text = "must be a duration: milliseconds above 0, or a text like '30s' '5m' '2h' '7d'";
+        let text =
+            "must be a duration: milliseconds above 0, or a string like '30s' '5m' '2h' '7d'";
         Error::invalid(path, text)
     };
     let ms = match as_text(text) {
@@ -303,7 +305,7 @@ pub fn word<T>(
 /// # Errors
 /// `Invalid` or `TooLarge` with the path `unit`.
 pub fn unit(text: &str) -> Result<Box<str>> {
-    let unit = as_text(text).ok_or_else(|| Error::invalid("unit", "must be a text"))?;
+    let unit = as_text(text).ok_or_else(|| Error::invalid("unit", "must be a string"))?;
     if unit.len() > limits::PROGRESS_UNIT_BYTES_MAX {
         let text = format!("is longer than {} bytes", limits::PROGRESS_UNIT_BYTES_MAX);
         return Err(Error::at(Code::TooLarge, "unit", text));
