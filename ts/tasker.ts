@@ -165,7 +165,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     runnerOf(name, runner)
     this.#bridge.check()
     if (this.#runs.has(name)) {
-      const message = `the operation ${stringify(name)} has a runner already; call unassignRunner first`
+      const its = `the operation ${stringify(name)}`
+      const message = `${its} has a runner already; call unassignRunner first`
       throw new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
     }
     this.#assign(name, runner as unknown as AnyRunner, concurrency)
