@@ -3,7 +3,8 @@
  *
  * # Promises
  * - A copy (`{ ...context }`) has everything; its functions need no `this`.
- * - A signal is made only when somebody asks for it: it costs more than all the rest.
+ * - A logger and a signal are made only when somebody asks for them: they cost more than all the
+ *   rest.
  *
  * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
  */
@@ -11,7 +12,7 @@
 import { inspect } from 'node:util'
 import type { RunnerContext, TaskLogger, TaskUuid } from '../index'
 import { dateOf } from './globals'
-import { Logger } from './logger'
+import { loggerOf } from './logger'
 import type { Run } from './run'
 
 /** The context of one run. */
@@ -24,10 +25,11 @@ export class Context implements RunnerContext {
   readonly priority: number
   readonly createdAt: RunnerContext['createdAt']
   readonly startedAt: RunnerContext['startedAt']
-  readonly logger: TaskLogger
+  declare readonly logger: TaskLogger
   readonly progress: RunnerContext['progress']
   declare readonly abortSignal: AbortSignal
   readonly #run: Run
+  #logger: TaskLogger | undefined
 
   constructor(run: Run) {
     const [, , uuid, runId, operation, attempt, priority, createdAt, startedAt, data] = run.message
@@ -40,13 +42,17 @@ export class Context implements RunnerContext {
     this.priority = Number(priority)
     this.createdAt = dateOf(createdAt)
     this.startedAt = dateOf(startedAt)
-    this.logger = new Logger(run)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
-    Object.defineProperty(this, 'abortSignal', SIGNAL)
+    Object.defineProperties(this, LAZY)
   }
 
   static signalOf(context: Context): AbortSignal {
     return context.#run.signal
+  }
+
+  static loggerOf(context: Context): TaskLogger {
+    context.#logger ??= loggerOf(context.#run)
+    return context.#logger
   }
 
   /** Without the functions, which say nothing when they are printed. */
@@ -57,11 +63,20 @@ export class Context implements RunnerContext {
   }
 }
 
-/** One for all contexts: they keep one shape. Enumerable, so that a copy has it. */
-const SIGNAL: PropertyDescriptor & ThisType<Context> = {
-  enumerable: true,
-  configurable: true,
-  get() {
-    return Context.signalOf(this)
+/** One for all contexts: they keep one shape. Enumerable, so that a copy has both. */
+const LAZY: PropertyDescriptorMap & ThisType<Context> = {
+  logger: {
+    enumerable: true,
+    configurable: true,
+    get() {
+      return Context.loggerOf(this)
+    },
+  },
+  abortSignal: {
+    enumerable: true,
+    configurable: true,
+    get() {
+      return Context.signalOf(this)
+    },
   },
 }

@@ -22,78 +22,32 @@ const LINE_BYTES_MAX = 64 * 1024
 /** What stands around the fields of a line. */
 const LINE_REST_BYTES = 32
 
-type Write = (message: string, fields?: object) => void
-
-/**
- * The logger of a run; each of its lines gets `base`, which is JSON of a bounded size.
- *
- * Its functions are made when they are asked for: every run has a logger, and few log.
- */
-export class Logger implements TaskLogger {
-  readonly #run: Run
-  readonly #base: object | undefined
-
-  constructor(run: Run, base?: object) {
-    this.#run = run
-    this.#base = base
-  }
-
-  get crit(): Write {
-    return this.#writer(0)
-  }
-
-  get error(): Write {
-    return this.#writer(1)
-  }
-
-  get warning(): Write {
-    return this.#writer(2)
-  }
-
-  get warn(): Write {
-    return this.#writer(2)
-  }
-
-  get notice(): Write {
-    return this.#writer(3)
-  }
-
-  get info(): Write {
-    return this.#writer(4)
-  }
-
-  get debug(): Write {
-    return this.#writer(5)
-  }
-
-  get log(): TaskLogger['log'] {
-    return (level, message, fields) => {
-      const known = levelOf(level)
-      if (known !== undefined) this.#write(known, message, fields, this.#base)
-      else this.#write(INFO, message, fields, { ...this.#base, level: spell(level) })
-    }
-  }
-
-  get child(): TaskLogger['child'] {
-    return fields => {
-      const own = fieldsText(fields, LINE_BYTES_MAX)
-      return new Logger(
-        this.#run,
-        own === undefined ? this.#base : { ...this.#base, ...parse(own) },
-      )
-    }
-  }
-
-  #writer(level: number): Write {
-    return (message, fields) => this.#write(level, message, fields, this.#base)
-  }
-
-  #write(level: number, message: unknown, fields: unknown, base: object | undefined) {
-    if (!this.#run.stores(level)) return
+/** The logger of a run; each of its lines gets `base`, which is JSON of a bounded size. */
+export function loggerOf(run: Run, base?: object): TaskLogger {
+  const write = (level: number, message: unknown, fields: unknown, more = base) => {
+    if (!run.stores(level)) return
     const text = messageOf(message)
     const room = LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(text)
     const own = fields === undefined ? undefined : fieldsText(fields, room)
-    this.#run.log(level, text, base ? merged(base, own, room) : own)
+    run.log(level, text, more ? merged(more, own, room) : own)
+  }
+  return {
+    crit: (message, fields) => write(0, message, fields),
+    error: (message, fields) => write(1, message, fields),
+    warning: (message, fields) => write(2, message, fields),
+    warn: (message, fields) => write(2, message, fields),
+    notice: (message, fields) => write(3, message, fields),
+    info: (message, fields) => write(4, message, fields),
+    debug: (message, fields) => write(5, message, fields),
+    log: (level, message, fields) => {
+      const known = levelOf(level)
+      if (known !== undefined) write(known, message, fields)
+      else write(INFO, message, fields, { ...base, level: spell(level) })
+    },
+    child: fields => {
+      const own = fieldsText(fields, LINE_BYTES_MAX)
+      return loggerOf(run, own === undefined ? base : { ...base, ...parse(own) })
+    },
   }
 }
 

@@ -294,3 +294,19 @@ test('task.log is emitted for the lines that are kept, and for no other (B-17)',
   const { logs } = await tasker.getTask(uuid, { withLogs: true })
   assert.deepEqual([heard, logs.length], [10_000, 10_000])
 })
+
+test('a logger can be copied, and its functions replaced, as any object of functions', async t => {
+  const told = []
+  const tasker = await started(t, {
+    a({ logger }) {
+      const copy = { ...logger }
+      copy.info('copied')
+      logger.info = message => told.push(message)
+      logger.info('replaced')
+    },
+  })
+  const uuid = await tasker.addTask({ operation: 'a' })
+  await tasker.waitForTaskOutputData(uuid)
+  const { logs } = await tasker.getTask(uuid, { withLogs: true })
+  assert.deepEqual([told, logs.map(({ message }) => message)], [['replaced'], ['copied']])
+})
