@@ -151,7 +151,7 @@ fn record(line: &str) -> Result<Input> {
 }
 
 fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Record {
-    let level = definition::word(Some(level), "level", Level::from_word).ok().flatten();
+    let level = definition::word(Some(level), "level", Level::WORDS).ok().flatten();
     let level = level.unwrap_or(Level::Info);
     let message = definition::as_text(message).unwrap_or_default();
     let (message, fields) = rules::log_line(&message, fields);

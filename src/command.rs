@@ -141,8 +141,7 @@ impl CommandFields<'_> {
     }
 
     fn stop(&self) -> Result<StopOptions> {
-        let on_stop =
-            definition::word(self.on_stop.map(RawValue::get), "onStop", OnStop::from_word)?;
+        let on_stop = definition::word(self.on_stop.map(RawValue::get), "onStop", OnStop::WORDS)?;
         // Zero is a meaning here: do not wait.
         let timeout_ms = match self.timeout.map(RawValue::get) {
             None => None,
@@ -153,7 +152,7 @@ impl CommandFields<'_> {
     }
 
     fn abort_reason(&self) -> Result<AbortReason> {
-        let cause = definition::word(self.cause.map(RawValue::get), "cause", Cause::from_word)?;
+        let cause = definition::word(self.cause.map(RawValue::get), "cause", Cause::WORDS)?;
         let reason = required(self.reason, "reason")?;
         let reason = definition::payload(reason, "reason", limits::ERROR_BYTES_MAX)?;
         Ok(AbortReason { cause: cause.unwrap_or(Cause::User), reason })
@@ -164,8 +163,7 @@ impl CommandFields<'_> {
     }
 
     fn logs(&self) -> Result<Option<WithLogs>> {
-        let level =
-            definition::word(self.logs.map(RawValue::get), "logsMaxLevel", Level::from_word)?;
+        let level = definition::word(self.logs.map(RawValue::get), "logsMaxLevel", Level::WORDS)?;
         Ok(level.map(|level_max| WithLogs { level_max }))
     }
 }

@@ -56,12 +56,12 @@ impl Options {
             .run_timeout
             .map(|raw| definition::duration_or_off(raw.get(), "runTimeout"))
             .transpose()?;
-        let on_stop = definition::word(on_stop.as_deref(), "onStop", OnStop::from_word)?;
+        let on_stop = definition::word(on_stop.as_deref(), "onStop", OnStop::WORDS)?;
         let interrupted =
-            definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::from_word)?;
+            definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::WORDS)?;
         Ok(Self {
             location: location(fields.store)?,
-            durability: definition::word(durability.as_deref(), "durability", synced)?
+            durability: definition::word(durability.as_deref(), "durability", &DURABILITIES)?
                 .unwrap_or(Durability::Full),
             exclusive: fields.exclusive.unwrap_or_default(),
             settings: Settings {
@@ -87,13 +87,8 @@ impl Options {
     }
 }
 
-fn synced(word: &str) -> Option<Durability> {
-    match word {
-        "full" => Some(Durability::Full),
-        "process" => Some(Durability::Process),
-        _ => None,
-    }
-}
+const DURABILITIES: [(&str, Durability); 2] =
+    [("full", Durability::Full), ("process", Durability::Process)];
 
 fn location(store: Option<&RawValue>) -> Result<Location> {
     let text = store.and_then(|raw| definition::as_text(raw.get()));

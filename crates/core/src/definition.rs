@@ -168,9 +168,9 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
         data,
         priority: priority.map(self::priority).transpose()?.unwrap_or_default(),
         run_timeout_ms,
-        on_interrupted: word(on_interrupted, "onInterrupted", OnInterrupted::from_word)?
+        on_interrupted: word(on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
             .unwrap_or(defaults.on_interrupted),
-        on_stop: word(on_stop, "onStop", OnStop::from_word)?,
+        on_stop: word(on_stop, "onStop", OnStop::WORDS)?,
     })
 }
 
@@ -290,14 +290,14 @@ pub fn count(text: &str, path: &str, max: u32) -> Result<u32> {
 ///
 /// # Errors
 /// `Invalid` with `path` for anything else.
-pub fn word<T>(
-    text: Option<&str>,
-    path: &str,
-    from_word: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>> {
+pub fn word<T: Copy>(text: Option<&str>, path: &str, words: &[(&str, T)]) -> Result<Option<T>> {
     let Some(text) = text else { return Ok(None) };
-    let found = as_text(text).and_then(|word| from_word(&word));
-    found.map(Some).ok_or_else(|| Error::invalid(path, "is not one of the words it may be"))
+    let given = as_text(text);
+    let found = words.iter().find(|(word, _)| given.as_deref() == Some(*word));
+    found.map(|&(_, value)| Some(value)).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+        Error::invalid(path, format!("must be one of {}", known.join(", ")))
+    })
 }
 
 /// What a progress report counts.
@@ -370,6 +370,14 @@ mod tests {
         let error = tasks(text, &Defaults::default(), &mut Operations::default()).unwrap_err();
         assert_eq!(error.facts().path.as_deref(), Some("[1].priority"));
         assert!(error.message().starts_with("[1].priority: "), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_word_is_told_with_those_that_there_are() {
+        let error = word(Some(r#""later""#), "onStop", OnStop::WORDS).unwrap_err();
+        assert_eq!(error.message(), "onStop: must be one of wait, postpone, abort");
+        let known = word(Some(r#""abort""#), "onStop", OnStop::WORDS).unwrap();
+        assert_eq!(known, Some(OnStop::Abort));
     }
 
     #[test]

@@ -95,6 +95,8 @@ macro_rules! words {
         impl $type {
             /// Every value.
             pub const ALL: &[$type] = &[$($type::$variant),*];
+            /// Every word with its value.
+            pub const WORDS: &[(&str, $type)] = &[$(($word, $type::$variant)),*];
             /// The public word.
             pub const fn as_str(self) -> &'static str {
                 match self { $($type::$variant => $word),* }
