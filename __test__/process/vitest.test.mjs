@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { folder } from '../contract/open.mjs'
 
 const execute = promisify(execFile)
 const place = fileURLToPath(new URL('../vitest', import.meta.url))
@@ -15,7 +16,8 @@ const vitest = join(place, 'node_modules/vitest/vitest.mjs')
 test('one suite passes in both pools of vitest, beside taskers that are left open', async () => {
   for (const pool of ['threads', 'forks']) {
     const args = [vitest, 'run', `--pool=${pool}`, '--reporter=json']
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '' }
+    const own = { NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', TASKER_PLACE: folder() }
+    const env = { ...process.env, ...own }
     const options = { cwd: place, env, timeout: 300_000 }
     const { stdout, stderr } = await execute(process.execPath, args, options)
     const { numPassedTests, numTotalTests } = JSON.parse(stdout.slice(stdout.indexOf('{"num')))
