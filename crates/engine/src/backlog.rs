@@ -71,7 +71,6 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -115,26 +114,25 @@ mod tests {
     #[test]
     fn nothing_is_left_without_a_notification_under_load() {
         const EFFECTS: usize = 200_000;
-        let backlog = Arc::new(Backlog::default());
+        let backlog = Backlog::default();
         let (notify, notified) = channel();
-        let pushing = {
-            let backlog = backlog.clone();
-            std::thread::spawn(move || {
+        let mut fetched = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let notify = notify; // It goes with the last effect.
                 for _ in 0..EFFECTS {
                     if backlog.push(answers(1)) {
                         notify.send(()).unwrap();
                     }
                 }
-            })
-        };
-        let mut fetched = 0;
-        while notified.recv().is_ok() {
-            backlog.begin();
-            let count = backlog.peek(VecDeque::len);
-            backlog.take(count, false);
-            fetched += count;
-        }
-        pushing.join().unwrap();
+            });
+            while notified.recv().is_ok() {
+                backlog.begin();
+                let count = backlog.peek(VecDeque::len);
+                backlog.take(count, false);
+                fetched += count;
+            }
+        });
         assert_eq!(fetched, EFFECTS);
     }
 }
