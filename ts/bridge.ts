@@ -227,6 +227,7 @@ export class Bridge {
   /** The engine has messages. */
   notified(): void {
     if (this.#isDrainDue) return
+    this.#pacer.begin()
     // The callback has one async context for good: what a listener enters must not stay in it.
     if (this.#pacer.isUsedUp) this.#drainLater()
     else new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
@@ -246,7 +247,6 @@ export class Bridge {
   /** Passes on what the engine tells: one portion, and only for its share of this turn. */
   #drain() {
     if (this.#isShut) return
-    this.#pacer.begin()
     // Who was told of a notification while a part was left over fetches afterwards.
     const isFetched = this.#at >= this.#messages.length
     if (isFetched) this.#fetch()
@@ -257,6 +257,7 @@ export class Bridge {
       this.#runs.delivered()
       this.#finishClose()
     }
+    this.#pacer.look()
     this.updateKeepAlive()
   }
 

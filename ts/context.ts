@@ -43,7 +43,8 @@ export class Context implements RunnerContext {
     this.createdAt = dateOf(createdAt)
     this.startedAt = dateOf(startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
-    Object.defineProperties(this, LAZY)
+    Object.defineProperty(this, 'logger', LOGGER)
+    Object.defineProperty(this, 'abortSignal', SIGNAL)
   }
 
   static signalOf(context: Context): AbortSignal {
@@ -63,20 +64,19 @@ export class Context implements RunnerContext {
   }
 }
 
-/** One for all contexts: they keep one shape. Enumerable, so that a copy has both. */
-const LAZY: PropertyDescriptorMap & ThisType<Context> = {
-  logger: {
-    enumerable: true,
-    configurable: true,
-    get() {
-      return Context.loggerOf(this)
-    },
+// One of each for all contexts: they keep one shape. Enumerable, so that a copy has both.
+const LOGGER: PropertyDescriptor & ThisType<Context> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return Context.loggerOf(this)
   },
-  abortSignal: {
-    enumerable: true,
-    configurable: true,
-    get() {
-      return Context.signalOf(this)
-    },
+}
+
+const SIGNAL: PropertyDescriptor & ThisType<Context> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return Context.signalOf(this)
   },
 }

@@ -13,32 +13,43 @@ import { inRootContext } from './native'
 
 /** How much of one turn may be used. */
 const SHARE_MS = 8
+/** Less than this is not worth an immediate, which costs a round of the loop. */
+const SMALL_MS = 1
 
 /** The share of one tasker. */
 export class Pacer {
-  #until: number | undefined
+  #beganMs = Number.NEGATIVE_INFINITY
+  /** Is there once more than a little of this turn has been used; it fires when the turn is over. */
   #renewal: NodeJS.Immediate | undefined
   readonly #renew = () => {
-    this.#until = undefined
+    this.#renewal = undefined
+    this.#beganMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** The share begins, unless much of this turn has been used already. */
+  begin(): void {
+    if (!this.#renewal) this.#beganMs = monotonicMs()
   }
 
   /** Whether the share of this turn is used up. */
   get isUsedUp(): boolean {
-    if (this.#until !== undefined) return monotonicMs() >= this.#until
-    this.begin()
-    return false
+    return this.look() >= SHARE_MS
   }
 
-  /** The share of this turn begins, if it has not begun yet. */
-  begin(): void {
-    if (this.#until !== undefined) return
-    this.#until = monotonicMs() + SHARE_MS
-    this.#renewal = inRootContext(() => setImmediate(this.#renew))
+  /** How much has been used. To be called after user code too, so that nothing goes unseen. */
+  look(): number {
+    const usedMs = monotonicMs() - this.#beganMs
+    if (usedMs === Number.POSITIVE_INFINITY) {
+      this.begin()
+      return 0
+    }
+    if (usedMs >= SMALL_MS) this.#renewal ??= inRootContext(() => setImmediate(this.#renew))
+    return usedMs
   }
 
   /** Leaves nothing behind. */
   end(): void {
     clearImmediate(this.#renewal)
-    this.#until = undefined
+    this.#renew()
   }
 }

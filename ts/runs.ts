@@ -162,7 +162,13 @@ export class Runs implements RunHost, HintSource {
       if (message[0] === 'r') this.#start(message as unknown as StartMessage)
       else inRootContext(() => nextTick(this.#signal, message))
     }
+    nextTick(this.#look)
     this.#bridge.updateKeepAlive()
+  }
+
+  /** After the runners of a batch: the next one must know what they took of this turn. */
+  readonly #look = () => {
+    this.pacer.look()
   }
 
   #start(message: StartMessage) {
