@@ -19,7 +19,7 @@ const SMALL_MS = 1
 /** The share of one tasker. */
 export class Pacer {
   #beganMs = Number.NEGATIVE_INFINITY
-  /** There once more than a little of this turn is used; it fires when the turn is over. */
+  /** Set once this turn is used for more than a moment; fires when the turn is over. */
   #renewal: NodeJS.Immediate | undefined
   readonly #renew = () => {
     this.#renewal = undefined
