@@ -228,7 +228,7 @@ struct Search<'c, 'q> {
     snapshot: Snapshot<'c>,
     is_renewed: bool,
     candidates: Candidates,
-    /// Matches that could come again in a newer snapshot: those that had not ended.
+    /// Matches among the waiting and the running: in a newer snapshot they may have ended.
     unfinished: FxHashSet<u64>,
 }
 
@@ -260,7 +260,7 @@ impl<'c, 'q> Search<'c, 'q> {
         let mut tasks = Vec::new();
         for mut task in page.tasks {
             if let Some(document) = self.matching(&mut task)?
-                && self.is_first(&task)
+                && self.is_first(&task, page.is_ordered)?
             {
                 tasks.push((task, document));
             }
@@ -301,12 +301,20 @@ impl<'c, 'q> Search<'c, 'q> {
         Ok(query.matches(&document).then_some(document))
     }
 
-    /// Whether the task was not found before, in an older snapshot and another state.
-    fn is_first(&mut self, task: &TaskRecord) -> bool {
-        if task.state.is_final() {
-            return !self.is_renewed || !self.unfinished.contains(&task.seq.0);
+    /// Whether the task was not found before, in an older snapshot and another state. Within one
+    /// snapshot a task has one place: a second one is damage (F-14).
+    fn is_first(&mut self, task: &TaskRecord, is_ordered: bool) -> Result<bool> {
+        let is_first = if is_ordered {
+            self.unfinished.insert(task.seq.0)
+        } else {
+            !self.unfinished.contains(&task.seq.0)
+        };
+        let is_misplaced = is_ordered && task.state.is_final();
+        if self.is_renewed || (is_first && !is_misplaced) {
+            return Ok(is_first);
         }
-        self.unfinished.insert(task.seq.0)
+        let message = format!("task {} stands in a queue and among the ended ones", task.seq.0);
+        Err(Error::new(Code::Corrupt, message))
     }
 
     /// Loads what was not read while searching.
