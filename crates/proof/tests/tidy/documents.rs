@@ -59,6 +59,31 @@ fn every_invariant_is_held_by_something_that_exists() {
 }
 
 #[test]
+fn every_point_of_the_interplay_is_planned_or_held_by_something_that_exists() {
+    let page = file("docs/internals/interplay.md");
+    let points: Vec<_> = page.text.lines().filter(|line| line.matches('|').count() == 4).collect();
+    let points = points.iter().filter(|line| line.split('|').nth(1).is_some_and(is_pair));
+    let mut faults = Vec::new();
+    let mut planned = 0;
+    for point in points.clone() {
+        let [_, name, _, holders, _] = point.split('|').collect::<Vec<_>>()[..] else { continue };
+        let names = quoted(holders);
+        let is_planned = holders.trim() == "planned";
+        planned += usize::from(is_planned);
+        faults.extend((names.is_empty() && !is_planned).then(|| format!("{name}: held by what?")));
+        let missing = names.iter().filter(|holder| !is_there(holder, page));
+        faults.extend(missing.map(|holder| format!("{name}: `{holder}` does not exist")));
+    }
+    assert!(points.count() > planned, "docs/internals/interplay.md has no table of features");
+    verdict(faults);
+}
+
+/// Whether two features stand here.
+fn is_pair(name: &str) -> bool {
+    name.contains(" × ")
+}
+
+#[test]
 fn every_proof_that_a_header_names_exists() {
     let mut faults = Vec::new();
     for file in rust() {
