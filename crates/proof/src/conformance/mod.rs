@@ -8,6 +8,8 @@
 //! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-8, I-10, I-13,
 //!   I-14, I-16, I-19.
 //! - Each case runs on the model and on SQLite, from one table.
+//! - Through the engine each store gives every verb the answer that `docs/internals/interplay.md`
+//!   names: `interplay`.
 //!
 //! # Left to others
 //! Faults of the disk are tested where the backend is; what the engine makes of a store, by the
@@ -42,6 +44,7 @@ mod release;
 mod shared;
 mod start;
 mod window;
+pub mod interplay;
 
 use tasker_core::error::{Error, Result};
 

@@ -246,12 +246,19 @@ macro_rules! conformance_cases {
     };
 }
 
-/// Makes one test of each case, on the databases that `$lab` makes:
+/// Makes one test of each case, and one of the interplay, on the databases that `$lab` makes:
 /// `conformance!(my_lab)` with `fn my_lab() -> Result<Box<dyn Backend>>`.
 #[macro_export]
 macro_rules! conformance {
     ($lab:ident) => {
         $crate::conformance_cases!($crate::conformance_tests, $lab);
+
+        mod interplay {
+            #[test]
+            fn every_built_cell_is_as_the_page_says() -> tasker_core::error::Result<()> {
+                $crate::conformance::interplay::check(super::$lab)
+            }
+        }
     };
 }
 

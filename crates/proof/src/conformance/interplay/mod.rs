@@ -1,0 +1,128 @@
+//! The first tables of `docs/internals/interplay.md`, held against the engine: each verb that is
+//! built, on a task in each state that is built, reached in each way.
+//!
+//! # Promises
+//! - Every built cell is driven through the engine on the store under test; new state, answer and
+//!   what is told are those of the page.
+//! - A verb or a state that is built is not marked as later, and what is marked as built is there.
+//! - The page and `core::state` name the same transitions.
+//!
+//! # Left to others
+//! Many tasks at once, faults and crashes in between: `tests/random`, which uses each verb in each
+//! state too.
+//!
+//! Proof: `tests/model.rs`, `tests/sqlite.rs`.
+
+mod page;
+mod stage;
+mod ways;
+mod verbs;
+
+use tasker_core::error::{Error, Result};
+
+use super::Backend;
+use stage::{Outcome, Stage, definition};
+use verbs::{BuiltVerb, VERBS};
+use ways::Way;
+
+pub use page::{Cell, cells};
+
+/// Drives every built cell.
+///
+/// # Errors
+/// Names each cell that is not as the page says.
+pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
+    let mut faults = Vec::new();
+    for cell in cells()?.iter().filter(|cell| cell.is_built()) {
+        let Some(verb) = VERBS.iter().find(|verb| verb.name == cell.verb) else { continue };
+        for way in ways::ways(cell.state) {
+            let seen = drive(verb, cell, way, lab()?)?;
+            if !is_as_said(cell, &seen) {
+                let (said, seen) = (cell.parts.join(" · "), seen.join(" · "));
+                let (verb, state, way) = (cell.verb, cell.state, way.name);
+                faults.push(format!("{verb} × {state} ({way}): said {said}, seen {seen}"));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::bug(faults.join("\n"))) }
+}
+
+/// Brings a task into the state of a cell and uses the verb on it.
+fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, lab: Box<dyn Backend>) -> Result<Outcome> {
+    let mut stage = Stage::new(lab)?;
+    if !ways::is_nowhere(cell.state) {
+        let mut def = definition();
+        (verb.define)(&mut def);
+        ways::enter(&mut stage, def, verb.losses)?;
+        (way.take)(&mut stage)?;
+    }
+    let before = stage.record()?.map(|task| task.state);
+    let is_there = before.is_none_or(|state| cell.state.starts_with(state.as_str()));
+    assert!(is_there, "{} leads to {before:?}, not to {}", way.name, cell.state);
+    stage.forget();
+    let ticket = (verb.act)(&mut stage)?;
+    stage.outcome(before, ticket)
+}
+
+/// Whether each part is one of those that the page names.
+fn is_as_said(cell: &Cell, seen: &Outcome) -> bool {
+    let mut parts = cell.parts.iter().zip(seen);
+    parts.all(|(said, seen)| said.split(" or ").any(|said| said == seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tasker_core::state::{State, TRANSITIONS};
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_marked_as_built_if_its_verb_is() {
+        let said: BTreeSet<_> = cells().unwrap().iter().map(|c| (c.verb, c.has_verb)).collect();
+        let built: BTreeSet<_> = VERBS.iter().map(|verb| verb.name).collect();
+        let named: BTreeSet<_> = said.iter().map(|(verb, _)| *verb).collect();
+        assert!(built.is_subset(&named), "no row: {:?}", built.difference(&named));
+        let wrong: Vec<_> =
+            said.iter().filter(|(verb, has)| built.contains(verb) != *has).collect();
+        assert!(wrong.is_empty(), "built or later? {wrong:?}");
+    }
+
+    #[test]
+    fn a_column_is_marked_as_built_if_there_is_a_way_into_its_state() {
+        let cells = cells().unwrap();
+        let named: BTreeSet<_> = cells.iter().map(|cell| (cell.state, cell.has_state)).collect();
+        let is_wrong = |(state, has): &&(&str, bool)| ways::ways(state).is_empty() == *has;
+        let wrong: Vec<_> = named.iter().filter(is_wrong).collect();
+        assert!(wrong.is_empty(), "built or later? {wrong:?}");
+        for state in State::ALL {
+            assert!(named.iter().any(|(name, _)| *name == state.as_str()), "no column: {state:?}");
+        }
+    }
+
+    #[test]
+    fn every_table_has_every_column_and_each_cell_once() {
+        let cells = cells().unwrap();
+        let columns: BTreeSet<_> = cells.iter().map(|cell| cell.state).collect();
+        let verbs: BTreeSet<_> = cells.iter().map(|cell| cell.verb).collect();
+        let places: BTreeSet<_> = cells.iter().map(|cell| (cell.verb, cell.state)).collect();
+        assert_eq!(cells.len(), places.len(), "a cell stands twice");
+        assert_eq!(cells.len(), verbs.len() * columns.len(), "a table lacks a column");
+    }
+
+    #[test]
+    fn the_page_and_the_table_of_transitions_agree() {
+        let cells = cells().unwrap();
+        let base = |name: &'static str| name.split(',').next().unwrap_or(name);
+        let known: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
+        let moves = cells.iter().filter(|cell| cell.is_built()).flat_map(|cell| {
+            let to = cell.parts[0].split(" or ").map(base);
+            to.map(move |to| (base(cell.state), to))
+        });
+        let said: BTreeSet<_> =
+            moves.filter(|(from, to)| known.contains(from) && known.contains(to)).collect();
+        let decided = TRANSITIONS.iter().map(|(from, _, to)| (from.as_str(), to.as_str()));
+        assert_eq!(said, decided.collect::<BTreeSet<_>>());
+    }
+}

@@ -1,0 +1,314 @@
+//! A task in whatever state, the tasker that has it, and a neighbour who hears of everything.
+
+use std::collections::BTreeMap;
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::rules::Settlement;
+use tasker_core::state::State;
+use tasker_core::store::Reader;
+use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
+use tasker_core::time::{MonoMs, Now, WallMs};
+use tasker_engine::effect::{Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
+use tasker_engine::input::{Input, RemoteFilter, RunSlot, Subscription, Ticket};
+use tasker_engine::memory::Settings;
+use tasker_engine::turn::{Engine, Next};
+use uuid::Uuid;
+
+use super::super::Backend;
+use super::super::world::{BEGIN, of};
+
+const OPERATION: &str = "a";
+const KEY: IdempotencyKey = IdempotencyKey(Uuid::from_u128(1));
+/// The name of no task, and the number of no run.
+const NOBODY: TaskId = TaskId(Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001));
+const NO_RUN: RunSlot = 99;
+
+/// What came of a verb, in the words of the page.
+pub(super) type Outcome = [String; 3];
+
+/// One task and who has to do with it.
+pub(super) struct Stage {
+    lab: Box<dyn Backend>,
+    /// The tasker that has the task, unless it died.
+    mine: Option<Engine>,
+    neighbour: Engine,
+    reader: Box<dyn Reader>,
+    now: Now,
+    tickets: Ticket,
+    task: Option<TaskId>,
+    slot: RunSlot,
+    answers: BTreeMap<Ticket, String>,
+    /// The task that was added last.
+    added: Option<TaskId>,
+    /// What the neighbour heard, and which signals fired.
+    told: Vec<&'static str>,
+    /// What the tasker said of runs and ends itself.
+    own: Vec<&'static str>,
+}
+
+impl Stage {
+    /// Two taskers on a new database; neither has a runner.
+    pub(super) fn new(lab: Box<dyn Backend>) -> Result<Self> {
+        let now = Now { wall: WallMs(BEGIN), mono: MonoMs(1) };
+        let (mine, _) = open(lab.as_ref(), now)?;
+        let (neighbour, reader) = open(lab.as_ref(), now)?;
+        let mut stage = Self {
+            lab,
+            mine: Some(mine),
+            neighbour,
+            reader,
+            now,
+            tickets: 0,
+            task: None,
+            slot: NO_RUN,
+            answers: BTreeMap::new(),
+            added: None,
+            told: Vec::new(),
+            own: Vec::new(),
+        };
+        let subscription = Subscription { remote: RemoteFilter::All, ..Subscription::default() };
+        let subscribe = Input::Subscribe(stage.ticket(), subscription);
+        stage.hear(vec![subscribe]);
+        stage.call(Input::Start)?;
+        Ok(stage)
+    }
+
+    /// The task that is spoken of, or one that never was.
+    pub(super) fn id(&self) -> TaskId {
+        self.task.unwrap_or(NOBODY)
+    }
+
+    /// Its last run, or one that never was.
+    pub(super) fn slot(&self) -> RunSlot {
+        self.slot
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// A turn of the tasker, and what the neighbour hears of it.
+    pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<()> {
+        let engine = self.mine.as_mut().ok_or_else(|| Error::bug("the tasker died"))?;
+        let mut effects = Vec::new();
+        let mut next = engine.turn(inputs, self.now, &mut effects);
+        while next == Next::Again {
+            next = engine.turn(Vec::new(), self.now, &mut effects);
+        }
+        self.note(&effects);
+        self.hear(Vec::new());
+        Ok(())
+    }
+
+    /// A call in a turn of its own.
+    pub(super) fn call(&mut self, input: impl FnOnce(Ticket) -> Input) -> Result<Ticket> {
+        let ticket = self.ticket();
+        self.turn(vec![input(ticket)])?;
+        Ok(ticket)
+    }
+
+    /// The neighbour calls, and the tasker looks at what it did.
+    pub(super) fn neighbour_calls(&mut self, input: impl FnOnce(Ticket) -> Input) -> Result<()> {
+        let ticket = self.ticket();
+        self.hear(vec![input(ticket)]);
+        let engine = self.mine.as_mut().ok_or_else(|| Error::bug("the tasker died"))?;
+        let mut effects = Vec::new();
+        engine.peek(&mut effects);
+        self.note(&effects);
+        self.turn(Vec::new())
+    }
+
+    /// Adds the task, under a key.
+    pub(super) fn add(&mut self, def: NewTask) -> Result<()> {
+        self.call(|ticket| adding_again(ticket, def))?;
+        self.task = self.added;
+        Ok(())
+    }
+
+    /// A runner comes, and goes when it has got its task.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        self.call(|ticket| Input::Assign(ticket, OPERATION.into(), None))?;
+        self.call(|ticket| Input::Unassign(ticket, OPERATION.into()))?;
+        Ok(())
+    }
+
+    /// The runner settles.
+    pub(super) fn settle(&mut self, settlement: Settlement) -> Result<()> {
+        self.turn(vec![Input::Settle(self.slot, settlement)])
+    }
+
+    /// Time passes, and the tasker turns.
+    pub(super) fn advance(&mut self, ms: u64) -> Result<()> {
+        self.now.mono = self.now.mono.plus(ms);
+        self.now.wall = WallMs(self.now.wall.0 + ms as i64);
+        self.turn(Vec::new())
+    }
+
+    /// The process of the tasker dies, and the neighbour finds out.
+    pub(super) fn die(&mut self) {
+        self.mine = None;
+        self.hear(Vec::new());
+    }
+
+    /// Another process comes in the place of the one that died.
+    pub(super) fn reopen(&mut self) -> Result<()> {
+        self.mine = Some(open(self.lab.as_ref(), self.now)?.0);
+        self.call(Input::Start)?;
+        Ok(())
+    }
+
+    /// What is stored of the task.
+    pub(super) fn record(&mut self) -> Result<Option<TaskRecord>> {
+        let id = self.id();
+        get(self.reader.as_mut(), id)
+    }
+
+    /// Forgets what was told so far.
+    pub(super) fn forget(&mut self) {
+        (self.added, self.told, self.own) = (None, Vec::new(), Vec::new());
+    }
+
+    /// What came of a verb that met the task as it was `before`; its call has this ticket.
+    pub(super) fn outcome(
+        &mut self,
+        before: Option<State>,
+        ticket: Option<Ticket>,
+    ) -> Result<Outcome> {
+        let subject = if before.is_some() { self.task } else { self.added };
+        let after = match subject {
+            Some(id) => get(self.reader.as_mut(), id)?.map(|task| task.state),
+            None => None,
+        };
+        let state = match after {
+            None => "–",
+            Some(_) if after == before => "stays",
+            Some(state) => state.as_str(),
+        };
+        let answer = match ticket {
+            None => "–",
+            Some(ticket) => self.answers.get(&ticket).map_or("waits", String::as_str),
+        };
+        let told = if self.told.is_empty() { "–".into() } else { self.told.join(", ") };
+        let of_runs = |word: &&&str| ["run", "done", "failed", "aborted"].contains(word);
+        let heard: Vec<_> = self.told.iter().filter(of_runs).copied().collect();
+        assert!(self.mine.is_none() || heard == self.own, "{heard:?} {:?}", self.own);
+        Ok([state.into(), answer.into(), told])
+    }
+
+    fn note(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Answer(ticket, answer) => {
+                    let word = self.answered(answer);
+                    self.answers.insert(*ticket, word);
+                }
+                Effect::Refuse(ticket, error) => {
+                    let is_unknown = error.code() == Code::NotFound;
+                    let word = if is_unknown { "not found" } else { error.code().as_str() };
+                    self.answers.insert(*ticket, word.into());
+                }
+                Effect::Start(run) => {
+                    self.slot = run.slot;
+                    self.own.push("run");
+                }
+                Effect::RunEnded(_, end) => self.own.extend(ended(*end)),
+                Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
+                Effect::Abort(..) => self.told.push("signal"),
+                Effect::Recorded(..) | Effect::Remote(_) | Effect::Closed(_) => {}
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer) -> String {
+        match answer {
+            Answer::Done => "done".into(),
+            Answer::Flag(flag) => flag.to_string(),
+            Answer::Task(id) => self.named(*id),
+            Answer::Idempotent(tasks) => tasks.iter().map(|(id, _)| self.named(*id)).collect(),
+            Answer::Ended(end) => {
+                let stored = self.record().ok().flatten().and_then(|task| task.outcome);
+                if stored.as_ref() == Some(end) { "its end".into() } else { format!("{end:?}") }
+            }
+            Answer::Tasks(_) | Answer::Found(_) | Answer::Json(_) => format!("{answer:?}"),
+        }
+    }
+
+    fn named(&mut self, id: TaskId) -> String {
+        if Some(id) == self.task {
+            return "its uuid".into();
+        }
+        self.added = Some(id);
+        "new uuid".into()
+    }
+
+    /// The neighbour turns or looks, until it has heard everything.
+    fn hear(&mut self, mut inputs: Vec<Input>) {
+        loop {
+            let mut effects = Vec::new();
+            let looked = self.neighbour.peek(&mut effects);
+            if looked == Next::Again || !inputs.is_empty() {
+                self.neighbour.turn(std::mem::take(&mut inputs), self.now, &mut effects);
+            }
+            let is_more = |effect: &Effect| matches!(effect, Effect::Remote(RemoteEvent::AwaitAck));
+            self.told.extend(effects.iter().flat_map(heard));
+            if !effects.iter().any(is_more) {
+                return;
+            }
+            inputs.push(Input::Ack(self.ticket()));
+        }
+    }
+}
+
+fn open(lab: &dyn Backend, now: Now) -> Result<(Engine, Box<dyn Reader>)> {
+    let handle = lab.open()?;
+    let settings = Settings { concurrency: 9, on_stop: OnStop::Wait };
+    let seed = [handle.store.owner().0 as u8; 32];
+    let (engine, _) = Engine::open(handle.store, settings, seed, now)?;
+    Ok((engine, handle.reader))
+}
+
+fn get(reader: &mut dyn Reader, id: TaskId) -> Result<Option<TaskRecord>> {
+    Ok(reader.get(id, None, usize::MAX)?.map(|found| found.task))
+}
+
+/// A definition like that of the task.
+pub(super) fn definition() -> NewTask {
+    of(OPERATION)
+}
+
+/// An add under the key of the task.
+pub(super) fn adding_again(ticket: Ticket, def: NewTask) -> Input {
+    Input::AddIdempotent(ticket, vec![(KEY, def)])
+}
+
+/// An abort of this task.
+pub(super) fn aborting(ticket: Ticket, id: TaskId) -> Input {
+    Input::Abort(ticket, id, AbortReason { cause: Cause::User, reason: Json::trusted("{}") })
+}
+
+/// What the neighbour hears, in the words of the page.
+fn heard(effect: &Effect) -> Vec<&'static str> {
+    match effect {
+        Effect::Remote(RemoteEvent::Task(_, event)) => match event {
+            TaskEvent::Added { has_started: false } => vec!["added"],
+            TaskEvent::Added { has_started: true } => vec!["added", "run"],
+            TaskEvent::Run => vec!["run"],
+            TaskEvent::Prioritized(_) => vec!["prioritized"],
+            TaskEvent::Ended(end) => vec![end.state().as_str()],
+        },
+        Effect::TaskEnded(_, end) => vec![end.state().as_str()],
+        _ => Vec::new(),
+    }
+}
+
+/// How the end of a run is told, if it is the end of its task and nothing else tells it.
+fn ended(end: RunEnd) -> Option<&'static str> {
+    match end {
+        RunEnd::Done => Some("done"),
+        RunEnd::Failed(_) => Some("failed"),
+        RunEnd::Aborted(_) => Some("aborted"),
+        RunEnd::Postponed | RunEnd::Fenced => None,
+    }
+}

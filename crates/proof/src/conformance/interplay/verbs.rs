@@ -1,0 +1,107 @@
+//! Every verb that is built, and how it is used on a task in whatever state.
+
+use tasker_core::error::Result;
+use tasker_core::limits;
+use tasker_core::rules::Settlement;
+use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_engine::input::{Input, StopOptions, Ticket};
+
+use super::stage::{Stage, aborting, adding_again, definition};
+
+const TIMEOUT_MS: u64 = 1_000;
+
+/// A verb that is built.
+pub(super) struct BuiltVerb {
+    /// The name of its row.
+    pub(super) name: &'static str,
+    /// What the task must be like for it.
+    pub(super) define: fn(&mut NewTask),
+    /// How many runs in a row the task has lost before.
+    pub(super) losses: u32,
+    /// Uses it; the ticket of the call, if it is one.
+    pub(super) act: fn(&mut Stage) -> Result<Option<Ticket>>,
+}
+
+const fn verb(name: &'static str, act: fn(&mut Stage) -> Result<Option<Ticket>>) -> BuiltVerb {
+    BuiltVerb { name, define: |_| (), losses: 0, act }
+}
+
+impl BuiltVerb {
+    const fn of(self, define: fn(&mut NewTask)) -> Self {
+        Self { define, ..self }
+    }
+
+    const fn after(self, losses: u32) -> Self {
+        Self { losses, ..self }
+    }
+}
+
+pub(super) const VERBS: &[BuiltVerb] = &[
+    verb("add", |stage| stage.call(|ticket| Input::Add(ticket, definition())).map(Some)),
+    verb("add, known key", |stage| {
+        stage.call(|ticket| adding_again(ticket, definition())).map(Some)
+    }),
+    verb("abort", |stage| {
+        let id = stage.id();
+        stage.call(|ticket| aborting(ticket, id)).map(Some)
+    }),
+    verb("prioritize", |stage| {
+        let (id, priority) = (stage.id(), Priority::new(7.0)?);
+        stage.call(|ticket| Input::Prioritize(ticket, id, priority)).map(Some)
+    }),
+    verb("await end", |stage| {
+        let id = stage.id();
+        stage.call(|ticket| Input::AwaitEnd(ticket, id)).map(Some)
+    }),
+    verb("start", |stage| silent(stage.begin())),
+    verb("return", |stage| silent(stage.settle(Settlement::Returned(None)))),
+    verb("throw", |stage| silent(stage.settle(Settlement::Threw(error())))),
+    verb("unstorable", |stage| silent(stage.settle(Settlement::Unstorable(error())))),
+    verb("postpone", |stage| silent(stage.turn(vec![Input::Postpone(stage.slot())]))),
+    verb("stop, wait", |stage| stop(stage, OnStop::Wait)),
+    verb("stop, postpone", |stage| stop(stage, OnStop::Postpone)),
+    verb("stop, abort", |stage| stop(stage, OnStop::Abort)),
+    verb("stop, wait, time over", |stage| stop_in_time(stage, OnStop::Wait)),
+    verb("stop, abort, time over", |stage| stop_in_time(stage, OnStop::Abort)),
+    verb("run timeout", |stage| silent(stage.advance(TIMEOUT_MS))).of(short),
+    verb("run timeout, grace over", |stage| {
+        stage.advance(TIMEOUT_MS)?;
+        silent(stage.advance(limits::RUN_TIMEOUT_GRACE_MS))
+    })
+    .of(short),
+    verb("lost", lose).of(|def| def.on_interrupted = OnInterrupted::Retry),
+    verb("lost, abort", lose).of(|def| def.on_interrupted = OnInterrupted::Abort),
+    verb("lost, fail", lose).of(|def| def.on_interrupted = OnInterrupted::Fail),
+    verb("lost, third time", lose)
+        .of(|def| def.on_interrupted = OnInterrupted::Retry)
+        .after(limits::LOSSES_MAX - 1),
+];
+
+/// A verb that nobody called.
+fn silent(done: Result<()>) -> Result<Option<Ticket>> {
+    done.map(|()| None)
+}
+
+fn error() -> Json {
+    Json::trusted("{}")
+}
+
+fn short(def: &mut NewTask) {
+    def.run_timeout_ms = Some(TIMEOUT_MS);
+}
+
+fn stop(stage: &mut Stage, on_stop: OnStop) -> Result<Option<Ticket>> {
+    let options = StopOptions { on_stop: Some(on_stop), timeout_ms: Some(TIMEOUT_MS) };
+    stage.call(|ticket| Input::Stop(ticket, options)).map(Some)
+}
+
+fn stop_in_time(stage: &mut Stage, on_stop: OnStop) -> Result<Option<Ticket>> {
+    let ticket = stop(stage, on_stop)?;
+    stage.advance(TIMEOUT_MS)?;
+    Ok(ticket)
+}
+
+fn lose(stage: &mut Stage) -> Result<Option<Ticket>> {
+    stage.die();
+    Ok(None)
+}

@@ -1,0 +1,119 @@
+//! The ways into each state. A state without a way is one of a later version.
+
+use tasker_core::error::Result;
+use tasker_core::rules::Settlement;
+use tasker_core::state::State;
+use tasker_core::task::{Json, NewTask};
+use tasker_engine::input::Input;
+
+use super::stage::{Stage, aborting};
+
+/// One way: what happened to the task, and how to make it happen.
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    pub(super) take: fn(&mut Stage) -> Result<()>,
+}
+
+/// The ways into what a column of the page is about. Each begins with a task that was added.
+pub(super) fn ways(column: &str) -> &'static [Way] {
+    match column {
+        "running, abort asked" => ASKED,
+        "no such task" => NOWHERE,
+        _ => {
+            let state = State::ALL.iter().find(|state| state.as_str() == column);
+            state.map_or(&[], |state| ways_into(*state))
+        }
+    }
+}
+
+/// Whether a column says that there is no task.
+pub(super) fn is_nowhere(column: &str) -> bool {
+    column == "no such task"
+}
+
+fn ways_into(state: State) -> &'static [Way] {
+    match state {
+        State::Ready => READY,
+        State::Running => RUNNING,
+        State::Done => DONE,
+        State::Failed => FAILED,
+        State::Aborted => ABORTED,
+    }
+}
+
+const NOWHERE: &[Way] = &[Way { name: "it never was", take: |_| Ok(()) }];
+
+const READY: &[Way] = &[
+    Way { name: "added", take: |_| Ok(()) },
+    Way {
+        name: "given back",
+        take: |stage| {
+            stage.begin()?;
+            stage.turn(vec![Input::Postpone(stage.slot())])
+        },
+    },
+];
+
+const RUNNING: &[Way] = &[Way { name: "started", take: Stage::begin }];
+
+const ASKED: &[Way] = &[
+    Way { name: "aborted here", take: abort_run },
+    Way {
+        name: "aborted by the neighbour",
+        take: |stage| {
+            stage.begin()?;
+            let id = stage.id();
+            stage.neighbour_calls(|ticket| aborting(ticket, id))
+        },
+    },
+];
+
+const DONE: &[Way] = &[Way {
+    name: "returned",
+    take: |stage| {
+        stage.begin()?;
+        stage.settle(Settlement::Returned(None))
+    },
+}];
+
+const FAILED: &[Way] = &[Way {
+    name: "threw",
+    take: |stage| {
+        stage.begin()?;
+        stage.settle(Settlement::Threw(Json::trusted("{}")))
+    },
+}];
+
+const ABORTED: &[Way] = &[
+    Way {
+        name: "aborted before it ran",
+        take: |stage| {
+            let id = stage.id();
+            stage.call(|ticket| aborting(ticket, id)).map(drop)
+        },
+    },
+    Way {
+        name: "aborted while it ran",
+        take: |stage| {
+            abort_run(stage)?;
+            stage.settle(Settlement::Threw(Json::trusted("{}")))
+        },
+    },
+];
+
+fn abort_run(stage: &mut Stage) -> Result<()> {
+    stage.begin()?;
+    let id = stage.id();
+    stage.call(|ticket| aborting(ticket, id)).map(drop)
+}
+
+/// Adds a task that has lost so many runs already.
+pub(super) fn enter(stage: &mut Stage, def: NewTask, losses: u32) -> Result<()> {
+    stage.add(def)?;
+    for _ in 0..losses {
+        stage.begin()?;
+        stage.die();
+        stage.reopen()?;
+    }
+    Ok(())
+}
