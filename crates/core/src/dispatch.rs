@@ -42,6 +42,11 @@ impl QueueKey {
         Self { priority: Reverse(priority), seq }
     }
 
+    /// The priority of the task.
+    pub fn priority(self) -> Priority {
+        self.priority.0
+    }
+
     /// The position of this task.
     pub fn of(task: &ReadyTask) -> Self {
         Self::new(task.def.priority, task.seq)

@@ -4,13 +4,17 @@
 //! and the audit compares a task's last step with its state.
 //!
 //! The format is a sequence of groups: a step code (one byte), the distance of the lane from that
-//! of the group before (zigzag varint), the distance of the first sequence number from the last one
-//! named before (zigzag varint) and how many consecutive numbers the group has (varint). Codes are
-//! stored in the file and never change; the free ones belong to later versions.
+//! of the group before (zigzag varint), the priority if it differs from the last one named before
+//! (varint of its bits), the distance of the first sequence number from the last one named before
+//! (zigzag varint) and how many consecutive numbers the group has (varint). The high bit of the
+//! code says that a priority follows. Codes are stored in the file and never change; the free ones
+//! belong to later versions.
 //!
 //! # Promises
 //! - What was packed comes back in the same order (I-11); anything else is `Corrupt`, never a
 //!   guess.
+//! - A step that changes the queue names the whole place that it is about: lane, priority, number
+//!   (I-7). So another owner knows it without asking the store.
 //!
 //! # Left to others
 //! Storing and trimming the blobs is the backend's work.
@@ -18,10 +22,10 @@
 //! Proof: the tests below; `proof::conformance::journal`.
 
 use crate::error::{Code, Error, Result};
-use crate::id::{LaneId, RunId, Seq};
+use crate::id::{LaneId, Seq};
 use crate::state::State;
 use crate::store::{Batch, Change};
-use crate::task::{AttemptEnd, TaskEnd};
+use crate::task::{AttemptEnd, Priority, TaskEnd};
 
 /// What happened to a task in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub enum TransitionKind {
     Withdraw = 10,
     /// It runs and is to be aborted by the owner of its run.
     RequestAbort = 11,
+    /// It leaves its place in the queue for the one that the next step names.
+    Leave = 23,
 }
 
 /// What a batch did to one task.
@@ -60,8 +66,12 @@ pub struct Transition {
     pub lane: LaneId,
     /// What happened to it.
     pub kind: TransitionKind,
+    /// The priority of the place in the queue that it takes or leaves, if it does.
+    pub priority: Option<Priority>,
 }
 
+/// In the byte of a step code: a priority follows.
+const HAS_PRIORITY: u8 = 0x80;
 /// The most tasks of one group, so that a damaged count cannot make a reader run for ever.
 const GROUP_MAX: u64 = 1 << 16;
 
@@ -79,6 +89,7 @@ impl TransitionKind {
         TransitionKind::Prioritize,
         TransitionKind::Withdraw,
         TransitionKind::RequestAbort,
+        TransitionKind::Leave,
     ];
 
     /// The code under which it is stored.
@@ -101,96 +112,157 @@ impl TransitionKind {
             TransitionKind::Done => Some(State::Done),
             TransitionKind::Fail => Some(State::Failed),
             TransitionKind::Abort | TransitionKind::Withdraw => Some(State::Aborted),
-            TransitionKind::Prioritize | TransitionKind::RequestAbort => None,
+            TransitionKind::Prioritize | TransitionKind::RequestAbort | TransitionKind::Leave => {
+                None
+            }
         }
     }
-}
 
-impl Transition {
-    /// What a change does to its task, if others are told of it.
-    pub fn of(change: &Change) -> Option<Transition> {
-        let (seq, lane, kind) = match change {
-            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
-                return None;
-            }
-            Change::Add { seq, lane, start: None, .. } => (seq, lane, TransitionKind::Add),
-            Change::Add { seq, lane, start: Some(_), .. } => (seq, lane, TransitionKind::AddStart),
-            Change::Start { seq, lane, .. } => (seq, lane, TransitionKind::Start),
-            Change::End { seq, lane, run, outcome, .. } => (seq, lane, end_of(*run, outcome)),
-            Change::Release { seq, lane, end: AttemptEnd::Postponed, .. } => {
-                (seq, lane, TransitionKind::Postpone)
-            }
-            Change::Release { seq, lane, .. } => (seq, lane, TransitionKind::Lost),
-            Change::Prioritize { seq, lane, .. } => (seq, lane, TransitionKind::Prioritize),
-            Change::RequestAbort { seq, lane, .. } => (seq, lane, TransitionKind::RequestAbort),
-        };
-        Some(Transition { seq: *seq, lane: *lane, kind })
-    }
-}
-
-fn end_of(run: Option<RunId>, outcome: &TaskEnd) -> TransitionKind {
-    match (run, outcome) {
-        (_, TaskEnd::Done(_)) => TransitionKind::Done,
-        (_, TaskEnd::Failed(..)) => TransitionKind::Fail,
-        (Some(_), TaskEnd::Aborted(..)) => TransitionKind::Abort,
-        (None, TaskEnd::Aborted(..)) => TransitionKind::Withdraw,
+    /// Whether the task takes or leaves a place in the queue by it.
+    pub const fn changes_queue(self) -> bool {
+        match self {
+            TransitionKind::Add
+            | TransitionKind::Start
+            | TransitionKind::Postpone
+            | TransitionKind::Lost
+            | TransitionKind::Prioritize
+            | TransitionKind::Withdraw
+            | TransitionKind::Leave => true,
+            TransitionKind::AddStart
+            | TransitionKind::Done
+            | TransitionKind::Fail
+            | TransitionKind::Abort
+            | TransitionKind::RequestAbort => false,
+        }
     }
 }
 
 /// The journal entry of a batch.
 pub fn pack(batch: &Batch) -> Vec<u8> {
     let mut packer = Packer::default();
-    batch.changes.iter().filter_map(Transition::of).for_each(|transition| packer.push(transition));
+    batch.changes.iter().for_each(|change| packer.change(change));
     packer.finish()
 }
 
 /// Packs steps one by one.
 #[derive(Debug, Default)]
-pub struct Packer {
+struct Packer {
     bytes: Vec<u8>,
     last: u64,
     lane: u32,
+    priority: Priority,
     group: Option<Group>,
 }
 
-/// Consecutive tasks of one lane with the same step.
+/// Consecutive tasks with the same step, lane and priority.
 #[derive(Clone, Copy, Debug)]
 struct Group {
-    kind: TransitionKind,
-    lane: LaneId,
-    first: u64,
+    first: Transition,
     count: u64,
 }
 
+impl Group {
+    /// Whether this is what comes after the last one.
+    fn continues_with(&self, next: Transition) -> bool {
+        let seq = self.first.seq.0.checked_add(self.count).map(Seq);
+        self.count < GROUP_MAX && seq.map(|seq| Transition { seq, ..self.first }) == Some(next)
+    }
+}
+
 impl Packer {
-    /// Adds one.
-    pub fn push(&mut self, Transition { seq, lane, kind }: Transition) {
-        if let Some(group) = &mut self.group
-            && (group.kind, group.lane) == (kind, lane)
-            && group.first.checked_add(group.count) == Some(seq.0)
-            && group.count < GROUP_MAX
-        {
-            group.count += 1;
-            return;
+    /// What a change does to its task, if others are told of it.
+    fn change(&mut self, change: &Change) {
+        let (seq, lane, kind, priority) = match change {
+            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
+                return;
+            }
+            Change::Add { seq, lane, def, start: None, .. } => {
+                (*seq, *lane, TransitionKind::Add, Some(def.priority))
+            }
+            Change::Add { seq, lane, start: Some(_), .. } => {
+                (*seq, *lane, TransitionKind::AddStart, None)
+            }
+            Change::Start { seq, lane, priority, .. } => {
+                (*seq, *lane, TransitionKind::Start, Some(*priority))
+            }
+            Change::End { seq, lane, priority, run, outcome, .. } => {
+                return self.end((*seq, *lane, *priority), run.is_some(), outcome);
+            }
+            Change::Release { seq, lane, priority, end, .. } => {
+                (*seq, *lane, release_of(*end), Some(*priority))
+            }
+            Change::Prioritize { seq, lane, from, to } => {
+                let (seq, lane, kind) = (*seq, *lane, TransitionKind::Leave);
+                self.push(Transition { seq, lane, kind, priority: Some(*from) });
+                (seq, lane, TransitionKind::Prioritize, Some(*to))
+            }
+            Change::RequestAbort { seq, lane, .. } => {
+                (*seq, *lane, TransitionKind::RequestAbort, None)
+            }
+        };
+        self.push(Transition { seq, lane, kind, priority });
+    }
+
+    /// A task ends: one that waited leaves its place, and has a step that says both if it is
+    /// withdrawn.
+    fn end(&mut self, place: (Seq, LaneId, Priority), has_run: bool, outcome: &TaskEnd) {
+        let (seq, lane, priority) = place;
+        let (kind, left) = match (outcome, has_run) {
+            (TaskEnd::Aborted(..), false) => (TransitionKind::Withdraw, Some(priority)),
+            _ => (end_of(outcome), None),
+        };
+        if !has_run && left.is_none() {
+            let kind = TransitionKind::Leave;
+            self.push(Transition { seq, lane, kind, priority: Some(priority) });
         }
-        self.flush();
-        self.group = Some(Group { kind, lane, first: seq.0, count: 1 });
+        self.push(Transition { seq, lane, kind, priority: left });
+    }
+
+    /// Adds one.
+    fn push(&mut self, next: Transition) {
+        debug_assert_eq!(next.priority.is_some(), next.kind.changes_queue(), "{next:?}");
+        match &mut self.group {
+            Some(group) if group.continues_with(next) => group.count += 1,
+            _ => {
+                self.flush();
+                self.group = Some(Group { first: next, count: 1 });
+            }
+        }
     }
 
     /// The packed bytes.
-    pub fn finish(mut self) -> Vec<u8> {
+    fn finish(mut self) -> Vec<u8> {
         self.flush();
         self.bytes
     }
 
     fn flush(&mut self) {
-        let Some(Group { kind, lane, first, count }) = self.group.take() else { return };
-        self.bytes.push(kind.code());
+        let Some(Group { first, count }) = self.group.take() else { return };
+        let Transition { seq, lane, kind, priority } = first;
+        let news = priority.filter(|priority| *priority != self.priority);
+        let flag = if news.is_some() { HAS_PRIORITY } else { 0 };
+        self.bytes.push(kind.code() | flag);
         put_varint(&mut self.bytes, zigzag(i64::from(lane.0) - i64::from(self.lane)));
-        put_varint(&mut self.bytes, zigzag(first.wrapping_sub(self.last) as i64));
+        if let Some(priority) = news {
+            put_varint(&mut self.bytes, bits(priority));
+            self.priority = priority;
+        }
+        put_varint(&mut self.bytes, zigzag(seq.0.wrapping_sub(self.last) as i64));
         put_varint(&mut self.bytes, count);
-        (self.last, self.lane) = (first + (count - 1), lane.0);
+        (self.last, self.lane) = (seq.0 + (count - 1), lane.0);
     }
+}
+
+fn end_of(outcome: &TaskEnd) -> TransitionKind {
+    match outcome {
+        TaskEnd::Done(_) => TransitionKind::Done,
+        TaskEnd::Failed(..) => TransitionKind::Fail,
+        TaskEnd::Aborted(..) => TransitionKind::Abort,
+    }
+}
+
+fn release_of(end: AttemptEnd) -> TransitionKind {
+    if end == AttemptEnd::Postponed { TransitionKind::Postpone } else { TransitionKind::Lost }
 }
 
 /// What a packed entry did, in order.
@@ -198,7 +270,7 @@ impl Packer {
 /// # Errors
 /// Each item may be [`Code::Corrupt`]; nothing follows it.
 pub fn unpack(bytes: &[u8]) -> Transitions<'_> {
-    Transitions { bytes, last: 0, lane: 0, group: None }
+    Transitions { bytes, last: 0, lane: 0, priority: Priority::default(), group: None }
 }
 
 /// Iterator of [`unpack`].
@@ -207,6 +279,7 @@ pub struct Transitions<'a> {
     bytes: &'a [u8],
     last: u64,
     lane: u32,
+    priority: Priority,
     group: Option<Group>,
 }
 
@@ -214,15 +287,21 @@ impl Transitions<'_> {
     fn group(&mut self) -> Option<Group> {
         let (code, rest) = self.bytes.split_first()?;
         self.bytes = rest;
-        let kind = TransitionKind::from_code(*code)?;
+        let kind = TransitionKind::from_code(*code & !HAS_PRIORITY)?;
         let lane = i64::from(self.lane).checked_add(unzigzag(take_varint(&mut self.bytes)?))?;
         self.lane = u32::try_from(lane).ok()?;
+        if *code & HAS_PRIORITY != 0 {
+            kind.changes_queue().then_some(())?;
+            self.priority = priority_of(take_varint(&mut self.bytes)?)?;
+        }
         let distance = unzigzag(take_varint(&mut self.bytes)?);
         let first = self.last.checked_add_signed(distance)?;
         let count = take_varint(&mut self.bytes)?;
         (1..=GROUP_MAX).contains(&count).then_some(())?;
         self.last = first.checked_add(count - 1)?;
-        Some(Group { kind, lane: LaneId(self.lane), first, count })
+        let priority = kind.changes_queue().then_some(self.priority);
+        let first = Transition { seq: Seq(first), lane: LaneId(self.lane), kind, priority };
+        Some(Group { first, count })
     }
 }
 
@@ -238,10 +317,9 @@ impl Iterator for Transitions<'_> {
             }
         }
         let mut group = self.group.take()?;
-        let Group { kind, lane, first, .. } = group;
-        let item = Transition { seq: Seq(first), lane, kind };
+        let item = group.first;
         if group.count > 1 {
-            group.first += 1;
+            group.first.seq.0 += 1;
             group.count -= 1;
             self.group = Some(group);
         }
@@ -255,6 +333,15 @@ fn zigzag(value: i64) -> u64 {
 
 fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// The bits of a priority, those that a small number does not need last.
+fn bits(priority: Priority) -> u64 {
+    priority.get().to_bits().swap_bytes()
+}
+
+fn priority_of(bits: u64) -> Option<Priority> {
+    Priority::new(f64::from_bits(bits.swap_bytes())).ok()
 }
 
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
@@ -288,24 +375,68 @@ mod tests {
 
     use super::*;
 
-    fn packed(transitions: &[(u64, u32, TransitionKind)]) -> Vec<u8> {
+    fn step(seq: u64, lane: u32, kind: TransitionKind, priority: f64) -> Transition {
+        let priority = kind.changes_queue().then(|| Priority::new(priority).unwrap());
+        Transition { seq: Seq(seq), lane: LaneId(lane), kind, priority }
+    }
+
+    fn packed(transitions: &[Transition]) -> Vec<u8> {
         let mut packer = Packer::default();
-        for (seq, lane, kind) in transitions {
-            packer.push(Transition { seq: Seq(*seq), lane: LaneId(*lane), kind: *kind });
-        }
+        transitions.iter().for_each(|transition| packer.push(*transition));
         packer.finish()
     }
 
-    fn unpacked(bytes: &[u8]) -> Result<Vec<(u64, u32, TransitionKind)>> {
-        let plain = |transition: Transition| (transition.seq.0, transition.lane.0, transition.kind);
-        unpack(bytes).map(|item| item.map(plain)).collect()
+    fn unpacked(bytes: &[u8]) -> Result<Vec<Transition>> {
+        unpack(bytes).collect()
+    }
+
+    /// The bytes of a thousand steps from task 5,000 on, which come back as they were.
+    fn bytes_of(each: impl Fn(u64) -> Transition) -> usize {
+        let transitions: Vec<_> = (0..1_000).map(each).collect();
+        let bytes = packed(&transitions);
+        assert_eq!(unpacked(&bytes).unwrap(), transitions);
+        bytes.len()
     }
 
     #[test]
-    fn a_thousand_adds_in_a_row_take_six_bytes() {
-        let transitions: Vec<_> = (5_000..6_000).map(|seq| (seq, 1, TransitionKind::Add)).collect();
-        assert_eq!(packed(&transitions).len(), 6);
-        assert_eq!(unpacked(&packed(&transitions)).unwrap(), transitions);
+    fn a_thousand_adds_in_a_row_take_six_bytes_and_with_a_priority_nine() {
+        let add = |n, priority| step(5_000 + n, 1, TransitionKind::Add, priority);
+        assert_eq!(bytes_of(|n| add(n, 0.0)), 6);
+        for priority in [1.0, -1.0, 100.0, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(bytes_of(|n| add(n, priority)), 9, "{priority}");
+        }
+    }
+
+    #[test]
+    fn tasks_of_a_lane_each_take_less_than_seven_bytes_and_with_a_priority_each_ten() {
+        let add =
+            |n: u64, priority| step(5_000 + n, 65_536 * n as u32, TransitionKind::Add, priority);
+        assert!(bytes_of(|n| add(n, 0.0)) < 7_000);
+        assert!(bytes_of(|n| add(n, n as f64)) < 10_000);
+    }
+
+    #[test]
+    fn a_step_that_keeps_out_of_the_queue_neither_names_nor_forgets_a_priority() {
+        let three = [
+            step(1, 1, TransitionKind::Start, 3.0),
+            step(1, 1, TransitionKind::Done, 0.0),
+            step(2, 1, TransitionKind::Start, 3.0),
+        ];
+        assert_eq!(packed(&three).len(), packed(&three[..1]).len() + 4 + 4);
+        assert_eq!(unpacked(&packed(&three)).unwrap(), three);
+    }
+
+    #[test]
+    fn a_task_with_another_priority_leaves_its_old_place_first() {
+        let (seq, lane) = (Seq(7), LaneId(2));
+        let (from, to) = (Priority::default(), Priority::new(f64::INFINITY).unwrap());
+        let mut packer = Packer::default();
+        packer.change(&Change::Prioritize { seq, lane, from, to });
+        let expected = [
+            step(7, 2, TransitionKind::Leave, 0.0),
+            step(7, 2, TransitionKind::Prioritize, f64::INFINITY),
+        ];
+        assert_eq!(unpacked(&packer.finish()).unwrap(), expected);
     }
 
     #[test]
@@ -315,38 +446,57 @@ mod tests {
     }
 
     #[test]
-    fn step_codes_survive_a_round_trip_and_zero_is_none() {
+    fn step_codes_survive_a_round_trip_leave_the_high_bit_free_and_zero_is_none() {
         for kind in TransitionKind::ALL {
             assert_eq!(TransitionKind::from_code(kind.code()), Some(*kind));
+            assert_eq!(kind.code() & HAS_PRIORITY, 0);
         }
         assert_eq!(TransitionKind::from_code(0), None);
     }
 
     #[test]
     fn a_cut_or_damaged_entry_is_corrupt() {
-        let whole = packed(&[(300, 70, TransitionKind::Done), (7, 2, TransitionKind::Start)]);
+        let first = step(300, 70, TransitionKind::Start, 2.0);
+        let whole = packed(&[first, step(7, 2, TransitionKind::Lost, 1.0)]);
         for len in 1..whole.len() {
             let cut = unpacked(&whole[..len]);
-            assert!(
-                cut.is_err() || cut.unwrap() == [(300, 70, TransitionKind::Done)],
-                "cut at {len}"
-            );
+            assert!(cut.is_err() || cut.unwrap() == [first], "cut at {len}");
         }
-        assert_eq!(unpacked(&[0, 0, 2, 1]).unwrap_err().code(), Code::Corrupt);
-        assert_eq!(unpacked(&[1, 0, 2, 0]).unwrap_err().code(), Code::Corrupt);
-        assert_eq!(unpacked(&[1, 0, 3, 1]).unwrap_err().code(), Code::Corrupt);
-        assert_eq!(unpacked(&[1, 1, 2, 1]).unwrap_err().code(), Code::Corrupt);
+        let not_a_number = [&[0x81, 0][..], &packed_bits(f64::NAN), &[2, 1]].concat();
+        let of_a_run = [0x84, 0, 0xbf, 0xe0, 3, 2, 1];
+        let damaged: [&[u8]; 6] =
+            [&[0, 0, 2, 1], &[1, 0, 2, 0], &[1, 0, 3, 1], &[1, 1, 2, 1], &not_a_number, &of_a_run];
+        for bytes in damaged {
+            assert_eq!(unpacked(bytes).unwrap_err().code(), Code::Corrupt, "{bytes:x?}");
+        }
+    }
+
+    fn packed_bits(number: f64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, number.to_bits().swap_bytes());
+        bytes
     }
 
     fn any_step() -> impl Strategy<Value = TransitionKind> {
         (0..TransitionKind::ALL.len()).prop_map(|index| TransitionKind::ALL[index])
     }
 
+    fn any_priority() -> impl Strategy<Value = f64> {
+        let named = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE];
+        let any = any::<f64>().prop_filter("a priority", |number| !number.is_nan());
+        prop_oneof![prop::sample::select(named.to_vec()), any]
+    }
+
+    fn any_task(seqs: u64, lanes: u32) -> impl Strategy<Value = Transition> {
+        (0..seqs, 0..lanes, any_step(), any_priority())
+            .prop_map(|(seq, lane, kind, priority)| step(seq, lane, kind, priority))
+    }
+
     proptest! {
         #[test]
         fn what_was_packed_comes_back_in_the_same_order(
-            far in prop::collection::vec((0..1_u64 << 53, any::<u32>(), any_step()), 0..60),
-            near in prop::collection::vec((0..9_u64, 0..3_u32, any_step()), 0..60),
+            far in prop::collection::vec(any_task(1 << 53, u32::MAX), 0..60),
+            near in prop::collection::vec(any_task(9, 3), 0..60),
         ) {
             let all = [far, near].concat();
             prop_assert_eq!(unpacked(&packed(&all)).unwrap(), all);

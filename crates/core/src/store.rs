@@ -33,6 +33,8 @@ pub struct Batch {
     pub number: u64,
     /// Who writes it.
     pub owner: OwnerId,
+    /// When, by the clock of its owner.
+    pub at: WallMs,
     /// The next sequence number that is free after it.
     pub seq_next: Seq,
     /// How many tasks are in each state after it.
@@ -86,6 +88,8 @@ pub enum Change {
         seq: Seq,
         /// Its lane.
         lane: LaneId,
+        /// Its priority: with the lane and the number, its place in the queue.
+        priority: Priority,
         /// Its run.
         start: Start,
     },
@@ -95,6 +99,8 @@ pub enum Change {
         seq: Seq,
         /// Its lane.
         lane: LaneId,
+        /// Its priority.
+        priority: Priority,
         /// The run that ends with it.
         run: Option<RunId>,
         /// How.
@@ -109,6 +115,8 @@ pub enum Change {
         seq: Seq,
         /// Its lane.
         lane: LaneId,
+        /// Its priority.
+        priority: Priority,
         /// The run that is over.
         run: RunId,
         /// Lost or postponed.
@@ -126,8 +134,10 @@ pub enum Change {
         seq: Seq,
         /// Its lane.
         lane: LaneId,
+        /// Its priority so far.
+        from: Priority,
         /// Its new priority.
-        priority: Priority,
+        to: Priority,
     },
     /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
     /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
@@ -238,6 +248,8 @@ pub struct Orphan {
     pub seq: Seq,
     /// Its lane.
     pub lane: LaneId,
+    /// Its priority.
+    pub priority: Priority,
     /// Its identity.
     pub id: TaskId,
     /// The run that is lost.

@@ -38,8 +38,9 @@ impl Planner<'_> {
         self.draft.departures.push((brief.lane, QueueKey::new(brief.priority, seq)));
         self.note_end(seq, &outcome);
         self.draft.task_ends.push((brief.id, outcome.clone()));
-        let (lane, at) = (brief.lane, self.now_or(brief.latest_at));
-        self.draft.changes.push(Change::End { seq, lane, run: None, outcome, at });
+        let (lane, priority) = (brief.lane, self.priority(seq, brief));
+        let at = self.now_or(brief.latest_at);
+        self.draft.changes.push(Change::End { seq, lane, priority, run: None, outcome, at });
     }
 
     /// The request is stored with the run, so that it reaches the owner of the run and outlives it.

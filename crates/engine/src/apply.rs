@@ -123,6 +123,7 @@ impl Memory {
             run: start.run,
             operation: task.def.operation.clone(),
             lane,
+            priority: task.def.priority,
             started_at: start.at,
             attempt: start.attempt,
             on_stop: task.def.on_stop,

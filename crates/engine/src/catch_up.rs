@@ -107,7 +107,7 @@ impl RemoteChanges {
         Ok(changes)
     }
 
-    fn note(&mut self, Transition { seq, lane, kind }: Transition, memory: &Memory) {
+    fn note(&mut self, Transition { seq, lane, kind, .. }: Transition, memory: &Memory) {
         self.has_new_lanes |= memory.dispatch.lane(lane).is_none();
         match kind {
             TransitionKind::Start | TransitionKind::AddStart => self.runs.push((lane, true)),
@@ -124,9 +124,10 @@ impl RemoteChanges {
             TransitionKind::Add
             | TransitionKind::Prioritize
             | TransitionKind::Withdraw
+            | TransitionKind::Leave
             | TransitionKind::RequestAbort => {}
         }
-        if changes_queue(kind) {
+        if kind.changes_queue() {
             self.stale.insert(lane);
         }
         let is_end = kind.state().is_some_and(|state| state.is_final());
@@ -162,22 +163,6 @@ impl RemoteChanges {
             }
         }
         Ok(())
-    }
-}
-
-fn changes_queue(kind: TransitionKind) -> bool {
-    match kind {
-        TransitionKind::Add
-        | TransitionKind::Start
-        | TransitionKind::Postpone
-        | TransitionKind::Lost
-        | TransitionKind::Prioritize
-        | TransitionKind::Withdraw => true,
-        TransitionKind::AddStart
-        | TransitionKind::Done
-        | TransitionKind::Fail
-        | TransitionKind::Abort
-        | TransitionKind::RequestAbort => false,
     }
 }
 

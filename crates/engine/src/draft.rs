@@ -13,7 +13,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Brief, Change, Lane, ReadyTask, Start};
-use tasker_core::task::{AbortReason, TaskEnd};
+use tasker_core::task::{AbortReason, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
@@ -60,6 +60,8 @@ pub struct Draft {
     pub departures: Vec<(LaneId, QueueKey)>,
     /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
+    /// The priorities that ready tasks get.
+    pub priorities: FxHashMap<Seq, Priority>,
     /// Lanes whose window must be read again.
     pub stale_lanes: Vec<LaneId>,
     /// Answers to calls, in order.
@@ -139,6 +141,11 @@ impl<'a> Planner<'a> {
         found
     }
 
+    /// The priority of a ready task, as this turn has left it so far.
+    pub(crate) fn priority(&self, seq: Seq, brief: &Brief) -> Priority {
+        self.draft.priorities.get(&seq).copied().unwrap_or(brief.priority)
+    }
+
     /// The live run in this slot, unless it ends in this turn.
     pub(crate) fn live(&self, slot: RunSlot) -> Option<&'a Run> {
         if self.draft.ended_runs.contains(&slot) { None } else { self.memory.live.get(slot) }
@@ -155,8 +162,14 @@ impl<'a> Planner<'a> {
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(run.seq, &outcome);
-        let (seq, lane, at) = (run.seq, run.lane, self.now_or(run.started_at));
-        self.draft.changes.push(Change::End { seq, lane, run: Some(run.run), outcome, at });
+        self.draft.changes.push(Change::End {
+            seq: run.seq,
+            lane: run.lane,
+            priority: run.priority,
+            run: Some(run.run),
+            outcome,
+            at: self.now_or(run.started_at),
+        });
     }
 
     pub(crate) fn note_waiter(&mut self, seq: Seq, ticket: Ticket) {
@@ -210,8 +223,9 @@ impl<'a> Planner<'a> {
                 let at = (pick.key.seq.0 - first.0) as usize;
                 self.draft.adds[at].start = Some(*start);
             } else {
-                let (seq, lane) = (pick.key.seq, pick.lane);
-                self.draft.changes.push(Change::Start { seq, lane, start: *start });
+                let (lane, QueueKey { seq, .. }) = (pick.lane, pick.key);
+                let (priority, start) = (pick.key.priority(), *start);
+                self.draft.changes.push(Change::Start { seq, lane, priority, start });
             }
         }
         let lanes = self.draft.lanes.iter().cloned().map(Change::Lane);

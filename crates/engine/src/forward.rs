@@ -85,21 +85,24 @@ impl Portion {
         }
         let Some(brief) = store.brief(transition.seq)? else { return Ok(None) };
         let id = brief.id;
-        Ok(event_of(transition.kind, brief).map(|event| RemoteEvent::Task(id, event)))
+        Ok(event_of(transition, brief).map(|event| RemoteEvent::Task(id, event)))
     }
 }
 
 /// The event of a transition; some are told only to the owner that made them.
-fn event_of(kind: TransitionKind, brief: Brief) -> Option<TaskEvent> {
-    match kind {
+fn event_of(transition: Transition, brief: Brief) -> Option<TaskEvent> {
+    match transition.kind {
         TransitionKind::Add => Some(TaskEvent::Added { has_started: false }),
         TransitionKind::AddStart => Some(TaskEvent::Added { has_started: true }),
         TransitionKind::Start => Some(TaskEvent::Run),
-        TransitionKind::Prioritize => Some(TaskEvent::Prioritized(brief.priority)),
+        TransitionKind::Prioritize => transition.priority.map(TaskEvent::Prioritized),
         TransitionKind::Done
         | TransitionKind::Fail
         | TransitionKind::Abort
         | TransitionKind::Withdraw => brief.outcome.map(TaskEvent::Ended),
-        TransitionKind::Postpone | TransitionKind::Lost | TransitionKind::RequestAbort => None,
+        TransitionKind::Postpone
+        | TransitionKind::Lost
+        | TransitionKind::RequestAbort
+        | TransitionKind::Leave => None,
     }
 }

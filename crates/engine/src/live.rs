@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
-use tasker_core::task::{AbortReason, OnStop};
+use tasker_core::task::{AbortReason, OnStop, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
 use crate::input::RunSlot;
@@ -27,6 +27,8 @@ pub struct Run {
     pub operation: Arc<str>,
     /// Where the task waits if it is given back.
     pub lane: LaneId,
+    /// With which priority.
+    pub priority: Priority,
     /// When it began.
     pub started_at: WallMs,
     /// Which attempt it is.

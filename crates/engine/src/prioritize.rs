@@ -13,12 +13,13 @@ use crate::input::Ticket;
 
 impl Planner<'_> {
     /// Gives a ready task another priority; any other is left as it is.
-    pub(crate) fn prioritize(&mut self, ticket: Ticket, id: TaskId, priority: Priority) {
+    pub(crate) fn prioritize(&mut self, ticket: Ticket, id: TaskId, to: Priority) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         let is_ready = brief.state == State::Ready && !self.draft.turnover.gone.contains(&seq);
         if is_ready {
-            let lane = brief.lane;
-            self.draft.changes.push(Change::Prioritize { seq, lane, priority });
+            let (lane, from) = (brief.lane, self.priority(seq, brief));
+            self.draft.priorities.insert(seq, to);
+            self.draft.changes.push(Change::Prioritize { seq, lane, from, to });
             self.draft.stale_lanes.push(brief.lane);
         }
         self.answer(Effect::Answer(ticket, Answer::Flag(is_ready)));

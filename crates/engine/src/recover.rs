@@ -36,6 +36,7 @@ impl Planner<'_> {
         self.draft.changes.push(Change::Release {
             seq: orphan.seq,
             lane: orphan.lane,
+            priority: orphan.priority,
             run: orphan.run,
             end: AttemptEnd::Lost,
             attempt: orphan.attempt,
@@ -48,8 +49,14 @@ impl Planner<'_> {
         self.draft.counts.shift(State::Running, outcome.state());
         self.note_end(orphan.seq, &outcome);
         self.draft.task_ends.push((orphan.id, outcome.clone()));
-        let (seq, lane, at) = (orphan.seq, orphan.lane, self.now_or(orphan.started_at));
-        self.draft.changes.push(Change::End { seq, lane, run: Some(orphan.run), outcome, at });
+        self.draft.changes.push(Change::End {
+            seq: orphan.seq,
+            lane: orphan.lane,
+            priority: orphan.priority,
+            run: Some(orphan.run),
+            outcome,
+            at: self.now_or(orphan.started_at),
+        });
     }
 }
 

@@ -77,6 +77,7 @@ impl Planner<'_> {
         self.draft.changes.push(Change::Release {
             seq: run.seq,
             lane: run.lane,
+            priority: run.priority,
             run: run.run,
             end: AttemptEnd::Postponed,
             attempt: run.attempt - 1,

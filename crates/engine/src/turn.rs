@@ -285,7 +285,7 @@ impl Engine {
             }
         };
         let changes = std::mem::take(&mut draft.changes);
-        match self.commit(&draft, changes) {
+        match self.commit(&draft, changes, now) {
             Ok(()) => {
                 if !draft.recovered.is_empty() {
                     self.memory.apply_recovery(draft, effects);
@@ -344,6 +344,7 @@ impl Engine {
         &mut self,
         draft: &Draft,
         changes: Vec<Change>,
+        now: Now,
     ) -> std::result::Result<(), CommitError> {
         let Some(store) = self.store.as_mut() else {
             return Err(CommitError::NotCommitted(closed()));
@@ -355,6 +356,7 @@ impl Engine {
         let batch = Batch {
             number: self.memory.number + 1,
             owner: self.memory.owner,
+            at: now.wall,
             seq_next: draft.seq_next,
             counts: draft.counts,
             changes,

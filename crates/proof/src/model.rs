@@ -21,7 +21,9 @@ use tasker_core::store::{
     Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, ReadBudget,
     Reader, ReadyTask, Refused, Start, Store, Waker, Window, WindowSize, WithLogs,
 };
-use tasker_core::task::{AbortReason, Attempt, AttemptEnd, Cause, LogLine, TaskEnd, TaskRecord};
+use tasker_core::task::{
+    AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
+};
 use tasker_core::time::WallMs;
 
 use crate::conformance::{Backend, Handle};
@@ -279,23 +281,25 @@ impl Image {
                 let is_new = !self.keys.contains_key(key);
                 is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
             }
-            Change::Start { seq, start, .. } => self.ready(*seq)?.start(*start, owner),
-            Change::End { seq, run, outcome, at, .. } => {
+            Change::Start { seq, lane, priority, start } => {
+                self.ready(*seq)?.at(*lane, *priority).start(*start, owner)
+            }
+            Change::End { seq, lane, priority, run, outcome, at } => {
                 let row = match run {
                     Some(run) => self.running(*seq, *run)?,
                     None => self.ready(*seq)?,
                 };
-                row.end(outcome, *at)
+                row.at(*lane, *priority).end(outcome, *at)
             }
-            Change::Release { seq, run, end, attempt, losses, at, .. } => {
-                let row = self.running(*seq, *run)?;
+            Change::Release { seq, lane, priority, run, end, attempt, losses, at } => {
+                let row = self.running(*seq, *run)?.at(*lane, *priority);
                 row.close_attempt(*end, *at);
                 (row.task.state, row.task.attempt, row.losses) = (State::Ready, *attempt, *losses);
                 (row.task.progress, row.abort) = (None, None);
                 Some(())
             }
-            Change::Prioritize { seq, priority, .. } => {
-                self.ready(*seq)?.task.def.priority = *priority;
+            Change::Prioritize { seq, lane, from, to } => {
+                self.ready(*seq)?.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
             Change::Progress { seq, run, progress } => {
@@ -344,6 +348,13 @@ impl Image {
 }
 
 impl Row {
+    /// The row, which must have the place in the queue that a change names: the journal tells the
+    /// other owners of it.
+    fn at(&mut self, lane: LaneId, priority: Priority) -> &mut Self {
+        assert_eq!((lane, priority), (self.lane, self.task.def.priority), "{:?}", self.task);
+        self
+    }
+
     fn in_queue_order(&self, other: &Self) -> std::cmp::Ordering {
         let by_priority = other.task.def.priority.cmp(&self.task.def.priority);
         by_priority.then(self.task.seq.cmp(&other.task.seq))
@@ -388,9 +399,20 @@ impl Row {
     fn orphan(&self) -> Option<Orphan> {
         let TaskRecord { seq, id, attempt, .. } = self.task;
         let Attempt { run, started_at, .. } = *self.task.attempts.last()?;
-        let on_interrupted = self.task.def.on_interrupted;
+        let NewTask { priority, on_interrupted, .. } = self.task.def;
         let (lane, losses, abort) = (self.lane, self.losses, self.abort.clone());
-        Some(Orphan { seq, lane, id, run, started_at, attempt, losses, on_interrupted, abort })
+        Some(Orphan {
+            seq,
+            lane,
+            priority,
+            id,
+            run,
+            started_at,
+            attempt,
+            losses,
+            on_interrupted,
+            abort,
+        })
     }
 
     fn brief(&self) -> Brief {

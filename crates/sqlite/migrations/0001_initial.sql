@@ -86,6 +86,7 @@ CREATE TABLE aborts (
 CREATE TABLE batches (
   number INTEGER PRIMARY KEY,
   owner_id INTEGER NOT NULL,
+  at INTEGER NOT NULL,
   seq_next INTEGER NOT NULL,
   counts TEXT NOT NULL,
   transitions BLOB NOT NULL

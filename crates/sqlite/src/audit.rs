@@ -1,8 +1,8 @@
 //! Whether the books balance.
 //!
 //! # Promises
-//! - Counters equal a recount, no row is left over, and the last step of each task in the journal
-//!   is the state that it is in (I-13).
+//! - Counters equal a recount, no row is left over, and what the journal says last of each task is
+//!   the state that it is in (I-13) and its place in the queue (I-7).
 //! - The file is not changed.
 //!
 //! Proof: `tests/audit.rs`; used by `storm`.
@@ -12,9 +12,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::Result;
-use tasker_core::id::Seq;
-use tasker_core::journal::{self, Transition, TransitionKind};
+use tasker_core::id::{LaneId, Seq};
+use tasker_core::journal::{self, Transition};
 use tasker_core::state::{Counts, State};
+use tasker_core::task::Priority;
 
 use crate::row::{self, cached, get};
 use crate::{error, sql};
@@ -93,9 +94,16 @@ fn strays(connection: &Connection) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Compares the last step of each task that the journal still names with its state.
+/// What the journal says of a task.
+struct Told {
+    state: Option<State>,
+    lane: LaneId,
+    priority: Option<Priority>,
+}
+
+/// Compares what the journal says last of each task that it still names with its row.
 fn journal(connection: &Connection) -> Result<Vec<String>> {
-    let mut last = BTreeMap::new();
+    let mut told = BTreeMap::new();
     let mut faults = Vec::new();
     let mut statement = cached(connection, sql::AUDIT_JOURNAL)?;
     let mut rows = statement.query([]).map_err(error::of)?;
@@ -103,31 +111,39 @@ fn journal(connection: &Connection) -> Result<Vec<String>> {
         let (number, bytes): (i64, Vec<u8>) = (get(row, 0)?, get(row, 1)?);
         for transition in journal::unpack(&bytes) {
             match transition {
-                Ok(Transition { seq, kind, .. }) => faults.extend(follow(&mut last, seq, kind)),
+                Ok(transition) => faults.extend(follow(&mut told, transition)),
                 Err(_) => faults.push(format!("batch {number} cannot be read")),
             }
         }
     }
-    for (seq, state) in last {
-        if state_of(connection, seq)? != Some(state) {
-            faults.push(format!("task {} is not {} as its journal says", seq.0, state.as_str()));
-        }
+    for (seq, told) in told {
+        faults.extend(compare(connection, seq, &told)?);
     }
     Ok(faults)
 }
 
 /// Takes a step; a step out of a final state is a fault (I-3).
-fn follow(last: &mut BTreeMap<Seq, State>, seq: Seq, kind: TransitionKind) -> Option<String> {
-    let before = match kind.state() {
-        Some(state) => last.insert(seq, state),
-        None => last.get(&seq).copied(),
-    };
-    let is_sound = before.is_none_or(|state| !state.is_final());
+fn follow(told: &mut BTreeMap<Seq, Told>, step: Transition) -> Option<String> {
+    let Transition { seq, lane, kind, priority } = step;
+    let task = told.entry(seq).or_insert(Told { state: None, lane, priority: None });
+    let is_sound = task.state.is_none_or(|state| !state.is_final());
+    *task = Told { state: kind.state().or(task.state), lane, priority: priority.or(task.priority) };
     (!is_sound).then(|| format!("task {} changed after its end", seq.0))
 }
 
-fn state_of(connection: &Connection, seq: Seq) -> Result<Option<State>> {
-    let mut statement = cached(connection, sql::AUDIT_STATE)?;
+/// What is wrong with the row of a task.
+fn compare(connection: &Connection, seq: Seq, told: &Told) -> Result<Option<String>> {
+    let mut statement = cached(connection, sql::AUDIT_TASK)?;
     let mut rows = statement.query([seq.0 as i64]).map_err(error::of)?;
-    rows.next().map_err(error::of)?.map(|row| row::state(row, 0)).transpose()
+    let Some(row) = rows.next().map_err(error::of)? else {
+        return Ok(Some(format!("task {} is not there, but in the journal", seq.0)));
+    };
+    let (state, lane) = (row::state(row, 0)?, LaneId(get(row, 1)?));
+    let priority = row::priority(row, 2)?;
+    if let Some(told) = told.state.filter(|told| *told != state) {
+        return Ok(Some(format!("task {} is not {} as its journal says", seq.0, told.as_str())));
+    }
+    let has_moved = lane != told.lane || told.priority.is_some_and(|told| told != priority);
+    let message = "has not the place in the queue that its journal says";
+    Ok(has_moved.then(|| format!("task {} {message}", seq.0)))
 }

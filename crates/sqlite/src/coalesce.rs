@@ -106,7 +106,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
 mod tests {
     use tasker_core::id::LaneId;
     use tasker_core::store::Start;
-    use tasker_core::task::{Cause, Json};
+    use tasker_core::task::{Cause, Json, Priority};
     use uuid::Uuid;
 
     use super::*;
@@ -114,12 +114,13 @@ mod tests {
     fn start(seq: u64, attempt: u32, at: i64) -> Change {
         let run = RunId(Uuid::from_u128(seq.into()));
         let start = Start { run, attempt, at: WallMs(at) };
-        Change::Start { seq: Seq(seq), lane: LaneId(1), start }
+        Change::Start { seq: Seq(seq), lane: LaneId(1), priority: Priority::default(), start }
     }
 
     fn end(seq: u64, outcome: TaskEnd) -> Change {
         let run = Some(RunId(Uuid::from_u128(seq.into())));
-        Change::End { seq: Seq(seq), lane: LaneId(1), run, outcome, at: WallMs(1) }
+        let (seq, lane, priority) = (Seq(seq), LaneId(1), Priority::default());
+        Change::End { seq, lane, priority, run, outcome, at: WallMs(1) }
     }
 
     fn done(seq: u64, result: &str) -> Change {

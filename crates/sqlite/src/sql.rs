@@ -104,7 +104,7 @@ statements! {
     AUDIT_COUNTS "audit_counts.sql",
     AUDIT_STRAYS "audit_strays.sql",
     AUDIT_JOURNAL "audit_journal.sql",
-    AUDIT_STATE "audit_state.sql",
+    AUDIT_TASK "audit_task.sql",
 }
 
 #[cfg(test)]

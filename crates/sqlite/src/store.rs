@@ -23,7 +23,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadyTask, Refused, Store, Waker, Window,
     WindowSize,
 };
-use tasker_core::task::{AbortReason, Priority};
+use tasker_core::task::AbortReason;
 use tasker_core::time::WallMs;
 
 use crate::location::DatabaseFile;
@@ -189,13 +189,13 @@ impl SqliteStore {
         self.notifier.as_ref().is_some_and(Notifier::is_listening)
     }
 
-    fn orphans_of(&mut self, dead: OwnerId) -> Result<Vec<(Priority, Orphan)>> {
+    fn orphans_of(&mut self, dead: OwnerId) -> Result<Vec<Orphan>> {
         let mut statement = cached(&self.writer, sql::ORPHANS)?;
         let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
         let mut orphans = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             let (seq, id) = row::name(row, self.id_key)?;
-            let orphan = Orphan {
+            orphans.push(Orphan {
                 seq,
                 id,
                 run: row::run_id(row, 2)?,
@@ -204,9 +204,9 @@ impl SqliteStore {
                 losses: get(row, 4)?,
                 on_interrupted: row::options(row, 6)?.on_interrupted,
                 lane: LaneId(get(row, 7)?),
+                priority: row::priority(row, 5)?,
                 abort: row::abort(row, (8, 9))?,
-            };
-            orphans.push((row::priority(row, 5)?, orphan));
+            });
         }
         Ok(orphans)
     }
@@ -370,8 +370,8 @@ impl Store for SqliteStore {
         for id in self.dead.iter().map(|dead| dead.id).collect::<Vec<_>>() {
             found.extend(self.orphans_of(id)?);
         }
-        found.sort_by_key(|(priority, orphan)| (Reverse(*priority), orphan.seq));
-        Ok(found.into_iter().map(|(_, orphan)| orphan).collect())
+        found.sort_by_key(|orphan| (Reverse(orphan.priority), orphan.seq));
+        Ok(found)
     }
 
     fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
@@ -490,6 +490,7 @@ mod tests {
         Batch {
             number,
             owner: store.owner,
+            at: WallMs(0),
             seq_next: Seq(1),
             counts: Counts::default(),
             changes: lanes.map(|id| Change::Lane(lane(id))).collect(),

@@ -117,6 +117,7 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
     connection.prepare_cached(sql::BATCH)?.execute((
         batch.number as i64,
         batch.owner.0 as i64,
+        batch.at.0,
         batch.seq_next.0 as i64,
         counts_text(&batch.counts),
         journal::pack(batch),
@@ -197,8 +198,8 @@ impl<'c> Writing<'c> {
             }
             Change::Release { .. } => self.release(change),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
-            Change::Prioritize { seq, priority, .. } => {
-                let row = (priority.get(), seq.0 as i64);
+            Change::Prioritize { seq, to, .. } => {
+                let row = (to.get(), seq.0 as i64);
                 self.statement(Kind::Prioritize)?.execute(row)
             }
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),

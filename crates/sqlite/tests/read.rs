@@ -12,7 +12,7 @@ use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdSource, Seq};
 use tasker_core::query::{Query, Sort};
 use tasker_core::store::{Change, Find, Reader, WithLogs};
-use tasker_core::task::Level;
+use tasker_core::task::{Level, Priority};
 use tasker_core::time::WallMs;
 
 fn find(query: &str, limit: Option<u64>) -> Find {
@@ -224,14 +224,15 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
         }
         *number += 1;
         let seq = Seq(*number * 500);
-        let at = WallMs(9);
+        let (lane, priority, at) = (LANE, Priority::default(), WallMs(9));
         counts.shift(tasker_core::state::State::Ready, tasker_core::state::State::Failed);
         let batch = tasker_core::store::Batch {
             number: *number,
             owner: store.owner(),
+            at,
             seq_next: Seq(seq_next),
             counts: *counts,
-            changes: vec![Change::End { seq, lane: LANE, run: None, outcome: failed(), at }],
+            changes: vec![Change::End { seq, lane, priority, run: None, outcome: failed(), at }],
         };
         store.begin().unwrap();
         store.write(&batch).unwrap();

@@ -17,7 +17,8 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{Transition, TransitionKind, unpack};
 use tasker_core::store::{Batch, Change, Commit, Store};
-use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json};
+use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json, Priority};
+use tasker_core::time::WallMs;
 use tasker_sqlite::SqliteStore;
 
 /// How long a test waits for what must come.
@@ -153,7 +154,8 @@ fn the_journal_says_who_did_what_since_a_batch() {
     assert_eq!(owners, [(1, first), (2, first), (3, second)]);
     let transitions: Vec<Transition> =
         entries.iter().flat_map(|entry| unpack(&entry.transitions).map(Result::unwrap)).collect();
-    let transition = |kind| Transition { seq: task.seq, lane: LANE, kind };
+    let priority = Some(Priority::default());
+    let transition = |kind| Transition { seq: task.seq, lane: LANE, kind, priority };
     assert_eq!(transitions, [transition(TransitionKind::Add), transition(TransitionKind::Start)]);
     let numbers = |after, max| {
         move |store: &mut SqliteStore| {
@@ -423,7 +425,8 @@ fn turn(store: &mut SqliteStore) -> Result<(), Error> {
     let head = store.head()?;
     let (number, owner) = (head.number + 1, store.owner());
     let changes = Vec::new();
-    let batch = Batch { number, owner, seq_next: head.seq_next, counts: head.counts, changes };
+    let (at, seq_next, counts) = (WallMs(0), head.seq_next, head.counts);
+    let batch = Batch { number, owner, at, seq_next, counts, changes };
     store.write(&batch).map_err(|refused| refused.error)?;
     match store.commit() {
         Commit::Committed => Ok(()),

@@ -31,7 +31,7 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
     let lane = hand.lane(1, "read-book");
     let task = hand.add(&lane, def("1", 0.0));
     let run = hand.start(task, 1);
-    let (seq, at) = (task.seq, WallMs(9));
+    let (seq, priority, at) = (task.seq, Priority::default(), WallMs(9));
     let changes = |run: RunId| {
         [
             Change::Log { seq, run, line: line(1, Level::Info) },
@@ -39,13 +39,14 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
             Change::Release {
                 seq,
                 lane: LANE,
+                priority,
                 run,
                 end: AttemptEnd::Lost,
                 attempt: 1,
                 losses: 1,
                 at,
             },
-            Change::End { seq, lane: LANE, run: Some(run), outcome: done(), at },
+            Change::End { seq, lane: LANE, priority, run: Some(run), outcome: done(), at },
         ]
     };
     for change in changes(FORGED) {
@@ -65,12 +66,17 @@ fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
     let task = hand.add(&lane, def("1", 0.0));
     hand.start(task, 1);
     let start = Start { run: FORGED, attempt: 1, at: WallMs(3) };
-    let priority = Priority::new(1.0).unwrap();
+    let (lane, priority, to) = (LANE, Priority::default(), Priority::new(1.0).unwrap());
     for seq in [task.seq, Seq(99)] {
-        assert_fenced(hand.try_turn(vec![Change::Start { seq, lane: LANE, start }]), 0);
-        assert_fenced(hand.try_turn(vec![Change::Prioritize { seq, lane: LANE, priority }]), 0);
-        let end = Change::End { seq, lane: LANE, run: None, outcome: failed(), at: WallMs(3) };
-        assert_fenced(hand.try_turn(vec![end]), 0);
+        let (run, outcome, at) = (None, failed(), WallMs(3));
+        let changes = [
+            Change::Start { seq, lane, priority, start },
+            Change::Prioritize { seq, lane, from: priority, to },
+            Change::End { seq, lane, priority, run, outcome, at },
+        ];
+        for change in changes {
+            assert_fenced(hand.try_turn(vec![change]), 0);
+        }
     }
 }
 
@@ -145,10 +151,8 @@ fn the_journal_tells_every_step_in_order() {
     let (one, two) = (hand.add(&lane, def("1", 0.0)), hand.add(&lane, def("2", 0.0)));
     let run = hand.start(one, 1);
     let release = hand.releasing(one.seq, run, AttemptEnd::Postponed);
-    hand.turn(vec![
-        release,
-        Change::Prioritize { seq: two.seq, lane: LANE, priority: Priority::default() },
-    ]);
+    let (from, to) = (Priority::default(), Priority::default());
+    hand.turn(vec![release, Change::Prioritize { seq: two.seq, lane: LANE, from, to }]);
     let run = hand.start(one, 1);
     hand.end(one, Some(run), done());
     hand.end(two, None, failed());
@@ -157,9 +161,11 @@ fn the_journal_tells_every_step_in_order() {
         (2, TransitionKind::Add),
         (1, TransitionKind::Start),
         (1, TransitionKind::Postpone),
+        (2, TransitionKind::Leave),
         (2, TransitionKind::Prioritize),
         (1, TransitionKind::Start),
         (1, TransitionKind::Done),
+        (2, TransitionKind::Leave),
         (2, TransitionKind::Fail),
     ];
     assert_eq!(steps(&path), expected);
@@ -318,13 +324,10 @@ fn running(hand: &mut Hand, count: u64) -> (Vec<hand::Task>, Vec<Change>) {
     let (at, mut starts, mut ends) = (WallMs(5), Vec::new(), Vec::new());
     for task in &tasks {
         let run = RunId(Uuid::from_u128(task.seq.0.into()));
-        starts.push(Change::Start {
-            seq: task.seq,
-            lane: LANE,
-            start: Start { run, attempt: 1, at },
-        });
+        let (seq, lane, priority) = (task.seq, LANE, Priority::default());
+        starts.push(Change::Start { seq, lane, priority, start: Start { run, attempt: 1, at } });
         let outcome = TaskEnd::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
-        ends.push(Change::End { seq: task.seq, lane: LANE, run: Some(run), outcome, at });
+        ends.push(Change::End { seq, lane, priority, run: Some(run), outcome, at });
     }
     hand.turn(starts);
     (tasks, ends)
@@ -354,9 +357,10 @@ fn of_what_starts_together_the_first_that_is_not_ready_is_refused() {
             hand.start(*task, 1);
         }
         let start = Start { run: FORGED, attempt: 1, at: WallMs(5) };
+        let (lane, priority) = (LANE, Priority::default());
         let starts =
-            tasks.iter().map(|task| Change::Start { seq: task.seq, lane: LANE, start }).collect();
-        assert_fenced(hand.try_turn(starts), taken);
+            tasks.iter().map(|task| Change::Start { seq: task.seq, lane, priority, start });
+        assert_fenced(hand.try_turn(starts.collect()), taken);
         assert_eq!(hand.find(r#"{"status":"new"}"#, None, None).len(), taken);
     }
 }

@@ -5,7 +5,7 @@ use tasker_core::state::State;
 use tasker_core::store::Commit;
 use tasker_core::task::{Level, Priority};
 
-use super::world::{World, aborted, done, prioritizing, progressing, read};
+use super::world::{World, aborted, done, progressing, read};
 
 /// I-11: told to nobody before it is true.
 pub(super) fn what_is_written_shows_only_after_the_commit(world: &mut World) -> Result<()> {
@@ -63,7 +63,7 @@ pub(super) fn a_refused_change_takes_the_whole_batch_with_it(world: &mut World) 
     let waiting = world.add(read())?;
     let (new, mut changes) = world.adding(read());
     let (line, end) = (world.logging(live, 1, Level::Info), world.ending(live, done()));
-    changes.extend([line, progressing(live, 1.0), end, prioritizing(waiting, 5.0)?]);
+    changes.extend([line, progressing(live, 1.0), end, world.prioritizing(waiting, 5.0)?]);
     let (_, start) = world.starting(waiting, 1);
     let forged = world.run_id();
     let late = world.ending(super::world::Live { run: forged, ..live }, done());
@@ -95,12 +95,13 @@ pub(super) fn a_refusal_names_its_change_and_the_rest_can_be_written(
 /// A later change of a batch sees the earlier ones.
 pub(super) fn changes_are_applied_in_their_order(world: &mut World) -> Result<()> {
     let (task, mut changes) = world.adding(read());
+    let up = world.prioritizing(task, 3.0)?;
     let (first, start) = world.starting(task, 1);
-    changes.extend([prioritizing(task, 3.0)?, start, progressing(first, 1.0)]);
-    let lost = world.losing(first, 1);
+    changes.extend([up, start, progressing(first, 1.0)]);
+    let (lost, up) = (world.losing(first, 1), world.prioritizing(task, 4.0)?);
     let (second, again) = world.starting(task, 2);
     let line = world.logging(second, 1, Level::Info);
-    changes.extend([lost, prioritizing(task, 4.0)?, again, line]);
+    changes.extend([lost, up, again, line]);
     changes.push(world.ending(second, done()));
     world.turn(changes)?;
     let record = world.get(task)?;

@@ -6,7 +6,7 @@ use tasker_core::state::{State, Verb};
 use tasker_core::store::Change;
 use tasker_core::task::{Level, TaskRecord};
 
-use super::world::{Live, World, aborted, done, failed, prioritizing, progressing, read};
+use super::world::{Live, World, aborted, done, failed, progressing, read};
 
 /// A task brought to a state, and the run it had last.
 fn bring(world: &mut World, state: State) -> Result<Live> {
@@ -111,7 +111,7 @@ pub(super) fn an_ended_task_never_changes(world: &mut World) -> Result<()> {
         let live = bring(world, state)?;
         let before: TaskRecord = world.get(live.task)?;
         assert_all_fenced(world, live)?;
-        for change in [world.aborting(live.task), prioritizing(live.task, 1.0)?] {
+        for change in [world.aborting(live.task), world.prioritizing(live.task, 1.0)?] {
             world.assert_fenced(vec![change]);
         }
         let (_, start) = world.starting(live.task, 2);

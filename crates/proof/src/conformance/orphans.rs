@@ -3,7 +3,7 @@
 use tasker_core::error::Result;
 use tasker_core::state::State;
 use tasker_core::store::{Orphan, Start};
-use tasker_core::task::{AttemptEnd, NewTask, OnInterrupted};
+use tasker_core::task::{AttemptEnd, NewTask, OnInterrupted, Priority};
 
 use super::world::{Live, World, done, failed, read, with_priority};
 
@@ -27,8 +27,8 @@ pub(super) fn the_runs_of_the_living_are_no_orphans(world: &mut World) -> Result
 
 /// I-10: all that the rule of losses needs.
 pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut World) -> Result<()> {
-    let (on_interrupted, attempt) = (OnInterrupted::Fail, 4);
-    let task = world.add(NewTask { on_interrupted, ..read() })?;
+    let (priority, on_interrupted, attempt) = (Priority::new(2.5)?, OnInterrupted::Fail, 4);
+    let task = world.add(NewTask { priority, on_interrupted, ..read() })?;
     let live = world.start_attempt(task, 3)?;
     let lost = world.losing(live, 2);
     world.turn(vec![lost])?;
@@ -36,8 +36,18 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
     let started_at = world.get(task)?.started_at.unwrap_or_default();
     world.crash()?;
     let (super::world::Task { seq, lane, id }, run, losses) = (task, live.run, 2);
-    let expected =
-        Orphan { seq, lane, id, run, started_at, attempt, losses, on_interrupted, abort: None };
+    let expected = Orphan {
+        seq,
+        lane,
+        priority,
+        id,
+        run,
+        started_at,
+        attempt,
+        losses,
+        on_interrupted,
+        abort: None,
+    };
     assert_eq!(world.orphans()?, [expected]);
     Ok(())
 }

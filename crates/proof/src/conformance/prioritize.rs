@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::task::Priority;
 
-use super::world::{Task, World, done, prioritizing, read};
+use super::world::{Task, World, done, read};
 
 /// I-7.
 pub(super) fn a_greater_priority_moves_a_waiting_task_ahead(world: &mut World) -> Result<()> {
@@ -51,7 +51,7 @@ pub(super) fn minus_zero_is_zero(world: &mut World) -> Result<()> {
 /// Waiting tasks only.
 pub(super) fn a_running_task_keeps_its_priority(world: &mut World) -> Result<()> {
     let live = world.running()?;
-    let change = prioritizing(live.task, 9.0)?;
+    let change = world.prioritizing(live.task, 9.0)?;
     world.assert_fenced(vec![change]);
     assert_eq!(world.get(live.task)?.def.priority, Priority::default());
     Ok(())
@@ -61,7 +61,7 @@ pub(super) fn a_running_task_keeps_its_priority(world: &mut World) -> Result<()>
 pub(super) fn an_ended_task_keeps_its_priority(world: &mut World) -> Result<()> {
     let live = world.running()?;
     world.end(live, done())?;
-    let change = prioritizing(live.task, 9.0)?;
+    let change = world.prioritizing(live.task, 9.0)?;
     world.assert_fenced(vec![change]);
     assert_eq!(world.get(live.task)?.def.priority, Priority::default());
     Ok(())
@@ -71,7 +71,7 @@ pub(super) fn an_ended_task_keeps_its_priority(world: &mut World) -> Result<()> 
 pub(super) fn a_task_that_never_was_is_not_prioritized(world: &mut World) -> Result<()> {
     let (seq, lane) = (Seq(77), LaneId(1));
     let id = world.task_id(seq);
-    let change = prioritizing(Task { seq, lane, id }, 9.0)?;
+    let change = world.prioritizing(Task { seq, lane, id }, 9.0)?;
     world.assert_fenced(vec![change]);
     Ok(())
 }

@@ -5,9 +5,10 @@ use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::{Transition, TransitionKind, unpack};
 use tasker_core::state::State;
 use tasker_core::store::Entry;
+use tasker_core::task::Priority;
 
 use super::head::assert_head;
-use super::world::{World, done, of, read};
+use super::world::{World, done, of, read, with_priority};
 
 fn remote_runs(world: &mut World) -> Result<Vec<(LaneId, u32)>> {
     world.inside(|store| store.remote_runs())
@@ -87,7 +88,7 @@ pub(super) fn a_handle_goes_on_where_the_other_has_been(world: &mut World) -> Re
 /// F-8.
 pub(super) fn the_journal_names_who_did_what(world: &mut World) -> Result<()> {
     world.open_another()?;
-    let task = world.add(read())?;
+    let task = world.add(with_priority(2.5)?)?;
     let first = world.store()?.owner();
     world.swap();
     let live = world.start(task)?;
@@ -98,9 +99,13 @@ pub(super) fn the_journal_names_who_did_what(world: &mut World) -> Result<()> {
     let by: Vec<_> = entries.iter().map(|entry| (entry.number, entry.owner)).collect();
     assert_eq!(by, [(1, first), (2, second), (3, second)]);
     let transitions = entries.iter().flat_map(|entry| unpack(&entry.transitions));
-    let transition = |kind| Transition { seq: task.seq, lane: task.lane, kind };
-    let expected =
-        [TransitionKind::Add, TransitionKind::Start, TransitionKind::Done].map(transition);
+    let step = |kind, priority| Transition { seq: task.seq, lane: task.lane, kind, priority };
+    let priority = Some(Priority::new(2.5)?);
+    let expected = [
+        step(TransitionKind::Add, priority),
+        step(TransitionKind::Start, priority),
+        step(TransitionKind::Done, None),
+    ];
     assert_eq!(transitions.collect::<Result<Vec<_>>>()?, expected);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
 //! ticks), so that a case says no more than what it is about.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
@@ -65,6 +66,8 @@ pub struct World {
     seq_next: u64,
     counts: Counts,
     lanes: Vec<Lane>,
+    /// The last priority that a change of this hand gave to each task.
+    priorities: BTreeMap<Seq, Priority>,
     clock: i64,
 }
 
@@ -79,10 +82,10 @@ impl World {
     pub fn new(lab: Box<dyn Backend>) -> Result<Self> {
         let handle = lab.open()?;
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
-        let (counts, lanes) = (Counts::default(), Vec::new());
+        let (counts, lanes, priorities) = (Counts::default(), Vec::new(), BTreeMap::new());
         let (number, seq_next, clock) = (0, 1, BEGIN);
         let (handle, other) = (Some(handle), None);
-        Ok(Self { lab, handle, other, ids, number, seq_next, counts, lanes, clock })
+        Ok(Self { lab, handle, other, ids, number, seq_next, counts, lanes, priorities, clock })
     }
 
     pub(super) fn store(&mut self) -> Result<&mut dyn Store> {
@@ -183,8 +186,8 @@ impl World {
     pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
         let owner = self.store()?.owner();
         let counts = tally(self.counts, &changes);
-        let (number, seq_next) = (self.number + 1, Seq(self.seq_next));
-        Ok(Batch { number, owner, seq_next, counts, changes })
+        let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
+        Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
 
     /// One turn: begin, write, commit; rolled back if it is refused.
@@ -240,6 +243,7 @@ impl World {
         self.seq_next += 1;
         let (id, at) = (self.task_id(seq), self.tick());
         let (Lane { id: lane, .. }, new_lane) = self.lane(&def.operation);
+        self.priorities.insert(seq, def.priority);
         let add = Change::Add { seq, id, lane, def, at, start: None };
         (Task { seq, lane, id }, new_lane.into_iter().chain([add]).collect())
     }
@@ -262,7 +266,8 @@ impl World {
         let (run, at) = (self.run_id(), self.tick());
         let start = Start { run, attempt, at };
         let Task { seq, lane, .. } = task;
-        (Live { task, lane, run, attempt }, Change::Start { seq, lane, start })
+        let priority = self.priority(task);
+        (Live { task, lane, run, attempt }, Change::Start { seq, lane, priority, start })
     }
 
     pub(super) fn start(&mut self, task: Task) -> Result<Live> {
@@ -285,7 +290,8 @@ impl World {
 
     pub(super) fn ending(&mut self, live: Live, outcome: TaskEnd) -> Change {
         let (seq, lane, run) = (live.task.seq, live.lane, Some(live.run));
-        Change::End { seq, lane, run, outcome, at: self.tick() }
+        let (priority, at) = (self.priority(live.task), self.tick());
+        Change::End { seq, lane, priority, run, outcome, at }
     }
 
     pub(super) fn asking_abort(live: Live, text: &str) -> Change {
@@ -296,7 +302,8 @@ impl World {
 
     pub(super) fn aborting(&mut self, task: Task) -> Change {
         let Task { seq, lane, .. } = task;
-        Change::End { seq, lane, run: None, outcome: aborted(), at: self.tick() }
+        let (priority, at) = (self.priority(task), self.tick());
+        Change::End { seq, lane, priority, run: None, outcome: aborted(), at }
     }
 
     pub(super) fn end(&mut self, live: Live, outcome: TaskEnd) -> Result<()> {
@@ -307,15 +314,16 @@ impl World {
     /// The change that gives a run back as lost; its attempt stays counted.
     pub(super) fn losing(&mut self, live: Live, losses: u32) -> Change {
         let Live { task: Task { seq, .. }, lane, run, attempt } = live;
-        let (end, at) = (AttemptEnd::Lost, self.tick());
-        Change::Release { seq, lane, run, end, attempt, losses, at }
+        let (priority, end, at) = (self.priority(live.task), AttemptEnd::Lost, self.tick());
+        Change::Release { seq, lane, priority, run, end, attempt, losses, at }
     }
 
     /// The change that gives a run back as postponed; its attempt is not counted.
     pub(super) fn postponing(&mut self, live: Live) -> Change {
         let Live { task: Task { seq, .. }, lane, run, attempt } = live;
         let (end, attempt, at) = (AttemptEnd::Postponed, attempt - 1, self.tick());
-        Change::Release { seq, lane, run, end, attempt, losses: 0, at }
+        let (priority, losses) = (self.priority(live.task), 0);
+        Change::Release { seq, lane, priority, run, end, attempt, losses, at }
     }
 
     pub(super) fn logging(&mut self, live: Live, n: u32, level: Level) -> Change {
@@ -326,7 +334,18 @@ impl World {
     }
 
     pub(super) fn prioritize(&mut self, task: Task, to: f64) -> Result<()> {
-        self.turn(vec![prioritizing(task, to)?])
+        let change = self.prioritizing(task, to)?;
+        self.turn(vec![change])
+    }
+
+    pub(super) fn prioritizing(&mut self, task: Task, to: f64) -> Result<Change> {
+        let (Task { seq, lane, .. }, from, to) = (task, self.priority(task), Priority::new(to)?);
+        self.priorities.insert(seq, to);
+        Ok(Change::Prioritize { seq, lane, from, to })
+    }
+
+    fn priority(&self, task: Task) -> Priority {
+        self.priorities.get(&task.seq).copied().unwrap_or_default()
     }
 
     pub(super) fn get(&mut self, task: Task) -> Result<TaskRecord> {
@@ -462,11 +481,6 @@ pub(super) fn failed() -> TaskEnd {
 
 pub(super) fn aborted() -> TaskEnd {
     TaskEnd::Aborted(Cause::User, json("{\"message\":\"not now\"}"))
-}
-
-pub(super) fn prioritizing(task: Task, to: f64) -> Result<Change> {
-    let Task { seq, lane, .. } = task;
-    Ok(Change::Prioritize { seq, lane, priority: Priority::new(to)? })
 }
 
 pub(super) fn progressing(live: Live, current: f64) -> Change {

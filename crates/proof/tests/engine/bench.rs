@@ -85,9 +85,10 @@ fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
     counts.shift(State::Running, State::Aborted);
     let outcome = TaskEnd::Aborted(Cause::User, json());
     let lane = LaneId(1);
-    let end = Change::End { seq, lane, run: Some(run), outcome, at: WallMs(0) };
-    let (number, owner) = (head.number + 1, store.owner());
-    let batch = Batch { number, owner, seq_next: head.seq_next, counts, changes: vec![end] };
+    let (priority, run, at) = (Priority::default(), Some(run), WallMs(0));
+    let end = Change::End { seq, lane, priority, run, outcome, at };
+    let (number, owner, seq_next) = (head.number + 1, store.owner(), head.seq_next);
+    let batch = Batch { number, owner, at, seq_next, counts, changes: vec![end] };
     store.write(&batch).map_err(|refused| refused.error)?;
     store.commit();
     Ok(())

@@ -21,6 +21,8 @@ pub(crate) struct Task {
     pub(crate) seq: Seq,
     pub(crate) def: NewTask,
     pub(crate) state: State,
+    /// Those that it was given after its add, or may have been.
+    priorities: Vec<Priority>,
     attempt: u32,
     losses: u32,
     /// Its live run, and whose it is.
@@ -225,6 +227,9 @@ impl Oracle {
                     code => Some(code) == me.hit,
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
+                if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code()) {
+                    self.tasks.get_mut(id).unwrap().priorities.push(*to);
+                }
                 if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
                     let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
                     for (key, _) in fresh {
@@ -254,7 +259,7 @@ impl Oracle {
                 let task = self.tasks.get_mut(id).unwrap();
                 match news {
                     TaskEvent::Ended(outcome) => task.ended_as(outcome),
-                    TaskEvent::Prioritized(to) => assert_eq!(*to, task.def.priority),
+                    TaskEvent::Prioritized(to) => assert!(task.priorities.contains(to), "{to:?}"),
                     TaskEvent::Added { .. } | TaskEvent::Run => {}
                 }
             }
@@ -294,6 +299,7 @@ impl Oracle {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert_eq!(task.state, State::Ready);
                 task.def.priority = priority;
+                task.priorities.push(priority);
             }
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 self.tasks.get_mut(&id).unwrap().ended_as(outcome);
@@ -334,6 +340,7 @@ impl Oracle {
             seq,
             def,
             state: State::Ready,
+            priorities: Vec::new(),
             attempt: 0,
             losses: 0,
             run: None,

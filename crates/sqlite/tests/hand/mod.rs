@@ -119,6 +119,7 @@ impl Hand {
         Batch {
             number: self.number + 1,
             owner: self.store.owner(),
+            at: WallMs(self.clock),
             seq_next: Seq(self.seq_next),
             counts: self.counts,
             changes,
@@ -170,7 +171,8 @@ impl Hand {
         let at = self.tick();
         let run = self.ids.run(at);
         self.counts.shift(State::Ready, State::Running);
-        (run, Change::Start { seq, lane: LANE, start: Start { run, attempt, at } })
+        let (priority, start) = (Priority::default(), Start { run, attempt, at });
+        (run, Change::Start { seq, lane: LANE, priority, start })
     }
 
     pub fn start(&mut self, task: Task, attempt: u32) -> RunId {
@@ -182,7 +184,8 @@ impl Hand {
     pub fn ending(&mut self, seq: Seq, run: Option<RunId>, outcome: TaskEnd) -> Change {
         let from = if run.is_some() { State::Running } else { State::Ready };
         self.counts.shift(from, outcome.state());
-        Change::End { seq, lane: LANE, run, outcome, at: self.tick() }
+        let (priority, at) = (Priority::default(), self.tick());
+        Change::End { seq, lane: LANE, priority, run, outcome, at }
     }
 
     pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: TaskEnd) {
@@ -192,8 +195,8 @@ impl Hand {
 
     pub fn releasing(&mut self, seq: Seq, run: RunId, end: AttemptEnd) -> Change {
         self.counts.shift(State::Running, State::Ready);
-        let at = self.tick();
-        Change::Release { seq, lane: LANE, run, end, attempt: 1, losses: 1, at }
+        let (priority, at) = (Priority::default(), self.tick());
+        Change::Release { seq, lane: LANE, priority, run, end, attempt: 1, losses: 1, at }
     }
 
     pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {
