@@ -49,7 +49,7 @@ pub(crate) fn adds(
     calls
 }
 
-/// `addOnce`: pairs of a key and a definition; the first that is wrong refuses all.
+/// `addIdempotent`: pairs of a key and a definition; the first that is wrong refuses all.
 pub(crate) fn idempotent_adds(
     text: &str,
     defaults: &Defaults,
@@ -66,10 +66,20 @@ pub(crate) fn idempotent_adds(
 /// `[slot, how, value?]`
 #[derive(Deserialize)]
 struct Completion<'a>(
-    u64,
-    u8,
+    RunSlot,
+    How,
     #[serde(borrow, default, deserialize_with = "present")] Option<&'a RawValue>,
 );
+
+/// How a run settled; `ts/commands.ts` has the same words.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum How {
+    Returned,
+    Threw,
+    Unstorable,
+    Postponed,
+}
 
 /// A member that is there, also if it is `null`: a result may be.
 fn present<'de, D: Deserializer<'de>>(
@@ -102,15 +112,15 @@ fn slot_of(line: &str) -> Option<RunSlot> {
     line[..end].parse().ok()
 }
 
-fn settle(slot: u64, how: u8, value: Option<&RawValue>) -> Input {
-    if how == 3 {
-        return Input::Postpone(slot);
-    }
+fn settle(slot: RunSlot, how: How, value: Option<&RawValue>) -> Input {
     let value = value.map(RawValue::get);
     let settled = match how {
-        0 => returned(value),
-        1 => thrown(value).map_or_else(Settlement::Unstorable, Settlement::Threw),
-        _ => thrown(value).map_or_else(Settlement::Unstorable, Settlement::Unstorable),
+        How::Returned => returned(value),
+        How::Threw => thrown(value).map_or_else(Settlement::Unstorable, Settlement::Threw),
+        How::Unstorable => {
+            thrown(value).map_or_else(Settlement::Unstorable, Settlement::Unstorable)
+        }
+        How::Postponed => return Input::Postpone(slot),
     };
     Input::Settle(slot, settled)
 }
@@ -139,10 +149,10 @@ fn record(line: &str) -> Result<Input> {
     let parts: Vec<&RawValue> = envelope(line)?;
     let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
     let (slot, record) = match parts.as_slice() {
-        [slot, "\"l\"", level, at, message, rest @ ..] => {
+        [slot, "\"log\"", level, at, message, rest @ ..] => {
             (slot, log(level, at, (message, rest.first().copied())))
         }
-        [slot, "\"p\"", current, total, rest @ ..] => {
+        [slot, "\"progress\"", current, total, rest @ ..] => {
             (slot, progress(current, total, rest.first().copied())?)
         }
         _ => return Err(malformed()),

@@ -1,9 +1,14 @@
-//! The rare calls from JavaScript: commands and reads, one object each.
+//! The rare calls from JavaScript, all of them: `ts/commands.ts` has the same lists.
+//!
+//! Each is one object with one member, its word: `{"prioritize":{"uuid":…,"priority":…}}`. What a
+//! user gave and `ts/` does not judge is read here, with the path of the argument.
+//!
+//! Proof: `tidy::both_sides_of_the_bridge_know_the_same_commands`, `__test__/contract`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::definition::{self, Operations};
-use tasker_core::error::{Code, Error, Result};
+use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
@@ -13,87 +18,145 @@ use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticke
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
-/// Every member that any command or read may have.
+/// What is asked of the engine.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct CommandFields<'a> {
-    r#do: &'a str,
-    ticket: Option<Ticket>,
-    #[serde(borrow)]
-    uuid: Option<&'a RawValue>,
-    #[serde(borrow)]
-    operation: Option<&'a RawValue>,
-    #[serde(borrow)]
-    concurrency: Option<&'a RawValue>,
-    #[serde(borrow)]
-    on_stop: Option<&'a RawValue>,
-    #[serde(borrow)]
-    timeout: Option<&'a RawValue>,
-    #[serde(borrow)]
-    cause: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    priority: Option<&'a RawValue>,
-    #[serde(borrow)]
-    key: Option<&'a RawValue>,
-    #[serde(borrow)]
-    query: Option<&'a RawValue>,
-    #[serde(borrow)]
-    sort: Option<&'a RawValue>,
-    #[serde(borrow)]
-    skip: Option<&'a RawValue>,
-    #[serde(borrow)]
-    limit: Option<&'a RawValue>,
-    #[serde(borrow)]
-    logs: Option<&'a RawValue>,
-    log: Option<bool>,
-    progress: Option<bool>,
-    remote: Option<&'a str>,
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+enum Command<'a> {
+    Assign {
+        operation: String,
+        #[serde(borrow)]
+        concurrency: Option<&'a RawValue>,
+    },
+    Unassign {
+        operation: String,
+    },
+    Start {},
+    Stop {
+        #[serde(borrow)]
+        on_stop: Option<&'a RawValue>,
+        #[serde(borrow)]
+        timeout: Option<&'a RawValue>,
+    },
+    Close {
+        #[serde(borrow)]
+        on_stop: Option<&'a RawValue>,
+        #[serde(borrow)]
+        timeout: Option<&'a RawValue>,
+    },
+    Abort {
+        uuid: &'a str,
+        cause: AbortedBy,
+        #[serde(borrow)]
+        reason: &'a RawValue,
+    },
+    Prioritize {
+        uuid: &'a str,
+        #[serde(borrow)]
+        priority: &'a RawValue,
+    },
+    Await {
+        uuid: &'a str,
+    },
+    FindByKey {
+        key: &'a str,
+    },
+    CancelAwait {
+        ticket: Ticket,
+    },
+    Subscribe {
+        log: bool,
+        progress: bool,
+        remote: Option<RemoteEvents>,
+    },
+    Ack {},
+    Ready {},
+    IsShared {},
 }
 
-fn read_fields(text: &str) -> Result<CommandFields<'_>> {
+/// What is asked of the reader.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+enum ReadCommand<'a> {
+    Get {
+        uuid: &'a str,
+        #[serde(borrow)]
+        logs: Option<&'a RawValue>,
+    },
+    Find {
+        #[serde(borrow)]
+        query: &'a RawValue,
+        #[serde(borrow)]
+        sort: Option<&'a RawValue>,
+        skip: Option<u64>,
+        limit: Option<u64>,
+        #[serde(borrow)]
+        logs: Option<&'a RawValue>,
+    },
+    Exists {
+        #[serde(borrow)]
+        query: &'a RawValue,
+    },
+    Count {
+        #[serde(borrow)]
+        query: &'a RawValue,
+    },
+    Cancel {
+        ticket: Ticket,
+    },
+}
+
+/// What may abort a task from JavaScript.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum AbortedBy {
+    User,
+    Signal,
+}
+
+/// Which events of other owners JavaScript listens to.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum RemoteEvents {
+    Ends,
+    All,
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     serde_json::from_str(text)
         .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))
 }
 
-/// One command.
+/// Reads one command.
+///
+/// # Errors
+/// `Invalid` or `TooLarge` with the path of the argument.
 pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Result<Input> {
-    let fields = read_fields(text)?;
-    Ok(match fields.r#do {
-        "assign" => Input::Assign(ticket, fields.operation(names)?, fields.concurrency()?),
-        "unassign" => Input::Unassign(ticket, fields.operation(names)?),
-        "start" => Input::Start(ticket),
-        "stop" => Input::Stop(ticket, fields.stop()?),
-        "close" => Input::Close(ticket, fields.stop()?),
-        "abort" => Input::Abort(ticket, fields.uuid()?, fields.abort_reason()?),
-        "prioritize" => {
-            let priority = required(fields.priority, "priority")?;
-            Input::Prioritize(ticket, fields.uuid()?, definition::priority(priority)?)
+    Ok(match parse(text)? {
+        Command::Assign { operation, concurrency } => {
+            let concurrency = concurrency.map(self::concurrency).transpose()?;
+            Input::Assign(ticket, names.intern(&operation)?, concurrency)
         }
-        "await" => Input::AwaitEnd(ticket, fields.uuid()?),
-        "findByKey" => Input::FindByKey(ticket, IdempotencyKey(uuid(fields.key, "key")?)),
-        "cancelAwait" => Input::CancelAwait(ticket, fields.ticket.unwrap_or_default()),
-        "subscribe" => {
-            let logs = fields.log.unwrap_or_default();
-            let progress = fields.progress.unwrap_or_default();
-            let remote = remote_filter(fields.remote)?;
-            Input::Subscribe(ticket, Subscription { logs, progress, remote })
+        Command::Unassign { operation } => Input::Unassign(ticket, names.intern(&operation)?),
+        Command::Start {} => Input::Start(ticket),
+        Command::Stop { on_stop, timeout } => Input::Stop(ticket, stop(on_stop, timeout)?),
+        Command::Close { on_stop, timeout } => Input::Close(ticket, stop(on_stop, timeout)?),
+        Command::Abort { uuid, cause, reason } => {
+            Input::Abort(ticket, task_id(uuid)?, abort_reason(cause, reason)?)
         }
-        "ack" => Input::Ack(ticket),
-        "ready" => Input::Ready(ticket),
-        "isShared" => Input::IsShared(ticket),
-        other => return Err(Error::bug(format!("unknown command {other:?}"))),
+        Command::Prioritize { uuid, priority } => {
+            Input::Prioritize(ticket, task_id(uuid)?, definition::priority(priority.get())?)
+        }
+        Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
+        Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
+        Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
+        Command::Subscribe { log, progress, remote } => {
+            let remote = remote.map_or(RemoteFilter::Nothing, filter);
+            Input::Subscribe(ticket, Subscription { logs: log, progress, remote })
+        }
+        Command::Ack {} => Input::Ack(ticket),
+        Command::Ready {} => Input::Ready(ticket),
+        Command::IsShared {} => Input::IsShared(ticket),
     })
-}
-
-fn remote_filter(word: Option<&str>) -> Result<RemoteFilter> {
-    match word {
-        None => Ok(RemoteFilter::Nothing),
-        Some("ends") => Ok(RemoteFilter::Ends),
-        Some("all") => Ok(RemoteFilter::All),
-        Some(other) => Err(Error::bug(format!("unknown word {other:?}"))),
-    }
 }
 
 /// What a read asks for.
@@ -104,86 +167,68 @@ pub(crate) enum ReadRequest {
     Cancel(Ticket),
 }
 
-/// One read.
+/// Reads one read.
+///
+/// # Errors
+/// `Invalid`, `InvalidQuery` or `TooLarge` with the path of the argument.
 pub(crate) fn read(text: &str) -> Result<ReadRequest> {
-    let fields = read_fields(text)?;
-    Ok(match fields.r#do {
-        "get" => ReadRequest::Read(Read::Get(fields.uuid()?, fields.logs()?)),
-        "exists" => ReadRequest::Read(Read::Exists(Box::new(fields.query()?))),
-        "count" => ReadRequest::Read(Read::Count(Box::new(fields.query()?))),
-        "find" => ReadRequest::Read(Read::Find(Box::new(Find {
-            query: fields.query()?,
-            sort: fields.sort.map(|sort| Sort::parse(sort.get())).transpose()?,
-            skip: whole(fields.skip, "skip")?.unwrap_or(0),
-            limit: whole(fields.limit, "limit")?.filter(|limit| *limit > 0),
-            logs: fields.logs()?,
+    let read = match parse(text)? {
+        ReadCommand::Get { uuid, logs } => Read::Get(task_id(uuid)?, with_logs(logs)?),
+        ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Find { query, sort, skip, limit, logs } => Read::Find(Box::new(Find {
+            query: Query::parse(query.get())?,
+            sort: sort.map(|sort| Sort::parse(sort.get())).transpose()?,
+            skip: skip.unwrap_or(0),
+            limit: limit.filter(|limit| *limit > 0),
+            logs: with_logs(logs)?,
             bytes_max: limits::READ_BYTES_MAX,
-        }))),
-        "cancel" => ReadRequest::Cancel(fields.ticket.unwrap_or_default()),
-        other => return Err(Error::bug(format!("unknown read {other:?}"))),
-    })
+        })),
+        ReadCommand::Cancel { ticket } => return Ok(ReadRequest::Cancel(ticket)),
+    };
+    Ok(ReadRequest::Read(read))
 }
 
-impl CommandFields<'_> {
-    fn uuid(&self) -> Result<TaskId> {
-        uuid(self.uuid, "uuid").map(TaskId)
-    }
+fn task_id(text: &str) -> Result<TaskId> {
+    uuid(text, "uuid").map(TaskId)
+}
 
-    fn operation(&self, names: &mut Operations) -> Result<std::sync::Arc<str>> {
-        let text = self.operation.and_then(|raw| definition::as_text(raw.get()));
-        names.intern(&text.ok_or_else(|| Error::invalid("operation", "must be a string"))?)
-    }
+fn uuid(text: &str, path: &str) -> Result<Uuid> {
+    Uuid::try_parse(text).map_err(|_| Error::invalid(path, "is not a uuid"))
+}
 
-    fn concurrency(&self) -> Result<Option<u32>> {
-        let count =
-            |raw: &RawValue| definition::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX);
-        self.concurrency.map(count).transpose()
-    }
+fn concurrency(given: &RawValue) -> Result<u32> {
+    definition::count(given.get(), "concurrency", limits::CONCURRENCY_MAX)
+}
 
-    fn stop(&self) -> Result<StopOptions> {
-        let on_stop = definition::word(self.on_stop.map(RawValue::get), "onStop", OnStop::WORDS)?;
-        // Zero is a meaning here: do not wait.
-        let timeout_ms = match self.timeout.map(RawValue::get) {
-            None => None,
-            Some("0") => Some(0),
-            Some(text) => Some(definition::duration(text, "timeout")?),
-        };
-        Ok(StopOptions { on_stop, timeout_ms })
-    }
+fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOptions> {
+    let on_stop = definition::word(on_stop.map(RawValue::get), "onStop", OnStop::WORDS)?;
+    // Zero is a meaning here: do not wait.
+    let timeout_ms = match timeout.map(RawValue::get) {
+        None => None,
+        Some("0") => Some(0),
+        Some(text) => Some(definition::duration(text, "timeout")?),
+    };
+    Ok(StopOptions { on_stop, timeout_ms })
+}
 
-    fn abort_reason(&self) -> Result<AbortReason> {
-        let cause = definition::word(self.cause.map(RawValue::get), "cause", Cause::WORDS)?;
-        let reason = required(self.reason, "reason")?;
-        let reason = definition::payload(reason, "reason", limits::ERROR_BYTES_MAX)?;
-        Ok(AbortReason { cause: cause.unwrap_or(Cause::User), reason })
-    }
+fn abort_reason(cause: AbortedBy, reason: &RawValue) -> Result<AbortReason> {
+    let reason = definition::payload(reason.get(), "reason", limits::ERROR_BYTES_MAX)?;
+    let cause = match cause {
+        AbortedBy::User => Cause::User,
+        AbortedBy::Signal => Cause::Signal,
+    };
+    Ok(AbortReason { cause, reason })
+}
 
-    fn query(&self) -> Result<Query> {
-        Query::parse(self.query.map_or("{}", RawValue::get))
-    }
-
-    fn logs(&self) -> Result<Option<WithLogs>> {
-        let level = definition::word(self.logs.map(RawValue::get), "logsMaxLevel", Level::WORDS)?;
-        Ok(level.map(|level_max| WithLogs { level_max }))
+fn filter(events: RemoteEvents) -> RemoteFilter {
+    match events {
+        RemoteEvents::Ends => RemoteFilter::Ends,
+        RemoteEvents::All => RemoteFilter::All,
     }
 }
 
-fn uuid(value: Option<&RawValue>, path: &str) -> Result<Uuid> {
-    let text = value.and_then(|raw| definition::as_text(raw.get()));
-    let uuid = text.and_then(|text| Uuid::try_parse(&text).ok());
-    uuid.ok_or_else(|| Error::invalid(path, "is not a uuid"))
-}
-
-fn required<'a>(value: Option<&'a RawValue>, path: &str) -> Result<&'a str> {
-    let text = value.map(RawValue::get);
-    text.ok_or_else(|| Error::new(Code::Invalid, format!("{path}: is missing")).with_path(path))
-}
-
-fn whole(value: Option<&RawValue>, path: &str) -> Result<Option<u64>> {
-    let Some(value) = value else { return Ok(None) };
-    let number: Option<f64> = serde_json::from_str(value.get()).ok();
-    let is_whole = |n: &f64| n.fract() == 0.0 && (0.0..=9_007_199_254_740_991.0).contains(n);
-    let number = number.filter(is_whole);
-    let number = number.ok_or_else(|| Error::invalid(path, "must be a whole number from 0"))?;
-    Ok(Some(number as u64))
+fn with_logs(level: Option<&RawValue>) -> Result<Option<WithLogs>> {
+    let level = definition::word(level.map(RawValue::get), "logsMaxLevel", Level::WORDS)?;
+    Ok(level.map(|level_max| WithLogs { level_max }))
 }

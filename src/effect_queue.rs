@@ -23,7 +23,7 @@ use tasker_engine::backlog::Backlog;
 use tasker_engine::effect::Effect;
 use tasker_engine::thread::Sink;
 
-use crate::message;
+use crate::message::{self, Message};
 
 /// Calls JavaScript without a payload; not counted by the event loop.
 pub(crate) type Notifier = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -80,7 +80,7 @@ impl EffectQueue {
             let mut text = String::with_capacity(64 * queue.len().min(messages_max));
             text.push_str("[false");
             if blocked_ms > BLOCKED_MS_MAX {
-                message::write_blocked(blocked_ms, &mut text);
+                Message::LoopBlocked { ms: blocked_ms }.write(&mut text);
             }
             let (mut starts, mut count) = (0, 0);
             for effect in queue.iter().take(messages_max) {
@@ -89,7 +89,6 @@ impl EffectQueue {
                 }
                 starts += usize::from(matches!(effect, Effect::Start(_)));
                 count += 1;
-                text.push(',');
                 message::write(effect, &mut text);
             }
             text.push(']');

@@ -1,239 +1,342 @@
-//! The text of one message to JavaScript; the table is in `docs/internals/bridge.md`.
+//! The messages to JavaScript, all of them: `ts/messages.ts` has the same list.
 //!
 //! Stored JSON is spliced in byte for byte; nothing is parsed or encoded again.
+//!
+//! # Promises
+//! - A message crosses as its word and then its members in the order in which they stand here. One
+//!   that is an `Option` and absent is left out, so only the last may be one.
+//!
+//! Proof: `tidy::both_sides_of_the_bridge_know_the_same_messages`, `__test__/contract`.
 
 use std::fmt::Write;
 
-use tasker_core::id::TaskId;
+use tasker_core::error::Error;
+use tasker_core::id::{RunId, TaskId};
 use tasker_core::task::{Cause, Json, Priority, TaskEnd};
+use tasker_core::time::WallMs;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
+use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
 
 use crate::error;
 
-/// Appends the message of one effect.
-pub(crate) fn write(effect: &Effect, out: &mut String) {
-    match effect {
-        Effect::Answer(ticket, answer) => {
-            number(out, r#"["a","#, *ticket);
-            out.push(',');
-            write_answer(answer, out);
+macro_rules! messages {
+    (
+        $(#[$about:meta])*
+        pub(crate) enum $type:ident<$life:lifetime> {
+            $($(#[$doc:meta])* $name:ident $word:literal { $($member:ident: $of:ty),* $(,)? },)*
         }
-        Effect::Refuse(ticket, error) => {
-            number(out, r#"["n","#, *ticket);
-            out.push(',');
-            out.push_str(&error::text(error));
+    ) => {
+        $(#[$about])*
+        pub(crate) enum $type<$life> {
+            $($(#[$doc])* $name { $($member: $of),* },)*
         }
-        Effect::RunEnded(slot, end) => {
-            number(out, r#"["s","#, *slot);
-            write_run_end(*end, out);
-        }
-        Effect::TaskEnded(id, outcome) => {
-            out.push_str(r#"["e","#);
-            uuid(out, id.0);
-            out.push(',');
-            write_task_end(outcome, out);
-        }
-        Effect::Recorded(slot, logs, progress) => {
-            write_recorded(*slot, (*logs, *progress), out);
-            return;
-        }
-        Effect::Start(started) => write_start(started, out),
-        Effect::Abort(slot, signal) => {
-            number(out, r#"["x","#, *slot);
-            write_signal(signal, out);
-        }
-        Effect::Remote(event) => write_remote(event, out),
-        Effect::Closed(error) => {
-            out.push_str(r#"["z","closed""#);
-            if let Some(error) = error {
-                out.push(',');
-                out.push_str(&error::text(error));
+
+        impl $type<'_> {
+            /// Appends a comma and the message.
+            pub(crate) fn write(&self, out: &mut String) {
+                match self {
+                    $($type::$name { $($member),* } => {
+                        out.push_str(concat!(r#",[""#, $word, r#"""#));
+                        $($member.write(out);)*
+                    })*
+                }
+                out.push(']');
             }
         }
+    };
+}
+
+messages! {
+    /// One message: its word, and its members in order.
+    pub(crate) enum Message<'a> {
+        /// The call succeeded and is on disk.
+        Answer "answer" { ticket: Ticket, value: &'a Answer },
+        /// The call was refused; nothing of it was done.
+        Refusal "refusal" { ticket: Ticket, error: &'a Error },
+        /// A run has started: call the runner.
+        Start "start" {
+            slot: RunSlot, uuid: TaskId, run_id: RunId, operation: &'a str, attempt: u32,
+            priority: Priority, created_at: WallMs, started_at: WallMs, data: Option<&'a Json>,
+        },
+        /// Fire the signal of the run.
+        Signal "signal" { slot: RunSlot, cause: Word, reason: Nullable<&'a Json> },
+        /// The run is over, and that is on disk.
+        RunEnd "runEnd" { slot: RunSlot, status: Word, cause: Option<Word> },
+        /// The task ended although its runner did not settle.
+        TaskEnd "taskEnd" {
+            uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
+        },
+        /// So many more log lines of the run are on disk.
+        Logs "logs" { slot: RunSlot, count: u32 },
+        /// So many more progress reports of the run are on disk.
+        Progress "progress" { slot: RunSlot, count: u32 },
+        /// What another owner did to a task.
+        RemoteEvent "remoteEvent" { uuid: TaskId, event: Word },
+        /// Another owner gave the task this priority.
+        RemotePriority "remotePriority" { uuid: TaskId, priority: Priority },
+        /// Another owner ended the task.
+        RemoteEnd "remoteEnd" {
+            uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
+        },
+        /// The portion of remote events is complete; the next comes after the command `ack`.
+        AwaitAck "awaitAck" {},
+        /// So many commits of other owners were trimmed before they were told.
+        EventsMissed "eventsMissed" { commits: u64 },
+        /// JavaScript did not drain for so long.
+        LoopBlocked "loopBlocked" { ms: u64 },
+        /// Nothing follows: the engine closed, by itself if there is an error.
+        Closed "closed" { error: Option<&'a Error> },
     }
-    out.push(']');
 }
 
-/// Appends the message that JavaScript did not listen for so long.
-pub(crate) fn write_blocked(ms: u64, out: &mut String) {
-    number(out, r#",["w","event-loop-blocked","#, ms);
-    out.push(']');
-}
-
-fn write_answer(answer: &Answer, out: &mut String) {
-    match answer {
-        Answer::Done | Answer::Found(None) => out.push_str("null"),
-        Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Answer::Task(id) | Answer::Found(Some(id)) => uuid(out, id.0),
-        Answer::Tasks(ids) => write_ids(ids, out),
-        Answer::Idempotent(tasks) => write_idempotent(tasks, out),
-        Answer::Ended(outcome) => {
-            out.push('[');
-            write_task_end(outcome, out);
-            out.push(']');
+/// Appends what tells of one effect.
+pub(crate) fn write(effect: &Effect, out: &mut String) {
+    let message = match effect {
+        Effect::Answer(ticket, value) => Message::Answer { ticket: *ticket, value },
+        Effect::Refuse(ticket, error) => Message::Refusal { ticket: *ticket, error },
+        Effect::RunEnded(slot, end) => run_end(*slot, *end),
+        Effect::TaskEnded(id, end) => {
+            let (status, cause, payload) = parts(end);
+            Message::TaskEnd { uuid: *id, status, cause, payload }
         }
-        Answer::Json(text) => out.push_str(text),
-    }
-}
-
-fn write_ids(ids: &[TaskId], out: &mut String) {
-    out.push('[');
-    for (i, id) in ids.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
+        Effect::Recorded(slot, logs, progress) => {
+            return write_recorded(*slot, *logs, *progress, out);
         }
-        uuid(out, id.0);
-    }
-    out.push(']');
+        Effect::Start(started) => start(started),
+        Effect::Abort(slot, signal) => self::signal(*slot, signal),
+        Effect::Remote(event) => remote(event),
+        Effect::Closed(error) => Message::Closed { error: error.as_ref() },
+    };
+    message.write(out);
 }
 
-/// `[[uuid, is new], …]`
-fn write_idempotent(tasks: &[(TaskId, bool)], out: &mut String) {
-    out.push('[');
-    for (i, (id, is_new)) in tasks.iter().enumerate() {
-        out.push_str(if i > 0 { ",[" } else { "[" });
-        uuid(out, id.0);
-        out.push_str(if *is_new { ",true]" } else { ",false]" });
+fn write_recorded(slot: RunSlot, logs: u32, progress: u32, out: &mut String) {
+    if logs > 0 {
+        Message::Logs { slot, count: logs }.write(out);
     }
-    out.push(']');
-}
-
-/// `status, cause or null, payload?`
-fn write_task_end(outcome: &TaskEnd, out: &mut String) {
-    word(out, outcome.state().status().as_str());
-    out.push(',');
-    cause(out, outcome.cause());
-    if let Some(payload) = outcome.payload() {
-        out.push(',');
-        out.push_str(payload.as_str());
+    if progress > 0 {
+        Message::Progress { slot, count: progress }.write(out);
     }
 }
 
-fn write_run_end(end: RunEnd, out: &mut String) {
-    let (status, why) = match end {
+fn start(started: &RunStart) -> Message<'_> {
+    Message::Start {
+        slot: started.slot,
+        uuid: started.id,
+        run_id: started.run,
+        operation: &started.operation,
+        attempt: started.attempt,
+        priority: started.priority,
+        created_at: started.created_at,
+        started_at: started.started_at,
+        data: started.data.as_ref(),
+    }
+}
+
+fn run_end(slot: RunSlot, end: RunEnd) -> Message<'static> {
+    let (status, cause) = match end {
         RunEnd::Done => ("done", None),
         RunEnd::Failed(cause) => ("failed", Some(cause)),
         RunEnd::Aborted(cause) => ("aborted", Some(cause)),
         RunEnd::Postponed => ("postponed", None),
         RunEnd::Fenced => ("fenced", None),
     };
-    out.push(',');
-    word(out, status);
-    if why.is_some() {
-        out.push(',');
-        cause(out, why);
-    }
+    Message::RunEnd { slot, status: Word(status), cause: cause.map(word) }
 }
 
-fn write_recorded(slot: u64, (logs, progress): (u32, u32), out: &mut String) {
-    for (what, count) in [("l", logs), ("p", progress)] {
-        if count > 0 {
-            let comma = if what == "p" && logs > 0 { "," } else { "" };
-            // Writing to a String cannot fail.
-            let _ = write!(out, r#"{comma}["{what}",{slot},{count}]"#);
-        }
-    }
-}
-
-fn write_start(started: &RunStart, out: &mut String) {
-    number(out, r#"["r","#, started.slot);
-    out.push(',');
-    uuid(out, started.id.0);
-    out.push(',');
-    uuid(out, started.run.0);
-    out.push(',');
-    text(out, &started.operation);
-    number(out, ",", u64::from(started.attempt));
-    out.push(',');
-    priority(out, started.priority);
-    let _ = write!(out, ",{},{}", started.created_at.0, started.started_at.0);
-    if let Some(data) = &started.data {
-        out.push(',');
-        out.push_str(data.as_str());
-    }
-}
-
-/// `["o", uuid, event, …]`, `["w","events-missed", batches]` or `["h"`.
-fn write_remote(event: &RemoteEvent, out: &mut String) {
-    match event {
-        RemoteEvent::Task(id, event) => {
-            out.push_str(r#"["o","#);
-            uuid(out, id.0);
-            out.push(',');
-            write_event(event, out);
-        }
-        RemoteEvent::Missed(batches) => number(out, r#"["w","events-missed","#, *batches),
-        RemoteEvent::AwaitAck => out.push_str(r#"["h""#),
-    }
-}
-
-fn write_event(event: &TaskEvent, out: &mut String) {
-    match event {
-        TaskEvent::Added { has_started: false } => word(out, "added"),
-        TaskEvent::Added { has_started: true } => word(out, "added-and-run"),
-        TaskEvent::Run => word(out, "run"),
-        TaskEvent::Prioritized(to) => {
-            word(out, "prioritized");
-            out.push(',');
-            priority(out, *to);
-        }
-        TaskEvent::Ended(outcome) => write_task_end(outcome, out),
-    }
-}
-
-fn write_signal(signal: &AbortSignal, out: &mut String) {
-    let (name, reason): (&str, Option<&Json>) = match signal {
-        AbortSignal::Abort(abort) => (abort.cause.as_str(), Some(&abort.reason)),
-        AbortSignal::Shutdown => ("shutdown", None),
-        AbortSignal::Fenced => ("fenced", None),
+fn signal(slot: RunSlot, signal: &AbortSignal) -> Message<'_> {
+    let (cause, reason) = match signal {
+        AbortSignal::Abort(abort) => (word(abort.cause), Some(&abort.reason)),
+        AbortSignal::Shutdown => (Word("shutdown"), None),
+        AbortSignal::Fenced => (Word("fenced"), None),
     };
-    out.push(',');
-    word(out, name);
-    out.push(',');
-    out.push_str(reason.map_or("null", Json::as_str));
+    Message::Signal { slot, cause, reason: Nullable(reason) }
 }
 
-fn number(out: &mut String, before: &str, number: u64) {
-    out.push_str(before);
-    let _ = write!(out, "{number}");
-}
-
-fn word(out: &mut String, word: &str) {
-    out.push('"');
-    out.push_str(word);
-    out.push('"');
-}
-
-fn cause(out: &mut String, cause: Option<Cause>) {
-    match cause {
-        Some(cause) => word(out, cause.as_str()),
-        None => out.push_str("null"),
+fn remote(event: &RemoteEvent) -> Message<'_> {
+    match event {
+        RemoteEvent::Task(id, event) => task_event(*id, event),
+        RemoteEvent::Missed(commits) => Message::EventsMissed { commits: *commits },
+        RemoteEvent::AwaitAck => Message::AwaitAck {},
     }
 }
 
-fn uuid(out: &mut String, id: Uuid) {
-    let mut buffer = Uuid::encode_buffer();
-    word(out, id.hyphenated().encode_lower(&mut buffer));
-}
-
-/// Any text as a JSON string; names of operations mostly need no escape.
-fn text(out: &mut String, text: &str) {
-    let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if is_plain {
-        word(out, text);
-    } else if let Ok(escaped) = serde_json::to_string(text) {
-        out.push_str(&escaped);
-    }
-}
-
-fn priority(out: &mut String, priority: Priority) {
-    let value = priority.get();
-    let _ = match value {
-        f64::INFINITY => out.write_str(r#""Infinity""#),
-        f64::NEG_INFINITY => out.write_str(r#""-Infinity""#),
-        _ => write!(out, "{value}"),
+fn task_event(uuid: TaskId, event: &TaskEvent) -> Message<'_> {
+    let event = match event {
+        TaskEvent::Added { has_started: false } => "added",
+        TaskEvent::Added { has_started: true } => "added-and-run",
+        TaskEvent::Run => "run",
+        TaskEvent::Prioritized(to) => return Message::RemotePriority { uuid, priority: *to },
+        TaskEvent::Ended(end) => {
+            let (status, cause, payload) = parts(end);
+            return Message::RemoteEnd { uuid, status, cause, payload };
+        }
     };
+    Message::RemoteEvent { uuid, event: Word(event) }
+}
+
+/// The status, cause and payload of an end.
+fn parts(end: &TaskEnd) -> (Word, Nullable<Word>, Option<&Json>) {
+    let status = Word(end.state().status().as_str());
+    (status, Nullable(end.cause().map(word)), end.payload())
+}
+
+fn word(cause: Cause) -> Word {
+    Word(cause.as_str())
+}
+
+/// What a message may hold: it appends a comma and its JSON text.
+trait Member {
+    fn write(&self, out: &mut String);
+}
+
+/// A word of ours, which needs no escape.
+#[derive(Clone, Copy)]
+pub(crate) struct Word(&'static str);
+
+/// A member that is `null` where it is absent.
+pub(crate) struct Nullable<T>(Option<T>);
+
+impl<T: Member> Member for Nullable<T> {
+    fn write(&self, out: &mut String) {
+        match &self.0 {
+            Some(value) => value.write(out),
+            None => out.push_str(",null"),
+        }
+    }
+}
+
+impl<T: Member> Member for Option<T> {
+    fn write(&self, out: &mut String) {
+        if let Some(value) = self {
+            value.write(out);
+        }
+    }
+}
+
+impl Member for Word {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        quoted(self.0, out);
+    }
+}
+
+/// Any text; names of operations mostly need no escape.
+impl Member for &str {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        let is_plain = self.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
+        if is_plain {
+            quoted(self, out);
+        } else if let Ok(escaped) = serde_json::to_string(self) {
+            out.push_str(&escaped);
+        }
+    }
+}
+
+impl Member for &Json {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        out.push_str(self.as_str());
+    }
+}
+
+impl Member for &Error {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        out.push_str(&error::text(self));
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty: $of:ident => $number:expr,)*) => {
+        $(impl Member for $type {
+            fn write(&self, out: &mut String) {
+                let $of = self;
+                // Writing to a String cannot fail.
+                let _ = write!(out, ",{}", $number);
+            }
+        })*
+    };
+}
+
+numbers! {
+    u32: of => of,
+    u64: of => of,
+    WallMs: of => of.0,
+}
+
+impl Member for Priority {
+    fn write(&self, out: &mut String) {
+        let _ = match self.get() {
+            f64::INFINITY => out.write_str(r#","Infinity""#),
+            f64::NEG_INFINITY => out.write_str(r#","-Infinity""#),
+            value => write!(out, ",{value}"),
+        };
+    }
+}
+
+impl Member for TaskId {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        uuid(self.0, out);
+    }
+}
+
+impl Member for RunId {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        uuid(self.0, out);
+    }
+}
+
+/// The value of an answer; which call it belongs to says what it is.
+impl Member for &Answer {
+    fn write(&self, out: &mut String) {
+        out.push(',');
+        match self {
+            Answer::Done | Answer::Found(None) => out.push_str("null"),
+            Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Answer::Task(id) | Answer::Found(Some(id)) => uuid(id.0, out),
+            Answer::Tasks(ids) => list(ids, out, |id, out| uuid(id.0, out)),
+            Answer::Idempotent(tasks) => list(tasks, out, |(id, is_new), out| {
+                out.push('[');
+                uuid(id.0, out);
+                out.push_str(if *is_new { ",true]" } else { ",false]" });
+            }),
+            Answer::Ended(end) => {
+                let (status, cause, payload) = parts(end);
+                out.push('[');
+                quoted(status.0, out);
+                cause.write(out);
+                payload.write(out);
+                out.push(']');
+            }
+            Answer::Json(text) => out.push_str(text),
+        }
+    }
+}
+
+fn list<T>(items: &[T], out: &mut String, write: impl Fn(&T, &mut String)) {
+    out.push('[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
+}
+
+fn uuid(id: Uuid, out: &mut String) {
+    quoted(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), out);
+}
+
+fn quoted(text: &str, out: &mut String) {
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }

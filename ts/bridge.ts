@@ -1,52 +1,43 @@
 /**
- * The two streams between this process's JavaScript and the engine: batches of text each way.
+ * What this process asks of the engine: batches of text, and a promise for each call.
  *
- * What one tick sends travels together; what the engine tells is read in one go and passed on.
+ * What one tick sends travels together. `delivery.ts` passes on what comes back;
  * `docs/internals/bridge.md` describes the texts.
  *
  * # Promises
  * - Calls are sent in the order in which they were made, records of a run before its outcome.
- * - Acknowledgements resolve and their continuations run before runners are called, so a listener
- *   attached after `await addTask` sees `task.<uuid>.run`.
  * - A tasker that is garbage-collected unclosed gives its native side back.
  *
  * Proof: `__test__/contract/adding.test.mjs`, `closing.test.mjs`, `keepalive.test.mjs`.
  */
 
-import { AsyncResource } from 'node:async_hooks'
-import type { TaskerErrorCode } from '../index'
 import { Batch } from './batch'
-import { type Bounds, Call, type Deferred, type Transform } from './calls'
-import { read, refusal, renewed, spell, TaskerError } from './errors'
-import { nextTick, parse, queueMicrotask, setImmediate, stringify } from './globals'
+import { type Bounds, Call, type Deferred } from './calls'
+import { type Answers, type Command, commandText, type ReadCommand } from './commands'
+import { read, refusal, renewed, TaskerError } from './errors'
+import { parse } from './globals'
 import type { KeepAlive } from './keepalive'
-import { type Message, type Messages, messagesIn, unreadable } from './messages'
+import type { Refusal } from './messages'
 import { inRootContext, type NativeHandle, native } from './native'
-import type { Pacer } from './pacer'
-import type { Runs } from './runs'
 
-type Refusal = { code: TaskerErrorCode; message: string }
-
-/** Something that uses a bridge and ends with it, such as an outbox. */
+/** Something that uses a bridge and ends with it: the runs of this process, an outbox. */
 export interface Attachment {
   /** Whether the process must not end yet. */
   readonly isAwaited: boolean
   /** Whether it can be forgotten. */
   readonly isOver: boolean
-  closed(reason: unknown): void
+  /** Whether runs are under way: while the bridge closes they may need other calls. */
+  readonly hasLive?: boolean
+  /** The bridge has closed for this reason; by a fault of the engine, if there is one. */
+  closed(reason: unknown, fault: TaskerError | undefined): void
 }
-
-/** Messages that nobody listens to, between two looks at the clock. */
-const QUIET_MESSAGES = 64
 
 const lost = new FinalizationRegistry<() => void>(release => release())
 
 /** One open native handle. */
 export class Bridge {
   readonly #native: NativeHandle
-  readonly #runs: Runs
   readonly #keep: KeepAlive
-  readonly #pacer: Pacer
   readonly #pending = new Map<number, Deferred>()
   readonly #batch: Batch
   readonly #attached = new Set<Attachment>()
@@ -58,20 +49,16 @@ export class Bridge {
   #isOpen = false
   #closed: unknown
   #isShut = false
-  #isDrainDue = false
-  /** What was fetched, and how much of it has been passed on. */
-  #messages: Messages = [false]
-  #at = 1
+  /** Called when the engine has messages. */
+  onMessages: (() => void) | undefined
 
-  constructor(options: string, runs: Runs, keep: KeepAlive) {
+  constructor(options: string, keep: KeepAlive) {
     const notifier = notifierOf(new WeakRef(this))
     const opened = inRootContext(() => native().open(options, notifier))
     if (typeof opened === 'string') throw refusal(parse(opened))
     this.#native = opened
     this.#batch = new Batch(opened, deferred => this.#issueTicket(deferred))
-    this.#runs = runs
     this.#keep = keep
-    this.#pacer = runs.pacer
     lost.register(this, releaser(opened, keep), this)
   }
 
@@ -82,16 +69,17 @@ export class Bridge {
   }
 
   /** Adds several tasks. */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  addMany(definitions: string, transform: Transform): Promise<any> {
+  addMany<Value>(definitions: string, transform: (uuids: string[]) => Value): Promise<Value> {
     const call = new Call(transform)
     this.#send('addMany', definitions, call)
     return call.promise
   }
 
   /** Adds tasks by their keys: `[[key, definition], …]`. */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  addIdempotent(pairs: string, transform: Transform): Promise<any> {
+  addIdempotent<Value>(
+    pairs: string,
+    transform: (tasks: [uuid: string, isNew: boolean][]) => Value,
+  ): Promise<Value> {
     const call = new Call(transform)
     this.#send('addIdempotent', pairs, call)
     return call.promise
@@ -110,43 +98,75 @@ export class Bridge {
   }
 
   /** Sends a log line or a progress report. */
-  record(text: string): void {
-    if (!this.#isShut) this.#batch.record(text)
+  record(line: string): void {
+    if (!this.#isShut) this.#batch.record(line)
   }
 
   /** Sends what became of a run. */
-  outcome(text: string): void {
-    if (!this.#isShut) this.#batch.outcome(text)
+  outcome(line: string): void {
+    if (!this.#isShut) this.#batch.outcome(line)
   }
 
   /** Sends a command. */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  command(text: string, transform?: Transform, refusedBy?: (error: unknown) => void): Promise<any> {
+  command<Do extends Command['do'], Value = Answers[Do]>(
+    command: Command & { do: Do },
+    transform?: (answer: Answers[Do]) => Value,
+    refusedBy?: (error: unknown) => void,
+  ): Promise<Value> {
     const call = new Call(transform, refusedBy)
-    this.#send('command', text, call)
+    this.#send('command', commandText(command), call)
     return call.promise
   }
 
-  /** Sends a call that may end early; `stop` is the command or read that withdraws it. */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
-  ask(way: Way, text: string, bounds: Bounds, transform?: Transform): Promise<any> {
+  /** Waits for the end of a task, within bounds. */
+  await<Value>(
+    uuid: string,
+    bounds: Bounds,
+    transform: (end: Answers['await']) => Value,
+  ): Promise<Value> {
     const call = new Call(transform)
-    const ticket = this.#send(way, text, call)
+    const ticket = this.#send('command', commandText({ do: 'await', uuid }), call)
+    const withdraw = () => this.#withdraw('command', { do: 'cancelAwait', ticket })
+    return this.#bounded(call, ticket, bounds, withdraw)
+  }
+
+  /** Reads, within bounds. */
+  read<Do extends ReadCommand['do'], Value = Answers[Do]>(
+    command: ReadCommand & { do: Do },
+    bounds: Bounds,
+    transform?: (answer: Answers[Do]) => Value,
+  ): Promise<Value> {
+    const call = new Call(transform)
+    const ticket = this.#send('read', commandText(command), call)
+    const withdraw = () => this.#withdraw('read', { do: 'cancel', ticket })
+    return this.#bounded(call, ticket, bounds, withdraw)
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what the engine answers.
+  #bounded(call: Call, ticket: number, bounds: Bounds, withdraw: () => void): Promise<any> {
     if (ticket === 0 || !(bounds.signal || bounds.timeoutMs)) return call.promise
     call.bind(bounds, () => {
       this.#pending.delete(ticket)
-      const withdraw = way === 'read' ? 'cancel' : 'cancelAwait'
-      if (!this.#isShut) this.#native[way](this.#next(), `{"do":"${withdraw}","ticket":${ticket}}`)
+      if (!this.#isShut) withdraw()
       this.updateKeepAlive()
     })
     return call.promise
+  }
+
+  /** Nobody waits for the answer to this. */
+  #withdraw(way: 'command' | 'read', command: Command | ReadCommand) {
+    this.#native[way](this.#next(), commandText(command))
   }
 
   /**
    * Sends the command that closes. While runs are live, other calls go on: those runs may need
    * them. Another close may come meanwhile, to hurry the first.
    */
-  close(text: string, transform: Transform, refusedBy: (error: unknown) => void): Promise<void> {
+  close(
+    command: Command & { do: 'close' },
+    transform: () => void,
+    refusedBy: (error: unknown) => void,
+  ): Promise<void> {
     if (this.#isShut) {
       this.#closed = closedError()
       return Promise.resolve()
@@ -157,7 +177,7 @@ export class Bridge {
       if (isClosed || (this.#isShut && !this.#isOpen)) call.resolve(undefined)
       refusedBy(error)
     })
-    this.#closes.add(this.#dispatch('command', text, call))
+    this.#closes.add(this.#dispatch('command', commandText(command), call))
     return call.promise
   }
 
@@ -168,7 +188,8 @@ export class Bridge {
 
   /** Why calls are refused, if they are. */
   get closed(): unknown {
-    if (this.#closed || this.#closes.size === 0 || this.#runs.hasLive) return this.#closed
+    if (this.#closed || this.#closes.size === 0) return this.#closed
+    for (const one of this.#attached) if (one.hasLive) return undefined
     return closedError()
   }
 
@@ -190,8 +211,9 @@ export class Bridge {
 
   /** Keeps the process alive as long as there is something to wait for. */
   updateKeepAlive(): void {
-    const isAwaited = this.#pending.size + this.#batch.adds > 0 || this.#isAwaitedElsewhere()
-    this.#keep.set(this, isAwaited || this.#runs.isBusy)
+    if (this.#isShut) return
+    const isOwing = this.#pending.size + this.#batch.adds > 0
+    this.#keep.set(this, isOwing || this.#isAwaitedElsewhere())
   }
 
   #isAwaitedElsewhere(): boolean {
@@ -199,14 +221,14 @@ export class Bridge {
     return false
   }
 
-  #send(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
+  #send(way: Way, text: string, deferred: Deferred): number {
     const { closed } = this
     if (!closed) return this.#dispatch(way, text, deferred)
     deferred.refused(renewed(closed))
     return 0
   }
 
-  #dispatch(way: Way | 'addMany' | 'addIdempotent', text: string, deferred: Deferred): number {
+  #dispatch(way: Way, text: string, deferred: Deferred): number {
     this.#batch.flush()
     const ticket = this.#issueTicket(deferred)
     this.#native[way](ticket, text)
@@ -224,135 +246,45 @@ export class Bridge {
     return ticket
   }
 
-  /** The engine has messages. */
-  notified(): void {
-    if (this.#isDrainDue) return
-    this.#pacer.begin()
-    // The callback has one async context for good: what a listener enters must not stay in it.
-    if (this.#pacer.isUsedUp) this.#drainLater()
-    else new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
+  /** The text of the messages that wait. */
+  drain(): string {
+    return this.#native.drain()
   }
 
-  #drainLater() {
-    if (this.#isDrainDue) return
-    this.#isDrainDue = true
-    inRootContext(() =>
-      setImmediate(() => {
-        this.#isDrainDue = false
-        this.#drain()
-      }),
-    )
-  }
-
-  /** Passes on what the engine tells: one portion, and only for its share of this turn. */
-  #drain() {
-    if (this.#isShut) return
-    // Who was told of a notification while a part was left over fetches afterwards.
-    const isFetched = this.#at >= this.#messages.length
-    if (isFetched) this.#fetch()
-    this.#runs.checkEmit()
-    this.#deliver()
-    if (this.#at < this.#messages.length || this.#messages[0] || !isFetched) this.#drainLater()
-    else {
-      this.#runs.delivered()
-      this.#finishClose()
-    }
-    this.#pacer.look()
-    this.updateKeepAlive()
-  }
-
-  #fetch() {
-    this.#messages = [false]
-    this.#at = 1
-    try {
-      this.#messages = messagesIn(this.#native.drain())
-    } catch (error) {
-      // What was told is lost, and with it what calls wait for: none may be left to wait for ever.
-      const message = `the engine's messages were lost: ${spell(error)}`
-      this.#failed({ code: 'TASKER_BUG', message })
-    }
-  }
-
-  #deliver() {
-    const starts: Message[] = []
-    let isAnswered = false
-    while (this.#at < this.#messages.length) {
-      const message = this.#messages[this.#at++] as Message
-      const [kind] = message
-      isAnswered ||= kind === 'a' || kind === 'n'
-      if (kind === 'r' || kind === 'x') starts.push(message)
-      else this.#pass(message, starts)
-      // Without listeners a message takes less than a look at the clock.
-      const isLook = this.#runs.isHeard || this.#at % QUIET_MESSAGES === 0
-      if (isLook && this.#pacer.isUsedUp) break
-    }
-    if (starts.length === 0) return
-    if (!isAnswered) this.#runs.begin(starts)
-    else queueMicrotask(() => nextTick(() => this.#runs.begin(starts)))
-  }
-
-  /** Passes one message on; what goes wrong with it concerns no other. */
-  #pass(message: Message, starts: Message[]) {
-    try {
-      this.#passed(message, starts)
-    } catch (error) {
-      this.#runs.fault(error)
-    }
-  }
-
-  #passed(message: Message, starts: Message[]) {
-    switch (message[0]) {
-      case 'a':
-      case 'n':
-        return this.#answer(message)
-      case 's':
-        // A run that a stop took back before its runner was called is not called at all.
-        if (!this.#runs.over(message, this.#messages)) withdraw(starts, message[1])
-        return
-      case 'e':
-        return this.#runs.ended(message)
-      case 'l':
-      case 'p':
-        return this.#runs.confirm(message)
-      case 'w':
-        return this.#runs.warn(message)
-      case 'o':
-        return this.#runs.remoteEvent(message)
-      case 'h':
-        this.command('{"do":"ack"}').catch(() => {})
-        return
-      case 'z':
-        return this.#failed(message[2] as Refusal | undefined)
-      case 'unreadable':
-        this.outcome(`[${message[1]},2,${stringify(unreadable)}]`)
-    }
-  }
-
-  #answer([kind, ticket, value]: Message) {
-    const deferred = this.#pending.get(ticket as number)
+  /** The engine has answered a call. */
+  answered(ticket: number, value: unknown): void {
+    const deferred = this.#taken(ticket)
     if (!deferred) return
-    this.#pending.delete(ticket as number)
-    const error = kind === 'n' ? refusal(value as Refusal) : undefined
-    this.#isOpen ||= !error
-    const settle = () => {
-      try {
-        if (error) deferred.refused(error)
-        else deferred.answered(value)
-      } catch (fault) {
-        deferred.reject(fault)
-      }
-    }
-    if (!this.#closes.has(ticket)) settle()
-    else if (error?.code !== 'TASKER_INVALID') this.#closeAnswers.push(settle)
-    else {
-      // A wrong option closes nothing.
-      this.#closes.delete(ticket)
-      settle()
-    }
+    this.#isOpen = true
+    const settle = () => settled(deferred, () => deferred.answered(value))
+    if (this.#closes.has(ticket)) this.#closeAnswers.push(settle)
+    else settle()
   }
 
-  /** Everything is released, and told: the calls of `close` settle last. */
-  #finishClose() {
+  /** The engine has refused a call. */
+  refused(ticket: number, given: Refusal): void {
+    const deferred = this.#taken(ticket)
+    if (!deferred) return
+    const error = refusal(given)
+    const settle = () => settled(deferred, () => deferred.refused(error))
+    const isOfClose = this.#closes.has(ticket)
+    if (isOfClose && error.code !== 'TASKER_INVALID') {
+      this.#closeAnswers.push(settle)
+      return
+    }
+    // A wrong option closes nothing.
+    if (isOfClose) this.#closes.delete(ticket)
+    settle()
+  }
+
+  #taken(ticket: number): Deferred | undefined {
+    const deferred = this.#pending.get(ticket)
+    if (deferred) this.#pending.delete(ticket)
+    return deferred
+  }
+
+  /** All has been told. If everything is released, the calls of `close` settle last. */
+  delivered(): void {
     if (this.#closeAnswers.length === 0) return
     const settles = this.#closeAnswers
     this.#closeAnswers = []
@@ -361,43 +293,41 @@ export class Bridge {
   }
 
   /** The engine closed by itself: what it had opened is closed, what it could not open stays so. */
-  #failed(fault: Refusal | undefined) {
+  failed(fault: Refusal | undefined): void {
     if (this.#isShut || this.#closeAnswers.length > 0) return
     const error = fault ? refusal(fault) : closedError()
-    this.#closed = this.#isOpen ? closedError(error) : error
-    const { isStarted } = this.#runs
-    this.#runs.lost()
-    this.#shut(this.#closed, error)
-    if (fault && this.#isOpen) this.#runs.fatal(error, isStarted)
+    const isFault = fault !== undefined && this.#isOpen
+    this.#shut(this.#isOpen ? closedError(error) : error, error, isFault ? error : undefined)
   }
 
   /** Later calls are refused with `reason`; what is owed now, with what befell it. */
-  #shut(reason: unknown, fault = reason) {
+  #shut(reason: unknown, befell = reason, fault?: TaskerError) {
     if (this.#isShut) return
     this.#isShut = true
     this.#closed = reason
     const deferred = [...this.#pending.values(), ...this.#batch.drop()]
     this.#pending.clear()
     lost.unregister(this)
-    this.#pacer.end()
     release(this.#native, this.#keep, this)
-    for (const one of deferred) one.refused(renewed(fault))
-    for (const one of this.#attached) one.closed(reason)
+    for (const one of this.#attached) one.closed(reason, fault)
     this.#attached.clear()
-    this.#runs.forget()
+    for (const one of deferred) one.refused(renewed(befell))
   }
 }
 
-type Way = 'command' | 'read'
+type Way = 'command' | 'read' | 'addMany' | 'addIdempotent'
 
-/** Takes the start of a run away. */
-function withdraw(starts: Message[], slot: unknown) {
-  const at = starts.findIndex(([kind, other]) => kind === 'r' && other === slot)
-  if (at >= 0) starts.splice(at, 1)
+/** Settles a promise, and rejects it if that throws. */
+function settled(deferred: Deferred, settle: () => void) {
+  try {
+    settle()
+  } catch (fault) {
+    deferred.reject(fault)
+  }
 }
 
 // These two outlive the bridge. A closure made in its constructor would hold it.
-const notifierOf = (bridge: WeakRef<Bridge>) => () => bridge.deref()?.notified()
+const notifierOf = (bridge: WeakRef<Bridge>) => () => bridge.deref()?.onMessages?.()
 const releaser = (handle: NativeHandle, keep: KeepAlive) => () => release(handle, keep)
 
 function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {

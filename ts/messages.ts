@@ -1,21 +1,82 @@
 /**
- * What the engine tells, as it is read from one text.
+ * What the engine tells, all of it: `src/message.rs` has the same list.
  *
  * # Promises
  * - A message that is no JSON, as in a damaged store, costs only itself: its call is refused, its
  *   run fails, and all other messages of the text are delivered.
  *
- * Proof: `__test__/contract/bridge.test.mjs`.
+ * Proof: `tidy::both_sides_of_the_bridge_know_the_same_messages`,
+ * `__test__/contract/bridge.test.mjs`.
  */
 
+import type { AbortCause, EndCause, EndStatus, TaskerErrorCode, TaskerErrorFacts } from '../index'
 import { parse } from './globals'
+import type { StoredError } from './stored'
 
-/** One message of the engine; its first element says which. */
-// biome-ignore lint/suspicious/noExplicitAny: each kind of message has its own members.
-export type Message = [kind: string, ...rest: any[]]
+/** One message of the engine: its word, and its members in order. */
+export type Message =
+  /** The call succeeded and is on disk; which call it was says what the value is. */
+  | ['answer', ticket: number, value: unknown]
+  /** The call was refused; nothing of it was done. */
+  | ['refusal', ticket: number, error: Refusal]
+  /** A run has started: call the runner. Times are milliseconds. */
+  | [
+      'start',
+      slot: number,
+      uuid: string,
+      runId: string,
+      operation: string,
+      attempt: number,
+      priority: PriorityJson,
+      createdAt: number,
+      startedAt: number,
+      data?: unknown,
+    ]
+  /** Fire the signal of the run. */
+  | ['signal', slot: number, cause: AbortCause, reason: StoredError | null]
+  /** The run is over, and that is on disk; one that was fenced counts for nothing. */
+  | ['runEnd', slot: number, status: RunEndStatus, cause?: AbortCause]
+  /** The task ended although its runner did not settle: aborted while ready, lost, too long. */
+  | ['taskEnd', uuid: string, status: EndStatus, cause: EndCause | null, payload?: unknown]
+  /** So many more log lines of the run are on disk. */
+  | ['logs', slot: number, count: number]
+  /** So many more progress reports of the run are on disk. */
+  | ['progress', slot: number, count: number]
+  /** What another process did to a task. */
+  | ['remoteEvent', uuid: string, event: 'added' | 'run' | 'added-and-run']
+  /** Another process gave the task this priority. */
+  | ['remotePriority', uuid: string, priority: PriorityJson]
+  /** Another process ended the task. */
+  | ['remoteEnd', uuid: string, status: EndStatus, cause: EndCause | null, payload?: unknown]
+  /** The portion of remote messages is complete; the next comes after the command `ack`. */
+  | ['awaitAck']
+  /** So many commits of other processes were trimmed before they were told. */
+  | ['eventsMissed', commits: number]
+  /** We did not drain for so long. Comes first in its text. */
+  | ['loopBlocked', ms: number]
+  /** Nothing follows: the engine closed, by itself if there is an error. */
+  | ['closed', error?: Refusal]
+
+/** The messages of one kind. */
+export type MessageOf<Kind extends Message[0]> = Extract<Message, [Kind, ...unknown[]]>
+
+/** How a run ended; one that was postponed or fenced ended no task. */
+export type RunEndStatus = EndStatus | 'postponed' | 'fenced'
+
+/** How a task ended, as the answer to the command `await`. */
+export type TaskEnd = [status: EndStatus, cause: EndCause | null, payload?: unknown]
+
+/** A priority in JSON, which has no infinities. */
+export type PriorityJson = number | 'Infinity' | '-Infinity'
+
+/** Why a call was refused. */
+export type Refusal = TaskerErrorFacts & { code: TaskerErrorCode; message: string }
+
+/** The start of a run whose data is no JSON. */
+export type Unreadable = ['unreadable', slot: number]
 
 /** Some messages, and whether there are more to fetch. */
-export type Messages = [hasMore: boolean, ...messages: Message[]]
+export type Messages = [hasMore: boolean, ...messages: (Message | Unreadable)[]]
 
 const UNREADABLE = {
   code: 'TASKER_CORRUPT',
@@ -31,17 +92,18 @@ export function messagesIn(text: string): Messages {
     return parse(text)
   } catch {
     const [hasMore, ...messages] = elementsOf(text)
-    return [hasMore === 'true', ...messages.map(messageIn)]
+    return [hasMore === 'true', ...messages.flatMap(messageIn)]
   }
 }
 
-function messageIn(text: string): Message {
+/** The message in a text, or what is left of it. */
+function messageIn(text: string): (Message | Unreadable)[] {
   try {
-    return parse(text)
+    return [parse(text)]
   } catch {
-    const [, kind = '', id = ''] = /^\["(\w)",(\d+)/.exec(text) ?? []
-    if (kind === 'a') return ['n', Number(id), UNREADABLE]
-    return kind === 'r' ? ['unreadable', Number(id)] : ['nothing']
+    const [, kind, id] = /^\["(\w+)",(\d+)/.exec(text) ?? []
+    if (kind === 'answer') return [['refusal', Number(id), UNREADABLE]]
+    return kind === 'start' ? [['unreadable', Number(id)]] : []
   }
 }
 

@@ -8,10 +8,12 @@
  */
 
 import type { LogLevel, LogOptions } from '../index'
+import { JsonText } from './commands'
 import { invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
 import { isLongerThan } from './json-size'
 import type { KeepAliveMode } from './keepalive'
+import type { PriorityJson } from './messages'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
 import { payloadText, refuseEmptied, TASK_CHARS_MAX } from './payload'
 import { LEVELS } from './run'
@@ -33,6 +35,7 @@ export interface OpenOptions {
 
 const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
 const OWN = ['store', 'exclusive', 'events', 'runners', 'logLevel', 'keepAlive', 'captureContext']
+const STOP = ['onStop', 'timeout']
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
 /** The options of the constructor. */
@@ -44,7 +47,7 @@ export function openOptions(given: unknown): OpenOptions {
   const store = storeOf(options.store)
   return {
     storePath: store === ':memory:' ? undefined : store,
-    text: textOf({
+    text: jsonOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
       ...pick(options, PASSED_ON),
@@ -89,19 +92,20 @@ function scalar(value: unknown): unknown {
   return isLost || typeof value === 'bigint' ? `a ${typeof value}` : value
 }
 
-/** The JSON text of a command or of options. */
-export function textOf(value: object): string {
+/** The members of a stop or close. */
+export function stopOptions(given: unknown): { onStop?: JsonText; timeout?: JsonText } {
+  const options = only(given, STOP, 'options')
+  const members = STOP.filter(key => options[key] !== undefined)
+  return Object.fromEntries(members.map(key => [key, new JsonText(jsonOf(options[key]))]))
+}
+
+/** JSON of what the engine is to judge. */
+function jsonOf(value: unknown): string {
   try {
-    return stringify(value)
+    return stringify(scalar(value)) ?? 'null'
   } catch (cause) {
     throw invalid('options', 'cannot be read', cause)
   }
-}
-
-/** The members of a stop or close. */
-export const stopOptions = (given: unknown): Loose => {
-  const known = ['onStop', 'timeout']
-  return pick(only(given, known, 'options'), known)
 }
 
 const OPERATION_BYTES_MAX = 255
@@ -139,8 +143,8 @@ export function uuidOf(value: unknown, path = 'uuid'): string {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** A priority as it travels: JSON has no infinities. */
-export function priorityOf(value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isNaN(value)) return scalar(value)
+export function priorityOf(value: unknown): PriorityJson {
+  if (typeof value === 'number' && !Number.isNaN(value)) return scalar(value) as PriorityJson
   throw invalid(
     'priority',
     `must be a number, not ${typeof value === 'string' ? 'a text' : spell(value)}`,

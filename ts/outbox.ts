@@ -24,7 +24,7 @@ import { invalid, read, TaskerError } from './errors'
 import type { EventHub } from './events'
 import { clearImmediate, clearTimeout, monotonicMs, setImmediate, setTimeout } from './globals'
 import { inRootContext } from './native'
-import { definitionSignal, definitionText, only, textOf, uuidOf } from './options'
+import { definitionSignal, definitionText, only, uuidOf } from './options'
 import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
 import { identity, isBusy, SqliteConnection } from './sqlite-connection'
@@ -117,9 +117,9 @@ export class Outbox implements Attachment {
   }
 
   readonly uuidOf = async (key: string): Promise<string | undefined> => {
-    const text = textOf({ do: 'findByKey', key: uuidOf(key, 'key') })
+    const command = { do: 'findByKey', key: uuidOf(key, 'key') } as const
     await this.flush()
-    return this.#context.bridge.command(text, uuid => uuid ?? undefined)
+    return this.#context.bridge.command(command, uuid => uuid ?? undefined)
   }
 
   closed(reason: unknown): void {

@@ -12,6 +12,7 @@
  */
 
 import { types } from 'node:util'
+import { JsonText } from './commands'
 import { TaskerError } from './errors'
 import { stringify } from './globals'
 import { isLongerThan } from './json-size'
@@ -22,8 +23,8 @@ const DEPTH_MAX = 256
 const BYTES_MAX = 16 * 1024 * 1024
 const IN_MAX = 10_000
 
-/** The JSON text of a query or a sort. */
-export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
+/** The JSON of a query or a sort. */
+export function encodeQuery(value: unknown, path: 'query' | 'sort'): JsonText {
   if (typeof value !== 'object' || value === null || kind(value) !== 'Object') {
     throw refused(path, 'must be an object')
   }
@@ -31,7 +32,7 @@ export function encodeQuery(value: unknown, path: 'query' | 'sort'): string {
     if (isLongerThan(value, BYTES_MAX)) throw tooLong(path)
     const text = object(value as Record<string, unknown>, { path, field: '', depth: 0 })
     if (Buffer.byteLength(text) > BYTES_MAX) throw tooLong(path)
-    return text
+    return new JsonText(text)
   } catch (error) {
     if (error instanceof TaskerError) throw error
     throw refused(path, 'cannot be read', error)

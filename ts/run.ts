@@ -8,28 +8,16 @@
  */
 
 import type { LogLevel, TaskLog, TaskProgress } from '../index'
+import { logLine, progressLine } from './commands'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
 import { dateOf, stringify, wallMs } from './globals'
+import type { MessageOf } from './messages'
 
 /** The levels of log lines, the gravest first. */
 export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice', 'info', 'debug']
 
 const UNIT_BYTES_MAX = 64
-
-/** `["r", slot, uuid, runId, operation, attempt, priority, createdAt, startedAt, data?]` */
-export type StartMessage = [
-  kind: string,
-  slot: number,
-  uuid: string,
-  runId: string,
-  operation: string,
-  attempt: number,
-  priority: unknown,
-  createdAt: number,
-  startedAt: number,
-  data?: unknown,
-]
 
 /** Where a run's records go. */
 export interface RunHost {
@@ -47,7 +35,7 @@ export type SentLine = [log: TaskLog, fields: string | undefined]
 
 /** A live run as this process sees it. */
 export class Run {
-  readonly message: StartMessage
+  readonly message: MessageOf<'start'>
   readonly host: RunHost
   /** Whether it has settled or was replaced: what it reports is dropped. */
   isOver = false
@@ -62,7 +50,7 @@ export class Run {
   reports: TaskProgress[] | undefined
   #controller: AbortController | undefined
 
-  constructor(message: StartMessage, host: RunHost) {
+  constructor(message: MessageOf<'start'>, host: RunHost) {
     this.message = message
     this.host = host
   }
@@ -114,8 +102,7 @@ export class Run {
       this.lines ??= []
       this.lines.push([log, fields])
     }
-    const tail = fields === undefined ? '' : `,${fields}`
-    host.record(`[${this.slot},"l","${word}",${at},${stringify(message)}${tail}]`)
+    host.record(logLine(this.slot, word, at, stringify(message), fields))
   }
 
   /** Sends a progress report. */
@@ -126,12 +113,12 @@ export class Run {
     }
     if (unit !== undefined) checkUnit(unit)
     if (this.isOver) return
+    const report = reportOf(current, total, unit)
     if (this.host.wants.progress) {
       this.reports ??= []
-      this.reports.push(reportOf(current, total, unit))
+      this.reports.push(report)
     }
-    const tail = unit === undefined ? '' : `,${stringify(unit)}`
-    this.host.record(`[${this.slot},"p",${current},${total ?? null}${tail}]`)
+    this.host.record(progressLine(this.slot, report))
   }
 }
 

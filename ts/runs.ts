@@ -16,18 +16,19 @@
 
 import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
-import type { Bridge } from './bridge'
+import type { Attachment, Bridge } from './bridge'
+import { type How, JsonText, outcomeLine } from './commands'
 import { Context } from './context'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
-import type { Message } from './messages'
+import type { MessageOf, Messages, TaskEnd } from './messages'
 import { inRootContext } from './native'
 import { Pacer } from './pacer'
 import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
-import { Run, type RunHost, type StartMessage } from './run'
+import { Run, type RunHost } from './run'
 import { rebuild, type StoredError, serialise } from './stored'
 import { type Snapshot, TaskExtras } from './task-extras'
 import { warn } from './warnings'
@@ -41,6 +42,9 @@ const UNSERVED_MS_MAX = 200
 /** Waiting runners that one turn of the event loop calls, however quick they are. */
 const CALLS_MAX = 256
 
+/** A message that calls into user code. */
+export type Calling = MessageOf<'start' | 'signal'>
+
 /** A run whose runner is to be called, in the async context of its `addTask`. */
 interface PendingCall {
   readonly run: Run
@@ -49,14 +53,17 @@ interface PendingCall {
 }
 
 /** The runs of one tasker. */
-export class Runs implements RunHost, HintSource {
+export class Runs implements RunHost, HintSource, Attachment {
   readonly level: number
   readonly extras: TaskExtras
   readonly pacer = new Pacer()
   readonly hints = new Hints(this)
   /** Whether runners are attached, or being detached. */
   isStarted = false
+  /** The tasker is closed. */
+  isOver = false
   readonly events: EventHub
+  readonly #bridge: Bridge
   readonly #live = new Map<number, Run>()
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
@@ -66,55 +73,30 @@ export class Runs implements RunHost, HintSource {
   #laterAt = 0
   #callsOfTurn = 0
   readonly #recentErrors = new RecentErrors()
-  #bridge!: Bridge
 
-  constructor(events: EventHub, level: number, capturesContext: boolean) {
+  constructor(bridge: Bridge, events: EventHub, level: number, capturesContext: boolean) {
+    this.#bridge = bridge
     this.events = events
     this.level = level
-    this.extras = new TaskExtras(events, capturesContext)
-  }
-
-  /** The bridge is made after the runs, for it passes messages on to them. */
-  attach(bridge: Bridge): void {
-    this.#bridge = bridge
-    this.extras.attach(bridge)
+    this.extras = new TaskExtras(bridge, events, capturesContext)
+    bridge.attach(this)
   }
 
   get wants(): Wants {
     return this.events.wants
   }
 
-  /** Whether a message may call a listener. */
-  get isHeard(): boolean {
-    return this.events.isHeard
-  }
-
   /** Whether there is something to wait for. */
-  get isBusy(): boolean {
+  get isAwaited(): boolean {
     return this.isStarted || this.#live.size > 0
   }
 
-  /** Whether runs of this process are under way. */
   get hasLive(): boolean {
     return this.#live.size > 0
   }
 
-  record(text: string): void {
-    this.#bridge.record(text)
-  }
-
-  fault(error: unknown): void {
-    this.events.fault(error)
-  }
-
-  /** A fault that has closed the tasker. */
-  fatal(error: unknown, isStarted: boolean): void {
-    this.events.fatal(error, isStarted)
-  }
-
-  /** Asks for the events that somebody's own `emit` hears. */
-  checkEmit(): void {
-    this.events.checkEmit()
+  record(line: string): void {
+    this.#bridge.record(line)
   }
 
   /** The operations that have a runner here. */
@@ -128,14 +110,14 @@ export class Runs implements RunHost, HintSource {
   }
 
   isShared(): Promise<boolean> {
-    return this.#bridge.command('{"do":"isShared"}')
+    return this.#bridge.command({ do: 'isShared' })
   }
 
   unserved(): Promise<string | undefined> {
-    const query = { status: 'new', operation: { $nin: this.operations } }
-    const text = stringify({ do: 'find', query, limit: 1 })
+    const query = stringify({ status: 'new', operation: { $nin: this.operations } })
+    const find = { do: 'find', query: new JsonText(query), limit: 1 } as const
     const bounds = { what: 'find', signal: undefined, timeoutMs: UNSERVED_MS_MAX }
-    return this.#bridge.ask('read', text, bounds, ([task]) => task?.operation)
+    return this.#bridge.read(find, bounds, ([task]) => task?.operation as string | undefined)
   }
 
   has(operation: string): boolean {
@@ -157,9 +139,9 @@ export class Runs implements RunHost, HintSource {
    * Calls runners and fires signals, in order. Each has a tick of its own, so that a context which
    * one enters (`AsyncLocalStorage.enterWith`) is not that of the next.
    */
-  begin(messages: Message[]): void {
+  begin(messages: Calling[]): void {
     for (const message of messages) {
-      if (message[0] === 'r') this.#start(message as unknown as StartMessage)
+      if (message[0] === 'start') this.#start(message)
       else inRootContext(() => nextTick(this.#signal, message))
     }
     nextTick(this.#look)
@@ -171,7 +153,7 @@ export class Runs implements RunHost, HintSource {
     this.pacer.look()
   }
 
-  #start(message: StartMessage) {
+  #start(message: MessageOf<'start'>) {
     if (this.#bridge.isShut) return
     const run = new Run(message, this)
     this.#live.set(run.slot, run)
@@ -237,41 +219,40 @@ export class Runs implements RunHost, HintSource {
       const text = payloadText(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
       refuseEmptied(result, 'result')
-      const outcome = text === undefined ? `[${run.slot},0]` : `[${run.slot},0,${text}]`
+      const line = outcomeLine(run.slot, 'returned', text)
       run.result = text
       run.isOver = true
-      this.#bridge.outcome(outcome)
+      this.#bridge.outcome(line)
     } catch (cause) {
-      this.#settle(run, 2, unstorable(cause))
+      this.#settle(run, 'unstorable', unstorable(cause))
     }
   }
 
   #threw(run: Run, error: unknown) {
     if (run.isOver) return
     if (this.#bridge.isClosing && isForClose(error)) this.#giveBack(run)
-    else this.#settle(run, 1, error)
+    else this.#settle(run, 'threw', error)
   }
 
   /** What it needed was taken away by a close: it is no fault of the task. */
   #giveBack(run: Run) {
     run.isOver = true
-    this.#bridge.outcome(`[${run.slot},3]`)
+    this.#bridge.outcome(outcomeLine(run.slot, 'postponed'))
   }
 
-  #settle(run: Run, kind: 1 | 2, error: unknown) {
+  #settle(run: Run, how: How, error: unknown) {
     run.isOver = true
     run.thrown = { value: error }
-    this.#bridge.outcome(`[${run.slot},${kind},${serialise(error)}]`)
+    this.#bridge.outcome(outcomeLine(run.slot, how, serialise(error)))
   }
 
-  /** `["x", slot, cause, reason]` */
-  readonly #signal = ([, slot, cause, stored]: Message): void => {
+  readonly #signal = ([, slot, cause, stored]: MessageOf<'signal'>): void => {
     const run = this.#live.get(slot)
     run?.abort(this.extras.reasonOf(run.uuid, cause, stored))
   }
 
-  /** `["s", slot, status, cause?]`. False if no runner was called for it. */
-  over([, slot, status, cause]: Message, batch: readonly unknown[]): boolean {
+  /** A run is over. False if no runner was called for it. */
+  over([, slot, status, cause]: MessageOf<'runEnd'>, batch: Messages): boolean {
     const run = this.#live.get(slot)
     if (!run) return false
     this.#live.delete(slot)
@@ -282,8 +263,9 @@ export class Runs implements RunHost, HintSource {
     }
     if (status === 'done') this.#emitDone(run)
     else {
-      const value = this.#thrownBy(run, status, cause, batch)
-      if (status === 'failed') this.hints.failed(run.uuid, run.operation, value)
+      const isFailed = status === 'failed'
+      const value = isFailed ? thrownBy(run) : this.#reasonOf(run, cause as AbortCause, batch)
+      if (isFailed) this.hints.failed(run.uuid, run.operation, value)
       this.#emitThrown(run.uuid, status, value)
     }
     this.extras.release(run.uuid)
@@ -300,22 +282,30 @@ export class Runs implements RunHost, HintSource {
     this.#emitEnd(uuid, status, value)
   }
 
-  #thrownBy(run: Run, status: EndStatus, cause: AbortCause, batch: readonly unknown[]): unknown {
-    if (status === 'failed') return run.thrown ? run.thrown.value : tooLarge()
+  #reasonOf(run: Run, cause: AbortCause, [, ...batch]: Messages): Error {
     if (run.reason) return run.reason
     // The end may stand before its signal in a batch.
-    const signal = (batch.slice(1) as Message[]).find(
-      ([kind, slot]) => kind === 'x' && slot === run.slot,
-    )
-    return this.extras.reasonOf(run.uuid, cause, signal?.[3])
+    const isIts = (message: (typeof batch)[number]): message is MessageOf<'signal'> =>
+      message[0] === 'signal' && message[1] === run.slot
+    return this.extras.reasonOf(run.uuid, cause, batch.find(isIts)?.[3])
   }
 
-  /** `["e", uuid, status, cause, payload]` */
-  ended([, uuid, status, cause, payload]: Message): void {
-    const isAborted = status === 'aborted'
-    const value = isAborted ? this.extras.reasonOf(uuid, cause, payload) : rebuild(payload)
-    this.#emitThrown(uuid, status, value)
+  /** A task ended although its runner did not settle. */
+  ended([, uuid, status, cause, payload]: MessageOf<'taskEnd'>): void {
+    this.#emitThrown(uuid, status, this.#valueOf(uuid, [status, cause, payload]))
     this.extras.release(uuid)
+  }
+
+  /** What a task ended with that did not end here: its result, error or reason. */
+  #valueOf(uuid: string, [status, cause, payload]: TaskEnd): unknown {
+    switch (status) {
+      case 'done':
+        return payload
+      case 'failed':
+        return rebuild(payload as StoredError)
+      case 'aborted':
+        return this.extras.reasonOf(uuid, cause as AbortCause, payload as StoredError)
+    }
   }
 
   /** All that one turn of the engine told has been passed on. */
@@ -328,21 +318,26 @@ export class Runs implements RunHost, HintSource {
     this.events.emitEnded(uuid, status, value)
   }
 
-  /** The answer of a watch, `[status, cause, payload?]`, as a result or a throw. */
-  outcome(uuid: string, [status, cause, payload]: Message): unknown {
+  /** The end of a task that was waited for, as a result or a throw. */
+  outcome(uuid: string, [status, cause, payload]: TaskEnd): unknown {
     if (status === 'done') return payload
     const known = this.#recentErrors.get(uuid)
     if (status === 'failed') this.hints.heard(uuid)
-    if (status === 'failed') throw known ? known.value : rebuild(payload)
-    throw abortError(cause, (known?.value as Error) ?? storedReason(cause, payload))
+    if (status === 'failed') throw known ? known.value : rebuild(payload as StoredError)
+    const reason = known?.value ?? storedReason(cause as AbortCause, payload as StoredError)
+    throw abortError(cause as AbortCause, reason as Error)
   }
 
-  /** `["l", slot, count]` and `["p", slot, count]`: so many more records are on disk. */
-  confirm([kind, slot, count]: Message): void {
+  /** So many more log lines of a run are on disk. */
+  logged([, slot, count]: MessageOf<'logs'>): void {
     const run = this.#live.get(slot)
-    if (!run) return
-    if (kind === 'l') this.#emitLogs(run, count)
-    else this.#emitReports(run, count)
+    if (run) this.#emitLogs(run, count)
+  }
+
+  /** So many more progress reports of a run are on disk. */
+  progressed([, slot, count]: MessageOf<'progress'>): void {
+    const run = this.#live.get(slot)
+    if (run) this.#emitReports(run, count)
   }
 
   #emitLogs(run: Run, count: number) {
@@ -360,68 +355,66 @@ export class Runs implements RunHost, HintSource {
     }
   }
 
-  /** `["o", uuid, event, …]`: what another process on the file did. */
-  remoteEvent([, uuid, event, ...facts]: Message): void {
-    const isEnd = event === 'done' || event === 'failed' || event === 'aborted'
-    if (this.events.wants.remote === 'all') this.#emitRemote(uuid, event, facts)
-    if (isEnd) this.extras.release(uuid)
+  get #hearsRemote(): boolean {
+    return this.events.wants.remote === 'all'
   }
 
-  #emitRemote(uuid: string, event: string, [cause, payload]: unknown[]) {
-    switch (event) {
-      case 'added':
-      case 'run':
-        this.events.emitTask(`task.${event}`, uuid)
-        break
-      case 'added-and-run':
-        this.events.emitTask('task.added', uuid)
-        this.events.emitTask('task.run', uuid)
-        break
-      case 'prioritized':
-        this.events.emitTask('task.prioritized', uuid, Number(cause))
-        break
-      case 'done':
-        this.#emitEnd(uuid, 'done', payload)
-        break
-      case 'failed':
-        this.#emitEnd(uuid, 'failed', rebuild(payload as StoredError))
-        break
-      case 'aborted': {
-        const reason = this.extras.reasonOf(uuid, cause as AbortCause, payload as StoredError)
-        this.#emitEnd(uuid, 'aborted', reason)
-      }
-    }
+  /** What another process on the file did. */
+  remoteEvent([, uuid, event]: MessageOf<'remoteEvent'>): void {
+    if (!this.#hearsRemote) return
+    if (event !== 'run') this.events.emitTask('task.added', uuid)
+    if (event !== 'added') this.events.emitTask('task.run', uuid)
   }
 
-  /** `["w", what, figure]`: something that a user should know. */
-  warn([, what, figure]: Message): void {
-    if (what === 'events-missed') {
-      this.extras.recheck()
-      if (this.events.wants.remote !== 'all') return
-      const message = `events of other processes were not told: ${figure} commits were missed`
-      warn('TASKER_EVENTS_MISSED', message)
-      return
+  remotePriority([, uuid, priority]: MessageOf<'remotePriority'>): void {
+    if (this.#hearsRemote) this.events.emitTask('task.prioritized', uuid, Number(priority))
+  }
+
+  remoteEnd([, uuid, status, cause, payload]: MessageOf<'remoteEnd'>): void {
+    if (this.#hearsRemote) {
+      this.#emitEnd(uuid, status, this.#valueOf(uuid, [status, cause, payload]))
     }
+    this.extras.release(uuid)
+  }
+
+  eventsMissed([, commits]: MessageOf<'eventsMissed'>): void {
+    this.extras.recheck()
+    if (!this.#hearsRemote) return
+    const message = `events of other processes were not told: ${commits} commits were missed`
+    warn('TASKER_EVENTS_MISSED', message)
+  }
+
+  loopBlocked([, ms]: MessageOf<'loopBlocked'>): void {
     const blocked = 'the event loop was blocked: nothing started, and no answer came, for'
-    warn('TASKER_EVENT_LOOP_BLOCKED', `${blocked} ${figure} ms`)
+    warn('TASKER_EVENT_LOOP_BLOCKED', `${blocked} ${ms} ms`)
   }
 
-  /** The engine has closed by itself: every live run is fenced. */
-  lost(): void {
-    const reason = abortReason('fenced', undefined)
-    for (const run of this.#live.values()) run.abort(reason)
-  }
-
-  /** The tasker is closed. */
-  forget(): void {
+  /** The tasker is closed: a run that is still live is fenced. */
+  closed(_reason: unknown, fault: TaskerError | undefined): void {
+    const { isStarted } = this
     this.isStarted = false
-    for (const run of this.#live.values()) run.isOver = true
-    this.#live.clear()
+    this.isOver = true
+    this.pacer.end()
+    this.#fence()
     this.#forgetLater()
     this.extras.forget()
     this.hints.end()
     this.events.close()
+    if (fault) this.events.fatal(fault, isStarted)
   }
+
+  #fence() {
+    const reason = abortReason('fenced', undefined)
+    for (const run of this.#live.values()) {
+      run.isOver = true
+      run.abort(reason)
+    }
+    this.#live.clear()
+  }
+}
+
+function thrownBy({ thrown }: Run): unknown {
+  return thrown ? thrown.value : tooLarge()
 }
 
 function noRunner(context: Context): never {

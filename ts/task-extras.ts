@@ -15,6 +15,7 @@ import type { AbortCause } from '../index'
 import { abortReason, serialiseReason, storedReason } from './aborts'
 import type { Bridge } from './bridge'
 import { Deferred } from './calls'
+import { JsonText } from './commands'
 import { read, traced } from './errors'
 import type { EventHub } from './events'
 import { type Abortable, hook, unhook } from './signals'
@@ -82,16 +83,12 @@ export class TaskExtras {
   readonly #capturesContext: boolean
   readonly #tasks = new Map<string, TaskExtra>()
   readonly #reasons = new Map<string, Error>()
-  #bridge!: Bridge
+  readonly #bridge: Bridge
 
-  constructor(events: EventHub, capturesContext: boolean) {
+  constructor(bridge: Bridge, events: EventHub, capturesContext: boolean) {
+    this.#bridge = bridge
     this.#events = events
     this.#capturesContext = capturesContext
-  }
-
-  /** The bridge is made later, for it passes on what is kept here. */
-  attach(bridge: Bridge): void {
-    this.#bridge = bridge
   }
 
   /** The async context of the caller, if runners want it. */
@@ -129,13 +126,12 @@ export class TaskExtras {
     const forget = () => {
       if (isFirst) this.#reasons.delete(uuid)
     }
-    const reason = serialiseReason(cause, given)
-    const text = `{"do":"abort","uuid":"${uuid}","cause":"${cause}","reason":${reason}}`
+    const reason = new JsonText(serialiseReason(cause, given))
     const transform = (isOpen: boolean) => {
       if (!isOpen) forget()
       return isOpen
     }
-    return this.#bridge.command(text, transform, forget)
+    return this.#bridge.command({ do: 'abort', uuid, cause, reason }, transform, forget)
   }
 
   /** Why a task is aborted: the very reason if it was given here, else what was stored. */
@@ -157,7 +153,7 @@ export class TaskExtras {
     const uuids = new Set([...this.#tasks.keys(), ...this.#reasons.keys()])
     for (const uuid of uuids) {
       const release = () => this.release(uuid)
-      this.#bridge.command(`{"do":"await","uuid":"${uuid}"}`, release).catch(release)
+      this.#bridge.command({ do: 'await', uuid }, release).catch(release)
     }
   }
 

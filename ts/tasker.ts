@@ -34,6 +34,8 @@ import type {
 } from '../index'
 import { Bridge } from './bridge'
 import { boundsOf } from './calls'
+import type { Command, DocumentJson } from './commands'
+import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
 import { invalid, read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
@@ -51,7 +53,6 @@ import {
   operationOf,
   priorityOf,
   stopOptions,
-  textOf,
   uuidOf,
   wholeOf,
 } from './options'
@@ -90,9 +91,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#events = eventHubOf(this)
     this.#events.includesRemote = includesRemote
-    this.#runs = new Runs(this.#events, level, capturesContext)
-    this.#bridge = new Bridge(text, this.#runs, new KeepAlive(keepAlive))
-    this.#runs.attach(this.#bridge)
+    this.#bridge = new Bridge(text, new KeepAlive(keepAlive))
+    this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext)
+    const delivery = new Delivery(this.#bridge, this.#runs)
+    this.#bridge.onMessages = () => delivery.notified()
     this.#storePath = storePath
     this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
     this.#events.checkEmit()
@@ -100,7 +102,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async ready(): Promise<void> {
-    return await traced(this.#bridge.command('{"do":"ready"}', nothing))
+    return await traced(this.#bridge.command({ do: 'ready' }, nothing))
   }
 
   addTask<Name extends OperationName<Operations>>(
@@ -177,8 +179,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#bridge.check()
     if (!this.#runs.has(name)) return false
     this.#runs.unassign(name)
-    const text = textOf({ do: 'unassign', operation: name })
-    return await traced(this.#bridge.command(text, () => true))
+    return await traced(this.#bridge.command({ do: 'unassign', operation: name }, () => true))
   }
 
   async start(abortSignal?: AbortSignal): Promise<void> {
@@ -194,17 +195,17 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async stop(options?: StopOptions): Promise<void> {
-    const text = textOf({ do: 'stop', ...stopOptions(options) })
+    const command = { do: 'stop', ...stopOptions(options) } as const
     this.#bridge.check()
     const { stopped, refused } = this.#halt()
-    return await traced(this.#bridge.command(text, stopped, refused))
+    return await traced(this.#bridge.command(command, stopped, refused))
   }
 
   close(options?: StopOptions): Promise<void> {
     if (this.#closing && options === undefined) return this.#closing
     try {
-      const text = textOf({ do: 'close', ...stopOptions(options) })
-      const closing = this.#close(text, this.#closing === undefined)
+      const command = { do: 'close', ...stopOptions(options) } as const
+      const closing = this.#close(command, this.#closing === undefined)
       this.#closing ??= closing
       return closing
     } catch (error) {
@@ -235,8 +236,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async prioritizeTask(uuid: string, priority: number): Promise<boolean> {
     const id = uuidOf(uuid)
-    const text = textOf({ do: 'prioritize', uuid: id, priority: priorityOf(priority) })
-    const change = this.#bridge.command(text, (isChanged: boolean) => {
+    const command = { do: 'prioritize', uuid: id, priority: priorityOf(priority) } as const
+    const change = this.#bridge.command(command, (isChanged: boolean) => {
       if (isChanged) this.#events.emitTask('task.prioritized', id, priority)
       return isChanged
     })
@@ -246,21 +247,22 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async getTask(uuid: string, options: GetTaskOptions = {}): Promise<Task<Operations>> {
     const logs = logsOf(only(options, [...LOGS, ...BOUNDS], 'options'))
     const id = uuidOf(uuid)
-    const text = textOf({ do: 'get', uuid: id, logs })
     const bounds = boundsOf(`getTask('${id}')`, options)
-    return await traced(this.#bridge.ask('read', text, bounds, found => this.#seen(revive(found))))
+    const seen = (found: DocumentJson) => this.#seen(revive(found))
+    const task = await traced(this.#bridge.read({ do: 'get', uuid: id, logs }, bounds, seen))
+    return task as Task<Operations>
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
-    const text = `{"do":"exists","query":${encodeQuery(query, 'query')}}`
+    const command = { do: 'exists', query: encodeQuery(query, 'query') } as const
     const bounds = boundsOf('hasTask', only(options, BOUNDS, 'options'))
-    return await traced(this.#bridge.ask('read', text, bounds))
+    return await traced(this.#bridge.read(command, bounds))
   }
 
   async countTasks(query: Query<Operations> = {}, options: CallOptions = {}): Promise<number> {
-    const text = `{"do":"count","query":${encodeQuery(query, 'query')}}`
+    const command = { do: 'count', query: encodeQuery(query, 'query') } as const
     const bounds = boundsOf('countTasks', only(options, BOUNDS, 'options'))
-    return await traced(this.#bridge.ask('read', text, bounds))
+    return await traced(this.#bridge.read(command, bounds))
   }
 
   async findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
@@ -291,8 +293,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async waitForTaskOutputData(uuid: string, options: CallOptions = {}): Promise<unknown> {
     const id = uuidOf(uuid)
     const bounds = boundsOf(`waitForTaskOutputData('${id}')`, only(options, BOUNDS, 'options'))
-    const text = `{"do":"await","uuid":"${id}"}`
-    const wait = this.#bridge.ask('command', text, bounds, end => this.#runs.outcome(id, end))
+    const wait = this.#bridge.await(id, bounds, end => this.#runs.outcome(id, end))
     this.#runs.hints.waits(wait)
     try {
       return await wait
@@ -308,16 +309,16 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   #find(query: object, options: FindTasksOptions, limitMax?: number): Promise<Task[]> {
-    const { limit, skip, logs } = {
+    const command = {
+      do: 'find',
       limit: limitMax ?? (wholeOf(options.limit, 'limit') || undefined),
       skip: wholeOf(options.skip, 'skip'),
       logs: logsOf(options),
-    }
-    const sort = options.sort === undefined ? '' : `,"sort":${encodeQuery(options.sort, 'sort')}`
-    const rest = textOf({ do: 'find', skip, limit, logs }).slice(0, -1)
-    const text = `${rest},"query":${encodeQuery(query, 'query')}${sort}}`
+      sort: options.sort === undefined ? undefined : encodeQuery(options.sort, 'sort'),
+      query: encodeQuery(query, 'query'),
+    } as const
     const bounds = boundsOf(limitMax ? 'findTask' : 'findTasks', options)
-    return this.#bridge.ask('read', text, bounds, reviveAll)
+    return this.#bridge.read(command, bounds, reviveAll)
   }
 
   #assign(operation: string, runner: AnyRunner, concurrency?: number) {
@@ -326,15 +327,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
-  #send(command: object) {
-    if (!this.#bridge.closed) this.#bridge.command(textOf(command)).catch(nothing)
+  #send(command: Command) {
+    if (!this.#bridge.closed) this.#bridge.command(command).catch(nothing)
   }
 
   #start(): Promise<void> {
     this.#runs.isStarted = true
     this.#events.checkEmit()
     return this.#bridge.command(
-      '{"do":"start"}',
+      { do: 'start' },
       () => {
         this.#runs.hints.started()
         this.#events.emit('started')
@@ -373,10 +374,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     })
   }
 
-  async #close(text: string, isFirst: boolean): Promise<void> {
+  async #close(command: Command & { do: 'close' }, isFirst: boolean): Promise<void> {
     const { stopped, refused } = this.#halt()
     try {
-      await traced(this.#bridge.close(text, stopped, refused))
+      await traced(this.#bridge.close(command, stopped, refused))
     } catch (error) {
       if (isFirst && !this.#bridge.isShut) this.#closing = undefined
       throw error

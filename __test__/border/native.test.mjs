@@ -40,7 +40,7 @@ async function assertSound(tasker) {
 test('a record that cannot be read is left out, the others of its batch are stored', async t => {
   const { tasker, uuid, native } = await running(t)
   const before = Date.now()
-  const line = (at, text) => `[1,"l","info",${at},${JSON.stringify(text)}]`
+  const line = (at, text) => `[1,"log","info",${at},${JSON.stringify(text)}]`
   const records = [
     line(5, 'one'),
     line('NaN', 'no JSON'),
@@ -50,7 +50,7 @@ test('a record that cannot be read is left out, the others of its batch are stor
     line(1.5, 'a fraction'),
     line('null', 'no time'),
     line(9e99, 'no date'),
-    '[1,"p",3,null]',
+    '[1,"progress",3,null]',
   ]
   native.record(records.join('\n'))
   await assertSound(tasker)
@@ -70,7 +70,7 @@ test('a record that cannot be read is left out, the others of its batch are stor
 
 test('an outcome that cannot be read fails its run, and no other', async t => {
   const { tasker, uuid, native } = await running(t)
-  native.complete(['nonsense', '[99,0]', '[1,0,{"half":'].join('\n'))
+  native.complete(['nonsense', '[99,"returned"]', '[1,"returned",{"half":'].join('\n'))
   await assert.rejects(tasker.waitForTaskOutputData(uuid))
   const { status, cause, error } = await tasker.getTask(uuid)
   assert.deepEqual([status, cause, error.code], ['failed', 'unstorable', 'TASKER_BUG'])

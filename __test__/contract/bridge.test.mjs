@@ -66,7 +66,7 @@ function play(options = {}) {
 }
 
 const start = (no, operation = 'a', data = null) => [
-  'r',
+  'start',
   no,
   uuid,
   runId,
@@ -87,7 +87,7 @@ test('calls of one tick travel as one text, in order, before any other call', as
   await null
   assert.deepEqual(engine.calls, [
     ['add', 1, '{"operation":"a"}\n{"operation":"b"}'],
-    ['read', 3, '{"do":"count","query":{}}'],
+    ['read', 3, '{"count":{"query":{}}}'],
     ['add', 4, '{"operation":"c"}'],
   ])
 })
@@ -109,17 +109,17 @@ test('records travel before the outcome of their run', async () => {
   assert.deepEqual(
     lines.map(line => line.slice(0, 3)),
     [
-      [1, 'l', 'info'],
-      [1, 'p', 1],
-      [2, 'l', 'info'],
-      [2, 'p', 1],
+      [1, 'log', 'info'],
+      [1, 'progress', 1],
+      [2, 'log', 'info'],
+      [2, 'progress', 1],
     ],
   )
   assert.deepEqual(lines[0].slice(4), ['one', { n: 1 }])
   assert.deepEqual(lines[1].slice(3), [2, 'x'])
   assert.deepEqual(told('complete'), [
-    [1, 0, { ok: true }],
-    [2, 0, { ok: true }],
+    [1, 'returned', { ok: true }],
+    [2, 'returned', { ok: true }],
   ])
 })
 
@@ -129,7 +129,7 @@ test('starts wait until every continuation of an acknowledgement has run', async
   const deep = async n => (n === 0 ? tasker.addTask({ operation: 'a' }) : await deep(n - 1))
   const adding = deep(20).then(() => order.push('continuation'))
   await null
-  await engine.tell(start(1), ['a', engine.ticket('add'), uuid])
+  await engine.tell(start(1), ['answer', engine.ticket('add'), uuid])
   await adding
   assert.deepEqual(order, ['continuation', 'runner'])
 })
@@ -137,7 +137,7 @@ test('starts wait until every continuation of an acknowledgement has run', async
 test('a run that is taken back before its runner was called is not called', async () => {
   const { runner, calls } = gate()
   const { engine } = play({ runners: { a: runner } })
-  await engine.tell(start(1), start(2), ['s', 1, 'postponed'], ['x', 1, 'shutdown', null])
+  await engine.tell(start(1), start(2), ['runEnd', 1, 'postponed'], ['signal', 1, 'shutdown', null])
   assert.equal(calls.length, 1)
 })
 
@@ -147,7 +147,7 @@ test('an end that stands before its signal has the reason of the signal', async 
   const ended = once(tasker, 'task.ended')
   await engine.tell(start(1))
   ;(await call(0)).reject(new Error('thrown'))
-  await engine.tell(['s', 1, 'aborted', 'run-timeout'], ['x', 1, 'run-timeout', abort])
+  await engine.tell(['runEnd', 1, 'aborted', 'run-timeout'], ['signal', 1, 'run-timeout', abort])
   const [, status, reason] = await ended
   assert.deepEqual([status, reason.message, reason.cause], ['aborted', 'enough', 'run-timeout'])
 })
@@ -170,7 +170,7 @@ test('only the log lines that the engine confirms are told, before the end (B-17
     tasker.on('task.log', (_, { message }) => events.push(message))
     tasker.on('task.done', () => events.push('done'))
     await engine.tell(start(1))
-    await engine.tell(['l', 1, confirmed], ['s', 1, 'done'])
+    await engine.tell(['logs', 1, confirmed], ['runEnd', 1, 'done'])
     assert.deepEqual(events, expected)
   }
 })
@@ -179,7 +179,7 @@ test('a start of an operation whose runner was just taken away still finds it', 
   const { runner, call } = gate()
   const { tasker, engine } = play({ runners: { a: runner } })
   const unassigning = tasker.unassignRunner('a')
-  await engine.tell(['a', engine.ticket('command'), null], start(1))
+  await engine.tell(['answer', engine.ticket('command'), null], start(1))
   assert.equal(await unassigning, true)
   assert.ok(await call(0))
 })
@@ -201,12 +201,12 @@ test('an engine that closes itself rejects all, fires signals and tells why (F-6
   const { runner, call } = gate()
   const { tasker, engine } = play({ runners: { a: runner } })
   const error = once(tasker, 'error')
-  await engine.tell(['a', engine.ticket('command'), null], start(1))
+  await engine.tell(['answer', engine.ticket('command'), null], start(1))
   const { context } = await call(0)
   const { abortSignal } = context
   const waiting = rejection(tasker.waitForTaskOutputData(uuid))
   const fault = { code: 'TASKER_UNKNOWN', message: 'the sync failed', uuids: [uuid] }
-  await engine.tell(['z', 'closed', fault])
+  await engine.tell(['closed', fault])
   const [told] = await error
   assert.deepEqual([told.code, told.uuids], ['TASKER_UNKNOWN', [uuid]])
   const own = await waiting // Each call has its own, whose stack shows who called.
@@ -222,15 +222,15 @@ test('without a listener a fault of the engine is a warning of the process', asy
   const { tasker, engine } = play()
   const warning = once(process, 'warning')
   tasker.ready().catch(() => {})
-  await engine.tell(['a', engine.ticket('command'), null])
-  await engine.tell(['z', 'closed', { code: 'TASKER_BUG', message: 'a bug' }])
+  await engine.tell(['answer', engine.ticket('command'), null])
+  await engine.tell(['closed', { code: 'TASKER_BUG', message: 'a bug' }])
   assert.equal((await warning)[0].message, 'a bug')
 })
 
 test('a blocked loop is a warning of the process, with how long (F-22)', async () => {
   const { engine } = play()
   const warning = once(process, 'warning')
-  await engine.tell(['w', 'event-loop-blocked', 12_345])
+  await engine.tell(['loopBlocked', 12_345])
   const [{ code, message }] = await warning
   assert.equal(code, 'TASKER_EVENT_LOOP_BLOCKED')
   assert.match(message, /event loop was blocked.* 12345 ms/)
@@ -243,8 +243,8 @@ const entries = text => text.split('\n').map(line => JSON.parse(line))
 const commands = (engine, kind) =>
   engine.calls
     .filter(([name]) => name === 'command')
-    .map(([, , text]) => JSON.parse(text))
-    .filter(command => command.do === kind)
+    .map(([, , text]) => JSON.parse(text)[kind])
+    .filter(members => members !== undefined)
 
 const remote = engine => commands(engine, 'subscribe').map(({ remote }) => remote)
 
@@ -271,14 +271,14 @@ test("what others did is told with events 'all', and each portion is acknowledge
   }
   const failure = { name: 'Error', message: 'paper' }
   await engine.tell(
-    ['o', uuid, 'added'],
-    ['o', uuid, 'prioritized', 'Infinity'],
-    ['o', uuid, 'run'],
-    ['o', uuid, 'done', null, { n: 1 }],
-    ['o', uuid, 'added-and-run'],
-    ['o', uuid, 'failed', null, failure],
-    ['h'],
-    ['o', uuid, 'aborted', 'user', abort],
+    ['remoteEvent', uuid, 'added'],
+    ['remotePriority', uuid, 'Infinity'],
+    ['remoteEvent', uuid, 'run'],
+    ['remoteEnd', uuid, 'done', null, { n: 1 }],
+    ['remoteEvent', uuid, 'added-and-run'],
+    ['remoteEnd', uuid, 'failed', null, failure],
+    ['awaitAck'],
+    ['remoteEnd', uuid, 'aborted', 'user', abort],
   )
   assert.deepEqual(heard, [
     ['added'],
@@ -302,11 +302,11 @@ test("with events 'own' an end elsewhere lets the signal of its task go", async 
   const { signal: abortSignal } = new AbortController()
   const adding = tasker.addTask({ operation: 'a', abortSignal })
   await null
-  await engine.tell(['a', engine.ticket('add'), uuid])
+  await engine.tell(['answer', engine.ticket('add'), uuid])
   await adding
   assert.deepEqual(remote(engine), ['ends'])
   assert.equal(getEventListeners(abortSignal, 'abort').length, 1)
-  await engine.tell(['o', uuid, 'done', null, 1], ['h'])
+  await engine.tell(['remoteEnd', uuid, 'done', null, 1], ['awaitAck'])
   assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
   assert.equal(commands(engine, 'ack').length, 1)
 })
@@ -322,10 +322,10 @@ test('events of others that were missed are a warning, and signals are looked af
     tasker.on('task.done', () => {})
     tasker.addTask({ operation: 'a', abortSignal })
     await null
-    await engine.tell(['a', engine.ticket('add'), uuid])
-    await engine.tell(['w', 'events-missed', 12])
-    assert.deepEqual(commands(engine, 'await'), [{ do: 'await', uuid }])
-    await engine.tell(['a', engine.ticket('command'), ['done', null, 1]])
+    await engine.tell(['answer', engine.ticket('add'), uuid])
+    await engine.tell(['eventsMissed', 12])
+    assert.deepEqual(commands(engine, 'await'), [{ uuid }])
+    await engine.tell(['answer', engine.ticket('command'), ['done', null, 1]])
     assert.equal(getEventListeners(abortSignal, 'abort').length, 0)
   }
   assert.equal(warnings.length, 1)
@@ -344,7 +344,7 @@ test('a refusal carries its code, path, process and tasks', async () => {
     uuids: [uuid],
     cause: 'errno 11',
   }
-  await engine.tell(['n', engine.ticket('command'), wire])
+  await engine.tell(['refusal', engine.ticket('command'), wire])
   const { code, message, path, pid, uuids, cause } = await ready
   assert.deepEqual({ code, message, path, pid, uuids, cause }, wire)
 })
@@ -352,12 +352,12 @@ test('a refusal carries its code, path, process and tasks', async () => {
 test('messages for what is no longer known here are passed over', async () => {
   const { engine } = play({ runners: { a: () => {} } })
   await engine.tell(
-    ['a', 99, null],
-    ['n', 99, { code: 'TASKER_BUG', message: '' }],
-    ['s', 99, 'done'],
-    ['x', 99, 'user', null],
-    ['l', 99, 1],
-    ['p', 99, 1],
+    ['answer', 99, null],
+    ['refusal', 99, { code: 'TASKER_BUG', message: '' }],
+    ['runEnd', 99, 'done'],
+    ['signal', 99, 'user', null],
+    ['logs', 99, 1],
+    ['progress', 99, 1],
     ['?', 99],
   )
   assert.equal(engine.shut, 0)
@@ -376,12 +376,12 @@ test('a message that is no JSON costs only itself (B-1)', async () => {
   const third = engine.ticket('read')
   const damaged = '{"a":"]}\\"","b":nonsense}'
   const texts = [
-    `["a",${third - 2},1]`,
-    `["a",${third - 1},${damaged}]`,
-    `["e","${uuid}","failed","error",${damaged}]`,
-    `["r",1,"${uuid}","${runId}","a",1,0,${damaged}]`,
+    `["answer",${third - 2},1]`,
+    `["answer",${third - 1},${damaged}]`,
+    `["taskEnd","${uuid}","failed","error",${damaged}]`,
+    `["start",1,"${uuid}","${runId}","a",1,0,${damaged}]`,
     JSON.stringify(start(2, 'a', 'whole')),
-    `["a",${third},3]`,
+    `["answer",${third},3]`,
   ]
   await engine.tellBatch(`[false,${texts.join(',')}]`)
   assert.deepEqual(await Promise.all(reads), [1, 'TASKER_CORRUPT', 3])
@@ -390,12 +390,12 @@ test('a message that is no JSON costs only itself (B-1)', async () => {
   const outcomes = engine.calls.filter(([name]) => name === 'complete')
   const settled = outcomes.flatMap(([, text]) => entries(text))
   const [, how, error] = settled.find(([slot]) => slot === 1)
-  assert.deepEqual([how, error.code], [2, 'TASKER_CORRUPT'])
-  assert.equal(settled.find(([slot]) => slot === 2)[1], 0)
+  assert.deepEqual([how, error.code], ['unstorable', 'TASKER_CORRUPT'])
+  assert.equal(settled.find(([slot]) => slot === 2)[1], 'returned')
 })
 
 test('messages that are lost leave no call waiting (B-1)', async () => {
-  for (const fault of [new Error('Failed to convert'), 'no array at all', '[false,["a"']) {
+  for (const fault of [new Error('Failed to convert'), 'no array at all', '[false,["answer"']) {
     const { tasker, engine } = play()
     const errors = []
     tasker.on('error', error => errors.push(error.code))
@@ -418,16 +418,16 @@ test('what a batch leaves for the next turn is passed on in its order (B-18)', a
     clock.ms += 10
   })
   const ends = [
-    ['e', uuid, 'failed', 'lost', abort],
-    ['e', uuid, 'aborted', 'user', abort],
-    ['e', uuid, 'failed', 'poison', abort],
+    ['taskEnd', uuid, 'failed', 'lost', abort],
+    ['taskEnd', uuid, 'aborted', 'user', abort],
+    ['taskEnd', uuid, 'failed', 'poison', abort],
   ]
   const counted = tasker.countTasks()
-  engine.batches.push([false, ...ends, ['a', engine.ticket('read'), 5]])
+  engine.batches.push([false, ...ends, ['answer', engine.ticket('read'), 5]])
   engine.bell()
   assert.deepEqual(heard, ['failed'])
   // A notification meanwhile is not lost: its messages follow.
-  engine.batches.push([false, ['e', uuid, 'aborted', 'user', abort]])
+  engine.batches.push([false, ['taskEnd', uuid, 'aborted', 'user', abort]])
   engine.bell()
   assert.equal(await counted, 5)
   while (heard.length < 4) await new Promise(resolve => setImmediate(resolve))

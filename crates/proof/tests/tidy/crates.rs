@@ -132,6 +132,35 @@ fn a_module_of_a_folder_imports_only_those_above_it() {
     verdict(faults);
 }
 
+#[test]
+fn no_two_modules_of_ts_import_each_other() {
+    let modules: Vec<_> = files().iter().filter(|file| file.path.starts_with("ts/")).collect();
+    let imports: Vec<(&str, Vec<&str>)> = modules
+        .iter()
+        .filter_map(|file| Some((script_name(file)?, imported_scripts(file))))
+        .collect();
+    // A module that imports nothing which is left is taken away: what stays imports each other.
+    let mut left = imports;
+    loop {
+        let names: Vec<_> = left.iter().map(|(name, _)| *name).collect();
+        let count = left.len();
+        left.retain(|(_, imported)| imported.iter().any(|name| names.contains(name)));
+        if left.len() == count {
+            break;
+        }
+    }
+    verdict(left.into_iter().map(|(name, _)| format!("ts/{name}.ts is in or above a circle")));
+}
+
+fn script_name(file: &File) -> Option<&str> {
+    file.path.strip_prefix("ts/")?.strip_suffix(".ts")
+}
+
+/// The modules beside it that it imports, types too.
+fn imported_scripts(file: &File) -> Vec<&str> {
+    file.text.split(" from './").skip(1).filter_map(|rest| rest.split('\'').next()).collect()
+}
+
 /// The modules of a `lib.rs` or `mod.rs`, in order.
 fn modules(code: &str) -> Vec<&str> {
     let words: Vec<_> = identifiers(code).map(|(_, word)| word).collect();

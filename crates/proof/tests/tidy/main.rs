@@ -10,6 +10,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says so when it cannot go on")]
 
 mod borders;
+mod bridge;
 mod clocks;
 mod crates;
 mod documents;

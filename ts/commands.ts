@@ -1,0 +1,129 @@
+/**
+ * What is asked of the engine, all of it but new tasks: `src/command.rs` has the same lists, and
+ * `src/calls.rs` reads the lines of runs.
+ *
+ * Proof: `tidy::both_sides_of_the_bridge_know_the_same_commands`,
+ * `__test__/contract/bridge.test.mjs`, `__test__/border/native.test.mjs`.
+ */
+
+import type { LogLevel, TaskProgress } from '../index'
+import { stringify } from './globals'
+import type { PriorityJson, TaskEnd } from './messages'
+
+/** What is asked of the engine. */
+export type Command =
+  | { do: 'assign'; operation: string; concurrency?: number | undefined }
+  | { do: 'unassign'; operation: string }
+  | { do: 'start' }
+  | { do: 'stop'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
+  | { do: 'close'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
+  | { do: 'abort'; uuid: string; cause: 'user' | 'signal'; reason: JsonText }
+  | { do: 'prioritize'; uuid: string; priority: PriorityJson }
+  | { do: 'await'; uuid: string }
+  | { do: 'findByKey'; key: string }
+  /** Withdraws the `await` with this ticket: it is never answered. */
+  | { do: 'cancelAwait'; ticket: number }
+  /** Which records to confirm, and what to tell of other processes. */
+  | { do: 'subscribe'; log: boolean; progress: boolean; remote?: 'ends' | 'all' | undefined }
+  /** The next portion of remote messages may come. */
+  | { do: 'ack' }
+  | { do: 'ready' }
+  | { do: 'isShared' }
+
+/** What is asked of the reader. */
+export type ReadCommand =
+  | { do: 'get'; uuid: string; logs?: LogLevel | undefined }
+  | {
+      do: 'find'
+      query: JsonText
+      sort?: JsonText | undefined
+      skip?: number | undefined
+      limit?: number | undefined
+      logs?: LogLevel | undefined
+    }
+  | { do: 'exists'; query: JsonText }
+  | { do: 'count'; query: JsonText }
+  /** Ends the read with this ticket: it is refused. */
+  | { do: 'cancel'; ticket: number }
+
+/** A document as it crosses: dates are milliseconds, infinite priorities are texts. */
+export type DocumentJson = Record<string, unknown>
+
+/** What the answer to each is. */
+export interface Answers {
+  assign: null
+  unassign: null
+  /** Also when it was started before. */
+  start: null
+  /** When no run is live any more. */
+  stop: null
+  /** When everything is released. */
+  close: null
+  /** Whether it ended or will; false if it had ended. */
+  abort: boolean
+  /** Whether it was waiting and has the priority now. */
+  prioritize: boolean
+  /** When the task has ended. */
+  await: TaskEnd
+  /** The uuid of the task that was added under the key. */
+  findByKey: string | null
+  cancelAwait: null
+  subscribe: null
+  ack: null
+  /** When the file is open. */
+  ready: null
+  /** Whether another process, thread or tasker has the file open. */
+  isShared: boolean
+  get: DocumentJson
+  find: DocumentJson[]
+  exists: boolean
+  count: number
+  cancel: null
+}
+
+/** JSON that is a member of a command as it is: what a user gave, and the engine judges. */
+export class JsonText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** The text of a command: an object whose one member is its word. */
+export function commandText(command: Command | ReadCommand): string {
+  let members = ''
+  for (const [name, value] of Object.entries(command)) {
+    if (name === 'do' || value === undefined) continue
+    const text = value instanceof JsonText ? value.text : stringify(value)
+    members += `${members && ','}"${name}":${text}`
+  }
+  return `{"${command.do}":{${members}}}`
+}
+
+/**
+ * How a run settled: it returned, or threw; its outcome cannot be stored; or it goes back to the
+ * queue because the tasker closes.
+ */
+export type How = 'returned' | 'threw' | 'unstorable' | 'postponed'
+
+/** The line that says how a run settled, with the JSON of its result or error. */
+export const outcomeLine = (slot: number, how: How, value?: string): string =>
+  value === undefined ? `[${slot},"${how}"]` : `[${slot},"${how}",${value}]`
+
+/** The line of a log line; its message and its fields are JSON. */
+export const logLine = (
+  slot: number,
+  level: LogLevel,
+  at: number,
+  message: string,
+  fields: string | undefined,
+): string =>
+  `[${slot},"log","${level}",${at},${message}${fields === undefined ? '' : `,${fields}`}]`
+
+/** The line of a progress report. */
+export function progressLine(slot: number, report: TaskProgress): string {
+  const { current, total, unit } = report
+  const tail = unit === undefined ? '' : `,${stringify(unit)}`
+  return `[${slot},"progress",${current},${total ?? null}${tail}]`
+}

@@ -1,0 +1,161 @@
+/**
+ * Passes on what the engine tells: answers to the calls that wait, all else to the runs.
+ *
+ * # Promises
+ * - Messages are passed on in their order, but for starts and signals: those come when every
+ *   continuation of an acknowledgement has run, so a listener attached after `await addTask` sees
+ *   `task.<uuid>.run`.
+ * - One turn of the event loop passes on one text at most, and only for its share of the turn.
+ * - What goes wrong with a message concerns no other.
+ *
+ * Proof: `__test__/contract/bridge.test.mjs`, `adding.test.mjs`, `__test__/process/loop.test.mjs`.
+ */
+
+import { AsyncResource } from 'node:async_hooks'
+import type { Bridge } from './bridge'
+import { outcomeLine } from './commands'
+import { spell } from './errors'
+import { nextTick, queueMicrotask, setImmediate, stringify } from './globals'
+import { type Message, type Messages, messagesIn, type Unreadable, unreadable } from './messages'
+import { inRootContext } from './native'
+import type { Calling, Runs } from './runs'
+
+/** Messages that nobody listens to, between two looks at the clock. */
+const QUIET_MESSAGES = 64
+
+/** The messages of one bridge. */
+export class Delivery {
+  readonly #bridge: Bridge
+  readonly #runs: Runs
+  #isDrainDue = false
+  /** What was fetched, and how much of it has been passed on. */
+  #messages: Messages = [false]
+  #at = 1
+
+  constructor(bridge: Bridge, runs: Runs) {
+    this.#bridge = bridge
+    this.#runs = runs
+  }
+
+  /** The engine has messages. */
+  notified(): void {
+    if (this.#isDrainDue) return
+    this.#runs.pacer.begin()
+    // The callback has one async context for good: what a listener enters must not stay in it.
+    if (this.#runs.pacer.isUsedUp) this.#drainLater()
+    else new AsyncResource('TASKER').runInAsyncScope(() => this.#drain())
+  }
+
+  #drainLater() {
+    if (this.#isDrainDue) return
+    this.#isDrainDue = true
+    inRootContext(() =>
+      setImmediate(() => {
+        this.#isDrainDue = false
+        this.#drain()
+      }),
+    )
+  }
+
+  #drain() {
+    if (this.#bridge.isShut) return
+    // Who was told of a notification while a part was left over fetches afterwards.
+    const isFetched = this.#at >= this.#messages.length
+    if (isFetched) this.#fetch()
+    this.#runs.events.checkEmit()
+    this.#deliver()
+    if (this.#at < this.#messages.length || this.#messages[0] || !isFetched) this.#drainLater()
+    else {
+      this.#runs.delivered()
+      this.#bridge.delivered()
+    }
+    this.#runs.pacer.look()
+    this.#bridge.updateKeepAlive()
+  }
+
+  #fetch() {
+    this.#messages = [false]
+    this.#at = 1
+    try {
+      this.#messages = messagesIn(this.#bridge.drain())
+    } catch (error) {
+      // What was told is lost, and with it what calls wait for: none may be left to wait for ever.
+      const message = `the engine's messages were lost: ${spell(error)}`
+      this.#bridge.failed({ code: 'TASKER_BUG', message })
+    }
+  }
+
+  #deliver() {
+    const calling: Calling[] = []
+    let isAnswered = false
+    while (this.#at < this.#messages.length) {
+      const message = this.#messages[this.#at++] as Message | Unreadable
+      isAnswered ||= message[0] === 'answer' || message[0] === 'refusal'
+      this.#pass(message, calling)
+      // Without listeners a message takes less than a look at the clock.
+      const isLook = this.#runs.events.isHeard || this.#at % QUIET_MESSAGES === 0
+      if (isLook && this.#runs.pacer.isUsedUp) break
+    }
+    if (calling.length === 0) return
+    if (!isAnswered) this.#runs.begin(calling)
+    else queueMicrotask(() => nextTick(() => this.#runs.begin(calling)))
+  }
+
+  #pass(message: Message | Unreadable, calling: Calling[]) {
+    try {
+      this.#passOn(message, calling)
+    } catch (error) {
+      this.#runs.events.fault(error)
+    }
+  }
+
+  /** Passes one message on; what calls into user code is gathered in `calling`. */
+  #passOn(message: Message | Unreadable, calling: Calling[]) {
+    const [bridge, runs] = [this.#bridge, this.#runs]
+    switch (message[0]) {
+      case 'answer':
+        return bridge.answered(message[1], message[2])
+      case 'refusal':
+        return bridge.refused(message[1], message[2])
+      case 'start':
+      case 'signal':
+        calling.push(message)
+        return
+      case 'runEnd':
+        // A run that a stop took back before its runner was called is not called at all.
+        if (!runs.over(message, this.#messages)) withdraw(calling, message[1])
+        return
+      case 'taskEnd':
+        return runs.ended(message)
+      case 'logs':
+        return runs.logged(message)
+      case 'progress':
+        return runs.progressed(message)
+      case 'remoteEvent':
+        return runs.remoteEvent(message)
+      case 'remotePriority':
+        return runs.remotePriority(message)
+      case 'remoteEnd':
+        return runs.remoteEnd(message)
+      case 'awaitAck':
+        bridge.command({ do: 'ack' }).catch(() => {})
+        return
+      case 'eventsMissed':
+        return runs.eventsMissed(message)
+      case 'loopBlocked':
+        return runs.loopBlocked(message)
+      case 'closed':
+        return bridge.failed(message[1])
+      case 'unreadable':
+        return bridge.outcome(outcomeLine(message[1], 'unstorable', stringify(unreadable)))
+      default:
+        message satisfies never
+    }
+  }
+}
+
+/** Takes the start of a run away. */
+function withdraw(calling: Calling[], slot: number) {
+  const at = calling.findIndex(([kind, other]) => kind === 'start' && other === slot)
+  if (at >= 0) calling.splice(at, 1)
+}
