@@ -29,8 +29,9 @@ impl fmt::Display for Kind {
 #[test]
 fn both_sides_of_the_bridge_know_the_same_messages() {
     let rust = braced(&uncommented("src/message.rs"), "enum Message<'a> {");
-    let rust = split(&rust, ",").into_iter().map(rust_message).collect();
-    let ts = union("ts/messages.ts", "type Message =").into_iter().map(ts_message).collect();
+    let rust = split(&rust, ",").iter().map(|variant| rust_message(variant)).collect();
+    let ts =
+        union("ts/messages.ts", "type Message =").iter().map(|text| ts_message(text)).collect();
     compare("message", rust, ts, true);
 }
 
@@ -40,8 +41,8 @@ fn both_sides_of_the_bridge_know_the_same_commands() {
         [("enum Command<'a> {", "type Command ="), ("enum ReadCommand<'a> {", "type ReadCommand =")]
     {
         let rust = braced(&uncommented("src/command.rs"), rust);
-        let rust = split(&rust, ",").into_iter().map(|variant| rust_kind(variant, None)).collect();
-        let ts = union("ts/commands.ts", ts).into_iter().map(ts_command).collect();
+        let rust = split(&rust, ",").iter().map(|variant| rust_kind(variant, None)).collect();
+        let ts = union("ts/commands.ts", ts).iter().map(|text| ts_command(text)).collect();
         compare("command", rust, ts, false);
     }
 }
@@ -49,7 +50,7 @@ fn both_sides_of_the_bridge_know_the_same_commands() {
 #[test]
 fn both_sides_of_the_bridge_know_the_same_ways_to_settle() {
     let rust = braced(&uncommented("src/calls.rs"), "enum How {");
-    let rust = split(&rust, ",").into_iter().map(|variant| rust_kind(variant, None)).collect();
+    let rust = split(&rust, ",").iter().map(|variant| rust_kind(variant, None)).collect();
     let ts = union("ts/commands.ts", "type How =").into_iter();
     let ts = ts.map(|word| Kind { word: unquoted(&word), members: Vec::new() }).collect();
     compare("outcome", rust, ts, false);
@@ -122,16 +123,16 @@ fn split_at_depth(text: &str, is_it: impl Fn(char, usize) -> bool) -> usize {
 }
 
 /// `Name "word" { member: Type, … }`
-fn rust_message(variant: String) -> Kind {
+fn rust_message(variant: &str) -> Kind {
     let word = variant.split('"').nth(1).map(str::to_owned);
     rust_kind(variant, word)
 }
 
 /// `Name { member: Type, … }`; without a word of its own the name is the word.
-fn rust_kind(variant: String, word: Option<String>) -> Kind {
+fn rust_kind(variant: &str, word: Option<String>) -> Kind {
     let name = variant.split([' ', '\n', '{']).next().unwrap_or_default();
     let word = word.unwrap_or_else(|| name[..1].to_lowercase() + &name[1..]);
-    let members = if variant.contains('{') { braced(&variant, "{") } else { String::new() };
+    let members = if variant.contains('{') { braced(variant, "{") } else { String::new() };
     let member = |text: String| {
         let (name, of) = text.split_once(':').expect("a member has a type");
         let of = of.trim();
@@ -149,7 +150,7 @@ fn rust_kind(variant: String, word: Option<String>) -> Kind {
 }
 
 /// `['word', member: type, member?: type]`
-fn ts_message(text: String) -> Kind {
+fn ts_message(text: &str) -> Kind {
     let inner = text.trim_start_matches('[').trim_end_matches(']');
     let mut parts = split(inner, ",").into_iter();
     let word = unquoted(&parts.next().unwrap_or_default());
@@ -157,7 +158,7 @@ fn ts_message(text: String) -> Kind {
 }
 
 /// `{ do: 'word'; member: type; member?: type }`
-fn ts_command(text: String) -> Kind {
+fn ts_command(text: &str) -> Kind {
     let inner = text.trim_start_matches('{').trim_end_matches('}').trim();
     let mut parts = split(inner, ";\n").into_iter();
     let word = unquoted(&parts.next().unwrap_or_default());
