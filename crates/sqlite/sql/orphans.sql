@@ -1,4 +1,4 @@
--- The live runs of a dead owner (I-5), from index running, which holds no more than what runs at
+-- The live runs of a dead owner (I-5), from index live, which holds no more than what runs at
 -- once, with the aborts that were asked for; the caller sorts them.
 SELECT
   tasks.seq, uuid, tasks.run_id, attempt,
@@ -8,4 +8,4 @@ SELECT
   priority, options, lane_id, aborts.cause, aborts.reason, started_at
 FROM tasks
 LEFT JOIN aborts ON aborts.seq = tasks.seq AND aborts.run_id = tasks.run_id
-WHERE state = 5 /* running */ AND owner_id = :owner_id;
+WHERE state BETWEEN 4 AND 5 /* running */ AND owner_id = :owner_id;

@@ -1,4 +1,6 @@
 -- Forgets an owner that has no live run left; with one left nothing changes, so that the run stays
--- an orphan (I-5). Uses index running.
+-- an orphan (I-5). Uses index live.
 DELETE FROM owners
-WHERE id = :id AND NOT EXISTS (SELECT 1 FROM tasks WHERE state = 5 /* running */ AND owner_id = :id);
+WHERE id = :id AND NOT EXISTS (
+  SELECT 1 FROM tasks WHERE state BETWEEN 4 AND 5 /* running */ AND owner_id = :id
+);

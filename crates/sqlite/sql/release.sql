@@ -1,4 +1,4 @@
--- A run is given back and its task waits again (I-4). Moves the row from index running to index
+-- A run is given back and its task waits again (I-4). Moves the row from index live to index
 -- ready.
 UPDATE tasks
 SET state = 3 /* ready */, owner_id = NULL, run_id = NULL, attempt = :attempt, progress = NULL, padding = :padding
