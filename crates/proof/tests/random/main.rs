@@ -3,7 +3,8 @@
 //!
 //! A world is a number: from it come calls of every kind, windows of a few tasks, clocks that jump,
 //! commits that fail, whose fate is open, and crashes (G-2, G-24). After each turn the oracle says
-//! what must be true: I-1 to I-8, I-10 to I-13, I-19.
+//! what must be true: I-1 to I-8, I-10 to I-13, I-19. Together they use each verb on tasks in each
+//! state, as `docs/internals/interplay.md` lists them.
 //!
 //! `TASKER_SEED=n` runs world `n` alone, `TASKER_WORLDS=n` so many of each kind.
 
@@ -15,6 +16,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use oracle::coverage::{self, Coverage};
 use tasker_proof::conformance::Backend;
 use tasker_proof::file::Folder;
 use tasker_proof::model::Disk;
@@ -24,21 +26,30 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// So many worlds use every verb in every state.
+const COVERING_WORLDS: u64 = 2_000;
+
 /// Runs worlds one after the other, and names the one that fails.
 fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) {
     let seeds = match number("TASKER_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("TASKER_WORLDS").unwrap_or(worlds),
     };
-    let mut started = 0;
+    let (mut started, mut used) = (0, Coverage::new());
     for seed in seeds.clone() {
         let world = || World::new(seed, lab(), processes(seed)).run();
         match catch_unwind(AssertUnwindSafe(world)) {
-            Ok(runs) => started += runs,
+            Ok((runs, verbs)) => {
+                started += runs;
+                used.extend(verbs);
+            }
             Err(_) => panic!("world {seed}: repeat it with TASKER_SEED={seed}"),
         }
     }
     assert!(started > seeds.end - seeds.start, "worlds in which nothing runs prove nothing");
+    if seeds.end - seeds.start >= COVERING_WORLDS {
+        coverage::assert_complete(&used);
+    }
 }
 
 fn one(_seed: u64) -> usize {

@@ -1,5 +1,7 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
+pub(crate) mod coverage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,11 +11,15 @@ use tasker_core::limits;
 use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Found;
-use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_core::task::{
+    AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
+};
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
+
+use coverage::Coverage;
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -51,6 +57,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 struct Stopping {
     deadline: u64,
+    on_stop: Option<OnStop>,
     closes: bool,
     tickets: Vec<Ticket>,
 }
@@ -71,6 +78,7 @@ enum Asked {
 #[derive(Clone, Debug)]
 enum Said {
     Settle(RunSlot, Settlement),
+    Postpone(RunSlot),
     Line(RunSlot, String),
     Abort(TaskId, Cause),
 }
@@ -79,6 +87,8 @@ enum Said {
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     pub(crate) runs: BTreeMap<RunSlot, Run>,
+    /// The task of each run there ever was.
+    pub(crate) slots: BTreeMap<RunSlot, TaskId>,
     pub(crate) is_closed: bool,
     runners: BTreeMap<Arc<str>, Option<u32>>,
     is_started: bool,
@@ -109,6 +119,8 @@ pub(crate) struct Oracle {
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     pub(crate) started: u64,
+    /// Which verbs have met which states.
+    pub(crate) used: Coverage,
 }
 
 impl Oracle {
@@ -141,7 +153,9 @@ impl Oracle {
 
     /// What calls change at once, whatever becomes of the turn.
     pub(crate) fn ask(&mut self, inputs: &[Input], mono: u64) {
+        self.meet_deadlines(mono);
         for input in inputs {
+            self.meet_by(input);
             let asked = match input {
                 Input::Add(_, def) => Asked::Add(vec![def.clone()]),
                 Input::AddMany(_, defs) => Asked::Add(defs.clone()),
@@ -202,12 +216,12 @@ impl Oracle {
                         tasks.get_mut(&run.task).unwrap().lines.push(line);
                     }
                 }
-                Said::Settle(slot, settled) => {
+                Said::Settle(slot, _) | Said::Postpone(slot) => {
                     let Some(run) = me.runs.get(&slot) else { continue };
                     // What another process asked for before is heard before the runner's word.
                     let asked = run.fired.or(tasks[&run.task].abort);
                     let cause = asked.or(fired.get(&slot).copied());
-                    me.expected.entry(slot).or_insert(end_of(settled, cause));
+                    me.expected.entry(slot).or_insert(end_of(said, cause));
                 }
             }
         }
@@ -401,6 +415,8 @@ impl Oracle {
         // The clock stands still in a turn: `settle_deadlines` knows the time.
         let run = Run { task: started.id, deadline: None, fired: None };
         assert!(self.mine().runs.insert(started.slot, run).is_none());
+        self.mine().slots.insert(started.slot, started.id);
+        self.used.insert(("start", State::Ready.as_str()));
         self.started += 1;
     }
 
@@ -430,6 +446,7 @@ impl Oracle {
 
     /// After a turn: what had to happen has happened.
     pub(crate) fn settle(&mut self, mono: u64) {
+        self.meet_start();
         let tasks = &self.tasks;
         let me = &mut self.processes[self.me];
         if me.hit.is_none() {
@@ -562,12 +579,12 @@ impl Process {
     fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
         (self.is_started, self.starts_later) = (false, false);
         let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
-        let tickets = Vec::new();
-        let stopping = self.stopping.get_or_insert(Stopping { deadline, closes, tickets });
+        let (on_stop, tickets) = (options.on_stop, Vec::new());
+        let stopping = self.stopping.get_or_insert(Stopping { deadline, on_stop, closes, tickets });
         stopping.tickets.push(ticket);
         stopping.closes |= closes;
         if options != StopOptions::default() {
-            stopping.deadline = deadline;
+            (stopping.deadline, stopping.on_stop) = (deadline, on_stop);
         }
     }
 
@@ -641,6 +658,7 @@ impl Task {
 fn said(input: &Input) -> Option<Said> {
     match input {
         Input::Settle(slot, settled) => Some(Said::Settle(*slot, settled.clone())),
+        Input::Postpone(slot) => Some(Said::Postpone(*slot)),
         Input::Record(slot, Record::Log { message, .. }) => {
             Some(Said::Line(*slot, message.to_string()))
         }
@@ -649,8 +667,13 @@ fn said(input: &Input) -> Option<Said> {
     }
 }
 
-/// How a run ends that settled so, after its signal fired for this cause.
-fn end_of(settled: Settlement, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
+/// How a run ends of which this was said, after its signal fired for this cause.
+fn end_of(said: Said, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
+    let settled = match (said, fired) {
+        (Said::Settle(_, settled), _) => settled,
+        (_, Some(_)) => return (RunEnd::Fenced, None),
+        (_, None) => return (RunEnd::Postponed, None),
+    };
     match (settled, fired) {
         (Settlement::Returned(result), _) => (RunEnd::Done, Some(TaskEnd::Done(result))),
         (Settlement::Threw(_), Some(cause)) => (RunEnd::Aborted(cause), None),

@@ -23,6 +23,7 @@ use tasker_proof::faulty_store::{Call, FaultyStore};
 use tasker_proof::rng::Rng;
 
 use crate::oracle::Oracle;
+use crate::oracle::coverage::Coverage;
 use crate::store::{Fault, Trouble, Troubled};
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
@@ -128,13 +129,13 @@ impl World {
         self.processes.len() > 1
     }
 
-    /// Lives to its end; how many runs it started.
-    pub(crate) fn run(mut self) -> u64 {
+    /// Lives to its end; how many runs it started, and which verbs it used in which states.
+    pub(crate) fn run(mut self) -> (u64, Coverage) {
         for _ in 0..20 + self.rng.below(60) {
             self.step();
         }
         self.rest();
-        self.oracle.started
+        (self.oracle.started, self.oracle.used)
     }
 
     fn step(&mut self) {
@@ -142,6 +143,7 @@ impl World {
         match self.rng.below(40) {
             0 if self.is_shared() && self.rng.once_in(2) => self.crash_beside_others(),
             0 => self.crash(),
+            39 if self.rng.once_in(3) => self.crash_in_a_row(),
             1 => self.tick(30_000),
             2..8 => {
                 let ms = self.rng.one_of(&[1, 10, 100, 1_000, 5_000]);
@@ -172,11 +174,7 @@ impl World {
         }
         for process in 0..self.processes.len() {
             self.turn_to(process);
-            let limit = self.is_shared().then_some(2);
-            let mut inputs: Vec<Input> =
-                OPERATIONS.iter().flat_map(|name| self.assigning(name, limit)).collect();
-            inputs.push(Input::Start(self.ticket()));
-            self.turns(inputs, None);
+            self.begin();
         }
         for _ in 0..4 * TASKS_MAX {
             if self.oracle.processes.iter().all(|process| process.runs.is_empty()) {
@@ -195,6 +193,15 @@ impl World {
         self.compare();
     }
 
+    /// Starts, with a runner for each operation.
+    fn begin(&mut self) {
+        let limit = self.is_shared().then_some(2);
+        let mut inputs: Vec<Input> =
+            OPERATIONS.iter().flat_map(|name| self.assigning(name, limit)).collect();
+        inputs.push(Input::Start(self.ticket()));
+        self.turns(inputs, None);
+    }
+
     /// A new runner in place of whatever there is.
     fn assigning(&mut self, name: &str, limit: Option<u32>) -> [Input; 2] {
         let name: Arc<str> = name.into();
@@ -202,6 +209,7 @@ impl World {
     }
 
     fn tick(&mut self, ms: u64) {
+        self.oracle.meet_time(ms);
         self.now.mono = self.now.mono.plus(ms);
         let jump =
             self.rng.one_of(&[0, 0, 0, -3_600_000, 3_600_000, 315_000_000_000, -1_700_000_000_001]);
@@ -342,6 +350,7 @@ impl World {
 
     /// The process dies, and dies again while it recovers (F-1, F-2).
     fn crash(&mut self) {
+        self.oracle.meet_death();
         self.mine().engine = None;
         self.oracle.forget_process();
         self.oracle.lose_runs(false);
@@ -359,6 +368,20 @@ impl World {
         self.compare();
     }
 
+    /// The process dies as often as a task may lose it, and at last while its runs are aborted.
+    fn crash_in_a_row(&mut self) {
+        for is_last in [false, false, true] {
+            self.begin();
+            if is_last && self.rng.once_in(2) {
+                let live: Vec<TaskId> =
+                    self.oracle.me().runs.values().map(|run| run.task).collect();
+                let aborts = live.into_iter().map(|id| self.abort(id)).collect();
+                self.turns(aborts, None);
+            }
+            self.crash();
+        }
+    }
+
     /// Processes die, and another one finds out before they are there again (I-4, I-5).
     fn crash_beside_others(&mut self) {
         let survivor = self.me;
@@ -369,6 +392,7 @@ impl World {
         for process in &dead {
             self.turn_to(*process);
             (self.mine().engine, self.mine().reader) = (None, None);
+            self.oracle.meet_death();
             self.oracle.forget_process();
             self.oracle.lose_runs(true);
         }
@@ -433,6 +457,7 @@ impl World {
         let ticket = self.ticket();
         let operation: Arc<str> = self.rng.one_of(&OPERATIONS).into();
         match self.rng.below(32) {
+            0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
             0..7 => self.settle(),
             7..9 => self.record(),
             9..12 => Input::Assign(ticket, operation, self.rng.one_of(&[None, Some(1), Some(2)])),
@@ -465,18 +490,19 @@ impl World {
     /// A call about some task.
     fn named(&mut self, ticket: Ticket) -> Input {
         let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
-        if ids.is_empty() || self.rng.once_in(20) {
-            return Input::AwaitEnd(ticket, TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw())));
-        }
-        let id = self.rng.one_of(&ids);
+        let is_nobody = ids.is_empty() || self.rng.once_in(20);
+        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
+        let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
         match self.rng.below(4) {
-            0 => {
-                let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
-                Input::Abort(ticket, id, reason)
-            }
+            0 => self.abort(id),
             1 => Input::AwaitEnd(ticket, id),
             _ => Input::Prioritize(ticket, id, self.priority()),
         }
+    }
+
+    fn abort(&mut self, id: TaskId) -> Input {
+        let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
+        Input::Abort(self.ticket(), id, reason)
     }
 
     fn subscription(&mut self) -> Subscription {
@@ -515,11 +541,11 @@ impl World {
 
     /// The number of a live run, or of one that is over or never was.
     fn run_no(&mut self) -> RunSlot {
-        let live: Vec<RunSlot> = self.oracle.me().runs.keys().copied().collect();
-        if live.is_empty() || self.rng.once_in(10) {
-            return self.rng.below(99) as RunSlot;
-        }
-        self.rng.one_of(&live)
+        let known: Vec<RunSlot> = match self.rng.below(10) {
+            0 => self.oracle.me().slots.keys().copied().collect(),
+            _ => self.oracle.me().runs.keys().copied().collect(),
+        };
+        if known.is_empty() { self.rng.below(99) as RunSlot } else { self.rng.one_of(&known) }
     }
 
     fn settle(&mut self) -> Input {

@@ -2,8 +2,9 @@
 //! built, on a task in each state that is built, reached in each way.
 //!
 //! # Promises
-//! - Every built cell is driven through the engine on the store under test; new state, answer and
-//!   what is told are those of the page.
+//! - Every built cell is driven through the engine on one database of the store under test, which
+//!   fills with what the cells before have left; new state, answer and what is told are those of
+//!   the page.
 //! - A verb or a state that is built is not marked as later, and what is marked as built is there.
 //! - The page and `core::state` name the same transitions.
 //!
@@ -21,7 +22,7 @@ mod verbs;
 use tasker_core::error::{Error, Result};
 
 use super::Backend;
-use stage::{Outcome, Stage, definition};
+use stage::{Outcome, Stage};
 use verbs::{BuiltVerb, VERBS};
 use ways::Way;
 
@@ -32,11 +33,13 @@ pub use page::{Cell, cells};
 /// # Errors
 /// Names each cell that is not as the page says.
 pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
-    let mut faults = Vec::new();
+    let lab = lab()?;
+    let (mut faults, mut number) = (Vec::new(), 0);
     for cell in cells()?.iter().filter(|cell| cell.is_built()) {
         let Some(verb) = VERBS.iter().find(|verb| verb.name == cell.verb) else { continue };
         for way in ways::ways(cell.state) {
-            let seen = drive(verb, cell, way, lab()?)?;
+            number += 1;
+            let seen = drive(verb, cell, way, Stage::new(lab.as_ref(), number)?)?;
             if !is_as_said(cell, &seen) {
                 let (said, seen) = (cell.parts.join(" · "), seen.join(" · "));
                 let (verb, state, way) = (cell.verb, cell.state, way.name);
@@ -48,10 +51,9 @@ pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
 }
 
 /// Brings a task into the state of a cell and uses the verb on it.
-fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, lab: Box<dyn Backend>) -> Result<Outcome> {
-    let mut stage = Stage::new(lab)?;
+fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Result<Outcome> {
     if !ways::is_nowhere(cell.state) {
-        let mut def = definition();
+        let mut def = stage.definition();
         (verb.define)(&mut def);
         ways::enter(&mut stage, def, verb.losses)?;
         (way.take)(&mut stage)?;

@@ -1,6 +1,7 @@
 //! A task in whatever state, the tasker that has it, and a neighbour who hears of everything.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
@@ -18,8 +19,6 @@ use uuid::Uuid;
 use super::super::Backend;
 use super::super::world::{BEGIN, of};
 
-const OPERATION: &str = "a";
-const KEY: IdempotencyKey = IdempotencyKey(Uuid::from_u128(1));
 /// The name of no task, and the number of no run.
 const NOBODY: TaskId = TaskId(Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001));
 const NO_RUN: RunSlot = 99;
@@ -28,8 +27,11 @@ const NO_RUN: RunSlot = 99;
 pub(super) type Outcome = [String; 3];
 
 /// One task and who has to do with it.
-pub(super) struct Stage {
-    lab: Box<dyn Backend>,
+pub(super) struct Stage<'a> {
+    lab: &'a dyn Backend,
+    /// The operation of the task, which no other stage has.
+    operation: Arc<str>,
+    key: IdempotencyKey,
     /// The tasker that has the task, unless it died.
     mine: Option<Engine>,
     neighbour: Engine,
@@ -47,14 +49,16 @@ pub(super) struct Stage {
     own: Vec<&'static str>,
 }
 
-impl Stage {
-    /// Two taskers on a new database; neither has a runner.
-    pub(super) fn new(lab: Box<dyn Backend>) -> Result<Self> {
+impl<'a> Stage<'a> {
+    /// Two taskers on a database where other stages have been; neither has a runner.
+    pub(super) fn new(lab: &'a dyn Backend, number: usize) -> Result<Self> {
         let now = Now { wall: WallMs(BEGIN), mono: MonoMs(1) };
-        let (mine, _) = open(lab.as_ref(), now)?;
-        let (neighbour, reader) = open(lab.as_ref(), now)?;
+        let (mine, _) = open(lab, now)?;
+        let (neighbour, reader) = open(lab, now)?;
         let mut stage = Self {
             lab,
+            operation: format!("operation {number}").into(),
+            key: IdempotencyKey(Uuid::from_u128(number as u128)),
             mine: Some(mine),
             neighbour,
             reader,
@@ -122,15 +126,27 @@ impl Stage {
 
     /// Adds the task, under a key.
     pub(super) fn add(&mut self, def: NewTask) -> Result<()> {
-        self.call(|ticket| adding_again(ticket, def))?;
+        self.add_under_key(def)?;
         self.task = self.added;
         Ok(())
     }
 
+    /// A definition like that of the task.
+    pub(super) fn definition(&self) -> NewTask {
+        of(&self.operation)
+    }
+
+    /// An add under the key of the task.
+    pub(super) fn add_under_key(&mut self, def: NewTask) -> Result<Ticket> {
+        let key = self.key;
+        self.call(|ticket| Input::AddIdempotent(ticket, vec![(key, def)]))
+    }
+
     /// A runner comes, and goes when it has got its task.
     pub(super) fn begin(&mut self) -> Result<()> {
-        self.call(|ticket| Input::Assign(ticket, OPERATION.into(), None))?;
-        self.call(|ticket| Input::Unassign(ticket, OPERATION.into()))?;
+        let (comes, goes) = (self.operation.clone(), self.operation.clone());
+        self.call(|ticket| Input::Assign(ticket, comes, None))?;
+        self.call(|ticket| Input::Unassign(ticket, goes))?;
         Ok(())
     }
 
@@ -154,7 +170,7 @@ impl Stage {
 
     /// Another process comes in the place of the one that died.
     pub(super) fn reopen(&mut self) -> Result<()> {
-        self.mine = Some(open(self.lab.as_ref(), self.now)?.0);
+        self.mine = Some(open(self.lab, self.now)?.0);
         self.call(Input::Start)?;
         Ok(())
     }
@@ -271,16 +287,6 @@ fn open(lab: &dyn Backend, now: Now) -> Result<(Engine, Box<dyn Reader>)> {
 
 fn get(reader: &mut dyn Reader, id: TaskId) -> Result<Option<TaskRecord>> {
     Ok(reader.get(id, None, usize::MAX)?.map(|found| found.task))
-}
-
-/// A definition like that of the task.
-pub(super) fn definition() -> NewTask {
-    of(OPERATION)
-}
-
-/// An add under the key of the task.
-pub(super) fn adding_again(ticket: Ticket, def: NewTask) -> Input {
-    Input::AddIdempotent(ticket, vec![(KEY, def)])
 }
 
 /// An abort of this task.

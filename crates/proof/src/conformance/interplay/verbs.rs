@@ -6,7 +6,7 @@ use tasker_core::rules::Settlement;
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::input::{Input, StopOptions, Ticket};
 
-use super::stage::{Stage, aborting, adding_again, definition};
+use super::stage::{Stage, aborting};
 
 const TIMEOUT_MS: u64 = 1_000;
 
@@ -37,10 +37,11 @@ impl BuiltVerb {
 }
 
 pub(super) const VERBS: &[BuiltVerb] = &[
-    verb("add", |stage| stage.call(|ticket| Input::Add(ticket, definition())).map(Some)),
-    verb("add, known key", |stage| {
-        stage.call(|ticket| adding_again(ticket, definition())).map(Some)
+    verb("add", |stage| {
+        let def = stage.definition();
+        stage.call(|ticket| Input::Add(ticket, def)).map(Some)
     }),
+    verb("add, known key", |stage| stage.add_under_key(stage.definition()).map(Some)),
     verb("abort", |stage| {
         let id = stage.id();
         stage.call(|ticket| aborting(ticket, id)).map(Some)

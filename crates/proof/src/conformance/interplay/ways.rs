@@ -54,7 +54,7 @@ const READY: &[Way] = &[
     },
 ];
 
-const RUNNING: &[Way] = &[Way { name: "started", take: Stage::begin }];
+const RUNNING: &[Way] = &[Way { name: "started", take: |stage| stage.begin() }];
 
 const ASKED: &[Way] = &[
     Way { name: "aborted here", take: abort_run },

@@ -1,0 +1,211 @@
+//! Which verbs have met a task in which state, in the words of `docs/internals/interplay.md`.
+//!
+//! A task that is about to end for another reason than a call counts for none: its signal has
+//! fired, but that is not stored.
+
+use std::collections::BTreeSet;
+
+use tasker_core::id::TaskId;
+use tasker_core::limits;
+use tasker_core::rules::Settlement;
+use tasker_core::state::State;
+use tasker_core::task::{Cause, NewTask, OnInterrupted, OnStop};
+use tasker_engine::input::{Input, StopOptions};
+use tasker_proof::conformance::interplay::cells;
+
+use super::{Oracle, Stopping, Task};
+
+const NOBODY: &str = "no such task";
+
+/// The cells of the page that were used: verb and state.
+pub(crate) type Coverage = BTreeSet<(&'static str, &'static str)>;
+
+/// Fails if a cell that is built was not used.
+pub(crate) fn assert_complete(used: &Coverage) {
+    let cells = cells().unwrap();
+    let cells = cells.iter().filter(|cell| cell.is_built());
+    let built: Coverage = cells.map(|cell| (cell.verb, cell.state)).collect();
+    let missing: Vec<_> = built.difference(used).collect();
+    assert!(missing.is_empty(), "no world used {missing:?}");
+    let unknown: Vec<_> = used.difference(&built).collect();
+    assert!(unknown.is_empty(), "not on the page: {unknown:?}");
+}
+
+impl Oracle {
+    /// A verb meets a task, or the name of none.
+    fn meet(&mut self, verb: &'static str, id: Option<&TaskId>) {
+        let task = id.and_then(|id| self.tasks.get(id));
+        if let Some(state) = task.map_or(Some(NOBODY), |task| self.state_of(task)) {
+            self.used.insert((verb, state));
+        }
+    }
+
+    /// A verb that names no task meets all of them, and those that are not there.
+    fn meet_all(&mut self, verb: impl Fn(&Task) -> Option<&'static str>, nobody: &[&'static str]) {
+        let met = self.tasks.values().filter_map(|task| Some((verb(task)?, self.state_of(task)?)));
+        let met: Vec<_> = met.chain(nobody.iter().map(|verb| (*verb, NOBODY))).collect();
+        self.used.extend(met);
+    }
+
+    fn state_of(&self, task: &Task) -> Option<&'static str> {
+        match (task.state, task.run) {
+            (State::Running, _) if task.abort.is_some() => Some("running, abort asked"),
+            (State::Running, Some((process, slot))) => {
+                let run = self.processes[process].runs.get(&slot);
+                run.is_some_and(|run| run.fired.is_none()).then_some(State::Running.as_str())
+            }
+            (state, _) => Some(state.as_str()),
+        }
+    }
+
+    /// A call is about to be made.
+    pub(super) fn meet_by(&mut self, input: &Input) {
+        match input {
+            Input::Add(..) => self.meet_all(|_| Some("add"), &["add"]),
+            Input::AddMany(_, defs) if defs.is_empty() => {}
+            Input::AddMany(..) => self.meet_all(|_| Some("add"), &["add"]),
+            Input::AddIdempotent(_, defs) => {
+                for (key, _) in defs {
+                    let known = self.keys.get(key).copied();
+                    self.meet("add, known key", known.as_ref());
+                }
+            }
+            Input::Abort(_, id, _) => self.meet("abort", Some(id)),
+            Input::Prioritize(_, id, _) => self.meet("prioritize", Some(id)),
+            Input::AwaitEnd(_, id) => self.meet("await end", Some(id)),
+            Input::Settle(slot, settlement) => {
+                let verb = match settlement {
+                    Settlement::Returned(_) => "return",
+                    Settlement::Threw(_) => "throw",
+                    Settlement::Unstorable(_) => "unstorable",
+                };
+                let id = self.me().slots.get(slot).copied();
+                self.meet(verb, id.as_ref());
+            }
+            Input::Postpone(slot) => {
+                let id = self.me().slots.get(slot).copied();
+                self.meet("postpone", id.as_ref());
+            }
+            Input::Stop(_, options) | Input::Close(_, options) => self.meet_stop(*options),
+            Input::FindByKey(..)
+            | Input::Record(..)
+            | Input::CancelAwait(..)
+            | Input::Assign(..)
+            | Input::Unassign(..)
+            | Input::Start(_)
+            | Input::Subscribe(..)
+            | Input::Ack(_)
+            | Input::Ready(_)
+            | Input::IsShared(_) => {}
+        }
+    }
+
+    fn meet_stop(&mut self, options: StopOptions) {
+        let verb = |on_stop| match on_stop {
+            OnStop::Wait => "stop, wait",
+            OnStop::Postpone => "stop, postpone",
+            OnStop::Abort => "stop, abort",
+        };
+        let nobody: Vec<_> = options.on_stop.map(verb).into_iter().collect();
+        let me = self.me;
+        let of = |task: &Task| {
+            let is_mine = task.run.is_none_or(|(process, _)| process == me);
+            options.on_stop.or(task.def.on_stop).filter(|_| is_mine).map(verb)
+        };
+        self.meet_all(of, &nobody);
+    }
+
+    /// A turn is about to be made: what is over by now meets its tasks.
+    pub(super) fn meet_deadlines(&mut self, mono: u64) {
+        let me = self.me();
+        let over = me.stopping.as_ref().filter(|stopping| mono >= stopping.deadline);
+        if let Some(on_stop) = over.map(|stopping: &Stopping| stopping.on_stop) {
+            self.meet_stop_over(on_stop);
+        }
+        let due = self.me().runs.values().filter_map(|run| match run.deadline {
+            Some((at, false)) if mono >= at => Some(("run timeout", run.task, run.fired)),
+            Some((at, true)) if mono >= at => {
+                Some(("run timeout, grace over", run.task, run.fired))
+            }
+            _ => None,
+        });
+        for (verb, id, fired) in due.collect::<Vec<_>>() {
+            let is_asked = self.tasks[&id].abort.is_some();
+            match fired {
+                // Its signal fired for this very timeout: the grace began with a run like any.
+                Some(Cause::RunTimeout) if !is_asked => {
+                    self.used.insert((verb, State::Running.as_str()));
+                }
+                _ => self.meet(verb, Some(&id)),
+            }
+        }
+    }
+
+    fn meet_stop_over(&mut self, on_stop: Option<OnStop>) {
+        let verb = |on_stop| match on_stop {
+            OnStop::Wait => Some("stop, wait, time over"),
+            OnStop::Abort => Some("stop, abort, time over"),
+            OnStop::Postpone => None,
+        };
+        let nobody: Vec<_> = on_stop.and_then(verb).into_iter().collect();
+        let me = self.me;
+        let fired = |task: &Task| {
+            let (process, slot) = task.run?;
+            self.processes[process].runs.get(&slot)?.fired
+        };
+        let began: Vec<_> = self
+            .tasks
+            .values()
+            .filter(|task| task.run.is_some_and(|(process, _)| process == me))
+            .filter(|task| task.abort.is_none() && fired(task) == Some(Cause::Stop))
+            .map(|_| ("stop, abort, time over", State::Running.as_str()))
+            .collect();
+        self.used.extend(began);
+        let of = |task: &Task| {
+            let is_mine = task.run.is_none_or(|(process, _)| process == me);
+            on_stop.or(task.def.on_stop).filter(|_| is_mine).and_then(verb)
+        };
+        self.meet_all(of, &nobody);
+    }
+
+    /// So much time passes: more than a task that does not run may run.
+    pub(crate) fn meet_time(&mut self, ms: u64) {
+        for (verb, grace) in
+            [("run timeout", 0), ("run timeout, grace over", limits::RUN_TIMEOUT_GRACE_MS)]
+        {
+            let is_over = |def: &NewTask| def.run_timeout_ms.is_some_and(|max| max + grace <= ms);
+            let of = |task: &Task| (task.run.is_none() && is_over(&task.def)).then_some(verb);
+            self.meet_all(of, &[verb]);
+        }
+    }
+
+    /// The process dies.
+    pub(crate) fn meet_death(&mut self) {
+        let me = self.me;
+        let of = |task: &Task| {
+            task.run.is_none_or(|(process, _)| process == me).then(|| {
+                match task.def.on_interrupted {
+                    OnInterrupted::Abort => "lost, abort",
+                    OnInterrupted::Fail => "lost, fail",
+                    OnInterrupted::Retry if task.losses + 1 >= limits::LOSSES_MAX => {
+                        "lost, third time"
+                    }
+                    OnInterrupted::Retry => "lost",
+                }
+            })
+        };
+        self.meet_all(of, &["lost", "lost, abort", "lost, fail", "lost, third time"]);
+    }
+
+    /// A turn is over in which everything could start that may: what did not start meets that.
+    pub(super) fn meet_start(&mut self) {
+        let me = self.me();
+        if !me.is_started || me.stopping.is_some() || me.runs.len() as u32 >= self.limit {
+            return;
+        }
+        let has_place = |task: &Task| me.runners.get(&task.def.operation) == Some(&None);
+        let open: BTreeSet<_> =
+            self.tasks.values().filter(|task| has_place(task)).map(|task| task.seq).collect();
+        self.meet_all(|task| open.contains(&task.seq).then_some("start"), &["start"]);
+    }
+}
