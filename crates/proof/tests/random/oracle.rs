@@ -241,8 +241,10 @@ impl Oracle {
                     code => Some(code) == me.hit,
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
-                if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code()) {
-                    self.tasks.get_mut(id).unwrap().priorities.push(*to);
+                if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code())
+                    && let Some(task) = self.tasks.get_mut(id)
+                {
+                    task.priorities.push(*to);
                 }
                 if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
                     let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
