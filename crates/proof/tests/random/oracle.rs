@@ -1,6 +1,7 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
 pub(crate) mod coverage;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::limits;
-use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Found;
 use tasker_core::task::{
@@ -17,9 +17,10 @@ use tasker_core::task::{
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
+use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
 use coverage::Coverage;
+use said::{Said, end_of, said};
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -72,15 +73,6 @@ enum Asked {
     Prioritize(TaskId, Priority),
     Watch(TaskId),
     Else,
-}
-
-/// What a runner or an abort says of a run, in the order in which it was said.
-#[derive(Clone, Debug)]
-enum Said {
-    Settle(RunSlot, Settlement),
-    Postpone(RunSlot),
-    Line(RunSlot, String),
-    Abort(TaskId, Cause),
 }
 
 /// What one process knows and is owed.
@@ -654,36 +646,5 @@ impl Task {
         let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
         self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
         self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
-    }
-}
-
-fn said(input: &Input) -> Option<Said> {
-    match input {
-        Input::Settle(slot, settled) => Some(Said::Settle(*slot, settled.clone())),
-        Input::Postpone(slot) => Some(Said::Postpone(*slot)),
-        Input::Record(slot, Record::Log { message, .. }) => {
-            Some(Said::Line(*slot, message.to_string()))
-        }
-        Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
-        _ => None,
-    }
-}
-
-/// How a run ends of which this was said, after its signal fired for this cause.
-fn end_of(said: Said, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
-    let settled = match (said, fired) {
-        (Said::Settle(_, settled), _) => settled,
-        (_, Some(_)) => return (RunEnd::Fenced, None),
-        (_, None) => return (RunEnd::Postponed, None),
-    };
-    match (settled, fired) {
-        (Settlement::Returned(result), _) => (RunEnd::Done, Some(TaskEnd::Done(result))),
-        (Settlement::Threw(_), Some(cause)) => (RunEnd::Aborted(cause), None),
-        (Settlement::Threw(error), None) => {
-            (RunEnd::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
-        }
-        (Settlement::Unstorable(error), _) => {
-            (RunEnd::Failed(Cause::Unstorable), Some(TaskEnd::Failed(Cause::Unstorable, error)))
-        }
     }
 }

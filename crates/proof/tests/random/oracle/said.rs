@@ -1,0 +1,48 @@
+//! What is said of runs, and how a run ends of which it was said.
+
+use tasker_core::id::TaskId;
+use tasker_core::rules::Settlement;
+use tasker_core::task::{Cause, TaskEnd};
+use tasker_engine::effect::RunEnd;
+use tasker_engine::input::{Input, Record, RunSlot};
+
+/// What a runner or an abort says of a run, in the order in which it was said.
+#[derive(Clone, Debug)]
+pub(super) enum Said {
+    Settle(RunSlot, Settlement),
+    Postpone(RunSlot),
+    Line(RunSlot, String),
+    Abort(TaskId, Cause),
+}
+
+/// What an input says of a run.
+pub(super) fn said(input: &Input) -> Option<Said> {
+    match input {
+        Input::Settle(slot, settled) => Some(Said::Settle(*slot, settled.clone())),
+        Input::Postpone(slot) => Some(Said::Postpone(*slot)),
+        Input::Record(slot, Record::Log { message, .. }) => {
+            Some(Said::Line(*slot, message.to_string()))
+        }
+        Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
+        _ => None,
+    }
+}
+
+/// How a run ends of which this was said, after its signal fired for this cause.
+pub(super) fn end_of(said: Said, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
+    let settled = match (said, fired) {
+        (Said::Settle(_, settled), _) => settled,
+        (_, Some(_)) => return (RunEnd::Fenced, None),
+        (_, None) => return (RunEnd::Postponed, None),
+    };
+    match (settled, fired) {
+        (Settlement::Returned(result), _) => (RunEnd::Done, Some(TaskEnd::Done(result))),
+        (Settlement::Threw(_), Some(cause)) => (RunEnd::Aborted(cause), None),
+        (Settlement::Threw(error), None) => {
+            (RunEnd::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
+        }
+        (Settlement::Unstorable(error), _) => {
+            (RunEnd::Failed(Cause::Unstorable), Some(TaskEnd::Failed(Cause::Unstorable, error)))
+        }
+    }
+}
