@@ -12,7 +12,7 @@ use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
-use tasker_core::store::{Find, WithLogs};
+use tasker_core::read::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticket};
 use tasker_engine::thread::Read;

@@ -21,8 +21,8 @@ use uuid::Uuid;
 use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::query::{Field, Fields, Object, Value};
+use crate::read::{Found, too_much};
 use crate::state::State;
-use crate::store::{Found, too_much};
 use crate::task::{Attempt, Json, LogLine, OnInterrupted, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 

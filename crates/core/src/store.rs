@@ -16,13 +16,11 @@
 
 use std::sync::Arc;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
-use crate::query::{Query, Sort};
 use crate::state::{Counts, State};
 use crate::task::{
-    AbortReason, AttemptEnd, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
-    TaskRecord,
+    AbortReason, AttemptEnd, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };
 use crate::time::WallMs;
 
@@ -437,117 +435,4 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Self { error, change: None }
     }
-}
-
-/// Which logs come with a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WithLogs {
-    /// This level and graver ones.
-    pub level_max: Level,
-}
-
-/// What to find.
-#[derive(Clone, Debug)]
-pub struct Find {
-    /// Which tasks.
-    pub query: Query,
-    /// In which order; the default order if absent: waiting in queue order, then running by start,
-    /// then ended by end.
-    pub sort: Option<Sort>,
-    /// How many to leave out at the front.
-    pub skip: u64,
-    /// How many at most; all if absent.
-    pub limit: Option<u64>,
-    /// Their logs, if asked for.
-    pub logs: Option<WithLogs>,
-    /// The most bytes of stored texts that may be read for the answer.
-    pub bytes_max: usize,
-}
-
-/// A task as a reader finds it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    /// The task.
-    pub task: TaskRecord,
-    /// Its logs, if asked for.
-    pub logs: Option<Vec<LogLine>>,
-}
-
-/// What a read may still bring into memory, so that no answer is built that is refused in the end.
-#[derive(Debug)]
-pub struct ReadBudget {
-    left: usize,
-    max: usize,
-}
-
-impl ReadBudget {
-    /// So many bytes.
-    pub fn new(max: usize) -> Self {
-        Self { left: max, max }
-    }
-
-    /// Takes the stored texts of a task.
-    ///
-    /// # Errors
-    /// `TooLarge` if they no longer fit.
-    pub fn take_task(&mut self, task: &TaskRecord) -> Result<()> {
-        let payload = task.outcome.as_ref().and_then(TaskEnd::payload);
-        let texts = [task.def.data.as_ref(), payload];
-        self.take(texts.into_iter().flatten().map(|json| json.as_str().len()).sum())
-    }
-
-    /// Takes a log line.
-    ///
-    /// # Errors
-    /// `TooLarge` if it no longer fits.
-    pub fn take_line(&mut self, line: &LogLine) -> Result<()> {
-        self.take(line.message.len() + line.fields.as_ref().map_or(0, |json| json.as_str().len()))
-    }
-
-    fn take(&mut self, bytes: usize) -> Result<()> {
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| too_much(self.max))?;
-        Ok(())
-    }
-}
-
-/// The error of a read whose answer is longer than `max` bytes.
-pub fn too_much(max: usize) -> Error {
-    let message = format!("the answer is longer than {max} bytes; ask for fewer tasks or logs");
-    Error::at(Code::TooLarge, "limit", message)
-}
-
-/// Asked between pages of a long read; `true` ends it with `Closed`.
-pub type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
-
-/// The reading side of a backend: sees what was committed before the call (I-16).
-pub trait Reader: Send {
-    /// One task, or nothing.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, or `TooLarge` before more than `bytes_max` bytes of stored texts are read.
-    fn get(
-        &mut self,
-        id: TaskId,
-        logs: Option<WithLogs>,
-        bytes_max: usize,
-    ) -> Result<Option<Found>>;
-
-    /// The tasks that match, sorted, cut.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, `Closed` if cancelled, or `TooLarge` if they have more than `bytes_max`
-    /// bytes of stored texts.
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>>;
-
-    /// Whether a task matches; reads no further than to the first one.
-    ///
-    /// # Errors
-    /// As `count`.
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool>;
-
-    /// How many tasks match.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, or `Closed` if cancelled.
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64>;
 }

@@ -30,6 +30,11 @@ impl Json {
 pub struct Priority(f64);
 
 impl Priority {
+    /// The lowest of all.
+    pub const MIN: Priority = Priority(f64::NEG_INFINITY);
+    /// The greatest of all.
+    pub const MAX: Priority = Priority(f64::INFINITY);
+
     /// A priority, unless it is NaN.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
 use tasker_core::query::Query;
-use tasker_core::store::{Find, Reader, WithLogs};
+use tasker_core::read::{Find, Reader, WithLogs};
 use tokio_util::sync::CancellationToken;
 
 use crate::effect::{Answer, Effect, Sink};

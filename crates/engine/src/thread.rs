@@ -19,7 +19,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::store::{Reader, Store, Waker};
+use tasker_core::read::Reader;
+use tasker_core::store::{Store, Waker};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

@@ -16,10 +16,11 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
+use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Cancelled, Change, Commit, Entry, Find, Found, Head, Lane, Orphan, ReadBudget,
-    Reader, ReadyTask, Refused, Start, Store, Waker, Window, WindowSize, WithLogs,
+    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, ReadyTask, Refused, Start, Store,
+    Waker, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,

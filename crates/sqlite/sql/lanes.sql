@@ -1,2 +1,2 @@
--- Every lane. There are as many as operations, so reading all is cheap.
-SELECT id, operation FROM lanes ORDER BY id;
+-- The lanes with numbers after one, by number.
+SELECT id, operation FROM lanes WHERE id > :after ORDER BY id;

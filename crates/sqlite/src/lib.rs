@@ -38,15 +38,13 @@ mod migrate;
 mod coalesce;
 mod write;
 mod store;
-mod filter;
-mod candidates;
-mod top_k;
-mod read;
+mod operations;
+mod pages;
 mod open;
 mod audit;
 
 pub use audit::{Audit, audit};
 pub use location::Location;
 pub use open::{Durability, Options, open};
-pub use read::SqliteReader;
+pub use pages::{SqlitePages, SqliteReader, SqliteSnapshot};
 pub use store::SqliteStore;

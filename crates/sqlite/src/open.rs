@@ -12,7 +12,7 @@ use tasker_core::id::IdKey;
 
 use crate::location::{DatabaseFile, Location};
 use crate::owner::{self, Registered};
-use crate::read::SqliteReader;
+use crate::pages::{SqlitePages, SqliteReader};
 use crate::settings::{self, Sync};
 use crate::store::SqliteStore;
 use crate::write_queue::{LockTimeout, WriteQueue};
@@ -56,7 +56,7 @@ pub fn open(location: &Location, options: Options) -> Result<(SqliteStore, Sqlit
         Ok(Opened { writer, registered, id_key, reader, database }) => {
             queue.unlock();
             let store = SqliteStore::new(writer, registered, id_key, database.clone(), queue);
-            Ok((store, SqliteReader::new(reader, id_key, database)))
+            Ok((store, SqliteReader::new(SqlitePages::new(reader, id_key, database))))
         }
         Err(error) => {
             queue.undo();

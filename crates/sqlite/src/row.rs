@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
-use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
@@ -163,15 +162,20 @@ impl Definition {
     }
 }
 
-/// A task as `get.sql` and its siblings select it; `attempts` is left empty but for the last one.
-pub(crate) fn record(row: &Row<'_>, lanes: &Lanes) -> Result<TaskRecord> {
+/// The lane of a task as `get.sql` and its siblings select it.
+pub(crate) fn lane(row: &Row<'_>) -> Result<LaneId> {
+    get(row, 3).map(LaneId)
+}
+
+/// Such a task, of this operation; `attempts` is left empty but for the last one.
+pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Result<TaskRecord> {
     let state = state(row, 2)?;
     let outcome = outcome(row, state, (10, 13))?;
-    let (seq, id) = name(row, lanes.id_key)?;
+    let (seq, id) = name(row, id_key)?;
     let mut task = TaskRecord {
         seq,
         id,
-        def: Definition { first: 4, data: 12 }.read(row, lanes.operation(get(row, 3)?)?)?,
+        def: Definition { first: 4, data: 12 }.read(row, operation)?,
         state,
         created_at: wall(row, 7)?,
         started_at: wall_if(row, 8)?,
@@ -229,48 +233,21 @@ pub(crate) fn log_line(row: &Row<'_>) -> Result<LogLine> {
     })
 }
 
-/// The operations of all lanes, and the key under which the file folds numbers into uuids.
-#[derive(Debug)]
-pub(crate) struct Lanes {
-    operations: FxHashMap<u32, Arc<str>>,
-    id_key: IdKey,
-}
-
-impl Lanes {
-    /// Every lane of the file.
-    pub(crate) fn load(connection: &Connection, id_key: IdKey) -> Result<Lanes> {
-        let lanes = lanes(connection)?.into_iter();
-        Ok(Lanes { operations: lanes.map(|lane| (lane.id.0, lane.operation)).collect(), id_key })
-    }
-
-    /// None yet.
-    pub(crate) fn none(id_key: IdKey) -> Lanes {
-        Lanes { operations: FxHashMap::default(), id_key }
-    }
-
-    /// The numbers of the lanes, in order.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.operations.keys().copied().collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    /// The operation of one.
-    pub(crate) fn operation(&self, id: u32) -> Result<Arc<str>> {
-        self.operations.get(&id).cloned().ok_or_else(|| corrupt("a task without a lane"))
-    }
-}
-
-/// Every lane, by number.
-pub(crate) fn lanes(connection: &Connection) -> Result<Vec<Lane>> {
+/// The lanes after one, by number; every lane if there is none before.
+pub(crate) fn lanes(connection: &Connection, after: Option<LaneId>) -> Result<Vec<Lane>> {
     let mut statement = cached(connection, sql::LANES)?;
-    let mut rows = statement.query([]).map_err(error::of)?;
+    let mut rows = statement.query([before_first(after)]).map_err(error::of)?;
     let mut lanes = Vec::new();
     while let Some(row) = rows.next().map_err(error::of)? {
         let operation: String = get(row, 1)?;
         lanes.push(Lane { id: LaneId(get(row, 0)?), operation: operation.into() });
     }
     Ok(lanes)
+}
+
+/// The number of a lane, or one before all.
+pub(crate) fn before_first(lane: Option<LaneId>) -> i64 {
+    lane.map_or(-1, |lane| i64::from(lane.0))
 }
 
 /// Where the store stands.

@@ -98,6 +98,7 @@ statements! {
     SCHEMA_OBJECTS "schema_objects.sql",
     IMMUTABLE_END "immutable_end.sql",
     LAST "last.sql",
+    QUEUE_HEADS "queue_heads.sql",
     RUNNING "running.sql",
     ATTEMPTS "attempts.sql",
     LOGS "logs.sql",

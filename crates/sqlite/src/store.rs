@@ -329,7 +329,7 @@ impl Store for SqliteStore {
     }
 
     fn lanes(&mut self) -> Result<Vec<Lane>> {
-        row::lanes(&self.writer)
+        row::lanes(&self.writer, None)
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

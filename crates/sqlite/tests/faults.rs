@@ -1,5 +1,5 @@
 //! Damage to files: right answers or a clear refusal, never a crash, never a wrong row.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod hand;
 
@@ -12,8 +12,9 @@ use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::json;
 use tasker_core::query::Query;
+use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Find, Reader, Store, WindowSize, WithLogs};
+use tasker_core::store::{Change, Store, WindowSize};
 use tasker_core::task::{AttemptEnd, Level};
 
 const PAGE: usize = 4_096;

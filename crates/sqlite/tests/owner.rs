@@ -9,7 +9,8 @@ use std::path::Path;
 use hand::{Hand, def, failed, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::Code;
-use tasker_core::store::{Orphan, Reader, Store};
+use tasker_core::read::Reader;
+use tasker_core::store::{Orphan, Store};
 use tasker_core::task::AttemptEnd;
 
 fn owners(path: &Path) -> Vec<(u64, String)> {

@@ -18,7 +18,6 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("remote_runs", "the index holds only what runs at once"),
     ("orphans", "the index holds only what runs at once"),
     ("owner_forget", "the index holds only what runs at once"),
-    ("lanes", "as many as operations"),
     ("owners", "as many as open handles"),
     ("last", "the last row of a scan that stops at once"),
     ("head", "the last row of a scan that stops at once"),

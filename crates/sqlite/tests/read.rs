@@ -3,16 +3,18 @@
 
 mod hand;
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hand::{Hand, LANE, def, done, failed, line};
 use tasker_core::error::Code;
-use tasker_core::id::{IdKey, IdSource, Seq};
+use tasker_core::id::{IdKey, IdSource, LaneId, Seq};
 use tasker_core::query::{Query, Sort};
-use tasker_core::store::{Change, Find, Reader, WithLogs};
-use tasker_core::task::{Level, Priority};
+use tasker_core::read::{Find, Reader, WithLogs};
+use tasker_core::store::{Change, Lane};
+use tasker_core::task::{Level, NewTask, Priority};
 use tasker_core::time::WallMs;
 
 fn find(query: &str, limit: Option<u64>) -> Find {
@@ -189,15 +191,56 @@ fn a_cancelled_read_ends_closed() {
     assert_eq!(hand.count(r#"{"data.n":5}"#), 1, "the reader lives on");
 }
 
+/// More lanes than are learned of at once, each with tasks of several priorities.
+#[test]
+fn many_queues_are_merged_into_one() {
+    let mut hand = Hand::in_memory();
+    let lanes: Vec<Lane> = (1..=1_100)
+        .map(|id| Lane { id: LaneId(id), operation: format!("operation-{id}").into() })
+        .collect();
+    hand.turn(lanes.iter().cloned().map(Change::Lane).collect());
+    let mut expected = Vec::new();
+    let mut changes = Vec::new();
+    for n in 0..4_000_usize {
+        let lane = &lanes[n * 7 % lanes.len()];
+        let mut def = def("1", (n / 3 % 5) as f64);
+        def.operation = lane.operation.clone();
+        expected.push((Reverse(n / 3 % 5), n as u64 + 1));
+        changes.push(hand.adding(lane, def).1);
+    }
+    hand.turn(changes);
+    expected.sort_unstable();
+    let of = |priorities: std::ops::RangeInclusive<usize>| -> Vec<u64> {
+        let some = expected.iter().filter(|(priority, _)| priorities.contains(&priority.0));
+        some.map(|(_, seq)| *seq).collect()
+    };
+    assert_eq!(hand.find("{}", None, None), of(0..=4));
+    assert_eq!(hand.find("{}", None, Some(70)), of(0..=4)[..70]);
+    let some = r#"{"priority":{"$gte":1,"$lte":3}}"#;
+    assert_eq!(hand.find(some, None, None), of(1..=3));
+    assert_eq!(hand.find(r#"{"priority":{"$gt":3,"$lt":1}}"#, None, None), Vec::<u64>::new());
+}
+
+#[test]
+fn a_lane_that_is_new_since_the_last_read_is_found() {
+    let mut hand = Hand::in_memory();
+    for id in 1..=3 {
+        let lane = hand.lane(id, &format!("operation-{id}"));
+        let def = NewTask { operation: lane.operation.clone(), ..def("1", 0.0) };
+        let (waits, ends) = (hand.add(&lane, def.clone()), hand.add(&lane, def));
+        hand.end(ends, None, failed());
+        let query = format!(r#"{{"operation":"operation-{id}"}}"#);
+        assert_eq!(hand.find(&query, None, None), [waits.seq.0, ends.seq.0]);
+    }
+    assert_eq!(hand.find("{}", None, None), [1, 3, 5, 2, 4, 6]);
+}
+
 /// I-16
 #[test]
 fn a_read_sees_what_was_committed_before_it_and_nothing_half() {
     let mut hand = many(2);
     let (_, add) = {
-        let lane = tasker_core::store::Lane {
-            id: tasker_core::id::LaneId(1),
-            operation: "read-book".into(),
-        };
+        let lane = Lane { id: LaneId(1), operation: "read-book".into() };
         hand.adding(&lane, def("3", 0.0))
     };
     let batch = hand.batch(vec![add]);

@@ -1,6 +1,6 @@
 //! The query language: MongoDB's semantics over the task document.
 //!
-//! One matcher is the truth. A backend may narrow what it looks at by [`Query::conjuncts`], but
+//! One matcher is the truth. A search may narrow what it looks at by [`Query::conjuncts`], but
 //! only [`Query::matches`] decides, before sort, skip and limit.
 //!
 //! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists`, `$not` on a field, `$and
@@ -18,7 +18,7 @@
 //! - Matching allocates nothing.
 //!
 //! # Left to others
-//! Making the document is [`crate::document`]'s work, finding candidates the backend's.
+//! Making the document is [`crate::document`]'s work, finding candidates [`crate::search`]'s.
 //!
 //! Proof: `query::tests` (MongoDB's rules as tables, the laws as properties).
 

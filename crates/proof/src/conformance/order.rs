@@ -2,7 +2,7 @@
 
 use tasker_core::error::Result;
 use tasker_core::query::Sort;
-use tasker_core::store::Find;
+use tasker_core::read::Find;
 
 use super::library::library;
 use super::world::{World, find, read, with_priority};

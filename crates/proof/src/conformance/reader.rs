@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tasker_core::error::{Code, Result};
 use tasker_core::query::{Query, Sort};
+use tasker_core::read::{Find, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Find, WithLogs};
 use tasker_core::task::Level;
 
 use super::library::library;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
+use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Change, Commit, Find, Found, Lane, Orphan, Reader, Refused, Start, Store, Window,
-    WindowSize, WithLogs,
+    Batch, Change, Commit, Lane, Orphan, Refused, Start, Store, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority,

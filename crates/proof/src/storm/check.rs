@@ -7,7 +7,8 @@ use tasker_core::error::Result;
 use tasker_core::id::TaskId;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
-use tasker_core::store::{Find, Reader, Store};
+use tasker_core::read::{Find, Reader};
+use tasker_core::store::Store;
 use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskRecord};
 use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 

@@ -11,9 +11,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::query::Query;
+use tasker_core::read::Find;
 use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
-use tasker_core::store::Find;
 use tasker_core::task::{
     Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, TaskEnd,
 };

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::read::{Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::store::{Batch, Change, Commit, Found, Reader, Store, WithLogs};
+use tasker_core::store::{Batch, Change, Commit, Store};
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, TaskEnd,
 };

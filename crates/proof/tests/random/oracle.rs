@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::limits;
+use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::Found;
 use tasker_core::task::{
     AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
 };

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tasker_core::error::Code;
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::query::Query;
+use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::store::{Find, Found, Reader, Store, WithLogs};
+use tasker_core::store::Store;
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
 };

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use tasker_core::error::Result;
 use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
+use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{
-    Batch, Change, Commit, Find, Lane, Reader, Refused, Start, Store, WithLogs,
-};
+use tasker_core::store::{Batch, Change, Commit, Lane, Refused, Start, Store};
 use tasker_core::task::{
     AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::read::Reader;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::store::Reader;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{Answer, Effect, RemoteEvent, RunEnd, TaskEvent};

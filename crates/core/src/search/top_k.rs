@@ -5,20 +5,20 @@
 //! - Equal matches stand in the default order, so that the result never depends on the way they
 //!   came.
 //!
-//! Proof: `tests/read.rs`, `conformance::order`.
+//! Proof: `conformance::order`, `crates/sqlite/tests/read.rs`.
 
 use std::cmp::Ordering;
 
-use tasker_core::document;
-use tasker_core::query::{SortKey, Value};
-use tasker_core::store::Find;
-use tasker_core::task::TaskRecord;
+use crate::document;
+use crate::query::{SortKey, Value};
+use crate::read::Find;
+use crate::task::TaskRecord;
 
 /// Matches that are kept at least before some are let go.
 const MATCHES_MIN: usize = 1_024;
 
 /// The matches that may be returned.
-pub(crate) struct TopK<'f> {
+pub(super) struct TopK<'f> {
     find: &'f Find,
     /// How many from the front are needed: those that are skipped too.
     needed: usize,
@@ -33,7 +33,7 @@ struct Match {
 }
 
 impl<'f> TopK<'f> {
-    pub(crate) fn new(find: &'f Find) -> TopK<'f> {
+    pub(super) fn new(find: &'f Find) -> TopK<'f> {
         let needed = match find.limit {
             Some(0) => 0,
             Some(limit) => usize::try_from(limit.saturating_add(find.skip)).unwrap_or(usize::MAX),
@@ -43,13 +43,13 @@ impl<'f> TopK<'f> {
     }
 
     /// Whether no later match can be among those that are returned.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         let is_in_order = self.find.sort.is_none() && self.is_ordered;
         self.needed == 0 || is_in_order && self.all.len() >= self.needed
     }
 
     /// Takes matches with their documents.
-    pub(crate) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_ordered: bool) {
+    pub(super) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_ordered: bool) {
         self.is_ordered &= is_ordered;
         for (task, document) in matches {
             let key = self.find.sort.as_ref().map(|sort| sort.key(&document));
@@ -61,7 +61,7 @@ impl<'f> TopK<'f> {
     }
 
     /// Those that are returned, in order.
-    pub(crate) fn finish(mut self) -> Vec<TaskRecord> {
+    pub(super) fn finish(mut self) -> Vec<TaskRecord> {
         self.cut();
         let skip = usize::try_from(self.find.skip).unwrap_or(usize::MAX);
         self.all.into_iter().skip(skip).map(|found| found.task).collect()

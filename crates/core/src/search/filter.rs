@@ -1,80 +1,70 @@
 //! What a query says about engine columns, as bounds to bind.
 //!
-//! Nothing of a user becomes text (A-9): a filter is a closed set of bounds, and the statements
-//! that take them are fixed.
+//! A filter is a closed set of bounds: nothing of a user's becomes the text of a statement (A-9).
 //!
 //! # Promises
 //! - A filter only ever selects too many tasks: what [`Query::matches`] accepts, it lets through.
 //!
 //! # Left to others
-//! The matcher decides. Anything but the plain comparisons here narrows nothing.
+//! The matcher decides. Anything but the plain comparisons here narrows nothing, and a backend need
+//! not use every bound.
 //!
 //! Proof: the tests below, `conformance::reader`.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use tasker_core::error::Result;
-use tasker_core::id::{IdKey, Seq, TaskId};
-use tasker_core::query::path::Path;
-use tasker_core::query::{Field, Query, Test, Value};
-use tasker_core::state::State;
 use uuid::Uuid;
 
-use crate::row::Lanes;
+use crate::id::{IdKey, Seq, TaskId};
+use crate::query::path::Path;
+use crate::query::{Field, Query, Test, Value};
+use crate::state::State;
+use crate::task::Priority;
+use crate::time::WallMs;
 
 /// Bounds, both inclusive.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Range<T> {
-    pub(crate) low: T,
-    pub(crate) high: T,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range<T> {
+    /// The least.
+    pub low: T,
+    /// The greatest.
+    pub high: T,
 }
 
-impl<T: PartialOrd + Copy> Range<T> {
-    fn at_least(&mut self, low: T) {
-        if low > self.low {
-            self.low = low;
-        }
-    }
-
-    fn at_most(&mut self, high: T) {
-        if high < self.high {
-            self.high = high;
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.low > self.high
-    }
-}
-
-const EVERY_TIME: Range<i64> = Range { low: i64::MIN, high: i64::MAX };
+const EVERY_TIME: Range<WallMs> = Range { low: WallMs(i64::MIN), high: WallMs(i64::MAX) };
 
 /// Bounds on engine columns.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Filter {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
     /// Only these numbers, if the query names uuids or numbers.
-    pub(crate) exact: Option<BTreeSet<Seq>>,
-    pub(crate) seq: Range<i64>,
+    pub exact: Option<BTreeSet<Seq>>,
+    /// The numbers.
+    pub seq: Range<Seq>,
     states: u16,
-    operations: Option<BTreeSet<Box<str>>>,
-    pub(crate) priority: Range<f64>,
-    pub(crate) created_at: Range<i64>,
-    pub(crate) started_at: Range<i64>,
-    pub(crate) ended_at: Range<i64>,
+    /// Only these operations, if the query names some.
+    pub operations: Option<BTreeSet<Box<str>>>,
+    /// The priorities.
+    pub priority: Range<Priority>,
+    /// When it was added.
+    pub created_at: Range<WallMs>,
+    /// When its last run started; absent if a task that never started may match too.
+    pub started_at: Option<Range<WallMs>>,
+    /// When it ended.
+    pub ended_at: Range<WallMs>,
 }
 
 impl Filter {
     /// What the query says; `key` tells which numbers its uuids carry.
-    pub(crate) fn of(query: &Query, key: IdKey) -> Filter {
+    pub fn of(query: &Query, key: IdKey) -> Filter {
         let mut filter = Filter {
             exact: None,
-            seq: Range { low: 1, high: i64::MAX },
+            seq: Range { low: Seq(1), high: Seq(u64::MAX) },
             states: u16::MAX,
             operations: None,
-            priority: Range { low: f64::NEG_INFINITY, high: f64::INFINITY },
+            priority: Range { low: Priority::MIN, high: Priority::MAX },
             created_at: EVERY_TIME,
-            started_at: EVERY_TIME,
+            started_at: None,
             ended_at: EVERY_TIME,
         };
         for predicate in query.conjuncts().filter(|predicate| Path::is_field(&predicate.path)) {
@@ -88,17 +78,21 @@ impl Filter {
             Field::Uuid => self.only(values(test).map(|all| uuids(all, key))),
             Field::Seq => {
                 self.only(values(test).map(numbers));
-                number_bounds(test, |number, side| bound(&mut self.seq, number as i64, side));
+                number_bounds(test, |number, side| bound(&mut self.seq, Seq(number as u64), side));
             }
             Field::Operation => self.operations(test),
             Field::Status => self.states(test, |state| state.status().as_str()),
             Field::State => self.states(test, State::as_str),
-            Field::Priority => {
-                number_bounds(test, |number, side| bound(&mut self.priority, number, side));
-            }
-            Field::CreatedAt => time_bounds(test, &mut self.created_at),
-            Field::StartedAt => time_bounds(test, &mut self.started_at),
-            Field::EndedAt => time_bounds(test, &mut self.ended_at),
+            Field::Priority => number_bounds(test, |number, side| {
+                if let Ok(priority) = Priority::new(number) {
+                    bound(&mut self.priority, priority, side);
+                }
+            }),
+            Field::CreatedAt => time_bounds(test, |at, side| bound(&mut self.created_at, at, side)),
+            Field::StartedAt => time_bounds(test, |at, side| {
+                bound(self.started_at.get_or_insert(EVERY_TIME), at, side);
+            }),
+            Field::EndedAt => time_bounds(test, |at, side| bound(&mut self.ended_at, at, side)),
             _ => {}
         }
     }
@@ -138,29 +132,19 @@ impl Filter {
     }
 
     /// Whether a task in this state may match.
-    pub(crate) fn has(&self, state: State) -> bool {
+    pub fn has(&self, state: State) -> bool {
         self.states & (1 << state.code()) != 0
     }
 
     /// The states of ended tasks that may match, a bit for each code.
-    pub(crate) fn ended_mask(&self) -> u16 {
+    pub fn ended_mask(&self) -> u16 {
         let finals = State::ALL.iter().filter(|state| state.is_final());
         finals.fold(0, |mask, state| mask | (1 << state.code())) & self.states
     }
 
-    /// The lanes of the operations that may match, in order.
-    ///
-    /// # Errors
-    /// `Corrupt`, if a lane has no operation.
-    pub(crate) fn lanes(&self, lanes: &Lanes) -> Result<Vec<u32>> {
-        let mut chosen = Vec::new();
-        for number in lanes.numbers() {
-            let operation = lanes.operation(number)?;
-            if self.operations.as_ref().is_none_or(|names| names.contains(&*operation)) {
-                chosen.push(number);
-            }
-        }
-        Ok(chosen)
+    /// Whether a task of this operation may match.
+    pub fn has_operation(&self, operation: &str) -> bool {
+        self.operations.as_ref().is_none_or(|names| names.contains(operation))
     }
 }
 
@@ -172,12 +156,12 @@ enum Side {
     Both,
 }
 
-fn bound<T: PartialOrd + Copy>(range: &mut Range<T>, value: T, side: Side) {
+fn bound<T: Ord + Copy>(range: &mut Range<T>, value: T, side: Side) {
     if matches!(side, Side::Low | Side::Both) {
-        range.at_least(value);
+        range.low = range.low.max(value);
     }
     if matches!(side, Side::High | Side::Both) {
-        range.at_most(value);
+        range.high = range.high.min(value);
     }
 }
 
@@ -208,9 +192,9 @@ fn number_bounds(test: &Test, mut take: impl FnMut(f64, Side)) {
     }
 }
 
-fn time_bounds(test: &Test, range: &mut Range<i64>) {
+fn time_bounds(test: &Test, mut take: impl FnMut(WallMs, Side)) {
     if let Some((Value::Date(ms), side)) = operand(test) {
-        bound(range, *ms, side);
+        take(WallMs(*ms), side);
     }
 }
 
@@ -279,12 +263,12 @@ mod tests {
     #[test]
     fn several_conditions_on_a_field_all_narrow() {
         let both = filter(r#"{"seq":{"$in":[1,2,3],"$gt":1}}"#);
-        assert_eq!(both.seq.low, 1, "an open bound is taken as closed");
+        assert_eq!(both.seq.low, Seq(1), "an open bound is taken as closed");
         assert_eq!(both.exact.unwrap().len(), 3);
         let range = filter(r#"{"createdAt":{"$gte":{"$date":5},"$lt":{"$date":9}}}"#);
-        assert_eq!(range.created_at, Range { low: 5, high: 9 });
+        assert_eq!(range.created_at, Range { low: WallMs(5), high: WallMs(9) });
         let priority = filter(r#"{"priority":"Infinity"}"#).priority;
-        assert_eq!(priority, Range { low: f64::INFINITY, high: f64::INFINITY });
+        assert_eq!(priority, Range { low: Priority::MAX, high: Priority::MAX });
     }
 
     #[test]

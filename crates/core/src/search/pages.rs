@@ -1,0 +1,131 @@
+//! The port that a backend implements for its reading side: tasks, page by page.
+//!
+//! # Promises of an implementation
+//! - A snapshot shows what was committed before it was taken, and nothing later, until it is
+//!   renewed (I-16). Dropped, it ends.
+//! - A page leaves out no task within its bounds; those of a filter are only there to spare work.
+//!
+//! # Left to others
+//! What matches, in which order and how much of it: nothing is decided here.
+//!
+//! Proof: `proof::conformance`.
+
+use std::sync::Arc;
+
+use super::filter::{Filter, Range};
+use crate::error::Result;
+use crate::id::{IdKey, LaneId, Seq};
+use crate::read::WithLogs;
+use crate::store::Head;
+use crate::task::{Attempt, LogLine, Priority, TaskRecord};
+
+/// A connection to read with.
+pub trait Pages: Send {
+    /// What it sees at one moment.
+    type Snapshot<'p>: Snapshot
+    where
+        Self: 'p;
+
+    /// The secret under which sequence numbers are folded into uuids.
+    fn id_key(&self) -> IdKey;
+
+    /// Takes a snapshot.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn snapshot(&mut self) -> Result<Self::Snapshot<'_>>;
+
+    /// Where the store stands now. A backend that can tell without a snapshot saves one.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn head(&mut self) -> Result<Head> {
+        self.snapshot()?.head()
+    }
+}
+
+/// One state of the store. Every call fails with `Corrupt` or `Io`.
+///
+/// A task comes without its history of attempts: only with the last one, if it is in its row.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
+pub trait Snapshot {
+    /// From now on what is committed now is seen. What was read before is not asked for again.
+    fn renew(&mut self) -> Result<()>;
+
+    /// Where the store stands.
+    fn head(&mut self) -> Result<Head>;
+
+    /// One task, or nothing if there is none with this number.
+    fn task(&mut self, seq: Seq, columns: Columns) -> Result<Option<TaskRecord>>;
+
+    /// The first ready task of each lane that has one, by number of the lane: at most `lanes_max`
+    /// lanes behind lane `after`, or from the first one on.
+    fn queue_heads(&mut self, after: Option<LaneId>, lanes_max: usize) -> Result<Vec<QueueHead>>;
+
+    /// The ready tasks of a lane behind a place, in queue order.
+    fn queue(&mut self, part: QueuePart, columns: Columns) -> Result<Vec<TaskRecord>>;
+
+    /// The numbers of the tasks with a live run, by start. There are no more than run at once.
+    fn running(&mut self) -> Result<Vec<Seq>>;
+
+    /// The ended tasks with these numbers that the filter lets through, by number.
+    fn ended(
+        &mut self,
+        seqs: Range<Seq>,
+        filter: &Filter,
+        columns: Columns,
+    ) -> Result<Vec<TaskRecord>>;
+
+    /// The attempts of a task that were given back, oldest first.
+    fn attempts(&mut self, seq: Seq) -> Result<Vec<Attempt>>;
+
+    /// Tells the log lines of a task, in order, until `take` refuses one: with its error.
+    fn logs(
+        &mut self,
+        seq: Seq,
+        with: WithLogs,
+        take: &mut dyn FnMut(LogLine) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// How much of a task is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// Without its data and its outcome: they may be long, and may lie apart.
+    Narrow,
+    /// All.
+    Wide,
+}
+
+/// A place in a queue: greater priority first, then smaller sequence number (I-7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// How soon.
+    pub priority: Priority,
+    /// In commit order.
+    pub seq: Seq,
+}
+
+/// Where the queue of a lane begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueHead {
+    /// Its number.
+    pub lane: LaneId,
+    /// Its operation.
+    pub operation: Arc<str>,
+    /// The place of its first ready task.
+    pub place: Place,
+}
+
+/// A part of the queue of a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct QueuePart {
+    /// Which lane.
+    pub lane: LaneId,
+    /// What stands behind this place …
+    pub after: Place,
+    /// … down to this priority.
+    pub priority_low: Priority,
+    /// So many tasks at most.
+    pub tasks_max: usize,
+}

@@ -1,0 +1,199 @@
+//! A search under way: it goes on page by page, and may be left lying in between.
+//!
+//! # Promises
+//! - A search sees one snapshot as long as it is short; a long one goes on in a newer snapshot, so
+//!   that the backend can clean up (F-16). A task is never found twice.
+//! - A task that stands in two places of one snapshot is damage (F-14).
+//!
+//! # Left to others
+//! Which tasks are looked at is decided by `candidates`; order, skip and limit are `top_k`'s.
+//!
+//! Proof: `conformance::reader`, `crates/sqlite/tests/read.rs`.
+
+use rustc_hash::FxHashSet;
+
+use super::candidates::Candidates;
+use super::filter::Filter;
+use super::load;
+use super::pages::{Columns, Snapshot};
+use crate::document;
+use crate::error::{Code, Error, Result};
+use crate::id::IdKey;
+use crate::query::{Field, Fields, Query, Value};
+use crate::read::{Cancelled, Find, Found, ReadBudget};
+use crate::task::TaskRecord;
+
+/// Rows after which a search goes on in a newer snapshot: some 100 to 250 ms on a file.
+const SNAPSHOT_ROWS: usize = 100_000;
+/// Tasks that are completed between two looks at the cancel flag.
+const COMPLETED_ROWS: usize = 256;
+/// Fields whose text is wide; the rest of a task lies in a few bytes.
+const WIDE: &[Field] = &[Field::Data, Field::Result, Field::Error, Field::AbortReason];
+
+/// What a search looks for and looks at.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'q> {
+    query: &'q Query,
+    /// The fields that the query and the sort look at.
+    fields: Fields,
+    /// What is read while searching; the rest only for what is returned.
+    pub(super) columns: Columns,
+}
+
+/// A search, between two pages.
+pub(super) struct Scan<'q> {
+    wanted: Wanted<'q>,
+    candidates: Candidates,
+    /// Rows that were looked at in this snapshot.
+    rows: usize,
+    is_renewed: bool,
+    /// Matches among the waiting and the running: in a newer snapshot they may have ended.
+    unfinished: FxHashSet<u64>,
+}
+
+/// The tasks of a page that match, each with its document as far as it was asked for.
+pub(super) struct Matches {
+    pub(super) tasks: Vec<(TaskRecord, Value)>,
+    pub(super) is_ordered: bool,
+}
+
+impl<'q> Wanted<'q> {
+    /// What decides whether a task matches.
+    pub(super) fn by(query: &'q Query) -> Wanted<'q> {
+        Wanted::of(query, query.fields())
+    }
+
+    /// What decides whether and where a task is found. Without a limit all that match are returned,
+    /// so all of them is read at once.
+    pub(super) fn to_find(find: &'q Find) -> Wanted<'q> {
+        let fields = find.query.fields();
+        let fields = find.sort.as_ref().map_or(fields, |sort| fields.and(sort.fields()));
+        let wanted = Wanted::of(&find.query, fields);
+        match find.limit {
+            None => Wanted { columns: Columns::Wide, ..wanted },
+            Some(_) => wanted,
+        }
+    }
+
+    fn of(query: &'q Query, fields: Fields) -> Wanted<'q> {
+        let is_wide = WIDE.iter().any(|field| fields.has(*field));
+        let columns = if is_wide { Columns::Wide } else { Columns::Narrow };
+        Wanted { query, fields, columns }
+    }
+}
+
+impl<'q> Scan<'q> {
+    pub(super) fn begin(
+        snapshot: &mut impl Snapshot,
+        id_key: IdKey,
+        wanted: Wanted<'q>,
+    ) -> Result<Scan<'q>> {
+        let filter = Filter::of(wanted.query, id_key);
+        let candidates = Candidates::new(filter, snapshot.head()?.seq_next, wanted.columns);
+        let unfinished = FxHashSet::default();
+        Ok(Scan { wanted, candidates, rows: 0, is_renewed: false, unfinished })
+    }
+
+    /// The matches of the next page; nothing when all are read.
+    pub(super) fn page(
+        &mut self,
+        snapshot: &mut impl Snapshot,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Option<Matches>> {
+        self.check(snapshot, cancelled)?;
+        let Some(page) = self.candidates.page(snapshot)? else { return Ok(None) };
+        self.rows += page.rows;
+        let mut tasks = Vec::new();
+        for mut task in page.tasks {
+            if let Some(document) = self.matching(snapshot, &mut task)?
+                && self.is_first(&task, page.is_ordered)?
+            {
+                tasks.push((task, document));
+            }
+        }
+        Ok(Some(Matches { tasks, is_ordered: page.is_ordered }))
+    }
+
+    /// Between pages: ends a cancelled search, and renews a snapshot that is old.
+    fn check(&mut self, snapshot: &mut impl Snapshot, cancelled: Cancelled<'_>) -> Result<()> {
+        if cancelled() {
+            return Err(Error::new(Code::Closed, "the read was cancelled"));
+        }
+        if self.rows >= SNAPSHOT_ROWS {
+            snapshot.renew()?;
+            (self.rows, self.is_renewed) = (0, true);
+        }
+        Ok(())
+    }
+
+    /// The document of a task that matches; nothing if it does not.
+    fn matching(
+        &self,
+        snapshot: &mut impl Snapshot,
+        task: &mut TaskRecord,
+    ) -> Result<Option<Value>> {
+        let Wanted { query, fields, .. } = self.wanted;
+        if fields == Fields::default() {
+            return Ok(query.matches(&Value::Null).then_some(Value::Null));
+        }
+        if fields.has(Field::Attempts) {
+            load::load_attempts(snapshot, task)?;
+        }
+        let document = document::value(task, fields)?;
+        Ok(query.matches(&document).then_some(document))
+    }
+
+    /// Whether the task was not found before, in an older snapshot and another state. Within one
+    /// snapshot a task has one place: a second one is damage (F-14).
+    fn is_first(&mut self, task: &TaskRecord, is_ordered: bool) -> Result<bool> {
+        let is_first = if is_ordered {
+            self.unfinished.insert(task.seq.0)
+        } else {
+            !self.unfinished.contains(&task.seq.0)
+        };
+        let is_misplaced = is_ordered && task.state.is_final();
+        if self.is_renewed || (is_first && !is_misplaced) {
+            return Ok(is_first);
+        }
+        let message = format!("task {} stands in a queue and among the ended ones", task.seq.0);
+        Err(Error::new(Code::Corrupt, message))
+    }
+
+    /// Loads of those that were chosen what was not read while searching.
+    pub(super) fn complete(
+        &mut self,
+        snapshot: &mut impl Snapshot,
+        chosen: Vec<TaskRecord>,
+        find: &Find,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Vec<Found>> {
+        let mut budget = ReadBudget::new(find.bytes_max);
+        let mut found = Vec::new();
+        for (index, task) in chosen.into_iter().enumerate() {
+            if index % COMPLETED_ROWS == 0 {
+                self.check(snapshot, cancelled)?;
+            }
+            self.rows += 1;
+            if let Some(task) = self.whole(snapshot, task)? {
+                found.push(load::found(snapshot, task, find.logs, &mut budget)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The task with its wide columns and its history, unless it has changed and matches no more.
+    fn whole(&self, snapshot: &mut impl Snapshot, task: TaskRecord) -> Result<Option<TaskRecord>> {
+        let mut task = task;
+        if self.wanted.columns == Columns::Narrow {
+            let Some(reloaded) = snapshot.task(task.seq, Columns::Wide)? else { return Ok(None) };
+            task = reloaded;
+            if self.matching(snapshot, &mut task)?.is_none() {
+                return Ok(None);
+            }
+        }
+        if !self.wanted.fields.has(Field::Attempts) {
+            load::load_attempts(snapshot, &mut task)?;
+        }
+        Ok(Some(task))
+    }
+}
