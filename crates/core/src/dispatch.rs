@@ -122,6 +122,18 @@ pub struct Turnover {
     pub arrivals: Vec<Arrival>,
 }
 
+impl Turnover {
+    /// One more run of this operation ends.
+    pub fn free(&mut self, operation: &Arc<str>) {
+        match self.freed.get_mut(operation) {
+            Some(freed) => *freed += 1,
+            None => {
+                self.freed.insert(operation.clone(), 1);
+            }
+        }
+    }
+}
+
 /// A task that enters the queue in this turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {

@@ -1,16 +1,19 @@
 //! The port that every backend implements.
 //!
-//! Each owner drives its [`Store`] in turns: `begin`, catch up with what others committed, read
-//! what the plan needs, `write` one batch, `commit`. Reads of users go through a [`Reader`] on a
-//! connection of its own, so that they never stall a turn. The seam is internal and promises
-//! nothing to outsiders.
+//! Each owner drives its [`Store`] in turns: begin a [`Transaction`], catch up with what others
+//! committed, look up what the plan needs, commit one batch. A transaction that is dropped is
+//! rolled back. Every lookup takes a slice, so that one turn costs a store that is far away a few
+//! trips, and not one per task. Reads of users go through a [`Reader`] on a connection of its own,
+//! so that they never stall a turn. The seam is internal and promises nothing to outsiders.
 //!
 //! # Promises of an implementation
 //! - What `commit` calls committed survives `kill -9`, and with durability `full` a power cut
 //!   (I-1).
 //! - A batch is applied whole or not at all; a change whose guard does not hold refuses the whole
 //!   batch with [`Code::Fenced`](crate::error::Code::Fenced) (I-3, I-4).
-//! - A dead owner's runs show up in [`Store::orphans`], a living owner's never do (I-5).
+//! - A transaction sees the store as it stands at one moment, and is committed only if nobody
+//!   committed since.
+//! - A dead owner's runs show up in [`Snapshot::orphans`], a living owner's never do (I-5).
 //!
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
@@ -171,15 +174,29 @@ pub enum Change {
     },
 }
 
-/// What became of a transaction.
+/// What became of a batch.
 #[derive(Debug)]
 pub enum Commit {
     /// It is on disk.
     Committed,
-    /// Nothing of it is; the store is as before and can be used.
+    /// The guard of a change does not hold; the store is as before.
+    Refused(Refused),
+    /// Another owner committed since the transaction began; the store is as before. Catch up and
+    /// plan again.
+    Overtaken,
+    /// It cannot be written; the store is as before and can be used.
     NotCommitted(Error),
-    /// Nobody knows; the store must not be used again.
+    /// Nobody knows whether it is on disk; the store must not be used again.
     Unknown(Error),
+}
+
+/// A change whose guard does not hold.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its index in `Batch::changes`.
+    pub change: usize,
+    /// `Fenced`, and why.
+    pub error: Error,
 }
 
 /// All tasks with the same operation and the same resolved conditions.
@@ -238,6 +255,21 @@ pub struct WindowSize {
     /// Stop after the task that passes this many bytes of data.
     pub bytes_max: usize,
 }
+
+/// What a turn is going to look up, as far as it is known before it begins.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    /// For [`Snapshot::briefs`].
+    pub seqs: Vec<Seq>,
+    /// For [`Snapshot::find_by_keys`].
+    pub keys: Vec<IdempotencyKey>,
+    /// For [`Snapshot::windows`].
+    pub windows: Vec<(Lane, WindowSize)>,
+}
+
+/// Says what a turn is going to look up. A store that is far away asks, and brings the answers
+/// along; for one that is near it costs nothing.
+pub type Preview<'a> = &'a dyn Fn() -> Lookups;
 
 /// A live run whose owner is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,37 +330,24 @@ pub struct Brief {
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// The writing side of a backend: one owner, one thread.
+///
+/// What may fail gives `Busy`, `ReadOnly` or `Full`, which may pass; `Corrupt`; or `Io` if the file
+/// that was opened is gone or cannot be used any more, and then the store must not be used again.
 pub trait Store: Send {
+    // Who we are.
+
     /// The owner record of this handle.
     fn owner(&self) -> OwnerId;
 
     /// The secret under which sequence numbers are folded into uuids; made once per database.
     fn id_key(&self) -> IdKey;
 
-    /// Takes the write lock, in turn with the other owners. Whether another owner may have
-    /// committed since the last `begin` or `begin_read`.
-    ///
-    /// # Errors
-    /// `Busy`, `ReadOnly`, `Full`, `Corrupt`; nothing is begun then. `Io` if the file that was
-    /// opened is gone or cannot be used any more; the store must not be used again.
-    fn begin(&mut self) -> Result<bool>;
+    // The other owners.
 
-    /// Begins a transaction that only reads, so that nobody waits for it; ended by `rollback`.
-    /// Answers as `begin`.
-    ///
-    /// # Errors
-    /// As `begin`.
-    fn begin_read(&mut self) -> Result<bool>;
-
-    /// Finds out which other owners have come or died; a dead one's runs are among the orphans from
-    /// now on. Outside a transaction.
-    ///
-    /// # Errors
-    /// As `begin`.
+    /// Finds out which other owners have come or died; a dead one's runs are orphans from now on.
     fn refresh_owners(&mut self) -> Result<()>;
 
-    /// Whether the store has other owners, as far as `begin`, `begin_read` and `refresh_owners`
-    /// have found.
+    /// Whether there are any, as far as transactions and `refresh_owners` have found.
     fn is_shared(&self) -> bool;
 
     /// How often `refresh_owners` and `begin_read` must be called even if nothing wakes us, in
@@ -339,100 +358,71 @@ pub trait Store: Send {
     /// be lost: see `poll_interval_ms`.
     fn set_waker(&mut self, waker: Waker);
 
-    /// Where the store stands. Inside a transaction.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn head(&mut self) -> Result<Head>;
+    // Transactions.
 
-    /// Every lane, by number.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn lanes(&mut self) -> Result<Vec<Lane>>;
+    /// Takes the right to write, in turn with the other owners. After an error nothing is begun.
+    fn begin<'s>(&'s mut self, preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>>;
 
-    /// The first `batches_max` batches that were committed after batch `after`; where the journal
-    /// does not reach back so far, they begin with the oldest that it keeps. Inside a transaction.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>>;
+    /// Begins a transaction that only reads, so that nobody waits for it.
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>>;
 
-    /// How many runs of other owners are live, by lane. Inside a transaction.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
-
-    /// Why this run is to be aborted, if somebody asked for it. Inside a transaction.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>>;
-
-    /// The live runs of dead owners, in queue order. Inside a transaction. The owners are forgotten
-    /// when a batch that releases or ends all their runs is committed.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn orphans(&mut self) -> Result<Vec<Orphan>>;
-
-    /// The first ready tasks of a lane.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window>;
-
-    /// One task in brief, or nothing if there is none with this number.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>>;
-
-    /// The task that was added under this idempotency key, or nothing.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>>;
-
-    /// Writes a batch into the open transaction.
-    ///
-    /// # Errors
-    /// `Fenced` with the number of the change in [`Refused::change`] if a guard does not hold; any
-    /// error leaves the transaction to be rolled back by the caller.
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused>;
-
-    /// Ends the transaction for good.
-    fn commit(&mut self) -> Commit;
-
-    /// Ends the transaction as if it had never been.
-    fn rollback(&mut self);
+    // Between turns.
 
     /// Housekeeping when nothing waits (a checkpoint, say); `is_idle` is false under load, when
-    /// only what cannot wait is done.
-    ///
-    /// # Errors
-    /// As `begin`; the caller may go on.
+    /// only what cannot wait is done. After an error the caller may go on.
     fn maintain(&mut self, is_idle: bool) -> Result<()>;
 
-    /// Releases the owner and every file. Its runs, if any are left, are orphans from now on.
-    ///
-    /// # Errors
-    /// As `begin`; everything is released all the same.
+    /// Releases the owner and every file, also if it fails. Its runs, if any are left, are orphans
+    /// from now on.
     fn close(self: Box<Self>) -> Result<()>;
 }
 
-/// Why a batch was not written.
-#[derive(Debug)]
-pub struct Refused {
-    /// `Fenced` if a guard did not hold, else the fault.
-    pub error: Error,
-    /// The index in `Batch::changes` of the change whose guard did not hold.
-    pub change: Option<usize>,
+/// The store as it stands at one moment. A lookup gives one answer for each item of its slice, in
+/// that order.
+///
+/// Each may fail with `Corrupt` or `Io`.
+pub trait Snapshot {
+    // Where the store stands.
+
+    /// Whether another owner may have committed since the last transaction of this handle.
+    fn has_news(&self) -> bool;
+
+    /// The facts of the last batch.
+    fn head(&mut self) -> Result<Head>;
+
+    /// The first `batches_max` batches that were committed after batch `after`; where the journal
+    /// does not reach back so far, they begin with the oldest that it keeps.
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>>;
+
+    // What memory mirrors.
+
+    /// Every lane, by number.
+    fn lanes(&mut self) -> Result<Vec<Lane>>;
+
+    /// How many runs of other owners are live, by lane.
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
+
+    /// The live runs of dead owners, in queue order. The owners are forgotten when a batch that
+    /// releases or ends all their runs is committed.
+    fn orphans(&mut self) -> Result<Vec<Orphan>>;
+
+    // Lookups.
+
+    /// The first ready tasks of lanes.
+    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>>;
+
+    /// Tasks in brief; nothing where there is none with this number.
+    fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>>;
+
+    /// The tasks that were added under these keys, where there is one.
+    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>>;
+
+    /// Why these runs are to be aborted, where somebody asked for it.
+    fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { error, change: None }
-    }
+/// A transaction that may write. Dropped, it is as if it had never been.
+pub trait Transaction: Snapshot {
+    /// Writes a batch and ends the transaction.
+    fn commit(self: Box<Self>, batch: &Batch) -> Commit;
 }

@@ -40,19 +40,23 @@ impl Planner<'_> {
 
     /// Which task was added under a key, in the store or in this very turn.
     pub(crate) fn find_by_key(&mut self, ticket: Ticket, key: IdempotencyKey) {
-        let known = self.draft.keys.get(&key).copied();
+        let known = self.task_of(key);
         self.answer(Effect::Answer(ticket, Answer::Found(known)));
     }
 
     /// The task of a key, and whether it is new.
     fn enter_idempotent(&mut self, key: IdempotencyKey, def: &NewTask) -> (TaskId, bool) {
-        if let Some(known) = self.draft.keys.get(&key) {
-            return (*known, false);
+        if let Some(known) = self.task_of(key) {
+            return (known, false);
         }
         self.draft.new_keys.push((key, self.draft.seq_next));
         let id = self.enter(def.clone());
         self.draft.keys.insert(key, id);
         (id, true)
+    }
+
+    fn task_of(&self, key: IdempotencyKey) -> Option<TaskId> {
+        self.facts.keys.get(&key).or_else(|| self.draft.keys.get(&key)).copied()
     }
 
     fn enter(&mut self, def: NewTask) -> TaskId {

@@ -4,7 +4,9 @@
 //! - Memory then mirrors the store as it stands in the open transaction: counters, numbers, lanes,
 //!   windows, remote runs (I-6, I-7, I-8).
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
-//! - Where the journal does not reach back far enough, everything is read anew instead.
+//! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
+//!   is read anew instead.
+//! - What could not be read changes nothing, so that it can be read again.
 //!
 //! # Left to others
 //! Telling what others did as events: `forward`. Recovering the dead: `recover`.
@@ -13,73 +15,117 @@
 
 use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, Seq};
+use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{self, Transition, TransitionKind};
-use tasker_core::store::{Entry, Store};
+use tasker_core::store::{Entry, Lane, Snapshot};
+use tasker_core::task::{AbortReason, TaskEnd};
 
 use crate::effect::{AbortSignal, Answer, Effect};
-use crate::memory::Memory;
+use crate::input::RunSlot;
+use crate::live::Run;
+use crate::memory::{Freshness, Memory};
 
-/// Brings memory up to date, inside a transaction.
+/// Brings memory up to date. What may fail comes first: until everything is read, nothing changes
+/// but that memory knows that it is behind.
 pub(crate) fn catch_up(
-    store: &mut dyn Store,
+    snapshot: &mut dyn Snapshot,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    let head = store.head()?;
-    if head.number == memory.number {
+    if snapshot.has_news() {
+        memory.freshness = memory.freshness.max(Freshness::Behind);
+    }
+    if memory.freshness == Freshness::Current {
         return Ok(());
     }
-    let entries = store.journal(memory.number, usize::MAX)?;
-    if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
-        RemoteChanges::of(&entries, memory)?.apply(store, memory, effects)?;
-    } else {
-        reload(store, memory, effects)?;
+    let head = snapshot.head()?;
+    if memory.freshness == Freshness::Wrong {
+        reload(snapshot, memory, effects)?;
+    } else if head.number != memory.number {
+        let entries = snapshot.journal(memory.number, usize::MAX)?;
+        if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
+            RemoteChanges::of(&entries, memory)?.apply(snapshot, memory, effects)?;
+        } else {
+            reload(snapshot, memory, effects)?;
+        }
     }
     (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
+    memory.freshness = Freshness::Current;
     Ok(())
 }
 
-/// Reads everything anew that memory mirrors, inside a transaction.
-pub(crate) fn reload(
-    store: &mut dyn Store,
+/// Reads everything anew that memory mirrors.
+fn reload(
+    snapshot: &mut dyn Snapshot,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    let head = store.head()?;
-    load_lanes(store, memory)?;
-    memory.dispatch.forget_windows();
-    load_remote_runs(store, memory)?;
-    for seq in memory.waiters.tasks() {
-        answer_waiters(store, memory, seq, effects)?;
-    }
+    let lanes = snapshot.lanes()?;
+    let remote_runs = snapshot.remote_runs()?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
-    for seq in live {
-        fire_if_asked(store, memory, seq, effects)?;
-    }
-    // Last: a reading that failed half-way must be made again.
-    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
-    Ok(())
-}
+    let tidings = Tidings::read(snapshot, memory, memory.waiters.tasks(), &live)?;
 
-/// Counts the live runs of other owners.
-pub(crate) fn load_remote_runs(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
+    memory.learn_lanes(&lanes);
+    memory.dispatch.forget_windows();
     memory.dispatch.clear_remote_runs();
-    for (lane, runs) in store.remote_runs()? {
+    for (lane, runs) in remote_runs {
         memory.dispatch.add_remote_runs(lane, runs);
     }
+    tidings.tell(memory, effects);
     Ok(())
 }
 
-/// Makes the lanes known that are not yet.
-pub(crate) fn load_lanes(store: &mut dyn Store, memory: &mut Memory) -> Result<()> {
-    for lane in store.lanes()? {
-        memory.next_lane = memory.next_lane.max(lane.id.0 + 1);
-        if memory.dispatch.lane(lane.id).is_none() {
-            memory.dispatch.add_lane(&lane, false);
+impl Memory {
+    /// Makes the lanes known that are not yet.
+    fn learn_lanes(&mut self, lanes: &[Lane]) {
+        for lane in lanes {
+            self.next_lane = self.next_lane.max(lane.id.0 + 1);
+            if self.dispatch.lane(lane.id).is_none() {
+                self.dispatch.add_lane(lane, false);
+            }
         }
     }
-    Ok(())
+}
+
+/// What others did to tasks that somebody waits for, and to runs of ours.
+struct Tidings {
+    ended: Vec<(Seq, TaskEnd)>,
+    aborted: Vec<(RunSlot, AbortReason)>,
+}
+
+impl Tidings {
+    /// Of these awaited tasks those that have ended, and of the live runs of these tasks those that
+    /// are to be aborted and do not know it.
+    fn read(
+        snapshot: &mut dyn Snapshot,
+        memory: &Memory,
+        awaited: Vec<Seq>,
+        live: &[Seq],
+    ) -> Result<Tidings> {
+        let briefs = snapshot.briefs(&awaited)?;
+        let ends = briefs.into_iter().map(|brief| brief.and_then(|brief| brief.outcome));
+        let ended = awaited.into_iter().zip(ends).filter_map(|(seq, end)| Some((seq, end?)));
+
+        let runs = live.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let runs: Vec<&Run> = runs.filter(|run| run.fired.is_none()).collect();
+        let names: Vec<(Seq, RunId)> = runs.iter().map(|run| (run.seq, run.run)).collect();
+        let reasons = snapshot.abort_requests(&names)?;
+        let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
+        Ok(Tidings { ended: ended.collect(), aborted: aborted.collect() })
+    }
+
+    /// Answers those who wait, and fires the signals.
+    fn tell(self, memory: &mut Memory, effects: &mut Vec<Effect>) {
+        for (seq, end) in self.ended {
+            for ticket in memory.waiters.take(seq) {
+                effects.push(Effect::Answer(ticket, Answer::Ended(end.clone())));
+            }
+        }
+        for (slot, reason) in self.aborted {
+            memory.live.fire(slot, reason.clone());
+            effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
+        }
+    }
 }
 
 /// What concerns us in the batches of others.
@@ -138,20 +184,14 @@ impl RemoteChanges {
 
     fn apply(
         self,
-        store: &mut dyn Store,
+        snapshot: &mut dyn Snapshot,
         memory: &mut Memory,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
-        // First what may fail, which does no harm when it is done again.
-        if self.has_new_lanes {
-            load_lanes(store, memory)?;
-        }
-        for seq in self.ended {
-            answer_waiters(store, memory, seq, effects)?;
-        }
-        for seq in self.asked {
-            fire_if_asked(store, memory, seq, effects)?;
-        }
+        let lanes = if self.has_new_lanes { snapshot.lanes()? } else { Vec::new() };
+        let tidings = Tidings::read(snapshot, memory, self.ended, &self.asked)?;
+
+        memory.learn_lanes(&lanes);
         for lane in self.stale {
             memory.dispatch.forget_window(lane);
         }
@@ -162,38 +202,7 @@ impl RemoteChanges {
                 memory.dispatch.remove_remote_runs(lane, 1);
             }
         }
+        tidings.tell(memory, effects);
         Ok(())
     }
-}
-
-/// Answers those who wait for a task, if it has ended.
-fn answer_waiters(
-    store: &mut dyn Store,
-    memory: &mut Memory,
-    seq: Seq,
-    effects: &mut Vec<Effect>,
-) -> Result<()> {
-    let Some(outcome) = store.brief(seq)?.and_then(|brief| brief.outcome) else { return Ok(()) };
-    for ticket in memory.waiters.take(seq) {
-        effects.push(Effect::Answer(ticket, Answer::Ended(outcome.clone())));
-    }
-    Ok(())
-}
-
-/// Fires the signal of our run of a task, if somebody asked for that.
-fn fire_if_asked(
-    store: &mut dyn Store,
-    memory: &mut Memory,
-    seq: Seq,
-    effects: &mut Vec<Effect>,
-) -> Result<()> {
-    let Some(run) = memory.live.of_task(seq).filter(|run| run.fired.is_none()) else {
-        return Ok(());
-    };
-    let slot = run.slot;
-    if let Some(reason) = store.abort_request(seq, run.run)? {
-        memory.live.fire(slot, reason.clone());
-        effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
-    }
-    Ok(())
 }

@@ -12,20 +12,15 @@ use tasker_core::dispatch::{Arrival, Pick, QueueKey, Turnover};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Brief, Change, Lane, ReadyTask, Start};
+use tasker_core::store::{Batch, Brief, Change, Lane, ReadyTask, Start};
 use tasker_core::task::{AbortReason, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
+use crate::gather::Facts;
 use crate::input::{RunSlot, Ticket};
 use crate::live::{Deadline, Run};
 use crate::memory::Memory;
-
-/// The tasks that the inputs name, as the store has them.
-pub type Briefs = FxHashMap<Seq, Option<Brief>>;
-
-/// The tasks of the keys that are known: to the store, or from this turn on.
-pub type KnownKeys = FxHashMap<IdempotencyKey, TaskId>;
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -42,9 +37,9 @@ pub struct Draft {
     pub lanes: Vec<Lane>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Addition>,
-    /// The keys that the inputs name, as far as they are known.
-    pub keys: KnownKeys,
-    /// The keys of new tasks.
+    /// The tasks of the keys that are known from this turn on.
+    pub keys: FxHashMap<IdempotencyKey, TaskId>,
+    /// The keys of new tasks, in order.
     pub new_keys: Vec<(IdempotencyKey, Seq)>,
     /// Runs that end.
     pub run_ends: Vec<(RunSlot, RunEnd)>,
@@ -82,6 +77,21 @@ pub struct Draft {
     waiter_set: FxHashSet<Seq>,
 }
 
+impl Draft {
+    /// What is to be written; nothing if nothing changes.
+    pub(crate) fn take_batch(&mut self, memory: &Memory, now: Now) -> Option<Batch> {
+        let changes = std::mem::take(&mut self.changes);
+        (!changes.is_empty()).then_some(Batch {
+            number: memory.number + 1,
+            owner: memory.owner,
+            at: now.wall,
+            seq_next: self.seq_next,
+            counts: self.counts,
+            changes,
+        })
+    }
+}
+
 /// A new task.
 #[derive(Debug)]
 pub struct Addition {
@@ -97,22 +107,16 @@ pub struct Addition {
 pub struct Planner<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) ids: &'a mut IdSource,
-    pub(crate) briefs: &'a Briefs,
+    pub(crate) facts: &'a Facts,
     pub(crate) now: Now,
     pub(crate) draft: Draft,
 }
 
 impl<'a> Planner<'a> {
     /// A draft that changes nothing yet.
-    pub fn new(memory: &'a Memory, ids: &'a mut IdSource, briefs: &'a Briefs, now: Now) -> Self {
+    pub fn new(memory: &'a Memory, ids: &'a mut IdSource, facts: &'a Facts, now: Now) -> Self {
         let draft = Draft { counts: memory.counts, seq_next: memory.seq_next, ..Draft::default() };
-        Self { memory, ids, briefs, now, draft }
-    }
-
-    /// Takes a draft up again, after windows have been loaded.
-    #[must_use]
-    pub fn with(self, draft: Draft) -> Self {
-        Self { draft, ..self }
+        Self { memory, ids, facts, now, draft }
     }
 
     /// The draft so far.
@@ -127,7 +131,7 @@ impl<'a> Planner<'a> {
     /// The task that a caller names: its brief if its uuid is the one asked for.
     pub(crate) fn brief(&self, id: TaskId) -> Option<(Seq, &'a Brief)> {
         let seq = self.ids.key().seq_of(id);
-        let brief = self.briefs.get(&seq)?.as_ref()?;
+        let brief = self.facts.briefs.get(&seq)?;
         (brief.id == id).then_some((seq, brief))
     }
 
@@ -155,7 +159,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn free(&mut self, run: &Run, over: RunEnd) {
         self.draft.ended_runs.insert(run.slot);
         self.draft.run_ends.push((run.slot, over));
-        *self.draft.turnover.freed.entry(run.operation.clone()).or_default() += 1;
+        self.draft.turnover.free(&run.operation);
     }
 
     /// A run's task ends with it.

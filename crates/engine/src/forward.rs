@@ -10,9 +10,9 @@
 //! Proof: `proof/tests/engine/shared.rs`, `__test__/process/shared.test.mjs`.
 
 use tasker_core::error::Result;
-use tasker_core::id::OwnerId;
+use tasker_core::id::{OwnerId, Seq};
 use tasker_core::journal::{self, Transition, TransitionKind};
-use tasker_core::store::{Brief, Entry, Store};
+use tasker_core::store::{Brief, Entry, Snapshot};
 
 use crate::effect::{Effect, RemoteEvent, TaskEvent};
 use crate::input::RemoteFilter;
@@ -23,9 +23,9 @@ const BATCHES_MAX: usize = 256;
 /// Events with which a portion ends, after the batch that they stand in.
 const EVENTS_MAX: usize = 1_000;
 
-/// Forwards the next portion, inside a transaction.
+/// Forwards the next portion.
 pub(crate) fn forward(
-    store: &mut dyn Store,
+    snapshot: &mut dyn Snapshot,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
@@ -33,59 +33,69 @@ pub(crate) fn forward(
         return Ok(());
     }
     let position = memory.feed.position;
-    let before = effects.len();
-    let entries = store.journal(position, BATCHES_MAX)?;
+    let entries = snapshot.journal(position, BATCHES_MAX)?;
+    let portion = Portion::of(&entries, memory.feed.filter, memory.owner)?;
+    let events = portion.events(snapshot)?;
     let missed = entries.first().map_or(0, |oldest| oldest.number - (position + 1));
     if missed > 0 {
         effects.push(Effect::Remote(RemoteEvent::Missed(missed)));
     }
-    let portion = Portion { filter: memory.feed.filter, owner: memory.owner };
-    memory.feed.position = portion.read(store, &entries, effects)?.max(position);
-    if effects.len() > before {
+    memory.feed.is_unacked = missed > 0 || !events.is_empty();
+    memory.feed.position = portion.last.max(position);
+    effects.extend(events.into_iter().map(Effect::Remote));
+    if memory.feed.is_unacked {
         effects.push(Effect::Remote(RemoteEvent::AwaitAck));
-        memory.feed.is_unacked = true;
     }
     Ok(())
 }
 
-/// What a portion holds.
+/// What is forwarded at once.
+#[derive(Default)]
 struct Portion {
-    filter: RemoteFilter,
-    owner: OwnerId,
+    transitions: Vec<Transition>,
+    /// The number of the last batch in it.
+    last: u64,
 }
 
 impl Portion {
-    /// The events of these batches until it is enough; the number of the last one.
-    fn read(
-        &self,
-        store: &mut dyn Store,
-        entries: &[Entry],
-        effects: &mut Vec<Effect>,
-    ) -> Result<u64> {
-        let (begin, mut last) = (effects.len(), 0);
+    /// What others did in these batches, until it is enough.
+    fn of(entries: &[Entry], filter: RemoteFilter, owner: OwnerId) -> Result<Portion> {
+        let mut portion = Portion::default();
         for entry in entries {
-            last = entry.number;
-            if entry.owner == self.owner {
+            portion.last = entry.number;
+            if entry.owner == owner {
                 continue;
             }
             for transition in journal::unpack(&entry.transitions) {
-                effects.extend(self.event(store, transition?)?.map(Effect::Remote));
+                let transition = transition?;
+                if is_told(transition.kind, filter) {
+                    portion.transitions.push(transition);
+                }
             }
-            if effects.len() - begin >= EVENTS_MAX {
+            if portion.transitions.len() >= EVENTS_MAX {
                 break;
             }
         }
-        Ok(last)
+        Ok(portion)
     }
 
-    fn event(&self, store: &mut dyn Store, transition: Transition) -> Result<Option<RemoteEvent>> {
-        let is_end = transition.kind.state().is_some_and(|state| state.is_final());
-        if self.filter == RemoteFilter::Ends && !is_end {
-            return Ok(None);
-        }
-        let Some(brief) = store.brief(transition.seq)? else { return Ok(None) };
-        let id = brief.id;
-        Ok(event_of(transition, brief).map(|event| RemoteEvent::Task(id, event)))
+    fn events(&self, snapshot: &mut dyn Snapshot) -> Result<Vec<RemoteEvent>> {
+        let seqs: Vec<Seq> = self.transitions.iter().map(|transition| transition.seq).collect();
+        let briefs = snapshot.briefs(&seqs)?;
+        let event = |(transition, brief): (&Transition, Option<Brief>)| {
+            let brief = brief?;
+            let id = brief.id;
+            event_of(*transition, brief).map(|event| RemoteEvent::Task(id, event))
+        };
+        Ok(self.transitions.iter().zip(briefs).filter_map(event).collect())
+    }
+}
+
+fn is_told(kind: TransitionKind, filter: RemoteFilter) -> bool {
+    match filter {
+        RemoteFilter::Nothing => false,
+        RemoteFilter::Ends => kind.state().is_some_and(|state| state.is_final()),
+        RemoteFilter::All => true,
     }
 }
 

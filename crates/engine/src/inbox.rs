@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tasker_core::error::Error;
 use tokio::sync::Notify;
 
-use crate::input::{Input, Ticket};
+use crate::input::{Input, Inputs, Ticket};
 
 /// How much one turn takes in, in tasks: it bounds how long a commit takes, and so how long other
 /// owners wait for the lock.
@@ -42,22 +42,6 @@ impl Inbox {
         None
     }
 
-    /// All that waits, up to what one turn should take.
-    pub(crate) fn take(&self, is_shared: bool) -> Vec<Input> {
-        let weight_max = if is_shared { TURN_WEIGHT_SHARED_MAX } else { TURN_WEIGHT_MAX };
-        let mut queue = self.queue.lock();
-        let mut weight = 0;
-        let mut count = 0;
-        for input in &queue.inputs {
-            weight += input.weight();
-            if count > 0 && weight > weight_max {
-                break;
-            }
-            count += 1;
-        }
-        queue.inputs.drain(..count).collect()
-    }
-
     /// Takes nothing in any more; the tickets of what waits, to be refused. Whoever comes later is
     /// told `error` by `push`.
     pub(crate) fn close(&self, error: &Error) -> Vec<Ticket> {
@@ -72,5 +56,27 @@ impl Inbox {
 
     pub(crate) async fn wait(&self) {
         self.notifier.notified().await;
+    }
+}
+
+impl Inputs for &Inbox {
+    fn each(&self, see: &mut dyn FnMut(&Input)) {
+        self.queue.lock().inputs.iter().for_each(see);
+    }
+
+    /// All that waits, up to what one turn should take.
+    fn take(&mut self, is_shared: bool) -> Vec<Input> {
+        let weight_max = if is_shared { TURN_WEIGHT_SHARED_MAX } else { TURN_WEIGHT_MAX };
+        let mut queue = self.queue.lock();
+        let mut weight = 0;
+        let mut count = 0;
+        for input in &queue.inputs {
+            weight += input.weight();
+            if count > 0 && weight > weight_max {
+                break;
+            }
+            count += 1;
+        }
+        queue.inputs.drain(..count).collect()
     }
 }

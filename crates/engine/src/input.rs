@@ -145,3 +145,23 @@ impl Input {
         }
     }
 }
+
+/// Where the inputs of a turn come from. A turn takes them when it has the right to write: what
+/// comes while it waits for that joins it.
+pub trait Inputs {
+    /// Shows each one that is there by now.
+    fn each(&self, see: &mut dyn FnMut(&Input));
+
+    /// Takes as many as one turn should take; fewer if other owners wait meanwhile.
+    fn take(&mut self, is_shared: bool) -> Vec<Input>;
+}
+
+impl Inputs for Vec<Input> {
+    fn each(&self, see: &mut dyn FnMut(&Input)) {
+        self.iter().for_each(see);
+    }
+
+    fn take(&mut self, _is_shared: bool) -> Vec<Input> {
+        std::mem::take(self)
+    }
+}

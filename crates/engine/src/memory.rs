@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::state::Counts;
-use tasker_core::store::Head;
 use tasker_core::task::OnStop;
 use tasker_core::time::MonoMs;
 
@@ -25,6 +24,17 @@ pub struct Settings {
     pub on_stop: OnStop,
 }
 
+/// How far memory mirrors the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// It is as its last batch left it.
+    Current,
+    /// Others may have committed what it does not know yet.
+    Behind,
+    /// It is not as the store says: everything must be read anew.
+    Wrong,
+}
+
 /// The engine's memory.
 #[derive(Debug)]
 pub struct Memory {
@@ -32,6 +42,8 @@ pub struct Memory {
     pub settings: Settings,
     /// Who we are in the store.
     pub owner: OwnerId,
+    /// How far what follows can be trusted.
+    pub freshness: Freshness,
     /// The number of the last batch.
     pub number: u64,
     /// The next free sequence number.
@@ -74,14 +86,15 @@ pub struct Stopping {
 }
 
 impl Memory {
-    /// The memory of a store that stands at `head`.
-    pub fn new(settings: Settings, owner: OwnerId, head: Head) -> Self {
+    /// A memory that knows nothing of the store yet.
+    pub fn new(settings: Settings, owner: OwnerId) -> Self {
         Self {
             settings,
             owner,
-            number: head.number,
-            seq_next: head.seq_next,
-            counts: head.counts,
+            freshness: Freshness::Wrong,
+            number: 0,
+            seq_next: Seq(1),
+            counts: Counts::default(),
             dispatch: Dispatch::new(settings.concurrency),
             live: LiveRuns::default(),
             next_slot: 1,

@@ -25,7 +25,7 @@ use tasker_core::time::{MonoMs, Now, WallMs};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::debug::{trace_effects, trace_inputs};
+use crate::debug::trace_effects;
 use crate::effect::Effect;
 pub use crate::effect::Sink;
 use crate::inbox::Inbox;
@@ -242,12 +242,11 @@ impl Driver {
                     state.after = engine.peek(&mut effects);
                 }
                 Wakeup::Due => {
-                    let is_again = state.after == Next::Again;
-                    let is_shared = engine.is_shared();
-                    let take = || self.shared.inbox.take(is_shared);
-                    let inputs = if is_again { Vec::new() } else { take() };
-                    trace_inputs(&inputs);
-                    state.after = engine.turn(inputs, self.now(), &mut effects);
+                    state.after = if state.after == Next::Again {
+                        engine.turn(Vec::new(), self.now(), &mut effects)
+                    } else {
+                        engine.turn(&self.shared.inbox, self.now(), &mut effects)
+                    };
                     state.is_maintained = false;
                 }
             }

@@ -1,9 +1,10 @@
-//! One deterministic turn: begin → catch up → plan → write → commit → apply.
+//! One deterministic turn: begin → catch up → gather → plan → commit → apply.
 //!
 //! # Promises
 //! - Nothing is told before the commit that makes it true (I-1, I-11).
 //! - A batch that was not committed changes nothing: every waiter is answered, and what runners
 //!   returned waits in memory and is written first when the store can write again (F-10).
+//! - When another owner overtook a turn, it is planned again, and nobody is told.
 //! - When the fate of a commit is open, every waiter gets `Unknown`, nothing is told, and the
 //!   handle closes.
 //! - A file that was moved or replaced (F-18), or whose index contradicts its tasks (F-14), closes
@@ -15,31 +16,28 @@
 //! Proof: `proof/tests/engine`, `proof::conformance`, the storm.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use tasker_core::dispatch::Turnover;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdSource, RunId, Seq, TaskId};
-use tasker_core::store::{Batch, Change, Commit, Refused, Store, WindowSize};
+use tasker_core::id::{IdKey, IdSource, RunId};
+use tasker_core::store::{Batch, Change, Commit, Lookups, Refused, Snapshot, Store};
 use tasker_core::time::{MonoMs, Now};
 
-use crate::catch_up::{self, catch_up};
+use crate::catch_up::catch_up;
 use crate::control::closed;
-use crate::draft::{Briefs, Draft, KnownKeys, Planner};
+use crate::debug::trace_inputs;
+use crate::draft::Draft;
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::forward::forward;
-use crate::input::{Input, Ticket};
-use crate::memory::{Memory, Settings};
+use crate::gather;
+use crate::input::{Input, Inputs, Ticket};
+use crate::memory::{Freshness, Memory, Settings};
+use crate::plan::plan;
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
 /// How often a turn is drafted anew because a task is not as the queue says; then it is damage.
 const REREADS_MAX: u32 = 3;
-/// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
-/// is not needed at once will mostly be theirs.
-const WINDOW_FACTOR: usize = 4;
-const WINDOW_TASKS_MIN: usize = 256;
-const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What comes after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +55,49 @@ pub struct Engine {
     store: Option<Box<dyn Store>>,
     memory: Memory,
     ids: IdSource,
-    /// Whether others may have committed what memory does not know yet.
-    is_behind: bool,
     /// What runners reported, until the store can write again.
     backlog: VecDeque<Input>,
     retry_at: Option<MonoMs>,
+}
+
+/// What a turn has to do.
+struct Work<'i> {
+    /// Where the rest of it comes from, until it is taken.
+    source: Option<&'i mut dyn Inputs>,
+    inputs: Vec<Input>,
+    now: Now,
+}
+
+impl Work<'_> {
+    /// What the turn is going to look up, as far as it can be known.
+    fn preview(&self, memory: &Memory, key: IdKey, is_shared: bool) -> Lookups {
+        let mut lookups = Lookups::default();
+        let mut add = |input: &Input| gather::add(&mut lookups, key, input);
+        self.inputs.iter().for_each(&mut add);
+        if let Some(source) = &self.source {
+            source.each(&mut add);
+        }
+        lookups.windows = gather::windows(memory, &Turnover::default(), is_shared);
+        lookups
+    }
+
+    /// Takes the inputs, and carries out those that need no store. Once: a turn that is planned
+    /// again has the same work.
+    fn take(&mut self, memory: &mut Memory, is_shared: bool, effects: &mut Vec<Effect>) {
+        let Some(source) = self.source.take() else { return };
+        let inputs = source.take(is_shared);
+        trace_inputs(&inputs);
+        for input in inputs {
+            if let Input::IsShared(ticket) = input {
+                effects.push(Effect::Answer(ticket, Answer::Flag(is_shared)));
+                continue;
+            }
+            if let Input::CancelAwait(_, waiter) = input {
+                cancel_await(&mut self.inputs, waiter);
+            }
+            self.inputs.extend(memory.control(input, self.now, effects));
+        }
+    }
 }
 
 impl Engine {
@@ -70,22 +106,15 @@ impl Engine {
     /// # Errors
     /// What the store says; it is closed then.
     pub fn open(
-        mut store: Box<dyn Store>,
+        store: Box<dyn Store>,
         settings: Settings,
         seed: [u8; 32],
         now: Now,
     ) -> Result<(Self, Vec<Effect>)> {
-        let memory = match mirror(store.as_mut(), settings) {
-            Ok(memory) => memory,
-            Err(error) => {
-                // The first error is the one to tell.
-                let _ = store.close();
-                return Err(error);
-            }
-        };
         let ids = IdSource::new(store.id_key(), seed);
+        let memory = Memory::new(settings, store.owner());
         let (store, backlog, mut effects) = (Some(store), VecDeque::new(), Vec::new());
-        let mut engine = Self { store, memory, ids, is_behind: false, backlog, retry_at: None };
+        let mut engine = Self { store, memory, ids, backlog, retry_at: None };
         match engine.recover_at_open(now, &mut effects) {
             Ok(()) => Ok((engine, effects)),
             Err(error) => {
@@ -97,10 +126,11 @@ impl Engine {
 
     /// Runs of dead owners are recovered before anything else is done.
     fn recover_at_open(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<()> {
+        let mut work = Work { source: None, inputs: Vec::new(), now };
         loop {
-            match self.try_once(&[], now, effects) {
+            match self.try_once(&mut work, effects) {
                 TurnResult::Applied { .. } => return Ok(()),
-                TurnResult::Recovered | TurnResult::Stale => {}
+                TurnResult::Recovered | TurnResult::Stale | TurnResult::Overtaken => {}
                 TurnResult::NotCommitted(error) | TurnResult::Broken(error) => return Err(error),
             }
         }
@@ -139,34 +169,12 @@ impl Engine {
     }
 
     fn peek_store(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, TurnResult> {
-        let Some(store) = self.store.as_mut() else { return Err(TurnResult::Broken(closed())) };
+        let Engine { store, memory, .. } = self;
+        let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
-        self.is_behind |= store.begin_read().map_err(give_up)?;
-        let peeked = self.has_work(effects);
-        self.rollback();
-        peeked.map_err(give_up)
-    }
-
-    /// Whether a turn would recover or start something.
-    fn has_work(&mut self, effects: &mut Vec<Effect>) -> Result<bool> {
-        self.catch_up(effects)?;
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        if !store.orphans()?.is_empty() {
-            return Ok(true);
-        }
-        let nothing = Draft::default();
-        self.load_windows(&nothing)?;
-        let starts = self.memory.dispatch.starts(&nothing.turnover);
-        Ok(starts.is_starved || !starts.picks.is_empty())
-    }
-
-    fn catch_up(&mut self, effects: &mut Vec<Effect>) -> Result<()> {
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        if self.is_behind {
-            catch_up(store.as_mut(), &mut self.memory, effects)?;
-            self.is_behind = false;
-        }
-        forward(store.as_mut(), &mut self.memory, effects)
+        let is_shared = store.is_shared();
+        let mut snapshot = store.begin_read().map_err(give_up)?;
+        has_work(snapshot.as_mut(), memory, is_shared, effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -183,31 +191,21 @@ impl Engine {
     }
 
     /// One turn. `effects` receives what to tell, in order.
-    pub fn turn(&mut self, inputs: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> Next {
+    pub fn turn(&mut self, mut inputs: impl Inputs, now: Now, effects: &mut Vec<Effect>) -> Next {
         if self.store.is_none() {
-            refuse_all(&inputs, &closed(), effects);
+            refuse_all(&inputs.take(false), &closed(), effects);
             return Next::Closed;
         }
-        let mut work: Vec<Input> = self.backlog.drain(..).collect();
-        for input in inputs {
-            if let Input::IsShared(ticket) = input {
-                effects.push(Effect::Answer(ticket, Answer::Flag(self.is_shared())));
-                continue;
-            }
-            if let Input::CancelAwait(_, waiter) = input {
-                cancel_await(&mut work, waiter);
-            }
-            work.extend(self.memory.control(input, now, effects));
-        }
         self.retry_at = None;
-        let again = match self.work(work, now, effects) {
-            Ok(again) => again,
+        let backlog = self.backlog.drain(..).collect();
+        let work = Work { source: Some(&mut inputs), inputs: backlog, now };
+        match self.work(work, effects) {
+            Ok(again) => self.after(again, effects),
             Err(error) => {
                 self.fail(error, effects);
-                return Next::Closed;
+                Next::Closed
             }
-        };
-        self.after(again, effects)
+        }
     }
 
     fn after(&mut self, again: bool, effects: &mut Vec<Effect>) -> Next {
@@ -229,32 +227,32 @@ impl Engine {
         Next::Wait(times.into_iter().flatten().min())
     }
 
-    /// Drafts and commits until it is settled. An error is one after which the handle must close.
-    fn work(&mut self, work: Vec<Input>, now: Now, effects: &mut Vec<Effect>) -> Result<bool> {
+    /// Plans and commits until it is settled. An error is one after which the handle must close.
+    fn work(&mut self, mut work: Work<'_>, effects: &mut Vec<Effect>) -> Result<bool> {
         let mut rereads = 0;
         loop {
             let live = self.memory.live.len();
-            match self.try_once(&work, now, effects) {
+            match self.try_once(&mut work, effects) {
                 TurnResult::Applied { again } => return Ok(again),
-                TurnResult::Recovered => {}
+                TurnResult::Recovered | TurnResult::Overtaken => {}
                 TurnResult::Stale if self.memory.live.len() < live => {}
                 TurnResult::Stale if rereads == REREADS_MAX => {
                     let message = "the file is damaged: its queue names a task that does not wait";
                     let error = Error::new(Code::Corrupt, message);
-                    refuse_all(&work, &error, effects);
+                    refuse_all(&work.inputs, &error, effects);
                     return Err(error);
                 }
                 TurnResult::Stale => rereads += 1,
                 TurnResult::NotCommitted(error) => {
-                    self.defer(work, &error, effects);
-                    if self.must_close(now) {
+                    self.defer(work.inputs, &error, effects);
+                    if self.must_close(work.now) {
                         return Err(error);
                     }
-                    self.retry_at = Some(now.mono.plus(RETRY_AFTER_MS));
+                    self.retry_at = Some(work.now.mono.plus(RETRY_AFTER_MS));
                     return Ok(false);
                 }
                 TurnResult::Broken(error) => {
-                    refuse_all(&work, &error, effects);
+                    refuse_all(&work.inputs, &error, effects);
                     return Err(error);
                 }
             }
@@ -268,153 +266,40 @@ impl Engine {
         stopping.is_some_and(|stopping| stopping.closes && now.mono >= stopping.deadline)
     }
 
-    fn try_once(&mut self, work: &[Input], now: Now, effects: &mut Vec<Effect>) -> TurnResult {
-        let Some(store) = self.store.as_mut() else { return TurnResult::Broken(closed()) };
-        match store.begin() {
-            Ok(is_behind) => self.is_behind |= is_behind,
+    fn try_once(&mut self, work: &mut Work<'_>, effects: &mut Vec<Effect>) -> TurnResult {
+        let Engine { store, memory, ids, .. } = self;
+        let Some(store) = store.as_deref_mut() else { return TurnResult::Broken(closed()) };
+        let is_shared = store.is_shared();
+        let begun = store.begin(&|| work.preview(memory, ids.key(), is_shared));
+        work.take(memory, is_shared, effects);
+        let mut transaction = match begun {
+            Ok(transaction) => transaction,
             // The file that was opened is not there any more: no later turn will find it.
             Err(error) if error.code() == Code::Io => return TurnResult::Broken(error),
             Err(error) => return give_up(error),
-        }
-        let caught_up = self.catch_up(effects);
-        let mut draft = match caught_up.and_then(|()| self.draft(work, now)) {
+        };
+        let drafted = draft(transaction.as_mut(), memory, ids, (work, is_shared), effects);
+        let mut draft = match drafted {
             Ok(draft) => draft,
-            Err(error) => {
-                self.rollback();
-                return give_up(error);
-            }
+            Err(error) => return give_up(error),
         };
-        let changes = std::mem::take(&mut draft.changes);
-        match self.commit(&draft, changes, now) {
-            Ok(()) => {
-                if !draft.recovered.is_empty() {
-                    self.memory.apply_recovery(draft, effects);
-                    return TurnResult::Recovered;
-                }
-                let again = draft.is_starved;
-                self.memory.apply(draft, now, effects);
-                TurnResult::Applied { again }
-            }
-            Err(CommitError::Refused(refused, change)) => self.refused(refused, change, effects),
-            Err(CommitError::NotCommitted(error)) => give_up(error),
-            Err(CommitError::Unknown(error)) => {
-                TurnResult::Broken(error.with_uuids(uuids_of(&draft)))
-            }
-        }
-    }
-
-    /// Plans the turn. Nothing in memory changes, except that windows are loaded.
-    fn draft(&mut self, work: &[Input], now: Now) -> Result<Draft> {
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        let orphans = store.orphans()?;
-        if !orphans.is_empty() {
-            // In a batch of its own, so that what was asked for meets tasks that are in order.
-            let briefs = Briefs::default();
-            let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
-            planner.recover(&orphans);
-            return Ok(planner.into_draft());
-        }
-        let briefs = briefs(store.as_mut(), &self.ids, work)?;
-        let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now);
-        planner.draft.keys = keys(store.as_mut(), work)?;
-        planner.take_in(work);
-        let draft = planner.into_draft();
-        self.load_windows(&draft)?;
-        let mut planner = Planner::new(&self.memory, &mut self.ids, &briefs, now).with(draft);
-        planner.choose_starts();
-        Ok(planner.finish())
-    }
-
-    fn load_windows(&mut self, draft: &Draft) -> Result<()> {
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        let is_shared = store.is_shared();
-        for (id, needed) in self.memory.dispatch.lanes_to_load(&draft.turnover) {
-            let Some(lane) = self.memory.dispatch.lane(id) else { continue };
-            let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
-            let tasks_max = if is_shared { needed } else { ahead };
-            let bytes_max = WINDOW_BYTES_MAX.min(self.memory.dispatch.window_bytes_max());
-            let size = WindowSize { tasks_max, bytes_max };
-            let window = store.window(&lane, size)?;
-            self.memory.dispatch.load(id, window);
-        }
-        Ok(())
-    }
-
-    fn commit(
-        &mut self,
-        draft: &Draft,
-        changes: Vec<Change>,
-        now: Now,
-    ) -> std::result::Result<(), CommitError> {
-        let Some(store) = self.store.as_mut() else {
-            return Err(CommitError::NotCommitted(closed()));
+        let Some(batch) = draft.take_batch(memory, work.now) else {
+            drop(transaction);
+            return applied(memory, draft, work.now, effects);
         };
-        if changes.is_empty() {
-            store.rollback();
-            return Ok(());
-        }
-        let batch = Batch {
-            number: self.memory.number + 1,
-            owner: self.memory.owner,
-            at: now.wall,
-            seq_next: draft.seq_next,
-            counts: draft.counts,
-            changes,
-        };
-        if let Err(refused) = store.write(&batch) {
-            store.rollback();
-            let change = refused.change.and_then(|at| batch.changes.get(at));
-            let change = change.cloned().map(Box::new);
-            return Err(CommitError::Refused(refused, change));
-        }
-        match store.commit() {
+        match transaction.commit(&batch) {
             Commit::Committed => {
-                self.memory.number = batch.number;
-                Ok(())
+                memory.number = batch.number;
+                applied(memory, draft, work.now, effects)
             }
-            Commit::NotCommitted(error) => Err(CommitError::NotCommitted(error)),
-            Commit::Unknown(error) => Err(CommitError::Unknown(error)),
-        }
-    }
-
-    fn rollback(&mut self) {
-        if let Some(store) = self.store.as_mut() {
-            store.rollback();
-        }
-    }
-
-    /// A guard did not hold: somebody else changed the file. The run is fenced, or the window is
-    /// read again, and the turn is drafted anew.
-    fn refused(
-        &mut self,
-        refused: Refused,
-        change: Option<Box<Change>>,
-        effects: &mut Vec<Effect>,
-    ) -> TurnResult {
-        let Some(change) = change else { return give_up(refused.error) };
-        if let Some(run) = run_of(&change) {
-            let Some(slot) = self.memory.live.slot_of(run) else {
-                return TurnResult::Broken(refused.error);
-            };
-            if let Some(live) = self.memory.live.remove(slot) {
-                self.memory.dispatch.release(&live.operation);
+            Commit::Refused(refused) => fence(memory, refused, &batch, effects),
+            Commit::Overtaken => {
+                memory.freshness = Freshness::Behind;
+                TurnResult::Overtaken
             }
-            effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
-            effects.push(Effect::Abort(slot, AbortSignal::Fenced));
+            Commit::NotCommitted(error) => give_up(error),
+            Commit::Unknown(error) => TurnResult::Broken(error.with_uuids(uuids_of(&draft))),
         }
-        match self.reread(effects) {
-            Ok(()) => TurnResult::Stale,
-            Err(error) => give_up(error),
-        }
-    }
-
-    /// Takes the store's word for what memory mirrors.
-    fn reread(&mut self, effects: &mut Vec<Effect>) -> Result<()> {
-        let Some(store) = self.store.as_mut() else { return Err(closed()) };
-        store.begin()?;
-        let reloaded = catch_up::reload(store.as_mut(), &mut self.memory, effects);
-        store.rollback();
-        reloaded
     }
 
     /// Refuses the calls, and puts what runners reported aside for the next turn.
@@ -459,99 +344,82 @@ enum TurnResult {
     Applied {
         again: bool,
     },
-    /// Runs of dead owners have been recovered: draft again.
+    /// Runs of dead owners have been recovered: plan again.
     Recovered,
-    /// Memory has been put right: draft again.
+    /// Memory is wrong: read it again and plan again.
     Stale,
+    /// Another owner committed first: catch up and plan again.
+    Overtaken,
     NotCommitted(Error),
     Broken(Error),
 }
 
-enum CommitError {
-    /// A guard did not hold, or the batch could not be written.
-    Refused(Refused, Option<Box<Change>>),
-    /// The store is as before.
-    NotCommitted(Error),
-    /// Nobody knows whether the batch is on disk.
-    Unknown(Error),
-}
-
-impl Planner<'_> {
-    /// Everything that the inputs and the time ask for, except the starts.
-    fn take_in(&mut self, work: &[Input]) {
-        // Waiters come first: a task may end in this very turn.
-        for input in work {
-            if let Input::AwaitEnd(ticket, id) = input {
-                self.await_end(*ticket, *id);
-            }
-        }
-        for input in work {
-            match input {
-                Input::Add(ticket, def) => self.add(*ticket, def.clone()),
-                Input::AddMany(ticket, defs) => self.add_many(*ticket, defs),
-                Input::AddIdempotent(ticket, defs) => self.add_idempotent(*ticket, defs),
-                Input::FindByKey(ticket, key) => self.find_by_key(*ticket, *key),
-                Input::Settle(slot, settled) => self.settle(*slot, settled.clone()),
-                Input::Postpone(slot) => self.postpone_for_close(*slot),
-                Input::Record(slot, record) => self.record(*slot, record),
-                Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
-                Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
-                _ => {}
-            }
-        }
-        self.time_out();
-        self.stop();
-        self.sort_arrivals();
+/// Whether a turn would recover or start something.
+fn has_work(
+    snapshot: &mut dyn Snapshot,
+    memory: &mut Memory,
+    is_shared: bool,
+    effects: &mut Vec<Effect>,
+) -> Result<bool> {
+    catch_up(snapshot, memory, effects)?;
+    forward(snapshot, memory, effects)?;
+    if !snapshot.orphans()?.is_empty() {
+        return Ok(true);
     }
+    let nothing = Turnover::default();
+    let wanted = gather::windows(memory, &nothing, is_shared);
+    gather::load_windows(snapshot, memory, &wanted)?;
+    let starts = memory.dispatch.starts(&nothing);
+    Ok(starts.is_starved || !starts.picks.is_empty())
 }
 
-/// A memory that mirrors the store.
-fn mirror(store: &mut dyn Store, settings: Settings) -> Result<Memory> {
-    store.begin()?;
-    let mirrored = store.head().and_then(|head| {
-        let mut memory = Memory::new(settings, store.owner(), head);
-        catch_up::reload(store, &mut memory, &mut Vec::new())?;
-        Ok(memory)
-    });
-    store.rollback();
-    mirrored
+/// Brings memory up to date, reads what the plan needs, and plans.
+fn draft(
+    snapshot: &mut dyn Snapshot,
+    memory: &mut Memory,
+    ids: &mut IdSource,
+    (work, is_shared): (&Work<'_>, bool),
+    effects: &mut Vec<Effect>,
+) -> Result<Draft> {
+    let Work { inputs, now, .. } = work;
+    catch_up(snapshot, memory, effects)?;
+    forward(snapshot, memory, effects)?;
+    let facts = gather::facts(snapshot, ids.key(), inputs)?;
+    let turnover = gather::turnover(memory, ids.key(), inputs, *now);
+    let wanted = gather::windows(memory, &turnover, is_shared);
+    gather::load_windows(snapshot, memory, &wanted)?;
+    Ok(plan(memory, ids, &facts, inputs, *now))
 }
 
-/// Looks up the tasks that the inputs name.
-fn briefs(store: &mut dyn Store, ids: &IdSource, work: &[Input]) -> Result<Briefs> {
-    let mut briefs: FxHashMap<Seq, _> = FxHashMap::default();
-    for id in work.iter().filter_map(named) {
-        let seq = ids.key().seq_of(id);
-        if let Entry::Vacant(entry) = briefs.entry(seq) {
-            entry.insert(store.brief(seq)?);
+/// Carries out what was committed.
+fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect>) -> TurnResult {
+    if !draft.recovered.is_empty() {
+        memory.apply_recovery(draft, effects);
+        return TurnResult::Recovered;
+    }
+    let again = draft.is_starved;
+    memory.apply(draft, now, effects);
+    TurnResult::Applied { again }
+}
+
+/// A guard did not hold: somebody else changed the file. The run is fenced, memory is read again,
+/// and the turn is planned anew.
+fn fence(
+    memory: &mut Memory,
+    Refused { change, error }: Refused,
+    batch: &Batch,
+    effects: &mut Vec<Effect>,
+) -> TurnResult {
+    if let Some(run) = batch.changes.get(change).and_then(run_of) {
+        let Some(slot) = memory.live.slot_of(run) else { return TurnResult::Broken(error) };
+        if let Some(live) = memory.live.remove(slot) {
+            memory.dispatch.release(&live.operation);
         }
+        effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
+        effects.push(Effect::Abort(slot, AbortSignal::Fenced));
     }
-    Ok(briefs)
-}
-
-/// Looks up the keys that the inputs name. Under the write lock, so that no other owner's task with
-/// the same key can come between this and the commit.
-fn keys(store: &mut dyn Store, work: &[Input]) -> Result<KnownKeys> {
-    let mut keys = KnownKeys::default();
-    let mut look_up = |key| -> Result<()> {
-        keys.extend(store.find_by_key(key)?.map(|id| (key, id)));
-        Ok(())
-    };
-    for input in work {
-        match input {
-            Input::AddIdempotent(_, defs) => defs.iter().try_for_each(|(key, _)| look_up(*key))?,
-            Input::FindByKey(_, key) => look_up(*key)?,
-            _ => {}
-        }
-    }
-    Ok(keys)
-}
-
-fn named(input: &Input) -> Option<TaskId> {
-    match input {
-        Input::Abort(_, id, _) | Input::Prioritize(_, id, _) | Input::AwaitEnd(_, id) => Some(*id),
-        _ => None,
-    }
+    memory.freshness = Freshness::Wrong;
+    TurnResult::Stale
 }
 
 fn run_of(change: &Change) -> Option<RunId> {

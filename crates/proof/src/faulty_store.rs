@@ -6,11 +6,12 @@
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Refused, Store, Waker, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Preview, Snapshot, Store, Transaction, Waker,
+    Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 
-/// A call of a store.
+/// A call of a store that may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `begin`
@@ -21,26 +22,22 @@ pub enum Call {
     RefreshOwners,
     /// `head`
     Head,
-    /// `lanes`
-    Lanes,
     /// `journal`
     Journal,
+    /// `lanes`
+    Lanes,
     /// `remote_runs`
     RemoteRuns,
-    /// `abort_request`
-    AbortRequest,
     /// `orphans`
     Orphans,
-    /// `window`
-    Window,
-    /// `brief`
-    Brief,
-    /// `find_by_key`
-    FindByKey,
-    /// `write`
-    Write,
-    /// `rollback`, which cannot fail
-    Rollback,
+    /// `windows`
+    Windows,
+    /// `briefs`
+    Briefs,
+    /// `find_by_keys`
+    FindByKeys,
+    /// `abort_requests`
+    AbortRequests,
     /// `maintain`
     Maintain,
     /// `close`
@@ -53,13 +50,16 @@ pub trait Hooks: Send {
     ///
     /// # Errors
     /// Those that the test wants.
-    fn before(&mut self, _call: Call, _inner: &mut dyn Store) -> Result<()> {
+    fn before(&mut self, _call: Call) -> Result<()> {
         Ok(())
     }
 
+    /// Comes before each `begin`.
+    fn before_begin(&mut self, _store: &mut dyn Store, _preview: Preview<'_>) {}
+
     /// Comes in place of the commit.
-    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
-        inner.commit()
+    fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
+        transaction.commit(batch)
     }
 
     /// The most tasks of one window.
@@ -79,11 +79,6 @@ impl<H: Hooks> FaultyStore<H> {
     pub fn new(inner: Box<dyn Store>, hooks: H) -> Self {
         Self { inner, hooks }
     }
-
-    fn at(&mut self, call: Call) -> Result<&mut dyn Store> {
-        self.hooks.before(call, self.inner.as_mut())?;
-        Ok(self.inner.as_mut())
-    }
 }
 
 impl<H: Hooks> Store for FaultyStore<H> {
@@ -95,16 +90,9 @@ impl<H: Hooks> Store for FaultyStore<H> {
         self.inner.id_key()
     }
 
-    fn begin(&mut self) -> Result<bool> {
-        self.at(Call::Begin)?.begin()
-    }
-
-    fn begin_read(&mut self) -> Result<bool> {
-        self.at(Call::BeginRead)?.begin_read()
-    }
-
     fn refresh_owners(&mut self) -> Result<()> {
-        self.at(Call::RefreshOwners)?.refresh_owners()
+        self.hooks.before(Call::RefreshOwners)?;
+        self.inner.refresh_owners()
     }
 
     fn is_shared(&self) -> bool {
@@ -119,63 +107,92 @@ impl<H: Hooks> Store for FaultyStore<H> {
         self.inner.set_waker(waker);
     }
 
-    fn head(&mut self) -> Result<Head> {
-        self.at(Call::Head)?.head()
+    fn begin<'s>(&'s mut self, preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>> {
+        self.hooks.before_begin(self.inner.as_mut(), preview);
+        self.hooks.before(Call::Begin)?;
+        let inner = self.inner.begin(preview)?;
+        Ok(Box::new(Faulty { inner, hooks: &mut self.hooks }))
     }
 
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        self.at(Call::Lanes)?.lanes()
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>> {
+        self.hooks.before(Call::BeginRead)?;
+        let inner = self.inner.begin_read()?;
+        Ok(Box::new(Faulty { inner, hooks: &mut self.hooks }))
+    }
+
+    fn maintain(&mut self, is_idle: bool) -> Result<()> {
+        self.hooks.before(Call::Maintain)?;
+        self.inner.maintain(is_idle)
+    }
+
+    fn close(mut self: Box<Self>) -> Result<()> {
+        self.hooks.before(Call::Close)?;
+        self.inner.close()
+    }
+}
+
+/// A transaction of such a store: `T` is `dyn Snapshot` or `dyn Transaction`.
+struct Faulty<'s, T: ?Sized, H> {
+    inner: Box<T>,
+    hooks: &'s mut H,
+}
+
+impl<T: Snapshot + ?Sized, H: Hooks> Faulty<'_, T, H> {
+    fn at(&mut self, call: Call) -> Result<&mut T> {
+        self.hooks.before(call)?;
+        Ok(&mut self.inner)
+    }
+}
+
+impl<T: Snapshot + ?Sized, H: Hooks> Snapshot for Faulty<'_, T, H> {
+    fn has_news(&self) -> bool {
+        self.inner.has_news()
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        self.at(Call::Head)?.head()
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
         self.at(Call::Journal)?.journal(after, batches_max)
     }
 
+    fn lanes(&mut self) -> Result<Vec<Lane>> {
+        self.at(Call::Lanes)?.lanes()
+    }
+
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         self.at(Call::RemoteRuns)?.remote_runs()
-    }
-
-    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
-        self.at(Call::FindByKey)?.find_by_key(key)
-    }
-
-    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        self.at(Call::AbortRequest)?.abort_request(seq, run)
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         self.at(Call::Orphans)?.orphans()
     }
 
-    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
-        let tasks_max = size.tasks_max.min(self.hooks.window_max());
-        self.at(Call::Window)?.window(lane, WindowSize { tasks_max, ..size })
+    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
+        let mut windows = windows.to_vec();
+        for (_, size) in &mut windows {
+            size.tasks_max = size.tasks_max.min(self.hooks.window_max());
+        }
+        self.at(Call::Windows)?.windows(&windows)
     }
 
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
-        self.at(Call::Brief)?.brief(seq)
+    fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
+        self.at(Call::Briefs)?.briefs(seqs)
     }
 
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
-        self.at(Call::Write)?.write(batch)
+    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+        self.at(Call::FindByKeys)?.find_by_keys(keys)
     }
 
-    fn commit(&mut self) -> Commit {
-        self.hooks.commit(self.inner.as_mut())
+    fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
+        self.at(Call::AbortRequests)?.abort_requests(runs)
     }
+}
 
-    fn rollback(&mut self) {
-        // It cannot fail: a hook may only panic here.
-        let _ = self.hooks.before(Call::Rollback, self.inner.as_mut());
-        self.inner.rollback();
-    }
-
-    fn maintain(&mut self, is_idle: bool) -> Result<()> {
-        self.at(Call::Maintain)?.maintain(is_idle)
-    }
-
-    fn close(mut self: Box<Self>) -> Result<()> {
-        self.at(Call::Close)?;
-        self.inner.close()
+impl<'s, H: Hooks> Transaction for Faulty<'s, dyn Transaction + 's, H> {
+    fn commit(self: Box<Self>, batch: &Batch) -> Commit {
+        let Faulty { inner, hooks } = *self;
+        hooks.commit(inner, batch)
     }
 }

@@ -1,4 +1,5 @@
 //! The store as simply as it can be said: maps in memory, and a transaction that is a copy of them.
+//! Owners wait for each other, or ([`Disk::optimistic`]) overtake each other.
 //!
 //! What SQLite does with indexes, guards in statements and lock files is done here by looking at
 //! every task. Slow on purpose: there is nothing in it to be wrong about.
@@ -19,8 +20,8 @@ use tasker_core::query::{Fields, Query};
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, ReadyTask, Refused, Start, Store,
-    Waker, Window, WindowSize,
+    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, Preview, ReadyTask, Refused, Snapshot,
+    Start, Store, Transaction, Waker, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
@@ -41,6 +42,8 @@ struct Contents {
     owners_ever: u64,
     /// Who holds the write lock.
     writer: Option<OwnerId>,
+    /// Whether there is no lock, and whoever commits first overtakes the others.
+    is_optimistic: bool,
 }
 
 /// All that one commit leaves behind.
@@ -73,6 +76,14 @@ struct Row {
 }
 
 impl Disk {
+    /// A database without a write lock, as on a server that is far away: a transaction that another
+    /// one overtook is not committed.
+    pub fn optimistic() -> Self {
+        let disk = Disk::default();
+        disk.lock().is_optimistic = true;
+        disk
+    }
+
     /// A reader of what is committed, whoever has the disk open.
     pub fn reader(&self) -> ModelReader {
         ModelReader(self.clone())
@@ -89,8 +100,7 @@ impl Backend for Disk {
         contents.owners_ever += 1;
         let owner = OwnerId(contents.owners_ever);
         contents.owners.insert(owner);
-        let (disk, open, seen) = (self.clone(), None, None);
-        let store = Box::new(ModelStore { disk, owner, open, seen });
+        let store = Box::new(ModelStore { disk: self.clone(), owner, seen: None });
         Ok(Handle { store, reader: Box::new(ModelReader(self.clone())) })
     }
 }
@@ -100,28 +110,21 @@ impl Backend for Disk {
 pub struct ModelStore {
     disk: Disk,
     owner: OwnerId,
-    open: Option<Image>,
     /// The number of the last batch that we wrote or were told of.
     seen: Option<u64>,
 }
 
 impl Drop for ModelStore {
     fn drop(&mut self) {
-        self.rollback();
         self.disk.lock().owners.remove(&self.owner);
     }
 }
 
 impl ModelStore {
-    /// What a look at the store sees: the open transaction, else the last commit.
-    fn image(&self) -> Image {
-        self.open.clone().unwrap_or_else(|| self.disk.lock().saved.clone())
-    }
-
-    /// Whether somebody else has committed.
-    fn has_news(&mut self) -> bool {
-        let number = self.image().head.number;
-        self.seen.replace(number) != Some(number)
+    fn transaction(&mut self, image: Image) -> ModelTransaction<'_> {
+        let number = image.head.number;
+        let has_news = self.seen.replace(number) != Some(number);
+        ModelTransaction { store: self, image, has_news }
     }
 }
 
@@ -132,22 +135,6 @@ impl Store for ModelStore {
 
     fn id_key(&self) -> IdKey {
         IdKey(0x5eed_0f00_0b00_c0de)
-    }
-
-    fn begin(&mut self) -> Result<bool> {
-        let mut contents = self.disk.lock();
-        if contents.writer.is_some() {
-            return Err(Error::new(Code::Busy, "another handle writes to the model"));
-        }
-        contents.writer = Some(self.owner);
-        self.open = Some(contents.saved.clone());
-        drop(contents);
-        Ok(self.has_news())
-    }
-
-    fn begin_read(&mut self) -> Result<bool> {
-        self.open = Some(self.disk.lock().saved.clone());
-        Ok(self.has_news())
     }
 
     fn refresh_owners(&mut self) -> Result<()> {
@@ -164,96 +151,20 @@ impl Store for ModelStore {
 
     fn set_waker(&mut self, _waker: Waker) {}
 
-    fn head(&mut self) -> Result<Head> {
-        Ok(self.image().head)
-    }
-
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        Ok(self.image().lanes.into_values().collect())
-    }
-
-    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
-        let entries = self.image().journal.into_iter();
-        let entries = entries.filter(|entry| entry.number > after).take(batches_max);
-        Ok(entries.collect())
-    }
-
-    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
-        let mut lanes = BTreeMap::new();
-        for row in self.image().tasks.into_values() {
-            if row.task.state == State::Running && row.owner != self.owner {
-                *lanes.entry(row.lane).or_default() += 1;
-            }
+    fn begin<'s>(&'s mut self, _preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>> {
+        let mut contents = self.disk.lock();
+        if contents.writer.is_some() && !contents.is_optimistic {
+            return Err(Error::new(Code::Busy, "another handle writes to the model"));
         }
-        Ok(lanes.into_iter().collect())
+        contents.writer = Some(self.owner);
+        let image = contents.saved.clone();
+        drop(contents);
+        Ok(Box::new(self.transaction(image)))
     }
 
-    fn abort_request(&mut self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
-        let mut image = self.image();
-        Ok(image.running(seq, run).and_then(|row| row.abort.clone()))
-    }
-
-    fn orphans(&mut self) -> Result<Vec<Orphan>> {
-        let living = self.disk.lock().owners.clone();
-        let mut rows: Vec<_> = self.image().tasks.into_values().collect();
-        rows.retain(|row| row.task.state == State::Running && !living.contains(&row.owner));
-        rows.sort_by(Row::in_queue_order);
-        Ok(rows.iter().filter_map(Row::orphan).collect())
-    }
-
-    fn window(&mut self, lane: &Lane, size: WindowSize) -> Result<Window> {
-        let mut rows: Vec<_> = self.image().tasks.into_values().collect();
-        rows.retain(|row| row.task.state == State::Ready && row.lane == lane.id);
-        rows.sort_by(Row::in_queue_order);
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
-        for row in &rows {
-            if tasks.len() == size.tasks_max || (!tasks.is_empty() && bytes > size.bytes_max) {
-                break;
-            }
-            bytes += row.task.def.data.as_ref().map_or(0, |data| data.as_str().len());
-            tasks.push(row.waiting());
-        }
-        Ok(Window { is_complete: tasks.len() == rows.len(), tasks })
-    }
-
-    fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
-        Ok(self.image().tasks.get(&seq).map(Row::brief))
-    }
-
-    fn find_by_key(&mut self, key: IdempotencyKey) -> Result<Option<TaskId>> {
-        let image = self.image();
-        let seq = image.keys.get(&key);
-        Ok(seq.and_then(|seq| image.tasks.get(seq)).map(|row| row.task.id))
-    }
-
-    fn write(&mut self, batch: &Batch) -> std::result::Result<(), Refused> {
-        let image = self.open.as_mut().ok_or_else(|| Error::bug("no transaction is open"))?;
-        for (i, change) in batch.changes.iter().enumerate() {
-            if image.apply(change, batch.owner).is_none() {
-                let error = Error::new(Code::Fenced, "the guard of a change does not hold");
-                return Err(Refused { error, change: Some(i) });
-            }
-        }
-        let Batch { number, seq_next, counts, .. } = *batch;
-        image.head = Head { number, seq_next, counts };
-        let (owner, transitions) = (batch.owner, journal::pack(batch).into());
-        image.journal.push(Entry { number, owner, transitions });
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Commit {
-        if let Some(image) = self.open.take() {
-            self.seen = Some(image.head.number);
-            let mut contents = self.disk.lock();
-            contents.saved = image;
-            contents.writer = None;
-        }
-        Commit::Committed
-    }
-
-    fn rollback(&mut self) {
-        self.open = None;
-        self.disk.lock().writer.take_if(|writer| *writer == self.owner);
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>> {
+        let image = self.disk.lock().saved.clone();
+        Ok(Box::new(self.transaction(image)))
     }
 
     fn maintain(&mut self, _is_idle: bool) -> Result<()> {
@@ -262,6 +173,100 @@ impl Store for ModelStore {
 
     fn close(self: Box<Self>) -> Result<()> {
         Ok(())
+    }
+}
+
+/// A copy of everything, as it stood at `begin`.
+struct ModelTransaction<'s> {
+    store: &'s mut ModelStore,
+    image: Image,
+    has_news: bool,
+}
+
+impl Drop for ModelTransaction<'_> {
+    fn drop(&mut self) {
+        let owner = self.store.owner;
+        self.store.disk.lock().writer.take_if(|writer| *writer == owner);
+    }
+}
+
+impl Snapshot for ModelTransaction<'_> {
+    fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        Ok(self.image.head)
+    }
+
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
+        let entries = self.image.journal.iter().filter(|entry| entry.number > after);
+        Ok(entries.take(batches_max).cloned().collect())
+    }
+
+    fn lanes(&mut self) -> Result<Vec<Lane>> {
+        Ok(self.image.lanes.values().cloned().collect())
+    }
+
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        let mut lanes = BTreeMap::new();
+        for row in self.image.tasks.values() {
+            if row.task.state == State::Running && row.owner != self.store.owner {
+                *lanes.entry(row.lane).or_default() += 1;
+            }
+        }
+        Ok(lanes.into_iter().collect())
+    }
+
+    fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        let living = self.store.disk.lock().owners.clone();
+        let is_orphan =
+            |row: &&Row| row.task.state == State::Running && !living.contains(&row.owner);
+        let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
+        rows.sort_by(|one, other| one.in_queue_order(other));
+        Ok(rows.into_iter().filter_map(Row::orphan).collect())
+    }
+
+    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
+        Ok(windows.iter().map(|(lane, size)| self.image.window(lane.id, *size)).collect())
+    }
+
+    fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
+        Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(Row::brief)).collect())
+    }
+
+    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+        let Image { keys: known, tasks, .. } = &self.image;
+        let find = |key| known.get(key).and_then(|seq| tasks.get(seq)).map(|row| row.task.id);
+        Ok(keys.iter().map(find).collect())
+    }
+
+    fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
+        let image = &mut self.image;
+        let reason = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.abort.clone();
+        Ok(runs.iter().map(reason).collect())
+    }
+}
+
+impl Transaction for ModelTransaction<'_> {
+    fn commit(mut self: Box<Self>, batch: &Batch) -> Commit {
+        let seen = self.image.head.number;
+        if self.store.disk.lock().saved.head.number != seen {
+            return Commit::Overtaken;
+        }
+        for (change, what) in batch.changes.iter().enumerate() {
+            if self.image.apply(what, batch.owner).is_none() {
+                let error = Error::new(Code::Fenced, "the guard of a change does not hold");
+                return Commit::Refused(Refused { change, error });
+            }
+        }
+        let Batch { number, seq_next, counts, owner, .. } = *batch;
+        self.image.head = Head { number, seq_next, counts };
+        let transitions = journal::pack(batch).into();
+        self.image.journal.push(Entry { number, owner, transitions });
+        self.store.seen = Some(number);
+        self.store.disk.lock().saved = std::mem::take(&mut self.image);
+        Commit::Committed
     }
 }
 
@@ -336,6 +341,21 @@ impl Image {
         let row = Row { task, lane: *lane, owner, losses, logs, abort };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
+    }
+
+    fn window(&self, lane: LaneId, size: WindowSize) -> Window {
+        let is_ready = |row: &&Row| row.task.state == State::Ready && row.lane == lane;
+        let mut rows: Vec<_> = self.tasks.values().filter(is_ready).collect();
+        rows.sort_by(|one, other| one.in_queue_order(other));
+        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        for row in &rows {
+            if tasks.len() == size.tasks_max || (!tasks.is_empty() && bytes > size.bytes_max) {
+                break;
+            }
+            bytes += row.task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+            tasks.push(row.waiting());
+        }
+        Window { is_complete: tasks.len() == rows.len(), tasks }
     }
 
     fn ready(&mut self, seq: Seq) -> Option<&mut Row> {

@@ -14,7 +14,7 @@ use tasker_core::limits;
 use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
-use tasker_core::store::{Commit, Store};
+use tasker_core::store::{Batch, Commit, Store, Transaction};
 use tasker_core::task::{Json, Level, NewTask, OnInterrupted, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, Record, StopOptions, Ticket};
@@ -181,11 +181,9 @@ enum Point {
     Head,
     Lanes,
     Orphans,
-    Window,
-    Brief,
-    Write,
+    Windows,
+    Briefs,
     Commit,
-    Rollback,
     Tidy,
     Close,
     Get,
@@ -213,16 +211,14 @@ impl Trap {
 }
 
 impl Hooks for Trap {
-    fn before(&mut self, call: Call, _inner: &mut dyn Store) -> Result<()> {
+    fn before(&mut self, call: Call) -> Result<()> {
         let point = match call {
             Call::Begin => Point::Begin,
             Call::Head => Point::Head,
             Call::Lanes => Point::Lanes,
             Call::Orphans => Point::Orphans,
-            Call::Window => Point::Window,
-            Call::Brief => Point::Brief,
-            Call::Write => Point::Write,
-            Call::Rollback => Point::Rollback,
+            Call::Windows => Point::Windows,
+            Call::Briefs => Point::Briefs,
             Call::Maintain => Point::Tidy,
             Call::Close => Point::Close,
             _ => return Ok(()),
@@ -231,9 +227,9 @@ impl Hooks for Trap {
         Ok(())
     }
 
-    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
+    fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
         self.at(Point::Commit);
-        inner.commit()
+        transaction.commit(batch)
     }
 }
 
@@ -312,11 +308,10 @@ fn assert_clean(location: Location, count: usize) {
 /// What reaches each point of an engine that is open, has one task of `a` and one waiting of `b`.
 fn provoke(handle: &Handle, point: Point, id: TaskId) {
     handle.submit(match point {
-        Point::Window => {
+        Point::Windows => {
             vec![Input::Assign(10, "b".into(), None), Input::Start(11)]
         }
-        Point::Brief => vec![Input::Prioritize(10, id, Priority::default())],
-        Point::Rollback => vec![Input::Ready(10)],
+        Point::Briefs => vec![Input::Prioritize(10, id, Priority::default())],
         Point::Close => vec![Input::Close(10, StopOptions::default())],
         _ => vec![Input::Add(10, task("a"))],
     });
@@ -324,23 +319,19 @@ fn provoke(handle: &Handle, point: Point, id: TaskId) {
 
 #[test]
 fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6() {
-    use Point::{Begin, Brief, Close, Commit, Rollback, Tidy, Window, Write};
+    use Point::{Begin, Briefs, Close, Commit, Tidy, Windows};
     // With and without a second panic, as the store is closed for the first.
-    let cases: [&'static [Point]; 15] = [
+    let cases: [&'static [Point]; 11] = [
         &[Begin],
-        &[Write],
         &[Commit],
-        &[Brief],
-        &[Window],
-        &[Rollback],
+        &[Briefs],
+        &[Windows],
         &[Tidy],
         &[Close],
         &[Begin, Close],
-        &[Write, Close],
         &[Commit, Close],
-        &[Brief, Close],
-        &[Window, Close],
-        &[Rollback, Close],
+        &[Briefs, Close],
+        &[Windows, Close],
         &[Tidy, Close],
     ];
     for points in cases {
@@ -371,8 +362,8 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
 
 #[test]
 fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
-    use Point::{Begin, Head, Lanes, Orphans, Rollback};
-    let cases: [&'static [Point]; 5] = [&[Begin], &[Head], &[Lanes], &[Orphans], &[Rollback]];
+    use Point::{Begin, Head, Lanes, Orphans};
+    let cases: [&'static [Point]; 4] = [&[Begin], &[Head], &[Lanes], &[Orphans]];
     for points in cases {
         let (_folder, location) = folder();
         let (handle, receiver) = open(trapped(location.clone(), Trap::new(points, true)));
@@ -410,7 +401,7 @@ fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
 struct OpensGate(Sender<()>);
 
 impl Hooks for OpensGate {
-    fn before(&mut self, call: Call, _inner: &mut dyn Store) -> Result<()> {
+    fn before(&mut self, call: Call) -> Result<()> {
         if call == Call::Close {
             // Nobody may wait there any more.
             let _ = self.0.send(());

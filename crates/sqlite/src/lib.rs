@@ -37,6 +37,8 @@ mod row;
 mod migrate;
 mod coalesce;
 mod write;
+mod writer;
+mod transaction;
 mod store;
 mod operations;
 mod pages;

@@ -16,7 +16,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Lane, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Lane, Refused, Start};
 use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 
@@ -80,8 +80,8 @@ type Rows = rusqlite::Result<usize>;
 /// Writes a batch and its journal row.
 ///
 /// # Errors
-/// `Fenced` with the number of the change whose guard did not hold; else the fault of the file.
-pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refused> {
+/// `Refused` by the change whose guard did not hold; else `NotCommitted`.
+pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit> {
     let mut writing =
         Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
     let mut index = 0;
@@ -91,15 +91,19 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Refuse
             Some(all) => (all.len(), writing.write_bulk(all)),
             None => (1, writing.change(change)),
         };
-        let held = held.map_err(error::of)?;
+        let held = held.map_err(unwritten)?;
         if held < count {
-            let error = fenced(&batch.changes[index + held]);
-            return Err(Refused { error, change: Some(index + held) });
+            let change = index + held;
+            let error = fenced(&batch.changes[change]);
+            return Err(Commit::Refused(Refused { change, error }));
         }
         index += count;
     }
-    journal(connection, batch).map_err(error::of)?;
-    Ok(())
+    journal(connection, batch).map(drop).map_err(unwritten)
+}
+
+fn unwritten(error: rusqlite::Error) -> Commit {
+    Commit::NotCommitted(error::of(error))
 }
 
 fn fenced(change: &Change) -> Error {

@@ -14,7 +14,7 @@ use tasker_core::json;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Store, WindowSize};
+use tasker_core::store::{Change, Lookups, Store, WindowSize};
 use tasker_core::task::{AttemptEnd, Level};
 
 const PAGE: usize = 4_096;
@@ -84,13 +84,13 @@ fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {
 /// Opens a file and reads all that an engine and a user read.
 fn read_all(path: &Path) -> Result<Tasks> {
     let (mut store, mut reader) = try_open(path)?;
-    store.begin()?;
-    store.head()?;
-    store.orphans()?;
-    for lane in store.lanes()? {
-        store.window(&lane, WindowSize { tasks_max: 100, bytes_max: usize::MAX })?;
-    }
-    store.rollback();
+    let mut transaction = store.begin(&Lookups::default)?;
+    transaction.head()?;
+    transaction.orphans()?;
+    let size = WindowSize { tasks_max: 100, bytes_max: usize::MAX };
+    let lanes = transaction.lanes()?.into_iter().map(|lane| (lane, size));
+    transaction.windows(&lanes.collect::<Vec<_>>())?;
+    drop(transaction);
     let tasks = tasks(&mut reader)?;
     for state in State::ALL {
         let query = format!(r#"{{"state":"{}","attempt":{{"$gte":0}}}}"#, state.as_str());

@@ -12,7 +12,7 @@ use hand::{Hand, def, done, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error};
 use tasker_core::read::Reader;
-use tasker_core::store::Store;
+use tasker_core::store::{Lookups, Store};
 use tasker_sqlite::{Location, Options, open};
 
 fn refusal(path: &Path) -> Error {
@@ -194,9 +194,9 @@ fn a_file_that_was_replaced_while_open_takes_no_more_turns() {
     let (folder, path) = folder();
     let mut hand = Hand::open(&path);
     fs::rename(&path, folder.path().join("away.db")).unwrap();
-    assert_eq!(hand.store.begin().unwrap_err().code(), Code::Io);
+    assert_eq!(hand.store.begin(&Lookups::default).map(drop).unwrap_err().code(), Code::Io);
     fs::write(&path, "another").unwrap();
-    assert_eq!(hand.store.begin().unwrap_err().code(), Code::Io);
+    assert_eq!(hand.store.begin(&Lookups::default).map(drop).unwrap_err().code(), Code::Io);
 }
 
 /// F-9: looking at the file must not drop the locks that SQLite holds in this process.
@@ -236,8 +236,7 @@ fn a_database_in_memory_works_like_a_file() {
 fn two_databases_in_memory_are_apart() {
     let (mut one, mut two) = (Hand::in_memory(), Hand::in_memory());
     one.lane(1, "read-book");
-    two.store.begin().unwrap();
-    assert!(two.store.lanes().unwrap().is_empty());
+    assert!(two.store.begin_read().unwrap().lanes().unwrap().is_empty());
 }
 
 /// Also the child of `a_database_in_memory_leaves_nothing_behind`, which has it wait to be killed.

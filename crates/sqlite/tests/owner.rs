@@ -21,10 +21,7 @@ fn owners(path: &Path) -> Vec<(u64, String)> {
 }
 
 fn orphans(hand: &mut Hand) -> Vec<Orphan> {
-    hand.store.begin().unwrap();
-    let orphans = hand.store.orphans().unwrap();
-    hand.store.rollback();
-    orphans
+    hand.store.begin_read().unwrap().orphans().unwrap()
 }
 
 /// A file whose owner died with two running tasks, the second of which is more urgent.
@@ -140,7 +137,7 @@ fn a_dead_owner_is_forgotten_with_its_last_run() {
 }
 
 #[test]
-fn a_batch_that_is_rolled_back_forgets_nobody() {
+fn a_batch_that_is_refused_forgets_nobody() {
     let (_folder, path) = folder();
     let runs = with_two_runs(&path);
     let mut hand = Hand::open(&path);
@@ -148,12 +145,10 @@ fn a_batch_that_is_rolled_back_forgets_nobody() {
         hand.releasing(tasker_core::id::Seq(seq), run, AttemptEnd::Lost)
     };
     let changes = vec![release(&mut hand, runs[0]), release(&mut hand, runs[1])];
-    let batch = hand.batch(changes);
-    hand.store.begin().unwrap();
-    hand.store.write(&batch).unwrap();
-    hand.store.rollback();
+    let refused = [changes.clone(), vec![changes[0].clone()]].concat();
+    assert_eq!(hand.refused(refused), 2);
     assert_eq!(orphans(&mut hand).len(), 2);
-    hand.turn(batch.changes);
+    hand.turn(changes);
     assert!(orphans(&mut hand).is_empty());
     assert_eq!(owners(&path).len(), 1);
 }

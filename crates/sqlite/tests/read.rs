@@ -13,7 +13,7 @@ use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdSource, LaneId, Seq};
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Reader, WithLogs};
-use tasker_core::store::{Change, Lane};
+use tasker_core::store::{Change, Commit, Lane, Lookups};
 use tasker_core::task::{Level, NewTask, Priority};
 use tasker_core::time::WallMs;
 
@@ -245,11 +245,9 @@ fn a_read_sees_what_was_committed_before_it_and_nothing_half() {
     };
     let batch = hand.batch(vec![add]);
     use tasker_core::store::Store;
-    hand.store.begin().unwrap();
-    hand.store.write(&batch).unwrap();
-    assert_eq!(hand.count("{}"), 2);
-    assert_eq!(hand.find("{}", None, None).len(), 2);
-    hand.store.commit();
+    let transaction = hand.store.begin(&Lookups::default).unwrap();
+    assert_eq!(hand.reader.count(&Query::parse("{}").unwrap(), &|| false).unwrap(), 2);
+    assert!(matches!(transaction.commit(&batch), Commit::Committed));
     assert_eq!(hand.count("{}"), 3);
 }
 
@@ -277,9 +275,8 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
             counts: *counts,
             changes: vec![Change::End { seq, lane, priority, run: None, outcome: failed(), at }],
         };
-        store.begin().unwrap();
-        store.write(&batch).unwrap();
-        store.commit();
+        let commit = store.begin(&Lookups::default).unwrap().commit(&batch);
+        assert!(matches!(commit, Commit::Committed));
         false
     };
     let sorted = Find { sort: Some(Sort::parse(r#"{"seq":1}"#).unwrap()), ..find("{}", None) };

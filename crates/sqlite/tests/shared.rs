@@ -16,7 +16,7 @@ use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{Transition, TransitionKind, unpack};
-use tasker_core::store::{Batch, Change, Commit, Store};
+use tasker_core::store::{Batch, Change, Commit, Head, Lookups, Snapshot, Store};
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json, Priority};
 use tasker_core::time::WallMs;
 use tasker_sqlite::SqliteStore;
@@ -31,11 +31,8 @@ fn two(path: &Path) -> (Hand, Hand) {
     (one, two)
 }
 
-fn inside<T>(hand: &mut Hand, look: impl FnOnce(&mut SqliteStore) -> T) -> T {
-    hand.store.begin().unwrap();
-    let seen = look(&mut hand.store);
-    hand.store.rollback();
-    seen
+fn inside<T>(hand: &mut Hand, look: impl FnOnce(&mut dyn Snapshot) -> T) -> T {
+    look(hand.store.begin(&Lookups::default).unwrap().as_mut())
 }
 
 fn orphans(hand: &mut Hand) -> Vec<Seq> {
@@ -77,17 +74,12 @@ fn rings(hand: &mut Hand) -> Receiver<()> {
 fn news_are_told_once_and_not_for_what_one_did_oneself() {
     let (_folder, path) = folder();
     let (mut one, mut two) = two(&path);
-    let news = |hand: &mut Hand| {
-        let is_news = hand.store.begin().unwrap();
-        hand.store.rollback();
-        is_news
-    };
+    let news = |hand: &mut Hand| hand.store.begin(&Lookups::default).unwrap().has_news();
     assert_eq!([news(&mut one), news(&mut two)], [false, false]);
     one.lane(1, "read-book");
     assert_eq!([news(&mut one), news(&mut two), news(&mut two)], [false, true, false]);
     one.lane(2, "write-book");
-    assert!(two.store.begin_read().unwrap(), "a look hears it too");
-    two.store.rollback();
+    assert!(two.store.begin_read().unwrap().has_news(), "a look hears it too");
     assert!(!news(&mut two), "what a look has told is not told again");
     one.store.maintain(true).unwrap();
     two.catch_up();
@@ -114,9 +106,9 @@ fn an_owner_of_whom_nothing_can_be_said_counts_as_living() {
         fs::rename(path, hidden).unwrap();
         fs::create_dir(path).unwrap();
     }
-    assert!(one.store.begin_read().unwrap());
-    assert!(one.store.orphans().unwrap().is_empty());
-    one.store.rollback();
+    let mut snapshot = one.store.begin_read().unwrap();
+    assert!(snapshot.has_news() && snapshot.orphans().unwrap().is_empty());
+    drop(snapshot);
     for (path, hidden) in locks.iter().zip(&hidden) {
         fs::remove_dir(path).unwrap();
         fs::rename(hidden, path).unwrap();
@@ -134,10 +126,10 @@ fn an_owner_whose_lock_file_was_removed_does_nothing_more() {
     let is_lock = |name: &&String| name.contains("-owner-") && !name.ends_with("-notify");
     let name = names(folder.path()).iter().find(is_lock).unwrap().clone();
     fs::remove_file(folder.path().join(name)).unwrap();
-    let error = one.store.begin().unwrap_err();
+    let error = one.store.begin(&Lookups::default).map(drop).unwrap_err();
     assert_eq!(error.code(), Code::Io);
     assert!(error.message().contains("was removed"), "{error}");
-    assert_eq!(one.store.begin_read().unwrap_err().code(), Code::Io);
+    assert_eq!(one.store.begin_read().map(drop).unwrap_err().code(), Code::Io);
 }
 
 #[test]
@@ -158,7 +150,7 @@ fn the_journal_says_who_did_what_since_a_batch() {
     let transition = |kind| Transition { seq: task.seq, lane: LANE, kind, priority };
     assert_eq!(transitions, [transition(TransitionKind::Add), transition(TransitionKind::Start)]);
     let numbers = |after, max| {
-        move |store: &mut SqliteStore| {
+        move |store: &mut dyn Snapshot| {
             let entries = store.journal(after, max).unwrap();
             entries.iter().map(|entry| entry.number).collect::<Vec<_>>()
         }
@@ -213,8 +205,9 @@ fn an_abort_that_was_asked_for_is_found_by_its_run_alone_and_the_first_reason_st
     let (mut one, mut two) = two(&path);
     one.lane(1, "read-book");
     let (task, run) = running(&mut one);
-    let asked =
-        |hand: &mut Hand, run| inside(hand, |store| store.abort_request(task.seq, run).unwrap());
+    let asked = |hand: &mut Hand, run| {
+        inside(hand, |store| store.abort_requests(&[(task.seq, run)]).unwrap().remove(0))
+    };
     let reason = |text: &str| AbortReason { cause: Cause::User, reason: Json::trusted(text) };
     assert_eq!(asked(&mut one, run), None);
     for text in ["1", "2"] {
@@ -241,8 +234,7 @@ fn the_living_are_met_and_the_dead_are_found_by_the_next_look() {
     assert_eq!(one.store.poll_interval_ms(), None, "alone, and would hear of another");
     let mut two = Hand::beside(&path);
     let (task, _) = running(&mut two);
-    assert!(one.store.begin_read().unwrap());
-    one.store.rollback();
+    assert!(one.store.begin_read().unwrap().has_news());
     assert!(one.store.poll_interval_ms().is_some());
     one.store.refresh_owners().unwrap();
     assert!(orphans(&mut one).is_empty(), "it lives");
@@ -421,16 +413,14 @@ fn a_file_that_something_else_in_this_process_has_open_is_refused() {
 
 /// One commit.
 fn turn(store: &mut SqliteStore) -> Result<(), Error> {
-    store.begin()?;
-    let head = store.head()?;
-    let (number, owner) = (head.number + 1, store.owner());
-    let changes = Vec::new();
-    let (at, seq_next, counts) = (WallMs(0), head.seq_next, head.counts);
+    let owner = store.owner();
+    let mut transaction = store.begin(&Lookups::default)?;
+    let Head { number, seq_next, counts } = transaction.head()?;
+    let (number, at, changes) = (number + 1, WallMs(0), Vec::new());
     let batch = Batch { number, owner, at, seq_next, counts, changes };
-    store.write(&batch).map_err(|refused| refused.error)?;
-    match store.commit() {
+    match transaction.commit(&batch) {
         Commit::Committed => Ok(()),
-        Commit::NotCommitted(error) | Commit::Unknown(error) => Err(error),
+        other => Err(Error::bug(format!("{other:?}"))),
     }
 }
 

@@ -11,19 +11,13 @@ use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
 use tasker_core::journal::{self, TransitionKind};
 use tasker_core::read::{Reader, WithLogs};
-use tasker_core::store::{Change, Refused, Start, Store, WindowSize};
+use tasker_core::store::{Change, Commit, Lane, Lookups, Start, Store, Window, WindowSize};
 use tasker_core::task::{AttemptEnd, Json, Level, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_sqlite::audit;
 use uuid::Uuid;
 
 const FORGED: RunId = RunId(Uuid::from_u128(7));
-
-fn assert_fenced(refused: Result<(), Refused>, change: usize) {
-    let refused = refused.unwrap_err();
-    assert_eq!(refused.error.code(), Code::Fenced, "{}", refused.error);
-    assert_eq!(refused.change, Some(change));
-}
 
 /// I-3, I-4, I-19
 #[test]
@@ -51,11 +45,11 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
         ]
     };
     for change in changes(FORGED) {
-        assert_fenced(hand.try_turn(vec![change]), 0);
+        assert_eq!(hand.refused(vec![change]), 0);
     }
     hand.end(task, Some(run), done());
     for change in changes(run) {
-        assert_fenced(hand.try_turn(vec![change]), 0);
+        assert_eq!(hand.refused(vec![change]), 0);
     }
 }
 
@@ -76,7 +70,7 @@ fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
             Change::End { seq, lane, priority, run, outcome, at },
         ];
         for change in changes {
-            assert_fenced(hand.try_turn(vec![change]), 0);
+            assert_eq!(hand.refused(vec![change]), 0);
         }
     }
 }
@@ -90,7 +84,7 @@ fn a_refused_batch_leaves_nothing_and_names_the_change() {
     let (_, add) = hand.adding(&lane, def("2", 0.0));
     let forged = Change::Progress { seq: task.seq, run: FORGED, progress: progress(1.0) };
     let good = Change::Progress { seq: task.seq, run, progress: progress(1.0) };
-    assert_fenced(hand.try_turn(vec![add, good, forged]), 2);
+    assert_eq!(hand.refused(vec![add, good, forged]), 2);
     assert_eq!(hand.find("{}", None, None), [1]);
     assert!(hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task.progress.is_none());
 }
@@ -118,8 +112,8 @@ fn a_number_that_is_taken_is_a_fault_and_no_fence() {
     let lane = hand.lane(1, "read-book");
     let (_, add) = hand.adding(&lane, def("1", 0.0));
     hand.turn(vec![add.clone()]);
-    let refused = hand.try_turn(vec![add]).unwrap_err();
-    assert_eq!((refused.error.code(), refused.change), (Code::Bug, None));
+    let commit = hand.try_turn(vec![add]).unwrap();
+    assert!(matches!(commit, Commit::NotCommitted(error) if error.code() == Code::Bug));
     hand.turn(vec![]);
 }
 
@@ -129,9 +123,12 @@ fn a_batch_number_is_written_once() {
     hand.turn(vec![]);
     let mut batch = hand.batch(vec![]);
     batch.number -= 1;
-    hand.store.begin().unwrap();
-    assert_eq!(hand.store.write(&batch).unwrap_err().error.code(), Code::Bug);
-    hand.store.rollback();
+    let commit = hand.store.begin(&Lookups::default).unwrap().commit(&batch);
+    assert!(matches!(commit, Commit::NotCommitted(error) if error.code() == Code::Bug));
+}
+
+fn window(hand: &mut Hand, lane: &Lane, size: WindowSize) -> Window {
+    hand.store.begin_read().unwrap().windows(&[(lane.clone(), size)]).unwrap().remove(0)
 }
 
 fn steps(path: &Path) -> Vec<(u64, TransitionKind)> {
@@ -187,10 +184,8 @@ fn the_history_keeps_every_attempt_and_the_logs_go_on() {
         let release = hand.releasing(task.seq, run, AttemptEnd::Postponed);
         hand.turn(vec![log, release]);
     }
-    hand.store.begin().unwrap();
     let size = WindowSize { tasks_max: 5, bytes_max: 1_000 };
-    let window = hand.store.window(&lane, size).unwrap();
-    hand.store.rollback();
+    let window = window(&mut hand, &lane, size);
     assert_eq!((window.tasks[0].logs, window.tasks[0].losses), (3, 1));
     let run = hand.start(task, 1);
     hand.end(task, Some(run), done());
@@ -224,9 +219,7 @@ fn a_window_stops_at_its_bounds_and_says_whether_it_is_complete() {
         hand.add(&lane, def("\"twelve byte\"", f64::from(n % 2)));
     }
     let mut window = |tasks_max, bytes_max| {
-        hand.store.begin().unwrap();
-        let window = hand.store.window(&lane, WindowSize { tasks_max, bytes_max }).unwrap();
-        hand.store.rollback();
+        let window = window(&mut hand, &lane, WindowSize { tasks_max, bytes_max });
         let seqs: Vec<u64> = window.tasks.iter().map(|task| task.seq.0).collect();
         (seqs, window.is_complete)
     };
@@ -254,9 +247,7 @@ fn tidying_trims_the_journal_and_keeps_the_last_batch() {
     assert_eq!(kept(), (2_500, 2_500), "under load it can wait");
     hand.store.maintain(true).unwrap();
     assert_eq!(kept(), (1_000, 2_500));
-    hand.store.begin().unwrap();
-    assert_eq!(hand.store.head().unwrap().number, 2_500);
-    hand.store.rollback();
+    assert_eq!(hand.store.begin_read().unwrap().head().unwrap().number, 2_500);
     hand.close();
     assert!(audit(&path).unwrap().is_clean());
 }
@@ -361,7 +352,7 @@ fn of_what_starts_together_the_first_that_is_not_ready_is_refused() {
         let (lane, priority) = (LANE, Priority::default());
         let starts =
             tasks.iter().map(|task| Change::Start { seq: task.seq, lane, priority, start });
-        assert_fenced(hand.try_turn(starts.collect()), taken);
+        assert_eq!(hand.refused(starts.collect()), taken);
         assert_eq!(hand.find(r#"{"status":"new"}"#, None, None).len(), taken);
     }
 }
@@ -378,8 +369,8 @@ fn of_what_ends_together_the_first_that_does_not_run_is_refused() {
                 *run = Some(FORGED);
             }
         }
-        assert_fenced(hand.try_turn(wrong), forged);
+        assert_eq!(hand.refused(wrong), forged);
         hand.turn(ends.clone());
-        assert_fenced(hand.try_turn(ends), 0);
+        assert_eq!(hand.refused(ends), 0);
     }
 }

@@ -7,7 +7,7 @@ use tasker_core::task::{AbortReason, Cause};
 use super::world::{Live, World, done, json, read};
 
 fn asked(world: &mut World, live: Live) -> Result<Option<String>> {
-    let found = world.inside(|store| store.abort_request(live.task.seq, live.run))?;
+    let found = world.abort_request(live)?;
     assert!(found.as_ref().is_none_or(|abort| abort.cause == Cause::User));
     Ok(found.map(|abort| abort.reason.as_str().to_owned()))
 }

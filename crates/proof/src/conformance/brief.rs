@@ -9,7 +9,7 @@ use tasker_core::task::Priority;
 use super::world::{Task, World, aborted, done, failed, of, with_priority};
 
 fn brief(world: &mut World, task: Task) -> Result<Option<Brief>> {
-    world.inside(|store| store.brief(task.seq))
+    world.brief(task.seq)
 }
 
 /// I-1.

@@ -35,17 +35,6 @@ pub(super) fn a_close_right_after_a_commit_loses_nothing(world: &mut World) -> R
     Ok(())
 }
 
-/// F-3: closed in the middle of a transaction.
-pub(super) fn a_close_rolls_an_open_transaction_back(world: &mut World) -> Result<()> {
-    let (_, changes) = world.adding(read());
-    let batch = world.batch(changes)?;
-    world.store()?.begin()?;
-    world.store()?.write(&batch).map_err(|refused| refused.error)?;
-    world.reopen()?;
-    assert_eq!(world.count("{}")?, 0);
-    Ok(())
-}
-
 /// F-1, I-14: crashes and closes in any order.
 pub(super) fn crash_and_close_may_alternate(world: &mut World) -> Result<()> {
     for n in 1..=6 {

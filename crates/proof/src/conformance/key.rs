@@ -25,7 +25,7 @@ fn add(world: &mut World, key: IdempotencyKey) -> Result<Task> {
 }
 
 fn keyed(world: &mut World, key: IdempotencyKey) -> Result<Option<TaskId>> {
-    world.inside(|store| store.find_by_key(key))
+    world.inside(|store| Ok(store.find_by_keys(&[key])?.remove(0)))
 }
 
 /// I-2.

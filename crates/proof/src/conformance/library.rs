@@ -29,7 +29,7 @@ pub(super) fn library(world: &mut World) -> Result<()> {
 impl World {
     fn library_task(&mut self, seq: u64) -> Result<Task> {
         let seq = Seq(seq);
-        let brief = self.inside(|store| store.brief(seq))?;
+        let brief = self.brief(seq)?;
         let brief = brief.ok_or_else(|| Error::bug("the library lacks a task"))?;
         Ok(Task { seq, lane: brief.lane, id: brief.id })
     }

@@ -2,10 +2,11 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdSource, Seq, TaskId};
+use tasker_core::store::WindowSize;
 use tasker_core::time::WallMs;
 use uuid::Uuid;
 
-use super::world::{BEGIN, Task, World, read};
+use super::world::{BEGIN, Task, World, of, read};
 
 /// The same uuid with other bits, which a stranger may ask for.
 fn altered(id: TaskId, mask: u128) -> TaskId {
@@ -81,5 +82,28 @@ pub(super) fn two_uuids_of_one_number_are_two_names(world: &mut World) -> Result
     let twin = world.task_id(task.seq);
     assert_ne!(twin, task.id);
     assert!(!is_there(world, twin)?);
+    Ok(())
+}
+
+/// One answer for each question, in their order, also where one is asked twice or about nothing.
+pub(super) fn many_are_looked_up_at_once_in_their_order(world: &mut World) -> Result<()> {
+    let tasks = world.add_many(vec![read(), of("write"), read()])?;
+    let live = world.start(tasks[2])?;
+    world.turn(vec![World::asking_abort(live, "1")])?;
+    let asked = [tasks[1].seq, Seq(99), tasks[0].seq, tasks[1].seq];
+    let briefs = world.inside(|store| store.briefs(&asked))?;
+    let ids: Vec<_> = briefs.iter().map(|brief| brief.as_ref().map(|brief| brief.id)).collect();
+    assert_eq!(ids, [Some(tasks[1].id), None, Some(tasks[0].id), Some(tasks[1].id)]);
+
+    let runs = [(live.task.seq, live.run), (tasks[0].seq, live.run)];
+    let reasons = world.inside(|store| store.abort_requests(&runs))?;
+    assert!(matches!(reasons[..], [Some(_), None]));
+
+    let size = WindowSize { tasks_max: 9, bytes_max: 9 };
+    let lanes = ["write", "read"].map(|operation| (world.lane(operation).0, size));
+    let windows = world.inside(|store| store.windows(&lanes))?;
+    let first: Vec<_> = windows.iter().map(|window| window.tasks[0].seq).collect();
+    assert_eq!(first, [tasks[1].seq, tasks[0].seq]);
+    assert!(world.inside(|store| store.briefs(&[]))?.is_empty());
     Ok(())
 }

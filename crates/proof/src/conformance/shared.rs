@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::{Transition, TransitionKind, unpack};
 use tasker_core::state::State;
-use tasker_core::store::Entry;
+use tasker_core::store::{Entry, Lookups};
 use tasker_core::task::Priority;
 
 use super::head::assert_head;
@@ -40,17 +40,17 @@ pub(super) fn a_look_tells_news_and_keeps_nobody_waiting(world: &mut World) -> R
     world.open_another()?;
     let first = world.add(read())?;
     world.swap();
-    assert!(world.store()?.begin_read()?);
-    assert!(world.store()?.brief(first.seq)?.is_some());
-    world.swap();
+    let mut handle = world.lend()?;
+    let mut snapshot = handle.store.begin_read()?;
+    assert!(snapshot.has_news());
     let second = world.add(read())?;
-    world.swap();
-    assert!(world.store()?.brief(second.seq)?.is_none(), "it is one look");
-    world.store()?.rollback();
+    let briefs = snapshot.briefs(&[first.seq, second.seq])?;
+    assert!(matches!(briefs[..], [Some(_), None]), "it is one look");
+    drop(snapshot);
+    world.take_back(handle);
     assert!(world.has_news()?);
-    assert!(world.inside(|store| store.brief(second.seq))?.is_some());
-    assert!(!world.store()?.begin_read()?);
-    world.store()?.rollback();
+    assert!(world.brief(second.seq)?.is_some());
+    assert!(!world.store()?.begin_read()?.has_news());
     Ok(())
 }
 
@@ -59,12 +59,7 @@ pub(super) fn what_one_does_oneself_is_no_news(world: &mut World) -> Result<()> 
     world.open_another()?;
     let live = world.running()?;
     assert!(!world.has_news()?);
-    let (_, changes) = world.adding(read());
-    let batch = world.batch(changes)?;
-    let store = world.store()?;
-    store.begin()?;
-    store.write(&batch).map_err(|refused| refused.error)?;
-    store.rollback();
+    drop(world.store()?.begin(&Lookups::default)?);
     world.end(live, done())?;
     world.store()?.maintain(true)?;
     assert!(!world.has_news()?);
@@ -189,7 +184,7 @@ pub(super) fn an_abort_asked_for_by_one_handle_is_found_by_the_other(
     world.turn(vec![World::asking_abort(live, "1")])?;
     world.swap();
     assert!(world.has_news()?);
-    let asked = world.inside(|store| store.abort_request(live.task.seq, live.run))?;
+    let asked = world.abort_request(live)?;
     assert_eq!(asked.map(|abort| abort.reason.as_str().to_owned()), Some("1".into()));
     let steps = journal(world, world.number() - 1, 9)?;
     let transitions = steps.iter().flat_map(|entry| unpack(&entry.transitions));

@@ -12,7 +12,8 @@ use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Change, Commit, Lane, Orphan, Refused, Start, Store, Window, WindowSize,
+    Batch, Brief, Change, Commit, Lane, Lookups, Orphan, Refused, Snapshot, Start, Store, Window,
+    WindowSize,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority,
@@ -88,14 +89,16 @@ impl World {
         Ok(Self { lab, handle, other, ids, number, seq_next, counts, lanes, priorities, clock })
     }
 
+    pub(super) fn handle(&mut self) -> Result<&mut Handle> {
+        self.handle.as_mut().ok_or_else(|| Error::bug("the world is closed"))
+    }
+
     pub(super) fn store(&mut self) -> Result<&mut dyn Store> {
-        let handle = self.handle.as_mut().ok_or_else(|| Error::bug("the world is closed"))?;
-        Ok(handle.store.as_mut())
+        Ok(self.handle()?.store.as_mut())
     }
 
     pub(super) fn reader(&mut self) -> Result<&mut dyn Reader> {
-        let handle = self.handle.as_mut().ok_or_else(|| Error::bug("the world is closed"))?;
-        Ok(handle.reader.as_mut())
+        Ok(self.handle()?.reader.as_mut())
     }
 
     /// Opens a second handle beside the first, which goes on being driven.
@@ -129,10 +132,19 @@ impl World {
 
     /// Whether the next transaction is told of others.
     pub(super) fn has_news(&mut self) -> Result<bool> {
-        let store = self.store()?;
-        let is_news = store.begin()?;
-        store.rollback();
-        Ok(is_news)
+        Ok(self.store()?.begin(&Lookups::default)?.has_news())
+    }
+
+    /// Gives away the handle that is driven, and drives the other one from now on.
+    pub(super) fn lend(&mut self) -> Result<Handle> {
+        self.swap();
+        self.other.take().ok_or_else(|| Error::bug("there is no such handle"))
+    }
+
+    /// Takes that handle back and drives it again.
+    pub(super) fn take_back(&mut self, handle: Handle) {
+        self.other = Some(handle);
+        self.swap();
     }
 
     /// The process dies here and another one opens the file.
@@ -190,35 +202,39 @@ impl World {
         Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
 
-    /// One turn: begin, write, commit; rolled back if it is refused.
-    pub(super) fn try_turn(&mut self, changes: Vec<Change>) -> std::result::Result<(), Refused> {
+    /// One turn: begin and commit.
+    pub(super) fn try_turn(&mut self, changes: Vec<Change>) -> Result<Commit> {
         let batch = self.batch(changes)?;
-        let store = self.store()?;
-        store.begin()?;
-        if let Err(refused) = store.write(&batch) {
-            store.rollback();
-            return Err(refused);
+        let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
+        if let Commit::Committed = commit {
+            (self.number, self.counts) = (batch.number, batch.counts);
         }
-        match store.commit() {
-            Commit::Committed => (self.number, self.counts) = (batch.number, batch.counts),
-            Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error.into()),
-        }
-        Ok(())
+        Ok(commit)
     }
 
     pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
-        self.try_turn(changes).map_err(|refused| refused.error)
+        match self.try_turn(changes)? {
+            Commit::Committed => Ok(()),
+            Commit::Overtaken => Err(Error::bug("nobody else was there to overtake it")),
+            Commit::Refused(Refused { error, .. })
+            | Commit::NotCommitted(error)
+            | Commit::Unknown(error) => Err(error),
+        }
     }
 
     /// Asserts that the last of these changes is refused by its guard.
     pub(super) fn assert_fenced(&mut self, changes: Vec<Change>) {
         let (last, text) = (changes.len() - 1, format!("{changes:?}"));
+        assert_eq!(self.refused(changes), Some(last), "{text}");
+    }
+
+    /// Which of these changes is refused by its guard.
+    pub(super) fn refused(&mut self, changes: Vec<Change>) -> Option<usize> {
         match self.try_turn(changes) {
-            Ok(()) => assert!(text.is_empty(), "was not refused: {text}"),
-            Err(refused) => {
-                assert_eq!(refused.error.code(), Code::Fenced, "{text}");
-                assert_eq!(refused.change, Some(last), "{text}");
+            Ok(Commit::Refused(Refused { change, error })) if error.code() == Code::Fenced => {
+                Some(change)
             }
+            _ => None,
         }
     }
 
@@ -386,7 +402,8 @@ impl World {
         bytes_max: usize,
     ) -> Result<Window> {
         let (lane, _) = self.lane(operation);
-        self.inside(|store| store.window(&lane, WindowSize { tasks_max, bytes_max }))
+        let size = WindowSize { tasks_max, bytes_max };
+        self.inside(|store| Ok(store.windows(&[(lane, size)])?.remove(0)))
     }
 
     /// The sequence numbers of the tasks that wait in the lane `read`, in queue order.
@@ -398,16 +415,21 @@ impl World {
         self.inside(|store| store.orphans())
     }
 
+    pub(super) fn brief(&mut self, seq: Seq) -> Result<Option<Brief>> {
+        self.inside(|store| Ok(store.briefs(&[seq])?.remove(0)))
+    }
+
+    /// Why a run is to be aborted, if it is.
+    pub(super) fn abort_request(&mut self, live: Live) -> Result<Option<AbortReason>> {
+        self.inside(|store| Ok(store.abort_requests(&[(live.task.seq, live.run)])?.remove(0)))
+    }
+
     /// A look at the store inside a transaction that changes nothing.
     pub(super) fn inside<T>(
         &mut self,
-        look: impl FnOnce(&mut dyn Store) -> Result<T>,
+        look: impl FnOnce(&mut dyn Snapshot) -> Result<T>,
     ) -> Result<T> {
-        let store = self.store()?;
-        store.begin()?;
-        let seen = look(store);
-        store.rollback();
-        seen
+        look(self.store()?.begin(&Lookups::default)?.as_mut())
     }
 }
 

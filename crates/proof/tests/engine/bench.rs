@@ -7,7 +7,7 @@ use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::read::{Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::store::{Batch, Change, Commit, Store};
+use tasker_core::store::{Batch, Change, Commit, Lookups, Preview, Store, Transaction};
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, TaskEnd,
 };
@@ -72,6 +72,10 @@ struct Faults {
     /// The call that fails.
     read: Option<(Call, Code)>,
     stolen: Option<(Seq, RunId)>,
+    /// Happens between the plan and the next commit.
+    overtaking: Option<Box<dyn FnOnce() + Send>>,
+    /// What the last turn said that it would look up.
+    preview: Lookups,
 }
 
 /// The next commit may fail, and rows may change behind the engine's back.
@@ -80,8 +84,7 @@ struct Faulty(Arc<Mutex<Faults>>);
 
 /// Ends a run that is somebody else's.
 fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
-    store.begin()?;
-    let head = store.head()?;
+    let head = store.begin_read()?.head()?;
     let mut counts = head.counts;
     counts.shift(State::Running, State::Aborted);
     let outcome = TaskEnd::Aborted(Cause::User, json());
@@ -90,29 +93,34 @@ fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
     let end = Change::End { seq, lane, priority, run, outcome, at };
     let (number, owner, seq_next) = (head.number + 1, store.owner(), head.seq_next);
     let batch = Batch { number, owner, at, seq_next, counts, changes: vec![end] };
-    store.write(&batch).map_err(|refused| refused.error)?;
-    store.commit();
+    store.begin(&Lookups::default)?.commit(&batch);
     Ok(())
 }
 
 impl Hooks for Faulty {
-    fn before(&mut self, call: Call, inner: &mut dyn Store) -> Result<()> {
+    fn before_begin(&mut self, store: &mut dyn Store, preview: Preview<'_>) {
         let mut faults = self.0.lock().unwrap();
-        if call == Call::Begin
-            && let Some((seq, run)) = faults.stolen.take()
-        {
-            steal(inner, seq, run)?;
+        faults.preview = preview();
+        if let Some((seq, run)) = faults.stolen.take() {
+            steal(store, seq, run).unwrap();
         }
+    }
+
+    fn before(&mut self, call: Call) -> Result<()> {
+        let mut faults = self.0.lock().unwrap();
         match faults.read.take_if(|(read, _)| *read == call) {
             Some((_, code)) => Err(Error::new(code, "the test says so")),
             None => Ok(()),
         }
     }
 
-    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
+    fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
+        let overtaking = self.0.lock().unwrap().overtaking.take();
+        if let Some(overtake) = overtaking {
+            overtake();
+        }
         let fault = self.0.lock().unwrap().commit.take();
-        let Some(code) = fault else { return inner.commit() };
-        inner.rollback();
+        let Some(code) = fault else { return transaction.commit(batch) };
         let error = Error::new(code, "the test says so");
         if code == Code::Unknown { Commit::Unknown(error) } else { Commit::NotCommitted(error) }
     }
@@ -145,7 +153,8 @@ impl Bench {
         bench
     }
 
-    fn on(disk: Disk, concurrency: u32) -> Self {
+    /// An engine on this disk, which has not been started.
+    pub(crate) fn on(disk: Disk, concurrency: u32) -> Self {
         let settings = Settings { concurrency, on_stop: OnStop::Wait };
         let now = Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) };
         let mut bench = Self {
@@ -336,6 +345,16 @@ impl Bench {
 
     pub(crate) fn fail_next(&mut self, code: Code) {
         self.faults.0.lock().unwrap().commit = Some(code);
+    }
+
+    /// This happens between the plan of the next turn and its commit.
+    pub(crate) fn before_commit(&mut self, overtake: impl FnOnce() + Send + 'static) {
+        self.faults.0.lock().unwrap().overtaking = Some(Box::new(overtake));
+    }
+
+    /// What the last turn said that it would look up.
+    pub(crate) fn preview(&self) -> Lookups {
+        std::mem::take(&mut self.faults.0.lock().unwrap().preview)
     }
 
     /// Ends a running task behind the engine's back, at its next turn.

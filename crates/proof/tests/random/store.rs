@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::store::{Commit, Store};
+use tasker_core::store::{Batch, Commit, Transaction};
 use tasker_proof::faulty_store::{Call, Hooks};
 
 /// What goes wrong once.
@@ -13,10 +13,10 @@ pub(crate) enum Fault {
     Begin(Code),
     /// Something cannot be read.
     Read(Code, Call),
-    /// The batch cannot be written.
-    Write(Code),
     /// The commit does not happen, and says so.
     Commit(Code),
+    /// Another owner comes first, so often.
+    Overtaken(u32),
     /// Nobody knows whether the commit happened; it did, or it did not.
     Unknown(bool),
 }
@@ -48,38 +48,36 @@ fn error(code: Code) -> Error {
 }
 
 impl Hooks for Troubled {
-    fn before(&mut self, call: Call, _inner: &mut dyn Store) -> Result<()> {
+    fn before(&mut self, call: Call) -> Result<()> {
         let strikes = |fault: &Fault| match fault {
             Fault::Begin(_) => call == Call::Begin,
             Fault::Read(_, read) => call == *read,
-            Fault::Write(_) => call == Call::Write,
-            Fault::Commit(_) | Fault::Unknown(_) => false,
+            Fault::Commit(_) | Fault::Overtaken(_) | Fault::Unknown(_) => false,
         };
         match self.0.lock().unwrap().strike(strikes) {
-            Some(Fault::Begin(code) | Fault::Read(code, _) | Fault::Write(code)) => {
-                Err(error(code))
-            }
+            Some(Fault::Begin(code) | Fault::Read(code, _)) => Err(error(code)),
             _ => Ok(()),
         }
     }
 
-    fn commit(&mut self, inner: &mut dyn Store) -> Commit {
+    fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
+        let mut trouble = self.0.lock().unwrap();
+        if let Some(Fault::Overtaken(times)) = &mut trouble.fault
+            && *times > 0
+        {
+            *times -= 1;
+            return Commit::Overtaken;
+        }
         let strikes = |fault: &Fault| matches!(fault, Fault::Commit(_) | Fault::Unknown(_));
-        let fault = self.0.lock().unwrap().strike(strikes);
-        match fault {
-            Some(Fault::Unknown(true)) => {
-                inner.commit();
+        match trouble.strike(strikes) {
+            Some(Fault::Unknown(is_written)) => {
+                if is_written {
+                    transaction.commit(batch);
+                }
                 Commit::Unknown(error(Code::Unknown))
             }
-            Some(Fault::Unknown(false)) => {
-                inner.rollback();
-                Commit::Unknown(error(Code::Unknown))
-            }
-            Some(Fault::Commit(code)) => {
-                inner.rollback();
-                Commit::NotCommitted(error(code))
-            }
-            _ => inner.commit(),
+            Some(Fault::Commit(code)) => Commit::NotCommitted(error(code)),
+            _ => transaction.commit(batch),
         }
     }
 

@@ -35,15 +35,15 @@ const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
 const READS: [Call; 9] = [
-    Call::FindByKey,
+    Call::FindByKeys,
     Call::Head,
     Call::Lanes,
     Call::Journal,
     Call::RemoteRuns,
-    Call::AbortRequest,
+    Call::AbortRequests,
     Call::Orphans,
-    Call::Window,
-    Call::Brief,
+    Call::Windows,
+    Call::Briefs,
 ];
 const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
 
@@ -221,7 +221,7 @@ impl World {
         let code = self.rng.one_of(&PASSING);
         match self.rng.below(10) {
             0..2 => Fault::Begin(code),
-            2..4 => Fault::Write(code),
+            2..4 => Fault::Overtaken(1 + self.rng.below(3) as u32),
             4..6 => Fault::Read(code, self.rng.one_of(&READS)),
             6..9 => Fault::Commit(code),
             _ => Fault::Unknown(self.rng.once_in(2)),
@@ -230,8 +230,13 @@ impl World {
 
     fn look_fault(&mut self) -> Fault {
         let code = self.rng.one_of(&PASSING);
-        let reads =
-            [Call::BeginRead, Call::RefreshOwners, Call::Journal, Call::Brief, Call::AbortRequest];
+        let reads = [
+            Call::BeginRead,
+            Call::RefreshOwners,
+            Call::Journal,
+            Call::Briefs,
+            Call::AbortRequests,
+        ];
         Fault::Read(code, self.rng.one_of(&reads))
     }
 
@@ -315,10 +320,8 @@ impl World {
         trouble.fault = None;
         let (true, Some(fault)) = (trouble.is_hit, fault) else { return None };
         Some(match fault {
-            Fault::Begin(code)
-            | Fault::Read(code, _)
-            | Fault::Write(code)
-            | Fault::Commit(code) => code,
+            Fault::Begin(code) | Fault::Read(code, _) | Fault::Commit(code) => code,
+            Fault::Overtaken(_) => return None,
             Fault::Unknown(_) => Code::Unknown,
         })
     }

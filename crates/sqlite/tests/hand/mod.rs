@@ -5,12 +5,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use tasker_core::error::Result;
+use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Lane, Refused, Start, Store};
+use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Refused, Start, Store};
 use tasker_core::task::{
     AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };
@@ -73,9 +73,7 @@ impl Hand {
 
     /// Takes over the books of the last commit, whoever made it.
     pub fn catch_up(&mut self) {
-        self.store.begin().unwrap();
-        let head = self.store.head().unwrap();
-        self.store.rollback();
+        let head = self.store.begin_read().unwrap().head().unwrap();
         (self.number, self.seq_next, self.counts) = (head.number, head.seq_next.0, head.counts);
     }
 
@@ -90,9 +88,7 @@ impl Hand {
     pub fn on((store, reader): (SqliteStore, SqliteReader)) -> Hand {
         let mut store = Box::new(store);
         let ids = IdSource::new(store.id_key(), [store.owner().0 as u8; 32]);
-        store.begin().unwrap();
-        let head = store.head().unwrap();
-        store.rollback();
+        let head = store.begin_read().unwrap().head().unwrap();
         Hand {
             store,
             reader,
@@ -125,23 +121,25 @@ impl Hand {
         }
     }
 
-    pub fn try_turn(&mut self, changes: Vec<Change>) -> std::result::Result<(), Refused> {
+    pub fn try_turn(&mut self, changes: Vec<Change>) -> Result<Commit> {
         let batch = self.batch(changes);
-        self.store.begin()?;
-        if let Err(refused) = self.store.write(&batch) {
-            self.store.rollback();
-            return Err(refused);
-        }
-        match self.store.commit() {
-            Commit::Committed => self.number += 1,
-            Commit::NotCommitted(error) | Commit::Unknown(error) => return Err(error.into()),
-        }
-        Ok(())
+        let commit = self.store.begin(&Lookups::default)?.commit(&batch);
+        self.number += u64::from(matches!(commit, Commit::Committed));
+        Ok(commit)
     }
 
     /// A turn that must succeed.
     pub fn turn(&mut self, changes: Vec<Change>) {
-        self.try_turn(changes).map_err(|refused| refused.error).unwrap();
+        let commit = self.try_turn(changes).unwrap();
+        assert!(matches!(commit, Commit::Committed), "{commit:?}");
+    }
+
+    /// Which of these changes is refused by its guard.
+    pub fn refused(&mut self, changes: Vec<Change>) -> usize {
+        match self.try_turn(changes).unwrap() {
+            Commit::Refused(Refused { change, error }) if error.code() == Code::Fenced => change,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub fn lane(&mut self, id: u32, operation: &str) -> Lane {

@@ -1,0 +1,217 @@
+//! What happens between `begin` and `commit`: lookups, and the one batch.
+//!
+//! # Promises
+//! - A batch is on disk or it is not; a commit whose fate is open is `Unknown` (I-1, I-2).
+//! - A dead owner is forgotten in the very commit that ends or gives back its last run (I-4, I-5).
+//! - Dropped, a transaction is rolled back.
+//!
+//! # Left to others
+//! The statements of a batch are `write`'s, the meaning of a row is `row`'s.
+//!
+//! Proof: `proof::conformance`, `tests/write.rs`, `tests/owner.rs`.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tasker_core::error::Result;
+use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::store::{
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadyTask, Snapshot, Transaction, Window,
+    WindowSize,
+};
+use tasker_core::task::AbortReason;
+use tasker_core::time::WallMs;
+
+use crate::row::{self, Definition, cached, get};
+use crate::writer::Writer;
+use crate::{error, sql, write};
+
+/// An open transaction.
+pub(crate) struct SqliteTransaction<'s> {
+    writer: &'s mut Writer,
+    has_news: bool,
+}
+
+impl Drop for SqliteTransaction<'_> {
+    fn drop(&mut self) {
+        self.writer.rollback();
+    }
+}
+
+impl<'s> SqliteTransaction<'s> {
+    /// The transaction that has just begun.
+    pub(crate) fn begun(writer: &'s mut Writer) -> Result<Self> {
+        let mut transaction = SqliteTransaction { writer, has_news: false };
+        transaction.has_news = transaction.writer.has_changes()?;
+        Ok(transaction)
+    }
+
+    fn orphans_of(&self, dead: OwnerId) -> Result<Vec<Orphan>> {
+        let mut statement = cached(&self.writer.connection, sql::ORPHANS)?;
+        let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
+        let mut orphans = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            let (seq, id) = row::name(row, self.writer.id_key)?;
+            orphans.push(Orphan {
+                seq,
+                id,
+                run: row::run_id(row, 2)?,
+                started_at: WallMs(get(row, 10)?),
+                attempt: get(row, 3)?,
+                losses: get(row, 4)?,
+                on_interrupted: row::options(row, 6)?.on_interrupted,
+                lane: LaneId(get(row, 7)?),
+                priority: row::priority(row, 5)?,
+                abort: row::abort(row, (8, 9))?,
+            });
+        }
+        Ok(orphans)
+    }
+
+    fn window(&self, lane: &Lane, size: WindowSize) -> Result<Window> {
+        let mut statement = cached(&self.writer.connection, sql::WINDOW)?;
+        // One more than asked for tells whether these are all.
+        let limit = i64::try_from(size.tasks_max).unwrap_or(i64::MAX).saturating_add(1);
+        let mut rows = statement.query((lane.id.0, limit)).map_err(error::of)?;
+        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next().map_err(error::of)? {
+            if tasks.len() == size.tasks_max || bytes > size.bytes_max {
+                return Ok(Window { tasks, is_complete: false });
+            }
+            let task = self.ready_task(row, Arc::clone(&lane.operation))?;
+            bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+            tasks.push(task);
+        }
+        Ok(Window { tasks, is_complete: true })
+    }
+
+    /// A task as `window.sql` selects it.
+    fn ready_task(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<ReadyTask> {
+        let (seq, id) = row::name(row, self.writer.id_key)?;
+        let def = Definition { first: 2, data: 5 }.read(row, operation)?;
+        let has_started = row::is_set(row, 4)?;
+        let (attempt, losses, logs) = if has_started { self.history(seq)? } else { (0, 0, 0) };
+        let created_at = WallMs(get(row, 6)?);
+        Ok(ReadyTask { seq, id, created_at, def, attempt, losses, logs })
+    }
+
+    /// The attempts, losses in a row and log lines of a task that has started before.
+    fn history(&self, seq: Seq) -> Result<(u32, u32, u32)> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        cached(&self.writer.connection, sql::HISTORY)?
+            .query_row([seq.0 as i64], read)
+            .map_err(error::of)
+    }
+
+    fn brief(&self, seq: Seq) -> Result<Option<Brief>> {
+        let Ok(number) = i64::try_from(seq.0) else { return Ok(None) };
+        let mut statement = cached(&self.writer.connection, sql::BRIEF)?;
+        let mut rows = statement.query([number]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        let state = row::state(row, 2)?;
+        Ok(Some(Brief {
+            id: row::task_id(row, 0)?,
+            lane: LaneId(get(row, 1)?),
+            state,
+            priority: row::priority(row, 3)?,
+            outcome: row::outcome(row, state, (4, 5))?,
+            run: row::run_id_if(row, 6)?,
+            latest_at: WallMs(get(row, 7)?),
+        }))
+    }
+
+    fn find_by_key(&self, key: IdempotencyKey) -> Result<Option<TaskId>> {
+        let mut statement = cached(&self.writer.connection, sql::FIND_BY_KEY)?;
+        let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
+        let row = rows.next().map_err(error::of)?;
+        row.map(|row| row::name(row, self.writer.id_key).map(|(_, id)| id)).transpose()
+    }
+
+    fn abort_request(&self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
+        let mut statement = cached(&self.writer.connection, sql::ABORT_REQUEST)?;
+        let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
+        match rows.next().map_err(error::of)? {
+            Some(row) => row::abort(row, (0, 1)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Snapshot for SqliteTransaction<'_> {
+    fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        row::head(&self.writer.connection)
+    }
+
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
+        let mut statement = cached(&self.writer.connection, sql::JOURNAL)?;
+        let limit = i64::try_from(batches_max).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after as i64, limit]).map_err(error::of)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            let number = get::<i64>(row, 0)?.max(0) as u64;
+            let owner = OwnerId(get::<i64>(row, 1)? as u64);
+            let transitions = get::<Vec<u8>>(row, 2)?.into();
+            entries.push(Entry { number, owner, transitions });
+        }
+        Ok(entries)
+    }
+
+    fn lanes(&mut self) -> Result<Vec<Lane>> {
+        row::lanes(&self.writer.connection, None)
+    }
+
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        let mut statement = cached(&self.writer.connection, sql::REMOTE_RUNS)?;
+        let mut rows = statement.query([self.writer.owner.0 as i64]).map_err(error::of)?;
+        let mut lanes: BTreeMap<u32, u32> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            *lanes.entry(get(row, 0)?).or_default() += 1;
+        }
+        Ok(lanes.into_iter().map(|(lane, runs)| (LaneId(lane), runs)).collect())
+    }
+
+    fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        let mut found = Vec::new();
+        for dead in &self.writer.dead {
+            found.extend(self.orphans_of(dead.id)?);
+        }
+        found.sort_by_key(|orphan| (Reverse(orphan.priority), orphan.seq));
+        Ok(found)
+    }
+
+    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
+        windows.iter().map(|(lane, size)| self.window(lane, *size)).collect()
+    }
+
+    fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
+        seqs.iter().map(|seq| self.brief(*seq)).collect()
+    }
+
+    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+        keys.iter().map(|key| self.find_by_key(*key)).collect()
+    }
+
+    fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
+        runs.iter().map(|(seq, run)| self.abort_request(*seq, *run)).collect()
+    }
+}
+
+impl Transaction for SqliteTransaction<'_> {
+    fn commit(self: Box<Self>, batch: &Batch) -> Commit {
+        if let Err(unwritten) = write::batch(&self.writer.connection, batch) {
+            return unwritten;
+        }
+        if let Err(error) = self.writer.forget_dead() {
+            return Commit::NotCommitted(error);
+        }
+        match self.writer.commit() {
+            Ok(()) => Commit::Committed,
+            Err(error) => error::of_commit(error),
+        }
+    }
+}
