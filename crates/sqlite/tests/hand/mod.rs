@@ -1,6 +1,6 @@
 //! A hand that drives a store in turns, for the tests of this crate: it keeps the books that the
 //! engine would keep.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
