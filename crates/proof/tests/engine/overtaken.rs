@@ -47,9 +47,8 @@ fn a_turn_that_was_overtaken_is_planned_again_and_nobody_is_told() {
 fn what_an_overtaken_turn_was_asked_is_answered_by_how_things_stand_then() {
     let (mut one, two) = two();
     let id = one.add("b", 0.0);
-    let other = two.clone();
     one.before_commit(move || {
-        other.lock().unwrap().call(|ticket| Input::Abort(ticket, id, reason(Cause::User)));
+        two.lock().unwrap().call(|ticket| Input::Abort(ticket, id, reason(Cause::User)));
     });
     let ticket = one.ticket();
     let effects = one.turn(vec![Input::Prioritize(ticket, id, bench::priority(1.0))]);
@@ -64,9 +63,8 @@ fn a_key_that_an_overtaking_turn_has_used_adds_nothing() {
     let (mut one, two) = two();
     let key = IdempotencyKey(uuid::Uuid::from_u128(7));
     let adding = move |ticket| Input::AddIdempotent(ticket, vec![(key, bench::def("b"))]);
-    let other = two.clone();
     one.before_commit(move || {
-        other.lock().unwrap().call(adding);
+        two.lock().unwrap().call(adding);
     });
     one.call(adding);
     assert_eq!((one.memory().counts.total(), one.batches()), (1, 1));
