@@ -13,7 +13,7 @@
 //!   batch with [`Code::Fenced`](crate::error::Code::Fenced) (I-3, I-4).
 //! - A transaction sees the store as it stands at one moment, and is committed only if nobody
 //!   committed since.
-//! - A dead owner's runs show up in [`Snapshot::orphans`], a living owner's never do (I-5).
+//! - A dead owner's runs show up in [`ReadTransaction::orphans`], a living owner's never do (I-5).
 //!
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
@@ -259,11 +259,11 @@ pub struct WindowSize {
 /// What a turn is going to look up, as far as it is known before it begins.
 #[derive(Debug, Default)]
 pub struct Lookups {
-    /// For [`Snapshot::briefs`].
+    /// For [`ReadTransaction::briefs`].
     pub seqs: Vec<Seq>,
-    /// For [`Snapshot::find_by_keys`].
+    /// For [`ReadTransaction::find_by_keys`].
     pub keys: Vec<IdempotencyKey>,
-    /// For [`Snapshot::windows`].
+    /// For [`ReadTransaction::windows`].
     pub windows: Vec<(Lane, WindowSize)>,
 }
 
@@ -364,7 +364,7 @@ pub trait Store: Send {
     fn begin<'s>(&'s mut self, preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>>;
 
     /// Begins a transaction that only reads, so that nobody waits for it.
-    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>>;
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>>;
 
     // Between turns.
 
@@ -381,7 +381,7 @@ pub trait Store: Send {
 /// that order.
 ///
 /// Each may fail with `Corrupt` or `Io`.
-pub trait Snapshot {
+pub trait ReadTransaction {
     // Where the store stands.
 
     /// Whether another owner may have committed since the last transaction of this handle.
@@ -422,7 +422,7 @@ pub trait Snapshot {
 }
 
 /// A transaction that may write. Dropped, it is as if it had never been.
-pub trait Transaction: Snapshot {
+pub trait Transaction: ReadTransaction {
     /// Writes a batch and ends the transaction.
     fn commit(self: Box<Self>, batch: &Batch) -> Commit;
 }

@@ -17,7 +17,7 @@ use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{self, Transition, TransitionKind};
-use tasker_core::store::{Entry, Lane, Snapshot};
+use tasker_core::store::{Entry, Lane, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
 
 use crate::effect::{AbortSignal, Answer, Effect};
@@ -28,25 +28,25 @@ use crate::memory::{Freshness, Memory};
 /// Brings memory up to date. What may fail comes first: until everything is read, nothing changes
 /// but that memory knows that it is behind.
 pub(crate) fn catch_up(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    if snapshot.has_news() {
+    if transaction.has_news() {
         memory.freshness = memory.freshness.max(Freshness::Behind);
     }
     if memory.freshness == Freshness::Current {
         return Ok(());
     }
-    let head = snapshot.head()?;
+    let head = transaction.head()?;
     if memory.freshness == Freshness::Wrong {
-        reload(snapshot, memory, effects)?;
+        reload(transaction, memory, effects)?;
     } else if head.number != memory.number {
-        let entries = snapshot.journal(memory.number, usize::MAX)?;
+        let entries = transaction.journal(memory.number, usize::MAX)?;
         if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
-            RemoteChanges::of(&entries, memory)?.apply(snapshot, memory, effects)?;
+            RemoteChanges::of(&entries, memory)?.apply(transaction, memory, effects)?;
         } else {
-            reload(snapshot, memory, effects)?;
+            reload(transaction, memory, effects)?;
         }
     }
     (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
@@ -56,14 +56,14 @@ pub(crate) fn catch_up(
 
 /// Reads everything anew that memory mirrors.
 fn reload(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    let lanes = snapshot.lanes()?;
-    let remote_runs = snapshot.remote_runs()?;
+    let lanes = transaction.lanes()?;
+    let remote_runs = transaction.remote_runs()?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
-    let tidings = Tidings::read(snapshot, memory, memory.waiters.tasks(), &live)?;
+    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
 
     memory.learn_lanes(&lanes);
     memory.dispatch.forget_windows();
@@ -97,19 +97,19 @@ impl Tidings {
     /// Of these awaited tasks those that have ended, and of the live runs of these tasks those that
     /// are to be aborted and do not know it.
     fn read(
-        snapshot: &mut dyn Snapshot,
+        transaction: &mut dyn ReadTransaction,
         memory: &Memory,
         awaited: Vec<Seq>,
         live: &[Seq],
     ) -> Result<Tidings> {
-        let briefs = snapshot.briefs(&awaited)?;
+        let briefs = transaction.briefs(&awaited)?;
         let ends = briefs.into_iter().map(|brief| brief.and_then(|brief| brief.outcome));
         let ended = awaited.into_iter().zip(ends).filter_map(|(seq, end)| Some((seq, end?)));
 
         let runs = live.iter().filter_map(|seq| memory.live.of_task(*seq));
         let runs: Vec<&Run> = runs.filter(|run| run.fired.is_none()).collect();
         let names: Vec<(Seq, RunId)> = runs.iter().map(|run| (run.seq, run.run)).collect();
-        let reasons = snapshot.abort_requests(&names)?;
+        let reasons = transaction.abort_requests(&names)?;
         let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
         Ok(Tidings { ended: ended.collect(), aborted: aborted.collect() })
     }
@@ -184,12 +184,12 @@ impl RemoteChanges {
 
     fn apply(
         self,
-        snapshot: &mut dyn Snapshot,
+        transaction: &mut dyn ReadTransaction,
         memory: &mut Memory,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
-        let lanes = if self.has_new_lanes { snapshot.lanes()? } else { Vec::new() };
-        let tidings = Tidings::read(snapshot, memory, self.ended, &self.asked)?;
+        let lanes = if self.has_new_lanes { transaction.lanes()? } else { Vec::new() };
+        let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
 
         memory.learn_lanes(&lanes);
         for lane in self.stale {

@@ -12,7 +12,7 @@
 use tasker_core::error::Result;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::journal::{self, Transition, TransitionKind};
-use tasker_core::store::{Brief, Entry, Snapshot};
+use tasker_core::store::{Brief, Entry, ReadTransaction};
 
 use crate::effect::{Effect, RemoteEvent, TaskEvent};
 use crate::input::RemoteFilter;
@@ -25,7 +25,7 @@ const EVENTS_MAX: usize = 1_000;
 
 /// Forwards the next portion.
 pub(crate) fn forward(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
@@ -33,9 +33,9 @@ pub(crate) fn forward(
         return Ok(());
     }
     let position = memory.feed.position;
-    let entries = snapshot.journal(position, BATCHES_MAX)?;
+    let entries = transaction.journal(position, BATCHES_MAX)?;
     let portion = Portion::of(&entries, memory.feed.filter, memory.owner)?;
-    let events = portion.events(snapshot)?;
+    let events = portion.events(transaction)?;
     let missed = entries.first().map_or(0, |oldest| oldest.number - (position + 1));
     if missed > 0 {
         effects.push(Effect::Remote(RemoteEvent::Missed(missed)));
@@ -79,9 +79,9 @@ impl Portion {
         Ok(portion)
     }
 
-    fn events(&self, snapshot: &mut dyn Snapshot) -> Result<Vec<RemoteEvent>> {
+    fn events(&self, transaction: &mut dyn ReadTransaction) -> Result<Vec<RemoteEvent>> {
         let seqs: Vec<Seq> = self.transitions.iter().map(|transition| transition.seq).collect();
-        let briefs = snapshot.briefs(&seqs)?;
+        let briefs = transaction.briefs(&seqs)?;
         let event = |(transition, brief): (&Transition, Option<Brief>)| {
             let brief = brief?;
             let id = brief.id;

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Turnover;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
-use tasker_core::store::{Brief, Lane, Lookups, Orphan, Snapshot, WindowSize};
+use tasker_core::store::{Brief, Lane, Lookups, Orphan, ReadTransaction, WindowSize};
 use tasker_core::time::Now;
 
 use crate::input::Input;
@@ -35,16 +35,20 @@ pub struct Facts {
 }
 
 /// Reads what these inputs call for.
-pub(crate) fn facts(snapshot: &mut dyn Snapshot, key: IdKey, inputs: &[Input]) -> Result<Facts> {
-    let orphans = snapshot.orphans()?;
+pub(crate) fn facts(
+    transaction: &mut dyn ReadTransaction,
+    key: IdKey,
+    inputs: &[Input],
+) -> Result<Facts> {
+    let orphans = transaction.orphans()?;
     if !orphans.is_empty() {
         return Ok(Facts { orphans, ..Facts::default() });
     }
     let mut lookups = Lookups::default();
     inputs.iter().for_each(|input| add(&mut lookups, key, input));
     let Lookups { seqs, keys, .. } = lookups;
-    let briefs = snapshot.briefs(&seqs)?;
-    let tasks = snapshot.find_by_keys(&keys)?;
+    let briefs = transaction.briefs(&seqs)?;
+    let tasks = transaction.find_by_keys(&keys)?;
     let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
     Ok(Facts {
@@ -124,14 +128,14 @@ pub(crate) fn windows(
 
 /// Loads these windows.
 pub(crate) fn load_windows(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     wanted: &[(Lane, WindowSize)],
 ) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    for ((lane, _), window) in wanted.iter().zip(snapshot.windows(wanted)?) {
+    for ((lane, _), window) in wanted.iter().zip(transaction.windows(wanted)?) {
         memory.dispatch.load(lane.id, window);
     }
     Ok(())

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use tasker_core::dispatch::Turnover;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId};
-use tasker_core::store::{Batch, Change, Commit, Lookups, Refused, Snapshot, Store};
+use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
 use tasker_core::time::{MonoMs, Now};
 
 use crate::catch_up::catch_up;
@@ -173,8 +173,8 @@ impl Engine {
         let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
-        let mut snapshot = store.begin_read().map_err(give_up)?;
-        has_work(snapshot.as_mut(), memory, is_shared, effects).map_err(give_up)
+        let mut transaction = store.begin_read().map_err(give_up)?;
+        has_work(transaction.as_mut(), memory, is_shared, effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -356,38 +356,38 @@ enum TurnResult {
 
 /// Whether a turn would recover or start something.
 fn has_work(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     is_shared: bool,
     effects: &mut Vec<Effect>,
 ) -> Result<bool> {
-    catch_up(snapshot, memory, effects)?;
-    forward(snapshot, memory, effects)?;
-    if !snapshot.orphans()?.is_empty() {
+    catch_up(transaction, memory, effects)?;
+    forward(transaction, memory, effects)?;
+    if !transaction.orphans()?.is_empty() {
         return Ok(true);
     }
     let nothing = Turnover::default();
     let wanted = gather::windows(memory, &nothing, is_shared);
-    gather::load_windows(snapshot, memory, &wanted)?;
+    gather::load_windows(transaction, memory, &wanted)?;
     let starts = memory.dispatch.starts(&nothing);
     Ok(starts.is_starved || !starts.picks.is_empty())
 }
 
 /// Brings memory up to date, reads what the plan needs, and plans.
 fn draft(
-    snapshot: &mut dyn Snapshot,
+    transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     ids: &mut IdSource,
     (work, is_shared): (&Work<'_>, bool),
     effects: &mut Vec<Effect>,
 ) -> Result<Draft> {
     let Work { inputs, now, .. } = work;
-    catch_up(snapshot, memory, effects)?;
-    forward(snapshot, memory, effects)?;
-    let facts = gather::facts(snapshot, ids.key(), inputs)?;
+    catch_up(transaction, memory, effects)?;
+    forward(transaction, memory, effects)?;
+    let facts = gather::facts(transaction, ids.key(), inputs)?;
     let turnover = gather::turnover(memory, ids.key(), inputs, *now);
     let wanted = gather::windows(memory, &turnover, is_shared);
-    gather::load_windows(snapshot, memory, &wanted)?;
+    gather::load_windows(transaction, memory, &wanted)?;
     Ok(plan(memory, ids, &facts, inputs, *now))
 }
 

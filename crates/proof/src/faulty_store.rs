@@ -6,8 +6,8 @@
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Preview, Snapshot, Store, Transaction, Waker,
-    Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Preview, ReadTransaction, Store, Transaction,
+    Waker, Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 
@@ -114,7 +114,7 @@ impl<H: Hooks> Store for FaultyStore<H> {
         Ok(Box::new(Faulty { inner, hooks: &mut self.hooks }))
     }
 
-    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>> {
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
         self.hooks.before(Call::BeginRead)?;
         let inner = self.inner.begin_read()?;
         Ok(Box::new(Faulty { inner, hooks: &mut self.hooks }))
@@ -131,20 +131,20 @@ impl<H: Hooks> Store for FaultyStore<H> {
     }
 }
 
-/// A transaction of such a store: `T` is `dyn Snapshot` or `dyn Transaction`.
+/// A transaction of such a store: `T` is `dyn ReadTransaction` or `dyn Transaction`.
 struct Faulty<'s, T: ?Sized, H> {
     inner: Box<T>,
     hooks: &'s mut H,
 }
 
-impl<T: Snapshot + ?Sized, H: Hooks> Faulty<'_, T, H> {
+impl<T: ReadTransaction + ?Sized, H: Hooks> Faulty<'_, T, H> {
     fn at(&mut self, call: Call) -> Result<&mut T> {
         self.hooks.before(call)?;
         Ok(&mut self.inner)
     }
 }
 
-impl<T: Snapshot + ?Sized, H: Hooks> Snapshot for Faulty<'_, T, H> {
+impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H> {
     fn has_news(&self) -> bool {
         self.inner.has_news()
     }

@@ -20,8 +20,8 @@ use tasker_core::query::{Fields, Query};
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, Preview, ReadyTask, Refused, Snapshot,
-    Start, Store, Transaction, Waker, Window, WindowSize,
+    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, Preview, ReadTransaction, ReadyTask,
+    Refused, Start, Store, Transaction, Waker, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
@@ -162,7 +162,7 @@ impl Store for ModelStore {
         Ok(Box::new(self.transaction(image)))
     }
 
-    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>> {
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
         let image = self.disk.lock().saved.clone();
         Ok(Box::new(self.transaction(image)))
     }
@@ -190,7 +190,7 @@ impl Drop for ModelTransaction<'_> {
     }
 }
 
-impl Snapshot for ModelTransaction<'_> {
+impl ReadTransaction for ModelTransaction<'_> {
     fn has_news(&self) -> bool {
         self.has_news
     }

@@ -13,7 +13,7 @@
 use rusqlite::Connection;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, OwnerId};
-use tasker_core::store::{Preview, Snapshot, Store, Transaction, Waker};
+use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
 use crate::location::DatabaseFile;
 use crate::notifier::Notifier;
@@ -187,7 +187,7 @@ impl Store for SqliteStore {
         Ok(Box::new(SqliteTransaction::begun(&mut self.writer)?))
     }
 
-    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn Snapshot + 's>> {
+    fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
         self.check_files()?;
         self.writer.frame(sql::BEGIN_READ).map_err(error::of)?;
         Ok(Box::new(SqliteTransaction::begun(&mut self.writer)?))

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadyTask, Snapshot, Transaction, Window,
-    WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadTransaction, ReadyTask, Transaction,
+    Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 use tasker_core::time::WallMs;
@@ -138,7 +138,7 @@ impl<'s> SqliteTransaction<'s> {
     }
 }
 
-impl Snapshot for SqliteTransaction<'_> {
+impl ReadTransaction for SqliteTransaction<'_> {
     fn has_news(&self) -> bool {
         self.has_news
     }

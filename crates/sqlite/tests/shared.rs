@@ -16,7 +16,7 @@ use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{Transition, TransitionKind, unpack};
-use tasker_core::store::{Batch, Change, Commit, Head, Lookups, Snapshot, Store};
+use tasker_core::store::{Batch, Change, Commit, Head, Lookups, ReadTransaction, Store};
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json, Priority};
 use tasker_core::time::WallMs;
 use tasker_sqlite::SqliteStore;
@@ -31,7 +31,7 @@ fn two(path: &Path) -> (Hand, Hand) {
     (one, two)
 }
 
-fn inside<T>(hand: &mut Hand, look: impl FnOnce(&mut dyn Snapshot) -> T) -> T {
+fn inside<T>(hand: &mut Hand, look: impl FnOnce(&mut dyn ReadTransaction) -> T) -> T {
     look(hand.store.begin(&Lookups::default).unwrap().as_mut())
 }
 
@@ -150,7 +150,7 @@ fn the_journal_says_who_did_what_since_a_batch() {
     let transition = |kind| Transition { seq: task.seq, lane: LANE, kind, priority };
     assert_eq!(transitions, [transition(TransitionKind::Add), transition(TransitionKind::Start)]);
     let numbers = |after, max| {
-        move |store: &mut dyn Snapshot| {
+        move |store: &mut dyn ReadTransaction| {
             let entries = store.journal(after, max).unwrap();
             entries.iter().map(|entry| entry.number).collect::<Vec<_>>()
         }

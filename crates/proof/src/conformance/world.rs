@@ -12,8 +12,8 @@ use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Lane, Lookups, Orphan, Refused, Snapshot, Start, Store, Window,
-    WindowSize,
+    Batch, Brief, Change, Commit, Lane, Lookups, Orphan, ReadTransaction, Refused, Start, Store,
+    Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority,
@@ -427,7 +427,7 @@ impl World {
     /// A look at the store inside a transaction that changes nothing.
     pub(super) fn inside<T>(
         &mut self,
-        look: impl FnOnce(&mut dyn Snapshot) -> Result<T>,
+        look: impl FnOnce(&mut dyn ReadTransaction) -> Result<T>,
     ) -> Result<T> {
         look(self.store()?.begin(&Lookups::default)?.as_mut())
     }
