@@ -11,7 +11,8 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tasker_core::definition::{self, Defaults, Operations, payload};
+use tasker_core::argument::{self, payload};
+use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::IdempotencyKey;
 use tasker_core::limits;
@@ -161,9 +162,8 @@ fn record(line: &str) -> Result<Input> {
 }
 
 fn log(level: &str, at: &str, (message, fields): (&str, Option<&str>)) -> Record {
-    let level = definition::word(Some(level), "level", Level::WORDS).ok().flatten();
-    let level = level.unwrap_or(Level::Info);
-    let message = definition::as_text(message).unwrap_or_default();
+    let level = argument::word(level, "level", Level::WORDS).unwrap_or(Level::Info);
+    let message = argument::as_text(message).unwrap_or_default();
     let (message, fields) = rules::log_line(&message, fields);
     Record::Log { level, at: time(at), message, fields }
 }
@@ -176,7 +176,7 @@ fn time(at: &str) -> Option<WallMs> {
 
 fn progress(current: &str, total: &str, unit: Option<&str>) -> Result<Record> {
     // `ts/` refuses a unit that is too long when the runner gives it.
-    let unit = unit.and_then(|text| definition::unit(text).ok());
+    let unit = unit.and_then(|text| argument::unit(text).ok());
     Ok(Record::Progress(Progress { current: envelope(current)?, total: envelope(total)?, unit }))
 }
 

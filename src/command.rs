@@ -7,7 +7,8 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tasker_core::definition::{self, Operations};
+use tasker_core::argument;
+use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
@@ -144,7 +145,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Abort(ticket, task_id(uuid)?, abort_reason(cause, reason)?)
         }
         Command::Prioritize { uuid, priority } => {
-            Input::Prioritize(ticket, task_id(uuid)?, definition::priority(priority.get())?)
+            Input::Prioritize(ticket, task_id(uuid)?, argument::priority(priority.get())?)
         }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
@@ -198,22 +199,22 @@ fn uuid(text: &str, path: &str) -> Result<Uuid> {
 }
 
 fn concurrency(given: &RawValue) -> Result<u32> {
-    definition::count(given.get(), "concurrency", limits::CONCURRENCY_MAX)
+    argument::count(given.get(), "concurrency", limits::CONCURRENCY_MAX)
 }
 
 fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOptions> {
-    let on_stop = definition::word(on_stop.map(RawValue::get), "onStop", OnStop::WORDS)?;
+    let on_stop = on_stop.map(|raw| argument::word(raw.get(), "onStop", OnStop::WORDS));
     // Zero is a meaning here: do not wait.
     let timeout_ms = match timeout.map(RawValue::get) {
         None => None,
         Some("0") => Some(0),
-        Some(text) => Some(definition::duration(text, "timeout")?),
+        Some(text) => Some(argument::duration(text, "timeout")?),
     };
-    Ok(StopOptions { on_stop, timeout_ms })
+    Ok(StopOptions { on_stop: on_stop.transpose()?, timeout_ms })
 }
 
 fn abort_reason(cause: AbortedBy, reason: &RawValue) -> Result<AbortReason> {
-    let reason = definition::payload(reason.get(), "reason", limits::ERROR_BYTES_MAX)?;
+    let reason = argument::payload(reason.get(), "reason", limits::ERROR_BYTES_MAX)?;
     let cause = match cause {
         AbortedBy::User => Cause::User,
         AbortedBy::Signal => Cause::Signal,
@@ -229,6 +230,6 @@ fn filter(events: RemoteEvents) -> RemoteFilter {
 }
 
 fn with_logs(level: Option<&RawValue>) -> Result<Option<WithLogs>> {
-    let level = definition::word(level.map(RawValue::get), "logsMaxLevel", Level::WORDS)?;
-    Ok(level.map(|level_max| WithLogs { level_max }))
+    let level = level.map(|raw| argument::word(raw.get(), "logsMaxLevel", Level::WORDS));
+    Ok(level.transpose()?.map(|level_max| WithLogs { level_max }))
 }

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tasker_core::definition::{self, Defaults};
+use tasker_core::argument;
+use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;
 use tasker_core::task::{OnInterrupted, OnStop};
@@ -45,32 +46,24 @@ impl Options {
     pub(crate) fn read(text: &str) -> Result<Self> {
         let fields: OptionFields<'_> = serde_json::from_str(text)
             .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))?;
-        let raw = |value: Option<&RawValue>| value.map(|raw| raw.get().to_owned());
-        let on_stop = raw(fields.on_stop);
-        let on_interrupted = raw(fields.on_interrupted);
-        let durability = raw(fields.durability);
         let concurrency = fields
             .concurrency
-            .map(|raw| definition::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
-        let run_timeout = fields
-            .run_timeout
-            .map(|raw| definition::duration_or_off(raw.get(), "runTimeout"))
-            .transpose()?;
-        let on_stop = definition::word(on_stop.as_deref(), "onStop", OnStop::WORDS)?;
-        let interrupted =
-            definition::word(on_interrupted.as_deref(), "onInterrupted", OnInterrupted::WORDS)?;
+            .map(|raw| argument::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
+        let run_timeout =
+            fields.run_timeout.map(|raw| argument::duration_or_off(raw.get(), "runTimeout"));
         Ok(Self {
             location: location(fields.store)?,
-            durability: definition::word(durability.as_deref(), "durability", &DURABILITIES)?
+            durability: word(fields.durability, "durability", &DURABILITIES)?
                 .unwrap_or(Durability::Full),
             exclusive: fields.exclusive.unwrap_or_default(),
             settings: Settings {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
-                on_stop: on_stop.unwrap_or_default(),
+                on_stop: word(fields.on_stop, "onStop", OnStop::WORDS)?.unwrap_or_default(),
             },
             defaults: Defaults {
-                run_timeout_ms: run_timeout.flatten(),
-                on_interrupted: interrupted.unwrap_or_default(),
+                run_timeout_ms: run_timeout.transpose()?.flatten(),
+                on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
+                    .unwrap_or_default(),
             },
         })
     }
@@ -90,8 +83,12 @@ impl Options {
 const DURABILITIES: [(&str, Durability); 2] =
     [("full", Durability::Full), ("process", Durability::Process)];
 
+fn word<T: Copy>(given: Option<&RawValue>, path: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+    given.map(|raw| argument::word(raw.get(), path, words)).transpose()
+}
+
 fn location(store: Option<&RawValue>) -> Result<Location> {
-    let text = store.and_then(|raw| definition::as_text(raw.get()));
+    let text = store.and_then(|raw| argument::as_text(raw.get()));
     let text = text.filter(|text| !text.is_empty() && !text.contains('\0'));
     let text = text.ok_or_else(|| Error::invalid("store", "must be a path or ':memory:'"))?;
     match text.as_ref() {

@@ -5,6 +5,7 @@
  */
 
 import type { CallOptions } from '../index'
+import { DURATION_MS_MAX } from './constants'
 import { invalid, read, TaskerError, untraced } from './errors'
 import { clearTimeout, setTimeout } from './globals'
 import { type Abortable, hook, signalOf, unhook } from './signals'
@@ -126,7 +127,6 @@ export function boundsOf(what: string, { abortSignal, timeout }: CallOptions): B
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 }
-const DURATION_MS_MAX = 3_155_760_000_000
 
 /** Milliseconds of a duration; nothing if it is absent or off. */
 function durationOf(value: unknown): number | undefined {

@@ -31,6 +31,12 @@ export function invalid(path: string, message: string, cause?: unknown): TaskerE
   return new TaskerError('TASKER_INVALID', `${path}: ${message}`, facts)
 }
 
+/** `TASKER_UNSUPPORTED` for what the contract has for later versions, as the engine words it. */
+export function comesLater(path: string): TaskerError {
+  const guide = '"What tasker does not do yet" in the guide (docs/guide/missing.md)'
+  return new TaskerError('TASKER_UNSUPPORTED', `${path}: comes later; see ${guide}`, { path })
+}
+
 /** `TASKER_INVALID` for a value at `path` that `JSON.stringify` refused with `cause`. */
 export function unwritable(path: string, cause: unknown): TaskerError {
   const [why = ''] = spell(isError(cause) ? read(cause, 'message') : cause).split('\n', 1)

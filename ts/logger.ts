@@ -12,13 +12,13 @@
 
 import type { LogLevel, TaskLogger } from '../index'
 import { TooLarge } from './bounded-json'
+import { LEVELS, LOG_LINE_BYTES_MAX } from './constants'
 import { isError, read, spell } from './errors'
 import { parse, stringify } from './globals'
-import { LEVELS, type Run } from './run'
+import type { Run } from './run'
 import { ErrorWriter, json } from './stored'
 
 const MESSAGE_CHARS_MAX = 16 * 1024
-const LINE_BYTES_MAX = 64 * 1024
 /** What stands around the fields of a line. */
 const LINE_REST_BYTES = 32
 
@@ -27,7 +27,7 @@ export function loggerOf(run: Run, base?: object): TaskLogger {
   const write = (level: number, message: unknown, fields: unknown, more = base) => {
     if (!run.stores(level)) return
     const text = messageOf(message)
-    const room = LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(text)
+    const room = LOG_LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(text)
     const own = fields === undefined ? undefined : fieldsText(fields, room)
     run.log(level, text, more ? merged(more, own, room) : own)
   }
@@ -45,7 +45,7 @@ export function loggerOf(run: Run, base?: object): TaskLogger {
       else write(INFO, message, fields, { ...base, level: spell(level) })
     },
     child: fields => {
-      const own = fieldsText(fields, LINE_BYTES_MAX)
+      const own = fieldsText(fields, LOG_LINE_BYTES_MAX)
       return loggerOf(run, own === undefined ? base : { ...base, ...parse(own) })
     },
   }

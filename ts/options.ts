@@ -7,16 +7,24 @@
  * Proof: `__test__/contract/options.test.mjs`, `__test__/border/payloads.test.mjs`.
  */
 
-import type { LogLevel, LogOptions } from '../index'
+import { types } from 'node:util'
+import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
 import { JsonText } from './commands'
-import { invalid, spell, TaskerError, unwritable } from './errors'
+import {
+  CALL_BYTES_MAX,
+  CONCURRENCY_MAX,
+  LEVELS,
+  OPERATION_BYTES_MAX,
+  TASK_WORDS,
+  TASKS_PER_CALL_MAX,
+} from './constants'
+import { comesLater, invalid, spell, TaskerError, unwritable } from './errors'
 import { stringify } from './globals'
 import { isLongerThan } from './json-size'
 import type { KeepAliveMode } from './keepalive'
 import type { PriorityJson } from './messages'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
 import { payloadText, refuseEmptied, TASK_CHARS_MAX } from './payload'
-import { LEVELS } from './run'
 import { signalOf } from './signals'
 import { isUrl, storeOf } from './store-path'
 
@@ -33,15 +41,34 @@ export interface OpenOptions {
   includesRemote: boolean
 }
 
-const PASSED_ON = ['concurrency', 'durability', 'onInterrupted', 'onStop', 'runTimeout']
-const OWN = ['store', 'exclusive', 'events', 'runners', 'logLevel', 'keepAlive', 'captureContext']
-const STOP = ['onStop', 'timeout']
+/** The options of the constructor, and who judges each. */
+const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
+  store: 'here',
+  exclusive: 'here',
+  events: 'here',
+  runners: 'here',
+  logLevel: 'here',
+  keepAlive: 'here',
+  captureContext: 'here',
+  concurrency: 'engine',
+  durability: 'engine',
+  onInterrupted: 'engine',
+  onStop: 'engine',
+  runTimeout: 'engine',
+}
+
+/** What the contract has for later versions of it. */
+const LATER = [
+  ...['onStopWaiting', 'retry', 'retention', 'conditions', 'indexes'],
+  ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
+]
+
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
-/** The options of the constructor. */
+/** The options of the constructor, judged as far as it can be done here. */
 export function openOptions(given: unknown): OpenOptions {
   const short = typeof given === 'string' || isUrl(given) ? { store: given } : given
-  const options = only(short, [...OWN, ...PASSED_ON], 'options')
+  const options = only(short, Object.keys(OPTIONS), 'options', LATER)
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
@@ -50,7 +77,7 @@ export function openOptions(given: unknown): OpenOptions {
     text: jsonOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
-      ...pick(options, PASSED_ON),
+      ...forEngine(options),
     }),
     runners: functionsOf(objectOf(runners, 'runners'), 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
@@ -66,11 +93,17 @@ function booleanOf(value: unknown, path: string): boolean {
 }
 
 /** An argument that is an object with no other keys than `known`; absent is empty. */
-export function only(value: unknown, known: readonly string[], path: string): Loose {
+export function only(
+  value: unknown,
+  known: readonly string[],
+  path: string,
+  later: readonly string[] = [],
+): Loose {
   if (value === undefined) return {}
   const options = objectOf(value, path)
   const unknown = Object.keys(options).find(key => !known.includes(key))
   if (unknown !== undefined) {
+    if (later.includes(unknown)) throw comesLater(unknown)
     throw invalid(unknown, `is not an option; there are ${known.join(', ')}`)
   }
   refuseForeign(options, known, path)
@@ -82,8 +115,14 @@ function oneOf<Word extends string>(value: unknown, words: readonly Word[], path
   throw invalid(path, `must be one of ${words.join(', ')}`)
 }
 
-const pick = (options: Loose, keys: readonly string[]) =>
-  Object.fromEntries(keys.map(key => [key, scalar(options[key])]))
+/** The options that the engine judges. */
+function forEngine(options: Loose): Loose {
+  const isIts = ([, judge]: [string, string]) => judge === 'engine'
+  const names = Object.entries(OPTIONS)
+    .filter(isIts)
+    .map(([name]) => name)
+  return Object.fromEntries(names.map(name => [name, scalar(options[name])]))
+}
 
 /** A value as the engine can judge it: JSON would turn NaN into null and drop a function. */
 function scalar(value: unknown): unknown {
@@ -91,6 +130,8 @@ function scalar(value: unknown): unknown {
   const isLost = typeof value === 'function' || typeof value === 'symbol'
   return isLost || typeof value === 'bigint' ? `a ${typeof value}` : value
 }
+
+const STOP: (keyof StopOptions)[] = ['onStop', 'timeout']
 
 /** The members of a stop or close. */
 export function stopOptions(given: unknown): { onStop?: JsonText; timeout?: JsonText } {
@@ -108,11 +149,6 @@ function jsonOf(value: unknown): string {
   }
 }
 
-const OPERATION_BYTES_MAX = 255
-const CONCURRENCY_MAX = 100_000
-const TASKS_PER_CALL_MAX = 10_000
-const CALL_BYTES_MAX = 128 * 1024 * 1024
-
 /** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
 export function operationOf(value: unknown): string {
   if (typeof value !== 'string' || value === '' || /\p{Surrogate}/u.test(value)) {
@@ -123,15 +159,33 @@ export function operationOf(value: unknown): string {
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'operation' })
 }
 
+/** What the contract has for later versions of `assignRunner`. */
+const LATER_OF_RUNNER = [
+  ...['conditions', 'rateLimit', 'circuitBreaker', 'executor', 'batch', 'schema', 'priority'],
+  ...['retry', 'runTimeout', 'queueTimeout', 'retention', 'onInterrupted', 'onStop'],
+  'onStopWaiting',
+]
+
 /** The options of `assignRunner`. */
 export function concurrencyOf(given: unknown): number | undefined {
-  const { concurrency } = only(given, ['concurrency'], 'options')
+  const { concurrency } = only(given, ['concurrency'], 'options', LATER_OF_RUNNER)
   if (concurrency === undefined) return undefined
+  if (typeof concurrency === 'object' && concurrency !== null) throw comesLater('concurrency')
   const isWhole = Number.isInteger(concurrency)
   if (isWhole && Number(concurrency) >= 1 && Number(concurrency) <= CONCURRENCY_MAX) {
     return concurrency as number
   }
   throw invalid('concurrency', `must be a whole number from 1 to ${CONCURRENCY_MAX}`)
+}
+
+/** A runner is a function; a module of its own comes later. */
+export function runnerOf(operation: string, runner: unknown): void {
+  if (isUrl(runner)) throw comesLater('runner')
+  const its = `the runner of ${stringify(operation)}`
+  if (typeof runner !== 'function') throw invalid('runner', `${its} must be a function`)
+  if (types.isGeneratorFunction(runner)) {
+    throw invalid('runner', `${its} must not be a generator function: nothing would run its body`)
+  }
 }
 
 /** The uuid of a task. */
@@ -223,10 +277,6 @@ export function definitionSignal(given: unknown, prefix = ''): AbortSignal | und
   }
 }
 
-const TASK_KEYS = [
-  ...['operation', 'data', 'priority', 'runTimeout', 'onInterrupted', 'onStop', 'abortSignal'],
-]
-
 /** The members of a definition, also those that an instance has from its class. */
 function membersOf(given: unknown, path: string): Loose {
   if (typeof given === 'string') {
@@ -236,8 +286,8 @@ function membersOf(given: unknown, path: string): Loose {
   if (isPlain(definition)) return definition
   const { toJSON } = definition
   if (typeof toJSON === 'function') return objectOf(toJSON.call(definition, ''), path)
-  refuseForeign(definition, TASK_KEYS, path)
-  const known = TASK_KEYS.filter(key => key in definition).map(key => [key, definition[key]])
+  refuseForeign(definition, TASK_WORDS, path)
+  const known = TASK_WORDS.filter(key => key in definition).map(key => [key, definition[key]])
   return { ...definition, ...Object.fromEntries(known) }
 }
 

@@ -13,15 +13,13 @@
 
 import { types } from 'node:util'
 import { JsonText } from './commands'
+import { QUERY_BYTES_MAX, QUERY_IN_MAX } from './constants'
 import { TaskerError } from './errors'
 import { stringify } from './globals'
 import { isLongerThan } from './json-size'
 
 /** The engine allows fewer levels; this only ends a cycle. */
 const DEPTH_MAX = 256
-/** Larger ones are refused before they are written. */
-const BYTES_MAX = 16 * 1024 * 1024
-const IN_MAX = 10_000
 
 /** The JSON of a query or a sort. */
 export function encodeQuery(value: unknown, path: 'query' | 'sort'): JsonText {
@@ -29,9 +27,10 @@ export function encodeQuery(value: unknown, path: 'query' | 'sort'): JsonText {
     throw refused(path, 'must be an object')
   }
   try {
-    if (isLongerThan(value, BYTES_MAX)) throw tooLong(path)
+    // Refused before it is written.
+    if (isLongerThan(value, QUERY_BYTES_MAX)) throw tooLong(path)
     const text = object(value as Record<string, unknown>, { path, field: '', depth: 0 })
-    if (Buffer.byteLength(text) > BYTES_MAX) throw tooLong(path)
+    if (Buffer.byteLength(text) > QUERY_BYTES_MAX) throw tooLong(path)
     return new JsonText(text)
   } catch (error) {
     if (error instanceof TaskerError) throw error
@@ -84,8 +83,8 @@ function object(value: Record<string, unknown>, at: Position): string {
 
 function array(values: unknown[], at: Position): string {
   const parts: string[] = []
-  if (values.length > IN_MAX && /\.\$n?in$/.test(at.path)) {
-    throw refused(at.path, `holds at most ${IN_MAX} values`)
+  if (values.length > QUERY_IN_MAX && /\.\$n?in$/.test(at.path)) {
+    throw refused(at.path, `holds at most ${QUERY_IN_MAX} values`)
   }
   for (let i = 0; i < values.length; i += 1) {
     const path = `${at.path}[${i}]`
@@ -117,6 +116,6 @@ function refused(path: string, message: string, cause?: unknown) {
 }
 
 function tooLong(path: string) {
-  const message = `${path}: is longer than ${BYTES_MAX} bytes`
+  const message = `${path}: is longer than ${QUERY_BYTES_MAX} bytes`
   return new TaskerError('TASKER_TOO_LARGE', message, { path })
 }

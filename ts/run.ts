@@ -9,15 +9,11 @@
 
 import type { LogLevel, TaskLog, TaskProgress } from '../index'
 import { logLine, progressLine } from './commands'
+import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
 import { dateOf, stringify, wallMs } from './globals'
 import type { MessageOf } from './messages'
-
-/** The levels of log lines, the gravest first. */
-export const LEVELS: readonly LogLevel[] = ['crit', 'error', 'warning', 'notice', 'info', 'debug']
-
-const UNIT_BYTES_MAX = 64
 
 /** Where a run's records go. */
 export interface RunHost {
@@ -133,7 +129,7 @@ function checkUnit(unit: unknown) {
   if (typeof unit !== 'string' || /\p{Surrogate}/u.test(unit)) {
     throw invalid('unit', 'must be a string')
   }
-  if (Buffer.byteLength(unit) <= UNIT_BYTES_MAX) return
-  const message = `unit: is longer than ${UNIT_BYTES_MAX} bytes`
+  if (Buffer.byteLength(unit) <= PROGRESS_UNIT_BYTES_MAX) return
+  const message = `unit: is longer than ${PROGRESS_UNIT_BYTES_MAX} bytes`
   throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'unit' })
 }

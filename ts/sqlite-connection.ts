@@ -15,6 +15,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { SqliteHandle } from '../index'
+import { APPLICATION_ID } from './constants'
 import { invalid, read, spell, TaskerError } from './errors'
 
 type Row = Record<string, unknown>
@@ -24,9 +25,6 @@ export interface Statement {
   run(...parameters: unknown[]): unknown
   all(...parameters: unknown[]): unknown[]
 }
-
-/** What `PRAGMA application_id` says of a store of tasker. */
-const APPLICATION_ID = 0x54736b72
 
 /** How long our own work waits for a lock. */
 const BRIEF_MS = 20

@@ -7,7 +7,7 @@
  * Proof: `__test__/contract`, `__test__/types`.
  */
 
-import { type InspectOptions, inspect, types } from 'node:util'
+import { type InspectOptions, inspect } from 'node:util'
 import type {
   AnyOperations,
   AssignRunnerOptions,
@@ -37,7 +37,7 @@ import { boundsOf } from './calls'
 import type { Command, DocumentJson } from './commands'
 import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
-import { invalid, read, TaskerError, traced, withCaller } from './errors'
+import { read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
@@ -52,6 +52,7 @@ import {
   openOptions,
   operationOf,
   priorityOf,
+  runnerOf,
   stopOptions,
   uuidOf,
   wholeOf,
@@ -386,14 +387,6 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 }
 
 function nothing() {}
-
-function runnerOf(operation: string, runner: unknown) {
-  const its = `the runner of ${stringify(operation)}`
-  if (typeof runner !== 'function') throw invalid('runner', `${its} must be a function`)
-  if (types.isGeneratorFunction(runner)) {
-    throw invalid('runner', `${its} must not be a generator function: nothing would run its body`)
-  }
-}
 
 /** The signal of a definition, unless it has fired: then nothing is sent. */
 function liveSignal(definition: unknown, prefix: string): AbortSignal | undefined {

@@ -199,7 +199,7 @@ test('a refusal says what is meant, or that it is not there yet', async t => {
       /must be a number, not a text/,
     ],
     [() => tasker.addTask({ operation: 'a', name: 'b' }), /operation is meant/],
-    ...['delay', 'attempts', 'repeat', 'jobId', 'dependsOn', 'removeOnComplete'].map(word => [
+    ...['attempts', 'repeat', 'jobId', 'singletonKey', 'removeOnComplete'].map(word => [
       () => tasker.addTask({ operation: 'a', [word]: 1 }),
       /addTask yet, see "What tasker does not do yet"/,
     ]),

@@ -62,6 +62,56 @@ test('the constructor checks its options at once and throws', () => {
   }
 })
 
+test('an option that comes later is unsupported, one that nobody knows is wrong', async t => {
+  const tasker = open(t)
+  const words = text => text.split(' ')
+  const later = {
+    constructor: [
+      words('onStopWaiting retry retention conditions indexes logger telemetry traces mirrorLogs'),
+      option => new Tasker({ store: ':memory:', ...option }),
+    ],
+    addTask: [
+      words(
+        'id label tags runAt delay concurrency attach dependsOn unique retry queueTimeout ' +
+          'retention onStopWaiting',
+      ),
+      option => tasker.addTask({ operation: 'a', ...option }),
+    ],
+    assignRunner: [
+      words(
+        'conditions rateLimit circuitBreaker executor batch schema priority retry runTimeout ' +
+          'queueTimeout retention onInterrupted onStop onStopWaiting',
+      ),
+      option => tasker.assignRunner('a', () => {}, option),
+    ],
+  }
+  for (const [call, [known, make]] of Object.entries(later)) {
+    const refuse = async word => await make({ [word]: 1 })
+    for (const word of known) {
+      const expected = { code: 'TASKER_UNSUPPORTED', path: word, message: /comes later/ }
+      await assert.rejects(refuse(word), expected, `${call} ${word}`)
+    }
+    for (const word of ['oops', 'attempts', 'thread', 'RETRY']) {
+      const expected = { code: 'TASKER_INVALID', path: word }
+      await assert.rejects(refuse(word), expected, `${call} ${word}`)
+    }
+  }
+  const one = [{ operation: 'a' }, { operation: 'a', retry: 2 }]
+  await assert.rejects(tasker.addTasks(one), { code: 'TASKER_UNSUPPORTED', path: '[1].retry' })
+})
+
+test('a form of an option that comes later is unsupported', t => {
+  const tasker = open(t)
+  const perValue = { concurrency: { limit: 4, by: 'data.key' } }
+  const assign = (runner, options) => () => tasker.assignRunner('a', runner, options)
+  const unsupported = path => ({ code: 'TASKER_UNSUPPORTED', path })
+  const noop = () => {}
+  assert.throws(assign(noop, perValue), unsupported('concurrency'))
+  assert.throws(assign(new URL('file:///resize.mjs')), unsupported('runner'))
+  const runners = { a: new URL('file:///resize.mjs') }
+  assert.throws(() => new Tasker({ store: ':memory:', runners }), unsupported('runner'))
+})
+
 test('a Redis address is unsupported and never a file of that name', () => {
   for (const store of ['redis://localhost', 'rediss://localhost:6379/0', 'REDIS://x']) {
     const expected = { code: 'TASKER_UNSUPPORTED', path: 'store' }

@@ -2,6 +2,7 @@
 // public. Compiled by `tsc -p tsconfig.json`, never run.
 
 import type * as contract from '../../index'
+import type { LEVELS, TASK_WORDS } from '../../ts/constants'
 import * as real from '../../ts/index'
 
 type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
@@ -27,6 +28,10 @@ assert<
     ConstructorParameters<typeof real.TaskerError>
   >
 >()
+
+// What the engine takes is what the contract says.
+assert<Equal<(typeof TASK_WORDS)[number], keyof contract.DefinitionWithData<string, unknown>>>()
+assert<Equal<(typeof LEVELS)[number], contract.LogLevel>>()
 
 type Methods<Class> = { [Name in Own<Class>]: Class[Name] }
 

@@ -1,21 +1,22 @@
-//! What a caller may write, read strictly: definitions of tasks, durations, options.
+//! Definitions of tasks, read strictly: one table of what `addTask` takes.
 //!
 //! Unknown keys and wrong types are errors with the path of the field, and nothing is stored. The
 //! payload is never parsed: it stays the text that the caller's `JSON.stringify` made.
 //!
+//! A new option is a row of [`OPTIONS`], a field of [`NewTask`], and what a store needs to keep it.
+//!
 //! Proof: the tests below; `__test__/contract`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
-use crate::json;
 use crate::limits;
-use crate::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use crate::task::{NewTask, OnInterrupted, OnStop};
 
 /// What holds for a task that does not say otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,16 @@ pub struct Defaults {
     pub run_timeout_ms: Option<u64>,
     /// What a crash means.
     pub on_interrupted: OnInterrupted,
+}
+
+impl Defaults {
+    fn task(&self, operation: Arc<str>) -> NewTask {
+        NewTask {
+            run_timeout_ms: self.run_timeout_ms,
+            on_interrupted: self.on_interrupted,
+            ..NewTask::new(operation)
+        }
+    }
 }
 
 /// Keeps one copy of each operation's name.
@@ -58,27 +69,84 @@ impl Operations {
     }
 }
 
-/// The members of a JSON object that may be there, each as its own text.
-struct Members<'a, const N: usize> {
-    values: [Option<&'a RawValue>; N],
+/// Sets one option of a task from its JSON text; the last text is its path.
+type Reader = fn(&mut NewTask, &str, &str) -> Result<()>;
+
+/// What `addTask` takes besides `operation`, and what each word sets.
+const OPTIONS: [(&str, Reader); 5] = [
+    ("data", |task, text, path| {
+        set(&mut task.data, argument::payload(text, path, limits::DATA_BYTES_MAX).map(Some))
+    }),
+    ("priority", |task, text, _| set(&mut task.priority, argument::priority(text))),
+    ("runTimeout", |task, text, path| {
+        set(&mut task.run_timeout_ms, argument::duration_or_off(text, path))
+    }),
+    ("onInterrupted", |task, text, path| {
+        set(&mut task.on_interrupted, argument::word(text, path, OnInterrupted::WORDS))
+    }),
+    ("onStop", |task, text, path| {
+        set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS).map(Some))
+    }),
+];
+
+/// What the contract has for later versions.
+pub const LATER: [&str; 13] = [
+    "id",
+    "label",
+    "tags",
+    "runAt",
+    "delay",
+    "concurrency",
+    "attach",
+    "dependsOn",
+    "unique",
+    "retry",
+    "queueTimeout",
+    "retention",
+    "onStopWaiting",
+];
+
+fn set<T>(field: &mut T, read: Result<T>) -> Result<()> {
+    *field = read?;
+    Ok(())
+}
+
+/// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was
+/// made: it never comes here.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let own = OPTIONS.iter().map(|(word, _)| *word);
+    std::iter::once("operation").chain(own).chain(["abortSignal"])
+}
+
+/// The members of a definition, each as its own text.
+#[derive(Default)]
+struct Members<'a> {
+    operation: Option<&'a RawValue>,
+    options: [Option<&'a RawValue>; OPTIONS.len()],
     unknown: Option<String>,
 }
 
-const TASK_KEYS: [&str; 6] =
-    ["operation", "data", "priority", "runTimeout", "onInterrupted", "onStop"];
-
-struct TaskMembers<'a>(Members<'a, 6>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for TaskMembers<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(TaskVisitor)
+impl<'a> Members<'a> {
+    /// Where the value of a word belongs.
+    fn field(&mut self, word: &str) -> Option<&mut Option<&'a RawValue>> {
+        if word == "operation" {
+            return Some(&mut self.operation);
+        }
+        let at = OPTIONS.iter().position(|(known, _)| *known == word)?;
+        self.options.get_mut(at)
     }
 }
 
-struct TaskVisitor;
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
 
-impl<'de> Visitor<'de> for TaskVisitor {
-    type Value = TaskMembers<'de>;
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a task definition")
@@ -88,90 +156,64 @@ impl<'de> Visitor<'de> for TaskVisitor {
         self,
         mut map: A,
     ) -> std::result::Result<Self::Value, A::Error> {
-        let mut members = Members { values: [None; 6], unknown: None };
+        let mut members = Members::default();
         while let Some(key) = map.next_key::<Key<'de>>()? {
-            match TASK_KEYS.iter().position(|known| *known == key.0) {
-                Some(at) => members.values[at] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    members.unknown.get_or_insert_with(|| key.0.into_owned());
-                }
+            if let Some(field) = members.field(&key.0) {
+                *field = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                members.unknown.get_or_insert_with(|| key.0.into_owned());
             }
         }
-        Ok(TaskMembers(members))
+        Ok(members)
     }
 }
 
-/// A key, borrowed where it has no escapes.
-struct Key<'a>(Cow<'a, str>);
+/// Where the guide says what to do today.
+const SEE: &str = "see \"What tasker does not do yet\" in the guide (docs/guide/missing.md)";
 
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> std::result::Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
+/// Why a word is refused that is not in the table.
+fn refused(word: String) -> Error {
+    if LATER.contains(&word.as_str()) {
+        return Error::at(Code::Unsupported, word, format!("comes later; {SEE}"));
     }
+    let known = words().collect::<Vec<_>>().join(", ");
+    let hint = hint(&word);
+    Error::invalid(word, format!("is not an option of addTask{hint}; there are {known}"))
 }
 
 /// What to say of a word that users of other queues know.
-fn hint(key: &str) -> &'static str {
-    match key {
-        "name" | "type" | "queue" => ", operation is meant",
-        "payload" | "body" | "input" => ", data is meant",
-        "timeout" | "ttl" | "expireIn" => ", runTimeout may be meant",
-        "delay" | "runAt" | "startAfter" | "attempts" | "retry" | "retries" | "backoff"
-        | "repeat" | "cron" | "every" | "jobId" | "id" | "key" | "unique" | "singletonKey"
-        | "deduplication" | "dependsOn" | "parent" | "children" | "removeOnComplete"
-        | "removeOnFail" | "retention" => {
-            " yet, see \"What tasker does not do yet\" in the guide (docs/guide/missing.md)"
-        }
-        _ => "",
+fn hint(word: &str) -> String {
+    match word {
+        "name" | "type" | "queue" => ", operation is meant".to_owned(),
+        "payload" | "body" | "input" => ", data is meant".to_owned(),
+        "timeout" | "ttl" | "expireIn" => ", runTimeout may be meant".to_owned(),
+        "startAfter" | "attempts" | "retries" | "backoff" | "repeat" | "cron" | "every"
+        | "jobId" | "key" | "singletonKey" | "deduplication" | "parent" | "children"
+        | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        _ => String::new(),
     }
 }
 
 /// Reads one definition of `addTask`.
 ///
 /// # Errors
-/// `Invalid` or `TooLarge` with the path of the field.
+/// `Invalid` or `TooLarge` with the path of the field; `Unsupported` for what comes later.
 pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
-    let TaskMembers(Members { values, unknown }) = serde_json::from_str(text)
+    let Members { operation, options, unknown } = serde_json::from_str(text)
         .map_err(|e| Error::invalid("task", "is not a task definition").with_source(e))?;
-    if let Some(key) = unknown {
-        let known = TASK_KEYS.join(", ");
-        let hint = hint(&key);
-        let message = format!("is not an option of addTask{hint}; there are {known}, abortSignal");
-        return Err(Error::invalid(key, message));
+    if let Some(word) = unknown {
+        return Err(refused(word));
     }
-    let [operation, data, priority, run_timeout, on_interrupted, on_stop] =
-        values.map(|value| value.map(RawValue::get));
-    let operation = operation
-        .and_then(as_text)
-        .ok_or_else(|| Error::invalid("operation", "must be a string"))?;
-    let data = data.map(|text| payload(text, "data", limits::DATA_BYTES_MAX)).transpose()?;
-    let run_timeout_ms = match run_timeout {
-        Some(text) => duration_or_off(text, "runTimeout")?,
-        None => defaults.run_timeout_ms,
-    };
-    Ok(NewTask {
-        operation: names.intern(&operation)?,
-        data,
-        priority: priority.map(self::priority).transpose()?.unwrap_or_default(),
-        run_timeout_ms,
-        on_interrupted: word(on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
-            .unwrap_or(defaults.on_interrupted),
-        on_stop: word(on_stop, "onStop", OnStop::WORDS)?,
-    })
+    let operation = operation.and_then(|raw| argument::as_text(raw.get()));
+    let operation = operation.ok_or_else(|| Error::invalid("operation", "must be a string"))?;
+    let mut task = defaults.task(names.intern(&operation)?);
+    for ((word, read), given) in OPTIONS.iter().zip(options) {
+        if let Some(given) = given {
+            read(&mut task, given.get(), word)?;
+        }
+    }
+    Ok(task)
 }
 
 /// Reads the definitions of `addTasks`: all, or an error with the path of the first wrong one.
@@ -183,7 +225,7 @@ pub fn tasks(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<
         let text = format!("one call takes at most {} bytes", limits::CALL_BYTES_MAX);
         return Err(Error::at(Code::TooLarge, "tasks", text));
     }
-    let texts = split(text, "tasks")?;
+    let texts = argument::split(text, "tasks")?;
     if texts.len() > limits::TASKS_PER_CALL_MAX {
         let text = format!("one call takes at most {} tasks", limits::TASKS_PER_CALL_MAX);
         return Err(Error::at(Code::TooLarge, "tasks", text));
@@ -193,129 +235,6 @@ pub fn tasks(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<
         read.push(task(text.get(), defaults, names).map_err(|e| e.within(&format!("[{i}]")))?);
     }
     Ok(read)
-}
-
-/// The elements of a JSON array, each as its own text.
-///
-/// # Errors
-/// `Invalid` if it is not an array.
-pub fn split<'a>(text: &'a str, path: &str) -> Result<Vec<&'a RawValue>> {
-    serde_json::from_str(text).map_err(|e| Error::invalid(path, "must be an array").with_source(e))
-}
-
-/// A payload within its limits.
-///
-/// # Errors
-/// `TooLarge` with `path`.
-pub fn payload(text: &str, path: &str, bytes_max: usize) -> Result<Json> {
-    json::check(text, bytes_max, path)?;
-    Ok(Json::trusted(text))
-}
-
-/// A priority: a number, or the text of an infinity.
-///
-/// # Errors
-/// `Invalid` for anything else.
-pub fn priority(text: &str) -> Result<Priority> {
-    let number = match text {
-        "\"Infinity\"" => f64::INFINITY,
-        "\"-Infinity\"" => f64::NEG_INFINITY,
-        _ => serde_json::from_str(text).map_err(|_| {
-            Error::invalid("priority", "must be a number; neither a string nor NaN is one")
-        })?,
-    };
-    Priority::new(number)
-}
-
-/// A duration in milliseconds, or a string such as `'30s'`, `'5m'`, `'2h'`, `'7d'`.
-///
-/// # Errors
-/// `Invalid` with `path` for anything else: zero, a negative one, one above 100 years.
-pub fn duration(text: &str, path: &str) -> Result<u64> {
-    let wrong = || {
-        let text =
-            "must be a duration: milliseconds above 0, or a string like '30s' '5m' '2h' '7d'";
-        Error::invalid(path, text)
-    };
-    let ms = match as_text(text) {
-        Some(words) => spelled(&words).ok_or_else(wrong)?,
-        None => serde_json::from_str::<f64>(text).map_err(|_| wrong())?,
-    };
-    if !(ms > 0.0 && ms <= limits::DURATION_MS_MAX as f64) {
-        return Err(wrong());
-    }
-    Ok(ms.ceil() as u64)
-}
-
-/// As [`duration`]; `false` means off.
-///
-/// # Errors
-/// As [`duration`].
-pub fn duration_or_off(text: &str, path: &str) -> Result<Option<u64>> {
-    if text == "false" { Ok(None) } else { duration(text, path).map(Some) }
-}
-
-fn spelled(words: &str) -> Option<f64> {
-    let split = words.find(|c: char| c.is_ascii_alphabetic())?;
-    let (number, unit) = words.split_at(split);
-    let unit_ms = match unit {
-        "ms" => 1.0,
-        "s" => 1e3,
-        "m" => 60e3,
-        "h" => 3_600e3,
-        "d" => 86_400e3,
-        _ => return None,
-    };
-    let digits = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if !digits {
-        return None;
-    }
-    number.parse::<f64>().ok().map(|n| n * unit_ms)
-}
-
-/// A count from 1 to `max`.
-///
-/// # Errors
-/// `Invalid` with `path` for anything else.
-pub fn count(text: &str, path: &str, max: u32) -> Result<u32> {
-    let wrong = || Error::invalid(path, format!("must be a whole number from 1 to {max}"));
-    let number: f64 = serde_json::from_str(text).map_err(|_| wrong())?;
-    if number.fract() != 0.0 || number < 1.0 || number > f64::from(max) {
-        return Err(wrong());
-    }
-    Ok(number as u32)
-}
-
-/// One of a few words, if it is there.
-///
-/// # Errors
-/// `Invalid` with `path` for anything else.
-pub fn word<T: Copy>(text: Option<&str>, path: &str, words: &[(&str, T)]) -> Result<Option<T>> {
-    let Some(text) = text else { return Ok(None) };
-    let given = as_text(text);
-    let found = words.iter().find(|(word, _)| given.as_deref() == Some(*word));
-    found.map(|&(_, value)| Some(value)).ok_or_else(|| {
-        let known: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
-        Error::invalid(path, format!("must be one of {}", known.join(", ")))
-    })
-}
-
-/// What a progress report counts.
-///
-/// # Errors
-/// `Invalid` or `TooLarge` with the path `unit`.
-pub fn unit(text: &str) -> Result<Box<str>> {
-    let unit = as_text(text).ok_or_else(|| Error::invalid("unit", "must be a string"))?;
-    if unit.len() > limits::PROGRESS_UNIT_BYTES_MAX {
-        let text = format!("is longer than {} bytes", limits::PROGRESS_UNIT_BYTES_MAX);
-        return Err(Error::at(Code::TooLarge, "unit", text));
-    }
-    Ok(unit.into())
-}
-
-/// The text of a JSON string.
-pub fn as_text(text: &str) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Key<'_>>(text).ok().map(|key| key.0)
 }
 
 #[cfg(test)]
@@ -358,6 +277,7 @@ mod tests {
             (r#"{"operation":"a","onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
             (r#"{"operation":"a","oops":1}"#, "oops"),
+            (r#"{"operation":7,"oops":1}"#, "oops"),
             ("7", "task"),
         ] {
             assert_eq!(path_of(text), path, "{text}");
@@ -373,26 +293,25 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_word_is_told_with_those_that_there_are() {
-        let error = word(Some(r#""later""#), "onStop", OnStop::WORDS).unwrap_err();
-        assert_eq!(error.message(), "onStop: must be one of wait, postpone, abort");
-        let known = word(Some(r#""abort""#), "onStop", OnStop::WORDS).unwrap();
-        assert_eq!(known, Some(OnStop::Abort));
-    }
-
-    #[test]
-    fn durations_are_milliseconds_or_words() {
-        assert_eq!(duration("1500", "x").unwrap(), 1500);
-        assert_eq!(duration(r#""1.5s""#, "x").unwrap(), 1500);
-        assert_eq!(duration(r#""7d""#, "x").unwrap(), 604_800_000);
-        assert_eq!(duration_or_off("false", "x").unwrap(), None);
-        assert!(duration("-1", "x").is_err());
-    }
-
-    #[test]
     fn a_deep_payload_is_refused_without_recursion() {
         let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
         let error = read(&format!(r#"{{"operation":"a","data":{deep}}}"#)).unwrap_err();
         assert_eq!(error.code(), Code::TooLarge);
+    }
+
+    #[test]
+    fn what_comes_later_is_unsupported_and_what_nobody_knows_is_wrong() {
+        for word in LATER {
+            let error = read(&format!(r#"{{"operation":"a","{word}":1}}"#)).unwrap_err();
+            assert_eq!(
+                (error.code(), error.facts().path.as_deref()),
+                (Code::Unsupported, Some(word))
+            );
+            assert!(words().all(|known| known != word), "{word}");
+        }
+        for word in ["attempts", "payload", "oops", "Retry"] {
+            let error = read(&format!(r#"{{"operation":"a","{word}":1}}"#)).unwrap_err();
+            assert_eq!(error.code(), Code::Invalid, "{word}");
+        }
     }
 }

@@ -318,14 +318,7 @@ mod tests {
         TaskRecord {
             seq: Seq(7),
             id: TaskId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0abc)),
-            def: NewTask {
-                operation: "read-\"book\"".into(),
-                data: None,
-                priority: Priority::new(0.5).unwrap(),
-                run_timeout_ms: None,
-                on_interrupted: OnInterrupted::Retry,
-                on_stop: None,
-            },
+            def: NewTask { priority: Priority::new(0.5).unwrap(), ..NewTask::new("read-\"book\"") },
             state: State::Ready,
             created_at: WallMs(1_700_000_000_000),
             started_at: None,

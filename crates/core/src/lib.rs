@@ -15,6 +15,7 @@ pub mod store;
 pub mod document;
 pub mod search;
 pub mod journal;
+pub mod argument;
 pub mod definition;
 pub mod rules;
 pub mod dispatch;

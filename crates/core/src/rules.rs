@@ -3,7 +3,7 @@
 //! Source: `docs/promises.md`; the outcome of a run depends on how it settled and on whether its
 //! signal had fired, and on nothing else.
 
-use crate::definition;
+use crate::argument;
 use crate::error::Code;
 use crate::limits;
 use crate::task::{AbortReason, Cause, Json, OnInterrupted, TaskEnd};
@@ -87,7 +87,7 @@ pub fn unstorable(code: Code, message: &str) -> Json {
 pub fn log_line(message: &str, fields: Option<&str>) -> (Box<str>, Option<Json>) {
     let max = limits::LOG_LINE_BYTES_MAX;
     if message.len() + fields.map_or(0, str::len) <= max {
-        let fields = fields.and_then(|text| definition::payload(text, "fields", max).ok());
+        let fields = fields.and_then(|text| argument::payload(text, "fields", max).ok());
         return (message.into(), fields);
     }
     let kept = &message[..message.floor_char_boundary(max / 2)];

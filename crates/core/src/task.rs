@@ -208,6 +208,20 @@ pub struct NewTask {
     pub on_stop: Option<OnStop>,
 }
 
+impl NewTask {
+    /// A task of this operation that says nothing else.
+    pub fn new(operation: impl Into<Arc<str>>) -> Self {
+        Self {
+            operation: operation.into(),
+            data: None,
+            priority: Priority::default(),
+            run_timeout_ms: None,
+            on_interrupted: OnInterrupted::default(),
+            on_stop: None,
+        }
+    }
+}
+
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskEnd {

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use tasker_core::dispatch::{Arrival, Dispatch, QueueKey, Turnover};
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::store::{Lane, ReadyTask, Window};
-use tasker_core::task::{NewTask, OnInterrupted, Priority};
+use tasker_core::task::{NewTask, Priority};
 use tasker_core::time::WallMs;
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
@@ -58,14 +58,8 @@ fn lane(operation: usize) -> Lane {
 }
 
 fn waiting(seq: u64, operation: usize, priority: i8) -> ReadyTask {
-    let def = NewTask {
-        operation: OPERATIONS[operation].into(),
-        data: None,
-        priority: Priority::new(f64::from(priority)).unwrap(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    };
+    let priority = Priority::new(f64::from(priority)).unwrap();
+    let def = NewTask { priority, ..NewTask::new(OPERATIONS[operation]) };
     let id = TaskId(uuid::Uuid::from_u64_pair(0, seq));
     let (created_at, attempt, losses, logs) = (WallMs(0), 0, 0, 0);
     ReadyTask { seq: Seq(seq), id, created_at, def, attempt, losses, logs }

@@ -5,7 +5,7 @@
 use tasker_core::dispatch::{Dispatch, Turnover};
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::store::{Lane, ReadyTask, Window};
-use tasker_core::task::{Json, NewTask, OnInterrupted, Priority};
+use tasker_core::task::{Json, NewTask, Priority};
 use tasker_core::time::WallMs;
 use uuid::Uuid;
 
@@ -13,14 +13,7 @@ const MIB: usize = 1024 * 1024;
 const LANES: u32 = 40;
 
 fn task(seq: u64, operation: &str, data: &Json) -> ReadyTask {
-    let def = NewTask {
-        operation: operation.into(),
-        data: Some(data.clone()),
-        priority: Priority::default(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    };
+    let def = NewTask { data: Some(data.clone()), ..NewTask::new(operation) };
     let (id, created_at) = (TaskId(Uuid::from_u64_pair(0, seq)), WallMs(0));
     ReadyTask { seq: Seq(seq), id, created_at, def, attempt: 0, losses: 0, logs: 0 }
 }

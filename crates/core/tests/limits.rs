@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
+use tasker_core::argument;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;
@@ -41,7 +42,7 @@ fn data_is_bounded_in_depth() {
 fn a_result_and_an_error_are_bounded_in_bytes() {
     for max in [limits::RESULT_BYTES_MAX, limits::ERROR_BYTES_MAX] {
         bounded(max, Code::TooLarge, "result", |bytes| {
-            definition::payload(&format!("\"{}\"", "x".repeat(bytes - 2)), "result", max)
+            argument::payload(&format!("\"{}\"", "x".repeat(bytes - 2)), "result", max)
         });
     }
 }
@@ -72,9 +73,9 @@ fn the_tasks_of_one_call_are_bounded_in_bytes() {
 #[test]
 fn a_concurrency_is_bounded() {
     bounded(limits::CONCURRENCY_MAX as usize, Code::Invalid, "concurrency", |count| {
-        definition::count(&count.to_string(), "concurrency", limits::CONCURRENCY_MAX)
+        argument::count(&count.to_string(), "concurrency", limits::CONCURRENCY_MAX)
     });
-    let zero = definition::count("0", "concurrency", limits::CONCURRENCY_MAX);
+    let zero = argument::count("0", "concurrency", limits::CONCURRENCY_MAX);
     assert_eq!(zero.map_err(|e: Error| e.code()), Err(Code::Invalid));
 }
 
@@ -88,7 +89,7 @@ fn a_duration_is_bounded() {
 #[test]
 fn a_unit_of_progress_is_bounded() {
     bounded(limits::PROGRESS_UNIT_BYTES_MAX, Code::TooLarge, "unit", |bytes| {
-        definition::unit(&format!("\"{}\"", "u".repeat(bytes)))
+        argument::unit(&format!("\"{}\"", "u".repeat(bytes)))
     });
 }
 

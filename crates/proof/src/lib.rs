@@ -8,4 +8,5 @@ pub mod conformance;
 pub mod model;
 pub mod file;
 pub mod render;
+pub mod script;
 pub mod storm;

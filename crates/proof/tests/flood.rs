@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use tasker_core::id::TaskId;
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{NewTask, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 use tasker_engine::memory::Settings;
@@ -65,14 +65,7 @@ impl Flood {
 }
 
 fn task(operation: &str) -> NewTask {
-    NewTask {
-        operation: operation.into(),
-        data: None,
-        priority: Priority::default(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    }
+    NewTask::new(operation)
 }
 
 /// I-12

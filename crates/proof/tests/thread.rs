@@ -15,7 +15,7 @@ use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Store, Transaction};
-use tasker_core::task::{Json, Level, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{Json, Level, NewTask, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::{Input, Record, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
@@ -65,14 +65,7 @@ fn open(opener: Opener) -> (Handle, Receiver<Effect>) {
 }
 
 fn task(operation: &str) -> NewTask {
-    NewTask {
-        operation: operation.into(),
-        data: Some(Json::trusted(r#"{"n":1}"#)),
-        priority: Priority::default(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    }
+    NewTask { data: Some(Json::trusted(r#"{"n":1}"#)), ..NewTask::new(operation) }
 }
 
 /// Waits for the answer to a ticket; what else is told is passed over.

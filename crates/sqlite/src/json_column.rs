@@ -123,8 +123,7 @@ mod tests {
 
     fn def(options: TaskOptions) -> NewTask {
         let TaskOptions { run_timeout_ms, on_interrupted, on_stop } = options;
-        let (operation, priority) = ("a".into(), Default::default());
-        NewTask { operation, data: None, priority, run_timeout_ms, on_interrupted, on_stop }
+        NewTask { run_timeout_ms, on_interrupted, on_stop, ..NewTask::new("a") }
     }
 
     #[test]

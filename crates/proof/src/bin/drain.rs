@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tasker_core::error::{Error, Result};
 use tasker_core::rules::Settlement;
-use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{Json, NewTask, OnStop};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
 use tasker_engine::input::{Input, RunSlot};
@@ -63,12 +63,8 @@ fn fill(engine: &mut Engine, tasks: usize) {
     let operation: Arc<str> = "read-book".into();
     for first in (0..tasks).step_by(ADDED) {
         let def = |n: usize| NewTask {
-            operation: operation.clone(),
             data: Some(Json::trusted(&format!(r#"{{"n":{n},"pad":"{}"}}"#, "x".repeat(80)))),
-            priority: Priority::default(),
-            run_timeout_ms: None,
-            on_interrupted: OnInterrupted::Retry,
-            on_stop: None,
+            ..NewTask::new(operation.clone())
         };
         let defs = (first..tasks.min(first + ADDED)).map(def).collect();
         turn(engine, vec![Input::AddMany(1, defs)], first as u64);

@@ -4,7 +4,6 @@
 //! ticks), so that a case says no more than what it is about.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
@@ -16,8 +15,8 @@ use tasker_core::store::{
     Window, WindowSize,
 };
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority,
-    Progress, TaskEnd, TaskRecord,
+    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
+    TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -469,14 +468,7 @@ pub(super) fn read() -> NewTask {
 
 /// A plain task of an operation.
 pub(super) fn of(operation: &str) -> NewTask {
-    NewTask {
-        operation: Arc::from(operation),
-        data: None,
-        priority: Priority::default(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    }
+    NewTask::new(operation)
 }
 
 /// A task of operation `read` with these data.

@@ -8,9 +8,7 @@ use tasker_core::read::{Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Lookups, Preview, Store, Transaction};
-use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, TaskEnd,
-};
+use tasker_core::task::{AbortReason, Cause, Json, Level, NewTask, OnStop, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{AbortSignal, Effect, RunEnd, RunStart};
 use tasker_engine::input::{Input, RunSlot, Ticket};
@@ -38,14 +36,7 @@ pub(crate) fn unknown_task() -> TaskId {
 }
 
 pub(crate) fn def(operation: &str) -> NewTask {
-    NewTask {
-        operation: operation.into(),
-        data: Some(json()),
-        priority: priority(0.0),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    }
+    NewTask { data: Some(json()), ..NewTask::new(operation) }
 }
 
 pub(crate) fn over(effects: &[Effect]) -> Vec<(RunSlot, RunEnd)> {

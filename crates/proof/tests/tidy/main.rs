@@ -14,7 +14,6 @@ mod bridge;
 mod clocks;
 mod crates;
 mod documents;
-mod limits;
 mod rendered;
 mod repository;
 mod size;

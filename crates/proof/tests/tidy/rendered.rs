@@ -1,6 +1,6 @@
 //! Documents that are drawn from the code are up to date. `UPDATE=1` draws them anew.
 
-use tasker_proof::render;
+use tasker_proof::{render, script};
 
 use crate::repository::{file, root};
 
@@ -40,4 +40,12 @@ fn the_tables_of_errors_and_limits_are_up_to_date() {
             &rendered.expect("the page has the marks between which its table stands"),
         );
     }
+}
+
+#[test]
+fn the_constants_of_ts_are_those_of_the_engine() {
+    let limits = &file("crates/core/src/limits.rs").text;
+    let migrate = &file("crates/sqlite/src/migrate.rs").text;
+    let constants = script::constants(limits, migrate).expect("every constant is there");
+    assert_rendered("ts/constants.ts", &constants);
 }

@@ -12,7 +12,7 @@ use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Refused, Start, Store};
 use tasker_core::task::{
-    AttemptEnd, Cause, Json, Level, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_sqlite::{Durability, Location, Options, SqliteReader, SqliteStore, open};
@@ -224,14 +224,8 @@ impl Hand {
 }
 
 pub fn def(data: &str, priority: f64) -> NewTask {
-    NewTask {
-        operation: "read-book".into(),
-        data: Some(Json::trusted(data)),
-        priority: Priority::new(priority).unwrap(),
-        run_timeout_ms: None,
-        on_interrupted: OnInterrupted::Retry,
-        on_stop: None,
-    }
+    let priority = Priority::new(priority).unwrap();
+    NewTask { data: Some(Json::trusted(data)), priority, ..NewTask::new("read-book") }
 }
 
 pub fn done() -> TaskEnd {

@@ -1,0 +1,49 @@
+/**
+ * What TypeScript needs to know of the engine before it asks it: drawn from `crates/core` and
+ * `crates/sqlite`. To change it, change it there and run
+ * `UPDATE=1 cargo test -p tasker-proof --test tidy`.
+ */
+
+/** Bytes of an operation's name. */
+export const OPERATION_BYTES_MAX = 255
+
+/** Tasks in one `addTasks` call. */
+export const TASKS_PER_CALL_MAX = 10_000
+
+/** Bytes of all the tasks of one `addTasks` call. */
+export const CALL_BYTES_MAX = 128 * 1024 * 1024
+
+/** Bytes of one log line: its message and its fields. */
+export const LOG_LINE_BYTES_MAX = 64 * 1024
+
+/** Bytes of the `unit` of a progress report. */
+export const PROGRESS_UNIT_BYTES_MAX = 64
+
+/** Most runs at once that an option may allow. */
+export const CONCURRENCY_MAX = 100_000
+
+/** The longest duration of any option: 100 years of 365.25 days, in milliseconds. */
+export const DURATION_MS_MAX = 3_155_760_000_000
+
+/** Bytes of the JSON text of a query. */
+export const QUERY_BYTES_MAX = 16 * 1024 * 1024
+
+/** Values of one `$in` or `$nin`. */
+export const QUERY_IN_MAX = 10_000
+
+/** The mark of our files, "Tskr". */
+export const APPLICATION_ID = 0x5473_6b72
+
+/** The levels of log lines, the gravest first. */
+export const LEVELS = ['crit', 'error', 'warning', 'notice', 'info', 'debug'] as const
+
+/** What `addTask` takes. */
+export const TASK_WORDS = [
+  'operation',
+  'data',
+  'priority',
+  'runTimeout',
+  'onInterrupted',
+  'onStop',
+  'abortSignal',
+] as const
