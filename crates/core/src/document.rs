@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::query::{Field, Fields, Object, Value};
 use crate::read::{Found, too_much};
-use crate::state::State;
+use crate::state::Phase;
 use crate::task::{Attempt, Json, LogLine, OnInterrupted, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
@@ -287,24 +287,17 @@ impl<'o> Members<'o> {
     }
 }
 
-/// The order in which tasks are found if the caller gives none: waiting ones in queue order, then
-/// running ones by their start, then ended ones by their end. Total: ties are broken by `seq`.
+/// The order in which tasks are found if the caller gives none: those that wait in queue order,
+/// whatever they wait for, then running ones by their start, then ended ones by their end. Total:
+/// ties are broken by `seq`.
 pub fn default_order(a: &TaskRecord, b: &TaskRecord) -> Ordering {
-    let by_group = group(a.state).cmp(&group(b.state));
-    let within = || match a.state {
-        State::Ready => b.def.priority.cmp(&a.def.priority),
-        State::Running => a.started_at.cmp(&b.started_at),
-        State::Done | State::Failed | State::Aborted => a.ended_at.cmp(&b.ended_at),
+    let by_phase = a.state.phase().cmp(&b.state.phase());
+    let within = || match a.state.phase() {
+        Phase::Waiting => b.def.priority.cmp(&a.def.priority),
+        Phase::Running => a.started_at.cmp(&b.started_at),
+        Phase::Ended => a.ended_at.cmp(&b.ended_at),
     };
-    by_group.then_with(within).then_with(|| a.seq.cmp(&b.seq))
-}
-
-fn group(state: State) -> u8 {
-    match state {
-        State::Ready => 0,
-        State::Running => 1,
-        State::Done | State::Failed | State::Aborted => 2,
-    }
+    by_phase.then_with(within).then_with(|| a.seq.cmp(&b.seq))
 }
 
 #[cfg(test)]
@@ -312,6 +305,7 @@ mod tests {
     use super::*;
     use crate::id::{RunId, Seq, TaskId};
     use crate::query::Query;
+    use crate::state::State;
     use crate::task::{AttemptEnd, Cause, Level, NewTask, OnStop, Priority};
 
     fn ready() -> TaskRecord {

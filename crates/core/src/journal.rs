@@ -23,39 +23,9 @@
 
 use crate::error::{Code, Error, Result};
 use crate::id::{LaneId, Seq};
-use crate::state::State;
 use crate::store::{Batch, Change};
 use crate::task::{AttemptEnd, Priority, TaskEnd};
-
-/// What happened to a task in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum TransitionKind {
-    /// It entered and waits.
-    Add = 1,
-    /// It entered and started in the same commit.
-    AddStart = 2,
-    /// A run began.
-    Start = 3,
-    /// The runner returned.
-    Done = 4,
-    /// The runner threw, or the engine gave up.
-    Fail = 5,
-    /// A decision ended it while it ran.
-    Abort = 6,
-    /// A stop gave its run back.
-    Postpone = 7,
-    /// The process of its run died; it waits again.
-    Lost = 8,
-    /// It got another priority.
-    Prioritize = 9,
-    /// A decision ended it before it ran.
-    Withdraw = 10,
-    /// It runs and is to be aborted by the owner of its run.
-    RequestAbort = 11,
-    /// It leaves its place in the queue for the one that the next step names.
-    Leave = 23,
-}
+use crate::transition::TransitionKind;
 
 /// What a batch did to one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,65 +45,37 @@ const HAS_PRIORITY: u8 = 0x80;
 /// The most tasks of one group, so that a damaged count cannot make a reader run for ever.
 const GROUP_MAX: u64 = 1 << 16;
 
-impl TransitionKind {
-    /// Every step, by code.
-    pub const ALL: &[TransitionKind] = &[
-        TransitionKind::Add,
-        TransitionKind::AddStart,
-        TransitionKind::Start,
-        TransitionKind::Done,
-        TransitionKind::Fail,
-        TransitionKind::Abort,
-        TransitionKind::Postpone,
-        TransitionKind::Lost,
-        TransitionKind::Prioritize,
-        TransitionKind::Withdraw,
-        TransitionKind::RequestAbort,
-        TransitionKind::Leave,
-    ];
-
-    /// The code under which it is stored.
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// The step with this stored code.
-    pub fn from_code(code: u8) -> Option<TransitionKind> {
-        TransitionKind::ALL.iter().copied().find(|kind| kind.code() == code)
-    }
-
-    /// The state in which the step leaves the task; nothing if it does not move it.
-    pub const fn state(self) -> Option<State> {
-        match self {
-            TransitionKind::Add | TransitionKind::Postpone | TransitionKind::Lost => {
-                Some(State::Ready)
+impl Transition {
+    /// What a change does to its task, if others are told of it.
+    pub fn of(change: &Change) -> Option<Transition> {
+        let (seq, lane, kind, priority) = match change {
+            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
+                return None;
             }
-            TransitionKind::AddStart | TransitionKind::Start => Some(State::Running),
-            TransitionKind::Done => Some(State::Done),
-            TransitionKind::Fail => Some(State::Failed),
-            TransitionKind::Abort | TransitionKind::Withdraw => Some(State::Aborted),
-            TransitionKind::Prioritize | TransitionKind::RequestAbort | TransitionKind::Leave => {
-                None
+            Change::Add { seq, lane, def, start: None, .. } => {
+                (seq, lane, TransitionKind::Add, Some(def.priority))
             }
-        }
-    }
-
-    /// Whether the task takes or leaves a place in the queue by it.
-    pub const fn changes_queue(self) -> bool {
-        match self {
-            TransitionKind::Add
-            | TransitionKind::Start
-            | TransitionKind::Postpone
-            | TransitionKind::Lost
-            | TransitionKind::Prioritize
-            | TransitionKind::Withdraw
-            | TransitionKind::Leave => true,
-            TransitionKind::AddStart
-            | TransitionKind::Done
-            | TransitionKind::Fail
-            | TransitionKind::Abort
-            | TransitionKind::RequestAbort => false,
-        }
+            Change::Add { seq, lane, def, start: Some(_), .. } => {
+                (seq, lane, TransitionKind::AddStart, Some(def.priority))
+            }
+            Change::Start { seq, lane, priority, .. } => {
+                (seq, lane, TransitionKind::Start, Some(*priority))
+            }
+            Change::End { seq, lane, priority, run, outcome, .. } => {
+                (seq, lane, end_of(outcome, run.is_some()), Some(*priority))
+            }
+            Change::Release { seq, lane, priority, end, .. } => {
+                (seq, lane, release_of(*end), Some(*priority))
+            }
+            Change::Prioritize { seq, lane, to, .. } => {
+                (seq, lane, TransitionKind::Prioritize, Some(*to))
+            }
+            Change::RequestAbort { seq, lane, .. } => {
+                (seq, lane, TransitionKind::RequestAbort, None)
+            }
+        };
+        let priority = priority.filter(|_| kind.rule().changes_queue());
+        Some(Transition { seq: *seq, lane: *lane, kind, priority })
     }
 }
 
@@ -170,57 +112,19 @@ impl Group {
 }
 
 impl Packer {
-    /// What a change does to its task, if others are told of it.
+    /// What a change does to its task; another place in the queue is told with the one it leaves.
     fn change(&mut self, change: &Change) {
-        let (seq, lane, kind, priority) = match change {
-            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
-                return;
-            }
-            Change::Add { seq, lane, def, start: None, .. } => {
-                (*seq, *lane, TransitionKind::Add, Some(def.priority))
-            }
-            Change::Add { seq, lane, start: Some(_), .. } => {
-                (*seq, *lane, TransitionKind::AddStart, None)
-            }
-            Change::Start { seq, lane, priority, .. } => {
-                (*seq, *lane, TransitionKind::Start, Some(*priority))
-            }
-            Change::End { seq, lane, priority, run, outcome, .. } => {
-                return self.end((*seq, *lane, *priority), run.is_some(), outcome);
-            }
-            Change::Release { seq, lane, priority, end, .. } => {
-                (*seq, *lane, release_of(*end), Some(*priority))
-            }
-            Change::Prioritize { seq, lane, from, to } => {
-                let (seq, lane, kind) = (*seq, *lane, TransitionKind::Leave);
-                self.push(Transition { seq, lane, kind, priority: Some(*from) });
-                (seq, lane, TransitionKind::Prioritize, Some(*to))
-            }
-            Change::RequestAbort { seq, lane, .. } => {
-                (*seq, *lane, TransitionKind::RequestAbort, None)
-            }
-        };
-        self.push(Transition { seq, lane, kind, priority });
-    }
-
-    /// A task ends: one that waited leaves its place, and has a step that says both if it is
-    /// withdrawn.
-    fn end(&mut self, place: (Seq, LaneId, Priority), has_run: bool, outcome: &TaskEnd) {
-        let (seq, lane, priority) = place;
-        let (kind, left) = match (outcome, has_run) {
-            (TaskEnd::Aborted(..), false) => (TransitionKind::Withdraw, Some(priority)),
-            _ => (end_of(outcome), None),
-        };
-        if !has_run && left.is_none() {
-            let kind = TransitionKind::Leave;
-            self.push(Transition { seq, lane, kind, priority: Some(priority) });
+        let Some(next) = Transition::of(change) else { return };
+        if let Change::Prioritize { from, .. } = change {
+            let (kind, priority) = (TransitionKind::Leave, Some(*from));
+            self.push(Transition { kind, priority, ..next });
         }
-        self.push(Transition { seq, lane, kind, priority: left });
+        self.push(next);
     }
 
     /// Adds one.
     fn push(&mut self, next: Transition) {
-        debug_assert_eq!(next.priority.is_some(), next.kind.changes_queue(), "{next:?}");
+        debug_assert_eq!(next.priority.is_some(), next.kind.rule().changes_queue(), "{next:?}");
         match &mut self.group {
             Some(group) if group.continues_with(next) => group.count += 1,
             _ => {
@@ -253,11 +157,12 @@ impl Packer {
     }
 }
 
-fn end_of(outcome: &TaskEnd) -> TransitionKind {
+fn end_of(outcome: &TaskEnd, has_run: bool) -> TransitionKind {
     match outcome {
         TaskEnd::Done(_) => TransitionKind::Done,
         TaskEnd::Failed(..) => TransitionKind::Fail,
-        TaskEnd::Aborted(..) => TransitionKind::Abort,
+        TaskEnd::Aborted(..) if has_run => TransitionKind::Abort,
+        TaskEnd::Aborted(..) => TransitionKind::Withdraw,
     }
 }
 
@@ -291,7 +196,7 @@ impl Transitions<'_> {
         let lane = i64::from(self.lane).checked_add(unzigzag(take_varint(&mut self.bytes)?))?;
         self.lane = u32::try_from(lane).ok()?;
         if *code & HAS_PRIORITY != 0 {
-            kind.changes_queue().then_some(())?;
+            kind.rule().changes_queue().then_some(())?;
             self.priority = priority_of(take_varint(&mut self.bytes)?)?;
         }
         let distance = unzigzag(take_varint(&mut self.bytes)?);
@@ -299,7 +204,7 @@ impl Transitions<'_> {
         let count = take_varint(&mut self.bytes)?;
         (1..=GROUP_MAX).contains(&count).then_some(())?;
         self.last = first.checked_add(count - 1)?;
-        let priority = kind.changes_queue().then_some(self.priority);
+        let priority = kind.rule().changes_queue().then_some(self.priority);
         let first = Transition { seq: Seq(first), lane: LaneId(self.lane), kind, priority };
         Some(Group { first, count })
     }
@@ -374,9 +279,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transition::TRANSITIONS;
 
     fn step(seq: u64, lane: u32, kind: TransitionKind, priority: f64) -> Transition {
-        let priority = kind.changes_queue().then(|| Priority::new(priority).unwrap());
+        let priority = kind.rule().changes_queue().then(|| Priority::new(priority).unwrap());
         Transition { seq: Seq(seq), lane: LaneId(lane), kind, priority }
     }
 
@@ -446,12 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn step_codes_survive_a_round_trip_leave_the_high_bit_free_and_zero_is_none() {
-        for kind in TransitionKind::ALL {
-            assert_eq!(TransitionKind::from_code(kind.code()), Some(*kind));
-            assert_eq!(kind.code() & HAS_PRIORITY, 0);
-        }
-        assert_eq!(TransitionKind::from_code(0), None);
+    fn step_codes_leave_the_high_bit_free() {
+        assert!(TRANSITIONS.iter().all(|rule| rule.kind.code() & HAS_PRIORITY == 0));
     }
 
     #[test]
@@ -478,7 +380,7 @@ mod tests {
     }
 
     fn any_step() -> impl Strategy<Value = TransitionKind> {
-        (0..TransitionKind::ALL.len()).prop_map(|index| TransitionKind::ALL[index])
+        (0..TRANSITIONS.len()).prop_map(|index| TRANSITIONS[index].kind)
     }
 
     fn any_priority() -> impl Strategy<Value = f64> {

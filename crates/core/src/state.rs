@@ -1,26 +1,41 @@
-//! The states of a task and every transition between them.
+//! The states of a task, and how many tasks are in each.
 //!
-//! `docs/state-machine.md` is drawn from [`TRANSITIONS`] and a test compares them. Codes are stored
-//! in the file and never change; the gaps belong to states of later versions (
-//! blocked 1, delayed 2, claimed 4, paused 6).
-//!
-//! # Promises
-//! - A terminal state is final (I-3): no transition leaves one.
+//! How a task gets from one to another is the table of `transition`. Codes are stored in the file
+//! and never change.
 
 /// Where a task is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum State {
+    /// Dependencies are open.
+    Blocked = 1,
+    /// Its start time lies ahead.
+    Delayed = 2,
     /// May start as soon as its gates open.
     Ready = 3,
+    /// Given to an outside executor that has not begun.
+    Claimed = 4,
     /// A run is live.
     Running = 5,
+    /// Taken out until it is put back, before it ran or at a checkpoint of its run.
+    Paused = 6,
     /// The runner returned.
     Done = 7,
     /// The runner threw, or the task lost its process too often.
     Failed = 8,
     /// Ended by a user, a signal, a stop or a run timeout.
     Aborted = 9,
+}
+
+/// The three parts of a task's life, in the order in which tasks are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// It has neither started nor ended, whatever it waits for.
+    Waiting,
+    /// It has started.
+    Running,
+    /// It has ended.
+    Ended,
 }
 
 /// The five public words of a task's life.
@@ -38,48 +53,34 @@ pub enum Status {
     Aborted,
 }
 
-/// What moves a task from one state to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
-    /// A runner is free and every gate is open: new run id, attempt + 1.
-    Start,
-    /// The runner returned.
-    Done,
-    /// The runner threw.
-    Fail,
-    /// A user, a signal, a stop or a run timeout ended it.
-    Abort,
-    /// A stop gave the run back; the attempt is not counted.
-    Postpone,
-    /// The process of the run died and the task goes back to the queue.
-    Lost,
-}
-
-/// Every transition there is: from, verb, to.
-pub const TRANSITIONS: &[(State, Verb, State)] = &[
-    (State::Ready, Verb::Start, State::Running),
-    (State::Ready, Verb::Abort, State::Aborted),
-    (State::Running, Verb::Done, State::Done),
-    (State::Running, Verb::Fail, State::Failed),
-    (State::Running, Verb::Abort, State::Aborted),
-    (State::Running, Verb::Postpone, State::Ready),
-    (State::Running, Verb::Lost, State::Ready),
-];
-
 impl State {
     /// Every state, by code.
-    pub const ALL: &[State] =
-        &[State::Ready, State::Running, State::Done, State::Failed, State::Aborted];
+    pub const ALL: &[State] = &[
+        State::Blocked,
+        State::Delayed,
+        State::Ready,
+        State::Claimed,
+        State::Running,
+        State::Paused,
+        State::Done,
+        State::Failed,
+        State::Aborted,
+    ];
 
-    /// Where `verb` leads from here, or nothing if it is not allowed.
-    pub fn after(self, verb: Verb) -> Option<State> {
-        let found = TRANSITIONS.iter().find(|(from, v, _)| *from == self && *v == verb);
-        found.map(|(_, _, to)| *to)
+    /// In which part of its life the task is.
+    pub const fn phase(self) -> Phase {
+        match self {
+            State::Blocked | State::Delayed | State::Ready | State::Claimed | State::Paused => {
+                Phase::Waiting
+            }
+            State::Running => Phase::Running,
+            State::Done | State::Failed | State::Aborted => Phase::Ended,
+        }
     }
 
     /// Whether the task has ended.
     pub const fn is_final(self) -> bool {
-        matches!(self, State::Done | State::Failed | State::Aborted)
+        matches!(self.phase(), Phase::Ended)
     }
 
     /// The code under which the state is stored.
@@ -95,8 +96,12 @@ impl State {
     /// The word for `task.state`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            State::Blocked => "blocked",
+            State::Delayed => "delayed",
             State::Ready => "ready",
+            State::Claimed => "claimed",
             State::Running => "running",
+            State::Paused => "paused",
             State::Done => "done",
             State::Failed => "failed",
             State::Aborted => "aborted",
@@ -106,7 +111,9 @@ impl State {
     /// The word for `task.status`.
     pub const fn status(self) -> Status {
         match self {
-            State::Ready => Status::New,
+            State::Blocked | State::Delayed | State::Ready | State::Claimed | State::Paused => {
+                Status::New
+            }
             State::Running => Status::Running,
             State::Done => Status::Done,
             State::Failed => Status::Failed,
@@ -128,20 +135,6 @@ impl Status {
             Status::Done => "done",
             Status::Failed => "failed",
             Status::Aborted => "aborted",
-        }
-    }
-}
-
-impl Verb {
-    /// The word in the drawing.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Verb::Start => "start",
-            Verb::Done => "done",
-            Verb::Fail => "fail",
-            Verb::Abort => "abort",
-            Verb::Postpone => "postpone",
-            Verb::Lost => "lost",
         }
     }
 }
@@ -171,11 +164,16 @@ impl Counts {
         self.0[state.code() as usize] += 1;
     }
 
+    /// One task less in `state`.
+    pub fn leave(&mut self, state: State) {
+        debug_assert!(self.get(state) > 0, "a state cannot hold less than nothing");
+        let left = &mut self.0[state.code() as usize];
+        *left = left.saturating_sub(1);
+    }
+
     /// One task moves.
     pub fn shift(&mut self, from: State, to: State) {
-        debug_assert!(self.get(from) > 0, "a state cannot hold less than nothing");
-        let left = &mut self.0[from.code() as usize];
-        *left = left.saturating_sub(1);
+        self.leave(from);
         self.enter(to);
     }
 }
@@ -183,11 +181,6 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_transition_leaves_a_final_state() {
-        assert!(TRANSITIONS.iter().all(|(from, _, _)| !from.is_final()));
-    }
 
     #[test]
     fn codes_survive_a_round_trip() {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use tasker_core::dispatch::QueueKey;
 use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
-use tasker_core::state::State;
 use tasker_core::store::{Lane, ReadyTask};
 use tasker_core::task::NewTask;
 
@@ -40,29 +39,24 @@ impl Planner<'_> {
 
     /// Which task was added under a key, in the store or in this very turn.
     pub(crate) fn find_by_key(&mut self, ticket: Ticket, key: IdempotencyKey) {
-        let known = self.task_of(key);
+        let known = self.facts.keys.get(&key).copied();
         self.answer(Effect::Answer(ticket, Answer::Found(known)));
     }
 
     /// The task of a key, and whether it is new.
     fn enter_idempotent(&mut self, key: IdempotencyKey, def: &NewTask) -> (TaskId, bool) {
-        if let Some(known) = self.task_of(key) {
-            return (known, false);
+        if let Some(known) = self.facts.keys.get(&key) {
+            return (*known, false);
         }
         self.draft.new_keys.push((key, self.draft.seq_next));
         let id = self.enter(def.clone());
-        self.draft.keys.insert(key, id);
+        self.facts.keys.insert(key, id);
         (id, true)
-    }
-
-    fn task_of(&self, key: IdempotencyKey) -> Option<TaskId> {
-        self.facts.keys.get(&key).or_else(|| self.draft.keys.get(&key)).copied()
     }
 
     fn enter(&mut self, def: NewTask) -> TaskId {
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
-        self.draft.counts.enter(State::Ready);
         let id = self.ids.task(seq, self.now.wall);
         let lane = self.lane(&def.operation);
         if self.memory.dispatch.has_runner(&def.operation) {

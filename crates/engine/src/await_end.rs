@@ -8,18 +8,15 @@
 use tasker_core::id::TaskId;
 
 use crate::draft::Planner;
-use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
 
 impl Planner<'_> {
-    /// Answers when the task has ended.
+    /// Answers when the task has ended. Comes after all that may end it in this turn.
     pub(crate) fn await_end(&mut self, ticket: Ticket, id: TaskId) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
-        match &brief.outcome {
-            Some(outcome) => {
-                self.answer(Effect::Answer(ticket, Answer::Ended(outcome.clone())));
-            }
-            None => self.note_waiter(seq, ticket),
+        self.draft.waiters.push((seq, ticket));
+        if let Some(outcome) = brief.outcome {
+            self.draft.awaited_ends.push((seq, outcome));
         }
     }
 }

@@ -16,9 +16,10 @@
 use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, RunId, Seq};
-use tasker_core::journal::{self, Transition, TransitionKind};
+use tasker_core::journal::{self, Transition};
 use tasker_core::store::{Entry, Lane, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
+use tasker_core::transition::{RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
@@ -155,29 +156,19 @@ impl RemoteChanges {
 
     fn note(&mut self, Transition { seq, lane, kind, .. }: Transition, memory: &Memory) {
         self.has_new_lanes |= memory.dispatch.lane(lane).is_none();
-        match kind {
-            TransitionKind::Start | TransitionKind::AddStart => self.runs.push((lane, true)),
-            TransitionKind::Done
-            | TransitionKind::Fail
-            | TransitionKind::Abort
-            | TransitionKind::Postpone
-            | TransitionKind::Lost => {
-                self.runs.push((lane, false));
-            }
-            TransitionKind::RequestAbort if memory.live.of_task(seq).is_some() => {
-                self.asked.push(seq);
-            }
-            TransitionKind::Add
-            | TransitionKind::Prioritize
-            | TransitionKind::Withdraw
-            | TransitionKind::Leave
-            | TransitionKind::RequestAbort => {}
+        let rule = kind.rule();
+        match rule.runs {
+            RunEffect::Begins => self.runs.push((lane, true)),
+            RunEffect::Ends => self.runs.push((lane, false)),
+            RunEffect::Keeps => {}
         }
-        if kind.changes_queue() {
+        if rule.changes_queue() {
             self.stale.insert(lane);
         }
-        let is_end = kind.state().is_some_and(|state| state.is_final());
-        if is_end && memory.waiters.has(seq) {
+        if kind == TransitionKind::RequestAbort && memory.live.of_task(seq).is_some() {
+            self.asked.push(seq);
+        }
+        if rule.is_end() && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
     }

@@ -48,7 +48,17 @@ impl Memory {
                 self.waiters.remove(waiter);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
-            other => return Some(other),
+            others @ (Input::Add(..)
+            | Input::AddMany(..)
+            | Input::AddIdempotent(..)
+            | Input::FindByKey(..)
+            | Input::Settle(..)
+            | Input::Postpone(_)
+            | Input::Record(..)
+            | Input::Abort(..)
+            | Input::Prioritize(..)
+            | Input::AwaitEnd(..)
+            | Input::IsShared(_)) => return Some(others),
         }
         None
     }

@@ -5,6 +5,7 @@ use crate::effect::{Effect, RemoteEvent};
 use crate::input::Input;
 
 /// Says what a turn was asked to do.
+#[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
 pub(crate) fn trace_inputs(inputs: &[Input]) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
@@ -29,6 +30,7 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
 }
 
 /// Says what is told.
+#[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
 pub(crate) fn trace_effects(effects: &[Effect]) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;

@@ -1,19 +1,20 @@
 //! What a turn is going to do: planned without touching memory, then written, then applied.
 //!
 //! [`Planner`] reads the memory and writes a [`Draft`]. Each verb has a file of its own (`add`,
-//! `settle`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`); this file
-//! holds what they share, and chooses what starts.
+//! `settle`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and
+//! changes tasks by `transition` alone; this file holds what else they share, and chooses what
+//! starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use tasker_core::dispatch::{Arrival, Pick, QueueKey, Turnover};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Lane, ReadyTask, Start};
-use tasker_core::task::{AbortReason, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
@@ -37,8 +38,6 @@ pub struct Draft {
     pub lanes: Vec<Lane>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Addition>,
-    /// The tasks of the keys that are known from this turn on.
-    pub keys: FxHashMap<IdempotencyKey, TaskId>,
     /// The keys of new tasks, in order.
     pub new_keys: Vec<(IdempotencyKey, Seq)>,
     /// Runs that end.
@@ -55,8 +54,6 @@ pub struct Draft {
     pub departures: Vec<(LaneId, QueueKey)>,
     /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
-    /// The priorities that ready tasks get.
-    pub priorities: FxHashMap<Seq, Priority>,
     /// Lanes whose window must be read again.
     pub stale_lanes: Vec<LaneId>,
     /// Answers to calls, in order.
@@ -71,10 +68,8 @@ pub struct Draft {
     pub starts: Vec<(Pick, Start)>,
     /// Whether another turn must follow at once.
     pub is_starved: bool,
-    /// The runs in `run_ends`, to notice a second settlement.
+    /// The runs in `run_ends`: for what comes after, they are not live.
     ended_runs: FxHashSet<RunSlot>,
-    /// The tasks in `waiters`.
-    waiter_set: FxHashSet<Seq>,
 }
 
 impl Draft {
@@ -107,14 +102,15 @@ pub struct Addition {
 pub struct Planner<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) ids: &'a mut IdSource,
-    pub(crate) facts: &'a Facts,
+    /// What the store knows, as it is after what is drafted so far.
+    pub(crate) facts: Facts,
     pub(crate) now: Now,
     pub(crate) draft: Draft,
 }
 
 impl<'a> Planner<'a> {
     /// A draft that changes nothing yet.
-    pub fn new(memory: &'a Memory, ids: &'a mut IdSource, facts: &'a Facts, now: Now) -> Self {
+    pub fn new(memory: &'a Memory, ids: &'a mut IdSource, facts: Facts, now: Now) -> Self {
         let draft = Draft { counts: memory.counts, seq_next: memory.seq_next, ..Draft::default() };
         Self { memory, ids, facts, now, draft }
     }
@@ -129,25 +125,20 @@ impl<'a> Planner<'a> {
     }
 
     /// The task that a caller names: its brief if its uuid is the one asked for.
-    pub(crate) fn brief(&self, id: TaskId) -> Option<(Seq, &'a Brief)> {
+    pub(crate) fn brief(&self, id: TaskId) -> Option<(Seq, Brief)> {
         let seq = self.ids.key().seq_of(id);
         let brief = self.facts.briefs.get(&seq)?;
-        (brief.id == id).then_some((seq, brief))
+        (brief.id == id).then(|| (seq, brief.clone()))
     }
 
     /// As `brief`; a task that is not there refuses the call.
-    pub(crate) fn find(&mut self, ticket: Ticket, id: TaskId) -> Option<(Seq, &'a Brief)> {
+    pub(crate) fn find(&mut self, ticket: Ticket, id: TaskId) -> Option<(Seq, Brief)> {
         let found = self.brief(id);
         if found.is_none() {
             let error = Error::new(Code::NotFound, format!("there is no task {}", id.0));
             self.answer(Effect::Refuse(ticket, error));
         }
         found
-    }
-
-    /// The priority of a ready task, as this turn has left it so far.
-    pub(crate) fn priority(&self, seq: Seq, brief: &Brief) -> Priority {
-        self.draft.priorities.get(&seq).copied().unwrap_or(brief.priority)
     }
 
     /// The live run in this slot, unless it ends in this turn.
@@ -164,27 +155,15 @@ impl<'a> Planner<'a> {
 
     /// A run's task ends with it.
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
-        self.draft.counts.shift(State::Running, outcome.state());
-        self.note_end(run.seq, &outcome);
-        self.draft.changes.push(Change::End {
+        let end = Change::End {
             seq: run.seq,
             lane: run.lane,
             priority: run.priority,
             run: Some(run.run),
             outcome,
             at: self.now_or(run.started_at),
-        });
-    }
-
-    pub(crate) fn note_waiter(&mut self, seq: Seq, ticket: Ticket) {
-        self.draft.waiter_set.insert(seq);
-        self.draft.waiters.push((seq, ticket));
-    }
-
-    pub(crate) fn note_end(&mut self, seq: Seq, outcome: &TaskEnd) {
-        if self.draft.waiter_set.contains(&seq) || self.memory.waiters.has(seq) {
-            self.draft.awaited_ends.push((seq, outcome.clone()));
-        }
+        };
+        self.transition(Some(State::Running), end);
     }
 
     /// Chooses what starts. The windows must reach as far as `Dispatch::lanes_to_load` asked.
@@ -199,7 +178,6 @@ impl<'a> Planner<'a> {
         for pick in starts.picks {
             let (attempts, at) = self.before(pick);
             let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
-            self.draft.counts.shift(State::Ready, State::Running);
             self.draft.starts.push((pick, start));
         }
     }
@@ -222,29 +200,27 @@ impl<'a> Planner<'a> {
     /// Writes the adds and starts into the changes.
     pub fn finish(mut self) -> Draft {
         let first = self.draft.adds.first().map_or(self.draft.seq_next, |added| added.task.seq);
-        for (pick, start) in &self.draft.starts {
+        for at in 0..self.draft.starts.len() {
+            let (pick, start) = self.draft.starts[at];
             if pick.is_arrival {
                 let at = (pick.key.seq.0 - first.0) as usize;
-                self.draft.adds[at].start = Some(*start);
+                self.draft.adds[at].start = Some(start);
             } else {
                 let (lane, QueueKey { seq, .. }) = (pick.lane, pick.key);
-                let (priority, start) = (pick.key.priority(), *start);
-                self.draft.changes.push(Change::Start { seq, lane, priority, start });
+                let start = Change::Start { seq, lane, priority: pick.key.priority(), start };
+                self.transition(Some(State::Ready), start);
             }
         }
-        let lanes = self.draft.lanes.iter().cloned().map(Change::Lane);
-        let at = self.now.wall;
-        let adds = self.draft.adds.iter().map(|added| Change::Add {
-            seq: added.task.seq,
-            id: added.task.id,
-            lane: added.lane,
-            def: added.task.def.clone(),
-            at,
-            start: added.start,
-        });
-        let keys =
-            self.draft.new_keys.iter().map(|(key, seq)| Change::Key { key: *key, seq: *seq });
-        self.draft.changes.extend(lanes.chain(adds).chain(keys));
+        self.draft.changes.extend(self.draft.lanes.iter().cloned().map(Change::Lane));
+        for at in 0..self.draft.adds.len() {
+            let Addition { lane, task, start } = &self.draft.adds[at];
+            let (seq, id, def) = (task.seq, task.id, task.def.clone());
+            let add = Change::Add { seq, id, lane: *lane, def, at: self.now.wall, start: *start };
+            self.transition(None, add);
+        }
+        let keys = self.draft.new_keys.iter();
+        let keys = keys.map(|(key, seq)| Change::Key { key: *key, seq: *seq });
+        self.draft.changes.extend(keys);
         self.draft
     }
 

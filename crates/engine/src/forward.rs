@@ -11,8 +11,9 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{OwnerId, Seq};
-use tasker_core::journal::{self, Transition, TransitionKind};
+use tasker_core::journal::{self, Transition};
 use tasker_core::store::{Brief, Entry, ReadTransaction};
+use tasker_core::transition::{EventKind, TransitionKind};
 
 use crate::effect::{Effect, RemoteEvent, TaskEvent};
 use crate::input::RemoteFilter;
@@ -92,27 +93,23 @@ impl Portion {
 }
 
 fn is_told(kind: TransitionKind, filter: RemoteFilter) -> bool {
+    let events = kind.rule().events;
     match filter {
         RemoteFilter::Nothing => false,
-        RemoteFilter::Ends => kind.state().is_some_and(|state| state.is_final()),
-        RemoteFilter::All => true,
+        RemoteFilter::Ends => events.contains(&EventKind::Ended),
+        RemoteFilter::All => !events.is_empty(),
     }
 }
 
 /// The event of a transition; some are told only to the owner that made them.
 fn event_of(transition: Transition, brief: Brief) -> Option<TaskEvent> {
-    match transition.kind {
-        TransitionKind::Add => Some(TaskEvent::Added { has_started: false }),
-        TransitionKind::AddStart => Some(TaskEvent::Added { has_started: true }),
-        TransitionKind::Start => Some(TaskEvent::Run),
-        TransitionKind::Prioritize => transition.priority.map(TaskEvent::Prioritized),
-        TransitionKind::Done
-        | TransitionKind::Fail
-        | TransitionKind::Abort
-        | TransitionKind::Withdraw => brief.outcome.map(TaskEvent::Ended),
-        TransitionKind::Postpone
-        | TransitionKind::Lost
-        | TransitionKind::RequestAbort
-        | TransitionKind::Leave => None,
+    let events = transition.kind.rule().events;
+    match events.first()? {
+        EventKind::Added => {
+            Some(TaskEvent::Added { has_started: events.contains(&EventKind::Run) })
+        }
+        EventKind::Run => Some(TaskEvent::Run),
+        EventKind::Prioritized => transition.priority.map(TaskEvent::Prioritized),
+        EventKind::Ended => brief.outcome.map(TaskEvent::Ended),
     }
 }

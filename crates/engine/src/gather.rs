@@ -23,7 +23,8 @@ const WINDOW_FACTOR: usize = 4;
 const WINDOW_TASKS_MIN: usize = 256;
 const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// What the plan knows of the store beside what memory mirrors.
+/// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
+/// that each verb sees the one before.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// The runs of dead owners. If there are any, nothing else is known, and planned.

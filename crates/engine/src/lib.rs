@@ -3,6 +3,9 @@
 //! [`turn::Engine`] is deterministic and knows no backend; tests drive it with a fake clock.
 //! [`thread`] drives the same code in production: one OS thread, the real clock.
 
+// A new input, change, state or kind of transition must be answered everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod input;
 pub mod effect;
 pub mod live;
@@ -10,6 +13,7 @@ mod event_feed;
 pub mod memory;
 pub mod gather;
 pub mod draft;
+mod transition;
 mod settle;
 mod record;
 mod timeout;

@@ -21,14 +21,15 @@ use crate::memory::Memory;
 pub(crate) fn plan(
     memory: &Memory,
     ids: &mut IdSource,
-    facts: &Facts,
+    facts: Facts,
     inputs: &[Input],
     now: Now,
 ) -> Draft {
     let mut planner = Planner::new(memory, ids, facts, now);
-    if !facts.orphans.is_empty() {
+    let orphans = std::mem::take(&mut planner.facts.orphans);
+    if !orphans.is_empty() {
         // In a batch of its own, so that what was asked for meets tasks that are in order.
-        planner.recover(&facts.orphans);
+        planner.recover(&orphans);
         return planner.into_draft();
     }
     planner.take_in(inputs);
@@ -39,12 +40,6 @@ pub(crate) fn plan(
 impl Planner<'_> {
     /// Everything that the inputs and the time ask for, except the starts.
     fn take_in(&mut self, inputs: &[Input]) {
-        // Waiters come first: a task may end in this very turn.
-        for input in inputs {
-            if let Input::AwaitEnd(ticket, id) = input {
-                self.await_end(*ticket, *id);
-            }
-        }
         for input in inputs {
             match input {
                 Input::Add(ticket, def) => self.add(*ticket, def.clone()),
@@ -56,9 +51,9 @@ impl Planner<'_> {
                 Input::Record(slot, record) => self.record(*slot, record),
                 Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
                 Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
-                // Done above, or by `control`.
-                Input::AwaitEnd(..)
-                | Input::CancelAwait(..)
+                // When all that may end it has been drafted: below.
+                Input::AwaitEnd(..) => {}
+                Input::CancelAwait(..)
                 | Input::Assign(..)
                 | Input::Unassign(..)
                 | Input::Start(_)
@@ -67,11 +62,16 @@ impl Planner<'_> {
                 | Input::Subscribe(..)
                 | Input::Ack(_)
                 | Input::Ready(_)
-                | Input::IsShared(_) => {}
+                | Input::IsShared(_) => debug_assert!(false, "control answers {input:?}"),
             }
         }
         self.time_out();
         self.stop();
+        for input in inputs {
+            if let Input::AwaitEnd(ticket, id) = input {
+                self.await_end(*ticket, *id);
+            }
+        }
         self.sort_arrivals();
     }
 }

@@ -3,9 +3,9 @@
 //! Proof: `proof/tests/engine`.
 
 use tasker_core::id::TaskId;
-use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::Priority;
+use tasker_core::transition::TransitionKind;
 
 use crate::draft::Planner;
 use crate::effect::{Answer, Effect};
@@ -15,13 +15,11 @@ impl Planner<'_> {
     /// Gives a ready task another priority; any other is left as it is.
     pub(crate) fn prioritize(&mut self, ticket: Ticket, id: TaskId, to: Priority) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
-        let is_ready = brief.state == State::Ready && !self.draft.turnover.gone.contains(&seq);
-        if is_ready {
-            let (lane, from) = (brief.lane, self.priority(seq, brief));
-            self.draft.priorities.insert(seq, to);
-            self.draft.changes.push(Change::Prioritize { seq, lane, from, to });
-            self.draft.stale_lanes.push(brief.lane);
+        let may = Self::allows(TransitionKind::Prioritize, brief.state);
+        if may {
+            let (lane, from) = (brief.lane, brief.priority);
+            self.transition(Some(brief.state), Change::Prioritize { seq, lane, from, to });
         }
-        self.answer(Effect::Answer(ticket, Answer::Flag(is_ready)));
+        self.answer(Effect::Answer(ticket, Answer::Flag(may)));
     }
 }

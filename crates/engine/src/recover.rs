@@ -31,9 +31,7 @@ impl Planner<'_> {
     }
 
     fn give_back(&mut self, orphan: &Orphan, losses: u32) {
-        self.draft.counts.shift(State::Running, State::Ready);
-        self.draft.stale_lanes.push(orphan.lane);
-        self.draft.changes.push(Change::Release {
+        let release = Change::Release {
             seq: orphan.seq,
             lane: orphan.lane,
             priority: orphan.priority,
@@ -42,21 +40,21 @@ impl Planner<'_> {
             attempt: orphan.attempt,
             losses,
             at: self.now_or(orphan.started_at),
-        });
+        };
+        self.transition(Some(State::Running), release);
     }
 
     fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {
-        self.draft.counts.shift(State::Running, outcome.state());
-        self.note_end(orphan.seq, &outcome);
         self.draft.task_ends.push((orphan.id, outcome.clone()));
-        self.draft.changes.push(Change::End {
+        let end = Change::End {
             seq: orphan.seq,
             lane: orphan.lane,
             priority: orphan.priority,
             run: Some(orphan.run),
             outcome,
             at: self.now_or(orphan.started_at),
-        });
+        };
+        self.transition(Some(State::Running), end);
     }
 }
 

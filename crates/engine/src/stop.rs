@@ -72,9 +72,7 @@ impl Planner<'_> {
     fn postpone(&mut self, run: &Run) {
         self.free(run, RunEnd::Postponed);
         self.draft.signals.push((run.slot, AbortSignal::Shutdown));
-        self.draft.counts.shift(State::Running, State::Ready);
-        self.draft.stale_lanes.push(run.lane);
-        self.draft.changes.push(Change::Release {
+        let release = Change::Release {
             seq: run.seq,
             lane: run.lane,
             priority: run.priority,
@@ -83,6 +81,7 @@ impl Planner<'_> {
             attempt: run.attempt - 1,
             losses: 0,
             at: self.now_or(run.started_at),
-        });
+        };
+        self.transition(Some(State::Running), release);
     }
 }

@@ -285,7 +285,7 @@ impl Driver {
         let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
         let due = match state.after {
             Next::Wait(Some(due)) => at(due),
-            _ => far,
+            Next::Again | Next::Wait(None) | Next::Closed => far,
         };
         let idle = if state.is_maintained { far } else { at(self.now().mono.plus(IDLE_MS)) };
         let notified = async {

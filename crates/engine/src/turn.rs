@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 
 use tasker_core::dispatch::Turnover;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, IdSource, RunId};
+use tasker_core::id::{IdKey, IdSource, RunId, Seq};
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
 use tasker_core::time::{MonoMs, Now};
 
@@ -30,7 +30,7 @@ use crate::draft::Draft;
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::forward::forward;
 use crate::gather;
-use crate::input::{Input, Inputs, Ticket};
+use crate::input::{Input, Inputs, RunSlot, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
 use crate::plan::plan;
 
@@ -130,7 +130,10 @@ impl Engine {
         loop {
             match self.try_once(&mut work, effects) {
                 TurnResult::Applied { .. } => return Ok(()),
-                TurnResult::Recovered | TurnResult::Stale | TurnResult::Overtaken => {}
+                TurnResult::Recovered
+                | TurnResult::Stale
+                | TurnResult::Overtaken
+                | TurnResult::CallRefused => {}
                 TurnResult::NotCommitted(error) | TurnResult::Broken(error) => return Err(error),
             }
         }
@@ -234,7 +237,7 @@ impl Engine {
             let live = self.memory.live.len();
             match self.try_once(&mut work, effects) {
                 TurnResult::Applied { again } => return Ok(again),
-                TurnResult::Recovered | TurnResult::Overtaken => {}
+                TurnResult::Recovered | TurnResult::Overtaken | TurnResult::CallRefused => {}
                 TurnResult::Stale if self.memory.live.len() < live => {}
                 TurnResult::Stale if rereads == REREADS_MAX => {
                     let message = "the file is damaged: its queue names a task that does not wait";
@@ -292,7 +295,9 @@ impl Engine {
                 memory.number = batch.number;
                 applied(memory, draft, work.now, effects)
             }
-            Commit::Refused(refused) => fence(memory, refused, &batch, effects),
+            Commit::Refused(refused) => {
+                refuse(memory, refused, &batch, (&mut work.inputs, ids.key()), effects)
+            }
             Commit::Overtaken => {
                 memory.freshness = Freshness::Behind;
                 TurnResult::Overtaken
@@ -350,6 +355,8 @@ enum TurnResult {
     Stale,
     /// Another owner committed first: catch up and plan again.
     Overtaken,
+    /// A call names a run of others that is over: it is refused; plan again without it.
+    CallRefused,
     NotCommitted(Error),
     Broken(Error),
 }
@@ -388,7 +395,7 @@ fn draft(
     let turnover = gather::turnover(memory, ids.key(), inputs, *now);
     let wanted = gather::windows(memory, &turnover, is_shared);
     gather::load_windows(transaction, memory, &wanted)?;
-    Ok(plan(memory, ids, &facts, inputs, *now))
+    Ok(plan(memory, ids, facts, inputs, *now))
 }
 
 /// Carries out what was committed.
@@ -402,33 +409,57 @@ fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect
     TurnResult::Applied { again }
 }
 
-/// A guard did not hold: somebody else changed the file. The run is fenced, memory is read again,
-/// and the turn is planned anew.
-fn fence(
+/// A guard did not hold: somebody else changed the file. A run of ours is fenced, a call that named
+/// a run of others is refused; anything else means that memory is wrong. The turn is planned again.
+fn refuse(
     memory: &mut Memory,
     Refused { change, error }: Refused,
     batch: &Batch,
+    (inputs, key): (&mut Vec<Input>, IdKey),
     effects: &mut Vec<Effect>,
 ) -> TurnResult {
-    if let Some(run) = batch.changes.get(change).and_then(run_of) {
-        let Some(slot) = memory.live.slot_of(run) else { return TurnResult::Broken(error) };
-        if let Some(live) = memory.live.remove(slot) {
-            memory.dispatch.release(&live.operation);
+    if let Some((seq, run)) = batch.changes.get(change).and_then(run_of) {
+        if let Some(slot) = memory.live.slot_of(run) {
+            fence(memory, slot, effects);
+        } else {
+            let calls: Vec<Input> =
+                inputs.extract_if(.., |input| is_abort(input, seq, key)).collect();
+            if !calls.is_empty() {
+                refuse_all(&calls, &error, effects);
+                return TurnResult::CallRefused;
+            }
         }
-        effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
-        effects.push(Effect::Abort(slot, AbortSignal::Fenced));
     }
     memory.freshness = Freshness::Wrong;
     TurnResult::Stale
 }
 
-fn run_of(change: &Change) -> Option<RunId> {
+fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
+    matches!(input, Input::Abort(_, id, _) if key.seq_of(*id) == seq)
+}
+
+/// A run of ours is not the task's run any more.
+fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
+    if let Some(live) = memory.live.remove(slot) {
+        memory.dispatch.release(&live.operation);
+    }
+    effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
+    effects.push(Effect::Abort(slot, AbortSignal::Fenced));
+}
+
+/// The run that must be live for this change, and its task.
+fn run_of(change: &Change) -> Option<(Seq, RunId)> {
     match change {
-        Change::End { run, .. } => *run,
-        Change::Release { run, .. } | Change::Progress { run, .. } | Change::Log { run, .. } => {
-            Some(*run)
-        }
-        _ => None,
+        Change::End { seq, run, .. } => run.map(|run| (*seq, run)),
+        Change::Release { seq, run, .. }
+        | Change::RequestAbort { seq, run, .. }
+        | Change::Progress { seq, run, .. }
+        | Change::Log { seq, run, .. } => Some((*seq, *run)),
+        Change::Lane(_)
+        | Change::Add { .. }
+        | Change::Key { .. }
+        | Change::Start { .. }
+        | Change::Prioritize { .. } => None,
     }
 }
 
@@ -438,12 +469,11 @@ fn uuids_of(draft: &Draft) -> Vec<String> {
 
 /// A store that is damaged or wrong must not be used again; any other fault may pass.
 fn give_up(error: Error) -> TurnResult {
-    match error.code() {
-        Code::Corrupt | Code::Unknown | Code::Bug | Code::Fenced | Code::Closed => {
-            TurnResult::Broken(error)
-        }
-        _ => TurnResult::NotCommitted(error),
-    }
+    let is_final = matches!(
+        error.code(),
+        Code::Corrupt | Code::Unknown | Code::Bug | Code::Fenced | Code::Closed
+    );
+    if is_final { TurnResult::Broken(error) } else { TurnResult::NotCommitted(error) }
 }
 
 fn refuse_all(inputs: &[Input], error: &Error, effects: &mut Vec<Effect>) {

@@ -9,57 +9,131 @@
 use std::fmt::Write;
 
 use tasker_core::error::Code;
-use tasker_core::state::{State, TRANSITIONS, Verb};
+use tasker_core::state::State;
+use tasker_core::transition::{
+    After, EventKind, QueueEffect, RunEffect, TRANSITIONS, TransitionRule,
+};
 
 const HEAD: &str = "\
 # The life of a task
 
-Drawn from `crates/core/src/state.rs`; to change it, change the table there and run
+Drawn from `crates/core/src/transition.rs`; to change it, change the table there and run
 `UPDATE=1 cargo test -p tasker-proof --test tidy`.
 
-A task enters as `ready`. Every transition is on disk before anyone is told. An ended state never
-changes.
+Every transition is on disk before anyone is told. An ended state never changes.
 
 ```mermaid
 stateDiagram-v2
-    [*] --> ready: add
 ";
 
-/// The text of `docs/state-machine.md`.
-pub fn state_machine() -> String {
+const TABLE: &str = "\
+```
+
+| transition | code | from | to | queue | run | told | what happens |
+|---|---|---|---|---|---|---|---|
+";
+
+const RESERVED: &str = "
+Reserved: no version makes these transitions yet, but this one reads them.
+
+| transition | code | from | to | queue | run | told | what happens |
+|---|---|---|---|---|---|---|---|
+";
+
+const STATES: &str = "
+| state | `status` | code in the file | ended | reached |
+|---|---|---|---|---|
+";
+
+/// The text of `docs/state-machine.md`, from the table and the text of `core::transition`: what
+/// happens is the comment of each kind.
+pub fn state_machine(source: &str) -> String {
     let mut out = HEAD.to_owned();
-    for (from, verb, to) in TRANSITIONS {
-        line(
-            &mut out,
-            format_args!("    {} --> {}: {}", from.as_str(), to.as_str(), verb.as_str()),
-        );
-    }
+    let comments: Vec<_> = commented(source).collect();
+    TRANSITIONS.iter().filter(is_made).for_each(|rule| arrows(&mut out, rule));
     for state in State::ALL.iter().filter(|state| state.is_final()) {
         line(&mut out, format_args!("    {} --> [*]", state.as_str()));
     }
-    out.push_str("```\n\n| from | verb | to | when |\n|---|---|---|---|\n");
-    for (from, verb, to) in TRANSITIONS {
-        let (from, word, to) = (from.as_str(), verb.as_str(), to.as_str());
-        line(&mut out, format_args!("| {from} | {word} | {to} | {} |", when(*verb)));
-    }
-    out.push_str("\n| state | `status` | code in the file | ended |\n|---|---|---|---|\n");
+    out.push_str(TABLE);
+    TRANSITIONS.iter().filter(is_made).for_each(|rule| row(&mut out, rule, &comments));
+    out.push_str(RESERVED);
+    let reserved = TRANSITIONS.iter().filter(|rule| rule.is_reserved);
+    reserved.for_each(|rule| row(&mut out, rule, &comments));
+    out.push_str(STATES);
     for state in State::ALL {
         let (word, status) = (state.as_str(), state.status().as_str());
         let ended = yes_or_no(state.is_final());
-        line(&mut out, format_args!("| {word} | {status} | {} | {ended} |", state.code()));
+        let reached = yes_or_no(is_reached(*state));
+        let code = state.code();
+        line(&mut out, format_args!("| {word} | {status} | {code} | {ended} | {reached} |"));
     }
     out
 }
 
-const fn when(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Start => "a runner is free and nothing holds the task; its attempt is counted",
-        Verb::Done => "the runner returned",
-        Verb::Fail => "the runner threw, or the task lost its process too often",
-        Verb::Abort => "a user, a signal, a stop or a run timeout ended it",
-        Verb::Postpone => "a stop gave the run back; the attempt is not counted",
-        Verb::Lost => "the process of the run died; the attempt stays counted",
+fn is_made(rule: &&TransitionRule) -> bool {
+    !rule.is_reserved
+}
+
+/// Whether a transition that is made leads there.
+fn is_reached(state: State) -> bool {
+    TRANSITIONS.iter().filter(is_made).any(|rule| rule.after == After::Becomes(state))
+}
+
+/// The arrows of a transition that leads to another state.
+fn arrows(out: &mut String, rule: &TransitionRule) {
+    let After::Becomes(to) = rule.after else { return };
+    let from = rule.from.iter().filter(|state| is_reached(**state)).map(|state| state.as_str());
+    for from in rule.is_entry().then_some("[*]").into_iter().chain(from) {
+        line(out, format_args!("    {from} --> {}: {}", to.as_str(), word(rule)));
     }
+}
+
+fn row(out: &mut String, rule: &TransitionRule, comments: &[(String, &str)]) {
+    let from: Vec<_> = rule.from.iter().map(|state| state.as_str()).collect();
+    let from = if rule.is_entry() { "new".to_owned() } else { from.join(", ") };
+    let to = match rule.after {
+        After::Becomes(state) => state.as_str(),
+        After::Stays if rule.is_of_task() => "the same",
+        After::Stays => "",
+        After::Removed => "removed",
+    };
+    let queue = match rule.queue {
+        QueueEffect::Enters => "enters",
+        QueueEffect::Leaves => "leaves",
+        QueueEffect::Keeps => "",
+    };
+    let run = match rule.runs {
+        RunEffect::Begins => "begins",
+        RunEffect::Ends => "ends",
+        RunEffect::Keeps => "",
+    };
+    let told = rule.events.iter().map(|event| match event {
+        EventKind::Added => "added",
+        EventKind::Run => "run",
+        EventKind::Prioritized => "prioritized",
+        EventKind::Ended => "ended",
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    let (word, code) = (word(rule), rule.kind.code());
+    let variant = format!("{:?} = {code},", rule.kind);
+    let what = comments.iter().find(|(_, text)| text.trim() == variant);
+    let what = what.map_or("", |(comment, _)| comment);
+    line(
+        out,
+        format_args!("| {word} | {code} | {from} | {to} | {queue} | {run} | {told} | {what} |"),
+    );
+}
+
+/// `RequestAbort` as `request abort`.
+fn word(rule: &TransitionRule) -> String {
+    let mut out = String::new();
+    for c in format!("{:?}", rule.kind).chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push(' ');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
 }
 
 /// The table of `docs/reference/errors.md`.
@@ -76,17 +150,26 @@ pub fn codes() -> String {
 /// comment above it.
 pub fn limits(source: &str) -> String {
     let mut out = "| limit | value |\n|---|---|\n".to_owned();
-    let mut comment = String::new();
-    for text in source.lines() {
-        if let Some(more) = text.strip_prefix("///") {
-            comment.push_str(more);
-        } else if let Some((name, value)) = constant(text) {
-            let what = comment.trim().trim_end_matches('.');
+    for (what, text) in commented(source) {
+        if let Some((name, value)) = constant(text) {
             line(&mut out, format_args!("| {what} | {} |", written(name, value)));
-            comment.clear();
         }
     }
     out
+}
+
+/// Each line below a comment for documents, after that comment without its last full stop.
+fn commented(source: &str) -> impl Iterator<Item = (String, &str)> {
+    let mut comment = String::new();
+    source.lines().filter_map(move |text| {
+        if let Some(more) = text.trim_start().strip_prefix("///") {
+            comment.push_str(more);
+            return None;
+        }
+        let what = std::mem::take(&mut comment);
+        let what = what.trim().trim_end_matches('.');
+        (!what.is_empty()).then(|| (what.to_owned(), text))
+    })
 }
 
 /// The name and the value of `pub const NAME: type = 2 * 3;`.
@@ -146,11 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn every_transition_is_drawn() {
-        let text = state_machine();
-        for (from, verb, to) in TRANSITIONS {
-            let arrow = format!("{} --> {}: {}\n", from.as_str(), to.as_str(), verb.as_str());
-            assert!(text.contains(&arrow), "{arrow}");
+    fn what_is_made_is_drawn_and_what_is_reserved_is_not() {
+        let text = state_machine("    /// It entered.\n    Add = 1,\n");
+        assert!(text.contains("| added | It entered |\n"), "{text}");
+        let (drawing, tables) = text.split_once(TABLE).expect("the table follows the drawing");
+        for rule in TRANSITIONS {
+            let arrow = format!(": {}\n", word(rule));
+            let is_arrow = !rule.is_reserved && matches!(rule.after, After::Becomes(_));
+            assert_eq!(drawing.contains(&arrow), is_arrow, "{arrow}");
+            assert!(tables.contains(&format!("| {} | {} |", word(rule), rule.kind.code())));
         }
     }
 }

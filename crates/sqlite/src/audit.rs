@@ -1,8 +1,9 @@
 //! Whether the books balance.
 //!
 //! # Promises
-//! - Counters equal a recount, no row is left over, and what the journal says last of each task is
-//!   the state that it is in (I-13) and its place in the queue (I-7).
+//! - Counters equal a recount, no row is left over, each step of a task in the journal is one that
+//!   the table of transitions allows, and what the journal says last of each is the state that it
+//!   is in (I-13) and its place in the queue (I-7).
 //! - The file is not changed.
 //!
 //! Proof: `tests/audit.rs`; used by `storm`.
@@ -16,6 +17,7 @@ use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
+use tasker_core::transition::After;
 
 use crate::row::{self, cached, get};
 use crate::{error, sql};
@@ -96,12 +98,14 @@ fn strays(connection: &Connection) -> Result<Vec<String>> {
 
 /// What the journal says of a task.
 struct Told {
+    /// Nothing until a step says it.
     state: Option<State>,
     lane: LaneId,
     priority: Option<Priority>,
 }
 
-/// Compares what the journal says last of each task that it still names with its row.
+/// Compares the steps of each task that the journal still names with the table of transitions, and
+/// what it says last of it with its row.
 fn journal(connection: &Connection) -> Result<Vec<String>> {
     let mut told = BTreeMap::new();
     let mut faults = Vec::new();
@@ -122,13 +126,21 @@ fn journal(connection: &Connection) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Takes a step; a step out of a final state is a fault (I-3).
+/// Takes a step; one that the table does not allow is a fault (I-3).
 fn follow(told: &mut BTreeMap<Seq, Told>, step: Transition) -> Option<String> {
     let Transition { seq, lane, kind, priority } = step;
-    let task = told.entry(seq).or_insert(Told { state: None, lane, priority: None });
-    let is_sound = task.state.is_none_or(|state| !state.is_final());
-    *task = Told { state: kind.state().or(task.state), lane, priority: priority.or(task.priority) };
-    (!is_sound).then(|| format!("task {} changed after its end", seq.0))
+    let rule = kind.rule();
+    if !rule.is_of_task() {
+        return None;
+    }
+    let before = told.remove(&seq);
+    let priority = priority.or(before.as_ref().and_then(|task| task.priority));
+    let state = before.and_then(|task| task.state);
+    if rule.after != After::Removed {
+        told.insert(seq, Told { state: rule.leads_to(state), lane, priority });
+    }
+    let before = state.filter(|state| !rule.leads_from(Some(*state)))?;
+    Some(format!("task {} was {} before its {kind:?}", seq.0, before.as_str()))
 }
 
 /// What is wrong with the row of a task.

@@ -98,7 +98,15 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
             let is_small = result_bytes.is_none_or(|bytes| bytes <= RESULT_BYTES_MAX);
             is_small.then_some((kind, *seq, *run, text.unwrap_or_default()))
         }
-        _ => None,
+        Change::Lane(_)
+        | Change::Add { .. }
+        | Change::Key { .. }
+        | Change::End { .. }
+        | Change::Release { .. }
+        | Change::Prioritize { .. }
+        | Change::RequestAbort { .. }
+        | Change::Progress { .. }
+        | Change::Log { .. } => None,
     }
 }
 

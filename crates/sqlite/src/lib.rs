@@ -16,7 +16,7 @@
 //!
 //! Proof: `proof::conformance` on SQLite, the tests in `tests/`, `storm`.
 //!
-//! Modules stand in dependency order.
+//! Modules stand in dependency order. Those that read a change or a state answer each one.
 
 mod error;
 mod sql;
@@ -33,9 +33,12 @@ mod owner;
 mod settings;
 mod json_column;
 mod padding;
+#[deny(clippy::wildcard_enum_match_arm)]
 mod row;
 mod migrate;
+#[deny(clippy::wildcard_enum_match_arm)]
 mod coalesce;
+#[deny(clippy::wildcard_enum_match_arm)]
 mod write;
 mod writer;
 mod transaction;
@@ -43,6 +46,7 @@ mod store;
 mod operations;
 mod pages;
 mod open;
+#[deny(clippy::wildcard_enum_match_arm)]
 mod audit;
 
 pub use audit::{Audit, audit};

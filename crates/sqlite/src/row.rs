@@ -121,7 +121,9 @@ fn json(row: &Row<'_>, column: usize) -> Result<Option<Json>> {
             let text = std::str::from_utf8(bytes).ok().filter(|text| is_json(text));
             text.map(|text| Some(Json::trusted(text))).ok_or_else(|| corrupt("broken JSON"))
         }
-        _ => Err(corrupt("a value that is not JSON")),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
+            Err(corrupt("a value that is not JSON"))
+        }
     }
 }
 
@@ -131,20 +133,22 @@ pub(crate) fn outcome(
     state: State,
     columns: (usize, usize),
 ) -> Result<Option<TaskEnd>> {
-    if state == State::Done {
-        return Ok(Some(TaskEnd::Done(json(row, columns.1)?)));
-    }
-    if !state.is_final() {
-        return Ok(None);
-    }
+    let ended: fn(Cause, Json) -> TaskEnd = match state {
+        State::Blocked
+        | State::Delayed
+        | State::Ready
+        | State::Claimed
+        | State::Running
+        | State::Paused => return Ok(None),
+        State::Done => return Ok(Some(TaskEnd::Done(json(row, columns.1)?))),
+        State::Failed => TaskEnd::Failed,
+        State::Aborted => TaskEnd::Aborted,
+    };
     let cause =
         Cause::from_code(get(row, columns.0)?).ok_or_else(|| corrupt("an unknown cause"))?;
     // Without the payload a reader asked for none: it stands for a text that nobody looks at.
     let payload = json(row, columns.1)?.unwrap_or_else(|| Json::trusted("null"));
-    Ok(Some(match state {
-        State::Failed => TaskEnd::Failed(cause, payload),
-        _ => TaskEnd::Aborted(cause, payload),
-    }))
+    Ok(Some(ended(cause, payload)))
 }
 
 /// The columns that define a task: its priority, directly after it its options, and its data.

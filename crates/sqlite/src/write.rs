@@ -111,8 +111,14 @@ fn fenced(change: &Change) -> Error {
         Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
             "the task is not ready any more"
         }
+        Change::Lane(_) => "the lane is known already",
+        Change::Add { .. } => "the number is taken",
         Change::Key { .. } => "a task was added under this key before",
-        _ => "the run is not live any more",
+        Change::End { .. }
+        | Change::Release { .. }
+        | Change::RequestAbort { .. }
+        | Change::Progress { .. }
+        | Change::Log { .. } => "the run is not live any more",
     };
     Error::new(Code::Fenced, what)
 }

@@ -5,7 +5,7 @@ mod hand;
 
 use std::path::Path;
 
-use hand::{Hand, def, done, failed, folder, line};
+use hand::{Hand, aborted, def, done, folder, line};
 use rusqlite::Connection;
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Level};
@@ -22,7 +22,7 @@ fn filled(path: &Path) {
     hand.turn(vec![log, release]);
     let run = hand.start(tasks[1], 1);
     hand.end(tasks[1], Some(run), done());
-    hand.end(tasks[2], None, failed());
+    hand.end(tasks[2], None, aborted());
     hand.start(tasks[3], 1);
     hand.close();
 }
@@ -59,7 +59,7 @@ fn every_kind_of_fault_is_found() {
         (
             "UPDATE batches SET transitions = x'04020201' WHERE number = 2;
              UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 1",
-            "after its end",
+            "task 1 was done before its",
         ),
     ];
     for (damage, fault) in cases {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hand::{Hand, def, done, failed, folder, line, names, progress, try_open};
+use hand::{Hand, aborted, def, done, folder, line, names, progress, try_open};
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::json;
@@ -43,7 +43,7 @@ fn fill(hand: &mut Hand, lanes: std::ops::Range<u32>, mark: &str) {
             let task = hand.add(&lane, def(&data, n as f64));
             match n % 4 {
                 0 => {}
-                1 => hand.end(task, None, failed()),
+                1 => hand.end(task, None, aborted()),
                 2 => {
                     let run = hand.start(task, 1);
                     let told = Change::Progress { seq: task.seq, run, progress: progress(1.0) };

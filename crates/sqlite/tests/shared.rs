@@ -15,10 +15,11 @@ use std::time::Duration;
 use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq};
-use tasker_core::journal::{Transition, TransitionKind, unpack};
+use tasker_core::journal::{Transition, unpack};
 use tasker_core::store::{Batch, Change, Commit, Head, Lookups, ReadTransaction, Store};
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json, Priority};
 use tasker_core::time::WallMs;
+use tasker_core::transition::TransitionKind;
 use tasker_sqlite::SqliteStore;
 
 /// How long a test waits for what must come.

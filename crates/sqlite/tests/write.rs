@@ -5,15 +5,16 @@ mod hand;
 
 use std::path::Path;
 
-use hand::{Hand, LANE, def, done, failed, folder, line, progress};
+use hand::{Hand, LANE, aborted, def, done, folder, line, progress};
 use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
-use tasker_core::journal::{self, TransitionKind};
+use tasker_core::journal;
 use tasker_core::read::{Reader, WithLogs};
 use tasker_core::store::{Change, Commit, Lane, Lookups, Start, Store, Window, WindowSize};
 use tasker_core::task::{AttemptEnd, Json, Level, Priority, TaskEnd};
 use tasker_core::time::WallMs;
+use tasker_core::transition::TransitionKind;
 use tasker_sqlite::audit;
 use uuid::Uuid;
 
@@ -63,7 +64,7 @@ fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
     let start = Start { run: FORGED, attempt: 1, at: WallMs(3) };
     let (lane, priority, to) = (LANE, Priority::default(), Priority::new(1.0).unwrap());
     for seq in [task.seq, Seq(99)] {
-        let (run, outcome, at) = (None, failed(), WallMs(3));
+        let (run, outcome, at) = (None, aborted(), WallMs(3));
         let changes = [
             Change::Start { seq, lane, priority, start },
             Change::Prioritize { seq, lane, from: priority, to },
@@ -153,7 +154,7 @@ fn the_journal_tells_every_step_in_order() {
     hand.turn(vec![release, Change::Prioritize { seq: two.seq, lane: LANE, from, to }]);
     let run = hand.start(one, 1);
     hand.end(one, Some(run), done());
-    hand.end(two, None, failed());
+    hand.end(two, None, aborted());
     let expected = [
         (1, TransitionKind::Add),
         (2, TransitionKind::Add),
@@ -163,8 +164,7 @@ fn the_journal_tells_every_step_in_order() {
         (2, TransitionKind::Prioritize),
         (1, TransitionKind::Start),
         (1, TransitionKind::Done),
-        (2, TransitionKind::Leave),
-        (2, TransitionKind::Fail),
+        (2, TransitionKind::Withdraw),
     ];
     assert_eq!(steps(&path), expected);
     hand.close();
@@ -305,7 +305,7 @@ fn a_row_keeps_its_size_all_its_life() {
     assert_eq!(row_bytes(&path), bytes);
     run = hand.start(tasks[2], 1);
     hand.end(tasks[2], Some(run), TaskEnd::Done(None));
-    hand.end(tasks[3], None, TaskEnd::Done(Some(Json::trusted("12"))));
+    hand.end(tasks[3], None, aborted());
     assert_eq!(row_bytes(&path), bytes);
 }
 

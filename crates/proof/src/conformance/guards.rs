@@ -2,11 +2,24 @@
 //! refused and changes nothing (I-3, I-4).
 
 use tasker_core::error::{Error, Result};
-use tasker_core::state::{State, Verb};
+use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{Level, TaskRecord};
+use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
 use super::world::{Live, World, aborted, done, failed, progressing, read};
+
+/// What a change of this version makes; to leave a place is a part of taking another one.
+fn made() -> impl Iterator<Item = &'static TransitionRule> {
+    let is_made = |rule: &&TransitionRule| !rule.is_reserved && rule.kind != TransitionKind::Leave;
+    TRANSITIONS.iter().filter(is_made)
+}
+
+/// Every state to which such a change leads.
+fn reached() -> impl Iterator<Item = State> {
+    let is_reached = |state: &State| made().any(|rule| rule.after == After::Becomes(*state));
+    State::ALL.iter().copied().filter(is_reached)
+}
 
 /// A task brought to a state, and the run it had last.
 fn bring(world: &mut World, state: State) -> Result<Live> {
@@ -19,42 +32,44 @@ fn bring(world: &mut World, state: State) -> Result<Live> {
         State::Done => world.end(live, done())?,
         State::Failed => world.end(live, failed())?,
         State::Aborted => world.end(live, aborted())?,
-        State::Ready | State::Running => {}
+        State::Running => {}
+        other => return Err(Error::bug(format!("nothing brings a task to {other:?}"))),
     }
     Ok(live)
 }
 
-/// The change that stands for a verb, as the engine would make it for a task in this state.
-fn change(world: &mut World, (state, live): (State, Live), verb: Verb) -> Change {
-    match verb {
-        Verb::Start => world.starting(live.task, 2).1,
-        Verb::Done => world.ending(live, done()),
-        Verb::Fail => world.ending(live, failed()),
-        Verb::Abort if state == State::Ready => world.aborting(live.task),
-        Verb::Abort => world.ending(live, aborted()),
-        Verb::Postpone => world.postponing(live),
-        Verb::Lost => world.losing(live, 1),
-    }
+/// The change that makes a transition of a task that is there.
+fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change> {
+    Ok(match kind {
+        TransitionKind::Start => world.starting(live.task, 2).1,
+        TransitionKind::Done => world.ending(live, done()),
+        TransitionKind::Fail => world.ending(live, failed()),
+        TransitionKind::Abort => world.ending(live, aborted()),
+        TransitionKind::Postpone => world.postponing(live),
+        TransitionKind::Lost => world.losing(live, 1),
+        TransitionKind::Prioritize => world.prioritizing(live.task, 1.0)?,
+        TransitionKind::Withdraw => world.aborting(live.task),
+        TransitionKind::RequestAbort => World::asking_abort(live, "1"),
+        other => return Err(Error::bug(format!("no change makes {other:?}"))),
+    })
 }
-
-const VERBS: [Verb; 6] =
-    [Verb::Start, Verb::Done, Verb::Fail, Verb::Abort, Verb::Postpone, Verb::Lost];
 
 /// I-3, I-4.
 pub(super) fn a_store_allows_what_the_table_allows_and_nothing_else(
     world: &mut World,
 ) -> Result<()> {
-    for state in State::ALL.iter().copied() {
-        for verb in VERBS {
+    for state in reached() {
+        for rule in made().filter(|rule| !rule.is_entry()) {
             let live = bring(world, state)?;
             let before = world.get(live.task)?;
-            let change = change(world, (state, live), verb);
-            if let Some(to) = state.after(verb) {
+            let change = change(world, live, rule.kind)?;
+            if rule.leads_from(Some(state)) {
                 world.turn(vec![change])?;
-                assert_eq!(world.get(live.task)?.state, to, "{state:?} {verb:?}");
+                let after = world.get(live.task)?.state;
+                assert_eq!(Some(after), rule.leads_to(Some(state)), "{state:?} {rule:?}");
             } else {
                 world.assert_fenced(vec![change]);
-                assert_eq!(world.get(live.task)?, before, "{state:?} {verb:?}");
+                assert_eq!(world.get(live.task)?, before, "{state:?} {rule:?}");
             }
         }
     }
@@ -84,7 +99,7 @@ fn assert_all_fenced(world: &mut World, live: Live) -> Result<()> {
 
 /// I-4.
 pub(super) fn nothing_of_a_forged_run_is_written(world: &mut World) -> Result<()> {
-    for state in State::ALL.iter().copied() {
+    for state in reached() {
         let live = bring(world, state)?;
         let run = world.run_id();
         assert_all_fenced(world, Live { run, ..live })?;
@@ -107,7 +122,7 @@ pub(super) fn nothing_of_a_run_that_is_over_is_written(world: &mut World) -> Res
 
 /// I-3: nothing at all moves an ended task.
 pub(super) fn an_ended_task_never_changes(world: &mut World) -> Result<()> {
-    for state in State::ALL.iter().copied().filter(|state| state.is_final()) {
+    for state in reached().filter(|state| state.is_final()) {
         let live = bring(world, state)?;
         let before: TaskRecord = world.get(live.task)?;
         assert_all_fenced(world, live)?;

@@ -2,10 +2,11 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
-use tasker_core::journal::{Transition, TransitionKind, unpack};
+use tasker_core::journal::{Transition, unpack};
 use tasker_core::state::State;
 use tasker_core::store::{Entry, Lookups};
 use tasker_core::task::Priority;
+use tasker_core::transition::TransitionKind;
 
 use super::head::assert_head;
 use super::world::{World, done, of, read, with_priority};

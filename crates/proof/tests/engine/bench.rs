@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::journal::Transition;
 use tasker_core::read::{Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::store::{Batch, Change, Commit, Lookups, Preview, Store, Transaction};
+use tasker_core::store::{Batch, Change, Commit, Lookups, Preview, Refused, Store, Transaction};
 use tasker_core::task::{AbortReason, Cause, Json, Level, NewTask, OnStop, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{AbortSignal, Effect, RunEnd, RunStart};
@@ -63,6 +64,8 @@ struct Faults {
     /// The call that fails.
     read: Option<(Call, Code)>,
     stolen: Option<(Seq, RunId)>,
+    /// The task at whose change the next commit is refused.
+    refused: Option<Seq>,
     /// Happens between the plan and the next commit.
     overtaking: Option<Box<dyn FnOnce() + Send>>,
     /// What the last turn said that it would look up.
@@ -109,6 +112,12 @@ impl Hooks for Faulty {
         let overtaking = self.0.lock().unwrap().overtaking.take();
         if let Some(overtake) = overtaking {
             overtake();
+        }
+        let refused = self.0.lock().unwrap().refused.take();
+        let is_of = |change: &Change| Transition::of(change).map(|step| step.seq) == refused;
+        if let Some(change) = refused.and_then(|_| batch.changes.iter().position(is_of)) {
+            let error = Error::new(Code::Fenced, "the test says so");
+            return Commit::Refused(Refused { change, error });
         }
         let fault = self.0.lock().unwrap().commit.take();
         let Some(code) = fault else { return transaction.commit(batch) };
@@ -346,6 +355,11 @@ impl Bench {
     /// What the last turn said that it would look up.
     pub(crate) fn preview(&self) -> Lookups {
         std::mem::take(&mut self.faults.0.lock().unwrap().preview)
+    }
+
+    /// The next commit is refused at its change of this task.
+    pub(crate) fn refuse_next(&mut self, id: TaskId) {
+        self.faults.0.lock().unwrap().refused = Some(self.get(id).task.seq);
     }
 
     /// Ends a running task behind the engine's back, at its next turn.

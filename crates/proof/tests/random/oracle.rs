@@ -279,6 +279,7 @@ impl Oracle {
     fn answer(&mut self, ticket: Ticket, answer: &Answer) {
         let asked = self.mine().asked.remove(&ticket);
         let asked = asked.unwrap_or_else(|| panic!("{ticket} is answered once"));
+        let given_back = self.given_back();
         match (asked, answer) {
             (Asked::Add(defs), Answer::Task(id)) => self.enter(*id, defs[0].clone()),
             (Asked::Add(defs), Answer::Tasks(ids)) => {
@@ -295,7 +296,7 @@ impl Oracle {
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
-                if let Some((process, slot)) = task.run {
+                if let Some((process, slot)) = task.run.filter(|run| !given_back.contains(run)) {
                     task.abort.get_or_insert(cause);
                     if process == self.me {
                         // Another one hears of it at its next turn or look.
@@ -305,7 +306,8 @@ impl Oracle {
             }
             (Asked::Prioritize(id, priority), Answer::Flag(true)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
-                assert_eq!(task.state, State::Ready);
+                let waits = task.run.is_none_or(|run| given_back.contains(&run));
+                assert!(waits && !task.state.is_final(), "{task:?}");
                 task.def.priority = priority;
                 task.priorities.push(priority);
             }
@@ -316,6 +318,14 @@ impl Oracle {
             | (Asked::Else, Answer::Done) => {}
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The runs that this turn has given back, which is told only after the answers: what was asked
+    /// for after that met a task that waits.
+    fn given_back(&self) -> BTreeSet<(usize, RunSlot)> {
+        let ends = self.me().expected.iter();
+        let given_back = ends.filter(|(_, (end, _))| *end == RunEnd::Postponed);
+        given_back.map(|(slot, _)| (self.me, *slot)).collect()
     }
 
     /// A key makes one task (I-2).

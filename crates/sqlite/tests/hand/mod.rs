@@ -236,6 +236,10 @@ pub fn failed() -> TaskEnd {
     TaskEnd::Failed(Cause::Error, Json::trusted(r#"{"name":"Error","message":"no"}"#))
 }
 
+pub fn aborted() -> TaskEnd {
+    TaskEnd::Aborted(Cause::User, Json::trusted(r#"{"name":"AbortError","message":"no"}"#))
+}
+
 pub fn line(n: u32, level: Level) -> LogLine {
     LogLine { n, attempt: 1, level, at: WallMs(5), message: "hm".into(), fields: None }
 }

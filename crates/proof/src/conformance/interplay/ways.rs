@@ -38,6 +38,7 @@ fn ways_into(state: State) -> &'static [Way] {
         State::Done => DONE,
         State::Failed => FAILED,
         State::Aborted => ABORTED,
+        State::Blocked | State::Delayed | State::Claimed | State::Paused => &[],
     }
 }
 

@@ -1,0 +1,411 @@
+//! Every transition of a task, in one table that decides.
+//!
+//! A rule says from which states a transition may come, what the task is after it, and what it does
+//! to the queue, to the runs that are live and to those who listen. Whoever changes a task asks the
+//! table (the engine's draft), and so does whoever reads of a change in the journal (catch-up,
+//! events, the audit): none of them lists the kinds again, and `docs/state-machine.md` is drawn
+//! from it.
+//!
+//! A change for which there is no kind is made of two: an ended task that is to run again later is
+//! reopened, then delayed.
+//!
+//! Codes are stored in the journal and never change. A *reserved* kind is one that no change of
+//! this version makes; readers know it all the same.
+//!
+//! # Promises
+//! - What has ended is final (I-3): only by hand it is opened again, or removed.
+//! - What the rule says of queue and runs is true for each state it may come from.
+//!
+//! Proof: the tests below; `proof::conformance::guards`.
+
+use crate::state::State;
+
+/// What happened to a task, or to what tasks depend on, in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TransitionKind {
+    /// It entered and waits for its turn.
+    Add = 1,
+    /// It entered and started in the same commit.
+    AddStart = 2,
+    /// A run began.
+    Start = 3,
+    /// The runner returned.
+    Done = 4,
+    /// The runner threw, or the engine gave up.
+    Fail = 5,
+    /// A decision ended it while it had a run.
+    Abort = 6,
+    /// A stop gave its run back.
+    Postpone = 7,
+    /// The process of its run died; it waits again.
+    Lost = 8,
+    /// It got another priority, and so another place in the queue.
+    Prioritize = 9,
+    /// A decision ended it before it ran.
+    Withdraw = 10,
+    /// It has a run and is to be aborted by the owner of that run.
+    RequestAbort = 11,
+    /// It entered and its start time lies ahead.
+    AddDelayed = 12,
+    /// It entered and has open dependencies.
+    AddBlocked = 13,
+    /// Its start time has come.
+    Due = 14,
+    /// Its last dependency is done.
+    Unblock = 15,
+    /// Its run failed and it is tried again later.
+    Retry = 16,
+    /// Its runner wants to go on later.
+    Snooze = 17,
+    /// An outside executor took it.
+    Claim = 18,
+    /// The outside executor began with it.
+    Begin = 19,
+    /// The outside executor did not begin with it in time.
+    Unclaim = 20,
+    /// It was taken out before it ran.
+    Pause = 21,
+    /// It was put back.
+    Resume = 22,
+    /// It left its place in the queue for another one.
+    Leave = 23,
+    /// Its definition was changed, but not its place in the queue.
+    Update = 24,
+    /// Its `queueTimeout` ended it.
+    Expire = 25,
+    /// It was removed.
+    Purge = 26,
+    /// It is run again by hand after its end.
+    Reopen = 27,
+    /// A log line or progress of its run was stored.
+    Noted = 28,
+    /// The record of an operation was changed; of no task.
+    Operation = 29,
+    /// An owner came or went; of no task.
+    Owners = 30,
+    /// A schedule was changed; of no task.
+    Schedule = 31,
+    /// Its start time lies ahead again: it was unblocked or put back too early, or is held.
+    Delay = 32,
+    /// Dependencies are open again: it was put back, or given a new definition.
+    Block = 33,
+    /// Its run halted at a checkpoint.
+    PauseRun = 34,
+    /// Its run goes on after a checkpoint.
+    ResumeRun = 35,
+    /// A halted run was given back or lost; the task stays taken out.
+    ReleasePaused = 36,
+    /// It got another priority while it has no place in the queue.
+    PrioritizeUnqueued = 37,
+}
+
+/// What a task is after a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// In this state.
+    Becomes(State),
+    /// In the state in which it was.
+    Stays,
+    /// Nowhere.
+    Removed,
+}
+
+/// What a transition does to the queue of ready tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueEffect {
+    /// The task takes a place.
+    Enters,
+    /// The task leaves its place, if it has one.
+    Leaves,
+    /// Nothing.
+    Keeps,
+}
+
+/// What a transition does to the runs that are live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEffect {
+    /// There is one more.
+    Begins,
+    /// There is one less.
+    Ends,
+    /// Nothing.
+    Keeps,
+}
+
+/// What those who listen are told of a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A task entered.
+    Added,
+    /// A run began.
+    Run,
+    /// A task got another priority.
+    Prioritized,
+    /// A task ended.
+    Ended,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransitionRule {
+    /// What happens.
+    pub kind: TransitionKind,
+    /// The states from which it may come; none for a task that enters, and for what is of no task.
+    pub from: &'static [State],
+    /// What the task is after it.
+    pub after: After,
+    /// What it does to the queue.
+    pub queue: QueueEffect,
+    /// What it does to the live runs.
+    pub runs: RunEffect,
+    /// What is told of it, in order.
+    pub events: &'static [EventKind],
+    /// Whether no change of this version makes it.
+    pub is_reserved: bool,
+}
+
+/// The states of a task that has no run and may get one.
+const WAITING: &[State] = &[State::Blocked, State::Delayed, State::Ready, State::Paused];
+/// The states of a task that may have a run in a process.
+const RUNNING: &[State] = &[State::Running, State::Paused];
+/// As `RUNNING`, and with an outside executor.
+const HELD: &[State] = &[State::Claimed, State::Running, State::Paused];
+const ENDED: &[State] = &[State::Done, State::Failed, State::Aborted];
+
+/// Every transition there is, by code.
+pub const TRANSITIONS: &[TransitionRule] = {
+    use After::{Becomes, Removed, Stays};
+    use EventKind::{Added, Ended, Prioritized, Run};
+    use State::{Aborted, Blocked, Claimed, Delayed, Done, Failed, Paused, Ready, Running};
+    use TransitionKind as Kind;
+    &[
+        rule(Kind::Add, &[], Becomes(Ready)).enters().tells(&[Added]),
+        rule(Kind::AddStart, &[], Becomes(Running)).begins().tells(&[Added, Run]),
+        rule(Kind::Start, &[Ready], Becomes(Running)).leaves().begins().tells(&[Run]),
+        rule(Kind::Done, RUNNING, Becomes(Done)).ends().tells(&[Ended]),
+        rule(Kind::Fail, RUNNING, Becomes(Failed)).ends().tells(&[Ended]),
+        rule(Kind::Abort, HELD, Becomes(Aborted)).ends().tells(&[Ended]),
+        rule(Kind::Postpone, &[Running], Becomes(Ready)).enters().ends(),
+        rule(Kind::Lost, &[Running], Becomes(Ready)).enters().ends(),
+        rule(Kind::Prioritize, &[Ready], Stays).enters().tells(&[Prioritized]),
+        rule(Kind::Withdraw, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
+        rule(Kind::RequestAbort, RUNNING, Stays),
+        reserved(Kind::AddDelayed, &[], Becomes(Delayed)).tells(&[Added]),
+        reserved(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
+        reserved(Kind::Due, &[Delayed], Becomes(Ready)).enters(),
+        reserved(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
+        reserved(Kind::Retry, RUNNING, Becomes(Delayed)).ends(),
+        reserved(Kind::Snooze, RUNNING, Becomes(Delayed)).ends(),
+        reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
+        reserved(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
+        reserved(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
+        reserved(Kind::Pause, &[Blocked, Delayed, Ready], Becomes(Paused)).leaves(),
+        reserved(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
+        rule(Kind::Leave, &[Ready], Stays).leaves(),
+        reserved(Kind::Update, WAITING, Stays),
+        reserved(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
+        reserved(Kind::Purge, ENDED, Removed),
+        reserved(Kind::Reopen, ENDED, Becomes(Ready)).enters(),
+        reserved(Kind::Noted, RUNNING, Stays),
+        reserved(Kind::Operation, &[], Stays),
+        reserved(Kind::Owners, &[], Stays),
+        reserved(Kind::Schedule, &[], Stays),
+        reserved(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).leaves(),
+        reserved(Kind::Block, &[Delayed, Ready, Paused], Becomes(Blocked)).leaves(),
+        reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
+        reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
+        reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
+        reserved(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays)
+            .tells(&[Prioritized]),
+    ]
+};
+
+const fn rule(kind: TransitionKind, from: &'static [State], after: After) -> TransitionRule {
+    let (queue, runs) = (QueueEffect::Keeps, RunEffect::Keeps);
+    TransitionRule { kind, from, after, queue, runs, events: &[], is_reserved: false }
+}
+
+const fn reserved(kind: TransitionKind, from: &'static [State], after: After) -> TransitionRule {
+    TransitionRule { is_reserved: true, ..rule(kind, from, after) }
+}
+
+/// The words of the table.
+impl TransitionRule {
+    const fn enters(self) -> Self {
+        Self { queue: QueueEffect::Enters, ..self }
+    }
+
+    const fn leaves(self) -> Self {
+        Self { queue: QueueEffect::Leaves, ..self }
+    }
+
+    const fn begins(self) -> Self {
+        Self { runs: RunEffect::Begins, ..self }
+    }
+
+    const fn ends(self) -> Self {
+        Self { runs: RunEffect::Ends, ..self }
+    }
+
+    const fn tells(self, events: &'static [EventKind]) -> Self {
+        Self { events, ..self }
+    }
+}
+
+// The rule of a kind stands where its code says.
+const _: () = {
+    let mut at = 0;
+    while at < TRANSITIONS.len() {
+        assert!(TRANSITIONS[at].kind.code() as usize == at + 1);
+        at += 1;
+    }
+};
+
+impl TransitionKind {
+    /// The code under which it is stored.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this stored code.
+    pub fn from_code(code: u8) -> Option<TransitionKind> {
+        let at = usize::from(code).checked_sub(1)?;
+        TRANSITIONS.get(at).map(|rule| rule.kind)
+    }
+
+    /// What the table says of it.
+    pub fn rule(self) -> &'static TransitionRule {
+        &TRANSITIONS[usize::from(self.code()) - 1]
+    }
+}
+
+impl TransitionRule {
+    /// Whether a task in this state may go this way; nothing stands for one that is not there yet.
+    pub fn leads_from(&self, state: Option<State>) -> bool {
+        match state {
+            Some(state) => self.from.contains(&state),
+            None => self.is_entry(),
+        }
+    }
+
+    /// In which state a task is that was in `state`; nothing if it is removed.
+    pub fn leads_to(&self, state: Option<State>) -> Option<State> {
+        match self.after {
+            After::Becomes(state) => Some(state),
+            After::Stays => state,
+            After::Removed => None,
+        }
+    }
+
+    /// Whether a task enters by it.
+    pub fn is_entry(&self) -> bool {
+        self.from.is_empty() && self.is_of_task()
+    }
+
+    /// Whether a task takes or leaves a place in the queue by it.
+    pub fn changes_queue(&self) -> bool {
+        match self.queue {
+            QueueEffect::Enters | QueueEffect::Leaves => true,
+            QueueEffect::Keeps => false,
+        }
+    }
+
+    /// Whether a task ends by it.
+    pub fn is_end(&self) -> bool {
+        matches!(self.after, After::Becomes(state) if state.is_final())
+    }
+
+    /// Whether it happens to a task.
+    pub fn is_of_task(&self) -> bool {
+        !(self.from.is_empty() && self.after == After::Stays)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each rule with each state that it may come from.
+    fn ways() -> impl Iterator<Item = (&'static TransitionRule, Option<State>)> {
+        TRANSITIONS.iter().filter(|rule| rule.is_of_task()).flat_map(|rule| {
+            let entry = rule.is_entry().then_some(None);
+            entry
+                .into_iter()
+                .chain(rule.from.iter().copied().map(Some))
+                .map(move |from| (rule, from))
+        })
+    }
+
+    #[test]
+    fn codes_survive_a_round_trip_and_zero_is_none() {
+        for rule in TRANSITIONS {
+            assert_eq!(TransitionKind::from_code(rule.kind.code()), Some(rule.kind));
+        }
+        let unknown = TRANSITIONS.len() as u8 + 1;
+        assert_eq!([0, unknown, u8::MAX].map(TransitionKind::from_code), [None; 3]);
+    }
+
+    #[test]
+    fn only_a_hand_opens_or_removes_what_has_ended() {
+        for (rule, _) in ways().filter(|(_, from)| from.is_some_and(State::is_final)) {
+            assert!(
+                matches!(rule.kind, TransitionKind::Reopen | TransitionKind::Purge),
+                "{rule:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_queue_holds_what_is_ready() {
+        for (rule, from) in ways() {
+            let is_ready = |state| state == Some(State::Ready);
+            let expected = match (is_ready(from), is_ready(rule.leads_to(from))) {
+                (false, true) => QueueEffect::Enters,
+                (true, false) => QueueEffect::Leaves,
+                // A place given up or taken anew by one that stays ready, or none at all.
+                (true, true) => continue,
+                // It has no place to leave.
+                (false, false) if rule.queue == QueueEffect::Leaves => continue,
+                (false, false) => QueueEffect::Keeps,
+            };
+            assert_eq!(rule.queue, expected, "{rule:?} from {from:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_begins_and_ends_where_the_states_say_so() {
+        let has_run = |state| match state {
+            Some(State::Claimed | State::Running) => Some(true),
+            // It depends on where it was taken out.
+            Some(State::Paused) => None,
+            _ => Some(false),
+        };
+        for (rule, from) in ways() {
+            let expected = match (has_run(from), has_run(rule.leads_to(from))) {
+                (Some(false), Some(true)) => RunEffect::Begins,
+                (Some(true), Some(false)) => RunEffect::Ends,
+                (Some(before), Some(after)) if before == after => RunEffect::Keeps,
+                _ => continue,
+            };
+            assert_eq!(rule.runs, expected, "{rule:?} from {from:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_and_nothing_else_is_told_as_one() {
+        for rule in TRANSITIONS {
+            assert_eq!(rule.events.contains(&EventKind::Ended), rule.is_end(), "{rule:?}");
+            assert_eq!(rule.events.contains(&EventKind::Added), rule.is_entry(), "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn every_state_is_reached_and_those_that_have_not_ended_are_left() {
+        for state in State::ALL {
+            assert!(ways().any(|(rule, from)| rule.leads_to(from) == Some(*state)), "{state:?}");
+            let is_left = ways().any(|(rule, from)| from == Some(*state) && rule.is_end());
+            assert!(is_left || state.is_final(), "{state:?}");
+        }
+    }
+}

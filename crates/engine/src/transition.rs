@@ -1,0 +1,74 @@
+//! The one way in which a task changes its state: by a change that the table of `core` allows.
+//!
+//! # Promises
+//! - What a turn has drafted for a task is what its next verb sees, so calls that name one task in
+//!   one turn have the effect that they had one after the other.
+//! - Counters, waiters and lanes follow from the table: no verb keeps them by hand.
+//!
+//! Proof: `proof/tests/engine/races.rs`.
+
+use tasker_core::id::Seq;
+use tasker_core::journal::Transition;
+use tasker_core::state::State;
+use tasker_core::store::{Brief, Change};
+use tasker_core::transition::{QueueEffect, TransitionKind};
+
+use crate::draft::Planner;
+
+impl Planner<'_> {
+    /// Whether the table allows this for a task in this state.
+    pub(crate) fn allows(kind: TransitionKind, state: State) -> bool {
+        kind.rule().leads_from(Some(state))
+    }
+
+    /// Drafts a change of a task that is in the state `from`; nothing for one that enters.
+    pub(crate) fn transition(&mut self, from: Option<State>, change: Change) {
+        let transition = Transition::of(&change);
+        debug_assert!(transition.is_some(), "no transition of a task: {change:?}");
+        if let Some(Transition { seq, lane, kind, .. }) = transition {
+            let rule = kind.rule();
+            debug_assert!(rule.leads_from(from), "{kind:?} does not lead from {from:?}");
+            let to = rule.leads_to(from);
+            from.inspect(|state| self.draft.counts.leave(*state));
+            to.inspect(|state| self.draft.counts.enter(*state));
+            if rule.queue == QueueEffect::Enters && !rule.is_entry() {
+                // Memory does not hold it: the window is read again.
+                self.draft.stale_lanes.push(lane);
+            }
+            self.note_end(seq, &change);
+            if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
+                write_through(brief, state, &change);
+            }
+        }
+        self.draft.changes.push(change);
+    }
+
+    fn note_end(&mut self, seq: Seq, change: &Change) {
+        if let Change::End { outcome, .. } = change
+            && self.memory.waiters.has(seq)
+        {
+            self.draft.awaited_ends.push((seq, outcome.clone()));
+        }
+    }
+}
+
+/// What is known of a task after a change of it.
+fn write_through(brief: &mut Brief, state: State, change: &Change) {
+    brief.state = state;
+    match change {
+        Change::Start { start, .. } => {
+            (brief.run, brief.latest_at) = (Some(start.run), start.at);
+        }
+        Change::End { outcome, .. } => {
+            (brief.run, brief.outcome) = (None, Some(outcome.clone()));
+        }
+        Change::Release { .. } => brief.run = None,
+        Change::Prioritize { to, .. } => brief.priority = *to,
+        Change::Lane(_)
+        | Change::Add { .. }
+        | Change::Key { .. }
+        | Change::RequestAbort { .. }
+        | Change::Progress { .. }
+        | Change::Log { .. } => {}
+    }
+}
