@@ -5,6 +5,7 @@ export type TaskerErrorCode =
   | 'TASKER_INVALID'
   | 'TASKER_INVALID_QUERY'
   | 'TASKER_TOO_LARGE'
+  | 'TASKER_LIMIT'
   | 'TASKER_NOT_FOUND'
   | 'TASKER_CONFLICT'
   | 'TASKER_FENCED'

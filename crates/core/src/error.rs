@@ -49,6 +49,8 @@ codes! {
         "A query or sort is wrong; `err.path` names the place.",
     TooLarge "TASKER_TOO_LARGE" false
         "A value exceeds a limit; `err.path` names the field.",
+    Limit "TASKER_LIMIT" true
+        "The store has no room for one more of something; `err.path` names it.",
     NotFound "TASKER_NOT_FOUND" false
         "There is no task with this uuid.",
     Conflict "TASKER_CONFLICT" false

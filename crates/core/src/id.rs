@@ -35,9 +35,28 @@ pub struct IdempotencyKey(pub Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(pub u64);
 
-/// All tasks with the same operation and the same resolved conditions.
+/// An operation that the store knows: 1, 2, 3 …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LaneId(pub u32);
+pub struct OperationId(pub u16);
+
+/// All tasks with the same operation and the same resolved conditions: `n` · 65,536 + operation,
+/// where `n` is 0 for the tasks without conditions and else counts up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId(pub u64);
+
+impl LaneId {
+    /// The lane with number `n` of an operation.
+    pub const fn new(operation: OperationId, n: u64) -> Self {
+        debug_assert!(operation.0 > 0, "operations count from 1");
+        debug_assert!(n < 1 << 47, "a backend stores the number with a sign");
+        Self((n << 16) | operation.0 as u64)
+    }
+
+    /// The operation of its tasks.
+    pub const fn operation(self) -> OperationId {
+        OperationId(self.0 as u16)
+    }
+}
 
 /// Bits of a sequence number: a JavaScript safe integer.
 const SEQ_BITS: u32 = 53;

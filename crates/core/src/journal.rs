@@ -49,9 +49,10 @@ impl Transition {
     /// What a change does to its task, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
-            Change::Lane(_) | Change::Key { .. } | Change::Progress { .. } | Change::Log { .. } => {
-                return None;
-            }
+            Change::Operation(_)
+            | Change::Key { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => return None,
             Change::Add { seq, lane, def, start: None, .. } => {
                 (seq, lane, TransitionKind::Add, Some(def.priority))
             }
@@ -91,7 +92,7 @@ pub fn pack(batch: &Batch) -> Vec<u8> {
 struct Packer {
     bytes: Vec<u8>,
     last: u64,
-    lane: u32,
+    lane: u64,
     priority: Priority,
     group: Option<Group>,
 }
@@ -146,7 +147,7 @@ impl Packer {
         let news = priority.filter(|priority| *priority != self.priority);
         let flag = if news.is_some() { HAS_PRIORITY } else { 0 };
         self.bytes.push(kind.code() | flag);
-        put_varint(&mut self.bytes, zigzag(i64::from(lane.0) - i64::from(self.lane)));
+        put_varint(&mut self.bytes, zigzag(lane.0.wrapping_sub(self.lane) as i64));
         if let Some(priority) = news {
             put_varint(&mut self.bytes, bits(priority));
             self.priority = priority;
@@ -183,7 +184,7 @@ pub fn unpack(bytes: &[u8]) -> Transitions<'_> {
 pub struct Transitions<'a> {
     bytes: &'a [u8],
     last: u64,
-    lane: u32,
+    lane: u64,
     priority: Priority,
     group: Option<Group>,
 }
@@ -193,8 +194,7 @@ impl Transitions<'_> {
         let (code, rest) = self.bytes.split_first()?;
         self.bytes = rest;
         let kind = TransitionKind::from_code(*code & !HAS_PRIORITY)?;
-        let lane = i64::from(self.lane).checked_add(unzigzag(take_varint(&mut self.bytes)?))?;
-        self.lane = u32::try_from(lane).ok()?;
+        self.lane = self.lane.checked_add_signed(unzigzag(take_varint(&mut self.bytes)?))?;
         if *code & HAS_PRIORITY != 0 {
             kind.rule().changes_queue().then_some(())?;
             self.priority = priority_of(take_varint(&mut self.bytes)?)?;
@@ -279,9 +279,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::OperationId;
     use crate::transition::TRANSITIONS;
 
-    fn step(seq: u64, lane: u32, kind: TransitionKind, priority: f64) -> Transition {
+    fn step(seq: u64, lane: u64, kind: TransitionKind, priority: f64) -> Transition {
         let priority = kind.rule().changes_queue().then(|| Priority::new(priority).unwrap());
         Transition { seq: Seq(seq), lane: LaneId(lane), kind, priority }
     }
@@ -315,8 +316,8 @@ mod tests {
 
     #[test]
     fn tasks_of_a_lane_each_take_less_than_seven_bytes_and_with_a_priority_each_ten() {
-        let add =
-            |n: u64, priority| step(5_000 + n, 65_536 * n as u32, TransitionKind::Add, priority);
+        let lane = |n| LaneId::new(OperationId(7), n);
+        let add = |n: u64, priority| step(5_000 + n, lane(n).0, TransitionKind::Add, priority);
         assert!(bytes_of(|n| add(n, 0.0)) < 7_000);
         assert!(bytes_of(|n| add(n, n as f64)) < 10_000);
     }
@@ -389,7 +390,7 @@ mod tests {
         prop_oneof![prop::sample::select(named.to_vec()), any]
     }
 
-    fn any_task(seqs: u64, lanes: u32) -> impl Strategy<Value = Transition> {
+    fn any_task(seqs: u64, lanes: u64) -> impl Strategy<Value = Transition> {
         (0..seqs, 0..lanes, any_step(), any_priority())
             .prop_map(|(seq, lane, kind, priority)| step(seq, lane, kind, priority))
     }
@@ -397,7 +398,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_packed_comes_back_in_the_same_order(
-            far in prop::collection::vec(any_task(1 << 53, u32::MAX), 0..60),
+            far in prop::collection::vec(any_task(1 << 53, 1 << 63), 0..60),
             near in prop::collection::vec(any_task(9, 3), 0..60),
         ) {
             let all = [far, near].concat();

@@ -16,6 +16,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const ERROR_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an operation's name.
 pub const OPERATION_BYTES_MAX: usize = 255;
+/// Operations that one file knows; a task of another one is refused with `TASKER_LIMIT`.
+pub const OPERATIONS_MAX: usize = 65_535;
 /// Tasks in one `addTasks` call.
 pub const TASKS_PER_CALL_MAX: usize = 10_000;
 /// Bytes of all the tasks of one `addTasks` call.

@@ -20,7 +20,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
@@ -55,11 +55,11 @@ pub struct Start {
     pub at: WallMs,
 }
 
-/// One change to one task (or one new lane). The guard is part of the change.
+/// One change to one task (or one new operation). The guard is part of the change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A lane is seen for the first time.
-    Lane(Lane),
+    /// An operation is seen for the first time.
+    Operation(Operation),
     /// A task enters; `start` if the same commit also starts it.
     Add {
         /// Its number in commit order.
@@ -197,6 +197,15 @@ pub struct Refused {
     pub change: usize,
     /// `Fenced`, and why.
     pub error: Error,
+}
+
+/// An operation that has, or had, tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its number, a part of each of its lanes' numbers.
+    pub id: OperationId,
+    /// Its name.
+    pub name: Arc<str>,
 }
 
 /// All tasks with the same operation and the same resolved conditions.
@@ -396,8 +405,8 @@ pub trait ReadTransaction {
 
     // What memory mirrors.
 
-    /// Every lane, by number.
-    fn lanes(&mut self) -> Result<Vec<Lane>>;
+    /// Every operation, by number.
+    fn operations(&mut self) -> Result<Vec<Operation>>;
 
     /// How many runs of other owners are live, by lane.
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;

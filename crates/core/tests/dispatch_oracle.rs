@@ -54,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn lane(operation: usize) -> Lane {
-    Lane { id: LaneId(operation as u32 + 1), operation: OPERATIONS[operation].into() }
+    Lane { id: LaneId(operation as u64 + 1), operation: OPERATIONS[operation].into() }
 }
 
 fn waiting(seq: u64, operation: usize, priority: i8) -> ReadyTask {

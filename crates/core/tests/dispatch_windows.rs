@@ -10,7 +10,7 @@ use tasker_core::time::WallMs;
 use uuid::Uuid;
 
 const MIB: usize = 1024 * 1024;
-const LANES: u32 = 40;
+const LANES: u64 = 40;
 
 fn task(seq: u64, operation: &str, data: &Json) -> ReadyTask {
     let def = NewTask { data: Some(data.clone()), ..NewTask::new(operation) };
@@ -26,7 +26,7 @@ fn filled(data: &Json, tasks: u64) -> Dispatch {
         let operation: std::sync::Arc<str> = format!("operation {n}").into();
         dispatch.add_lane(&Lane { id: LaneId(n), operation: operation.clone() }, false);
         dispatch.set_runner(&operation, true, None);
-        let seqs = (0..tasks).map(|i| u64::from(n) * 1_000 + i);
+        let seqs = (0..tasks).map(|i| n * 1_000 + i);
         let tasks = seqs.map(|seq| task(seq, &operation, data)).collect();
         dispatch.load(LaneId(n), Window { tasks, is_complete: false });
     }
@@ -45,7 +45,7 @@ fn many_operations_share_what_one_may_have() {
 fn each_operation_keeps_its_first_task_however_large() {
     let data = Json::trusted(&format!("\"{}\"", "x".repeat(4 * MIB)));
     let dispatch = filled(&data, 4);
-    let first = |lane: u32| u64::from(lane) * 1_000;
+    let first = |lane: u64| lane * 1_000;
     for lane in 1..=LANES {
         let key = tasker_core::dispatch::QueueKey::new(Priority::default(), Seq(first(lane)));
         assert!(dispatch.peek(LaneId(lane), key).is_some(), "lane {lane}");

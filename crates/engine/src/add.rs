@@ -4,14 +4,17 @@
 //! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the
 //!   draft's own counter, which becomes the store's with the same commit.
 //! - A key makes one task, however often and with whatever it comes (I-2).
+//! - A call whose tasks have not all room is refused, and adds none of them (I-17).
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
 
 use std::sync::Arc;
 
 use tasker_core::dispatch::QueueKey;
-use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
-use tasker_core::store::{Lane, ReadyTask};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
+use tasker_core::limits::OPERATIONS_MAX;
+use tasker_core::store::{Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
 use crate::draft::{Addition, Planner};
@@ -21,20 +24,30 @@ use crate::input::Ticket;
 impl Planner<'_> {
     /// One task.
     pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
-        let id = self.enter(def);
-        self.answer(Effect::Answer(ticket, Answer::Task(id)));
+        let lane = self.lane(&def.operation);
+        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def)));
+        self.reply(ticket, answer);
     }
 
     /// Several tasks with one answer.
     pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
-        let ids = defs.iter().map(|def| self.enter(def.clone())).collect();
-        self.answer(Effect::Answer(ticket, Answer::Tasks(ids)));
+        let lanes = self.lanes(defs.iter());
+        let answer = lanes.map(|lanes| {
+            let tasks = lanes.into_iter().zip(defs);
+            Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
+        });
+        self.reply(ticket, answer);
     }
 
     /// Several tasks under idempotency keys, with one answer.
     pub(crate) fn add_idempotent(&mut self, ticket: Ticket, defs: &[(IdempotencyKey, NewTask)]) {
-        let tasks = defs.iter().map(|(key, def)| self.enter_idempotent(*key, def)).collect();
-        self.answer(Effect::Answer(ticket, Answer::Idempotent(tasks)));
+        let lanes = self.lanes(defs.iter().map(|(_, def)| def));
+        let answer = lanes.map(|lanes| {
+            let tasks = lanes.into_iter().zip(defs);
+            let tasks = tasks.map(|(lane, (key, def))| self.enter_idempotent(*key, lane, def));
+            Answer::Idempotent(tasks.collect())
+        });
+        self.reply(ticket, answer);
     }
 
     /// Which task was added under a key, in the store or in this very turn.
@@ -44,21 +57,25 @@ impl Planner<'_> {
     }
 
     /// The task of a key, and whether it is new.
-    fn enter_idempotent(&mut self, key: IdempotencyKey, def: &NewTask) -> (TaskId, bool) {
+    fn enter_idempotent(
+        &mut self,
+        key: IdempotencyKey,
+        lane: LaneId,
+        def: &NewTask,
+    ) -> (TaskId, bool) {
         if let Some(known) = self.facts.keys.get(&key) {
             return (*known, false);
         }
         self.draft.new_keys.push((key, self.draft.seq_next));
-        let id = self.enter(def.clone());
+        let id = self.enter(lane, def.clone());
         self.facts.keys.insert(key, id);
         (id, true)
     }
 
-    fn enter(&mut self, def: NewTask) -> TaskId {
+    fn enter(&mut self, lane: LaneId, def: NewTask) -> TaskId {
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
-        let lane = self.lane(&def.operation);
         if self.memory.dispatch.has_runner(&def.operation) {
             self.join(lane, &def.operation, QueueKey::new(def.priority, seq));
         }
@@ -68,19 +85,45 @@ impl Planner<'_> {
         id
     }
 
-    fn lane(&mut self, operation: &Arc<str>) -> LaneId {
-        let known = self.memory.dispatch.lane_of(operation);
-        let drafted = || self.draft.lanes.iter().find(|lane| lane.operation == *operation);
-        if let Some(id) = known.or_else(|| drafted().map(|lane| lane.id)) {
-            return id;
+    /// The lane of each task. If one has none, the call makes no operation known.
+    fn lanes<'d>(&mut self, defs: impl Iterator<Item = &'d NewTask>) -> Result<Vec<LaneId>> {
+        let known = self.draft.operations.len();
+        let lane = |(index, def): (usize, &NewTask)| {
+            self.lane(&def.operation).map_err(|error| error.within(&format!("[{index}]")))
+        };
+        let lanes = defs.enumerate().map(lane).collect();
+        if Result::is_err(&lanes) {
+            self.draft.operations.truncate(known);
         }
-        let id = LaneId(self.memory.next_lane + self.draft.lanes.len() as u32);
-        self.draft.lanes.push(Lane { id, operation: operation.clone() });
-        id
+        lanes
+    }
+
+    fn lane(&mut self, operation: &Arc<str>) -> Result<LaneId> {
+        let drafted = || self.draft.operations.iter().find(|known| known.name == *operation);
+        let drafted = || drafted().map(|operation| LaneId::new(operation.id, 0));
+        if let Some(lane) = self.memory.dispatch.lane_of(operation).or_else(drafted) {
+            return Ok(lane);
+        }
+        let number = self.memory.next_operation + self.draft.operations.len();
+        let id = u16::try_from(number).map(OperationId).map_err(|_| full())?;
+        self.draft.operations.push(Operation { id, name: operation.clone() });
+        Ok(LaneId::new(id, 0))
+    }
+
+    fn reply(&mut self, ticket: Ticket, answer: Result<Answer>) {
+        self.answer(match answer {
+            Ok(answer) => Effect::Answer(ticket, answer),
+            Err(error) => Effect::Refuse(ticket, error),
+        });
     }
 
     /// Puts the new tasks into queue order.
     pub(crate) fn sort_arrivals(&mut self) {
         self.draft.turnover.arrivals.sort_unstable_by_key(|arrivals| arrivals.key);
     }
+}
+
+fn full() -> Error {
+    let message = format!("the file knows {OPERATIONS_MAX} operations, and this is another one");
+    Error::at(Code::Limit, "operation", message)
 }

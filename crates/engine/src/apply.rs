@@ -26,9 +26,8 @@ impl Memory {
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
         }
-        for lane in &draft.lanes {
-            self.next_lane = self.next_lane.max(lane.id.0 + 1);
-            self.dispatch.add_lane(lane, true);
+        for operation in &draft.operations {
+            self.add_operation(operation, true);
         }
         effects.append(&mut draft.answers);
         self.apply_records(&draft, effects);

@@ -1,7 +1,8 @@
 //! What other owners of the store committed since memory was last brought up to date.
 //!
 //! # Promises
-//! - Memory then mirrors the store as it stands in the open transaction: counters, numbers, lanes,
+//! - Memory then mirrors the store as it stands in the open transaction: counters, numbers,
+//!   operations,
 //!   windows, remote runs (I-6, I-7, I-8).
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
 //! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
@@ -17,7 +18,7 @@ use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
-use tasker_core::store::{Entry, Lane, ReadTransaction};
+use tasker_core::store::{Entry, Lane, Operation, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
 use tasker_core::transition::{RunEffect, TransitionKind};
 
@@ -61,12 +62,12 @@ fn reload(
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    let lanes = transaction.lanes()?;
+    let operations = transaction.operations()?;
     let remote_runs = transaction.remote_runs()?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
     let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
 
-    memory.learn_lanes(&lanes);
+    memory.learn_operations(&operations);
     memory.dispatch.forget_windows();
     memory.dispatch.clear_remote_runs();
     for (lane, runs) in remote_runs {
@@ -77,14 +78,20 @@ fn reload(
 }
 
 impl Memory {
-    /// Makes the lanes known that are not yet.
-    fn learn_lanes(&mut self, lanes: &[Lane]) {
-        for lane in lanes {
-            self.next_lane = self.next_lane.max(lane.id.0 + 1);
-            if self.dispatch.lane(lane.id).is_none() {
-                self.dispatch.add_lane(lane, false);
+    /// Makes the operations known that are not yet.
+    fn learn_operations(&mut self, operations: &[Operation]) {
+        for operation in operations {
+            if self.dispatch.lane_of(&operation.name).is_none() {
+                self.add_operation(operation, false);
             }
         }
+    }
+
+    /// Makes an operation known; one that is new has no task yet.
+    pub(crate) fn add_operation(&mut self, operation: &Operation, is_new: bool) {
+        self.next_operation = self.next_operation.max(usize::from(operation.id.0) + 1);
+        let (id, operation) = (LaneId::new(operation.id, 0), operation.name.clone());
+        self.dispatch.add_lane(&Lane { id, operation }, is_new);
     }
 }
 
@@ -132,7 +139,7 @@ impl Tidings {
 /// What concerns us in the batches of others.
 #[derive(Default)]
 struct RemoteChanges {
-    has_new_lanes: bool,
+    has_new_operations: bool,
     /// Lanes whose queue has changed.
     stale: FxHashSet<LaneId>,
     /// Runs that began and are over, in order.
@@ -155,7 +162,7 @@ impl RemoteChanges {
     }
 
     fn note(&mut self, Transition { seq, lane, kind, .. }: Transition, memory: &Memory) {
-        self.has_new_lanes |= memory.dispatch.lane(lane).is_none();
+        self.has_new_operations |= memory.dispatch.lane(lane).is_none();
         let rule = kind.rule();
         match rule.runs {
             RunEffect::Begins => self.runs.push((lane, true)),
@@ -179,10 +186,11 @@ impl RemoteChanges {
         memory: &mut Memory,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
-        let lanes = if self.has_new_lanes { transaction.lanes()? } else { Vec::new() };
+        let operations =
+            if self.has_new_operations { transaction.operations()? } else { Vec::new() };
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
 
-        memory.learn_lanes(&lanes);
+        memory.learn_operations(&operations);
         for lane in self.stale {
             memory.dispatch.forget_window(lane);
         }

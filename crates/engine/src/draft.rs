@@ -13,7 +13,7 @@ use tasker_core::dispatch::{Arrival, Pick, QueueKey, Turnover};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Brief, Change, Lane, ReadyTask, Start};
+use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
 use tasker_core::task::{AbortReason, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
@@ -34,8 +34,8 @@ pub struct Draft {
     pub seq_next: Seq,
     /// What the queue will lose and gain.
     pub turnover: Turnover,
-    /// Lanes seen for the first time.
-    pub lanes: Vec<Lane>,
+    /// Operations seen for the first time.
+    pub operations: Vec<Operation>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Addition>,
     /// The keys of new tasks, in order.
@@ -211,7 +211,8 @@ impl<'a> Planner<'a> {
                 self.transition(Some(State::Ready), start);
             }
         }
-        self.draft.changes.extend(self.draft.lanes.iter().cloned().map(Change::Lane));
+        let operations = self.draft.operations.iter().cloned().map(Change::Operation);
+        self.draft.changes.extend(operations);
         for at in 0..self.draft.adds.len() {
             let Addition { lane, task, start } = &self.draft.adds[at];
             let (seq, id, def) = (task.seq, task.id, task.def.clone());

@@ -56,8 +56,8 @@ pub struct Memory {
     pub live: LiveRuns,
     /// The slot of the next run.
     pub next_slot: RunSlot,
-    /// The number of the next lane.
-    pub next_lane: u32,
+    /// The number of the next operation that is seen for the first time.
+    pub next_operation: usize,
     /// Who waits for a task to end.
     pub waiters: Waiters,
     /// What to tell besides answers and runs.
@@ -98,7 +98,7 @@ impl Memory {
             dispatch: Dispatch::new(settings.concurrency),
             live: LiveRuns::default(),
             next_slot: 1,
-            next_lane: 1,
+            next_operation: 1,
             waiters: Waiters::default(),
             subscription: Subscription::default(),
             feed: EventFeed::default(),

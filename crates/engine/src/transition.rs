@@ -64,7 +64,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         }
         Change::Release { .. } => brief.run = None,
         Change::Prioritize { to, .. } => brief.priority = *to,
-        Change::Lane(_)
+        Change::Operation(_)
         | Change::Add { .. }
         | Change::Key { .. }
         | Change::RequestAbort { .. }

@@ -455,7 +455,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::RequestAbort { seq, run, .. }
         | Change::Progress { seq, run, .. }
         | Change::Log { seq, run, .. } => Some((*seq, *run)),
-        Change::Lane(_)
+        Change::Operation(_)
         | Change::Add { .. }
         | Change::Key { .. }
         | Change::Start { .. }

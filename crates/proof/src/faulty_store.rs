@@ -6,8 +6,8 @@
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, Preview, ReadTransaction, Store, Transaction,
-    Waker, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Operation, Orphan, Preview, ReadTransaction, Store,
+    Transaction, Waker, Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 
@@ -24,8 +24,8 @@ pub enum Call {
     Head,
     /// `journal`
     Journal,
-    /// `lanes`
-    Lanes,
+    /// `operations`
+    Operations,
     /// `remote_runs`
     RemoteRuns,
     /// `orphans`
@@ -157,8 +157,8 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::Journal)?.journal(after, batches_max)
     }
 
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        self.at(Call::Lanes)?.lanes()
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        self.at(Call::Operations)?.operations()
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {

@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Entry, Head, Lane, Orphan, Preview, ReadTransaction, ReadyTask,
-    Refused, Start, Store, Transaction, Waker, Window, WindowSize,
+    Batch, Brief, Change, Commit, Entry, Head, Lane, Operation, Orphan, Preview, ReadTransaction,
+    ReadyTask, Refused, Start, Store, Transaction, Waker, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
@@ -50,7 +50,7 @@ struct Contents {
 #[derive(Clone, Debug)]
 struct Image {
     head: Head,
-    lanes: BTreeMap<LaneId, Lane>,
+    operations: BTreeMap<OperationId, Operation>,
     tasks: BTreeMap<Seq, Row>,
     journal: Vec<Entry>,
     keys: BTreeMap<IdempotencyKey, Seq>,
@@ -59,8 +59,8 @@ struct Image {
 impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
-        let (lanes, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { head, lanes, tasks, journal: Vec::new(), keys }
+        let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { head, operations, tasks, journal: Vec::new(), keys }
     }
 }
 
@@ -204,8 +204,8 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(entries.take(batches_max).cloned().collect())
     }
 
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        Ok(self.image.lanes.values().cloned().collect())
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        Ok(self.image.operations.values().cloned().collect())
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
@@ -274,8 +274,8 @@ impl Image {
     /// Applies a change; nothing if its guard does not hold.
     fn apply(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
         match change {
-            Change::Lane(lane) => {
-                self.lanes.insert(lane.id, lane.clone());
+            Change::Operation(operation) => {
+                self.operations.insert(operation.id, operation.clone());
                 Some(())
             }
             Change::RequestAbort { seq, run, abort, .. } => {

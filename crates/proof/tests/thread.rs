@@ -172,7 +172,7 @@ fn a_cancelled_read_is_answered() {
 enum Point {
     Begin,
     Head,
-    Lanes,
+    Operations,
     Orphans,
     Windows,
     Briefs,
@@ -208,7 +208,7 @@ impl Hooks for Trap {
         let point = match call {
             Call::Begin => Point::Begin,
             Call::Head => Point::Head,
-            Call::Lanes => Point::Lanes,
+            Call::Operations => Point::Operations,
             Call::Orphans => Point::Orphans,
             Call::Windows => Point::Windows,
             Call::Briefs => Point::Briefs,
@@ -355,8 +355,8 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
 
 #[test]
 fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
-    use Point::{Begin, Head, Lanes, Orphans};
-    let cases: [&'static [Point]; 4] = [&[Begin], &[Head], &[Lanes], &[Orphans]];
+    use Point::{Begin, Head, Operations, Orphans};
+    let cases: [&'static [Point]; 4] = [&[Begin], &[Head], &[Operations], &[Orphans]];
     for points in cases {
         let (_folder, location) = folder();
         let (handle, receiver) = open(trapped(location.clone(), Trap::new(points, true)));

@@ -69,9 +69,11 @@ CREATE TABLE logs (
   PRIMARY KEY (seq, n)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE lanes (
+-- The operations that have, or had, tasks: 1 to 65,535. The lane of a task is n * 65536 + operation,
+-- so that it needs no row of its own.
+CREATE TABLE operations (
   id INTEGER PRIMARY KEY,
-  operation TEXT NOT NULL
+  name TEXT NOT NULL UNIQUE
 ) STRICT;
 
 -- Running tasks that are to be aborted, the last wish for each; it holds for the run that it names.

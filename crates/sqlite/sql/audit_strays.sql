@@ -1,7 +1,10 @@
 -- Rows that break the books (I-13), each with what is wrong; none in a sound file. Full scans: the
 -- audit may.
-SELECT 'a task has no lane', seq FROM tasks
-  WHERE lane_id NOT IN (SELECT id FROM lanes)
+SELECT 'a task has no operation', seq FROM tasks
+  WHERE (lane_id & 65535) NOT IN (SELECT id FROM operations)
+UNION ALL
+SELECT 'an operation has a number that no lane can carry', id FROM operations
+  WHERE id NOT BETWEEN 1 AND 65535
 UNION ALL
 SELECT 'a running task has no run or no owner', seq FROM tasks
   WHERE state = 5 /* running */ AND (run_id IS NULL OR started_at IS NULL OR attempt < 1

@@ -150,7 +150,7 @@ fn compare(connection: &Connection, seq: Seq, told: &Told) -> Result<Option<Stri
     let Some(row) = rows.next().map_err(error::of)? else {
         return Ok(Some(format!("task {} is not there, but in the journal", seq.0)));
     };
-    let (state, lane) = (row::state(row, 0)?, LaneId(get(row, 1)?));
+    let (state, lane) = (row::state(row, 0)?, row::lane_id(row, 1)?);
     let priority = row::priority(row, 2)?;
     if let Some(told) = told.state.filter(|told| *told != state) {
         return Ok(Some(format!("task {} is not {} as its journal says", seq.0, told.as_str())));

@@ -98,7 +98,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
             let is_small = result_bytes.is_none_or(|bytes| bytes <= RESULT_BYTES_MAX);
             is_small.then_some((kind, *seq, *run, text.unwrap_or_default()))
         }
-        Change::Lane(_)
+        Change::Operation(_)
         | Change::Add { .. }
         | Change::Key { .. }
         | Change::End { .. }

@@ -1,8 +1,8 @@
-//! Which lane belongs to which operation, as far as a reader has had to know.
+//! The names of the operations, as far as a reader has had to know.
 //!
 //! # Promises
-//! - What is known is never read again: a lane keeps its number and its operation.
-//! - A row whose lane is not in the file is `Corrupt` (F-14).
+//! - What is known is never read again: an operation keeps its number and its name.
+//! - A row whose operation is not in the file is `Corrupt` (F-14).
 //!
 //! Proof: `tests/read.rs`, `conformance::reader`.
 
@@ -12,48 +12,49 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
-use tasker_core::id::LaneId;
+use tasker_core::id::{LaneId, OperationId};
 
 use crate::error::corrupt;
 use crate::row;
 
-/// The operations of the lanes that are known.
+/// The operations that are known.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
-    by_lane: FxHashMap<LaneId, Arc<str>>,
-    /// The last lane that is known: numbers of lanes count up.
-    last: Option<LaneId>,
+    names: FxHashMap<OperationId, Arc<str>>,
+    /// The last one: numbers of operations count up.
+    last: Option<OperationId>,
 }
 
 impl Operations {
     /// The operation of a lane.
     pub(crate) fn of(&mut self, connection: &Connection, lane: LaneId) -> Result<Arc<str>> {
-        if let Some(operation) = self.by_lane.get(&lane) {
-            return Ok(operation.clone());
+        let id = lane.operation();
+        if let Some(name) = self.names.get(&id) {
+            return Ok(name.clone());
         }
         self.refresh(connection)?;
-        self.by_lane.get(&lane).cloned().ok_or_else(|| corrupt("a task without a lane"))
+        self.names.get(&id).cloned().ok_or_else(|| corrupt("a task without an operation"))
     }
 
-    /// The first and the last of the lanes of these operations; nothing if they have none.
-    pub(crate) fn lanes(
+    /// The first and the last of the operations with these names; nothing if there are none.
+    pub(crate) fn named(
         &mut self,
         connection: &Connection,
         names: &BTreeSet<Box<str>>,
-    ) -> Result<Option<(LaneId, LaneId)>> {
+    ) -> Result<Option<(OperationId, OperationId)>> {
         self.refresh(connection)?;
-        let chosen = self.by_lane.iter().filter(|(_, operation)| names.contains(&***operation));
-        Ok(chosen.fold(None, |bounds, (lane, _)| {
-            let (first, last) = bounds.unwrap_or((*lane, *lane));
-            Some((first.min(*lane), last.max(*lane)))
+        let chosen = self.names.iter().filter(|(_, name)| names.contains(&***name));
+        Ok(chosen.fold(None, |bounds, (id, _)| {
+            let (first, last) = bounds.unwrap_or((*id, *id));
+            Some((first.min(*id), last.max(*id)))
         }))
     }
 
-    /// Reads the lanes that are new.
+    /// Reads the operations that are new.
     fn refresh(&mut self, connection: &Connection) -> Result<()> {
-        for lane in row::lanes(connection, self.last)? {
-            self.last = Some(lane.id);
-            self.by_lane.insert(lane.id, lane.operation);
+        for operation in row::operations(connection, self.last)? {
+            self.last = Some(operation.id);
+            self.names.insert(operation.id, operation.name);
         }
         Ok(())
     }

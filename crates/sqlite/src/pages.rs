@@ -11,7 +11,7 @@
 
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, LaneId, Seq};
+use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::read::WithLogs;
 use tasker_core::search::{
     Columns, Filter, PageReader, Pages, Place, QueueHead, QueuePart, Range, Snapshot,
@@ -97,7 +97,7 @@ impl Snapshot for SqliteSnapshot<'_> {
         while heads.len() < lanes_max {
             let mut rows = statement.query([row::before_first(after)]).map_err(error::of)?;
             let Some(row) = rows.next().map_err(error::of)? else { break };
-            let lane = LaneId(row::get(row, 0)?);
+            let lane = row::lane_id(row, 0)?;
             let operation = self.operations.of(self.connection, lane)?;
             let place = Place { priority: row::priority(row, 1)?, seq: row::seq(row, 2)? };
             heads.push(QueueHead { lane, operation, place });
@@ -108,7 +108,7 @@ impl Snapshot for SqliteSnapshot<'_> {
 
     fn queue(&mut self, part: QueuePart, columns: Columns) -> Result<Vec<TaskRecord>> {
         let QueuePart { lane, after, priority_low, tasks_max } = part;
-        let (lane, priority) = (lane.0, after.priority.get());
+        let (lane, priority) = (lane.0 as i64, after.priority.get());
         let mut tasks = Vec::new();
         let equal = (is_wide(columns), lane, priority, number(after.seq), tasks_max as i64);
         self.read_tasks(sql::READY_EQUAL, equal, &mut tasks)?;
@@ -137,19 +137,19 @@ impl Snapshot for SqliteSnapshot<'_> {
         columns: Columns,
     ) -> Result<Vec<TaskRecord>> {
         let mut tasks = Vec::new();
-        let lanes = match &filter.operations {
-            Some(names) => self.operations.lanes(self.connection, names)?,
-            None => Some((LaneId(0), LaneId(u32::MAX))),
+        let operations = match &filter.operations {
+            Some(names) => self.operations.named(self.connection, names)?,
+            None => Some((OperationId(0), OperationId(u16::MAX))),
         };
-        let Some((lane_first, lane_last)) = lanes else { return Ok(tasks) };
+        let Some((operation_first, operation_last)) = operations else { return Ok(tasks) };
         let started = filter.started_at;
         let bounds = (
             is_wide(columns),
             number(seqs.low),
             number(seqs.high),
             filter.ended_mask(),
-            lane_first.0,
-            lane_last.0,
+            operation_first.0,
+            operation_last.0,
             filter.priority.low.get(),
             filter.priority.high.get(),
             filter.created_at.low.0,
@@ -203,7 +203,7 @@ impl SqliteSnapshot<'_> {
     }
 
     fn record(&mut self, row: &Row<'_>) -> Result<TaskRecord> {
-        let operation = self.operations.of(self.connection, row::lane(row)?)?;
+        let operation = self.operations.of(self.connection, row::lane_id(row, 3)?)?;
         row::record(row, self.id_key, operation)
     }
 }

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Head, Lane};
+use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
     TaskEnd, TaskRecord,
@@ -44,6 +44,11 @@ pub(crate) fn cached<'c>(
 pub(crate) fn seq(row: &Row<'_>, column: usize) -> Result<Seq> {
     let number: i64 = get(row, column)?;
     u64::try_from(number).map(Seq).map_err(|_| corrupt("a negative sequence number"))
+}
+
+pub(crate) fn lane_id(row: &Row<'_>, column: usize) -> Result<LaneId> {
+    let number: i64 = get(row, column)?;
+    u64::try_from(number).map(LaneId).map_err(|_| corrupt("a negative lane"))
 }
 
 pub(crate) fn task_id(row: &Row<'_>, column: usize) -> Result<TaskId> {
@@ -166,11 +171,6 @@ impl Definition {
     }
 }
 
-/// The lane of a task as `get.sql` and its siblings select it.
-pub(crate) fn lane(row: &Row<'_>) -> Result<LaneId> {
-    get(row, 3).map(LaneId)
-}
-
 /// Such a task, of this operation; `attempts` is left empty but for the last one.
 pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Result<TaskRecord> {
     let state = state(row, 2)?;
@@ -237,21 +237,24 @@ pub(crate) fn log_line(row: &Row<'_>) -> Result<LogLine> {
     })
 }
 
-/// The lanes after one, by number; every lane if there is none before.
-pub(crate) fn lanes(connection: &Connection, after: Option<LaneId>) -> Result<Vec<Lane>> {
-    let mut statement = cached(connection, sql::LANES)?;
-    let mut rows = statement.query([before_first(after)]).map_err(error::of)?;
-    let mut lanes = Vec::new();
+/// The operations after one, by number; every one if there is none before.
+pub(crate) fn operations(
+    connection: &Connection,
+    after: Option<OperationId>,
+) -> Result<Vec<Operation>> {
+    let mut statement = cached(connection, sql::OPERATIONS)?;
+    let mut rows = statement.query([after.map_or(0, |id| id.0)]).map_err(error::of)?;
+    let mut operations = Vec::new();
     while let Some(row) = rows.next().map_err(error::of)? {
-        let operation: String = get(row, 1)?;
-        lanes.push(Lane { id: LaneId(get(row, 0)?), operation: operation.into() });
+        let name: String = get(row, 1)?;
+        operations.push(Operation { id: OperationId(get(row, 0)?), name: name.into() });
     }
-    Ok(lanes)
+    Ok(operations)
 }
 
 /// The number of a lane, or one before all.
 pub(crate) fn before_first(lane: Option<LaneId>) -> i64 {
-    lane.map_or(-1, |lane| i64::from(lane.0))
+    lane.map_or(-1, |lane| lane.0 as i64)
 }
 
 /// Where the store stands.

@@ -61,7 +61,7 @@ of_tasks! {
 }
 
 statements! {
-    LANE "lane.sql",
+    OPERATION "operation.sql",
     ADD "add.sql",
     ADD_START "add_start.sql",
     KEY "key.sql",
@@ -84,7 +84,7 @@ statements! {
     JOURNAL "journal.sql",
     REMOTE_RUNS "remote_runs.sql",
     ABORT_REQUEST "abort_request.sql",
-    LANES "lanes.sql",
+    OPERATIONS "operations.sql",
     WINDOW "window.sql",
     HISTORY "history.sql",
     BRIEF "brief.sql",

@@ -227,23 +227,24 @@ mod tests {
     use super::*;
     use crate::{Location, Options, SqliteReader, open, write};
     use tasker_core::error::Code;
-    use tasker_core::id::{LaneId, Seq};
+    use tasker_core::id::{OperationId, Seq};
     use tasker_core::query::Query;
     use tasker_core::read::Reader;
     use tasker_core::state::{Counts, State};
-    use tasker_core::store::{Batch, Change, Commit, Lane, Lookups};
+    use tasker_core::store::{Batch, Change, Commit, Lookups, Operation};
     use tasker_core::time::WallMs;
 
-    /// Lanes with names of a page each, so that a batch of them needs room.
-    fn batch(store: &SqliteStore, number: u64, lanes: std::ops::Range<u32>) -> Batch {
-        let lane = |id| Lane { id: LaneId(id), operation: "x".repeat(4_000).into() };
+    /// Operations with names of a page each, so that a batch of them needs room.
+    fn batch(store: &SqliteStore, number: u64, ids: std::ops::Range<u16>) -> Batch {
+        let name = |id| format!("{id:x>4000}").into();
+        let operation = |id| Operation { id: OperationId(id), name: name(id) };
         Batch {
             number,
             owner: store.owner(),
             at: WallMs(0),
             seq_next: Seq(1),
             counts: Counts::default(),
-            changes: lanes.map(|id| Change::Lane(lane(id))).collect(),
+            changes: ids.map(|id| Change::Operation(operation(id))).collect(),
         }
     }
 
@@ -255,8 +256,8 @@ mod tests {
         store.writer.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap()
     }
 
-    fn commit(store: &mut SqliteStore, number: u64, lanes: std::ops::Range<u32>) -> Commit {
-        let batch = batch(store, number, lanes);
+    fn commit(store: &mut SqliteStore, number: u64, ids: std::ops::Range<u16>) -> Commit {
+        let batch = batch(store, number, ids);
         store.begin(&Lookups::default).unwrap().commit(&batch)
     }
 
@@ -270,13 +271,16 @@ mod tests {
         let full = commit(&mut store, 1, 1..20);
         assert!(matches!(full, Commit::NotCommitted(error) if error.code() == Code::Full));
 
-        assert!(store.begin_read().unwrap().lanes().unwrap().is_empty());
+        assert!(store.begin_read().unwrap().operations().unwrap().is_empty());
         assert!(matches!(commit(&mut store, 1, 1..3), Commit::Committed));
 
         set_pages_max(&store, 1_000);
         assert!(matches!(commit(&mut store, 2, 3..20), Commit::Committed));
         let mut snapshot = store.begin_read().unwrap();
-        assert_eq!((snapshot.lanes().unwrap().len(), snapshot.head().unwrap().number), (19, 2));
+        assert_eq!(
+            (snapshot.operations().unwrap().len(), snapshot.head().unwrap().number),
+            (19, 2)
+        );
         drop(snapshot);
         Box::new(store).close().unwrap();
     }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Orphan, ReadTransaction, ReadyTask, Transaction,
-    Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, Lane, Operation, Orphan, ReadTransaction, ReadyTask,
+    Transaction, Window, WindowSize,
 };
 use tasker_core::task::AbortReason;
 use tasker_core::time::WallMs;
@@ -61,7 +61,7 @@ impl<'s> SqliteTransaction<'s> {
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
                 on_interrupted: row::options(row, 6)?.on_interrupted,
-                lane: LaneId(get(row, 7)?),
+                lane: row::lane_id(row, 7)?,
                 priority: row::priority(row, 5)?,
                 abort: row::abort(row, (8, 9))?,
             });
@@ -73,7 +73,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut statement = cached(&self.writer.connection, sql::WINDOW)?;
         // One more than asked for tells whether these are all.
         let limit = i64::try_from(size.tasks_max).unwrap_or(i64::MAX).saturating_add(1);
-        let mut rows = statement.query((lane.id.0, limit)).map_err(error::of)?;
+        let mut rows = statement.query((lane.id.0 as i64, limit)).map_err(error::of)?;
         let (mut tasks, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next().map_err(error::of)? {
             if tasks.len() == size.tasks_max || bytes > size.bytes_max {
@@ -112,7 +112,7 @@ impl<'s> SqliteTransaction<'s> {
         let state = row::state(row, 2)?;
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
-            lane: LaneId(get(row, 1)?),
+            lane: row::lane_id(row, 1)?,
             state,
             priority: row::priority(row, 3)?,
             outcome: row::outcome(row, state, (4, 5))?,
@@ -161,18 +161,18 @@ impl ReadTransaction for SqliteTransaction<'_> {
         Ok(entries)
     }
 
-    fn lanes(&mut self) -> Result<Vec<Lane>> {
-        row::lanes(&self.writer.connection, None)
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        row::operations(&self.writer.connection, None)
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut statement = cached(&self.writer.connection, sql::REMOTE_RUNS)?;
         let mut rows = statement.query([self.writer.owner.0 as i64]).map_err(error::of)?;
-        let mut lanes: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut lanes: BTreeMap<LaneId, u32> = BTreeMap::new();
         while let Some(row) = rows.next().map_err(error::of)? {
-            *lanes.entry(get(row, 0)?).or_default() += 1;
+            *lanes.entry(row::lane_id(row, 0)?).or_default() += 1;
         }
-        Ok(lanes.into_iter().map(|(lane, runs)| (LaneId(lane), runs)).collect())
+        Ok(lanes.into_iter().collect())
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

@@ -16,7 +16,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Lane, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Operation, Refused, Start};
 use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 
@@ -33,7 +33,7 @@ struct Writing<'c> {
 /// Which statement; the number is its index in [`Writing::prepared`].
 #[derive(Clone, Copy)]
 enum Kind {
-    Lane,
+    Operation,
     Add,
     AddStart,
     Key,
@@ -55,7 +55,7 @@ const KINDS: usize = Kind::RequestAbort as usize + 1;
 impl Kind {
     fn sql(self) -> &'static str {
         match self {
-            Kind::Lane => sql::LANE,
+            Kind::Operation => sql::OPERATION,
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
             Kind::Key => sql::KEY,
@@ -111,7 +111,7 @@ fn fenced(change: &Change) -> Error {
         Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
             "the task is not ready any more"
         }
-        Change::Lane(_) => "the lane is known already",
+        Change::Operation(_) => "the operation is known already",
         Change::Add { .. } => "the number is taken",
         Change::Key { .. } => "a task was added under this key before",
         Change::End { .. }
@@ -187,7 +187,7 @@ impl<'c> Writing<'c> {
 
     fn change(&mut self, change: &Change) -> Rows {
         match change {
-            Change::Lane(lane) => self.lane(lane),
+            Change::Operation(operation) => self.operation(operation),
             Change::Add { seq, id, lane, def, at, start } => {
                 let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
                 match start {
@@ -217,8 +217,8 @@ impl<'c> Writing<'c> {
         }
     }
 
-    fn lane(&mut self, lane: &Lane) -> Rows {
-        self.statement(Kind::Lane)?.execute((lane.id.0, &*lane.operation))
+    fn operation(&mut self, operation: &Operation) -> Rows {
+        self.statement(Kind::Operation)?.execute((operation.id.0, &*operation.name))
     }
 
     fn add(&mut self, task: &Entry<'_>) -> Rows {
@@ -306,7 +306,7 @@ impl Entry<'_> {
     fn bind(&self, statement: &mut CachedStatement<'_>, zeros: ZeroBlob) -> rusqlite::Result<()> {
         statement.raw_bind_parameter(1, self.seq.0 as i64)?;
         statement.raw_bind_parameter(2, self.id.0.as_bytes())?;
-        statement.raw_bind_parameter(3, self.lane.0)?;
+        statement.raw_bind_parameter(3, self.lane.0 as i64)?;
         statement.raw_bind_parameter(4, self.def.priority.get())?;
         statement.raw_bind_parameter(5, json_column::options(self.def))?;
         statement.raw_bind_parameter(6, self.at.0)?;

@@ -41,8 +41,9 @@ fn a_sound_file_is_clean() {
 fn every_kind_of_fault_is_found() {
     let cases = [
         ("UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 5", "counted"),
-        ("UPDATE tasks SET lane_id = 9 WHERE seq = 5", "no lane"),
-        ("UPDATE tasks SET lane_id = 9 WHERE seq = 4", "place in the queue"),
+        ("UPDATE tasks SET lane_id = 9 WHERE seq = 5", "no operation"),
+        ("UPDATE operations SET id = 65537", "no lane can carry"),
+        ("UPDATE tasks SET lane_id = 65537 WHERE seq = 4", "place in the queue"),
         ("UPDATE tasks SET priority = 9 WHERE seq = 5", "place in the queue"),
         ("DELETE FROM tasks WHERE seq = 2", "is not there"),
         ("UPDATE tasks SET run_id = NULL WHERE seq = 4", "no run"),

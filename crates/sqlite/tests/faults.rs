@@ -10,11 +10,12 @@ use std::path::Path;
 use hand::{Hand, aborted, def, done, folder, line, names, progress, try_open};
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::LaneId;
 use tasker_core::json;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Lookups, Store, WindowSize};
+use tasker_core::store::{Change, Lane, Lookups, Operation, Store, WindowSize};
 use tasker_core::task::{AttemptEnd, Level};
 
 const PAGE: usize = 4_096;
@@ -35,8 +36,8 @@ impl Rng {
 }
 
 /// Adds tasks of every kind, some wider than a page, all with this mark in their data.
-fn fill(hand: &mut Hand, lanes: std::ops::Range<u32>, mark: &str) {
-    for id in lanes {
+fn fill(hand: &mut Hand, operations: std::ops::Range<u16>, mark: &str) {
+    for id in operations {
         let lane = hand.lane(id, &format!("read-{id}"));
         for n in 0..12 {
             let data = format!(r#"{{"mark":"{mark}","n":{n},"text":"{}"}}"#, "x".repeat(n * 900));
@@ -88,7 +89,8 @@ fn read_all(path: &Path) -> Result<Tasks> {
     transaction.head()?;
     transaction.orphans()?;
     let size = WindowSize { tasks_max: 100, bytes_max: usize::MAX };
-    let lanes = transaction.lanes()?.into_iter().map(|lane| (lane, size));
+    let lane = |Operation { id, name }| Lane { id: LaneId::new(id, 0), operation: name };
+    let lanes = transaction.operations()?.into_iter().map(|known| (lane(known), size));
     transaction.windows(&lanes.collect::<Vec<_>>())?;
     drop(transaction);
     let tasks = tasks(&mut reader)?;

@@ -18,7 +18,7 @@ const LOG_BYTES_MAX: u64 = 64 * MIB;
 fn relay(path: &Path, has_begun: &AtomicBool, is_over: &AtomicBool) {
     let connections = [Connection::open(path).unwrap(), Connection::open(path).unwrap()];
     let begin = |at: usize| {
-        let read = "BEGIN; SELECT count(*) FROM lanes";
+        let read = "BEGIN; SELECT count(*) FROM operations";
         connections[at].execute_batch(read).unwrap();
     };
     begin(0);

@@ -236,7 +236,7 @@ fn a_database_in_memory_works_like_a_file() {
 fn two_databases_in_memory_are_apart() {
     let (mut one, mut two) = (Hand::in_memory(), Hand::in_memory());
     one.lane(1, "read-book");
-    assert!(two.store.begin_read().unwrap().lanes().unwrap().is_empty());
+    assert!(two.store.begin_read().unwrap().operations().unwrap().is_empty());
 }
 
 /// Also the child of `a_database_in_memory_leaves_nothing_behind`, which has it wait to be killed.

@@ -191,14 +191,17 @@ fn a_cancelled_read_ends_closed() {
     assert_eq!(hand.count(r#"{"data.n":5}"#), 1, "the reader lives on");
 }
 
-/// More lanes than are learned of at once, each with tasks of several priorities.
+/// More lanes than are learned of at once, of a few operations, each with tasks of several
+/// priorities.
 #[test]
 fn many_queues_are_merged_into_one() {
     let mut hand = Hand::in_memory();
-    let lanes: Vec<Lane> = (1..=1_100)
-        .map(|id| Lane { id: LaneId(id), operation: format!("operation-{id}").into() })
-        .collect();
-    hand.turn(lanes.iter().cloned().map(Change::Lane).collect());
+    let operations = [1, 2, 3].map(|id| hand.lane(id, &format!("operation-{id}")));
+    let of = |n: usize| Lane {
+        id: LaneId::new(operations[n % 3].id.operation(), n as u64),
+        operation: operations[n % 3].operation.clone(),
+    };
+    let lanes: Vec<Lane> = (0..1_100).map(of).collect();
     let mut expected = Vec::new();
     let mut changes = Vec::new();
     for n in 0..4_000_usize {
@@ -222,7 +225,7 @@ fn many_queues_are_merged_into_one() {
 }
 
 #[test]
-fn a_lane_that_is_new_since_the_last_read_is_found() {
+fn an_operation_that_is_new_since_the_last_read_is_found() {
     let mut hand = Hand::in_memory();
     for id in 1..=3 {
         let lane = hand.lane(id, &format!("operation-{id}"));

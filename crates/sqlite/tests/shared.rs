@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hand::{Hand, LANE, Task, def, done, folder, names, share, try_open};
 use tasker_core::error::{Code, Error};
-use tasker_core::id::{LaneId, RunId, Seq};
+use tasker_core::id::{OperationId, RunId, Seq};
 use tasker_core::journal::{Transition, unpack};
 use tasker_core::store::{Batch, Change, Commit, Head, Lookups, ReadTransaction, Store};
 use tasker_core::task::{AbortReason, AttemptEnd, Cause, Json, Priority};
@@ -479,20 +479,20 @@ fn opens_and_closes_of_four_threads_at_once_never_fail() {
     assert_eq!(names(folder.path()), ["tasks.db"]);
     let mut hand = Hand::open(&path);
     assert_eq!(inside(&mut hand, |store| store.head().unwrap().number), 200);
-    assert!(inside(&mut hand, |store| store.lanes().unwrap()).is_empty());
+    assert!(inside(&mut hand, |store| store.operations().unwrap()).is_empty());
     hand.close();
 }
 
 /// I-8: numbers are not given twice, whoever writes.
 #[test]
-fn lanes_and_numbers_of_one_handle_are_known_to_the_other() {
+fn operations_and_numbers_of_one_handle_are_known_to_the_other() {
     let (_folder, path) = folder();
     let (mut one, mut two) = two(&path);
     let lane = one.lane(1, "read-book");
     one.add(&lane, def("1", 0.0));
     two.catch_up();
     assert_eq!((two.seq_next, two.counts.total()), (2, 1));
-    assert_eq!(inside(&mut two, |store| store.lanes().unwrap()[0].id), LaneId(1));
+    assert_eq!(inside(&mut two, |store| store.operations().unwrap()[0].id), OperationId(1));
     let task = two.add(&lane, def("2", 0.0));
     assert_eq!(task.seq, Seq(2));
 }

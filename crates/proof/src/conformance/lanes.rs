@@ -1,56 +1,138 @@
-//! Every lane, by number.
+//! Several lanes of one operation: each has a queue of its own, and together they are one for
+//! readers.
 
 use tasker_core::error::Result;
-use tasker_core::id::LaneId;
-use tasker_core::store::{Change, Lane};
+use tasker_core::id::{LaneId, OperationId};
+use tasker_core::journal::unpack;
+use tasker_core::state::State;
 
-use super::world::{World, of, read};
+use super::world::{Task, World, done, of, with_priority};
 
-fn lanes(world: &mut World) -> Result<Vec<Lane>> {
-    world.inside(|store| store.lanes())
+/// The greatest `n` that a number of 63 bits can carry.
+const N_MAX: u64 = (1 << 47) - 1;
+
+fn lane(n: u64) -> LaneId {
+    LaneId::new(OperationId(1), n)
 }
 
-/// Nothing comes from nowhere.
-pub(super) fn a_new_store_has_no_lanes(world: &mut World) -> Result<()> {
-    assert!(lanes(world)?.is_empty());
-    Ok(())
+/// Tasks 1 to 6 of operation `read`, in its lanes 0, 1 and the greatest, in turn.
+fn filled(world: &mut World) -> Result<Vec<Task>> {
+    let mut tasks = Vec::new();
+    for (n, priority) in [0, 1, N_MAX].into_iter().cycle().zip([0.0, 0.0, 1.0, 2.0, 0.0, 1.0]) {
+        tasks.push(world.add_to(n, with_priority(priority)?)?);
+    }
+    Ok(tasks)
 }
 
-/// In the commit of its first task.
-pub(super) fn a_lane_comes_with_its_first_task(world: &mut World) -> Result<()> {
-    world.add(read())?;
-    world.add(read())?;
-    assert_eq!(lanes(world)?, [Lane { id: LaneId(1), operation: "read".into() }]);
-    Ok(())
-}
-
-/// Also after a crash, and whatever the order of names.
-pub(super) fn lanes_come_back_by_number(world: &mut World) -> Result<()> {
-    let names = ["zebra", "apple", "Ünïcødé 🦀", "a b", "x'; --"];
-    world.add_many(names.iter().copied().map(of).collect())?;
+/// I-7.
+pub(super) fn each_lane_has_a_queue_of_its_own(world: &mut World) -> Result<()> {
+    filled(world)?;
     world.crash()?;
-    let kept = lanes(world)?;
-    let expected: Vec<_> = (1..).zip(names).map(|(n, name)| (LaneId(n), name)).collect();
-    let kept: Vec<_> = kept.iter().map(|lane| (lane.id, &*lane.operation)).collect();
-    assert_eq!(kept, expected);
+    assert_eq!(world.queue_of(lane(0))?, [4, 1]);
+    assert_eq!(world.queue_of(lane(1))?, [2, 5]);
+    assert_eq!(world.queue_of(lane(N_MAX))?, [3, 6]);
+    assert!(world.queue_of(lane(2))?.is_empty());
     Ok(())
 }
 
-/// I-17: the longest name there may be.
-pub(super) fn an_operation_of_the_greatest_length_comes_back(world: &mut World) -> Result<()> {
-    let name = "x".repeat(tasker_core::limits::OPERATION_BYTES_MAX);
-    let task = world.add(of(&name))?;
-    assert_eq!(&*lanes(world)?[0].operation, name);
-    assert_eq!(&*world.get(task)?.def.operation, name);
+/// I-7: for readers they are one queue.
+pub(super) fn the_lanes_of_all_operations_are_found_as_one_queue(world: &mut World) -> Result<()> {
+    filled(world)?;
+    world.add_to(1, of("write"))?;
+    assert_eq!(world.find("{}", None)?, [4, 3, 6, 1, 2, 5, 7]);
     Ok(())
 }
 
-/// I-2: a lane that was never committed is none.
-pub(super) fn a_lane_goes_with_its_refused_batch(world: &mut World) -> Result<()> {
-    let live = world.running()?;
-    let (_, again) = world.starting(live.task, 2);
-    let lane = Lane { id: LaneId(2), operation: "write".into() };
-    world.assert_fenced(vec![Change::Lane(lane), again]);
-    assert_eq!(lanes(world)?.len(), 1);
+/// I-16: what waits, runs or has ended, in whichever lane.
+pub(super) fn a_task_has_its_operation_in_every_lane_and_state(world: &mut World) -> Result<()> {
+    let tasks = filled(world)?;
+    for task in &tasks[..4] {
+        let live = world.start(*task)?;
+        if task.seq.0 < 4 {
+            world.end(live, done())?;
+        }
+    }
+    world.crash()?;
+    for task in tasks {
+        assert_eq!(&*world.get(task)?.def.operation, "read");
+    }
+    Ok(())
+}
+
+/// I-16: numbers of lanes of different operations lie between each other.
+pub(super) fn an_operation_is_found_in_all_its_lanes_and_no_other_is(
+    world: &mut World,
+) -> Result<()> {
+    let mut reads = Vec::new();
+    for n in [0, 1, 2, N_MAX] {
+        for operation in ["write", "read", "burn"] {
+            for ends in [true, false] {
+                let task = world.add_to(n, of(operation))?;
+                if ends {
+                    let live = world.start(task)?;
+                    world.end(live, done())?;
+                }
+                reads.extend((operation == "read").then_some(task.seq.0));
+            }
+        }
+    }
+    assert_eq!(world.find(r#"{"operation":"read"}"#, Some(r#"{"seq":1}"#))?, reads);
+    assert_eq!(world.count(r#"{"operation":"read","status":"done"}"#)?, 4);
+    Ok(())
+}
+
+/// I-4: a run that is given back waits where it waited before.
+pub(super) fn a_task_comes_back_to_its_lane(world: &mut World) -> Result<()> {
+    let task = filled(world)?[1];
+    let live = world.start(task)?;
+    let lost = world.losing(live, 1);
+    world.turn(vec![lost])?;
+    assert_eq!(world.queue_of(lane(1))?, [2, 5]);
+    assert_eq!(world.get(task)?.state, State::Ready);
+    Ok(())
+}
+
+/// I-5, I-7.
+pub(super) fn orphans_of_several_lanes_come_in_queue_order(world: &mut World) -> Result<()> {
+    for task in filled(world)? {
+        world.start(task)?;
+    }
+    world.crash()?;
+    let orphans = world.orphans()?;
+    let found: Vec<_> = orphans.iter().map(|orphan| (orphan.seq.0, orphan.lane)).collect();
+    let (zero, one, last) = (lane(0), lane(1), lane(N_MAX));
+    assert_eq!(found, [(4, zero), (3, last), (6, last), (1, zero), (2, one), (5, one)]);
+    Ok(())
+}
+
+/// I-6.
+pub(super) fn runs_of_the_other_handle_are_counted_in_each_lane(world: &mut World) -> Result<()> {
+    world.open_another()?;
+    for task in &filled(world)?[..5] {
+        world.start(*task)?;
+    }
+    world.swap();
+    let runs = world.inside(|store| store.remote_runs())?;
+    assert_eq!(runs, [(lane(0), 2), (lane(1), 2), (lane(N_MAX), 1)]);
+    Ok(())
+}
+
+/// I-7, I-11.
+pub(super) fn the_journal_names_the_lane_of_each_step(world: &mut World) -> Result<()> {
+    filled(world)?;
+    let entries = world.inside(|store| store.journal(0, usize::MAX))?;
+    let steps = entries.iter().flat_map(|entry| unpack(&entry.transitions));
+    let lanes: Result<Vec<_>> = steps.map(|step| step.map(|step| step.lane)).collect();
+    assert_eq!(lanes?, [0, 1, N_MAX, 0, 1, N_MAX].map(lane));
+    Ok(())
+}
+
+/// A task has one brief, which says where it waits.
+pub(super) fn a_brief_names_the_lane(world: &mut World) -> Result<()> {
+    let tasks = filled(world)?;
+    let seqs: Vec<_> = tasks.iter().map(|task| task.seq).collect();
+    let briefs = world.inside(|store| store.briefs(&seqs))?;
+    let lanes: Vec<_> = briefs.iter().flatten().map(|brief| brief.lane).collect();
+    assert_eq!(lanes, [0, 1, N_MAX, 0, 1, N_MAX].map(lane));
     Ok(())
 }

@@ -36,6 +36,7 @@ mod library;
 mod log;
 mod lookup;
 mod order;
+mod operations;
 mod orphans;
 mod prioritize;
 mod progress;

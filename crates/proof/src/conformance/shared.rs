@@ -74,8 +74,8 @@ pub(super) fn a_handle_goes_on_where_the_other_has_been(world: &mut World) -> Re
         world.add(of(operation))?;
         world.swap();
         assert_head(world)?;
-        let count = world.inside(|store| store.lanes())?.len();
-        assert_eq!(count, world.lanes_known());
+        let count = world.inside(|store| store.operations())?.len();
+        assert_eq!(count, world.operations_known());
     }
     assert_eq!(world.queue()?, [1, 4]);
     Ok(())

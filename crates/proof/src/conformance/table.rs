@@ -123,6 +123,14 @@ macro_rules! conformance_cases {
                 a_number_that_is_not_given_yet_is_nothing,
                 a_brief_names_the_uuid_of_its_row,
             }
+            operations {
+                a_new_store_has_no_operations,
+                an_operation_comes_with_its_first_task,
+                operations_come_back_by_number,
+                an_operation_of_the_greatest_length_comes_back,
+                an_operation_with_the_greatest_number_comes_back,
+                an_operation_goes_with_its_refused_batch,
+            }
             orphans {
                 a_new_store_has_no_orphans,
                 the_runs_of_the_living_are_no_orphans,
@@ -162,11 +170,15 @@ macro_rules! conformance_cases {
                 a_trimmed_journal_leaves_every_task,
             }
             lanes {
-                a_new_store_has_no_lanes,
-                a_lane_comes_with_its_first_task,
-                lanes_come_back_by_number,
-                an_operation_of_the_greatest_length_comes_back,
-                a_lane_goes_with_its_refused_batch,
+                each_lane_has_a_queue_of_its_own,
+                the_lanes_of_all_operations_are_found_as_one_queue,
+                a_task_has_its_operation_in_every_lane_and_state,
+                an_operation_is_found_in_all_its_lanes_and_no_other_is,
+                a_task_comes_back_to_its_lane,
+                orphans_of_several_lanes_come_in_queue_order,
+                runs_of_the_other_handle_are_counted_in_each_lane,
+                the_journal_names_the_lane_of_each_step,
+                a_brief_names_the_lane,
             }
             lookup {
                 every_task_is_found_by_its_uuid,

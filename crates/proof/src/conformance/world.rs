@@ -4,15 +4,16 @@
 //! ticks), so that a case says no more than what it is about.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Lane, Lookups, Orphan, ReadTransaction, Refused, Start, Store,
-    Window, WindowSize,
+    Batch, Brief, Change, Commit, Lane, Lookups, Operation, Orphan, ReadTransaction, Refused,
+    Start, Store, Window, WindowSize,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
@@ -237,34 +238,48 @@ impl World {
         }
     }
 
-    /// The lane of an operation, and the change that makes it if it is new.
+    /// The plain lane of an operation, and the change that makes the operation known if it is new.
     pub(super) fn lane(&mut self, operation: &str) -> (Lane, Option<Change>) {
         if let Some(lane) = self.lanes.iter().find(|lane| &*lane.operation == operation) {
             return (lane.clone(), None);
         }
-        let id = LaneId(self.lanes.len() as u32 + 1);
-        let lane = Lane { id, operation: operation.into() };
+        let (id, name): (_, Arc<str>) =
+            (OperationId(self.lanes.len() as u16 + 1), operation.into());
+        let lane = Lane { id: LaneId::new(id, 0), operation: name.clone() };
         self.lanes.push(lane.clone());
-        (lane.clone(), Some(Change::Lane(lane)))
+        (lane, Some(Change::Operation(Operation { id, name })))
     }
 
-    pub(super) fn lanes_known(&self) -> usize {
+    pub(super) fn operations_known(&self) -> usize {
         self.lanes.len()
     }
 
     /// The changes that add this task; not yet written.
     pub(super) fn adding(&mut self, def: NewTask) -> (Task, Vec<Change>) {
+        self.adding_to(0, def)
+    }
+
+    /// The changes that add this task to lane `n` of its operation; not yet written.
+    pub(super) fn adding_to(&mut self, n: u64, def: NewTask) -> (Task, Vec<Change>) {
         let seq = Seq(self.seq_next);
         self.seq_next += 1;
         let (id, at) = (self.task_id(seq), self.tick());
-        let (Lane { id: lane, .. }, new_lane) = self.lane(&def.operation);
+        let (Lane { id: plain, .. }, new_operation) = self.lane(&def.operation);
+        let lane = LaneId::new(plain.operation(), n);
         self.priorities.insert(seq, def.priority);
         let add = Change::Add { seq, id, lane, def, at, start: None };
-        (Task { seq, lane, id }, new_lane.into_iter().chain([add]).collect())
+        (Task { seq, lane, id }, new_operation.into_iter().chain([add]).collect())
     }
 
     pub(super) fn add(&mut self, def: NewTask) -> Result<Task> {
         let (task, changes) = self.adding(def);
+        self.turn(changes)?;
+        Ok(task)
+    }
+
+    /// A task in lane `n` of its operation.
+    pub(super) fn add_to(&mut self, n: u64, def: NewTask) -> Result<Task> {
+        let (task, changes) = self.adding_to(n, def);
         self.turn(changes)?;
         Ok(task)
     }
@@ -405,6 +420,14 @@ impl World {
         self.inside(|store| Ok(store.windows(&[(lane, size)])?.remove(0)))
     }
 
+    /// The sequence numbers of the tasks that wait in a lane, in queue order.
+    pub(super) fn queue_of(&mut self, lane: LaneId) -> Result<Vec<u64>> {
+        let size = WindowSize { tasks_max: 1_000, bytes_max: 1 << 30 };
+        let lane = Lane { id: lane, operation: "read".into() };
+        let window = self.inside(|store| Ok(store.windows(&[(lane, size)])?.remove(0)))?;
+        Ok(window.tasks.iter().map(|task| task.seq.0).collect())
+    }
+
     /// The sequence numbers of the tasks that wait in the lane `read`, in queue order.
     pub(super) fn queue(&mut self) -> Result<Vec<u64>> {
         Ok(self.window("read")?.tasks.iter().map(|task| task.seq.0).collect())
@@ -450,7 +473,7 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
                 let from = if run.is_some() { State::Running } else { State::Ready };
                 shift(Some(from), outcome.state());
             }
-            Change::Lane(_)
+            Change::Operation(_)
             | Change::RequestAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }

@@ -5,6 +5,7 @@
 mod bench;
 mod overtaken;
 mod keys;
+mod operations;
 mod races;
 mod shared;
 

@@ -265,7 +265,7 @@ fn numbers_and_lanes_are_given_once_whoever_adds() {
 /// I-13: what could not be read the first time is not counted twice the second time.
 #[test]
 fn a_look_that_fails_half_way_is_made_good_by_the_next() {
-    for call in [Call::Journal, Call::Lanes, Call::Briefs, Call::AbortRequests, Call::Head] {
+    for call in [Call::Journal, Call::Operations, Call::Briefs, Call::AbortRequests, Call::Head] {
         let (mut one, mut two) = both(3);
         let mine = one.add("a", 0.0);
         let watched = two.add("a", 0.0);

@@ -37,7 +37,7 @@ const WIDE_BYTES: usize = 9 * 1024 * 1024;
 const READS: [Call; 9] = [
     Call::FindByKeys,
     Call::Head,
-    Call::Lanes,
+    Call::Operations,
     Call::Journal,
     Call::RemoteRuns,
     Call::AbortRequests,

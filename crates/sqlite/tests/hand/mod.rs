@@ -6,11 +6,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tasker_core::error::{Code, Result};
-use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Refused, Start, Store};
+use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Operation, Refused, Start, Store};
 use tasker_core::task::{
     AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
 };
@@ -142,10 +142,11 @@ impl Hand {
         }
     }
 
-    pub fn lane(&mut self, id: u32, operation: &str) -> Lane {
-        let lane = Lane { id: LaneId(id), operation: operation.into() };
-        self.turn(vec![Change::Lane(lane.clone())]);
-        lane
+    /// Makes an operation known; the lane of its tasks.
+    pub fn lane(&mut self, id: u16, name: &str) -> Lane {
+        let operation = Operation { id: OperationId(id), name: name.into() };
+        self.turn(vec![Change::Operation(operation.clone())]);
+        Lane { id: LaneId::new(operation.id, 0), operation: operation.name }
     }
 
     /// The change that adds a task.

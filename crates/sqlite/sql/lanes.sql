@@ -1,2 +1,0 @@
--- The lanes with numbers after one, by number.
-SELECT id, operation FROM lanes WHERE id > :after ORDER BY id;
