@@ -31,11 +31,11 @@ CREATE TABLE tasks (
 ) STRICT;
 
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.
-CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = 3 /* ready */;
+CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = $ready;
 
 -- The live runs, of whichever owner: claimed or running. By seq, for a key that differs in its
 -- first column is found faster. Only a statement that repeats the term with BETWEEN uses it.
-CREATE INDEX live ON tasks (seq) WHERE state BETWEEN 4 AND 5 /* running */;
+CREATE INDEX live ON tasks (seq) WHERE state BETWEEN $claimed AND $running;
 
 -- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
 -- as long as its task: whatever removes a task removes its key.

@@ -2,5 +2,5 @@
 INSERT INTO tasks (
   seq, uuid, lane_id, priority, options, created_at, data, padding, state, attempt
 ) VALUES (
-  :seq, :uuid, :lane_id, :priority, :options, :created_at, :data, :padding, 3 /* ready */, 0
+  :seq, :uuid, :lane_id, :priority, :options, :created_at, :data, :padding, $ready, 0
 );

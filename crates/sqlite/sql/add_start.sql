@@ -4,6 +4,6 @@ INSERT INTO tasks (
   seq, uuid, lane_id, priority, options, created_at, data, padding, state,
   attempt, owner_id, run_id, started_at
 ) VALUES (
-  :seq, :uuid, :lane_id, :priority, :options, :created_at, :data, :padding, 5 /* running */,
+  :seq, :uuid, :lane_id, :priority, :options, :created_at, :data, :padding, $running,
   :attempt, :owner_id, :run_id, :started_at
 );

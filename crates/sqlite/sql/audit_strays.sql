@@ -7,20 +7,20 @@ SELECT 'an operation has a number that no lane can carry', id FROM operations
   WHERE id NOT BETWEEN 1 AND 65535
 UNION ALL
 SELECT 'a running task has no run or no owner', seq FROM tasks
-  WHERE state = 5 /* running */ AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
+  WHERE state = $running AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
     OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
 UNION ALL
 SELECT 'a waiting task has a run', seq FROM tasks
-  WHERE state = 3 /* ready */ AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
+  WHERE state = $ready AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
 UNION ALL
 SELECT 'an ended task has no end, or another task has one', seq FROM tasks
-  WHERE (state IN (7 /* done */, 8 /* failed */, 9 /* aborted */)) IS NOT (ended_at IS NOT NULL)
+  WHERE (state IN ($done, $failed, $aborted)) IS NOT (ended_at IS NOT NULL)
 UNION ALL
 SELECT 'a failed or aborted task has no cause or no error, or another task has a cause', seq
   FROM tasks
-  WHERE (state IN (8 /* failed */, 9 /* aborted */)) IS NOT (cause IS NOT NULL)
-    OR (state IN (8 /* failed */, 9 /* aborted */) AND outcome IS NULL)
-    OR (state IN (3 /* ready */, 5 /* running */) AND outcome IS NOT NULL)
+  WHERE (state IN ($failed, $aborted)) IS NOT (cause IS NOT NULL)
+    OR (state IN ($failed, $aborted) AND outcome IS NULL)
+    OR (state IN ($ready, $running) AND outcome IS NOT NULL)
 UNION ALL
 SELECT 'a task has a number that is still free', seq FROM tasks
   WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)

@@ -3,8 +3,8 @@
 -- Fewer rows change if one runs under another run or not at all (I-3, I-4). By row id, not by the
 -- index that changes meanwhile; the rows leave index live.
 UPDATE OR FAIL tasks NOT INDEXED
-SET state = 7 /* done */, ended_at = :ended_at, padding = :padding,
+SET state = $done, ended_at = :ended_at, padding = :padding,
   outcome = CAST(substr(:results, :result_bytes * (seq - :first) + 1, :result_bytes) AS TEXT)
 WHERE seq BETWEEN :first AND :last
-  AND state = 5 /* running */
+  AND state = $running
   AND run_id = substr(:run_ids, 16 * (seq - :first) + 1, 16);

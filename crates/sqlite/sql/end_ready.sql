@@ -2,4 +2,4 @@
 -- id of an earlier attempt was cleared when that attempt was given back.
 UPDATE tasks
 SET state = :state, ended_at = :ended_at, cause = :cause, outcome = :outcome, padding = :padding
-WHERE seq = :seq AND state = 3 /* ready */;
+WHERE seq = :seq AND state = $ready;

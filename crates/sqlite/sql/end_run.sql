@@ -2,4 +2,4 @@
 -- Leaves index live.
 UPDATE tasks
 SET state = :state, ended_at = :ended_at, cause = :cause, outcome = :outcome, padding = :padding
-WHERE seq = :seq AND state = 5 /* running */ AND run_id = :run_id;
+WHERE seq = :seq AND state = $running AND run_id = :run_id;

@@ -8,4 +8,4 @@ SELECT
   priority, options, lane_id, aborts.cause, aborts.reason, started_at
 FROM tasks
 LEFT JOIN aborts ON aborts.seq = tasks.seq AND aborts.run_id = tasks.run_id
-WHERE state BETWEEN 4 AND 5 /* running */ AND owner_id = :owner_id;
+WHERE state BETWEEN $claimed AND $running AND owner_id = :owner_id;

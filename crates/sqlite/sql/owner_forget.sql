@@ -2,5 +2,5 @@
 -- an orphan (I-5). Uses index live.
 DELETE FROM owners
 WHERE id = :id AND NOT EXISTS (
-  SELECT 1 FROM tasks WHERE state BETWEEN 4 AND 5 /* running */ AND owner_id = :id
+  SELECT 1 FROM tasks WHERE state BETWEEN $claimed AND $running AND owner_id = :id
 );

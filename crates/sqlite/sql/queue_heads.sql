@@ -2,6 +2,6 @@
 -- tasks the lanes hold.
 SELECT lane_id, priority, seq
 FROM tasks
-WHERE state = 3 /* ready */ AND lane_id > :after
+WHERE state = $ready AND lane_id > :after
 ORDER BY lane_id, priority DESC, seq
 LIMIT 1;

@@ -2,6 +2,6 @@
 -- statements, because one range over (priority, seq) would read all equal priorities again for each
 -- page. Straight from index ready.
 FROM tasks
-WHERE state = 3 /* ready */ AND lane_id = :lane_id AND priority = :priority AND seq > :seq
+WHERE state = $ready AND lane_id = :lane_id AND priority = :priority AND seq > :seq
 ORDER BY seq
 LIMIT :limit;

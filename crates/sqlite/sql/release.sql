@@ -1,5 +1,5 @@
 -- A run is given back and its task waits again (I-4). Moves the row from index live to index
 -- ready.
 UPDATE tasks
-SET state = 3 /* ready */, owner_id = NULL, run_id = NULL, attempt = :attempt, progress = NULL, padding = :padding
-WHERE seq = :seq AND state = 5 /* running */ AND run_id = :run_id;
+SET state = $ready, owner_id = NULL, run_id = NULL, attempt = :attempt, progress = NULL, padding = :padding
+WHERE seq = :seq AND state = $running AND run_id = :run_id;

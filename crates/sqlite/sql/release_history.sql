@@ -6,4 +6,4 @@ SELECT
   (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE attempts.seq = :seq),
   attempt, run_id, started_at, :ended_at, :end_code, :losses
 FROM tasks
-WHERE seq = :seq AND state = 5 /* running */ AND run_id = :run_id;
+WHERE seq = :seq AND state = $running AND run_id = :run_id;

@@ -1,3 +1,3 @@
 -- The numbers of the tasks with a live run, by start. A scan of the index live, which holds no more
 -- than what runs at once.
-SELECT seq FROM tasks WHERE state BETWEEN 4 AND 5 /* running */ ORDER BY started_at, seq;
+SELECT seq FROM tasks WHERE state BETWEEN $claimed AND $running ORDER BY started_at, seq;

@@ -3,6 +3,6 @@
 -- many, because to begin and end a statement costs as much as a row. By row id; moves the rows from
 -- index ready to index live.
 UPDATE OR FAIL tasks NOT INDEXED
-SET state = 5 /* running */, owner_id = :owner_id, run_id = substr(:run_ids, 16 * (seq - :first) + 1, 16), attempt = :attempt,
+SET state = $running, owner_id = :owner_id, run_id = substr(:run_ids, 16 * (seq - :first) + 1, 16), attempt = :attempt,
   started_at = :started_at, padding = :padding
-WHERE seq BETWEEN :first AND :last AND state = 3 /* ready */;
+WHERE seq BETWEEN :first AND :last AND state = $ready;

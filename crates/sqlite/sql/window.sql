@@ -2,6 +2,6 @@
 -- a task that has started before brings along is asked for with past.sql: there are few.
 SELECT seq, uuid, priority, options, started_at, data, created_at
 FROM tasks
-WHERE state = 3 /* ready */ AND lane_id = :lane_id
+WHERE state = $ready AND lane_id = :lane_id
 ORDER BY priority DESC, seq
 LIMIT :limit;

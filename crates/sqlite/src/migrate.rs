@@ -22,6 +22,7 @@ use tasker_core::id::IdKey;
 
 use crate::location::{DatabaseFile, beside};
 use crate::settings::{self, Sync};
+use crate::state_words::with_states;
 use crate::temporary::random;
 use crate::{error, row, sql};
 
@@ -30,7 +31,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
 /// How a rollback journal of SQLite begins.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Forward only: the n-th brings a file from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[with_states!(include_str!("../migrations/0001_initial.sql"))];
 
 /// What the header of a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

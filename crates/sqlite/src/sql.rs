@@ -3,22 +3,26 @@
 //! share their columns.
 //!
 //! Parameters have names in the text and are bound by the order in which they first stand there.
+//! States have names too, which give way to codes (`state_words`).
 //!
 //! Proof: the tests below, `tests/plans.rs`.
 
+use crate::state_words::with_states;
+
 macro_rules! statements {
     ($($name:ident $file:literal,)*) => {
-        $(pub(crate) const $name: &str = body(include_str!(concat!("../sql/", $file)));)*
+        $(pub(crate) const $name: &str =
+            with_states!(body(include_str!(concat!("../sql/", $file))));)*
     };
 }
 
 /// Statements that begin with the columns of a task.
 macro_rules! of_tasks {
     ($($name:ident $file:literal,)*) => {
-        $(pub(crate) const $name: &str = body(concat!(
+        $(pub(crate) const $name: &str = with_states!(body(concat!(
             include_str!("../sql/task_columns.sql"),
             include_str!(concat!("../sql/", $file)),
-        ));)*
+        )));)*
     };
 }
 
@@ -110,8 +114,6 @@ statements! {
 
 #[cfg(test)]
 mod tests {
-    use tasker_core::state::State;
-
     use super::*;
 
     #[test]
@@ -120,32 +122,5 @@ mod tests {
         let expected =
             ["BEGIN IMMEDIATE;", "BEGIN DEFERRED;", "COMMIT;", "ROLLBACK;", "PRAGMA data_version;"];
         assert_eq!(all, expected);
-    }
-
-    #[test]
-    fn a_code_of_a_state_stands_beside_its_word() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut codes = 0;
-        for entry in ["sql", "migrations"].iter().flat_map(|name| folder.join(name).read_dir()) {
-            for path in entry.map(|entry| entry.unwrap().path()) {
-                let text = std::fs::read_to_string(&path).unwrap();
-                for (before, word) in text.match_indices("/* ").map(|(at, _)| text.split_at(at)) {
-                    let word = word[3..].split_whitespace().next().unwrap();
-                    let code: String = before.trim_end().chars().rev().take(1).collect();
-                    let state = State::from_code(code.parse().unwrap()).unwrap();
-                    assert_eq!(word, state.as_str(), "{}", path.display());
-                    codes += 1;
-                }
-                assert!(!has_bare_code(&text), "{}", path.display());
-            }
-        }
-        assert!(codes > 20);
-    }
-
-    fn has_bare_code(text: &str) -> bool {
-        let code = text.lines().filter(|line| !line.starts_with("--"));
-        code.flat_map(|line| line.split("state = ").skip(1)).any(|rest| {
-            rest.starts_with(|c: char| c.is_ascii_digit()) && !rest[1..].starts_with(" /* ")
-        })
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hand::{Hand, folder};
 use rusqlite::Connection;
+use tasker_core::state::State;
 
 /// Statements that may scan, each with why that is bounded or wanted.
 const MAY_SCAN: &[(&str, &str)] = &[
@@ -37,12 +38,20 @@ fn statements() -> Vec<(String, String)> {
             let text = fs::read_to_string(path).unwrap();
             let is_rest =
                 text.lines().any(|line| line.starts_with("FROM")) && !text.contains("\nSELECT");
-            (name, if is_rest { columns.clone() + &text } else { text })
+            let text = if is_rest { columns.clone() + &text } else { text };
+            (name, with_codes(text))
         })
         .filter(|(name, _)| name != "task_columns")
         .collect();
     all.sort();
     all
+}
+
+/// The text with the codes of the states that it names.
+fn with_codes(text: String) -> String {
+    State::ALL.iter().fold(text, |text, state| {
+        text.replace(&format!("${}", state.as_str()), &state.code().to_string())
+    })
 }
 
 /// The lines of the plan, or nothing for a statement that has none.

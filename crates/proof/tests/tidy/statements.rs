@@ -52,3 +52,24 @@ fn every_sql_file_says_what_it_promises() {
     let bare = sql.filter(|file| !file.text.starts_with("--"));
     verdict(bare.map(|file| format!("{}: no header", file.path)));
 }
+
+#[test]
+fn a_statement_names_its_states() {
+    let sql = files().iter().filter(|file| file.language == Language::Sql);
+    let bare = sql.flat_map(|file| {
+        let code = file.text.lines().filter(|line| !line.starts_with("--"));
+        code.filter(|line| has_bare_state(line)).map(|line| format!("{}: {line}", file.path))
+    });
+    verdict(bare.collect::<Vec<_>>());
+}
+
+/// Whether a state is compared with a number.
+fn has_bare_state(line: &str) -> bool {
+    let is_between = |c: char| c.is_whitespace() || "=<>(".contains(c);
+    line.split("state").skip(1).any(|rest| {
+        let rest = rest.trim_start_matches(is_between);
+        let words = ["IN", "NOT IN", "BETWEEN"];
+        let operand = words.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
+        operand.trim_start_matches(is_between).starts_with(|c: char| c.is_ascii_digit())
+    })
+}
