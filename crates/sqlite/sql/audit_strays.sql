@@ -11,7 +11,7 @@ SELECT 'a running task has no run or no owner', seq FROM tasks
     OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
 UNION ALL
 SELECT 'a waiting task has a run', seq FROM tasks
-  WHERE state = $ready AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
+  WHERE state IN ($blocked, $delayed, $ready) AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
 UNION ALL
 SELECT 'an ended task has no end, or another task has one', seq FROM tasks
   WHERE (state IN ($done, $failed, $aborted)) IS NOT (ended_at IS NOT NULL)
@@ -20,7 +20,7 @@ SELECT 'a failed or aborted task has no cause or no error, or another task has a
   FROM tasks
   WHERE (state IN ($failed, $aborted)) IS NOT (cause IS NOT NULL)
     OR (state IN ($failed, $aborted) AND outcome IS NULL)
-    OR (state IN ($ready, $running) AND outcome IS NOT NULL)
+    OR (state < $done AND outcome IS NOT NULL)
 UNION ALL
 SELECT 'a task has a number that is still free', seq FROM tasks
   WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)

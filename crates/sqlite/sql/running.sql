@@ -1,3 +1,5 @@
--- The numbers of the tasks with a live run, by start. A scan of the index live, which holds no more
--- than what runs at once.
-SELECT seq FROM tasks WHERE state BETWEEN $claimed AND $running ORDER BY started_at, seq;
+-- The numbers of the running tasks, by start. A scan of the index live, which holds no more than
+-- what runs at once, and needs its own condition to be used.
+SELECT seq FROM tasks
+WHERE state BETWEEN $claimed AND $running AND state = $running
+ORDER BY started_at, seq;

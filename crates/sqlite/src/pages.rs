@@ -107,7 +107,9 @@ impl Snapshot for SqliteSnapshot<'_> {
     }
 
     fn queue(&mut self, part: QueuePart, columns: Columns) -> Result<Vec<TaskRecord>> {
-        let QueuePart { lane, after, priority_low, tasks_max } = part;
+        let QueuePart { lane: Some(lane), after, priority_low, tasks_max } = part else {
+            return self.unqueued(part, columns);
+        };
         let (lane, priority) = (lane.0 as i64, after.priority.get());
         let mut tasks = Vec::new();
         let equal = (is_wide(columns), lane, priority, number(after.seq), tasks_max as i64);
@@ -188,6 +190,21 @@ impl Snapshot for SqliteSnapshot<'_> {
 }
 
 impl SqliteSnapshot<'_> {
+    /// The waiting tasks outside the lanes behind a place.
+    fn unqueued(&mut self, part: QueuePart, columns: Columns) -> Result<Vec<TaskRecord>> {
+        let QueuePart { after, priority_low, tasks_max, .. } = part;
+        let priority = after.priority.get();
+        let mut tasks = Vec::new();
+        let equal = (is_wide(columns), priority, number(after.seq), tasks_max as i64);
+        self.read_tasks(sql::UNQUEUED_EQUAL, equal, &mut tasks)?;
+        let missing = (tasks_max - tasks.len()) as i64;
+        if missing > 0 {
+            let below = (is_wide(columns), priority, priority_low.get(), missing);
+            self.read_tasks(sql::UNQUEUED_BELOW, below, &mut tasks)?;
+        }
+        Ok(tasks)
+    }
+
     fn read_tasks(
         &mut self,
         text: &'static str,

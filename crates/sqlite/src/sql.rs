@@ -61,6 +61,8 @@ of_tasks! {
     GET "get.sql",
     READY_EQUAL "ready_equal.sql",
     READY_BELOW "ready_below.sql",
+    UNQUEUED_EQUAL "unqueued_equal.sql",
+    UNQUEUED_BELOW "unqueued_below.sql",
     ENDED "ended.sql",
 }
 

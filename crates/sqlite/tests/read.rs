@@ -5,14 +5,17 @@ mod hand;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hand::{Hand, LANE, def, done, failed, line};
+use hand::{Hand, LANE, def, done, failed, folder, line};
+use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdSource, LaneId, Seq};
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, Reader, WithLogs};
+use tasker_core::state::State;
 use tasker_core::store::{Change, Commit, Lane, Lookups};
 use tasker_core::task::{Level, NewTask, Priority};
 use tasker_core::time::WallMs;
@@ -64,6 +67,54 @@ fn the_default_order_is_queue_then_running_then_ended() {
         }
     }
     assert_eq!(hand.find("{}", None, Some(0)), Vec::<u64>::new());
+}
+
+/// A file with a task in every state but the last two, those that nothing leads to yet with them.
+fn in_every_state(path: &Path) -> Hand {
+    let mut hand = Hand::open(path);
+    let lanes = [(1, "a"), (2, "b")].map(|(id, name)| hand.lane(id, name));
+    let priorities = [0.0, 1.0, 2.0, 0.0, 0.0, 1.0, 5.0].iter().zip(lanes.iter().cycle());
+    let tasks: Vec<_> =
+        priorities.map(|(priority, lane)| hand.add(lane, def("1", *priority))).collect();
+    let runs = [4, 6].map(|n: usize| hand.start(tasks[n], 1));
+    hand.end(tasks[6], Some(runs[1]), done());
+    hand.close();
+    let connection = Connection::open(path).unwrap();
+    for state in [State::Blocked, State::Delayed, State::Claimed, State::Paused] {
+        let text = format!("UPDATE tasks SET state = {0} WHERE seq = {0}", state.code());
+        connection.execute_batch(&text).unwrap();
+    }
+    let counts = r#"{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1}"#;
+    connection.execute("UPDATE batches SET counts = ?", [counts]).unwrap();
+    drop(connection);
+    Hand::open(path)
+}
+
+#[test]
+fn whatever_a_task_waits_for_it_is_found_counted_and_sorted() {
+    let (_folder, path) = folder();
+    let mut hand = in_every_state(&path);
+    let states = [State::Blocked, State::Delayed, State::Ready, State::Claimed];
+    for state in states.into_iter().chain([State::Running, State::Paused, State::Done]) {
+        let seq = u64::from(state.code());
+        let query = format!(r#"{{"state":"{}"}}"#, state.as_str());
+        assert_eq!(hand.find(&query, None, None), [seq]);
+        let looked = format!(r#"{{"state":"{}","seq":{{"$gt":0}}}}"#, state.as_str());
+        assert_eq!((hand.count(&query), hand.count(&looked)), (1, 1));
+    }
+    let waiting = [3, 2, 6, 1, 4];
+    let all = [&waiting[..], &[5, 7]].concat();
+    assert_eq!(hand.find(r#"{"status":"new"}"#, None, None), waiting);
+    assert_eq!(hand.find("{}", None, None), all);
+    for (skip, limit) in (0..7).flat_map(|skip| (1..7).map(move |limit| (skip, limit))) {
+        let part: Vec<u64> = all.iter().copied().skip(skip).take(limit).collect();
+        let found = hand.find_from("{}", None, (skip as u64, Some(limit as u64)));
+        assert_eq!(found, part, "skip {skip} limit {limit}");
+    }
+    let by_state = hand.find("{}", Some(r#"{"state":1}"#), None);
+    assert_eq!(by_state, [1, 4, 2, 7, 6, 3, 5], "in the order of the words");
+    assert_eq!(hand.find(r#"{"priority":1,"status":"new"}"#, None, None), [2, 6]);
+    assert_eq!(hand.find(r#"{"state":{"$nin":["ready","done"]}}"#, None, Some(3)), [2, 6, 1]);
 }
 
 #[test]

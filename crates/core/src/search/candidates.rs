@@ -1,8 +1,8 @@
 //! The tasks that may match, page by page, in the default order as far as the backend gives it.
 //!
-//! First the waiting tasks in queue order (the lanes merged), then the running ones by start, then
-//! the ended ones in the order of their numbers. A query that names uuids or numbers goes straight
-//! to those.
+//! First the waiting tasks in queue order, whatever they wait for, then the running ones by start,
+//! then the ended ones in the order of their numbers. A query that names uuids or numbers goes
+//! straight to those.
 //!
 //! # Promises
 //! - A page looks at a bounded number of rows, so that a read can be cancelled and never holds a
@@ -21,7 +21,7 @@ use super::pages::{Columns, Snapshot};
 use super::queues::{Portion, Queues};
 use crate::error::Result;
 use crate::id::Seq;
-use crate::state::State;
+use crate::state;
 use crate::task::TaskRecord;
 
 /// Rows that one page looks at, at most.
@@ -51,7 +51,7 @@ pub(super) struct Candidates {
 enum Phase {
     Begin,
     Exact(VecDeque<Seq>),
-    Ready(Queues),
+    Waiting(Queues),
     Running(VecDeque<Seq>),
     Ended { next: Seq },
     Over,
@@ -73,7 +73,7 @@ impl Candidates {
                     Phase::Begin => None,
                     Phase::Exact(seqs) => listed(snapshot, seqs, rows, columns)?
                         .map(|tasks| Page { tasks, is_ordered: false, rows }),
-                    Phase::Ready(queues) => queues
+                    Phase::Waiting(queues) => queues
                         .page(snapshot, &self.filter, Portion { tasks_max: rows, columns })?
                         .map(|tasks| Page { tasks, is_ordered: true, rows }),
                     Phase::Running(seqs) => listed(snapshot, seqs, rows, columns)?
@@ -99,10 +99,12 @@ impl Candidates {
         if let (Phase::Begin, Some(seqs)) = (&self.phase, &self.filter.exact) {
             return Ok(Phase::Exact(seqs.iter().copied().collect()));
         }
-        if matches!(self.phase, Phase::Begin) && self.filter.has(State::Ready) {
-            return Ok(Phase::Ready(Queues::new()));
+        if matches!(self.phase, Phase::Begin) && self.filter.has_phase(state::Phase::Waiting) {
+            return Ok(Phase::Waiting(Queues::of(&self.filter)));
         }
-        if matches!(self.phase, Phase::Begin | Phase::Ready(_)) && self.filter.has(State::Running) {
+        if matches!(self.phase, Phase::Begin | Phase::Waiting(_))
+            && self.filter.has_phase(state::Phase::Running)
+        {
             return Ok(Phase::Running(snapshot.running()?.into()));
         }
         let is_last = matches!(self.phase, Phase::Exact(_) | Phase::Ended { .. });

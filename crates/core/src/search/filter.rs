@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::id::{IdKey, Seq, TaskId};
 use crate::query::path::Path;
 use crate::query::{Field, Query, Test, Value};
-use crate::state::State;
+use crate::state::{Phase, State};
 use crate::task::Priority;
 use crate::time::WallMs;
 
@@ -136,6 +136,11 @@ impl Filter {
         self.states & (1 << state.code()) != 0
     }
 
+    /// Whether a task in this part of its life may match.
+    pub fn has_phase(&self, phase: Phase) -> bool {
+        State::ALL.iter().any(|state| state.phase() == phase && self.has(*state))
+    }
+
     /// The states of ended tasks that may match, a bit for each code.
     pub fn ended_mask(&self) -> u16 {
         let finals = State::ALL.iter().filter(|state| state.is_final());
@@ -238,7 +243,8 @@ mod tests {
     #[test]
     fn a_status_narrows_to_its_states() {
         let new = filter(r#"{"status":"new"}"#);
-        assert!(new.has(State::Ready) && !new.has(State::Running));
+        assert!(new.has(State::Ready) && new.has(State::Delayed) && !new.has(State::Running));
+        assert!(new.has_phase(Phase::Waiting) && !new.has_phase(Phase::Running));
         assert_eq!(new.ended_mask(), 0);
         let unlike = filter(r#"{"state":{"$nin":["ready","done"]}}"#);
         assert!(!unlike.has(State::Ready) && unlike.has(State::Running));

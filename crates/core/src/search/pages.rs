@@ -62,10 +62,11 @@ pub trait Snapshot {
     /// lanes behind lane `after`, or from the first one on.
     fn queue_heads(&mut self, after: Option<LaneId>, lanes_max: usize) -> Result<Vec<QueueHead>>;
 
-    /// The ready tasks of a lane behind a place, in queue order.
+    /// The ready tasks of a lane behind a place, or those waiting tasks that have no place in a
+    /// lane, in queue order.
     fn queue(&mut self, part: QueuePart, columns: Columns) -> Result<Vec<TaskRecord>>;
 
-    /// The numbers of the tasks with a live run, by start. There are no more than run at once.
+    /// The numbers of the running tasks, by start. There are no more than run at once.
     fn running(&mut self) -> Result<Vec<Seq>>;
 
     /// The ended tasks with these numbers that the filter lets through, by number.
@@ -117,11 +118,11 @@ pub struct QueueHead {
     pub place: Place,
 }
 
-/// A part of the queue of a lane.
+/// A part of the queue of a lane, or of the tasks that wait outside the lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct QueuePart {
-    /// Which lane.
-    pub lane: LaneId,
+    /// Which lane; nothing for the tasks that wait and are not ready.
+    pub lane: Option<LaneId>,
     /// What stands behind this place …
     pub after: Place,
     /// … down to this priority.

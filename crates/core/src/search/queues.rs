@@ -1,4 +1,4 @@
-//! The queues of all lanes, merged into one.
+//! The queues of all lanes, and the tasks that wait outside them, merged into one.
 //!
 //! # Promises
 //! - A lane is read only when its turn has come: until then one place of it is in memory.
@@ -13,6 +13,7 @@ use super::filter::Filter;
 use super::pages::{Columns, Place, QueueHead, QueuePart, Snapshot};
 use crate::error::Result;
 use crate::id::{LaneId, Seq};
+use crate::state::{Phase, State};
 use crate::task::{Priority, TaskRecord};
 
 /// Lanes that are learned of at once.
@@ -30,9 +31,9 @@ pub(super) struct Queues {
     is_learned: bool,
 }
 
-/// The queue of one lane.
+/// The queue of one lane, or of all tasks that wait outside the lanes.
 struct Queue {
-    lane: LaneId,
+    lane: Option<LaneId>,
     /// Read, and not yet given out.
     ahead: VecDeque<TaskRecord>,
     /// What was read last: the next task stands behind it.
@@ -48,9 +49,17 @@ pub(super) struct Portion {
 }
 
 impl Queues {
-    pub(super) fn new() -> Queues {
+    /// The queues of the states that may match.
+    pub(super) fn of(filter: &Filter) -> Queues {
         let (lanes, next) = (Vec::new(), BinaryHeap::new());
-        Queues { lanes, next, learned: None, is_learned: false }
+        let is_learned = !filter.has(State::Ready);
+        let mut queues = Queues { lanes, next, learned: None, is_learned };
+        let is_outside =
+            |state: &&State| state.phase() == Phase::Waiting && **state != State::Ready;
+        if State::ALL.iter().filter(is_outside).any(|state| filter.has(*state)) {
+            queues.push(Queue::outside(filter.priority.high));
+        }
+        queues
     }
 
     /// The next tasks of all, in queue order; nothing at the end. There may be none for now: then
@@ -94,11 +103,15 @@ impl Queues {
         for head in heads {
             self.learned = Some(head.lane);
             if head.place.priority >= filter.priority.low && filter.has_operation(&head.operation) {
-                self.lanes.push(Queue::new(&head, filter.priority.high));
-                self.show_next(self.lanes.len() - 1);
+                self.push(Queue::of(&head, filter.priority.high));
             }
         }
         Ok(())
+    }
+
+    fn push(&mut self, queue: Queue) {
+        self.lanes.push(queue);
+        self.show_next(self.lanes.len() - 1);
     }
 
     fn show_next(&mut self, index: usize) {
@@ -109,14 +122,20 @@ impl Queues {
 }
 
 impl Queue {
+    /// The tasks outside the lanes, from a priority on.
+    fn outside(priority_high: Priority) -> Queue {
+        let after = Place { priority: priority_high, seq: Seq(0) };
+        Queue { lane: None, ahead: VecDeque::new(), after, is_read: false }
+    }
+
     /// A queue from its head on, or from a priority on below it.
-    fn new(head: &QueueHead, priority_high: Priority) -> Queue {
+    fn of(head: &QueueHead, priority_high: Priority) -> Queue {
         let after = if head.place.priority > priority_high {
             Place { priority: priority_high, seq: Seq(0) }
         } else {
             Place { seq: Seq(head.place.seq.0.saturating_sub(1)), ..head.place }
         };
-        Queue { lane: head.lane, ahead: VecDeque::new(), after, is_read: false }
+        Queue { lane: Some(head.lane), ahead: VecDeque::new(), after, is_read: false }
     }
 
     /// The place of its next task, or one before it that no other task has; nothing at the end.
