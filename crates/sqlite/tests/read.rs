@@ -320,7 +320,7 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
         *number += 1;
         let seq = Seq(*number * 500);
         let (lane, priority, at) = (LANE, Priority::default(), WallMs(9));
-        counts.shift(tasker_core::state::State::Ready, tasker_core::state::State::Failed);
+        counts.shift(State::Ready, State::Failed);
         let batch = tasker_core::store::Batch {
             number: *number,
             owner: store.owner(),
