@@ -5,6 +5,7 @@
 // A new state or kind of transition must be answered everywhere.
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
+pub mod fault;
 pub mod error;
 pub mod limits;
 pub mod time;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod state;
 pub mod transition;
 pub mod task;
+pub mod queue;
 pub mod json;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
+use crate::queue::QueueKey;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
@@ -256,13 +257,26 @@ pub struct Window {
     pub is_complete: bool,
 }
 
-/// How much of a lane to load.
-#[derive(Clone, Copy, Debug)]
-pub struct WindowSize {
-    /// At most this many tasks.
+/// The first ready task of a lane, and where the next one stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneHead {
+    /// The lane.
+    pub lane: LaneId,
+    /// The position of its first task.
+    pub first: QueueKey,
+    /// The position of its second task, if it has one.
+    pub next: Option<QueueKey>,
+}
+
+/// Which ready tasks of a lane to load.
+#[derive(Clone, Debug)]
+pub struct WindowQuery {
+    /// The lane.
+    pub lane: Lane,
+    /// Those from this position on.
+    pub from: QueueKey,
+    /// At most this many.
     pub tasks_max: usize,
-    /// Stop after the task that passes this many bytes of data.
-    pub bytes_max: usize,
 }
 
 /// What a turn is going to look up, as far as it is known before it begins.
@@ -273,7 +287,7 @@ pub struct Lookups {
     /// For [`ReadTransaction::find_by_keys`].
     pub keys: Vec<IdempotencyKey>,
     /// For [`ReadTransaction::windows`].
-    pub windows: Vec<(Lane, WindowSize)>,
+    pub windows: Vec<WindowQuery>,
 }
 
 /// Says what a turn is going to look up. A store that is far away asks, and brings the answers
@@ -408,6 +422,10 @@ pub trait ReadTransaction {
     /// Every operation, by number.
     fn operations(&mut self) -> Result<Vec<Operation>>;
 
+    /// Where the lanes with ready tasks begin: the first `heads_max` of those whose numbers come
+    /// after this one.
+    fn heads(&mut self, after: LaneId, heads_max: usize) -> Result<Vec<LaneHead>>;
+
     /// How many runs of other owners are live, by lane.
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
 
@@ -417,8 +435,18 @@ pub trait ReadTransaction {
 
     // Lookups.
 
-    /// The first ready tasks of lanes.
-    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>>;
+    /// Ready tasks of lanes. Stops after the task that passes this many bytes of data, and leaves
+    /// out the windows that it does not come to.
+    fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>>;
+
+    /// What the start of these tasks needs, each named with its operation; nothing for one that is
+    /// not there or has ended. Stops after the one that passes this many bytes of data, and leaves
+    /// out the answers for the rest.
+    fn contents(
+        &mut self,
+        tasks: &[(Seq, Arc<str>)],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<ReadyTask>>>;
 
     /// Tasks in brief; nothing where there is none with this number.
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>>;

@@ -5,7 +5,6 @@
 //!
 //! Proof: `proof/tests/engine`.
 
-use tasker_core::dispatch::QueueKey;
 use tasker_core::id::{RunId, Seq, TaskId};
 use tasker_core::store::{Brief, Change};
 use tasker_core::task::{AbortReason, TaskEnd};
@@ -35,8 +34,6 @@ impl Planner<'_> {
 
     fn withdraw(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) {
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
-        self.draft.turnover.gone.insert(seq);
-        self.draft.departures.push((brief.lane, QueueKey::new(brief.priority, seq)));
         self.draft.task_ends.push((brief.id, outcome.clone()));
         let (lane, priority) = (brief.lane, brief.priority);
         let at = self.now_or(brief.latest_at);

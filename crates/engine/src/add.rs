@@ -10,10 +10,10 @@
 
 use std::sync::Arc;
 
-use tasker_core::dispatch::QueueKey;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::limits::OPERATIONS_MAX;
+use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
@@ -76,9 +76,7 @@ impl Planner<'_> {
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
-        if self.memory.dispatch.has_runner(&def.operation) {
-            self.join(lane, &def.operation, QueueKey::new(def.priority, seq));
-        }
+        self.dispatch.enter(lane, QueueKey::new(def.priority, seq));
         let (created_at, attempt, losses, logs) = (self.now.wall, 0, 0, 0);
         let task = ReadyTask { seq, id, created_at, def, attempt, losses, logs };
         self.draft.adds.push(Addition { lane, task, start: None });
@@ -87,25 +85,25 @@ impl Planner<'_> {
 
     /// The lane of each task. If one has none, the call makes no operation known.
     fn lanes<'d>(&mut self, defs: impl Iterator<Item = &'d NewTask>) -> Result<Vec<LaneId>> {
-        let known = self.draft.operations.len();
+        let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
         let lane = |(index, def): (usize, &NewTask)| {
             self.lane(&def.operation).map_err(|error| error.within(&format!("[{index}]")))
         };
         let lanes = defs.enumerate().map(lane).collect();
         if Result::is_err(&lanes) {
             self.draft.operations.truncate(known);
+            self.dispatch.rollback_to(before);
         }
         lanes
     }
 
     fn lane(&mut self, operation: &Arc<str>) -> Result<LaneId> {
-        let drafted = || self.draft.operations.iter().find(|known| known.name == *operation);
-        let drafted = || drafted().map(|operation| LaneId::new(operation.id, 0));
-        if let Some(lane) = self.memory.dispatch.lane_of(operation).or_else(drafted) {
-            return Ok(lane);
+        if let Some(id) = self.dispatch.operation(operation) {
+            return Ok(LaneId::new(id, 0));
         }
         let number = self.memory.next_operation + self.draft.operations.len();
         let id = u16::try_from(number).map(OperationId).map_err(|_| full())?;
+        self.dispatch.add_operation(id, operation);
         self.draft.operations.push(Operation { id, name: operation.clone() });
         Ok(LaneId::new(id, 0))
     }
@@ -115,11 +113,6 @@ impl Planner<'_> {
             Ok(answer) => Effect::Answer(ticket, answer),
             Err(error) => Effect::Refuse(ticket, error),
         });
-    }
-
-    /// Puts the new tasks into queue order.
-    pub(crate) fn sort_arrivals(&mut self) {
-        self.draft.turnover.arrivals.sort_unstable_by_key(|arrivals| arrivals.key);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Carries out a draft in memory after its commit, and says what to tell.
 //!
 //! # Promises
-//! - What a turn of ours did reaches memory only here, and only after its commit (I-11).
+//! - What a turn of ours did reaches memory only here, and only after its commit (I-11). The queue
+//!   has been changed by the plan, and is rolled back without a commit.
 //! - Order: answers, records, runs that ended, tasks that ended, starts, signals.
 //!
 //! # Left to others
@@ -9,7 +10,8 @@
 //!
 //! Proof: `proof/tests/engine`.
 
-use tasker_core::id::LaneId;
+use tasker_core::id::{LaneId, Seq};
+use tasker_core::queue::QueueKey;
 use tasker_core::store::{ReadyTask, Start};
 use tasker_core::time::Now;
 
@@ -26,43 +28,33 @@ impl Memory {
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
         }
-        for operation in &draft.operations {
-            self.add_operation(operation, true);
-        }
+        self.dispatch.commit();
+        self.next_operation += draft.operations.len();
         effects.append(&mut draft.answers);
         self.apply_records(&draft, effects);
         self.apply_ends(&mut draft, effects);
-        for (lane, key) in draft.departures.drain(..) {
-            self.dispatch.dequeue(lane, key);
-        }
         for (seq, ticket) in draft.waiters.drain(..) {
             self.waiters.add(seq, ticket);
         }
         self.answer_waiters(&mut draft, effects);
         self.apply_starts(&mut draft, now, effects);
         self.apply_signals(&mut draft, effects);
-        for lane in draft.stale_lanes.drain(..) {
-            self.dispatch.forget_window(lane);
-        }
     }
 
     /// Carries out a draft that only recovers the runs of dead owners.
     pub(crate) fn apply_recovery(&mut self, mut draft: Draft, effects: &mut Vec<Effect>) {
         self.counts = draft.counts;
+        self.dispatch.commit();
         for lane in draft.recovered.drain(..) {
-            self.dispatch.remove_remote_runs(lane, 1);
+            self.dispatch.end_remote_run(lane.operation());
         }
         self.apply_ends(&mut draft, effects);
         self.answer_waiters(&mut draft, effects);
-        for lane in draft.stale_lanes.drain(..) {
-            self.dispatch.forget_window(lane);
-        }
     }
 
     fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
         for (slot, over) in draft.run_ends.drain(..) {
-            if let Some(run) = self.live.remove(slot) {
-                self.dispatch.release(&run.operation);
+            if self.live.remove(slot).is_some() {
                 effects.push(Effect::RunEnded(slot, over));
             }
         }
@@ -90,28 +82,28 @@ impl Memory {
     }
 
     fn apply_starts(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
-        let first = draft.adds.first().map_or(0, |added| added.task.seq.0);
+        let first = draft.adds.first().map_or(Seq(u64::MAX), |added| added.task.seq);
         let mut adds: Vec<Option<Addition>> = draft.adds.drain(..).map(Some).collect();
         for (pick, start) in draft.starts.drain(..) {
-            let task = if pick.is_arrival {
-                let added = adds.get_mut((pick.key.seq.0 - first) as usize).and_then(Option::take);
-                added.map(|added| {
-                    self.dispatch.acquire(&added.task.def.operation);
-                    added.task
-                })
-            } else {
-                self.dispatch.start(pick.lane, pick.key)
-            };
-            if let Some(task) = task {
-                effects.push(self.begin(task, pick.lane, start, now));
+            let index = pick.key.seq.0.checked_sub(first.0);
+            let added = index.and_then(|at| adds.get_mut(at as usize)?.take());
+            if let Some(task) = added.map(|added| added.task).or(pick.task) {
+                effects.push(self.begin(task, (pick.lane, pick.key), start, now));
             }
         }
         for added in adds.into_iter().flatten() {
-            self.dispatch.enqueue(added.lane, added.task);
+            self.dispatch.offer(added.lane, added.task);
         }
+        debug_assert_eq!(self.dispatch.running() as usize, self.live.len());
     }
 
-    fn begin(&mut self, task: ReadyTask, lane: LaneId, start: Start, now: Now) -> Effect {
+    fn begin(
+        &mut self,
+        task: ReadyTask,
+        (lane, key): (LaneId, QueueKey),
+        start: Start,
+        now: Now,
+    ) -> Effect {
         let slot = self.next_slot;
         self.next_slot += 1;
         let timeout = task.def.run_timeout_ms;
@@ -122,7 +114,7 @@ impl Memory {
             run: start.run,
             operation: task.def.operation.clone(),
             lane,
-            priority: task.def.priority,
+            priority: key.priority(),
             started_at: start.at,
             attempt: start.attempt,
             on_stop: task.def.on_stop,
@@ -136,7 +128,7 @@ impl Memory {
             run: start.run,
             operation: task.def.operation,
             attempt: start.attempt,
-            priority: task.def.priority,
+            priority: key.priority(),
             created_at: task.created_at,
             started_at: start.at,
             data: task.def.data,

@@ -15,17 +15,21 @@
 //! Proof: `proof/tests/engine/shared.rs`, `proof/tests/random`, the storm.
 
 use rustc_hash::FxHashSet;
-use tasker_core::error::Result;
-use tasker_core::id::{LaneId, RunId, Seq};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
-use tasker_core::store::{Entry, Lane, Operation, ReadTransaction};
+use tasker_core::queue::QueueKey;
+use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
-use tasker_core::transition::{RunEffect, TransitionKind};
+use tasker_core::transition::{QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
 use crate::live::Run;
 use crate::memory::{Freshness, Memory};
+
+/// How many heads of lanes are read at once.
+const HEADS_MAX: usize = 65_536;
 
 /// Brings memory up to date. What may fail comes first: until everything is read, nothing changes
 /// but that memory knows that it is behind.
@@ -63,35 +67,57 @@ fn reload(
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
     let operations = transaction.operations()?;
+    let heads = heads(transaction)?;
     let remote_runs = transaction.remote_runs()?;
+    let used = heads.iter().map(|head| head.lane).chain(remote_runs.iter().map(|(lane, _)| *lane));
+    check_operations(&operations, used)?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
     let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
 
+    memory.dispatch.forget();
     memory.learn_operations(&operations);
-    memory.dispatch.forget_windows();
-    memory.dispatch.clear_remote_runs();
+    memory.dispatch.load_heads(&heads);
     for (lane, runs) in remote_runs {
-        memory.dispatch.add_remote_runs(lane, runs);
+        memory.dispatch.begin_remote_runs(lane.operation(), runs);
     }
+    memory.dispatch.commit();
     tidings.tell(memory, effects);
     Ok(())
+}
+
+/// The heads of all lanes, in portions.
+fn heads(transaction: &mut dyn ReadTransaction) -> Result<Vec<LaneHead>> {
+    let mut all: Vec<LaneHead> = Vec::new();
+    loop {
+        let after = all.last().map_or(LaneId(0), |head| head.lane);
+        let heads = transaction.heads(after, HEADS_MAX)?;
+        let is_last = heads.len() < HEADS_MAX;
+        all.extend(heads);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+/// Every lane belongs to an operation that the store knows.
+fn check_operations(known: &[Operation], used: impl IntoIterator<Item = LaneId>) -> Result<()> {
+    let known: FxHashSet<_> = known.iter().map(|operation| operation.id).collect();
+    match used.into_iter().find(|lane| !known.contains(&lane.operation())) {
+        None => Ok(()),
+        Some(lane) => {
+            let message = format!("the file is damaged: lane {} has no operation", lane.0);
+            Err(Error::new(Code::Corrupt, message))
+        }
+    }
 }
 
 impl Memory {
     /// Makes the operations known that are not yet.
     fn learn_operations(&mut self, operations: &[Operation]) {
-        for operation in operations {
-            if self.dispatch.lane_of(&operation.name).is_none() {
-                self.add_operation(operation, false);
-            }
+        for Operation { id, name } in operations {
+            self.next_operation = self.next_operation.max(usize::from(id.0) + 1);
+            self.dispatch.add_operation(*id, name);
         }
-    }
-
-    /// Makes an operation known; one that is new has no task yet.
-    pub(crate) fn add_operation(&mut self, operation: &Operation, is_new: bool) {
-        self.next_operation = self.next_operation.max(usize::from(operation.id.0) + 1);
-        let (id, operation) = (LaneId::new(operation.id, 0), operation.name.clone());
-        self.dispatch.add_lane(&Lane { id, operation }, is_new);
     }
 }
 
@@ -136,14 +162,26 @@ impl Tidings {
     }
 }
 
+/// What another owner did to the queue.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A task took this position.
+    Enter(LaneId, QueueKey),
+    /// The task in this position left.
+    Leave(LaneId, QueueKey),
+    /// A run of this operation began.
+    Begin(OperationId),
+    /// A run of this operation is over.
+    End(OperationId),
+}
+
 /// What concerns us in the batches of others.
 #[derive(Default)]
 struct RemoteChanges {
-    has_new_operations: bool,
-    /// Lanes whose queue has changed.
-    stale: FxHashSet<LaneId>,
-    /// Runs that began and are over, in order.
-    runs: Vec<(LaneId, bool)>,
+    /// Lanes of operations that are not known.
+    unknown: Vec<LaneId>,
+    /// What happened to the queue and to runs, in order.
+    steps: Vec<Step>,
     /// Tasks that ended while somebody here waits for that.
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
@@ -161,16 +199,24 @@ impl RemoteChanges {
         Ok(changes)
     }
 
-    fn note(&mut self, Transition { seq, lane, kind, .. }: Transition, memory: &Memory) {
-        self.has_new_operations |= memory.dispatch.lane(lane).is_none();
+    fn note(&mut self, transition: Transition, memory: &Memory) {
+        let Transition { seq, lane, kind, priority } = transition;
+        let operation = lane.operation();
+        if memory.dispatch.operation_name(operation).is_none() {
+            self.unknown.push(lane);
+        }
         let rule = kind.rule();
         match rule.runs {
-            RunEffect::Begins => self.runs.push((lane, true)),
-            RunEffect::Ends => self.runs.push((lane, false)),
+            RunEffect::Begins => self.steps.push(Step::Begin(operation)),
+            RunEffect::Ends => self.steps.push(Step::End(operation)),
             RunEffect::Keeps => {}
         }
-        if rule.changes_queue() {
-            self.stale.insert(lane);
+        let key = priority.map(|priority| QueueKey::new(priority, seq));
+        debug_assert!(key.is_some() || !rule.changes_queue(), "{transition:?} has no place");
+        match (rule.queue, key) {
+            (QueueEffect::Enters, Some(key)) => self.steps.push(Step::Enter(lane, key)),
+            (QueueEffect::Leaves, Some(key)) => self.steps.push(Step::Leave(lane, key)),
+            (QueueEffect::Keeps, _) | (_, None) => {}
         }
         if kind == TransitionKind::RequestAbort && memory.live.of_task(seq).is_some() {
             self.asked.push(seq);
@@ -187,20 +233,20 @@ impl RemoteChanges {
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
         let operations =
-            if self.has_new_operations { transaction.operations()? } else { Vec::new() };
+            if self.unknown.is_empty() { Vec::new() } else { transaction.operations()? };
+        check_operations(&operations, self.unknown)?;
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
 
         memory.learn_operations(&operations);
-        for lane in self.stale {
-            memory.dispatch.forget_window(lane);
-        }
-        for (lane, has_begun) in self.runs {
-            if has_begun {
-                memory.dispatch.add_remote_runs(lane, 1);
-            } else {
-                memory.dispatch.remove_remote_runs(lane, 1);
+        for step in self.steps {
+            match step {
+                Step::Enter(lane, key) => memory.dispatch.enter(lane, key),
+                Step::Leave(lane, key) => memory.dispatch.leave(lane, key),
+                Step::Begin(operation) => memory.dispatch.begin_remote_runs(operation, 1),
+                Step::End(operation) => memory.dispatch.end_remote_run(operation),
             }
         }
+        memory.dispatch.commit();
         tidings.tell(memory, effects);
         Ok(())
     }

@@ -1,15 +1,14 @@
-//! What a turn is going to do: planned without touching memory, then written, then applied.
+//! What a turn is going to do: planned, then written, then applied.
 //!
-//! [`Planner`] reads the memory and writes a [`Draft`]. Each verb has a file of its own (`add`,
-//! `settle`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and
-//! changes tasks by `transition` alone; this file holds what else they share, and chooses what
-//! starts.
+//! [`Planner`] reads the memory and writes a [`Draft`]; of memory it changes the queue alone, which
+//! takes that back if the batch is not committed. Each verb has a file of its own (`add`, `settle`,
+//! `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and changes tasks by
+//! `transition` alone; this file holds what else they share. What starts is chosen by `starts`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-use tasker_core::dispatch::{Arrival, Pick, QueueKey, Turnover};
+use rustc_hash::{FxHashMap, FxHashSet};
+use tasker_core::dispatch::{Dispatch, Pick};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
@@ -21,7 +20,7 @@ use crate::effect::{AbortSignal, Effect, RunEnd};
 use crate::gather::Facts;
 use crate::input::{RunSlot, Ticket};
 use crate::live::{Deadline, Run};
-use crate::memory::Memory;
+use crate::memory::{Known, Memory};
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -32,8 +31,6 @@ pub struct Draft {
     pub counts: Counts,
     /// The next free sequence number.
     pub seq_next: Seq,
-    /// What the queue will lose and gain.
-    pub turnover: Turnover,
     /// Operations seen for the first time.
     pub operations: Vec<Operation>,
     /// The new tasks, by sequence number without gaps.
@@ -50,12 +47,10 @@ pub struct Draft {
     pub deadlines: Vec<(RunSlot, MonoMs, Deadline)>,
     /// Log lines and progress reports per run.
     pub recorded: BTreeMap<RunSlot, (u32, u32)>,
-    /// Ready tasks that leave the queue without a start.
-    pub departures: Vec<(LaneId, QueueKey)>,
+    /// The tasks whose runs are given back.
+    pub given_back: FxHashMap<Seq, GivenBack>,
     /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
-    /// Lanes whose window must be read again.
-    pub stale_lanes: Vec<LaneId>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.
@@ -68,6 +63,8 @@ pub struct Draft {
     pub starts: Vec<(Pick, Start)>,
     /// Whether another turn must follow at once.
     pub is_starved: bool,
+    /// Whether memory was found to be wrong, so that nothing must come of this draft.
+    pub is_stale: bool,
     /// The runs in `run_ends`: for what comes after, they are not live.
     ended_runs: FxHashSet<RunSlot>,
 }
@@ -87,6 +84,15 @@ impl Draft {
     }
 }
 
+/// What a task that is given back brings to its next run.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenBack {
+    /// The attempts that count.
+    pub attempt: u32,
+    /// Its log lines.
+    pub logs: u32,
+}
+
 /// A new task.
 #[derive(Debug)]
 pub struct Addition {
@@ -100,7 +106,8 @@ pub struct Addition {
 
 /// Drafts one turn.
 pub struct Planner<'a> {
-    pub(crate) memory: &'a Memory,
+    pub(crate) memory: Known<'a>,
+    pub(crate) dispatch: &'a mut Dispatch,
     pub(crate) ids: &'a mut IdSource,
     /// What the store knows, as it is after what is drafted so far.
     pub(crate) facts: Facts,
@@ -109,10 +116,16 @@ pub struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// A draft that changes nothing yet.
-    pub fn new(memory: &'a Memory, ids: &'a mut IdSource, facts: Facts, now: Now) -> Self {
+    /// A draft that changes nothing yet. No other turn is open.
+    pub(crate) fn new(
+        memory: &'a mut Memory,
+        ids: &'a mut IdSource,
+        facts: Facts,
+        now: Now,
+    ) -> Self {
+        let (memory, dispatch) = memory.split();
         let draft = Draft { counts: memory.counts, seq_next: memory.seq_next, ..Draft::default() };
-        Self { memory, ids, facts, now, draft }
+        Self { memory, dispatch, ids, facts, now, draft }
     }
 
     /// The draft so far.
@@ -150,7 +163,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn free(&mut self, run: &Run, over: RunEnd) {
         self.draft.ended_runs.insert(run.slot);
         self.draft.run_ends.push((run.slot, over));
-        self.draft.turnover.free(&run.operation);
+        self.dispatch.end_run(run.lane.operation());
     }
 
     /// A run's task ends with it.
@@ -166,49 +179,25 @@ impl<'a> Planner<'a> {
         self.transition(Some(State::Running), end);
     }
 
-    /// Chooses what starts. The windows must reach as far as `Dispatch::lanes_to_load` asked.
-    pub fn choose_starts(&mut self) {
-        if !self.draft.stale_lanes.is_empty() {
-            // A window will be read again: what starts next is known only then.
-            self.draft.is_starved = true;
-            return;
-        }
-        let starts = self.memory.dispatch.starts(&self.draft.turnover);
-        self.draft.is_starved = starts.is_starved;
-        for pick in starts.picks {
-            let (attempts, at) = self.before(pick);
-            let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
-            self.draft.starts.push((pick, start));
-        }
-    }
-
-    /// The attempts of a task so far, and the moment at which it starts.
-    fn before(&self, pick: Pick) -> (u32, WallMs) {
-        let task = self.memory.dispatch.peek(pick.lane, pick.key).filter(|_| !pick.is_arrival);
-        task.map_or((0, self.now.wall), |task| (task.attempt, self.now_or(task.created_at)))
-    }
-
     /// Now, or the moment before if the clock was set back since: nothing ends before it started.
     pub(crate) fn now_or(&self, before: WallMs) -> WallMs {
         self.now.wall.max(before)
     }
 
-    fn new_run(&mut self) -> RunId {
+    pub(crate) fn new_run(&mut self) -> RunId {
         self.ids.run(self.now.wall)
     }
 
     /// Writes the adds and starts into the changes.
     pub fn finish(mut self) -> Draft {
-        let first = self.draft.adds.first().map_or(self.draft.seq_next, |added| added.task.seq);
+        let first = self.memory.seq_next;
         for at in 0..self.draft.starts.len() {
-            let (pick, start) = self.draft.starts[at];
-            if pick.is_arrival {
-                let at = (pick.key.seq.0 - first.0) as usize;
-                self.draft.adds[at].start = Some(start);
+            let (Pick { lane, key, .. }, start) = self.draft.starts[at];
+            let (seq, priority) = (key.seq, key.priority());
+            if seq >= first {
+                self.draft.adds[(seq.0 - first.0) as usize].start = Some(start);
             } else {
-                let (lane, QueueKey { seq, .. }) = (pick.lane, pick.key);
-                let start = Change::Start { seq, lane, priority: pick.key.priority(), start };
-                self.transition(Some(State::Ready), start);
+                self.transition(Some(State::Ready), Change::Start { seq, lane, priority, start });
             }
         }
         let operations = self.draft.operations.iter().cloned().map(Change::Operation);
@@ -223,9 +212,5 @@ impl<'a> Planner<'a> {
         let keys = keys.map(|(key, seq)| Change::Key { key: *key, seq: *seq });
         self.draft.changes.extend(keys);
         self.draft
-    }
-
-    pub(crate) fn join(&mut self, lane: LaneId, operation: &Arc<str>, key: QueueKey) {
-        self.draft.turnover.arrivals.push(Arrival { key, lane, operation: operation.clone() });
     }
 }

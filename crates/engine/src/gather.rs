@@ -3,25 +3,19 @@
 //! # Promises
 //! - Under the write lock, so that what is read holds until the commit: no other owner's task with
 //!   the same key can come between (I-2).
-//! - Of memory nothing changes but windows, which are a cache.
+//! - Memory does not change.
+//!
+//! # Left to others
+//! Windows and contents: the plan knows only when it comes to them which are wanted (`starts`).
 //!
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
 use rustc_hash::FxHashMap;
-use tasker_core::dispatch::Turnover;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
-use tasker_core::store::{Brief, Lane, Lookups, Orphan, ReadTransaction, WindowSize};
-use tasker_core::time::Now;
+use tasker_core::store::{Brief, Lookups, Orphan, ReadTransaction};
 
 use crate::input::Input;
-use crate::memory::Memory;
-
-/// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
-/// is not needed at once will mostly be theirs.
-const WINDOW_FACTOR: usize = 4;
-const WINDOW_TASKS_MIN: usize = 256;
-const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
 /// that each verb sees the one before.
@@ -83,61 +77,4 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::Ready(_)
         | Input::IsShared(_) => {}
     }
-}
-
-/// What the inputs and the time may free and take away, at most: enough is loaded for it, and more
-/// does no harm.
-pub(crate) fn turnover(memory: &Memory, key: IdKey, inputs: &[Input], now: Now) -> Turnover {
-    let mut turnover = Turnover::default();
-    if !memory.dispatch.is_started() {
-        return turnover;
-    }
-    let mut free = |slot| {
-        if let Some(run) = memory.live.get(slot) {
-            turnover.free(&run.operation);
-        }
-    };
-    memory.live.due(now.mono).into_iter().for_each(&mut free);
-    for input in inputs {
-        if let Input::Settle(slot, _) | Input::Postpone(slot) = input {
-            free(*slot);
-        }
-    }
-    for input in inputs {
-        if let Input::Abort(_, id, _) = input {
-            turnover.gone.insert(key.seq_of(*id));
-        }
-    }
-    turnover
-}
-
-/// The windows that are wanted to start what this turnover lets start.
-pub(crate) fn windows(
-    memory: &Memory,
-    turnover: &Turnover,
-    is_shared: bool,
-) -> Vec<(Lane, WindowSize)> {
-    let dispatch = &memory.dispatch;
-    let bytes_max = WINDOW_BYTES_MAX.min(dispatch.window_bytes_max());
-    let wanted = dispatch.lanes_to_load(turnover).into_iter().filter_map(|(lane, needed)| {
-        let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
-        let tasks_max = if is_shared { needed } else { ahead };
-        Some((dispatch.lane(lane)?, WindowSize { tasks_max, bytes_max }))
-    });
-    wanted.collect()
-}
-
-/// Loads these windows.
-pub(crate) fn load_windows(
-    transaction: &mut dyn ReadTransaction,
-    memory: &mut Memory,
-    wanted: &[(Lane, WindowSize)],
-) -> Result<()> {
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    for ((lane, _), window) in wanted.iter().zip(transaction.windows(wanted)?) {
-        memory.dispatch.load(lane.id, window);
-    }
-    Ok(())
 }

@@ -21,6 +21,7 @@ mod abort;
 mod prioritize;
 mod await_end;
 mod add;
+mod starts;
 mod stop;
 mod control;
 mod apply;

@@ -1,8 +1,8 @@
 //! What the engine keeps in memory: a cache of the store, and what only this process knows.
 //!
 //! What mirrors the store changes after a commit: in `apply` if it was ours, in `catch_up` if it
-//! was another owner's. Windows are read when they are needed. What is never stored is changed by
-//! `control`.
+//! was another owner's. The queue alone changes while a turn is planned, and back if it is not
+//! committed. What is never stored is changed by `control`.
 
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
@@ -70,6 +70,18 @@ pub struct Memory {
     pub start_after_stop: Vec<Ticket>,
 }
 
+/// What a plan only reads of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) seq_next: Seq,
+    pub(crate) counts: Counts,
+    pub(crate) live: &'a LiveRuns,
+    pub(crate) next_operation: usize,
+    pub(crate) waiters: &'a Waiters,
+    pub(crate) stopping: Option<&'a Stopping>,
+}
+
 /// A stop that is under way.
 #[derive(Debug)]
 pub struct Stopping {
@@ -105,6 +117,22 @@ impl Memory {
             stopping: None,
             start_after_stop: Vec::new(),
         }
+    }
+}
+
+impl Memory {
+    /// What a plan only reads, and the queue, in which it plans.
+    pub(crate) fn split(&mut self) -> (Known<'_>, &mut Dispatch) {
+        let known = Known {
+            settings: &self.settings,
+            seq_next: self.seq_next,
+            counts: self.counts,
+            live: &self.live,
+            next_operation: self.next_operation,
+            waiters: &self.waiters,
+            stopping: self.stopping.as_ref(),
+        };
+        (known, &mut self.dispatch)
     }
 }
 

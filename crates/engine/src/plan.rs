@@ -1,43 +1,38 @@
-//! What a turn does, from memory and facts: pure.
+//! What a turn does, from memory and facts.
 //!
 //! # Promises
-//! - Nothing changes but the draft that is given: one that is not committed is dropped, and that
-//!   is all.
+//! - Nothing changes but the draft that is given and the queue, in which the turn plans; that takes
+//!   back what is not committed (`tasker_core::dispatch`).
 //!
 //! # Left to others
-//! Each verb has a file of its own.
+//! Each verb has a file of its own; `starts` chooses what starts.
 //!
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
-use tasker_core::id::IdSource;
-use tasker_core::time::Now;
+use tasker_core::error::Result;
+use tasker_core::store::ReadTransaction;
 
 use crate::draft::{Draft, Planner};
-use crate::gather::Facts;
 use crate::input::Input;
-use crate::memory::Memory;
-
-/// Plans a turn.
-pub(crate) fn plan(
-    memory: &Memory,
-    ids: &mut IdSource,
-    facts: Facts,
-    inputs: &[Input],
-    now: Now,
-) -> Draft {
-    let mut planner = Planner::new(memory, ids, facts, now);
-    let orphans = std::mem::take(&mut planner.facts.orphans);
-    if !orphans.is_empty() {
-        // In a batch of its own, so that what was asked for meets tasks that are in order.
-        planner.recover(&orphans);
-        return planner.into_draft();
-    }
-    planner.take_in(inputs);
-    planner.choose_starts();
-    planner.finish()
-}
 
 impl Planner<'_> {
+    /// Plans a turn. The windows and contents that memory lacks are read meanwhile.
+    pub(crate) fn plan(
+        mut self,
+        inputs: &[Input],
+        (transaction, is_shared): (&mut dyn ReadTransaction, bool),
+    ) -> Result<Draft> {
+        let orphans = std::mem::take(&mut self.facts.orphans);
+        if !orphans.is_empty() {
+            // In a batch of its own, so that what was asked for meets tasks that are in order.
+            self.recover(&orphans);
+            return Ok(self.into_draft());
+        }
+        self.take_in(inputs);
+        self.start_tasks(transaction, is_shared)?;
+        Ok(self.finish())
+    }
+
     /// Everything that the inputs and the time ask for, except the starts.
     fn take_in(&mut self, inputs: &[Input]) {
         for input in inputs {
@@ -72,6 +67,5 @@ impl Planner<'_> {
                 self.await_end(*ticket, *id);
             }
         }
-        self.sort_arrivals();
     }
 }

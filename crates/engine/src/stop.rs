@@ -15,7 +15,7 @@ use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Cause, OnStop};
 
-use crate::draft::Planner;
+use crate::draft::{GivenBack, Planner};
 use crate::effect::{AbortSignal, RunEnd};
 use crate::input::RunSlot;
 use crate::live::Run;
@@ -24,7 +24,7 @@ use crate::memory::Stopping;
 impl Planner<'_> {
     /// Deals with the live runs if a stop begins or its timeout is over in this turn.
     pub(crate) fn stop(&mut self) {
-        let Some(stopping) = &self.memory.stopping else { return };
+        let Some(stopping) = self.memory.stopping else { return };
         let is_over = self.now.mono >= stopping.deadline;
         if stopping.has_begun && !is_over {
             return;
@@ -72,13 +72,16 @@ impl Planner<'_> {
     fn postpone(&mut self, run: &Run) {
         self.free(run, RunEnd::Postponed);
         self.draft.signals.push((run.slot, AbortSignal::Shutdown));
+        let lines = self.draft.recorded.get(&run.slot).map_or(0, |(lines, _)| *lines);
+        let given_back = GivenBack { attempt: run.attempt - 1, logs: run.logs + lines };
+        self.draft.given_back.insert(run.seq, given_back);
         let release = Change::Release {
             seq: run.seq,
             lane: run.lane,
             priority: run.priority,
             run: run.run,
             end: AttemptEnd::Postponed,
-            attempt: run.attempt - 1,
+            attempt: given_back.attempt,
             losses: 0,
             at: self.now_or(run.started_at),
         };

@@ -9,9 +9,10 @@
 
 use tasker_core::id::Seq;
 use tasker_core::journal::Transition;
+use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
-use tasker_core::transition::{QueueEffect, TransitionKind};
+use tasker_core::transition::TransitionKind;
 
 use crate::draft::Planner;
 
@@ -25,22 +26,44 @@ impl Planner<'_> {
     pub(crate) fn transition(&mut self, from: Option<State>, change: Change) {
         let transition = Transition::of(&change);
         debug_assert!(transition.is_some(), "no transition of a task: {change:?}");
-        if let Some(Transition { seq, lane, kind, .. }) = transition {
+        if let Some(Transition { seq, kind, .. }) = transition {
             let rule = kind.rule();
             debug_assert!(rule.leads_from(from), "{kind:?} does not lead from {from:?}");
             let to = rule.leads_to(from);
             from.inspect(|state| self.draft.counts.leave(*state));
             to.inspect(|state| self.draft.counts.enter(*state));
-            if rule.queue == QueueEffect::Enters && !rule.is_entry() {
-                // Memory does not hold it: the window is read again.
-                self.draft.stale_lanes.push(lane);
-            }
+            self.requeue(from, &change);
             self.note_end(seq, &change);
             if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
                 write_through(brief, state, &change);
             }
         }
         self.draft.changes.push(change);
+    }
+
+    /// A task takes or leaves its place in the queue. Not for a new one, which is put in before it
+    /// is known whether it starts, nor for one that starts, which was taken out when it was picked.
+    fn requeue(&mut self, from: Option<State>, change: &Change) {
+        match *change {
+            Change::End { seq, lane, priority, .. } if from == Some(State::Ready) => {
+                self.dispatch.leave(lane, QueueKey::new(priority, seq));
+            }
+            Change::Release { seq, lane, priority, .. } => {
+                self.dispatch.enter(lane, QueueKey::new(priority, seq));
+            }
+            Change::Prioritize { seq, lane, from, to } => {
+                self.dispatch.leave(lane, QueueKey::new(from, seq));
+                self.dispatch.enter(lane, QueueKey::new(to, seq));
+            }
+            Change::Operation(_)
+            | Change::Add { .. }
+            | Change::Key { .. }
+            | Change::Start { .. }
+            | Change::End { .. }
+            | Change::RequestAbort { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => {}
+        }
     }
 
     fn note_end(&mut self, seq: Seq, change: &Change) {

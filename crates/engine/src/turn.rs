@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 
-use tasker_core::dispatch::Turnover;
+use tasker_core::dispatch::Picks;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
@@ -26,13 +26,13 @@ use tasker_core::time::{MonoMs, Now};
 use crate::catch_up::catch_up;
 use crate::control::closed;
 use crate::debug::trace_inputs;
-use crate::draft::Draft;
+use crate::draft::{Draft, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, RunSlot, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::plan::plan;
+use crate::starts;
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -77,7 +77,7 @@ impl Work<'_> {
         if let Some(source) = &self.source {
             source.each(&mut add);
         }
-        lookups.windows = gather::windows(memory, &Turnover::default(), is_shared);
+        lookups.windows = starts::expected(&memory.dispatch, is_shared);
         lookups
     }
 
@@ -270,6 +270,13 @@ impl Engine {
     }
 
     fn try_once(&mut self, work: &mut Work<'_>, effects: &mut Vec<Effect>) -> TurnResult {
+        let result = self.attempt(work, effects);
+        // What is not committed by now has not been.
+        self.memory.dispatch.rollback();
+        result
+    }
+
+    fn attempt(&mut self, work: &mut Work<'_>, effects: &mut Vec<Effect>) -> TurnResult {
         let Engine { store, memory, ids, .. } = self;
         let Some(store) = store.as_deref_mut() else { return TurnResult::Broken(closed()) };
         let is_shared = store.is_shared();
@@ -286,6 +293,10 @@ impl Engine {
             Ok(draft) => draft,
             Err(error) => return give_up(error),
         };
+        if draft.is_stale {
+            memory.freshness = Freshness::Wrong;
+            return TurnResult::Stale;
+        }
         let Some(batch) = draft.take_batch(memory, work.now) else {
             drop(transaction);
             return applied(memory, draft, work.now, effects);
@@ -373,11 +384,10 @@ fn has_work(
     if !transaction.orphans()?.is_empty() {
         return Ok(true);
     }
-    let nothing = Turnover::default();
-    let wanted = gather::windows(memory, &nothing, is_shared);
-    gather::load_windows(transaction, memory, &wanted)?;
-    let starts = memory.dispatch.starts(&nothing);
-    Ok(starts.is_starved || !starts.picks.is_empty())
+    let mut first = Picks::up_to(1);
+    let picked = starts::pick(&mut memory.dispatch, transaction, &mut first, is_shared);
+    memory.dispatch.rollback();
+    Ok(picked? || !first.picks.is_empty())
 }
 
 /// Brings memory up to date, reads what the plan needs, and plans.
@@ -392,10 +402,7 @@ fn draft(
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
     let facts = gather::facts(transaction, ids.key(), inputs)?;
-    let turnover = gather::turnover(memory, ids.key(), inputs, *now);
-    let wanted = gather::windows(memory, &turnover, is_shared);
-    gather::load_windows(transaction, memory, &wanted)?;
-    Ok(plan(memory, ids, facts, inputs, *now))
+    Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
 }
 
 /// Carries out what was committed.
@@ -418,6 +425,7 @@ fn refuse(
     (inputs, key): (&mut Vec<Input>, IdKey),
     effects: &mut Vec<Effect>,
 ) -> TurnResult {
+    memory.dispatch.rollback();
     if let Some((seq, run)) = batch.changes.get(change).and_then(run_of) {
         if let Some(slot) = memory.live.slot_of(run) {
             fence(memory, slot, effects);
@@ -441,7 +449,8 @@ fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
 /// A run of ours is not the task's run any more.
 fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
     if let Some(live) = memory.live.remove(slot) {
-        memory.dispatch.release(&live.operation);
+        memory.dispatch.end_run(live.lane.operation());
+        memory.dispatch.commit();
     }
     effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
     effects.push(Effect::Abort(slot, AbortSignal::Fenced));

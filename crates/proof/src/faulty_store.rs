@@ -3,11 +3,13 @@
 //! # Promises
 //! - What no hook changes goes through unchanged.
 
+use std::sync::Arc;
+
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Operation, Orphan, Preview, ReadTransaction, Store,
-    Transaction, Waker, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
+    ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::AbortReason;
 
@@ -30,8 +32,12 @@ pub enum Call {
     RemoteRuns,
     /// `orphans`
     Orphans,
+    /// `heads`
+    Heads,
     /// `windows`
     Windows,
+    /// `contents`
+    Contents,
     /// `briefs`
     Briefs,
     /// `find_by_keys`
@@ -161,6 +167,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::Operations)?.operations()
     }
 
+    fn heads(&mut self, after: LaneId, heads_max: usize) -> Result<Vec<LaneHead>> {
+        self.at(Call::Heads)?.heads(after, heads_max)
+    }
+
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         self.at(Call::RemoteRuns)?.remote_runs()
     }
@@ -169,12 +179,20 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::Orphans)?.orphans()
     }
 
-    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
+    fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {
         let mut windows = windows.to_vec();
-        for (_, size) in &mut windows {
-            size.tasks_max = size.tasks_max.min(self.hooks.window_max());
+        for query in &mut windows {
+            query.tasks_max = query.tasks_max.min(self.hooks.window_max());
         }
-        self.at(Call::Windows)?.windows(&windows)
+        self.at(Call::Windows)?.windows(&windows, bytes_max)
+    }
+
+    fn contents(
+        &mut self,
+        tasks: &[(Seq, Arc<str>)],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<ReadyTask>>> {
+        self.at(Call::Contents)?.contents(tasks, bytes_max)
     }
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {

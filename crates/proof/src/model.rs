@@ -17,11 +17,12 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::query::{Fields, Query};
+use tasker_core::queue::QueueKey;
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Entry, Head, Lane, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Refused, Start, Store, Transaction, Waker, Window, WindowSize,
+    Batch, Brief, Change, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview,
+    ReadTransaction, ReadyTask, Refused, Start, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
@@ -208,6 +209,18 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(self.image.operations.values().cloned().collect())
     }
 
+    fn heads(&mut self, after: LaneId, heads_max: usize) -> Result<Vec<LaneHead>> {
+        let mut heads: BTreeMap<LaneId, LaneHead> = BTreeMap::new();
+        for row in self.image.queue().into_iter().filter(|row| row.lane > after) {
+            let (lane, first) = (row.lane, row.key());
+            match heads.get_mut(&lane) {
+                Some(head) => head.next = head.next.or(Some(first)),
+                None => drop(heads.insert(lane, LaneHead { lane, first, next: None })),
+            }
+        }
+        Ok(heads.into_values().take(heads_max).collect())
+    }
+
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
         for row in self.image.tasks.values() {
@@ -227,8 +240,31 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
     }
 
-    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
-        Ok(windows.iter().map(|(lane, size)| self.image.window(lane.id, *size)).collect())
+    fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {
+        let mut left = Some(bytes_max);
+        let mut found = Vec::new();
+        for query in windows {
+            if left.is_some() {
+                found.push(self.image.window(query, &mut left));
+            }
+        }
+        Ok(found)
+    }
+
+    fn contents(
+        &mut self,
+        tasks: &[(Seq, Arc<str>)],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<ReadyTask>>> {
+        let mut left = Some(bytes_max);
+        let mut found = Vec::new();
+        for (seq, _) in tasks {
+            if left.is_some() {
+                let row = self.image.tasks.get(seq).filter(|row| !row.task.state.is_final());
+                found.push(row.map(|row| row.taken(&mut left)));
+            }
+        }
+        Ok(found)
     }
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
@@ -343,17 +379,24 @@ impl Image {
         start.map_or(Some(()), |start| row.start(start, owner))
     }
 
-    fn window(&self, lane: LaneId, size: WindowSize) -> Window {
-        let is_ready = |row: &&Row| row.task.state == State::Ready && row.lane == lane;
+    /// The ready tasks in queue order.
+    fn queue(&self) -> Vec<&Row> {
+        let is_ready = |row: &&Row| row.task.state == State::Ready;
         let mut rows: Vec<_> = self.tasks.values().filter(is_ready).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
-        for row in &rows {
-            if tasks.len() == size.tasks_max || (!tasks.is_empty() && bytes > size.bytes_max) {
+        rows
+    }
+
+    /// A window; `left` is what may still be read of data.
+    fn window(&self, query: &WindowQuery, left: &mut Option<usize>) -> Window {
+        let mut rows = self.queue();
+        rows.retain(|row| row.lane == query.lane.id && row.key() >= query.from);
+        let mut tasks = Vec::new();
+        for row in rows.iter().take(query.tasks_max) {
+            if left.is_none() {
                 break;
             }
-            bytes += row.task.def.data.as_ref().map_or(0, |data| data.as_str().len());
-            tasks.push(row.waiting());
+            tasks.push(row.taken(left));
         }
         Window { is_complete: tasks.len() == rows.len(), tasks }
     }
@@ -409,6 +452,18 @@ impl Row {
         if let Some(live) = self.task.attempts.last_mut() {
             (live.end, live.ended_at) = (Some(end), Some(at));
         }
+    }
+
+    /// Its place in the queue.
+    fn key(&self) -> QueueKey {
+        QueueKey::new(self.task.def.priority, self.task.seq)
+    }
+
+    /// As its start needs it; `left` is what may still be read of data.
+    fn taken(&self, left: &mut Option<usize>) -> ReadyTask {
+        let bytes = self.task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+        *left = left.and_then(|left| left.checked_sub(bytes));
+        self.waiting()
     }
 
     fn waiting(&self) -> ReadyTask {

@@ -174,7 +174,7 @@ enum Point {
     Head,
     Operations,
     Orphans,
-    Windows,
+    Contents,
     Briefs,
     Commit,
     Tidy,
@@ -210,7 +210,7 @@ impl Hooks for Trap {
             Call::Head => Point::Head,
             Call::Operations => Point::Operations,
             Call::Orphans => Point::Orphans,
-            Call::Windows => Point::Windows,
+            Call::Contents => Point::Contents,
             Call::Briefs => Point::Briefs,
             Call::Maintain => Point::Tidy,
             Call::Close => Point::Close,
@@ -301,7 +301,7 @@ fn assert_clean(location: Location, count: usize) {
 /// What reaches each point of an engine that is open, has one task of `a` and one waiting of `b`.
 fn provoke(handle: &Handle, point: Point, id: TaskId) {
     handle.submit(match point {
-        Point::Windows => {
+        Point::Contents => {
             vec![Input::Assign(10, "b".into(), None), Input::Start(11)]
         }
         Point::Briefs => vec![Input::Prioritize(10, id, Priority::default())],
@@ -312,19 +312,19 @@ fn provoke(handle: &Handle, point: Point, id: TaskId) {
 
 #[test]
 fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6() {
-    use Point::{Begin, Briefs, Close, Commit, Tidy, Windows};
+    use Point::{Begin, Briefs, Close, Commit, Contents, Tidy};
     // With and without a second panic, as the store is closed for the first.
     let cases: [&'static [Point]; 11] = [
         &[Begin],
         &[Commit],
         &[Briefs],
-        &[Windows],
+        &[Contents],
         &[Tidy],
         &[Close],
         &[Begin, Close],
         &[Commit, Close],
         &[Briefs, Close],
-        &[Windows, Close],
+        &[Contents, Close],
         &[Tidy, Close],
     ];
     for points in cases {

@@ -92,6 +92,8 @@ statements! {
     ABORT_REQUEST "abort_request.sql",
     OPERATIONS "operations.sql",
     WINDOW "window.sql",
+    CONTENTS "contents.sql",
+    HEADS "heads.sql",
     HISTORY "history.sql",
     BRIEF "brief.sql",
     FIND_BY_KEY "find_by_key.sql",

@@ -14,11 +14,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rusqlite::Rows;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::queue::QueueKey;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, Lane, Operation, Orphan, ReadTransaction, ReadyTask,
-    Transaction, Window, WindowSize,
+    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
+    Transaction, Window, WindowQuery,
 };
 use tasker_core::task::AbortReason;
 use tasker_core::time::WallMs;
@@ -26,6 +28,53 @@ use tasker_core::time::WallMs;
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
 use crate::{error, sql, write};
+
+/// Rows of one lane that are read to its end before the next lane is searched for, which costs as
+/// much as some twenty rows.
+const LANE_ROWS_MAX: usize = 24;
+
+/// What may still be read of data; nothing once the bound is passed.
+struct BytesLeft(Option<usize>);
+
+impl BytesLeft {
+    fn is_passed(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn take(&mut self, task: &ReadyTask) {
+        let bytes = task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+        self.0 = self.0.and_then(|left| left.checked_sub(bytes));
+    }
+}
+
+/// Reads the heads of lanes, as `heads.sql` has them, until there are enough. Gives the lane that
+/// is too long to be read to its end.
+fn read_heads(
+    mut rows: Rows<'_>,
+    heads_max: usize,
+    heads: &mut Vec<LaneHead>,
+) -> Result<Option<LaneId>> {
+    let mut count = 0;
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let lane = row::lane_id(row, 0)?;
+        let key = || Ok(QueueKey::new(row::priority(row, 1)?, row::seq(row, 2)?));
+        if let Some(head) = heads.last_mut().filter(|head| head.lane == lane) {
+            count += 1;
+            if count == LANE_ROWS_MAX {
+                return Ok(Some(lane));
+            }
+            if head.next.is_none() {
+                head.next = Some(key()?);
+            }
+        } else if heads.len() < heads_max {
+            count = 1;
+            heads.push(LaneHead { lane, first: key()?, next: None });
+        } else {
+            break;
+        }
+    }
+    Ok(None)
+}
 
 /// An open transaction.
 pub(crate) struct SqliteTransaction<'s> {
@@ -69,21 +118,53 @@ impl<'s> SqliteTransaction<'s> {
         Ok(orphans)
     }
 
-    fn window(&self, lane: &Lane, size: WindowSize) -> Result<Window> {
+    /// A window; `left` is what may still be read of data.
+    fn window(&self, query: &WindowQuery, left: &mut BytesLeft) -> Result<Window> {
+        let WindowQuery { lane, from, tasks_max } = query;
         let mut statement = cached(&self.writer.connection, sql::WINDOW)?;
         // One more than asked for tells whether these are all.
-        let limit = i64::try_from(size.tasks_max).unwrap_or(i64::MAX).saturating_add(1);
-        let mut rows = statement.query((lane.id.0 as i64, limit)).map_err(error::of)?;
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        let limit = i64::try_from(*tasks_max).unwrap_or(i64::MAX).saturating_add(1);
+        let place = (lane.id.0 as i64, from.priority().get(), from.seq.0 as i64, limit);
+        let mut rows = statement.query(place).map_err(error::of)?;
+        let mut tasks = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
-            if tasks.len() == size.tasks_max || bytes > size.bytes_max {
+            if tasks.len() == *tasks_max || left.is_passed() {
                 return Ok(Window { tasks, is_complete: false });
             }
             let task = self.ready_task(row, Arc::clone(&lane.operation))?;
-            bytes += task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+            left.take(&task);
             tasks.push(task);
         }
         Ok(Window { tasks, is_complete: true })
+    }
+
+    /// The contents of tasks with consecutive numbers.
+    fn contents_of_range(
+        &self,
+        tasks: &[(Seq, Arc<str>)],
+        left: &mut BytesLeft,
+        found: &mut Vec<Option<ReadyTask>>,
+    ) -> Result<()> {
+        let (Some((first, _)), Some((last, _))) = (tasks.first(), tasks.last()) else {
+            return Ok(());
+        };
+        let mut statement = cached(&self.writer.connection, sql::CONTENTS)?;
+        let mut rows = statement.query((first.0 as i64, last.0 as i64)).map_err(error::of)?;
+        let mut asked = tasks.iter();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            if left.is_passed() {
+                return Ok(());
+            }
+            let number = row::seq(row, 0)?;
+            let skipped = asked.as_slice().iter().take_while(|(seq, _)| *seq < number).count();
+            found.extend(std::iter::repeat_with(|| None).take(skipped));
+            let Some((_, operation)) = asked.nth(skipped) else { return Ok(()) };
+            let task = self.ready_task(row, Arc::clone(operation))?;
+            left.take(&task);
+            found.push(Some(task));
+        }
+        found.extend(asked.map(|_| None));
+        Ok(())
     }
 
     /// A task as `window.sql` selects it.
@@ -165,6 +246,21 @@ impl ReadTransaction for SqliteTransaction<'_> {
         row::operations(&self.writer.connection, None)
     }
 
+    fn heads(&mut self, after: LaneId, heads_max: usize) -> Result<Vec<LaneHead>> {
+        let mut heads = Vec::new();
+        let mut after = after;
+        let mut statement = cached(&self.writer.connection, sql::HEADS)?;
+        // Each round begins behind a lane that is too long to be read to its end.
+        while heads.len() < heads_max {
+            let rows = statement.query([(after.0 as i64).saturating_add(1)]).map_err(error::of)?;
+            match read_heads(rows, heads_max, &mut heads)? {
+                Some(long) => after = long,
+                None => break,
+            }
+        }
+        Ok(heads)
+    }
+
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut statement = cached(&self.writer.connection, sql::REMOTE_RUNS)?;
         let mut rows = statement.query([self.writer.owner.0 as i64]).map_err(error::of)?;
@@ -184,8 +280,32 @@ impl ReadTransaction for SqliteTransaction<'_> {
         Ok(found)
     }
 
-    fn windows(&mut self, windows: &[(Lane, WindowSize)]) -> Result<Vec<Window>> {
-        windows.iter().map(|(lane, size)| self.window(lane, *size)).collect()
+    fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {
+        let mut left = BytesLeft(Some(bytes_max));
+        let mut found = Vec::new();
+        for query in windows {
+            if left.is_passed() {
+                break;
+            }
+            found.push(self.window(query, &mut left)?);
+        }
+        Ok(found)
+    }
+
+    fn contents(
+        &mut self,
+        tasks: &[(Seq, Arc<str>)],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<ReadyTask>>> {
+        let mut left = BytesLeft(Some(bytes_max));
+        let mut found = Vec::new();
+        for range in tasks.chunk_by(|(one, _), (next, _)| one.0 + 1 == next.0) {
+            if left.is_passed() {
+                break;
+            }
+            self.contents_of_range(range, &mut left, &mut found)?;
+        }
+        Ok(found)
     }
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {

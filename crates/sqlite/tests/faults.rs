@@ -13,9 +13,10 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::LaneId;
 use tasker_core::json;
 use tasker_core::query::Query;
+use tasker_core::queue::QueueKey;
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Lane, Lookups, Operation, Store, WindowSize};
+use tasker_core::store::{Change, Lane, Lookups, Operation, Store, WindowQuery};
 use tasker_core::task::{AttemptEnd, Level};
 
 const PAGE: usize = 4_096;
@@ -88,10 +89,13 @@ fn read_all(path: &Path) -> Result<Tasks> {
     let mut transaction = store.begin(&Lookups::default)?;
     transaction.head()?;
     transaction.orphans()?;
-    let size = WindowSize { tasks_max: 100, bytes_max: usize::MAX };
-    let lane = |Operation { id, name }| Lane { id: LaneId::new(id, 0), operation: name };
-    let lanes = transaction.operations()?.into_iter().map(|known| (lane(known), size));
-    transaction.windows(&lanes.collect::<Vec<_>>())?;
+    let query = |Operation { id, name }| {
+        let lane = Lane { id: LaneId::new(id, 0), operation: name };
+        WindowQuery { lane, from: QueueKey::FIRST, tasks_max: 100 }
+    };
+    let lanes = transaction.operations()?.into_iter().map(query);
+    transaction.windows(&lanes.collect::<Vec<_>>(), usize::MAX)?;
+    transaction.heads(LaneId(0), usize::MAX)?;
     drop(transaction);
     let tasks = tasks(&mut reader)?;
     for state in State::ALL {

@@ -10,8 +10,9 @@ use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{RunId, Seq};
 use tasker_core::journal;
+use tasker_core::queue::QueueKey;
 use tasker_core::read::{Reader, WithLogs};
-use tasker_core::store::{Change, Commit, Lane, Lookups, Start, Store, Window, WindowSize};
+use tasker_core::store::{Change, Commit, Lane, Lookups, Start, Store, Window, WindowQuery};
 use tasker_core::task::{AttemptEnd, Json, Level, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
@@ -128,8 +129,9 @@ fn a_batch_number_is_written_once() {
     assert!(matches!(commit, Commit::NotCommitted(error) if error.code() == Code::Bug));
 }
 
-fn window(hand: &mut Hand, lane: &Lane, size: WindowSize) -> Window {
-    hand.store.begin_read().unwrap().windows(&[(lane.clone(), size)]).unwrap().remove(0)
+fn window(hand: &mut Hand, lane: &Lane, tasks_max: usize, bytes_max: usize) -> Window {
+    let query = WindowQuery { lane: lane.clone(), from: QueueKey::FIRST, tasks_max };
+    hand.store.begin_read().unwrap().windows(&[query], bytes_max).unwrap().remove(0)
 }
 
 fn steps(path: &Path) -> Vec<(u64, TransitionKind)> {
@@ -184,8 +186,7 @@ fn the_history_keeps_every_attempt_and_the_logs_go_on() {
         let release = hand.releasing(task.seq, run, AttemptEnd::Postponed);
         hand.turn(vec![log, release]);
     }
-    let size = WindowSize { tasks_max: 5, bytes_max: 1_000 };
-    let window = window(&mut hand, &lane, size);
+    let window = window(&mut hand, &lane, 5, 1_000);
     assert_eq!((window.tasks[0].logs, window.tasks[0].losses), (3, 1));
     let run = hand.start(task, 1);
     hand.end(task, Some(run), done());
@@ -219,7 +220,7 @@ fn a_window_stops_at_its_bounds_and_says_whether_it_is_complete() {
         hand.add(&lane, def("\"twelve byte\"", f64::from(n % 2)));
     }
     let mut window = |tasks_max, bytes_max| {
-        let window = window(&mut hand, &lane, WindowSize { tasks_max, bytes_max });
+        let window = window(&mut hand, &lane, tasks_max, bytes_max);
         let seqs: Vec<u64> = window.tasks.iter().map(|task| task.seq.0).collect();
         (seqs, window.is_complete)
     };

@@ -2,7 +2,8 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdSource, Seq, TaskId};
-use tasker_core::store::WindowSize;
+use tasker_core::queue::QueueKey;
+use tasker_core::store::WindowQuery;
 use tasker_core::time::WallMs;
 use uuid::Uuid;
 
@@ -99,9 +100,9 @@ pub(super) fn many_are_looked_up_at_once_in_their_order(world: &mut World) -> Re
     let reasons = world.inside(|store| store.abort_requests(&runs))?;
     assert!(matches!(reasons[..], [Some(_), None]));
 
-    let size = WindowSize { tasks_max: 9, bytes_max: 9 };
-    let lanes = ["write", "read"].map(|operation| (world.lane(operation).0, size));
-    let windows = world.inside(|store| store.windows(&lanes))?;
+    let lanes = ["write", "read"].map(|operation| world.lane(operation).0);
+    let lanes = lanes.map(|lane| WindowQuery { lane, from: QueueKey::FIRST, tasks_max: 9 });
+    let windows = world.inside(|store| store.windows(&lanes, 9))?;
     let first: Vec<_> = windows.iter().map(|window| window.tasks[0].seq).collect();
     assert_eq!(first, [tasks[1].seq, tasks[0].seq]);
     assert!(world.inside(|store| store.briefs(&[]))?.is_empty());

@@ -115,6 +115,20 @@ macro_rules! conformance_cases {
                 a_window_stops_at_its_number_of_tasks,
                 a_window_stops_after_the_task_that_passes_its_bytes,
                 the_head_of_a_long_queue_is_the_head,
+                a_window_begins_where_it_is_asked_to,
+                many_windows_share_their_bytes,
+            }
+            heads {
+                a_lane_without_ready_tasks_has_no_head,
+                a_head_is_the_first_task_and_the_place_of_the_second,
+                the_lanes_of_an_operation_have_a_head_each,
+                heads_come_in_portions,
+            }
+            contents {
+                contents_are_found_by_the_numbers_of_tasks,
+                what_has_ended_or_never_was_has_no_contents,
+                a_task_that_has_started_before_brings_what_it_had,
+                reading_stops_after_the_task_that_passes_the_bytes,
             }
             brief {
                 a_waiting_task_in_brief,

@@ -1,7 +1,10 @@
 //! The first ready tasks of a lane.
 
 use tasker_core::error::Result;
-use tasker_core::task::{Level, NewTask, OnInterrupted, OnStop};
+use tasker_core::id::Seq;
+use tasker_core::queue::QueueKey;
+use tasker_core::store::WindowQuery;
+use tasker_core::task::{Level, NewTask, OnInterrupted, OnStop, Priority};
 
 use super::world::{World, done, json, of, read, with_data, with_priority};
 
@@ -115,5 +118,48 @@ pub(super) fn the_head_of_a_long_queue_is_the_head(world: &mut World) -> Result<
     let window = world.window_of("read", 3, 1 << 20)?;
     let head: Vec<_> = window.tasks.iter().map(|task| task.seq.0).collect();
     assert_eq!((head, window.is_complete), (vec![10, 20, 30], false));
+    Ok(())
+}
+
+/// I-7: at a task, between two, and behind them all.
+pub(super) fn a_window_begins_where_it_is_asked_to(world: &mut World) -> Result<()> {
+    let priorities = [2.0, 1.0, 1.0, f64::INFINITY, 1.0, 0.0, f64::NEG_INFINITY];
+    let defs = priorities.iter().map(|p| with_priority(*p)).collect::<Result<_>>()?;
+    world.add_many(defs)?;
+    for (priority, seq, expected) in [
+        (f64::INFINITY, 0, &[4, 1, 2, 3, 5, 6, 7][..]),
+        (f64::INFINITY, 5, &[1, 2, 3, 5, 6, 7]),
+        (2.0, 1, &[1, 2, 3, 5, 6, 7]),
+        (1.5, 9, &[2, 3, 5, 6, 7]),
+        (1.0, 3, &[3, 5, 6, 7]),
+        (1.0, 6, &[6, 7]),
+        (f64::NEG_INFINITY, 7, &[7]),
+        (f64::NEG_INFINITY, 8, &[]),
+    ] {
+        let from = QueueKey::new(Priority::new(priority)?, Seq(seq));
+        let (lane, _) = world.lane("read");
+        let window = world.window_from(WindowQuery { lane, from, tasks_max: 9 }, 9)?;
+        let seqs: Vec<_> = window.tasks.iter().map(|task| task.seq.0).collect();
+        assert_eq!((&seqs[..], window.is_complete), (expected, true), "{priority} {seq}");
+    }
+    Ok(())
+}
+
+/// I-17: the windows that do not fit are left out; the first one always comes.
+pub(super) fn many_windows_share_their_bytes(world: &mut World) -> Result<()> {
+    let text = format!("\"{}\"", "x".repeat(998));
+    for operation in ["read", "write", "print"] {
+        let def = NewTask { data: Some(json(&text)), ..of(operation) };
+        world.add_many(vec![def; 3])?;
+    }
+    for (bytes_max, expected) in
+        [(0, vec![(1, false)]), (4_500, vec![(3, true), (2, false)]), (9_000, vec![(3, true); 3])]
+    {
+        let lanes = ["read", "write", "print"].map(|operation| world.lane(operation).0);
+        let first = |lane| WindowQuery { lane, from: QueueKey::FIRST, tasks_max: 9 };
+        let windows = world.inside(|store| store.windows(&lanes.map(first), bytes_max))?;
+        let found = windows.iter().map(|window| (window.tasks.len(), window.is_complete));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{bytes_max}");
+    }
     Ok(())
 }

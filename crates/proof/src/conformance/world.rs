@@ -9,11 +9,12 @@ use std::sync::Arc;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
+use tasker_core::queue::QueueKey;
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
     Batch, Brief, Change, Commit, Lane, Lookups, Operation, Orphan, ReadTransaction, Refused,
-    Start, Store, Window, WindowSize,
+    Start, Store, Window, WindowQuery,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
@@ -416,15 +417,18 @@ impl World {
         bytes_max: usize,
     ) -> Result<Window> {
         let (lane, _) = self.lane(operation);
-        let size = WindowSize { tasks_max, bytes_max };
-        self.inside(|store| Ok(store.windows(&[(lane, size)])?.remove(0)))
+        self.window_from(WindowQuery { lane, from: QueueKey::FIRST, tasks_max }, bytes_max)
+    }
+
+    pub(super) fn window_from(&mut self, query: WindowQuery, bytes_max: usize) -> Result<Window> {
+        self.inside(|store| Ok(store.windows(&[query], bytes_max)?.remove(0)))
     }
 
     /// The sequence numbers of the tasks that wait in a lane, in queue order.
     pub(super) fn queue_of(&mut self, lane: LaneId) -> Result<Vec<u64>> {
-        let size = WindowSize { tasks_max: 1_000, bytes_max: 1 << 30 };
         let lane = Lane { id: lane, operation: "read".into() };
-        let window = self.inside(|store| Ok(store.windows(&[(lane, size)])?.remove(0)))?;
+        let query = WindowQuery { lane, from: QueueKey::FIRST, tasks_max: 1_000 };
+        let window = self.window_from(query, 1 << 30)?;
         Ok(window.tasks.iter().map(|task| task.seq.0).collect())
     }
 

@@ -257,7 +257,7 @@ fn numbers_and_lanes_are_given_once_whoever_adds() {
     }
     assert_eq!(seqs, (1..=8).collect::<Vec<_>>());
     one.look();
-    let lanes = |bench: &Bench| ["x", "y", "z"].map(|name| bench.memory().dispatch.lane_of(name));
+    let lanes = |bench: &Bench| ["x", "y", "z"].map(|name| bench.memory().dispatch.operation(name));
     assert_eq!(lanes(&one), lanes(&two));
     assert_eq!(one.memory().counts, two.memory().counts);
 }

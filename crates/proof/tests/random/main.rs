@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 mod oracle;
+mod queue;
 mod store;
 mod world;
 
@@ -82,4 +83,24 @@ fn two_thousand_random_worlds_of_several_engines_over_the_model_keep_every_invar
 #[test]
 fn forty_random_worlds_of_several_engines_over_a_file_keep_every_invariant() {
     run(40, two_or_three, || Box::new(Folder::new().unwrap()));
+}
+
+/// Only with feature `faults`.
+#[cfg(feature = "faults")]
+#[test]
+fn some_world_notices_each_deliberate_fault_of_the_queue() {
+    use tasker_core::fault::{Fault, switch};
+    std::panic::set_hook(Box::new(|_| {}));
+    let passes = |seed| {
+        let world = || World::new(seed, Box::new(Disk::default()), two_or_three(seed)).run();
+        catch_unwind(AssertUnwindSafe(world)).is_ok()
+    };
+    let is_unnoticed = |fault: &&Fault| {
+        switch(Some(**fault));
+        (0..2_000).all(passes)
+    };
+    let unnoticed: Vec<_> = Fault::ALL.iter().filter(is_unnoticed).collect();
+    switch(None);
+    let _ = std::panic::take_hook();
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
 }

@@ -25,6 +25,7 @@ use tasker_proof::rng::Rng;
 
 use crate::oracle::Oracle;
 use crate::oracle::coverage::Coverage;
+use crate::queue;
 use crate::store::{Fault, Trouble, Troubled};
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
@@ -34,7 +35,9 @@ const TASKS_MAX: usize = 60;
 const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 9] = [
+const READS: [Call; 11] = [
+    Call::Heads,
+    Call::Contents,
     Call::FindByKeys,
     Call::Head,
     Call::Operations,
@@ -283,10 +286,17 @@ impl World {
         // Where it could not look, it does not know what others did.
         if hit.is_none() || !self.is_shared() {
             assert_eq!(counts, self.oracle.counts(), "I-13");
+            self.compare_queue();
         }
         assert_eq!(running, self.oracle.me().runs.len());
         self.see_starts(&effects);
         after
+    }
+
+    /// What memory says of the queue is so.
+    fn compare_queue(&self) {
+        let engine = self.processes[self.me].engine.as_ref().unwrap();
+        queue::compare(&engine.memory().dispatch, &self.oracle);
     }
 
     /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes

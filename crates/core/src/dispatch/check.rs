@@ -1,0 +1,74 @@
+//! What must be true of the queue in memory, counted anew: for tests and debug builds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Dispatch;
+use super::lane::Lane;
+use super::operation::Operation;
+use crate::id::{LaneId, OperationId};
+use crate::queue::QueueKey;
+
+/// With more lanes than this a debug build does not look at all of them after each turn.
+const LANES_CHECKED_MAX: usize = 256;
+
+impl Dispatch {
+    /// What is wrong, if anything is: the invariants D1 to D7 of the design, as far as memory alone
+    /// can tell.
+    pub fn fault(&self) -> Option<String> {
+        self.faulty_lane().or_else(|| self.faulty_operation()).or_else(|| self.faulty_sum())
+    }
+
+    /// What is known of each lane: the positions before a bound, and the bound; none if these are
+    /// all.
+    pub fn mirror(&self) -> BTreeMap<LaneId, (Vec<QueueKey>, Option<QueueKey>)> {
+        let known = |lane: &Lane| (lane.id, (lane.window.iter().collect(), lane.rest));
+        self.lanes.iter().map(|(_, lane)| known(lane)).collect()
+    }
+
+    /// How many runs of each operation are live here, and elsewhere.
+    pub fn runs(&self) -> BTreeMap<OperationId, (u32, u32)> {
+        let counts = |operation: &Operation| (operation.running, operation.remote);
+        let runs = |(_, operation): (_, &Operation)| Some((operation.id?, counts(operation)));
+        self.operations.iter().filter_map(runs).collect()
+    }
+
+    /// Whether nothing is wrong. Looks at everything only if it is not much.
+    pub(super) fn is_sound(&self) -> bool {
+        self.lanes.len() > LANES_CHECKED_MAX || self.fault().is_none()
+    }
+
+    /// A lane stands once among the heads of its operation, in its own position (D1), and its
+    /// window is in order and ends before its rest (D2).
+    fn faulty_lane(&self) -> Option<String> {
+        let is_faulty = |lane: &Lane, slot| {
+            let operation = self.operations.get(lane.operation);
+            let is_listed = lane.head().is_some_and(|head| operation.heads.contains(&(head, slot)));
+            let is_sorted = lane.window.iter().is_sorted_by(|a, b| a < b);
+            let is_covered = lane.window.iter().all(|key| lane.covers(key));
+            let is_own = operation.id == Some(lane.id.operation());
+            !(is_listed && is_sorted && is_covered && is_own)
+        };
+        let faulty = self.lanes.iter().find(|(slot, lane)| is_faulty(lane, *slot));
+        faulty.map(|(_, lane)| format!("{lane:?}"))
+    }
+
+    /// An operation stands among the open ones exactly if its gate is open and it has a task.
+    fn faulty_operation(&self) -> Option<String> {
+        let listed: BTreeSet<_> = self
+            .operations
+            .iter()
+            .filter_map(|(slot, operation)| operation.open_head().map(|key| (key, slot)))
+            .collect();
+        (listed != self.open).then(|| format!("open are {listed:?}, listed {:?}", self.open))
+    }
+
+    /// Heads, runs (D5) and windows add up.
+    fn faulty_sum(&self) -> Option<String> {
+        let heads: usize = self.operations.iter().map(|(_, operation)| operation.heads.len()).sum();
+        let runs: u32 = self.operations.iter().map(|(_, operation)| operation.running).sum();
+        let outside: usize = self.lanes.iter().map(|(_, lane)| lane.window.outside()).sum();
+        let counted = (heads, runs, outside);
+        let known = (self.lanes.len(), self.running, self.lanes.outside());
+        (counted != known).then(|| format!("counted {counted:?}, known {known:?}"))
+    }
+}

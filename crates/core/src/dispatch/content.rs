@@ -1,0 +1,62 @@
+//! What the start of a task needs, as far as memory holds it: a cache, bounded in all.
+
+use rustc_hash::FxHashMap;
+
+use crate::id::Seq;
+use crate::store::ReadyTask;
+
+/// How many tasks it holds.
+const TASKS_MAX: usize = 8_192;
+/// How many bytes of data it holds; a single larger task fits.
+pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    tasks: FxHashMap<Seq, ReadyTask>,
+    bytes: usize,
+}
+
+impl Contents {
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets everything if what comes in does not fit beside it.
+    pub(super) fn make_room(&mut self, tasks: usize, bytes: usize) {
+        if self.tasks.len() + tasks > TASKS_MAX || self.bytes + bytes > BYTES_MAX {
+            self.clear();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.tasks.clear();
+        self.bytes = 0;
+    }
+
+    /// Keeps a task if there is room.
+    pub(super) fn offer(&mut self, task: ReadyTask) {
+        let bytes = self.bytes + bytes_of(&task);
+        let has_room = self.tasks.len() < TASKS_MAX && bytes <= BYTES_MAX;
+        if has_room || self.tasks.is_empty() {
+            self.bytes = bytes;
+            let old = self.tasks.insert(task.seq, task);
+            self.bytes -= old.as_ref().map_or(0, bytes_of);
+        }
+    }
+
+    /// Takes a task out: it starts, or is not as it was.
+    pub(super) fn take(&mut self, seq: Seq) -> Option<ReadyTask> {
+        let task = self.tasks.remove(&seq)?;
+        self.bytes -= bytes_of(&task);
+        Some(task)
+    }
+}
+
+/// How much memory the data of a task takes.
+pub(super) fn bytes_of(task: &ReadyTask) -> usize {
+    task.def.data.as_ref().map_or(0, |data| data.as_str().len())
+}

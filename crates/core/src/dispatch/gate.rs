@@ -1,0 +1,21 @@
+//! What keeps a ready task from starting.
+//!
+//! # Promises
+//! - A gate closes everything behind it: one of the process closes every operation, one of an
+//!   operation all its lanes. A gate of a lane will close what stands behind its head, for what
+//!   holds a task back is the same for every task of a lane.
+//!
+//! Proof: `tests/dispatch_oracle.rs`.
+
+/// What keeps a ready task from starting, the widest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing is started here.
+    Stopped,
+    /// This process runs as many as it may.
+    ProcessLimit,
+    /// The operation has no runner here.
+    NoRunner,
+    /// The operation runs as often as it may, in all processes together (I-6).
+    OperationLimit,
+}

@@ -1,0 +1,158 @@
+//! The lanes that have ready tasks, and what is known of each.
+//!
+//! # Promises
+//! - A lane that is not here has no ready task.
+//! - All positions of a lane before its `rest` are in its window, and all in the window stand
+//!   before it (D2). From `rest` on there may be fewer than it seems, never more.
+//! - The windows of all lanes together are bounded, whatever the number of lanes; each may hold
+//!   [`FEW`] positions besides.
+
+use rustc_hash::FxHashMap;
+
+use super::slot::{LaneSlot, OperationSlot};
+use super::window::{FEW, Window};
+use crate::fault::{Fault, is_on};
+use crate::id::LaneId;
+use crate::queue::QueueKey;
+
+/// How many positions all windows together hold, beside the few of each lane.
+pub(super) const WINDOWS_KEYS_MAX: usize = 8_192;
+/// More lanes than this give their memory back when the last one is empty.
+const LANES_KEPT_MAX: usize = 1_024;
+
+/// The ready tasks with the same operation and the same conditions.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub(super) id: LaneId,
+    pub(super) operation: OperationSlot,
+    pub(super) window: Window,
+    /// The first position that a task may have which is not in the window; nothing if all are.
+    pub(super) rest: Option<QueueKey>,
+}
+
+impl Lane {
+    /// The position of the first task, or one before it.
+    pub(super) fn head(&self) -> Option<QueueKey> {
+        self.window.first().or(self.rest)
+    }
+
+    /// Whether the head is a task's, and not one before it.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.window.is_empty()
+    }
+
+    /// Whether it is known if a task has this position.
+    pub(super) fn covers(&self, key: QueueKey) -> bool {
+        self.rest.is_none_or(|rest| key < rest)
+    }
+
+    /// A task takes this position. Only the first `keys_max` positions are kept.
+    pub(super) fn enter(&mut self, key: QueueKey, keys_max: usize) {
+        if self.covers(key) {
+            self.window.insert(key);
+            self.cut(keys_max);
+        }
+    }
+
+    /// The task in this position is gone.
+    pub(super) fn leave(&mut self, key: QueueKey) {
+        if !is_on(Fault::LeaveForgetsWindow) {
+            self.window.remove(key);
+        }
+    }
+
+    /// Keeps so many positions in the window.
+    pub(super) fn cut(&mut self, keys_max: usize) {
+        debug_assert!(keys_max > 0, "a lane must not lose the sight of its head");
+        if self.window.len() > keys_max {
+            let first = self.window.cut(keys_max);
+            debug_assert!(first.is_some() && first.is_none_or(|first| self.covers(first)));
+            self.rest = first;
+        }
+    }
+}
+
+/// Every lane with ready tasks, by number and by slot.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    slots: Vec<Lane>,
+    /// Slots whose lane is gone.
+    free: Vec<LaneSlot>,
+    by_id: FxHashMap<LaneId, LaneSlot>,
+    /// Positions in windows that take memory beside their lanes.
+    outside: usize,
+}
+
+impl Lanes {
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn slot(&self, id: LaneId) -> Option<LaneSlot> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn get(&self, slot: LaneSlot) -> &Lane {
+        &self.slots[slot.0 as usize]
+    }
+
+    /// Every lane, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LaneSlot, &Lane)> {
+        self.by_id.values().map(|slot| (*slot, self.get(*slot)))
+    }
+
+    /// How many positions all windows hold beside the few of each lane.
+    pub(super) fn outside(&self) -> usize {
+        self.outside
+    }
+
+    /// How many positions the window of a lane may hold if one is added to it.
+    pub(super) fn keys_max(&self, slot: LaneSlot) -> usize {
+        let left = WINDOWS_KEYS_MAX.saturating_sub(self.outside);
+        (self.get(slot).window.len() + left).max(FEW)
+    }
+
+    /// A lane without tasks, which the caller gives one.
+    pub(super) fn add(&mut self, id: LaneId, operation: OperationSlot) -> LaneSlot {
+        let lane = Lane { id, operation, window: Window::default(), rest: None };
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot.0 as usize] = lane;
+            slot
+        } else {
+            self.slots.push(lane);
+            LaneSlot(self.slots.len() as u32 - 1)
+        };
+        let old = self.by_id.insert(id, slot);
+        debug_assert!(old.is_none(), "{id:?} is there twice");
+        slot
+    }
+
+    /// Changes what is known of a lane.
+    pub(super) fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
+        let lane = &mut self.slots[slot.0 as usize];
+        self.outside -= lane.window.outside();
+        let changed = change(lane);
+        self.outside += lane.window.outside();
+        changed
+    }
+
+    /// The last task of a lane is gone.
+    pub(super) fn remove(&mut self, slot: LaneSlot) {
+        let lane = self.get(slot);
+        debug_assert!(lane.head().is_none(), "{lane:?} has tasks");
+        let id = lane.id;
+        self.by_id.remove(&id);
+        self.free.push(slot);
+        if self.by_id.is_empty() && self.slots.len() > LANES_KEPT_MAX {
+            *self = Self::default();
+        }
+    }
+
+    /// Leaves every window its first few positions.
+    pub(super) fn cut_all(&mut self) {
+        for lane in &mut self.slots {
+            lane.cut(FEW);
+        }
+        self.outside = self.slots.iter().map(|lane| lane.window.outside()).sum();
+    }
+}

@@ -1,0 +1,174 @@
+//! Choosing what starts: a merge of the open operations, and in each of the heads of its lanes.
+//!
+//! # Promises
+//! - Nothing starts behind a lane of an open operation whose head is not known (D7): it must be
+//!   loaded first.
+//! - A start costs O(log n) of what is in memory, and closing or opening an operation does too,
+//!   whatever the number of its lanes.
+//! - One turn takes up a bounded number of lanes and a bounded number of bytes.
+//!
+//! Proof: `tests/dispatch_oracle.rs`.
+
+use super::content::{BYTES_MAX, bytes_of};
+use super::slot::{LaneSlot, OperationSlot};
+use super::undo::{STEPS_PER_PICK, Step};
+use super::{Dispatch, Mark};
+use crate::fault::{Fault, is_on};
+use crate::id::LaneId;
+use crate::queue::QueueKey;
+use crate::store::ReadyTask;
+
+/// How many lanes one turn takes up.
+const LANES_EXAMINED_MAX: usize = 4_096;
+/// How many lanes are loaded at once.
+const LANES_LOADED_MAX: usize = 256;
+
+/// A task that starts.
+#[derive(Debug)]
+pub struct Pick {
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its position.
+    pub key: QueueKey,
+    /// All that its start needs, if memory held it.
+    pub task: Option<ReadyTask>,
+}
+
+/// What a turn starts.
+#[derive(Debug)]
+pub struct Picks {
+    /// In the order in which they start.
+    pub picks: Vec<Pick>,
+    picks_max: usize,
+    lanes_examined: usize,
+    bytes: usize,
+}
+
+impl Picks {
+    /// At most so many.
+    pub fn up_to(picks_max: usize) -> Self {
+        Self { picks: Vec::new(), picks_max, lanes_examined: 0, bytes: 0 }
+    }
+
+    /// How many more bytes of data the turn should bring into memory.
+    pub fn bytes_left(&self) -> usize {
+        BYTES_MAX.saturating_sub(self.bytes)
+    }
+
+    fn is_full(&self) -> bool {
+        self.picks.len() >= self.picks_max
+    }
+
+    fn push(&mut self, pick: Pick) {
+        self.bytes += pick.task.as_ref().map_or(0, bytes_of);
+        self.picks.push(pick);
+    }
+}
+
+/// What comes after [`Dispatch::start`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All that may start has been picked.
+    Done,
+    /// These lanes must be loaded, the first of them at least, each from this position on.
+    Load(Vec<(LaneId, QueueKey)>),
+    /// There may be more, for another turn.
+    Again,
+}
+
+impl Dispatch {
+    /// How many more runs this process may have.
+    pub fn free(&self) -> usize {
+        if self.gate().is_some() { 0 } else { (self.limit - self.running) as usize }
+    }
+
+    /// The lanes that [`Dispatch::start`] would ask for first.
+    pub fn next_load(&self) -> Vec<(LaneId, QueueKey)> {
+        let first = self.open.first().filter(|_| self.gate().is_none());
+        let lane = first.and_then(|(key, operation)| self.first_lane(*operation, *key));
+        match (first, lane) {
+            (Some((_, operation)), Some(lane)) if !self.lanes.get(lane).is_exact() => {
+                self.lanes_to_load(*operation)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Picks what may start, in queue order: it leaves the queue, and its run begins.
+    pub fn start(&mut self, picks: &mut Picks) -> Progress {
+        while self.gate().is_none() && !picks.is_full() {
+            let Some((key, operation)) = self.open.first().copied() else { break };
+            let Some(lane) = self.first_lane(operation, key) else { break };
+            if !self.lanes.get(lane).is_exact() {
+                return Progress::Load(self.lanes_to_load(operation));
+            }
+            if picks.lanes_examined == LANES_EXAMINED_MAX || picks.bytes_left() == 0 {
+                return Progress::Again;
+            }
+            picks.lanes_examined += 1;
+            self.take(operation, lane, picks);
+        }
+        Progress::Done
+    }
+
+    /// Takes the last pick back.
+    pub fn unpick(&mut self, picks: &mut Picks) {
+        let Some(pick) = picks.picks.pop() else { return };
+        picks.bytes -= pick.task.as_ref().map_or(0, bytes_of);
+        debug_assert!(self.undo.ends_with_pick(pick.lane, pick.key), "{pick:?} is not the last");
+        self.rollback_to(Mark(self.undo.len() - STEPS_PER_PICK));
+        pick.task.into_iter().for_each(|task| self.contents.offer(task));
+    }
+
+    fn first_lane(&self, operation: OperationSlot, listed: QueueKey) -> Option<LaneSlot> {
+        let (key, lane) = *self.operations.get(operation).heads.first()?;
+        debug_assert_eq!(key, listed, "an operation stands in a wrong position");
+        Some(lane)
+    }
+
+    /// The first lanes of an operation whose heads are not known, as many as could start a task.
+    fn lanes_to_load(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
+        let heads = self.operations.get(operation).heads.iter().take(self.free());
+        let lanes = heads.map(|(_, slot)| self.lanes.get(*slot)).filter(|lane| !lane.is_exact());
+        let rests = lanes.filter_map(|lane| lane.rest.map(|rest| (lane.id, rest)));
+        rests.take(LANES_LOADED_MAX).collect()
+    }
+
+    /// Starts the first tasks of the first lane, as long as it is the first.
+    fn take(&mut self, slot: OperationSlot, lane: LaneSlot, picks: &mut Picks) {
+        let next = self.next_head(slot);
+        let Self { lanes, operations, contents, undo, .. } = self;
+        let operation = operations.get_mut(slot);
+        let (old, id) = (lanes.get(lane).head(), lanes.get(lane).id);
+        let room = (self.limit - self.running) as usize;
+        let count_max = (picks.picks_max - picks.picks.len()).min(room);
+        let count = lanes.change(lane, |lane| {
+            let mut count = 0;
+            while count < count_max && operation.gate().is_none() && picks.bytes_left() > 0 {
+                let is_first = |key: &QueueKey| next.is_none_or(|next| *key <= next);
+                let Some(key) = lane.window.first().filter(is_first) else { break };
+                lane.window.pop_first();
+                operation.running += 1;
+                count += 1;
+                undo.push(Step::Leave(id, key));
+                undo.push(Step::Begin(slot));
+                picks.push(Pick { lane: id, key, task: contents.take(key.seq) });
+            }
+            count
+        });
+        debug_assert!(count > 0, "a lane that was first has started nothing");
+        self.running += count as u32;
+        self.relist_lane(lane, old);
+    }
+
+    /// The head of the lane that comes after the first one of this operation, which is the first
+    /// of all.
+    fn next_head(&self, operation: OperationSlot) -> Option<QueueKey> {
+        if is_on(Fault::MergeForgetsOthers) {
+            return None;
+        }
+        let own = self.operations.get(operation).heads.iter().nth(1).map(|(key, _)| *key);
+        let other = self.open.iter().nth(1).map(|(key, _)| *key);
+        own.into_iter().chain(other).min()
+    }
+}

@@ -1,0 +1,379 @@
+//! Which task runs next.
+//!
+//! A *lane* is all ready tasks with the same operation and the same conditions. Inside a lane the
+//! order is total: greater priority, then smaller sequence number. Each operation keeps the heads
+//! of its lanes in order, and the operations that may start something are kept in the order of
+//! their first heads: so a *gate* that closes an operation takes one entry out, whatever its lanes.
+//! Of each lane memory knows the first positions (its *window*), and a bound for the rest, which
+//! lies in the store.
+//!
+//! A turn plans in this structure itself: tasks enter and leave, runs end, and what may start is
+//! picked. [`Dispatch::commit`] keeps that, [`Dispatch::rollback`] takes it back.
+//!
+//! # Promises
+//! - What starts is the first of all that may start (I-7), at most `limit` at once here and at most
+//!   each operation's own limit, which counts the runs of other owners too (I-6).
+//! - A rollback leaves what the queue says of the store as it was before the turn.
+//! - Memory is bounded: some 200 bytes per lane with ready tasks, and windows and contents that are
+//!   bounded in all.
+//!
+//! Proof: `tests/dispatch_oracle.rs` compares with a scan of everything, after each turn, committed
+//! or not; `tests/dispatch_bounds.rs`.
+
+mod gate;
+mod slot;
+mod window;
+mod operation;
+mod lane;
+mod content;
+mod undo;
+mod merge;
+mod check;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use content::{Contents, bytes_of};
+pub use gate::Gate;
+use lane::{Lane, Lanes, WINDOWS_KEYS_MAX};
+pub use merge::{Pick, Picks, Progress};
+use operation::{Operation, Operations};
+use slot::{LaneSlot, OperationSlot};
+use undo::{Overlay, Step, Undo};
+
+use crate::fault::{Fault, is_on};
+use crate::id::{LaneId, OperationId};
+use crate::queue::QueueKey;
+use crate::store::{LaneHead, ReadyTask, Window};
+
+/// All that is ready, in order, and what keeps it from starting.
+#[derive(Debug)]
+pub struct Dispatch {
+    is_started: bool,
+    limit: u32,
+    running: u32,
+    operations: Operations,
+    /// The operations that may start something, in the order of their first tasks.
+    open: BTreeSet<(QueueKey, OperationSlot)>,
+    lanes: Lanes,
+    contents: Contents,
+    undo: Undo,
+}
+
+/// How far a turn was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark(usize);
+
+impl Dispatch {
+    /// An empty queue that starts nothing yet; at most `limit` runs at once.
+    pub fn new(limit: u32) -> Self {
+        Self {
+            is_started: false,
+            limit,
+            running: 0,
+            operations: Operations::default(),
+            open: BTreeSet::new(),
+            lanes: Lanes::default(),
+            contents: Contents::default(),
+            undo: Undo::default(),
+        }
+    }
+
+    /// Whether tasks are being started.
+    pub fn is_started(&self) -> bool {
+        self.is_started
+    }
+
+    /// Begins or ceases to start tasks.
+    pub fn set_started(&mut self, is_started: bool) {
+        self.is_started = is_started;
+    }
+
+    /// How many runs are live here.
+    pub fn running(&self) -> u32 {
+        self.running
+    }
+
+    /// What keeps every task from starting here.
+    pub fn gate(&self) -> Option<Gate> {
+        if !self.is_started {
+            Some(Gate::Stopped)
+        } else if self.running >= self.limit {
+            Some(Gate::ProcessLimit)
+        } else {
+            None
+        }
+    }
+
+    /// How many tasks and bytes of data memory holds.
+    pub fn contents(&self) -> (usize, usize) {
+        (self.contents.len(), self.contents.bytes())
+    }
+
+    /// Whether the operation has a runner here.
+    pub fn has_runner(&self, operation: &str) -> bool {
+        let slot = self.operations.by_name(operation);
+        slot.is_some_and(|slot| self.operations.get(slot).has_runner)
+    }
+
+    /// Gives an operation a runner and a limit, or takes the runner away. Live runs go on.
+    pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool, limit: Option<u32>) {
+        debug_assert!(self.undo.is_empty(), "a runner is no part of a turn");
+        let slot = self.operations.add(operation);
+        let entry = self.operations.get_mut(slot);
+        (entry.has_runner, entry.limit) = (has_runner, limit);
+        self.relist(slot);
+    }
+
+    /// The number of an operation, if the store has one.
+    pub fn operation(&self, name: &str) -> Option<OperationId> {
+        self.operations.get(self.operations.by_name(name)?).id
+    }
+
+    /// The name of an operation.
+    pub fn operation_name(&self, id: OperationId) -> Option<&Arc<str>> {
+        Some(&self.operations.get(self.operations.by_id(id)?).name)
+    }
+
+    /// The store knows this operation under this number, or is about to.
+    pub fn add_operation(&mut self, id: OperationId, name: &Arc<str>) {
+        let slot = self.operations.add(name);
+        if self.operations.get(slot).id != Some(id) {
+            debug_assert!(self.operations.get(slot).id.is_none(), "{name} has two numbers");
+            self.operations.set_id(slot, Some(id));
+            self.undo.push(Step::Number(slot));
+        }
+    }
+
+    /// A task takes a position in the queue.
+    pub fn enter(&mut self, lane: LaneId, key: QueueKey) {
+        self.insert(lane, key);
+        self.undo.push(Step::Enter(lane, key));
+    }
+
+    /// The task in this position leaves the queue.
+    pub fn leave(&mut self, lane: LaneId, key: QueueKey) {
+        self.remove(lane, key);
+        self.undo.push(Step::Leave(lane, key));
+    }
+
+    /// Keeps what the start of a task needs that has entered the queue, if it will be needed soon.
+    pub fn offer(&mut self, lane: LaneId, task: ReadyTask) {
+        let key = QueueKey::new(task.def.priority, task.seq);
+        let slot = self.lanes.slot(lane).filter(|slot| self.lanes.get(*slot).covers(key));
+        let Some(slot) = slot else { return };
+        if self.is_started && self.operations.get(self.lanes.get(slot).operation).has_runner {
+            self.contents.offer(task);
+        }
+    }
+
+    /// A run of an operation that was live here is over.
+    pub fn end_run(&mut self, operation: OperationId) {
+        let Some(slot) = self.operations.by_id(operation) else { return };
+        self.change_runs(slot, false);
+        self.undo.push(Step::End(slot));
+    }
+
+    /// So many runs of other owners have begun.
+    pub fn begin_remote_runs(&mut self, operation: OperationId, runs: u32) {
+        self.change_remote_runs(operation, |remote| remote + runs);
+    }
+
+    /// A run of another owner is over.
+    pub fn end_remote_run(&mut self, operation: OperationId) {
+        self.change_remote_runs(operation, |remote| {
+            debug_assert!(remote > 0, "a run ends that has not begun");
+            remote.saturating_sub(1)
+        });
+    }
+
+    /// Forgets all that mirrors the store, except the runs that are live here.
+    pub fn forget(&mut self) {
+        debug_assert!(self.undo.is_empty(), "a turn is open");
+        self.lanes = Lanes::default();
+        self.open.clear();
+        self.contents.clear();
+        self.operations.iter_mut().for_each(Operation::forget);
+    }
+
+    /// Takes over what the store says of its lanes, of which none is known.
+    pub fn load_heads(&mut self, heads: &[LaneHead]) {
+        for LaneHead { lane, first, next } in heads {
+            let Some(slot) = self.lane(*lane) else { continue };
+            self.change(slot, |lane| {
+                lane.enter(*first, 1);
+                lane.rest = *next;
+            });
+        }
+    }
+
+    /// Takes over what the store holds of the lanes that [`Progress::Load`] named, as far as it was
+    /// read. What this turn did behind their windows is put over it.
+    pub fn load(&mut self, windows: Vec<(LaneId, Window)>) {
+        self.make_room(&windows);
+        let rest = |lane: &LaneId| self.lanes.get(self.lanes.slot(*lane)?).rest;
+        let lanes = windows.iter().map(|(lane, _)| lane);
+        let from: BTreeMap<_, _> = lanes.filter_map(|lane| Some((*lane, rest(lane)?))).collect();
+        let overlay = self.undo.overlay(&from);
+        for (lane, window) in windows {
+            if let (Some(slot), Some(from)) = (self.lanes.slot(lane), from.get(&lane)) {
+                self.load_window(slot, *from, window, &overlay);
+            }
+        }
+    }
+
+    fn make_room(&mut self, windows: &[(LaneId, Window)]) {
+        let tasks = || windows.iter().flat_map(|(_, window)| &window.tasks);
+        let (count, bytes) = (tasks().count(), tasks().map(bytes_of).sum());
+        self.contents.make_room(count, bytes);
+        if self.lanes.outside() + count > WINDOWS_KEYS_MAX {
+            self.lanes.cut_all();
+        }
+    }
+
+    fn load_window(&mut self, slot: LaneSlot, from: QueueKey, window: Window, overlay: &Overlay) {
+        let lane = self.lanes.get(slot).id;
+        let is_complete = window.is_complete || is_on(Fault::LoadClaimsAll);
+        let last = window.tasks.last().filter(|_| !is_complete);
+        let rest = last.map(|task| QueueKey::new(task.def.priority, task.seq).after());
+        self.change(slot, |lane| lane.rest = rest);
+        for task in window.tasks {
+            let key = QueueKey::new(task.def.priority, task.seq);
+            debug_assert!(from <= key, "the window begins too early");
+            if overlay.get(&(lane, key)).is_none_or(|is_there| *is_there) && self.insert(lane, key)
+            {
+                self.contents.offer(task);
+            }
+        }
+        let behind = overlay.range((lane, from)..).take_while(|((other, _), _)| *other == lane);
+        for ((_, key), _) in behind.filter(|(_, is_there)| **is_there) {
+            self.insert(lane, *key);
+        }
+    }
+
+    /// What the turn did is on disk.
+    pub fn commit(&mut self) {
+        self.undo.clear();
+        debug_assert!(self.is_sound(), "{:?}", self.fault());
+    }
+
+    /// What the turn did has not been.
+    pub fn rollback(&mut self) {
+        self.rollback_to(Mark::default());
+        debug_assert!(self.is_sound(), "{:?}", self.fault());
+    }
+
+    /// How far the turn is now.
+    pub fn mark(&self) -> Mark {
+        Mark(self.undo.len())
+    }
+
+    /// What the turn did since then has not been.
+    pub fn rollback_to(&mut self, mark: Mark) {
+        while self.undo.len() > mark.0
+            && let Some(step) = self.undo.pop()
+        {
+            self.take_back(step);
+        }
+    }
+
+    fn take_back(&mut self, step: Step) {
+        match step {
+            Step::Enter(..) if is_on(Fault::RollbackForgetsEnter) => {}
+            Step::Leave(..) if is_on(Fault::RollbackForgetsLeave) => {}
+            Step::Enter(lane, key) => self.remove(lane, key),
+            Step::Leave(lane, key) => {
+                self.insert(lane, key);
+            }
+            Step::Begin(slot) => self.change_runs(slot, false),
+            Step::End(slot) => self.change_runs(slot, true),
+            Step::Number(slot) => self.operations.set_id(slot, None),
+        }
+    }
+
+    /// Puts a position in. Whether it is in the window now: else it lies behind it.
+    fn insert(&mut self, lane: LaneId, key: QueueKey) -> bool {
+        let Some(slot) = self.lane(lane) else { return false };
+        let keys_max = self.lanes.keys_max(slot);
+        self.change(slot, |lane| {
+            lane.enter(key, keys_max);
+            lane.covers(key)
+        })
+    }
+
+    /// Takes a position out, and with it what was kept for the start of its task.
+    fn remove(&mut self, lane: LaneId, key: QueueKey) {
+        self.contents.take(key.seq);
+        if let Some(slot) = self.lanes.slot(lane) {
+            self.change(slot, |lane| lane.leave(key));
+        }
+    }
+
+    /// The lane with this number; one that is not there is made, for a task.
+    fn lane(&mut self, id: LaneId) -> Option<LaneSlot> {
+        if let Some(slot) = self.lanes.slot(id) {
+            return Some(slot);
+        }
+        let operation = self.operations.by_id(id.operation());
+        debug_assert!(operation.is_some(), "nothing is known of the operation of {id:?}");
+        Some(self.lanes.add(id, operation?))
+    }
+
+    /// Changes what is known of a lane, and its position among the lanes with it.
+    fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
+        let old = self.lanes.get(slot).head();
+        let changed = self.lanes.change(slot, change);
+        self.relist_lane(slot, old);
+        changed
+    }
+
+    /// A lane stands among the heads of its operation as long as it has one. It did so at `old`.
+    fn relist_lane(&mut self, slot: LaneSlot, old: Option<QueueKey>) {
+        let lane = self.lanes.get(slot);
+        let (operation, head) = (lane.operation, lane.head());
+        if head != old {
+            let heads = &mut self.operations.get_mut(operation).heads;
+            let was_listed = old.is_none_or(|old| heads.remove(&(old, slot)));
+            debug_assert!(was_listed, "a lane stood in a wrong position");
+            match head {
+                Some(head) => drop(heads.insert((head, slot))),
+                None => self.lanes.remove(slot),
+            }
+        }
+        self.relist(operation);
+    }
+
+    /// An operation stands among the open ones, under its first task, as long as it may start it.
+    fn relist(&mut self, slot: OperationSlot) {
+        let operation = self.operations.get_mut(slot);
+        let head = operation.open_head();
+        if head == operation.listed {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut operation.listed, head) {
+            self.open.remove(&(old, slot));
+        }
+        self.open.extend(head.map(|head| (head, slot)));
+    }
+
+    fn change_runs(&mut self, slot: OperationSlot, begins: bool) {
+        let operation = self.operations.get_mut(slot);
+        debug_assert!(begins || operation.running > 0, "a run ends that has not begun");
+        let change = |runs: &mut u32| *runs = if begins { *runs + 1 } else { *runs - 1 };
+        change(&mut operation.running);
+        change(&mut self.running);
+        let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
+        if operation.limit.is_some() && is_reopened {
+            self.relist(slot);
+        }
+    }
+
+    fn change_remote_runs(&mut self, id: OperationId, change: impl FnOnce(u32) -> u32) {
+        let slot = self.operations.by_id(id);
+        debug_assert!(slot.is_some(), "nothing is known of operation {}", id.0);
+        let Some(slot) = slot else { return };
+        let remote = &mut self.operations.get_mut(slot).remote;
+        *remote = change(*remote);
+        self.relist(slot);
+    }
+}

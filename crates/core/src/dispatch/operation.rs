@@ -1,0 +1,134 @@
+//! The operations: whether they may start here, and the heads of their lanes.
+//!
+//! An operation is known by its name as soon as it has a runner here, and by its number as soon as
+//! the store has a task of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::gate::Gate;
+use super::slot::{LaneSlot, OperationSlot};
+use crate::fault::{Fault, is_on};
+use crate::id::OperationId;
+use crate::queue::QueueKey;
+
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) name: Arc<str>,
+    pub(super) id: Option<OperationId>,
+    pub(super) has_runner: bool,
+    /// How often it may run at once, in all processes together.
+    pub(super) limit: Option<u32>,
+    /// Live runs here.
+    pub(super) running: u32,
+    /// Live runs of other owners.
+    pub(super) remote: u32,
+    /// The heads of its lanes.
+    pub(super) heads: BTreeSet<(QueueKey, LaneSlot)>,
+    /// The position under which it stands among the open operations, if it does.
+    pub(super) listed: Option<QueueKey>,
+}
+
+impl Operation {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            id: None,
+            has_runner: false,
+            limit: None,
+            running: 0,
+            remote: 0,
+            heads: BTreeSet::new(),
+            listed: None,
+        }
+    }
+
+    /// What keeps all its tasks from starting.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        let remote = if is_on(Fault::GateForgetsRemoteRuns) { 0 } else { self.remote };
+        let live = u64::from(self.running) + u64::from(remote);
+        if !self.has_runner {
+            Some(Gate::NoRunner)
+        } else if self.limit.is_some_and(|limit| live >= u64::from(limit)) {
+            Some(Gate::OperationLimit)
+        } else {
+            None
+        }
+    }
+
+    /// Forgets all that mirrors the store, except the runs that are live here.
+    pub(super) fn forget(&mut self) {
+        self.heads.clear();
+        (self.listed, self.remote) = (None, 0);
+    }
+
+    /// The first of its tasks, if they may start.
+    pub(super) fn open_head(&self) -> Option<QueueKey> {
+        let (key, _) = self.heads.first()?;
+        if self.gate().is_none() { Some(*key) } else { None }
+    }
+}
+
+/// Every operation, by name, by number and by slot. None is forgotten: they are few.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    slots: Vec<Operation>,
+    by_name: FxHashMap<Arc<str>, OperationSlot>,
+    /// By number, which counts up from 1.
+    by_id: Vec<Option<OperationSlot>>,
+}
+
+impl Operations {
+    pub(super) fn get(&self, slot: OperationSlot) -> &Operation {
+        &self.slots[slot.0 as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, slot: OperationSlot) -> &mut Operation {
+        &mut self.slots[slot.0 as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OperationSlot, &Operation)> {
+        (0..).map(OperationSlot).zip(&self.slots)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Operation> {
+        self.slots.iter_mut()
+    }
+
+    pub(super) fn by_name(&self, name: &str) -> Option<OperationSlot> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn by_id(&self, id: OperationId) -> Option<OperationSlot> {
+        self.by_id.get(usize::from(id.0)).copied().flatten()
+    }
+
+    /// The operation with this name, known from now on.
+    pub(super) fn add(&mut self, name: &Arc<str>) -> OperationSlot {
+        if let Some(slot) = self.by_name(name) {
+            return slot;
+        }
+        let slot = OperationSlot(self.slots.len() as u32);
+        self.slots.push(Operation::new(name.clone()));
+        self.by_name.insert(name.clone(), slot);
+        slot
+    }
+
+    /// Gives an operation its number, or takes it away.
+    pub(super) fn set_id(&mut self, slot: OperationSlot, id: Option<OperationId>) {
+        if let Some(old) = self.get(slot).id {
+            self.by_id[usize::from(old.0)] = None;
+        }
+        if let Some(id) = id {
+            let index = usize::from(id.0);
+            if self.by_id.len() <= index {
+                self.by_id.resize(index + 1, None);
+            }
+            debug_assert!(self.by_id[index].is_none(), "two operations have the number {}", id.0);
+            self.by_id[index] = Some(slot);
+        }
+        self.get_mut(slot).id = id;
+    }
+}

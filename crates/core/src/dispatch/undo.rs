@@ -1,0 +1,86 @@
+//! What a turn has changed in the queue, so that it can be taken back.
+//!
+//! A turn plans in the queue itself: it takes tasks out that end or start, puts those in that
+//! enter, and counts runs. If its commit fails, each of these steps is undone, the last one first.
+//!
+//! # Promises
+//! - After a rollback the queue says of the store what it said before (D6). It may know more of it:
+//!   what was read meanwhile stays, for that was true before the turn as well.
+//!
+//! Proof: `tests/dispatch_oracle.rs`; `docs/adr/0006-plan-in-memory.md`.
+
+use std::collections::BTreeMap;
+
+use super::slot::OperationSlot;
+use crate::fault::{Fault, is_on};
+use crate::id::LaneId;
+use crate::queue::QueueKey;
+
+/// One step of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A task took this position.
+    Enter(LaneId, QueueKey),
+    /// The task in this position left.
+    Leave(LaneId, QueueKey),
+    /// A run of this operation began here.
+    Begin(OperationSlot),
+    /// A run of this operation that was live here is over.
+    End(OperationSlot),
+    /// The operation got its number.
+    Number(OperationSlot),
+}
+
+/// A pick leaves the queue, and its run begins.
+pub(super) const STEPS_PER_PICK: usize = 2;
+
+/// The steps of a turn that is neither committed nor rolled back.
+#[derive(Debug, Default)]
+pub(super) struct Undo(Vec<Step>);
+
+/// What a turn has done behind the window of some lanes: whether a task is in a position now.
+pub(super) type Overlay = BTreeMap<(LaneId, QueueKey), bool>;
+
+impl Undo {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.0.push(step);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Step> {
+        self.0.pop()
+    }
+
+    /// Whether the last thing that was done was to pick this task.
+    pub(super) fn ends_with_pick(&self, lane: LaneId, key: QueueKey) -> bool {
+        matches!(self.0[..], [.., Step::Leave(l, k), Step::Begin(_)] if (l, k) == (lane, key))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What the turn has done in these lanes from these positions on.
+    pub(super) fn overlay(&self, from: &BTreeMap<LaneId, QueueKey>) -> Overlay {
+        let mut overlay = Overlay::new();
+        let steps = if is_on(Fault::LoadForgetsTurn) { &[] } else { self.0.as_slice() };
+        for step in steps {
+            let (lane, key, is_there) = match *step {
+                Step::Enter(lane, key) => (lane, key, true),
+                Step::Leave(lane, key) => (lane, key, false),
+                Step::Begin(_) | Step::End(_) | Step::Number(_) => continue,
+            };
+            if from.get(&lane).is_some_and(|from| *from <= key) {
+                overlay.insert((lane, key), is_there);
+            }
+        }
+        overlay
+    }
+}

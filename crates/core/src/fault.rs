@@ -1,0 +1,72 @@
+//! Deliberate faults, which the oracle and the random worlds must notice.
+//!
+//! They exist in one proof build only, with feature `faults`. In any other build [`is_on`] is false
+//! when it is compiled, and nothing is left of them.
+//!
+//! Proof: `tests/dispatch_faults.rs`, `proof/tests/random`.
+
+/// A fault that can be switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A rollback does not put tasks back that have left the queue.
+    RollbackForgetsLeave,
+    /// A rollback does not take tasks out that have entered.
+    RollbackForgetsEnter,
+    /// A window that is loaded in the middle of a turn says nothing of what the turn did.
+    LoadForgetsTurn,
+    /// A window that is loaded passes for the whole lane.
+    LoadClaimsAll,
+    /// The limit of an operation does not count the runs of other owners.
+    GateForgetsRemoteRuns,
+    /// An operation that stood at its limit stays closed when a run ends.
+    EndForgetsToReopen,
+    /// A lane goes on although another one comes first.
+    MergeForgetsOthers,
+    /// A task that leaves stays in the window.
+    LeaveForgetsWindow,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: &[Fault] = &[
+        Fault::RollbackForgetsLeave,
+        Fault::RollbackForgetsEnter,
+        Fault::LoadForgetsTurn,
+        Fault::LoadClaimsAll,
+        Fault::GateForgetsRemoteRuns,
+        Fault::EndForgetsToReopen,
+        Fault::MergeForgetsOthers,
+        Fault::LeaveForgetsWindow,
+    ];
+}
+
+#[cfg(feature = "faults")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static ON: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// Switches a fault on in this thread, or all off.
+    pub fn switch(fault: Option<Fault>) {
+        ON.set(fault);
+    }
+
+    /// Whether this fault is on in this thread.
+    pub fn is_on(fault: Fault) -> bool {
+        ON.get() == Some(fault)
+    }
+}
+
+#[cfg(feature = "faults")]
+pub use switch::{is_on, switch};
+
+/// Whether this fault is on.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub const fn is_on(_: Fault) -> bool {
+    false
+}

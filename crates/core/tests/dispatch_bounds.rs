@@ -1,0 +1,148 @@
+//! What the queue holds in memory is bounded in all, however many lanes there are and whatever
+//! waits in them.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use std::sync::Arc;
+
+use tasker_core::dispatch::{Dispatch, Picks, Progress};
+use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
+use tasker_core::queue::QueueKey;
+use tasker_core::store::{LaneHead, ReadyTask, Window};
+use tasker_core::task::{Json, NewTask, Priority};
+use tasker_core::time::WallMs;
+use uuid::Uuid;
+
+const MIB: usize = 1024 * 1024;
+const LANES: u64 = 300;
+const OPERATION: OperationId = OperationId(1);
+
+fn operation() -> Arc<str> {
+    "read-book".into()
+}
+
+fn key(seq: u64) -> QueueKey {
+    QueueKey::new(Priority::default(), Seq(seq))
+}
+
+fn ready(seq: u64, data: &Json) -> ReadyTask {
+    let def = NewTask { data: Some(data.clone()), ..NewTask::new(operation()) };
+    let (id, created_at) = (TaskId(Uuid::from_u64_pair(0, seq)), WallMs(0));
+    ReadyTask { seq: Seq(seq), id, created_at, def, attempt: 0, losses: 0, logs: 0 }
+}
+
+fn data(bytes: usize) -> Json {
+    Json::trusted(&format!("\"{}\"", "x".repeat(bytes)))
+}
+
+/// The tasks of a lane: every 300th number, so that the lanes take turns.
+fn tasks(lane: u64, count: u64, data: &Json) -> Vec<ReadyTask> {
+    (0..count).map(|n| ready(1 + lane + n * LANES, data)).collect()
+}
+
+/// Lanes of one operation, each with so many tasks in the store, of which memory knows the first.
+fn known(limit: u32) -> Dispatch {
+    let mut dispatch = Dispatch::new(limit);
+    dispatch.add_operation(OPERATION, &operation());
+    let lane = |n| LaneId::new(OPERATION, n);
+    let head = |n| LaneHead { lane: lane(n), first: key(1 + n), next: Some(key(1 + n + LANES)) };
+    dispatch.load_heads(&(0..LANES).map(head).collect::<Vec<_>>());
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true, None);
+    dispatch.set_started(true);
+    dispatch
+}
+
+/// Positions in all windows.
+fn positions(dispatch: &Dispatch) -> usize {
+    dispatch.mirror().values().map(|(keys, _)| keys.len()).sum()
+}
+
+#[test]
+fn many_lanes_with_many_tasks_share_what_one_may_have() {
+    let mut dispatch = known(100_000);
+    let mut picks = Picks::up_to(2 * LANES as usize);
+    let mut loaded = 0;
+    while let Progress::Load(lanes) = dispatch.start(&mut picks) {
+        let next = |(lane, from): &(LaneId, QueueKey)| {
+            let tasks = tasks(lane.0 >> 16, 1_000, &data(10)).into_iter();
+            let tasks = tasks.filter(|task| task.seq >= from.seq).take(500).collect();
+            (*lane, Window { tasks, is_complete: false })
+        };
+        loaded += lanes.len();
+        dispatch.load(lanes.iter().map(next).collect());
+    }
+    let order: Vec<_> = picks.picks.iter().map(|pick| pick.key.seq.0).collect();
+    assert_eq!(order, (1..=2 * LANES).collect::<Vec<_>>());
+    assert!(loaded >= LANES as usize);
+    assert!(positions(&dispatch) <= 8_192 + 2 * LANES as usize, "{}", positions(&dispatch));
+    assert!(dispatch.contents().0 <= 8_192);
+}
+
+#[test]
+fn a_lane_that_gets_more_than_memory_holds_keeps_the_first_of_them() {
+    let mut dispatch = known(1);
+    let mine = LaneId::new(OPERATION, LANES);
+    for seq in 0..20_000 {
+        dispatch.enter(mine, key(1_000_000 + seq));
+    }
+    dispatch.commit();
+    let (keys, rest) = dispatch.mirror().remove(&mine).unwrap();
+    assert_eq!(keys.len(), 8_192);
+    assert_eq!((keys[0], rest), (key(1_000_000), Some(key(1_008_192))));
+    assert_eq!(dispatch.fault(), None);
+}
+
+#[test]
+fn one_turn_brings_no_more_data_into_memory_than_all_windows_may_hold() {
+    let mut dispatch = known(100_000);
+    let wide = data(4 * MIB);
+    for lane in 0..8 {
+        dispatch.offer(LaneId::new(OPERATION, lane), ready(1 + lane, &wide));
+    }
+    let (tasks, bytes) = dispatch.contents();
+    assert!(tasks == 3 && bytes <= 16 * MIB, "{tasks} tasks with {bytes} bytes");
+    let mut dispatch = known(100_000);
+    let wide = data(9 * MIB);
+    let mut picks = Picks::up_to(usize::MAX);
+    while let Progress::Load(lanes) = dispatch.start(&mut picks) {
+        let (lane, from) = lanes[0];
+        let tasks = vec![ready(from.seq.0, &wide), ready(from.seq.0 + LANES, &wide)];
+        dispatch.load(vec![(lane, Window { tasks, is_complete: false })]);
+        assert!(dispatch.contents().1 <= 16 * MIB);
+    }
+    let held: Vec<_> = picks.picks.iter().filter_map(|pick| pick.task.as_ref()).collect();
+    assert_eq!((held.len(), picks.bytes_left()), (2, 0), "the second one passes the bound");
+}
+
+#[test]
+fn one_turn_takes_up_a_bounded_number_of_lanes() {
+    let mut dispatch = Dispatch::new(100_000);
+    dispatch.add_operation(OPERATION, &operation());
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true, None);
+    dispatch.set_started(true);
+    for n in 1..=10_000 {
+        dispatch.enter(LaneId::new(OPERATION, n), key(n));
+    }
+    dispatch.commit();
+    let mut picks = Picks::up_to(usize::MAX);
+    assert_eq!(dispatch.start(&mut picks), Progress::Again);
+    assert_eq!(picks.picks.len(), 4_096);
+    dispatch.rollback();
+    assert_eq!((dispatch.running(), positions(&dispatch)), (0, 10_000));
+}
+
+#[test]
+fn an_operation_at_its_limit_hides_no_other_one() {
+    let mut dispatch = known(10);
+    dispatch.add_operation(OperationId(2), &"other".into());
+    dispatch.begin_remote_runs(OPERATION, 1);
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true, Some(1));
+    dispatch.set_runner(&"other".into(), true, None);
+    dispatch.enter(LaneId::new(OperationId(2), 0), key(5_000));
+    let mut picks = Picks::up_to(usize::MAX);
+    assert_eq!(dispatch.start(&mut picks), Progress::Done);
+    assert_eq!(picks.picks.iter().map(|pick| pick.key.seq.0).collect::<Vec<_>>(), [5_000]);
+}

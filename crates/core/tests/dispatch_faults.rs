@@ -1,0 +1,34 @@
+//! The oracle notices each deliberate fault of the queue. Only with feature `faults`.
+
+#![cfg(feature = "faults")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+
+mod dispatch_world;
+
+use dispatch_world::{history, live};
+use proptest::test_runner::{Config, TestRunner};
+use tasker_core::fault::{Fault, switch};
+
+#[test]
+fn each_deliberate_fault_of_the_queue_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let config = || Config {
+        cases: 2_048,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..Config::default()
+    };
+    let passes = |fault: &&Fault| {
+        switch(Some(**fault));
+        TestRunner::new(config())
+            .run(&history(), |history| {
+                live(history);
+                Ok(())
+            })
+            .is_ok()
+    };
+    let unnoticed: Vec<_> = Fault::ALL.iter().filter(passes).collect();
+    switch(None);
+    let _ = std::panic::take_hook();
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+}

@@ -1,0 +1,136 @@
+//! Which tasks start in a turn.
+//!
+//! [`tasker_core::dispatch`] picks them, in queue order. Where memory does not reach far enough,
+//! the store is asked: for the windows of all the lanes that come next at once, and in the end for
+//! the contents of all the picks that memory does not hold.
+//!
+//! # Promises
+//! - What a turn brings into memory is bounded: the tasks whose data does not fit start in the next
+//!   one.
+//!
+//! Proof: `proof/tests/engine`, `proof/tests/random`.
+
+use std::sync::Arc;
+
+use tasker_core::dispatch::{Dispatch, Picks, Progress};
+use tasker_core::error::Result;
+use tasker_core::id::{LaneId, Seq};
+use tasker_core::queue::QueueKey;
+use tasker_core::store::{Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
+
+use crate::draft::{GivenBack, Planner};
+
+/// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
+/// is not needed at once will mostly be theirs.
+const WINDOW_FACTOR: usize = 4;
+const WINDOW_TASKS_MIN: usize = 256;
+const WINDOW_TASKS_MAX: usize = 8_192;
+const WINDOWS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+impl Planner<'_> {
+    /// Starts what may start.
+    pub(crate) fn start_tasks(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        is_shared: bool,
+    ) -> Result<()> {
+        let mut picks = Picks::up_to(usize::MAX);
+        self.draft.is_starved = pick(self.dispatch, transaction, &mut picks, is_shared)?;
+        self.read_contents(transaction, &mut picks)?;
+        for pick in picks.picks {
+            let known = pick.task.as_ref();
+            let attempts = known.map_or(0, |task| task.attempt);
+            let at = known.map_or(self.now.wall, |task| self.now_or(task.created_at));
+            let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
+            self.draft.starts.push((pick, start));
+        }
+        Ok(())
+    }
+
+    /// Reads what the picks need and memory does not hold. The picks from the first one on whose
+    /// data does not fit are for another turn.
+    fn read_contents(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        picks: &mut Picks,
+    ) -> Result<()> {
+        let mut asked: Vec<(Seq, Arc<str>)> = Vec::new();
+        let mut indexes = Vec::new();
+        for (index, pick) in picks.picks.iter().enumerate() {
+            let is_stored = pick.key.seq < self.memory.seq_next;
+            if pick.task.is_none() && is_stored {
+                asked.push((pick.key.seq, operation(self.dispatch, pick.lane)));
+                indexes.push(index);
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found = transaction.contents(&asked, picks.bytes_left())?;
+        debug_assert!(!found.is_empty(), "one task always fits");
+        let kept = indexes.get(found.len()).copied().unwrap_or(picks.picks.len());
+        for (index, task) in indexes.into_iter().zip(found) {
+            // The queue of memory names a task that has ended.
+            self.draft.is_stale |= task.is_none();
+            picks.picks[index].task = task.map(|task| self.as_given_back(task));
+        }
+        while picks.picks.len() > kept {
+            self.draft.is_starved = true;
+            self.dispatch.unpick(picks);
+        }
+        Ok(())
+    }
+
+    /// A task of which the store does not know yet that this very turn has given it back.
+    fn as_given_back(&self, task: ReadyTask) -> ReadyTask {
+        match self.draft.given_back.get(&task.seq) {
+            Some(&GivenBack { attempt, logs }) => ReadyTask { attempt, logs, ..task },
+            None => task,
+        }
+    }
+}
+
+/// Picks what may start. Whether there may be more, for another turn.
+pub(crate) fn pick(
+    dispatch: &mut Dispatch,
+    transaction: &mut dyn ReadTransaction,
+    picks: &mut Picks,
+    is_shared: bool,
+) -> Result<bool> {
+    loop {
+        match dispatch.start(picks) {
+            Progress::Done => return Ok(false),
+            Progress::Again => return Ok(true),
+            Progress::Load(lanes) => {
+                let queries = queries(dispatch, &lanes, is_shared);
+                let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
+                debug_assert!(!windows.is_empty(), "one window always comes");
+                let lanes = lanes.into_iter().map(|(lane, _)| lane);
+                dispatch.load(lanes.zip(windows).collect());
+            }
+        }
+    }
+}
+
+/// The windows that a turn will ask for first, as far as it is known before it begins.
+pub(crate) fn expected(dispatch: &Dispatch, is_shared: bool) -> Vec<WindowQuery> {
+    queries(dispatch, &dispatch.next_load(), is_shared)
+}
+
+fn queries(dispatch: &Dispatch, lanes: &[(LaneId, QueueKey)], is_shared: bool) -> Vec<WindowQuery> {
+    let needed = dispatch.free();
+    let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
+    let tasks = if is_shared { needed } else { ahead };
+    let tasks_max = (tasks / lanes.len().max(1)).clamp(2, WINDOW_TASKS_MAX);
+    let query = |(id, from): &(LaneId, QueueKey)| {
+        let lane = Lane { id: *id, operation: operation(dispatch, *id) };
+        WindowQuery { lane, from: *from, tasks_max }
+    };
+    lanes.iter().map(query).collect()
+}
+
+fn operation(dispatch: &Dispatch, lane: LaneId) -> Arc<str> {
+    let name = dispatch.operation_name(lane.operation());
+    debug_assert!(name.is_some(), "nothing is known of the operation of {lane:?}");
+    name.cloned().unwrap_or_default()
+}
