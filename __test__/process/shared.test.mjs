@@ -36,9 +36,9 @@ test('an abort of a waiting task is known everywhere, and it never runs', async 
   const far = await opened(t, { store }, ['echo'])
   const near = open(t, { store })
   const uuid = await far.do(add, { operation: 'echo' })
-  const waiting = far.do((here, uuid) => here.tasker.waitForTaskOutputData(uuid), uuid)
+  const waiting = rejection(far.do((here, uuid) => here.tasker.waitForTaskOutputData(uuid), uuid))
   assert.equal(await near.abortTask(uuid, 'not needed'), true)
-  const { name, message } = await rejection(waiting)
+  const { name, message } = await waiting
   assert.deepEqual([name, message], ['AbortError', 'not needed'])
   await far.start()
   const other = await near.addTask({ operation: 'echo' })
