@@ -75,6 +75,13 @@ export function rustTests() {
   return cargo(`${runner} --workspace --exclude tasker --no-fail-fast`)
 }
 
+/** Builds the queue with faults in it, one after the other, and sees that tests notice each. */
+export const rustFaults = () =>
+  cargo(
+    'test --quiet -p tasker-core -p tasker-proof --test dispatch_faults --test random ' +
+      '--features tasker-core/faults,tasker-proof/faults deliberate',
+  )
+
 /**
  * Runs steps in order: `{ name, seconds, run }` each, with how long it takes on two idle cores once
  * all is compiled. Says first what is to come, stops at the first that fails, and closes with a

@@ -2,7 +2,7 @@
 // too. What is quick comes first and the storms last, so that most faults show early.
 
 import { setUp, setUpTools } from './setup.mjs'
-import { runSteps, rustTests, sideBySide } from './steps.mjs'
+import { runSteps, rustFaults, rustTests, sideBySide } from './steps.mjs'
 import { nodeTests, systems, testFiles, typeTests } from './suites.mjs'
 
 const files = testFiles()
@@ -30,6 +30,7 @@ const steps = [
     run: () => nodeTests(within(calls), '--disable-proto=throw'),
   },
   { name: 'Rust: rules, store, engine, conformance, tidy', seconds: 90, run: rustTests },
+  { name: 'Rust: deliberate faults of the queue are noticed', seconds: 45, run: rustFaults },
   { name: 'Node: process, package', seconds: 45, run: () => nodeTests(within(programs)) },
   {
     name: 'Storms: 600 × kill -9 of engines, 320 of Node.js, alone and several on one file',

@@ -146,3 +146,31 @@ fn an_operation_at_its_limit_hides_no_other_one() {
     assert_eq!(dispatch.start(&mut picks), Progress::Done);
     assert_eq!(picks.picks.iter().map(|pick| pick.key.seq.0).collect::<Vec<_>>(), [5_000]);
 }
+
+#[test]
+fn lanes_that_take_turns_do_not_push_each_other_out() {
+    let mut dispatch = known(1_024);
+    let (mut started, mut loaded) = (0, 0);
+    while started < 50_000 {
+        let mut picks = Picks::up_to(256);
+        while let Progress::Load(lanes) = dispatch.start(&mut picks) {
+            let count = dispatch.window_share();
+            let window = |(lane, from): (LaneId, QueueKey)| {
+                let is_own = move |seq: &u64| (seq - 1) % LANES == lane.0 >> 16;
+                let seqs = (from.seq.0..).filter(is_own).take(count);
+                let tasks = seqs.map(|seq| ready(seq, &data(1))).collect();
+                (lane, Window { tasks, is_complete: false })
+            };
+            let windows: Vec<_> = lanes.into_iter().map(window).collect();
+            loaded += windows.iter().map(|(_, window)| window.tasks.len()).sum::<usize>();
+            dispatch.load(windows);
+        }
+        for pick in &picks.picks {
+            started += 1;
+            assert_eq!(pick.key.seq.0, started);
+            dispatch.end_run(OPERATION);
+        }
+        dispatch.commit();
+    }
+    assert!(loaded < 2 * started as usize, "{loaded} were loaded for {started} starts");
+}

@@ -24,7 +24,6 @@ use crate::draft::{GivenBack, Planner};
 /// is not needed at once will mostly be theirs.
 const WINDOW_FACTOR: usize = 4;
 const WINDOW_TASKS_MIN: usize = 256;
-const WINDOW_TASKS_MAX: usize = 8_192;
 const WINDOWS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Planner<'_> {
@@ -121,7 +120,7 @@ fn queries(dispatch: &Dispatch, lanes: &[(LaneId, QueueKey)], is_shared: bool) -
     let needed = dispatch.free();
     let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
     let tasks = if is_shared { needed } else { ahead };
-    let tasks_max = (tasks / lanes.len().max(1)).clamp(2, WINDOW_TASKS_MAX);
+    let tasks_max = (tasks / lanes.len().max(1)).clamp(1, dispatch.window_share());
     let query = |(id, from): &(LaneId, QueueKey)| {
         let lane = Lane { id: *id, operation: operation(dispatch, *id) };
         WindowQuery { lane, from: *from, tasks_max }

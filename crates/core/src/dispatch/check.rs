@@ -66,7 +66,9 @@ impl Dispatch {
     fn faulty_sum(&self) -> Option<String> {
         let heads: usize = self.operations.iter().map(|(_, operation)| operation.heads.len()).sum();
         let runs: u32 = self.operations.iter().map(|(_, operation)| operation.running).sum();
-        let outside: usize = self.lanes.iter().map(|(_, lane)| lane.window.outside()).sum();
+        let outside = self.lanes.iter().map(|(_, lane)| lane.window.outside());
+        let outside = outside.filter(|keys| *keys > 0);
+        let outside = outside.fold((0, 0), |(keys, windows), more| (keys + more, windows + 1));
         let counted = (heads, runs, outside);
         let known = (self.lanes.len(), self.running, self.lanes.outside());
         (counted != known).then(|| format!("counted {counted:?}, known {known:?}"))

@@ -79,8 +79,8 @@ pub(super) struct Lanes {
     /// Slots whose lane is gone.
     free: Vec<LaneSlot>,
     by_id: FxHashMap<LaneId, LaneSlot>,
-    /// Positions in windows that take memory beside their lanes.
-    outside: usize,
+    /// Positions in windows that take memory beside their lanes, and how many windows those are.
+    outside: (usize, usize),
 }
 
 impl Lanes {
@@ -101,14 +101,19 @@ impl Lanes {
         self.by_id.values().map(|slot| (*slot, self.get(*slot)))
     }
 
-    /// How many positions all windows hold beside the few of each lane.
-    pub(super) fn outside(&self) -> usize {
+    /// How many positions windows hold beside their lanes, and how many windows those are.
+    pub(super) fn outside(&self) -> (usize, usize) {
         self.outside
+    }
+
+    /// What each window keeps when all are cut for so many more: half of a fair share.
+    pub(super) fn cut_for(&self, more: usize) -> usize {
+        (WINDOWS_KEYS_MAX / (self.outside.1 + more).max(1) / 2).max(FEW)
     }
 
     /// How many positions the window of a lane may hold if one is added to it.
     pub(super) fn keys_max(&self, slot: LaneSlot) -> usize {
-        let left = WINDOWS_KEYS_MAX.saturating_sub(self.outside);
+        let left = WINDOWS_KEYS_MAX.saturating_sub(self.outside.0);
         (self.get(slot).window.len() + left).max(FEW)
     }
 
@@ -130,9 +135,12 @@ impl Lanes {
     /// Changes what is known of a lane.
     pub(super) fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
         let lane = &mut self.slots[slot.0 as usize];
-        self.outside -= lane.window.outside();
+        let before = lane.window.outside();
         let changed = change(lane);
-        self.outside += lane.window.outside();
+        let after = lane.window.outside();
+        let (keys, windows) = self.outside;
+        let windows = windows + usize::from(after > 0) - usize::from(before > 0);
+        self.outside = (keys + after - before, windows);
         changed
     }
 
@@ -148,11 +156,14 @@ impl Lanes {
         }
     }
 
-    /// Leaves every window its first few positions.
-    pub(super) fn cut_all(&mut self) {
+    /// Leaves every window its first positions, at most so many.
+    pub(super) fn cut_all(&mut self, keys_max: usize) {
+        self.outside = (0, 0);
         for lane in &mut self.slots {
-            lane.cut(FEW);
+            lane.cut(keys_max);
+            let outside = lane.window.outside();
+            self.outside.0 += outside;
+            self.outside.1 += usize::from(outside > 0);
         }
-        self.outside = self.slots.iter().map(|lane| lane.window.outside()).sum();
     }
 }

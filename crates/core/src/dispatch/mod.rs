@@ -60,6 +60,9 @@ pub struct Dispatch {
     undo: Undo,
 }
 
+/// What a window may load however many others there are, so that a query is worth its while.
+const WINDOW_SHARE_MIN: usize = 8;
+
 /// How far a turn was.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mark(usize);
@@ -108,6 +111,14 @@ impl Dispatch {
     /// How many tasks and bytes of data memory holds.
     pub fn contents(&self) -> (usize, usize) {
         (self.contents.len(), self.contents.bytes())
+    }
+
+    /// How many tasks of a lane should be loaded at most: with more, the windows of lanes that take
+    /// turns would push each other out.
+    pub fn window_share(&self) -> usize {
+        let open = self.open.iter().map(|(_, slot)| self.operations.get(*slot));
+        let lanes: usize = open.map(|operation| operation.heads.len()).sum();
+        (WINDOWS_KEYS_MAX / lanes.max(1)).max(WINDOW_SHARE_MIN)
     }
 
     /// Whether the operation has a runner here.
@@ -226,8 +237,8 @@ impl Dispatch {
         let tasks = || windows.iter().flat_map(|(_, window)| &window.tasks);
         let (count, bytes) = (tasks().count(), tasks().map(bytes_of).sum());
         self.contents.make_room(count, bytes);
-        if self.lanes.outside() + count > WINDOWS_KEYS_MAX {
-            self.lanes.cut_all();
+        if self.lanes.outside().0 + count > WINDOWS_KEYS_MAX {
+            self.lanes.cut_all(self.lanes.cut_for(windows.len()));
         }
     }
 
