@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::limits::OPERATIONS_MAX;
@@ -31,7 +32,7 @@ impl Planner<'_> {
 
     /// Several tasks with one answer.
     pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
-        let lanes = self.lanes(defs.iter());
+        let lanes = self.lanes(defs.iter().enumerate());
         let answer = lanes.map(|lanes| {
             let tasks = lanes.into_iter().zip(defs);
             Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
@@ -39,13 +40,23 @@ impl Planner<'_> {
         self.reply(ticket, answer);
     }
 
-    /// Several tasks under idempotency keys, with one answer.
+    /// Several tasks under idempotency keys, with one answer. A task that is known already makes
+    /// no operation known.
     pub(crate) fn add_idempotent(&mut self, ticket: Ticket, defs: &[(IdempotencyKey, NewTask)]) {
-        let lanes = self.lanes(defs.iter().map(|(_, def)| def));
+        let is_new = self.are_new(defs);
+        let adds = defs.iter().enumerate().zip(&is_new).filter(|(_, is_new)| **is_new);
+        let adds: Vec<(usize, &(IdempotencyKey, NewTask))> = adds.map(|(add, _)| add).collect();
+        let lanes = self.lanes(adds.iter().map(|(index, (_, def))| (*index, def)));
         let answer = lanes.map(|lanes| {
-            let tasks = lanes.into_iter().zip(defs);
-            let tasks = tasks.map(|(lane, (key, def))| self.enter_idempotent(*key, lane, def));
-            Answer::Idempotent(tasks.collect())
+            for ((_, (key, def)), lane) in adds.into_iter().zip(lanes) {
+                self.draft.new_keys.push((*key, self.draft.seq_next));
+                let id = self.enter(lane, def.clone());
+                self.facts.keys.insert(*key, id);
+            }
+            let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
+                self.facts.keys.get(key).map(|id| (*id, is_new))
+            };
+            Answer::Idempotent(defs.iter().zip(is_new).filter_map(task).collect())
         });
         self.reply(ticket, answer);
     }
@@ -56,20 +67,11 @@ impl Planner<'_> {
         self.answer(Effect::Answer(ticket, Answer::Found(known)));
     }
 
-    /// The task of a key, and whether it is new.
-    fn enter_idempotent(
-        &mut self,
-        key: IdempotencyKey,
-        lane: LaneId,
-        def: &NewTask,
-    ) -> (TaskId, bool) {
-        if let Some(known) = self.facts.keys.get(&key) {
-            return (*known, false);
-        }
-        self.draft.new_keys.push((key, self.draft.seq_next));
-        let id = self.enter(lane, def.clone());
-        self.facts.keys.insert(key, id);
-        (id, true)
+    /// Which of these adds a task: the first one of each key that is not known.
+    fn are_new(&self, defs: &[(IdempotencyKey, NewTask)]) -> Vec<bool> {
+        let mut new = FxHashSet::default();
+        let mut is_new = |key| !self.facts.keys.contains_key(key) && new.insert(*key);
+        defs.iter().map(|(key, _)| is_new(key)).collect()
     }
 
     fn enter(&mut self, lane: LaneId, def: NewTask) -> TaskId {
@@ -83,13 +85,17 @@ impl Planner<'_> {
         id
     }
 
-    /// The lane of each task. If one has none, the call makes no operation known.
-    fn lanes<'d>(&mut self, defs: impl Iterator<Item = &'d NewTask>) -> Result<Vec<LaneId>> {
+    /// The lane of each task; with each stands its place in the call. If one has none, the call
+    /// makes no operation known.
+    fn lanes<'d>(
+        &mut self,
+        defs: impl Iterator<Item = (usize, &'d NewTask)>,
+    ) -> Result<Vec<LaneId>> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
         let lane = |(index, def): (usize, &NewTask)| {
             self.lane(&def.operation).map_err(|error| error.within(&format!("[{index}]")))
         };
-        let lanes = defs.enumerate().map(lane).collect();
+        let lanes = defs.map(lane).collect();
         if Result::is_err(&lanes) {
             self.draft.operations.truncate(known);
             self.dispatch.rollback_to(before);

@@ -65,3 +65,16 @@ fn a_call_that_is_refused_for_one_task_adds_none_and_takes_no_room() {
     assert_eq!(bench.memory().counts.total(), 0);
     bench.add("second", 0.0);
 }
+
+#[test]
+fn a_key_that_is_known_takes_no_room_with_another_operation() {
+    let mut bench = bench(1);
+    let key = IdempotencyKey(Uuid::from_u128(1));
+    for operations in [["known 1", "other"], ["first", "second"]] {
+        let tasks = operations.map(|operation| (key, def(operation))).to_vec();
+        let answer = bench.call(|ticket| Input::AddIdempotent(ticket, tasks));
+        assert!(matches!(answer, Effect::Answer(..)), "{answer:?}");
+    }
+    assert_eq!(bench.memory().counts.total(), 1);
+    bench.add("last", 0.0);
+}
