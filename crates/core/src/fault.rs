@@ -24,11 +24,13 @@ pub enum Fault {
     MergeForgetsOthers,
     /// A task that leaves stays in the window.
     LeaveForgetsWindow,
+    /// Memory passes for current before all is read that others did.
+    CatchUpForgetsToWait,
 }
 
 impl Fault {
-    /// Every fault.
-    pub const ALL: &[Fault] = &[
+    /// Those of the queue.
+    pub const QUEUE: &[Fault] = &[
         Fault::RollbackForgetsLeave,
         Fault::RollbackForgetsEnter,
         Fault::LoadForgetsTurn,

@@ -16,6 +16,7 @@
 
 use rustc_hash::FxHashSet;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::queue::QueueKey;
@@ -232,6 +233,9 @@ impl RemoteChanges {
         memory: &mut Memory,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
+        if is_on(Fault::CatchUpForgetsToWait) {
+            memory.freshness = Freshness::Current;
+        }
         let operations =
             if self.unknown.is_empty() { Vec::new() } else { transaction.operations()? };
         check_operations(&operations, self.unknown)?;

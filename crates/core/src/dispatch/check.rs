@@ -7,6 +7,7 @@ use super::lane::Lane;
 use super::operation::Operation;
 use crate::id::{LaneId, OperationId};
 use crate::queue::QueueKey;
+use crate::store::ReadyTask;
 
 /// With more lanes than this a debug build does not look at all of them after each turn.
 const LANES_CHECKED_MAX: usize = 256;
@@ -30,6 +31,11 @@ impl Dispatch {
         let counts = |operation: &Operation| (operation.running, operation.remote);
         let runs = |(_, operation): (_, &Operation)| Some((operation.id?, counts(operation)));
         self.operations.iter().filter_map(runs).collect()
+    }
+
+    /// The tasks of which memory holds what their start needs.
+    pub fn kept(&self) -> impl Iterator<Item = &ReadyTask> {
+        self.contents.iter()
     }
 
     /// Whether nothing is wrong. Looks at everything only if it is not much.

@@ -25,6 +25,10 @@ impl Contents {
         self.bytes
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ReadyTask> {
+        self.tasks.values()
+    }
+
     /// Forgets everything if what comes in does not fit beside it.
     pub(super) fn make_room(&mut self, tasks: usize, bytes: usize) {
         if self.tasks.len() + tasks > TASKS_MAX || self.bytes + bytes > BYTES_MAX {

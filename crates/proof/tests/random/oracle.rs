@@ -83,7 +83,7 @@ pub(crate) struct Process {
     pub(crate) slots: BTreeMap<RunSlot, TaskId>,
     pub(crate) is_closed: bool,
     runners: BTreeMap<Arc<str>, Option<u32>>,
-    is_started: bool,
+    pub(crate) is_started: bool,
     starts_later: bool,
     stopping: Option<Stopping>,
     asked: BTreeMap<Ticket, Asked>,
@@ -92,6 +92,8 @@ pub(crate) struct Process {
     expected: BTreeMap<RunSlot, (RunEnd, Option<TaskEnd>)>,
     /// The fault of this turn.
     hit: Option<Code>,
+    /// The fault of its close.
+    close_fault: Option<Code>,
     /// Whether something was told of others and not heard yet.
     is_told: bool,
 }
@@ -188,6 +190,11 @@ impl Oracle {
         }
     }
 
+    /// The store said this when it was closed.
+    pub(crate) fn fail_close(&mut self, code: Code) {
+        self.mine().close_fault = Some(code);
+    }
+
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
         let mut fired: BTreeMap<RunSlot, Cause> = BTreeMap::new();
@@ -230,7 +237,7 @@ impl Oracle {
                     Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
                     Code::Conflict => matches!(asked, Asked::Else),
                     Code::Closed => closes || me.is_closed,
-                    code => Some(code) == me.hit,
+                    code => [me.hit, me.close_fault].contains(&Some(code)),
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
                 if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code())
@@ -518,6 +525,11 @@ impl Oracle {
         }
     }
 
+    /// Whoever was to tell of the dead has closed too, and dealt with them when it opened again.
+    pub(crate) fn forgive_ends(&mut self) {
+        self.tasks.values_mut().for_each(|task| task.is_end_owed = false);
+    }
+
     /// Nobody lives whose death was not dealt with.
     pub(crate) fn owes_nothing(&self) -> bool {
         self.tasks.values().all(|task| !task.is_end_owed)
@@ -558,6 +570,11 @@ impl Oracle {
 }
 
 impl Process {
+    /// Whether it starts what may start, and nothing runs.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_started && self.runs.is_empty()
+    }
+
     fn control(&mut self, input: &Input, mono: u64) {
         match input {
             Input::Assign(_, operation, limit) => {
@@ -641,6 +658,7 @@ impl Task {
         assert_eq!((&task.def, task.seq), (&self.def, self.seq));
         let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
         assert_eq!(lines, self.lines, "I-19");
+        compare_times(task);
         if let Some(outcome) = &task.outcome {
             self.ended_as(outcome);
             assert_eq!(self.image.get_or_insert(task.clone()), task, "I-3");
@@ -656,5 +674,14 @@ impl Task {
         let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
         self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
         self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
+    }
+}
+
+/// Whatever the clocks did, nothing ends before it began (F-19).
+fn compare_times(task: &TaskRecord) {
+    let runs = task.attempts.iter().map(|attempt| (Some(attempt.started_at), attempt.ended_at));
+    for (started, ended) in runs.chain([(task.started_at, task.ended_at)]) {
+        let began = started.unwrap_or(task.created_at);
+        assert!(task.created_at <= began && ended.is_none_or(|ended| began <= ended), "{task:?}");
     }
 }

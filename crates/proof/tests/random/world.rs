@@ -1,38 +1,34 @@
 //! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
+mod calls;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_core::error::Code;
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::TaskId;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::store::Store;
-use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
-};
+use tasker_core::task::{Json, Level, OnStop};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::Effect;
-use tasker_engine::input::{
-    Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
-};
-use tasker_engine::memory::Settings;
+use tasker_engine::input::{Input, RunSlot, Ticket};
+use tasker_engine::memory::{Freshness, Settings};
 use tasker_engine::turn::{Engine, Next};
 use tasker_proof::conformance::Backend;
 use tasker_proof::faulty_store::{Call, FaultyStore};
 use tasker_proof::rng::Rng;
 
+use crate::mirror::Mirror;
 use crate::oracle::Oracle;
 use crate::oracle::coverage::Coverage;
 use crate::queue;
-use crate::store::{Fault, Trouble, Troubled};
+use crate::store::{FailingCall, Fault, Trouble, Troubled};
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
-const PRIORITIES: [f64; 9] =
-    [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const TASKS_MAX: usize = 60;
-const KEYS: usize = 16;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
 const READS: [Call; 11] = [
@@ -48,11 +44,19 @@ const READS: [Call; 11] = [
     Call::Windows,
     Call::Briefs,
 ];
-const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
+pub(crate) const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
+const HOUR_MS: i64 = 3_600_000;
+const TEN_YEARS_MS: i64 = 315_000_000_000;
+/// How far a wall clock is set forward or back, the last one to a time before 1970.
+const JUMPS_MS: [i64; 8] =
+    [0, 0, 0, -HOUR_MS, HOUR_MS, -TEN_YEARS_MS, TEN_YEARS_MS, -1_700_000_000_001];
+/// A monotonic clock begins before this.
+const MONO_MAX: u64 = 1_000_000_000_000;
 
-/// One engine and its store.
+/// One engine, its store, and its clocks.
 #[derive(Default)]
 struct Process {
+    now: Now,
     trouble: Arc<Mutex<Trouble>>,
     engine: Option<Engine>,
     reader: Option<Box<dyn Reader>>,
@@ -67,14 +71,48 @@ pub(crate) struct World {
     me: usize,
     oracle: Oracle,
     settings: Settings,
-    now: Now,
     tickets: Ticket,
     lines: u64,
     can_fail: bool,
+    steps: usize,
+}
+
+/// What has become of a world.
+pub(crate) struct Life {
+    /// How many runs it started.
+    pub(crate) started: u64,
+    /// Which verbs it used in which states.
+    pub(crate) used: Coverage,
+    /// How many calls the store of its first engine got.
+    pub(crate) calls: u64,
+    /// What the call has become that was to fail.
+    pub(crate) failed: Option<Fault>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, lab: Box<dyn Backend>, processes: usize) -> Self {
+        let mut world = Self::unopened(seed, lab, processes);
+        world.open_all();
+        world
+    }
+
+    /// A short one of two engines, in which nothing fails but one call of the first one's store.
+    pub(crate) fn short(seed: u64, lab: Box<dyn Backend>, failing: Option<FailingCall>) -> Self {
+        let mut world = Self::unopened(seed, lab, 2);
+        (world.wide, world.can_fail) = (None, false);
+        world.steps = 4 + world.rng.below(8);
+        world.trouble().failing = failing;
+        world.open_all();
+        for process in 0..2 {
+            world.turn_to(process);
+            if !world.rng.once_in(4) {
+                world.begin();
+            }
+        }
+        world
+    }
+
+    fn unopened(seed: u64, lab: Box<dyn Backend>, processes: usize) -> Self {
         let mut rng = Rng::new(seed);
         let concurrency = 1 + rng.below(5) as u32;
         let on_stop = rng.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
@@ -89,17 +127,24 @@ impl World {
             me: 0,
             oracle: Oracle::new(concurrency, processes),
             settings: Settings { concurrency, on_stop },
-            now: Now { wall: WallMs(1_700_000_000_000), mono: MonoMs(1) },
             tickets: 0,
             lines: 0,
+            steps: 20 + rng.below(60),
             rng,
         };
-        for process in 0..processes {
-            world.turn_to(process);
-            world.trouble().window_max = window_max;
-            world.open();
+        for process in &mut world.processes {
+            let mono = MonoMs(1 + world.rng.throw() % MONO_MAX);
+            process.now = Now { wall: WallMs(1_700_000_000_000), mono };
+            process.trouble.lock().unwrap().window_max = window_max;
         }
         world
+    }
+
+    fn open_all(&mut self) {
+        for process in 0..self.processes.len() {
+            self.turn_to(process);
+            self.open();
+        }
     }
 
     /// What follows happens in this process.
@@ -133,13 +178,20 @@ impl World {
         self.processes.len() > 1
     }
 
-    /// Lives to its end; how many runs it started, and which verbs it used in which states.
-    pub(crate) fn run(mut self) -> (u64, Coverage) {
-        for _ in 0..20 + self.rng.below(60) {
+    /// The time by the clocks of the process that turns.
+    fn now(&self) -> Now {
+        self.processes[self.me].now
+    }
+
+    /// Lives to its end.
+    pub(crate) fn run(mut self) -> Life {
+        for _ in 0..self.steps {
             self.step();
         }
         self.rest();
-        (self.oracle.started, self.oracle.used)
+        self.turn_to(0);
+        let Trouble { calls, failed, .. } = *self.trouble();
+        Life { started: self.oracle.started, used: self.oracle.used, calls, failed }
     }
 
     fn step(&mut self) {
@@ -181,11 +233,16 @@ impl World {
             self.begin();
         }
         for _ in 0..4 * TASKS_MAX {
-            if self.oracle.processes.iter().all(|process| process.runs.is_empty()) {
+            let is_at_rest = self.oracle.processes.iter().all(|process| process.is_at_rest());
+            if is_at_rest {
                 break;
             }
             for process in 0..self.processes.len() {
                 self.turn_to(process);
+                if !self.oracle.me().is_started {
+                    // A fault closed its handle, and it is open again.
+                    self.begin();
+                }
                 self.look(None);
                 let live: Vec<RunSlot> = self.oracle.me().runs.keys().copied().collect();
                 let settles =
@@ -212,12 +269,15 @@ impl World {
         [Input::Unassign(self.ticket(), name.clone()), Input::Assign(self.ticket(), name, limit)]
     }
 
+    /// Time goes by for all. Meanwhile the wall clock of some is set to another time, as if they
+    /// stood on different machines (F-19).
     fn tick(&mut self, ms: u64) {
         self.oracle.meet_time(ms);
-        self.now.mono = self.now.mono.plus(ms);
-        let jump =
-            self.rng.one_of(&[0, 0, 0, -3_600_000, 3_600_000, 315_000_000_000, -1_700_000_000_001]);
-        self.now.wall = WallMs(self.now.wall.0 + ms as i64 + jump);
+        for Process { now, .. } in &mut self.processes {
+            let jump = self.rng.one_of(&JUMPS_MS);
+            now.mono = now.mono.plus(ms);
+            now.wall = WallMs(now.wall.0 + ms as i64 + jump);
+        }
     }
 
     fn fault(&mut self) -> Fault {
@@ -257,25 +317,26 @@ impl World {
             assert!(turns < 1_000, "I-12: it turns for ever");
         }
         let Next::Wait(due) = after else { return };
-        let mono = self.now.mono.0;
+        let mono = self.now().mono.0;
         assert!(due.is_none_or(|due| due.0 > mono), "it turns for ever");
-        if !self.trouble().is_hit {
-            let must = self.oracle.me().next_due();
-            assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
-            let waiting = self.oracle.eligible();
-            assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
+        if self.has_failed() {
+            return self.look(None);
         }
+        let must = self.oracle.me().next_due();
+        assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
+        let waiting = self.oracle.eligible();
+        assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
     }
 
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
         let inputs = self.without_open_aborts(inputs, fault);
-        self.oracle.ask(&inputs, self.now.mono.0);
-        (self.trouble().fault, self.trouble().is_hit) = (fault, false);
-        let (mut effects, now) = (Vec::new(), self.now);
+        let (mut effects, now) = (Vec::new(), self.now());
+        self.oracle.ask(&inputs, now.mono.0);
+        (self.trouble().fault, self.trouble().struck) = (fault, None);
         let after = self.engine().turn(inputs, now, &mut effects);
-        let hit = self.hit(fault);
+        let hit = self.hit();
         self.oracle.hear(&effects, hit);
-        self.oracle.settle(self.now.mono.0);
+        self.oracle.settle(now.mono.0);
         assert_eq!(self.oracle.me().is_closed, after == Next::Closed);
         if after == Next::Closed {
             self.closed(hit, &effects);
@@ -289,7 +350,12 @@ impl World {
             self.compare_queue();
         }
         assert_eq!(running, self.oracle.me().runs.len());
+        if self.trouble().struck.is_some_and(|fault| !matches!(fault, Fault::Begin(_))) {
+            // It knows what others did before, and nothing of what was taken back.
+            self.compare_memory();
+        }
         self.see_starts(&effects);
+        self.maintain();
         after
     }
 
@@ -297,6 +363,26 @@ impl World {
     fn compare_queue(&self) {
         let engine = self.processes[self.me].engine.as_ref().unwrap();
         queue::compare(&engine.memory().dispatch, &self.oracle);
+    }
+
+    /// What a driver does between turns. If it fails, nothing has changed.
+    fn maintain(&mut self) {
+        let is_idle = self.rng.once_in(2);
+        let _ = self.engine().store().unwrap().maintain(is_idle);
+    }
+
+    /// What memory says of the store is what a fresh mirror of it says.
+    fn compare_memory(&mut self) {
+        if self.wide.is_some() || self.engine().memory().freshness != Freshness::Current {
+            return;
+        }
+        let trouble = std::mem::take(&mut *self.trouble());
+        let engine = self.engine();
+        let live = engine.memory().live.in_order();
+        let live: Vec<_> = live.into_iter().map(|run| (run.seq, run.run)).collect();
+        let mirror = Mirror::read(engine.store().unwrap(), &live).unwrap();
+        mirror.assert_shown_by(engine.memory());
+        *self.trouble() = trouble;
     }
 
     /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes
@@ -310,30 +396,39 @@ impl World {
 
     /// Looks at what others did, and turns if that calls for it.
     fn look(&mut self, fault: Option<Fault>) {
-        (self.trouble().fault, self.trouble().is_hit) = (fault, false);
+        (self.trouble().fault, self.trouble().struck) = (fault, None);
         let mut effects = Vec::new();
         let after = self.engine().peek(&mut effects);
-        let hit = self.hit(fault);
+        let hit = self.hit();
         self.oracle.hear_look(&effects, hit);
         assert_ne!(after, Next::Closed, "no fault is that grave");
+        if hit.is_none() {
+            assert_eq!(self.engine().memory().freshness, Freshness::Current);
+            self.compare_memory();
+        }
         if after == Next::Again {
             self.turn_on(after);
-        } else if hit.is_none() {
+        } else if hit.is_some() {
+            self.look(None);
+        } else {
             self.oracle.settle_look();
             assert!(self.oracle.eligible().is_none(), "I-12");
         }
     }
 
-    /// The code of the fault, if it struck.
-    fn hit(&self, fault: Option<Fault>) -> Option<Code> {
-        let mut trouble = self.trouble();
-        trouble.fault = None;
-        let (true, Some(fault)) = (trouble.is_hit, fault) else { return None };
-        Some(match fault {
-            Fault::Begin(code) | Fault::Read(code, _) | Fault::Commit(code) => code,
-            Fault::Overtaken(_) => return None,
-            Fault::Unknown(_) => Code::Unknown,
-        })
+    /// Whether a fault made the last turn or look fail.
+    fn has_failed(&self) -> bool {
+        self.trouble().struck.and_then(Fault::code).is_some()
+    }
+
+    /// The code with which a turn or look has failed, if it has. What has not struck does not.
+    fn hit(&mut self) -> Option<Code> {
+        self.trouble().fault = None;
+        let struck = self.trouble().struck;
+        if let Some(Fault::Close(code)) = struck {
+            self.oracle.fail_close(code);
+        }
+        struck.and_then(Fault::code)
     }
 
     /// What is told to have started is on disk as running (I-10, I-11).
@@ -351,6 +446,7 @@ impl World {
     fn closed(&mut self, hit: Option<Code>, effects: &[Effect]) {
         self.mine().engine = None;
         self.oracle.forget_process();
+        self.oracle.forgive_ends();
         self.open();
         if hit != Some(Code::Unknown) {
             self.oracle.lose_runs(false);
@@ -364,10 +460,7 @@ impl World {
 
     /// The process dies, and dies again while it recovers (F-1, F-2).
     fn crash(&mut self) {
-        self.oracle.meet_death();
-        self.mine().engine = None;
-        self.oracle.forget_process();
-        self.oracle.lose_runs(false);
+        self.die(false);
         while self.can_fail && self.rng.once_in(2) {
             let fault = self.fault();
             self.mine().reader = None;
@@ -380,6 +473,16 @@ impl World {
         }
         self.open();
         self.compare();
+    }
+
+    /// The process dies; `is_told` if one that lives will tell of its runs. The next one counts
+    /// from another moment.
+    fn die(&mut self, is_told: bool) {
+        self.oracle.meet_death();
+        (self.mine().engine, self.mine().reader) = (None, None);
+        self.oracle.forget_process();
+        self.oracle.lose_runs(is_told);
+        self.mine().now.mono = MonoMs(1 + self.rng.throw() % MONO_MAX);
     }
 
     /// The process dies as often as a task may lose it, and at last while its runs are aborted.
@@ -405,13 +508,15 @@ impl World {
         }
         for process in &dead {
             self.turn_to(*process);
-            (self.mine().engine, self.mine().reader) = (None, None);
-            self.oracle.meet_death();
-            self.oracle.forget_process();
-            self.oracle.lose_runs(true);
+            self.die(true);
         }
         self.turn_to(survivor);
+        let failed = self.trouble().failed;
         self.look(None);
+        if self.trouble().failed != failed {
+            // What failed once is done by the next look.
+            self.look(None);
+        }
         assert!(self.oracle.owes_nothing(), "an end was not told");
         self.compare();
         for process in dead {
@@ -422,7 +527,9 @@ impl World {
 
     fn open(&mut self) {
         self.mine().engine = None;
-        assert!(self.try_open(), "it opens");
+        while !self.try_open() {
+            assert!(self.trouble().struck.take().is_some(), "it opens");
+        }
     }
 
     fn try_open(&mut self) -> bool {
@@ -433,7 +540,7 @@ impl World {
         self.oracle.key = Some(store.id_key());
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.rng.throw().to_le_bytes());
-        let opened = Engine::open(store, self.settings, seed, self.now);
+        let opened = Engine::open(store, self.settings, seed, self.now());
         self.mine().reader = Some(handle.reader);
         self.mine().engine = opened.ok().map(|(engine, _)| engine);
         self.mine().engine.is_some()
@@ -460,136 +567,6 @@ impl World {
     fn compare(&mut self) {
         let stored = self.stored(&[]);
         self.oracle.compare(&stored);
-    }
-
-    fn ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        self.tickets
-    }
-
-    fn input(&mut self) -> Input {
-        let ticket = self.ticket();
-        let operation: Arc<str> = self.rng.one_of(&OPERATIONS).into();
-        match self.rng.below(32) {
-            0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
-            0..7 => self.settle(),
-            7..9 => self.record(),
-            9..12 => Input::Assign(ticket, operation, self.rng.one_of(&[None, Some(1), Some(2)])),
-            12 => Input::Unassign(ticket, operation),
-            13..15 => Input::Start(ticket),
-            15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
-            15 => Input::Stop(ticket, self.stop_options()),
-            16..20 => self.named(ticket),
-            20 => {
-                let watches = self.oracle.watches();
-                let watch = if watches.is_empty() { ticket - 1 } else { self.rng.one_of(&watches) };
-                Input::CancelAwait(ticket, watch)
-            }
-            21 if self.rng.once_in(2) => Input::Ack(ticket),
-            21 => Input::Subscribe(ticket, self.subscription()),
-            22 => {
-                let count = self.rng.below(5);
-                Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
-            }
-            _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
-            23..25 => {
-                let count = self.rng.below(4);
-                Input::AddIdempotent(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
-            }
-            25 => Input::FindByKey(ticket, self.key()),
-            _ => Input::Add(ticket, self.def()),
-        }
-    }
-
-    /// A call about some task.
-    fn named(&mut self, ticket: Ticket) -> Input {
-        let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
-        let is_nobody = ids.is_empty() || self.rng.once_in(20);
-        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
-        let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
-        match self.rng.below(4) {
-            0 => self.abort(id),
-            1 => Input::AwaitEnd(ticket, id),
-            _ => Input::Prioritize(ticket, id, self.priority()),
-        }
-    }
-
-    fn abort(&mut self, id: TaskId) -> Input {
-        let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
-        Input::Abort(self.ticket(), id, reason)
-    }
-
-    fn subscription(&mut self) -> Subscription {
-        let remote = self.rng.one_of(&[
-            RemoteFilter::Nothing,
-            RemoteFilter::Ends,
-            RemoteFilter::All,
-            RemoteFilter::All,
-        ]);
-        Subscription { logs: self.rng.once_in(2), progress: true, remote }
-    }
-
-    fn priority(&mut self) -> Priority {
-        Priority::new(self.rng.one_of(&PRIORITIES)).unwrap()
-    }
-
-    /// One of a few: most of them have been used.
-    fn key(&mut self) -> IdempotencyKey {
-        IdempotencyKey(uuid::Uuid::from_u128(self.rng.below(KEYS) as u128))
-    }
-
-    fn def(&mut self) -> NewTask {
-        let wide = self.wide.clone().filter(|_| self.rng.once_in(2));
-        let choices =
-            [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
-        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
-        NewTask {
-            operation: self.rng.one_of(&OPERATIONS).into(),
-            data: wide.or_else(|| Some(Json::trusted(&self.rng.below(9).to_string()))),
-            priority: self.priority(),
-            run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
-            on_interrupted: self.rng.one_of(&choices),
-            on_stop: self.rng.one_of(&stops),
-        }
-    }
-
-    /// The number of a live run, or of one that is over or never was.
-    fn run_no(&mut self) -> RunSlot {
-        let known: Vec<RunSlot> = match self.rng.below(10) {
-            0 => self.oracle.me().slots.keys().copied().collect(),
-            _ => self.oracle.me().runs.keys().copied().collect(),
-        };
-        if known.is_empty() { self.rng.below(99) as RunSlot } else { self.rng.one_of(&known) }
-    }
-
-    fn settle(&mut self) -> Input {
-        let slot = self.run_no();
-        Input::Settle(
-            slot,
-            match self.rng.below(4) {
-                0 => Settlement::Threw(Json::trusted("{}")),
-                1 => Settlement::Unstorable(Json::trusted("{}")),
-                2 => Settlement::Returned(None),
-                _ => Settlement::Returned(Some(Json::trusted("7"))),
-            },
-        )
-    }
-
-    fn record(&mut self) -> Input {
-        let slot = self.run_no();
-        if self.rng.once_in(2) {
-            let progress = Progress { current: 1.0, total: None, unit: None };
-            return Input::Record(slot, Record::Progress(progress));
-        }
-        self.lines += 1;
-        let message = self.lines.to_string().into();
-        Input::Record(slot, Record::Log { level: Level::Info, at: None, message, fields: None })
-    }
-
-    fn stop_options(&mut self) -> StopOptions {
-        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
-        let timeouts = [None, Some(0), Some(1), Some(1_000)];
-        StopOptions { on_stop: self.rng.one_of(&stops), timeout_ms: self.rng.one_of(&timeouts) }
     }
 }
 

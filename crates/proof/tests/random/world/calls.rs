@@ -1,0 +1,150 @@
+//! The calls that a world makes, of every kind.
+
+use std::sync::Arc;
+
+use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::rules::Settlement;
+use tasker_core::task::{
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
+};
+use tasker_engine::input::{
+    Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
+};
+
+use super::{OPERATIONS, TASKS_MAX, World};
+
+const PRIORITIES: [f64; 9] =
+    [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
+const KEYS: usize = 16;
+
+impl World {
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    pub(super) fn input(&mut self) -> Input {
+        let ticket = self.ticket();
+        let operation: Arc<str> = self.rng.one_of(&OPERATIONS).into();
+        match self.rng.below(32) {
+            0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
+            0..7 => self.settle(),
+            7..9 => self.record(),
+            9..12 => Input::Assign(ticket, operation, self.rng.one_of(&[None, Some(1), Some(2)])),
+            12 => Input::Unassign(ticket, operation),
+            13..15 => Input::Start(ticket),
+            15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
+            15 => Input::Stop(ticket, self.stop_options()),
+            16..20 => self.named(ticket),
+            20 => {
+                let watches = self.oracle.watches();
+                let watch = if watches.is_empty() { ticket - 1 } else { self.rng.one_of(&watches) };
+                Input::CancelAwait(ticket, watch)
+            }
+            21 if self.rng.once_in(2) => Input::Ack(ticket),
+            21 => Input::Subscribe(ticket, self.subscription()),
+            22 => {
+                let count = self.rng.below(5);
+                Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
+            }
+            _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
+            23..25 => {
+                let count = self.rng.below(4);
+                Input::AddIdempotent(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
+            }
+            25 => Input::FindByKey(ticket, self.key()),
+            _ => Input::Add(ticket, self.def()),
+        }
+    }
+
+    /// A call about some task.
+    fn named(&mut self, ticket: Ticket) -> Input {
+        let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
+        let is_nobody = ids.is_empty() || self.rng.once_in(20);
+        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
+        let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
+        match self.rng.below(4) {
+            0 => self.abort(id),
+            1 => Input::AwaitEnd(ticket, id),
+            _ => Input::Prioritize(ticket, id, self.priority()),
+        }
+    }
+
+    pub(super) fn abort(&mut self, id: TaskId) -> Input {
+        let reason = AbortReason { cause: Cause::User, reason: Json::trusted("{}") };
+        Input::Abort(self.ticket(), id, reason)
+    }
+
+    fn subscription(&mut self) -> Subscription {
+        let remote = self.rng.one_of(&[
+            RemoteFilter::Nothing,
+            RemoteFilter::Ends,
+            RemoteFilter::All,
+            RemoteFilter::All,
+        ]);
+        Subscription { logs: self.rng.once_in(2), progress: true, remote }
+    }
+
+    fn priority(&mut self) -> Priority {
+        Priority::new(self.rng.one_of(&PRIORITIES)).unwrap()
+    }
+
+    /// One of a few: most of them have been used.
+    fn key(&mut self) -> IdempotencyKey {
+        IdempotencyKey(uuid::Uuid::from_u128(self.rng.below(KEYS) as u128))
+    }
+
+    fn def(&mut self) -> NewTask {
+        let wide = self.wide.clone().filter(|_| self.rng.once_in(2));
+        let choices =
+            [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
+        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
+        NewTask {
+            operation: self.rng.one_of(&OPERATIONS).into(),
+            data: wide.or_else(|| Some(Json::trusted(&self.rng.below(9).to_string()))),
+            priority: self.priority(),
+            run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+            on_interrupted: self.rng.one_of(&choices),
+            on_stop: self.rng.one_of(&stops),
+        }
+    }
+
+    /// The number of a live run, or of one that is over or never was.
+    fn run_no(&mut self) -> RunSlot {
+        let known: Vec<RunSlot> = match self.rng.below(10) {
+            0 => self.oracle.me().slots.keys().copied().collect(),
+            _ => self.oracle.me().runs.keys().copied().collect(),
+        };
+        if known.is_empty() { self.rng.below(99) as RunSlot } else { self.rng.one_of(&known) }
+    }
+
+    fn settle(&mut self) -> Input {
+        let slot = self.run_no();
+        Input::Settle(
+            slot,
+            match self.rng.below(4) {
+                0 => Settlement::Threw(Json::trusted("{}")),
+                1 => Settlement::Unstorable(Json::trusted("{}")),
+                2 => Settlement::Returned(None),
+                _ => Settlement::Returned(Some(Json::trusted("7"))),
+            },
+        )
+    }
+
+    fn record(&mut self) -> Input {
+        let slot = self.run_no();
+        if self.rng.once_in(2) {
+            let progress = Progress { current: 1.0, total: None, unit: None };
+            return Input::Record(slot, Record::Progress(progress));
+        }
+        self.lines += 1;
+        let message = self.lines.to_string().into();
+        Input::Record(slot, Record::Log { level: Level::Info, at: None, message, fields: None })
+    }
+
+    fn stop_options(&mut self) -> StopOptions {
+        let stops = [None, None, Some(OnStop::Wait), Some(OnStop::Postpone), Some(OnStop::Abort)];
+        let timeouts = [None, Some(0), Some(1), Some(1_000)];
+        StopOptions { on_stop: self.rng.one_of(&stops), timeout_ms: self.rng.one_of(&timeouts) }
+    }
+}
