@@ -97,7 +97,7 @@ fn a_commit_that_says_that_it_did_not_happen_is_noticed() {
 #[cfg(feature = "faults")]
 #[test]
 #[should_panic(expected = "repeat it with")]
-fn a_memory_that_passes_for_current_too_soon_is_noticed() {
+fn the_deliberate_fault_of_the_catch_up_is_noticed() {
     use tasker_core::fault;
     fault::switch(Some(fault::Fault::CatchUpForgetsToWait));
     run(COVERING_WORLDS, || Box::new(Disk::default()));
