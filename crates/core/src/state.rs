@@ -1,7 +1,9 @@
 //! The states of a task, and how many tasks are in each.
 //!
 //! How a task gets from one to another is the table of `transition`. Codes are stored in the file
-//! and never change.
+//! and never change. Their order serves the indexes, whose conditions cost every task something:
+//! what waits outside the lanes is less than running, what has a live run is from claimed to
+//! running, what has ended is from done on.
 
 /// Where a task is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,14 +13,14 @@ pub enum State {
     Blocked = 1,
     /// Its start time lies ahead.
     Delayed = 2,
-    /// May start as soon as its gates open.
-    Ready = 3,
+    /// Taken out until it is put back, before it ran or at a checkpoint of its run.
+    Paused = 3,
     /// Given to an outside executor that has not begun.
     Claimed = 4,
     /// A run is live.
     Running = 5,
-    /// Taken out until it is put back, before it ran or at a checkpoint of its run.
-    Paused = 6,
+    /// May start as soon as its gates open.
+    Ready = 6,
     /// The runner returned.
     Done = 7,
     /// The runner threw, or the task lost its process too often.
@@ -58,10 +60,10 @@ impl State {
     pub const ALL: &[State] = &[
         State::Blocked,
         State::Delayed,
-        State::Ready,
+        State::Paused,
         State::Claimed,
         State::Running,
-        State::Paused,
+        State::Ready,
         State::Done,
         State::Failed,
         State::Aborted,

@@ -33,10 +33,9 @@ CREATE TABLE tasks (
 -- The queue of each lane; rows of equal priority are in the order of seq, the row id.
 CREATE INDEX ready ON tasks (lane_id, priority DESC) WHERE state = $ready;
 
--- What waits outside the lanes: blocked, delayed, claimed, paused. Few comparisons, because each
--- change of a state makes them.
-CREATE INDEX unqueued ON tasks (priority DESC)
-WHERE state < $done AND state <> $ready AND state <> $running;
+-- What waits outside the lanes: blocked, delayed, paused, claimed. One comparison, because each
+-- change of a state makes it.
+CREATE INDEX unqueued ON tasks (priority DESC) WHERE state < $running;
 
 -- The live runs, of whichever owner: claimed or running. By seq, for a key that differs in its
 -- first column is found faster. Only a statement that repeats the term with BETWEEN uses it.

@@ -2,4 +2,4 @@
 -- out. By row id.
 SELECT seq, uuid, priority, options, started_at, data, created_at
 FROM tasks NOT INDEXED
-WHERE seq BETWEEN :first AND :last AND state BETWEEN $blocked AND $paused;
+WHERE seq BETWEEN :first AND :last AND state < $done;

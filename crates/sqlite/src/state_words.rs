@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn words_give_way_to_codes() {
         const TEXT: &str = with_states!("state IN ($ready, $running) AND x = :x OR state = $done");
-        assert_eq!(TEXT, "state IN (3, 5) AND x = :x OR state = 7");
+        assert_eq!(TEXT, "state IN (6, 5) AND x = :x OR state = 7");
         assert_eq!(with_states!(""), "");
     }
 }
