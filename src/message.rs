@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{Cause, Json, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
@@ -64,7 +64,7 @@ messages! {
         /// Fire the signal of the run.
         Signal "signal" { slot: RunSlot, cause: Word, reason: Nullable<&'a Json> },
         /// The run is over, and that is on disk.
-        RunEnd "runEnd" { slot: RunSlot, status: Word, cause: Option<Word> },
+        RunEnd "runEnd" { slot: RunSlot, status: Word, abort: Option<&'a AbortReason> },
         /// The task ended although its runner did not settle.
         TaskEnd "taskEnd" {
             uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
@@ -97,7 +97,7 @@ pub(crate) fn write(effect: &Effect, out: &mut String) {
     let message = match effect {
         Effect::Answer(ticket, value) => Message::Answer { ticket: *ticket, value },
         Effect::Refuse(ticket, error) => Message::Refusal { ticket: *ticket, error },
-        Effect::RunEnded(slot, end) => run_end(*slot, *end),
+        Effect::RunEnded(slot, end) => run_end(*slot, end),
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -136,15 +136,15 @@ fn start(started: &RunStart) -> Message<'_> {
     }
 }
 
-fn run_end(slot: RunSlot, end: RunEnd) -> Message<'static> {
-    let (status, cause) = match end {
+fn run_end(slot: RunSlot, end: &RunEnd) -> Message<'_> {
+    let (status, abort) = match end {
         RunEnd::Done => ("done", None),
-        RunEnd::Failed(cause) => ("failed", Some(cause)),
-        RunEnd::Aborted(cause) => ("aborted", Some(cause)),
+        RunEnd::Failed(_) => ("failed", None),
+        RunEnd::Aborted(abort) => ("aborted", Some(abort)),
         RunEnd::Postponed => ("postponed", None),
         RunEnd::Fenced => ("fenced", None),
     };
-    Message::RunEnd { slot, status: Word(status), cause: cause.map(word) }
+    Message::RunEnd { slot, status: Word(status), abort }
 }
 
 fn signal(slot: RunSlot, signal: &AbortSignal) -> Message<'_> {
@@ -290,6 +290,16 @@ impl Member for RunId {
     fn write(&self, out: &mut String) {
         out.push(',');
         uuid(self.0, out);
+    }
+}
+
+/// The cause and the reason of an abort.
+impl Member for &AbortReason {
+    fn write(&self, out: &mut String) {
+        out.push_str(",[");
+        quoted(self.cause.as_str(), out);
+        (&self.reason).write(out);
+        out.push(']');
     }
 }
 

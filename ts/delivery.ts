@@ -123,7 +123,7 @@ export class Delivery {
         return
       case 'runEnd':
         // A run that a stop took back before its runner was called is not called at all.
-        if (!runs.over(message, this.#messages)) withdraw(calling, message[1])
+        if (!runs.over(message)) withdraw(calling, message[1])
         return
       case 'taskEnd':
         return runs.ended(message)

@@ -35,7 +35,7 @@ export type Message =
   /** Fire the signal of the run. */
   | ['signal', slot: number, cause: AbortCause, reason: StoredError | null]
   /** The run is over, and that is on disk; one that was fenced counts for nothing. */
-  | ['runEnd', slot: number, status: RunEndStatus, cause?: AbortCause]
+  | ['runEnd', slot: number, status: RunEndStatus, abort?: Abort]
   /** The task ended although its runner did not settle: aborted while ready, lost, too long. */
   | ['taskEnd', uuid: string, status: EndStatus, cause: EndCause | null, payload?: unknown]
   /** So many more log lines of the run are on disk. */
@@ -62,6 +62,9 @@ export type MessageOf<Kind extends Message[0]> = Extract<Message, [Kind, ...unkn
 
 /** How a run ended; one that was postponed or fenced ended no task. */
 export type RunEndStatus = EndStatus | 'postponed' | 'fenced'
+
+/** Why a run was aborted. */
+export type Abort = [cause: AbortCause, reason: StoredError]
 
 /** How a task ended, as the answer to the command `await`. */
 export type TaskEnd = [status: EndStatus, cause: EndCause | null, payload?: unknown]

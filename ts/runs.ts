@@ -23,7 +23,7 @@ import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
-import type { MessageOf, Messages, TaskEnd } from './messages'
+import type { Abort, MessageOf, TaskEnd } from './messages'
 import { inRootContext } from './native'
 import { Pacer } from './pacer'
 import { payloadText, refuseEmptied } from './payload'
@@ -252,7 +252,7 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   /** A run is over. False if no runner was called for it. */
-  over([, slot, status, cause]: MessageOf<'runEnd'>, batch: Messages): boolean {
+  over([, slot, status, abort]: MessageOf<'runEnd'>): boolean {
     const run = this.#live.get(slot)
     if (!run) return false
     this.#live.delete(slot)
@@ -264,7 +264,7 @@ export class Runs implements RunHost, HintSource, Attachment {
     if (status === 'done') this.#emitDone(run)
     else {
       const isFailed = status === 'failed'
-      const value = isFailed ? thrownBy(run) : this.#reasonOf(run, cause as AbortCause, batch)
+      const value = isFailed ? thrownBy(run) : this.#reasonOf(run, abort as Abort)
       if (isFailed) this.hints.failed(run.uuid, run.operation, value)
       this.#emitThrown(run.uuid, status, value)
     }
@@ -282,12 +282,9 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.#emitEnd(uuid, status, value)
   }
 
-  #reasonOf(run: Run, cause: AbortCause, [, ...batch]: Messages): Error {
-    if (run.reason) return run.reason
-    // The end may stand before its signal in a batch.
-    const isIts = (message: (typeof batch)[number]): message is MessageOf<'signal'> =>
-      message[0] === 'signal' && message[1] === run.slot
-    return this.extras.reasonOf(run.uuid, cause, batch.find(isIts)?.[3])
+  /** The signal may not have fired: one of the same turn comes after the end. */
+  #reasonOf(run: Run, [cause, stored]: Abort): Error {
+    return run.reason ?? this.extras.reasonOf(run.uuid, cause, stored)
   }
 
   /** A task ended although its runner did not settle. */

@@ -141,13 +141,13 @@ test('a run that is taken back before its runner was called is not called', asyn
   assert.equal(calls.length, 1)
 })
 
-test('an end that stands before its signal has the reason of the signal', async () => {
+test('an end that stands before its signal has its reason', async () => {
   const { runner, call } = gate()
   const { tasker, engine } = play({ runners: { a: runner } })
   const ended = once(tasker, 'task.ended')
   await engine.tell(start(1))
   ;(await call(0)).reject(new Error('thrown'))
-  await engine.tell(['runEnd', 1, 'aborted', 'run-timeout'], ['signal', 1, 'run-timeout', abort])
+  await engine.tell(['runEnd', 1, 'aborted', ['run-timeout', abort]], ['signal', 1, 'run-timeout', abort])
   const [, status, reason] = await ended
   assert.deepEqual([status, reason.message, reason.cause], ['aborted', 'enough', 'run-timeout'])
 })

@@ -81,14 +81,14 @@ pub enum Answer {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// The task is done.
     Done,
     /// The task failed.
     Failed(Cause),
-    /// The task was aborted.
-    Aborted(Cause),
+    /// The task was aborted, for the reason of its signal, which may be told only after this.
+    Aborted(AbortReason),
     /// The run was given back to the queue.
     Postponed,
     /// The run was replaced: what it returned counts for nothing.

@@ -34,6 +34,8 @@ fn run_end(outcome: &TaskEnd) -> RunEnd {
     match outcome {
         TaskEnd::Done(_) => RunEnd::Done,
         TaskEnd::Failed(cause, _) => RunEnd::Failed(*cause),
-        TaskEnd::Aborted(cause, _) => RunEnd::Aborted(*cause),
+        TaskEnd::Aborted(cause, reason) => {
+            RunEnd::Aborted(AbortReason { cause: *cause, reason: reason.clone() })
+        }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn def(operation: &str) -> NewTask {
 
 pub(crate) fn over(effects: &[Effect]) -> Vec<(RunSlot, RunEnd)> {
     let over = |effect: &Effect| match effect {
-        Effect::RunEnded(slot, over) => Some((*slot, *over)),
+        Effect::RunEnded(slot, over) => Some((*slot, over.clone())),
         _ => None,
     };
     effects.iter().filter_map(over).collect()

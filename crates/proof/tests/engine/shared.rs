@@ -129,7 +129,7 @@ fn an_abort_by_one_fires_the_signal_in_the_other() {
     two.look();
     assert_eq!(two.signals(), [(1, Cause::User)]);
     let effects = two.turn(vec![Input::Settle(1, Settlement::Threw(json()))]);
-    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(Cause::User))]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(reason(Cause::User)))]);
     assert_eq!(one.outcome(id), Some(TaskEnd::Aborted(Cause::User, json())));
     assert!(!flag(&one.call(|t| Input::Abort(t, id, reason(Cause::User)))), "it has ended");
 }
@@ -141,7 +141,7 @@ fn an_abort_and_a_throw_that_cross_end_as_aborted() {
     let id = two.add("a", 0.0);
     assert!(flag(&one.call(|t| Input::Abort(t, id, reason(Cause::User)))));
     let effects = two.turn(vec![Input::Settle(1, Settlement::Threw(json()))]);
-    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(Cause::User))]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Aborted(reason(Cause::User)))]);
 }
 
 /// I-1

@@ -12,7 +12,7 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{
-    AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
+    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
 };
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
@@ -20,7 +20,7 @@ use tasker_engine::effect::{
 use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
 use coverage::Coverage;
-use said::{Said, end_of, said};
+use said::{Expected, Said, end_of, said};
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(crate) struct Process {
     asked: BTreeMap<Ticket, Asked>,
     /// What was said and is not on disk yet.
     kept: Vec<Said>,
-    expected: BTreeMap<RunSlot, (RunEnd, Option<TaskEnd>)>,
+    expected: BTreeMap<RunSlot, (Expected, Option<TaskEnd>)>,
     /// The fault of this turn.
     hit: Option<Code>,
     /// The fault of its close.
@@ -252,7 +252,7 @@ impl Oracle {
                     }
                 }
             }
-            Effect::RunEnded(slot, over) => self.over(*slot, *over),
+            Effect::RunEnded(slot, over) => self.over(*slot, over),
             Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Start(started) => self.start(started),
             Effect::Abort(slot, AbortSignal::Abort(abort)) => {
@@ -331,7 +331,7 @@ impl Oracle {
     /// for after that met a task that waits.
     fn given_back(&self) -> BTreeSet<(usize, RunSlot)> {
         let ends = self.me().expected.iter();
-        let given_back = ends.filter(|(_, (end, _))| *end == RunEnd::Postponed);
+        let given_back = ends.filter(|(_, (end, _))| *end == Expected::Postponed);
         given_back.map(|(slot, _)| (self.me, *slot)).collect()
     }
 
@@ -379,19 +379,22 @@ impl Oracle {
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
     }
 
-    fn over(&mut self, slot: RunSlot, over: RunEnd) {
+    fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
         let expected = self.mine().expected.remove(&slot);
         let task = self.tasks.get_mut(&run.task).unwrap();
         (task.run, task.abort) = (None, None);
         if let Some((expected, outcome)) = expected {
-            assert_eq!(over, expected, "the runner's word decides");
+            assert_eq!(Expected::of(over), expected, "the runner's word decides");
             task.outcome = outcome;
         }
         match over {
             RunEnd::Done => task.state = State::Done,
-            RunEnd::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(cause)),
-            RunEnd::Aborted(cause) => (task.state, task.cause) = (State::Aborted, Some(cause)),
+            RunEnd::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(*cause)),
+            RunEnd::Aborted(AbortReason { cause, reason }) => {
+                (task.state, task.cause) = (State::Aborted, Some(*cause));
+                task.outcome = Some(TaskEnd::Aborted(*cause, reason.clone()));
+            }
             RunEnd::Postponed => {
                 assert!(run.fired.is_none(), "an abort that was acknowledged is not undone");
                 (task.state, task.losses) = (State::Ready, 0);

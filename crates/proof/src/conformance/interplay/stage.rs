@@ -229,7 +229,7 @@ impl<'a> Stage<'a> {
                     self.slot = run.slot;
                     self.own.push("run");
                 }
-                Effect::RunEnded(_, end) => self.own.extend(ended(*end)),
+                Effect::RunEnded(_, end) => self.own.extend(ended(end)),
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
                 Effect::Abort(..) => self.told.push("signal"),
                 Effect::Recorded(..) | Effect::Remote(_) | Effect::Closed(_) => {}
@@ -310,7 +310,7 @@ fn heard(effect: &Effect) -> Vec<&'static str> {
 }
 
 /// How the end of a run is told, if it is the end of its task and nothing else tells it.
-fn ended(end: RunEnd) -> Option<&'static str> {
+fn ended(end: &RunEnd) -> Option<&'static str> {
     match end {
         RunEnd::Done => Some("done"),
         RunEnd::Failed(_) => Some("failed"),

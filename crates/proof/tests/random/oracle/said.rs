@@ -28,21 +28,44 @@ pub(super) fn said(input: &Input) -> Option<Said> {
     }
 }
 
+/// How a run must end. The reason of an abort is whatever its signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Done,
+    Failed(Cause),
+    Aborted(Cause),
+    Postponed,
+    Fenced,
+}
+
+impl Expected {
+    pub(super) fn of(end: &RunEnd) -> Self {
+        match end {
+            RunEnd::Done => Self::Done,
+            RunEnd::Failed(cause) => Self::Failed(*cause),
+            RunEnd::Aborted(abort) => Self::Aborted(abort.cause),
+            RunEnd::Postponed => Self::Postponed,
+            RunEnd::Fenced => Self::Fenced,
+        }
+    }
+}
+
 /// How a run ends of which this was said, after its signal fired for this cause.
-pub(super) fn end_of(said: Said, fired: Option<Cause>) -> (RunEnd, Option<TaskEnd>) {
+pub(super) fn end_of(said: Said, fired: Option<Cause>) -> (Expected, Option<TaskEnd>) {
     let settled = match (said, fired) {
         (Said::Settle(_, settled), _) => settled,
-        (_, Some(_)) => return (RunEnd::Fenced, None),
-        (_, None) => return (RunEnd::Postponed, None),
+        (_, Some(_)) => return (Expected::Fenced, None),
+        (_, None) => return (Expected::Postponed, None),
     };
     match (settled, fired) {
-        (Settlement::Returned(result), _) => (RunEnd::Done, Some(TaskEnd::Done(result))),
-        (Settlement::Threw(_), Some(cause)) => (RunEnd::Aborted(cause), None),
+        (Settlement::Returned(result), _) => (Expected::Done, Some(TaskEnd::Done(result))),
+        (Settlement::Threw(_), Some(cause)) => (Expected::Aborted(cause), None),
         (Settlement::Threw(error), None) => {
-            (RunEnd::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
+            (Expected::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
         }
         (Settlement::Unstorable(error), _) => {
-            (RunEnd::Failed(Cause::Unstorable), Some(TaskEnd::Failed(Cause::Unstorable, error)))
+            let cause = Cause::Unstorable;
+            (Expected::Failed(cause), Some(TaskEnd::Failed(cause, error)))
         }
     }
 }
