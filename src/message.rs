@@ -107,7 +107,7 @@ pub(crate) fn write(effect: &Effect, out: &mut String) {
         }
         Effect::Start(started) => start(started),
         Effect::Abort(slot, signal) => self::signal(*slot, signal),
-        Effect::Remote(event) => remote(event),
+        Effect::Remote(_, event) => remote(event),
         Effect::Closed(error) => Message::Closed { error: error.as_ref() },
     };
     message.write(out);

@@ -12,7 +12,7 @@ use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::Error;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
-use tasker_engine::thread::{Handle, Sink};
+use tasker_engine::thread::{Client, Handle, Sink};
 
 use crate::calls::{self, Calls};
 use crate::command::{self, ReadRequest};
@@ -23,6 +23,7 @@ use crate::options::Options;
 
 struct Inner {
     handle: Handle,
+    client: Client,
     effects: Arc<EffectQueue>,
     defaults: Defaults,
     names: Mutex<Operations>,
@@ -44,7 +45,7 @@ impl Inner {
             self.effects.deliver(calls.refused);
         }
         if !calls.inputs.is_empty() {
-            self.handle.submit(calls.inputs);
+            self.client.submit(calls.inputs);
         }
     }
 }
@@ -73,9 +74,9 @@ pub(crate) fn open(
             .build()
             .map_err(|e| Error::bug(format!("no notifier: {e}")))?;
         let effects = Arc::new(EffectQueue::new(notifier));
-        let handle = Handle::open(options.opener(), options.settings, effects.clone())?;
+        let (handle, client) = Handle::open(options.opener(), options.settings, effects.clone())?;
         let names = Mutex::default();
-        Ok(Arc::new(Inner { handle, effects, defaults: options.defaults, names }))
+        Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names }))
     });
     match opened {
         // The hook is added after the notifier, so Node runs it before it tears the notifier down.
@@ -107,7 +108,7 @@ impl Native {
     pub fn add_many(&self, ticket: f64, text: String) {
         let inner = &self.inner;
         match definition::tasks(&text, &inner.defaults, &mut inner.names.lock()) {
-            Ok(tasks) => inner.handle.submit([Input::AddMany(ticket as u64, tasks)]),
+            Ok(tasks) => inner.client.submit([Input::AddMany(ticket as u64, tasks)]),
             Err(error) => inner.refuse(ticket, error),
         }
     }
@@ -117,7 +118,7 @@ impl Native {
     pub fn add_idempotent(&self, ticket: f64, text: String) {
         let inner = &self.inner;
         match calls::idempotent_adds(&text, &inner.defaults, &mut inner.names.lock()) {
-            Ok(tasks) => inner.handle.submit([Input::AddIdempotent(ticket as u64, tasks)]),
+            Ok(tasks) => inner.client.submit([Input::AddIdempotent(ticket as u64, tasks)]),
             Err(error) => inner.refuse(ticket, error),
         }
     }
@@ -133,13 +134,13 @@ impl Native {
     /// Runs have settled.
     #[napi(catch_unwind)]
     pub fn complete(&self, text: String) {
-        self.inner.handle.submit(calls::completions(&text));
+        self.inner.client.submit(calls::completions(&text));
     }
 
     /// Runs have logged or told their progress.
     #[napi(catch_unwind)]
     pub fn record(&self, text: String) {
-        self.inner.handle.submit(calls::records(&text));
+        self.inner.client.submit(calls::records(&text));
     }
 
     /// One command.
@@ -147,7 +148,7 @@ impl Native {
     pub fn command(&self, ticket: f64, text: String) {
         let read = command::command(ticket as u64, &text, &mut self.inner.names.lock());
         match read {
-            Ok(input) => self.inner.handle.submit([input]),
+            Ok(input) => self.inner.client.submit([input]),
             Err(error) => self.inner.refuse(ticket, error),
         }
     }
@@ -156,9 +157,9 @@ impl Native {
     #[napi(catch_unwind)]
     pub fn read(&self, ticket: f64, text: String) {
         match command::read(&text) {
-            Ok(ReadRequest::Read(read)) => self.inner.handle.read(ticket as u64, read),
+            Ok(ReadRequest::Read(read)) => self.inner.client.read(ticket as u64, read),
             Ok(ReadRequest::Cancel(other)) => {
-                self.inner.handle.cancel_read(other);
+                self.inner.client.cancel_read(other);
                 let done = Effect::Answer(ticket as u64, tasker_engine::effect::Answer::Done);
                 self.inner.effects.deliver(vec![done]);
             }

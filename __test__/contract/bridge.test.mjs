@@ -147,7 +147,10 @@ test('an end that stands before its signal has its reason', async () => {
   const ended = once(tasker, 'task.ended')
   await engine.tell(start(1))
   ;(await call(0)).reject(new Error('thrown'))
-  await engine.tell(['runEnd', 1, 'aborted', ['run-timeout', abort]], ['signal', 1, 'run-timeout', abort])
+  await engine.tell(
+    ['runEnd', 1, 'aborted', ['run-timeout', abort]],
+    ['signal', 1, 'run-timeout', abort],
+  )
   const [, status, reason] = await ended
   assert.deepEqual([status, reason.message, reason.cause], ['aborted', 'enough', 'run-timeout'])
 })

@@ -15,6 +15,7 @@ use tasker_core::queue::QueueKey;
 use tasker_core::store::{ReadyTask, Start};
 use tasker_core::time::Now;
 
+use crate::client_id::ClientId;
 use crate::draft::{Addition, Draft};
 use crate::effect::{AbortSignal, Answer, Effect, RunStart};
 use crate::live::{Deadline, Run};
@@ -65,8 +66,9 @@ impl Memory {
     fn apply_records(&mut self, draft: &Draft, effects: &mut Vec<Effect>) {
         for (slot, (logs, progress)) in &draft.recorded {
             self.live.add_logs(*slot, *logs);
-            let logs = if self.subscription.logs { *logs } else { 0 };
-            let progress = if self.subscription.progress { *progress } else { 0 };
+            let wanted = self.subscribers.of(ClientId::of(*slot));
+            let logs = if wanted.logs { *logs } else { 0 };
+            let progress = if wanted.progress { *progress } else { 0 };
             if logs + progress > 0 {
                 effects.push(Effect::Recorded(*slot, logs, progress));
             }
@@ -104,7 +106,9 @@ impl Memory {
         start: Start,
         now: Now,
     ) -> Effect {
-        let slot = self.next_slot;
+        let client = self.runners.get(&task.def.operation).copied();
+        debug_assert!(client.is_some(), "{:?} starts without a runner", task.def.operation);
+        let slot = client.unwrap_or(ClientId::FIRST).inside(self.next_slot);
         self.next_slot += 1;
         let timeout = task.def.run_timeout_ms;
         self.live.insert(Run {

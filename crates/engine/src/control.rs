@@ -10,6 +10,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::limits;
 use tasker_core::time::Now;
 
+use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect};
 use crate::input::{Input, StopOptions, Ticket};
 use crate::memory::{Memory, Stopping};
@@ -24,29 +25,33 @@ impl Memory {
     ) -> Option<Input> {
         match input {
             Input::Assign(ticket, operation, limit) => {
-                let assigned = self.assign(&operation, limit);
+                let assigned = self.assign(ClientId::of(ticket), &operation, limit);
                 effects.push(answer(ticket, assigned));
             }
             Input::Unassign(ticket, operation) => {
-                self.dispatch.set_runner(&operation, false, None);
+                self.unassign(ClientId::of(ticket), &operation);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Start(ticket) => self.start(ticket, effects),
             Input::Stop(ticket, options) => self.stop(ticket, options, now, false),
             Input::Close(ticket, options) => self.stop(ticket, options, now, true),
             Input::Subscribe(ticket, subscription) => {
-                self.subscription = subscription;
-                self.feed.set(subscription.remote, self.number);
+                self.subscribers.set(ClientId::of(ticket), subscription, self.number);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Ack(ticket) => {
-                self.feed.ack();
+                self.subscribers.ack(ClientId::of(ticket));
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
             Input::CancelAwait(ticket, waiter) => {
                 self.waiters.remove(waiter);
                 effects.push(Effect::Answer(ticket, Answer::Done));
+            }
+            // The plan gives its runs back.
+            Input::Leave(client) => {
+                self.forget(client);
+                return Some(input);
             }
             others @ (Input::Add(..)
             | Input::AddMany(..)
@@ -63,13 +68,36 @@ impl Memory {
         None
     }
 
-    fn assign(&mut self, operation: &Arc<str>, limit: Option<u32>) -> Result<(), Error> {
+    fn assign(
+        &mut self,
+        client: ClientId,
+        operation: &Arc<str>,
+        limit: Option<u32>,
+    ) -> Result<(), Error> {
         if self.dispatch.has_runner(operation) {
             let text = format!("the operation {operation:?} has a runner already");
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
         self.dispatch.set_runner(operation, true, limit);
+        self.runners.insert(operation.clone(), client);
         Ok(())
+    }
+
+    /// Nobody takes away the runner of another client.
+    fn unassign(&mut self, client: ClientId, operation: &Arc<str>) {
+        if self.runners.get(operation) == Some(&client) {
+            self.runners.remove(operation);
+            self.dispatch.set_runner(operation, false, None);
+        }
+    }
+
+    /// A client has gone.
+    fn forget(&mut self, client: ClientId) {
+        self.waiters.remove_all(client);
+        self.subscribers.remove(client);
+        for (operation, _) in self.runners.extract_if(|_, owner| *owner == client) {
+            self.dispatch.set_runner(&operation, false, None);
+        }
     }
 
     /// A start during a stop takes effect when the stop is over.

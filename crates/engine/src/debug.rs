@@ -23,6 +23,7 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
             Input::Abort(_, id, reason) => {
                 tracing::debug!(uuid = %id.0, cause = reason.cause.as_str(), "abort");
             }
+            Input::Leave(client) => tracing::debug!(?client, "a client has gone"),
             Input::AwaitEnd(_, id) => tracing::debug!(uuid = %id.0, "wait"),
             _ => {}
         }
@@ -49,7 +50,7 @@ pub(crate) fn trace_effects(effects: &[Effect]) {
             Effect::Refuse(_, error) => {
                 tracing::debug!(code = error.code().as_str(), "refused: {}", error.message());
             }
-            Effect::Remote(RemoteEvent::Missed(batches)) => {
+            Effect::Remote(_, RemoteEvent::Missed(batches)) => {
                 tracing::debug!(batches, "events of other processes missed");
             }
             Effect::Closed(Some(error)) => {

@@ -7,6 +7,7 @@ use tasker_core::id::{RunId, TaskId};
 use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 
+use crate::client_id::ClientId;
 use crate::input::{RunSlot, Ticket};
 
 /// One thing to tell.
@@ -26,8 +27,8 @@ pub enum Effect {
     Start(RunStart),
     /// Fire the signal of a run.
     Abort(RunSlot, AbortSignal),
-    /// What another owner of the store did.
-    Remote(RemoteEvent),
+    /// What another owner of the store did, for a client that has subscribed to it.
+    Remote(ClientId, RemoteEvent),
     /// Nothing follows: the engine closed, by itself if there is an error.
     Closed(Option<Error>),
 }
@@ -129,7 +130,8 @@ pub enum AbortSignal {
     Fenced,
 }
 
-/// Where effects go. Called from the engine's thread and the reader's; must not block.
+/// Where the effects for a client go. Called from the engine's thread and the reader's; must not
+/// block.
 pub trait Sink: Send + Sync {
     /// Takes what is to be told, in order.
     fn deliver(&self, effects: Vec<Effect>);

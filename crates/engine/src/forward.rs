@@ -6,6 +6,7 @@
 //!   number of missed batches is told instead.
 //! - Bounded: the next portion waits until the last one was acknowledged, so a slow subscriber does
 //!   not fill memory.
+//! - Each client has a position of its own: a slow one holds up no other.
 //!
 //! Proof: `proof/tests/engine/shared.rs`, `__test__/process/shared.test.mjs`.
 
@@ -16,6 +17,7 @@ use tasker_core::store::{Brief, Entry, ReadTransaction};
 use tasker_core::transition::{EventKind, TransitionKind};
 
 use crate::effect::{Effect, RemoteEvent, TaskEvent};
+use crate::event_feed::EventFeed;
 use crate::input::RemoteFilter;
 use crate::memory::Memory;
 
@@ -24,30 +26,38 @@ const BATCHES_MAX: usize = 256;
 /// Events with which a portion ends, after the batch that they stand in.
 const EVENTS_MAX: usize = 1_000;
 
-/// Forwards the next portion.
+/// Forwards to each client its next portion.
 pub(crate) fn forward(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
-    if !memory.feed.is_due(memory.number) {
-        return Ok(());
-    }
-    let position = memory.feed.position;
-    let entries = transaction.journal(position, BATCHES_MAX)?;
-    let portion = Portion::of(&entries, memory.feed.filter, memory.owner)?;
-    let events = portion.events(transaction)?;
-    let missed = entries.first().map_or(0, |oldest| oldest.number - (position + 1));
-    if missed > 0 {
-        effects.push(Effect::Remote(RemoteEvent::Missed(missed)));
-    }
-    memory.feed.is_unacked = missed > 0 || !events.is_empty();
-    memory.feed.position = portion.last.max(position);
-    effects.extend(events.into_iter().map(Effect::Remote));
-    if memory.feed.is_unacked {
-        effects.push(Effect::Remote(RemoteEvent::AwaitAck));
+    for (client, feed) in memory.subscribers.due(memory.number) {
+        let events = next_events(transaction, feed, memory.owner)?;
+        effects.extend(events.into_iter().map(|event| Effect::Remote(client, event)));
     }
     Ok(())
+}
+
+/// The next portion of a feed, which moves on behind it.
+fn next_events(
+    transaction: &mut dyn ReadTransaction,
+    feed: &mut EventFeed,
+    owner: OwnerId,
+) -> Result<Vec<RemoteEvent>> {
+    let entries = transaction.journal(feed.position, BATCHES_MAX)?;
+    let portion = Portion::of(&entries, feed.filter, owner)?;
+    let mut events = portion.events(transaction)?;
+    let missed = entries.first().map_or(0, |oldest| oldest.number - (feed.position + 1));
+    if missed > 0 {
+        events.insert(0, RemoteEvent::Missed(missed));
+    }
+    feed.position = portion.last.max(feed.position);
+    feed.is_unacked = !events.is_empty();
+    if feed.is_unacked {
+        events.push(RemoteEvent::AwaitAck);
+    }
+    Ok(events)
 }
 
 /// What is forwarded at once.

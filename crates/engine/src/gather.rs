@@ -75,6 +75,7 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::Subscribe(..)
         | Input::Ack(_)
         | Input::Ready(_)
-        | Input::IsShared(_) => {}
+        | Input::IsShared(_)
+        | Input::Leave(_) => {}
     }
 }

@@ -1,6 +1,6 @@
 //! What the outside may ask of the engine.
 //!
-//! A *ticket* is the caller's number for a call; the engine answers it exactly once.
+//! A *ticket* is the client's number for a call; the engine answers it exactly once.
 
 use std::sync::Arc;
 
@@ -9,11 +9,13 @@ use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
 
-/// The caller's number for a call.
+use crate::client_id::ClientId;
+
+/// The client's number for a call.
 pub type Ticket = u64;
 
 /// The number of a live run in this handle: 1, 2, 3 … Shorter than the run's id, which the store
-/// keeps. Never used twice.
+/// keeps. Never used twice; the client of its runner alone knows it.
 pub type RunSlot = u64;
 
 /// One call.
@@ -59,6 +61,8 @@ pub enum Input {
     Ready(Ticket),
     /// Whether another owner has the store open.
     IsShared(Ticket),
+    /// The client has gone: nothing is owed to it any more, and its runs go back to the queue.
+    Leave(ClientId),
 }
 
 /// What a run reports while it is live.
@@ -112,10 +116,10 @@ pub enum RemoteFilter {
 }
 
 impl Input {
-    /// The ticket to answer; a settle and a record have none.
+    /// The ticket to answer; what is said of a run has none, and who has gone hears none.
     pub fn ticket(&self) -> Option<Ticket> {
         match self {
-            Input::Settle(..) | Input::Postpone(_) | Input::Record(..) => None,
+            Input::Settle(..) | Input::Postpone(_) | Input::Record(..) | Input::Leave(_) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
             | Input::AddIdempotent(ticket, _)
@@ -133,6 +137,35 @@ impl Input {
             | Input::Ack(ticket)
             | Input::Ready(ticket)
             | Input::IsShared(ticket) => Some(*ticket),
+        }
+    }
+
+    /// Its numbers become those of this client.
+    pub(crate) fn enter(&mut self, client: ClientId) {
+        match self {
+            Input::CancelAwait(ticket, waiter) => {
+                (*ticket, *waiter) = (client.inside(*ticket), client.inside(*waiter));
+            }
+            Input::Settle(number, _)
+            | Input::Postpone(number)
+            | Input::Record(number, _)
+            | Input::Add(number, _)
+            | Input::AddMany(number, _)
+            | Input::AddIdempotent(number, _)
+            | Input::FindByKey(number, _)
+            | Input::Abort(number, ..)
+            | Input::Prioritize(number, ..)
+            | Input::AwaitEnd(number, _)
+            | Input::Assign(number, ..)
+            | Input::Unassign(number, _)
+            | Input::Start(number)
+            | Input::Stop(number, _)
+            | Input::Close(number, _)
+            | Input::Subscribe(number, _)
+            | Input::Ack(number)
+            | Input::Ready(number)
+            | Input::IsShared(number) => *number = client.inside(*number),
+            Input::Leave(_) => {}
         }
     }
 

@@ -6,10 +6,12 @@
 // A new input, change, state or kind of transition must be answered everywhere.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod client_id;
 pub mod input;
 pub mod effect;
 pub mod live;
 mod event_feed;
+mod subscribers;
 pub mod memory;
 pub mod gather;
 pub mod draft;
@@ -33,5 +35,7 @@ mod debug;
 pub mod turn;
 mod inbox;
 mod reads;
+mod clients;
+pub mod client;
 pub mod thread;
 pub mod backlog;

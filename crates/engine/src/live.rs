@@ -10,6 +10,7 @@ use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::task::{AbortReason, OnStop, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
+use crate::client_id::outside;
 use crate::input::RunSlot;
 
 /// One live run.
@@ -89,7 +90,7 @@ impl LiveRuns {
     /// Every live run, oldest first.
     pub fn in_order(&self) -> Vec<&Run> {
         let mut runs: Vec<&Run> = self.by_slot.values().collect();
-        runs.sort_unstable_by_key(|run| run.slot);
+        runs.sort_unstable_by_key(|run| outside(run.slot));
         runs
     }
 

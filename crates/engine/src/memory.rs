@@ -4,6 +4,8 @@
 //! was another owner's. The queue alone changes while a turn is planned, and back if it is not
 //! committed. What is never stored is changed by `control`.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{OwnerId, Seq};
@@ -11,9 +13,10 @@ use tasker_core::state::Counts;
 use tasker_core::task::OnStop;
 use tasker_core::time::MonoMs;
 
-use crate::event_feed::EventFeed;
-use crate::input::{RunSlot, StopOptions, Subscription, Ticket};
+use crate::client_id::ClientId;
+use crate::input::{RunSlot, StopOptions, Ticket};
 use crate::live::LiveRuns;
+use crate::subscribers::Subscribers;
 
 /// What does not change while a handle is open.
 #[derive(Clone, Copy, Debug)]
@@ -54,16 +57,16 @@ pub struct Memory {
     pub dispatch: Dispatch,
     /// The runs.
     pub live: LiveRuns,
-    /// The slot of the next run.
+    /// The number of the next run, as its client knows it.
     pub next_slot: RunSlot,
     /// The number of the next operation that is seen for the first time.
     pub next_operation: usize,
     /// Who waits for a task to end.
     pub waiters: Waiters,
+    /// The client of each runner.
+    pub(crate) runners: FxHashMap<Arc<str>, ClientId>,
     /// What to tell besides answers and runs.
-    pub subscription: Subscription,
-    /// How far events of other owners have been forwarded.
-    pub(crate) feed: EventFeed,
+    pub(crate) subscribers: Subscribers,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -112,8 +115,8 @@ impl Memory {
             next_slot: 1,
             next_operation: 1,
             waiters: Waiters::default(),
-            subscription: Subscription::default(),
-            feed: EventFeed::default(),
+            runners: FxHashMap::default(),
+            subscribers: Subscribers::default(),
             stopping: None,
             start_after_stop: Vec::new(),
         }
@@ -159,6 +162,13 @@ impl Waiters {
                 self.by_task.remove(&seq);
             }
         }
+    }
+
+    /// A client has gone, and with it all that it waited for.
+    pub(crate) fn remove_all(&mut self, client: ClientId) {
+        let tickets = self.by_ticket.keys().copied();
+        let gone: Vec<Ticket> = tickets.filter(|one| ClientId::of(*one) == client).collect();
+        gone.into_iter().for_each(|ticket| self.remove(ticket));
     }
 
     /// Whether anybody waits for this task.

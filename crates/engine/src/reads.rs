@@ -20,6 +20,7 @@ use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader, WithLogs};
 use tokio_util::sync::CancellationToken;
 
+use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect, Sink};
 use crate::input::Ticket;
 
@@ -77,6 +78,15 @@ impl Reads {
     pub(crate) fn cancel(&self, ticket: Ticket) {
         if let Some(token) = self.state.lock().tokens.get(&ticket) {
             token.cancel();
+        }
+    }
+
+    /// Ends all reads of a client that has gone.
+    pub(crate) fn cancel_all(&self, client: ClientId) {
+        for (ticket, token) in &self.state.lock().tokens {
+            if ClientId::of(*ticket) == client {
+                token.cancel();
+            }
         }
     }
 

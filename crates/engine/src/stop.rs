@@ -1,4 +1,4 @@
-//! What a stop does with the runs that are live.
+//! What a stop does with the runs that are live, and with those of a client that has gone.
 //!
 //! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or
 //! aborted. When the stop's timeout is over, those still live are given back, or ended if they were
@@ -15,6 +15,7 @@ use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Cause, OnStop};
 
+use crate::client_id::ClientId;
 use crate::draft::{GivenBack, Planner};
 use crate::effect::{AbortSignal, RunEnd};
 use crate::input::RunSlot;
@@ -47,14 +48,23 @@ impl Planner<'_> {
         }
     }
 
-    /// A run could not go on, for the handle closes: its task waits as if it had not started. An
-    /// abort that was acknowledged is not undone by that.
-    pub(crate) fn postpone_for_close(&mut self, slot: RunSlot) {
+    /// A run cannot go on, for the handle closes or its client has gone: its task waits as if it
+    /// had not started. An abort that was acknowledged is not undone by that.
+    pub(crate) fn hand_back(&mut self, slot: RunSlot) {
         let Some(run) = self.live(slot) else { return };
         if self.fired(run).is_some() {
             self.reclaim(run);
         } else {
             self.postpone(run);
+        }
+    }
+
+    /// A client has gone: what its runners had begun nobody settles any more.
+    pub(crate) fn leave(&mut self, client: ClientId) {
+        for run in self.memory.live.in_order() {
+            if ClientId::of(run.slot) == client {
+                self.hand_back(run.slot);
+            }
         }
     }
 

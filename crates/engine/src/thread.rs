@@ -22,14 +22,15 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::read::Reader;
 use tasker_core::store::{Store, Waker};
 use tasker_core::time::{MonoMs, Now, WallMs};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::client::Client;
+use crate::client::Shared;
+use crate::clients::Clients;
 use crate::debug::trace_effects;
 use crate::effect::Effect;
 pub use crate::effect::Sink;
 use crate::inbox::Inbox;
-use crate::input::{Input, Ticket};
 use crate::memory::Settings;
 pub use crate::reads::Read;
 use crate::reads::Reads;
@@ -66,21 +67,13 @@ pub struct Handle {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared {
-    inbox: Inbox,
-    reads: Reads,
-    end: CancellationToken,
-    /// Notified when another owner may have committed.
-    notifier: Arc<Notify>,
-    sink: Arc<dyn Sink>,
-}
-
 impl Handle {
-    /// Starts the engine's thread, which opens the store. What goes wrong there refuses every call.
+    /// Starts the engine's thread, which opens the store, for a first client. What goes wrong there
+    /// refuses every call.
     ///
     /// # Errors
     /// `Io` if the system gives no thread or no random seed.
-    pub fn open(opener: Opener, settings: Settings, sink: Arc<dyn Sink>) -> Result<Self> {
+    pub fn open(opener: Opener, settings: Settings, sink: Arc<dyn Sink>) -> Result<(Self, Client)> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|e| Error::new(Code::Io, format!("no random seed: {e}")))?;
@@ -89,34 +82,23 @@ impl Handle {
             reads: Reads::default(),
             end: CancellationToken::new(),
             notifier: Arc::default(),
-            sink,
+            clients: Clients::new(sink),
         });
         let driver = Driver::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("tasker".into())
             .spawn(move || driver.run(opener, settings, seed))
             .map_err(|e| Error::new(Code::Io, "no thread for the engine").with_source(e))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let client = Client::first(Arc::clone(&shared));
+        Ok((Self { shared, thread: Mutex::new(Some(thread)) }, client))
     }
 
-    /// Hands calls to the engine; each with a ticket is answered once.
-    pub fn submit(&self, inputs: impl IntoIterator<Item = Input>) {
-        if let Some((tickets, error)) = self.shared.inbox.push(inputs) {
-            let refuse = |ticket| Effect::Refuse(ticket, error.clone());
-            self.shared.sink.deliver(tickets.into_iter().map(refuse).collect());
-        }
-    }
-
-    /// Asks for a read; it is answered once.
-    pub fn read(&self, ticket: Ticket, read: Read) {
-        if let Err(error) = self.shared.reads.push(ticket, read, &self.shared.end) {
-            self.shared.sink.deliver(vec![Effect::Refuse(ticket, error)]);
-        }
-    }
-
-    /// Ends a read that waits or is under way; it is answered with `Closed`.
-    pub fn cancel_read(&self, ticket: Ticket) {
-        self.shared.reads.cancel(ticket);
+    /// One more client; it is told what concerns it through `sink`.
+    ///
+    /// # Errors
+    /// `Limit` when the numbers of clients are used up.
+    pub fn connect(&self, sink: Arc<dyn Sink>) -> Result<Client> {
+        Client::connect(Arc::clone(&self.shared), sink)
     }
 
     /// Ends both threads at the next turn and waits for them. Live runs are left as they are: the
@@ -179,13 +161,13 @@ impl Driver {
         let shared = self.shared.clone();
         let reading = std::thread::Builder::new().name("tasker-read".into()).spawn(move || {
             let mut reader = reader;
-            shared.reads.run(reader.as_mut(), shared.sink.as_ref());
+            shared.reads.run(reader.as_mut(), &shared.clients);
         });
         let error = match reading {
             Ok(reading) => {
                 let (error, last) = self.turn_until_closed(engine);
                 if matches!(last.last(), Some(Effect::Closed(Some(_)))) {
-                    self.shared.reads.close(&error, self.shared.sink.as_ref());
+                    self.shared.reads.close(&error, &self.shared.clients);
                 } else {
                     self.shared.reads.finish(&error);
                 }
@@ -306,7 +288,7 @@ impl Driver {
     fn deliver(&self, effects: Vec<Effect>) {
         trace_effects(&effects);
         if !effects.is_empty() && !self.shared.end.is_cancelled() {
-            self.shared.sink.deliver(effects);
+            self.shared.clients.deliver(effects);
         }
     }
 
@@ -314,7 +296,7 @@ impl Driver {
     /// dropped.
     fn refuse_for_good(&self, error: &Error) {
         self.deliver(vec![Effect::Closed(Some(error.clone()))]);
-        self.shared.reads.close(error, self.shared.sink.as_ref());
+        self.shared.reads.close(error, &self.shared.clients);
         self.refuse_inbox(error);
     }
 

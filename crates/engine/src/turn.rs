@@ -24,6 +24,7 @@ use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refuse
 use tasker_core::time::{MonoMs, Now};
 
 use crate::catch_up::catch_up;
+use crate::client_id::ClientId;
 use crate::control::closed;
 use crate::debug::trace_inputs;
 use crate::draft::{Draft, Planner};
@@ -95,6 +96,9 @@ impl Work<'_> {
             if let Input::CancelAwait(_, waiter) = input {
                 cancel_await(&mut self.inputs, waiter);
             }
+            if let Input::Leave(client) = input {
+                cancel_awaits(&mut self.inputs, client);
+            }
             self.inputs.extend(memory.control(input, self.now, effects));
         }
     }
@@ -152,8 +156,11 @@ impl Engine {
     /// Whether the engine must learn at once of what other owners commit. One that only adds tasks
     /// need not: its next turn catches up.
     pub fn needs_wakeups(&self) -> bool {
-        let Memory { dispatch, live, waiters, feed, .. } = &self.memory;
-        dispatch.is_started() || !live.is_empty() || !waiters.is_empty() || feed.is_on()
+        let Memory { dispatch, live, waiters, subscribers, .. } = &self.memory;
+        dispatch.is_started()
+            || !live.is_empty()
+            || !waiters.is_empty()
+            || subscribers.follow_others()
     }
 
     /// Catches up with other owners in a transaction that only reads, so that nobody waits for it.
@@ -496,4 +503,14 @@ fn cancel_await(work: &mut Vec<Input>, waiter: Ticket) {
     if let Some(at) = work.iter().rposition(is_it) {
         work.remove(at);
     }
+}
+
+/// Takes back the waits of a client that goes in the turn in which it asked for them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only a wait is one")]
+fn cancel_awaits(work: &mut Vec<Input>, client: ClientId) {
+    let is_its = |input: &Input| match input {
+        Input::AwaitEnd(ticket, _) => ClientId::of(*ticket) == client,
+        _ => false,
+    };
+    work.retain(|input| !is_its(input));
 }

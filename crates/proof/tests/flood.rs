@@ -11,7 +11,7 @@ use tasker_core::task::{NewTask, OnStop, Priority};
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 use tasker_engine::memory::Settings;
-use tasker_engine::thread::{Handle, Sink};
+use tasker_engine::thread::{Client, Handle, Sink};
 use tasker_proof::conformance::Backend;
 use tasker_proof::model::Disk;
 
@@ -34,14 +34,14 @@ enum Told {
 /// Answers each answer with a call, so that the engine never finds its inbox empty.
 #[derive(Default)]
 struct Flood {
-    handle: OnceLock<Weak<Handle>>,
+    client: OnceLock<Weak<Client>>,
     waiting: OnceLock<TaskId>,
     told: OnceLock<Mutex<Sender<Told>>>,
 }
 
 impl Sink for Flood {
     fn deliver(&self, effects: Vec<Effect>) {
-        let handle = self.handle.get().and_then(Weak::upgrade);
+        let client = self.client.get().and_then(Weak::upgrade);
         for effect in effects {
             match effect {
                 Effect::Answer(3, Answer::Task(id)) => self.waiting.set(id).unwrap(),
@@ -50,8 +50,8 @@ impl Sink for Flood {
                 Effect::Start(_) => self.tell(Told::Start),
                 _ => continue,
             }
-            if let (Some(handle), Some(id)) = (&handle, self.waiting.get()) {
-                handle.submit([Input::Prioritize(5, *id, Priority::new(1.0).unwrap())]);
+            if let (Some(client), Some(id)) = (&client, self.waiting.get()) {
+                client.submit([Input::Prioritize(5, *id, Priority::new(1.0).unwrap())]);
             }
         }
     }
@@ -79,12 +79,13 @@ fn a_task_starts_while_another_is_prioritised_without_end() {
         let handle = Disk::default().open()?;
         Ok((handle.store, handle.reader))
     };
-    let handle = Arc::new(Handle::open(Box::new(opener), settings, flood.clone()).unwrap());
-    flood.handle.set(Arc::downgrade(&handle)).unwrap();
-    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("z"))]);
+    let (handle, client) = Handle::open(Box::new(opener), settings, flood.clone()).unwrap();
+    let client = Arc::new(client);
+    flood.client.set(Arc::downgrade(&client)).unwrap();
+    client.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("z"))]);
     let next = || receiver.recv_timeout(PATIENCE).expect("the flood goes on");
     assert_eq!(next(), Told::Call, "a task without a runner does not start");
-    handle.submit([Input::Add(4, task("a"))]);
+    client.submit([Input::Add(4, task("a"))]);
     while next() != Told::Added {}
     let starts = (0..CALLS_MAX).any(|_| next() == Told::Start);
     assert!(starts, "the task starts while calls come without end");

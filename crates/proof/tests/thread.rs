@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +16,11 @@ use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Store, Transaction};
-use tasker_core::task::{Json, Level, NewTask, OnStop, Priority};
-use tasker_engine::effect::{Answer, Effect};
+use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, TaskEnd};
+use tasker_engine::effect::{Answer, Effect, RunStart};
 use tasker_engine::input::{Input, Record, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
-use tasker_engine::thread::{Handle, Opener, Read, Sink};
+use tasker_engine::thread::{Client, Handle, Opener, Read, Sink};
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
 use tasker_sqlite::{Durability, Location, Options};
 
@@ -58,10 +59,34 @@ fn on_file(location: Location, exclusive: bool) -> Opener {
     })
 }
 
-fn open(opener: Opener) -> (Handle, Receiver<Effect>) {
+/// A handle and its first client.
+struct Opened {
+    handle: Handle,
+    client: Client,
+}
+
+impl Deref for Opened {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+fn open(opener: Opener) -> (Opened, Receiver<Effect>) {
+    let (sink, receiver) = sink();
+    let (handle, client) = Handle::open(opener, settings(), sink).unwrap();
+    (Opened { handle, client }, receiver)
+}
+
+fn connect(handle: &Handle) -> (Client, Receiver<Effect>) {
+    let (sink, receiver) = sink();
+    (handle.connect(sink).unwrap(), receiver)
+}
+
+fn sink() -> (Arc<Channel>, Receiver<Effect>) {
     let (sender, receiver) = channel();
-    let handle = Handle::open(opener, settings(), Arc::new(Channel(Mutex::new(sender)))).unwrap();
-    (handle, receiver)
+    (Arc::new(Channel(Mutex::new(sender))), receiver)
 }
 
 fn task(operation: &str) -> NewTask {
@@ -92,8 +117,8 @@ fn folder() -> (tempfile::TempDir, Location) {
 #[test]
 fn a_task_goes_its_whole_way_and_a_read_sees_it() {
     let (_folder, location) = folder();
-    let (handle, receiver) = open(sqlite(location));
-    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
+    let (tasker, receiver) = open(sqlite(location));
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
     let slot = loop {
         if let Effect::Start(run) = receiver.recv_timeout(PATIENCE).unwrap() {
@@ -101,15 +126,15 @@ fn a_task_goes_its_whole_way_and_a_read_sees_it() {
             break run.slot;
         }
     };
-    handle.submit([
+    tasker.submit([
         Input::Settle(slot, Settlement::Returned(Some(Json::trusted("[1]")))),
         Input::AwaitEnd(4, id),
     ]);
     assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
-    handle.read(5, Read::Get(id, None));
+    tasker.read(5, Read::Get(id, None));
     let Ok(Answer::Json(text)) = answer(&receiver, 5) else { panic!("the task is found") };
     assert!(text.contains(r#""status":"done""#) && text.contains(r#""result":[1]"#), "{text}");
-    handle.submit([Input::Close(6, StopOptions::default())]);
+    tasker.submit([Input::Close(6, StopOptions::default())]);
     assert!(matches!(answer(&receiver, 6), Ok(Answer::Done)));
 }
 
@@ -131,24 +156,24 @@ fn a_store_that_does_not_open_refuses_every_call_with_its_reason() {
 #[test]
 fn a_handle_dropped_unclosed_releases_the_file_and_its_runs_are_recovered() {
     let (_folder, location) = folder();
-    let (handle, receiver) = open(sqlite(location.clone()));
-    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
+    let (tasker, receiver) = open(sqlite(location.clone()));
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
-    drop(handle);
-    let (handle, receiver) = open(sqlite(location));
-    handle.read(1, Read::Get(id, None));
+    drop(tasker);
+    let (tasker, receiver) = open(sqlite(location));
+    tasker.read(1, Read::Get(id, None));
     let Ok(Answer::Json(text)) = answer(&receiver, 1) else { panic!("the task is there") };
     assert!(text.contains(r#""state":"ready""#) && text.contains(r#""outcome":"lost""#), "{text}");
 }
 
 #[test]
 fn nothing_is_delivered_after_a_shutdown() {
-    let (handle, receiver) = open(sqlite(Location::memory()));
-    handle.submit([Input::Ready(1)]);
+    let (tasker, receiver) = open(sqlite(Location::memory()));
+    tasker.submit([Input::Ready(1)]);
     assert!(answer(&receiver, 1).is_ok());
-    handle.shutdown();
+    tasker.handle.shutdown();
     while receiver.try_recv().is_ok() {}
-    handle.submit([Input::Add(2, task("a"))]);
+    tasker.submit([Input::Add(2, task("a"))]);
     // The caller is told by the call itself, on its own thread; the engine is silent.
     assert_eq!(code(answer(&receiver, 2)), Code::Closed);
     assert!(receiver.try_recv().is_err());
@@ -156,10 +181,10 @@ fn nothing_is_delivered_after_a_shutdown() {
 
 #[test]
 fn a_cancelled_read_is_answered() {
-    let (handle, receiver) = open(sqlite(Location::memory()));
+    let (tasker, receiver) = open(sqlite(Location::memory()));
     for ticket in 1..50 {
-        handle.read(ticket, find_all());
-        handle.cancel_read(ticket);
+        tasker.read(ticket, find_all());
+        tasker.cancel_read(ticket);
     }
     for ticket in 1..50 {
         let answered = answer(&receiver, ticket);
@@ -288,19 +313,19 @@ fn find_all() -> Read {
 
 /// The file opens again, says so many tasks, and takes another one.
 fn assert_clean(location: Location, count: usize) {
-    let (handle, receiver) = open(sqlite(location));
-    handle.read(1, Read::Count(anything()));
+    let (tasker, receiver) = open(sqlite(location));
+    tasker.read(1, Read::Count(anything()));
     let Ok(Answer::Json(counted)) = answer(&receiver, 1) else { panic!("it opens") };
     assert_eq!(counted, count.to_string());
-    handle.submit([Input::Add(2, task("again"))]);
+    tasker.submit([Input::Add(2, task("again"))]);
     assert!(matches!(answer(&receiver, 2), Ok(Answer::Task(_))));
-    handle.submit([Input::Close(3, StopOptions::default())]);
+    tasker.submit([Input::Close(3, StopOptions::default())]);
     assert!(matches!(answer(&receiver, 3), Ok(Answer::Done)));
 }
 
 /// What reaches each point of an engine that is open, has one task of `a` and one waiting of `b`.
-fn provoke(handle: &Handle, point: Point, id: TaskId) {
-    handle.submit(match point {
+fn provoke(client: &Client, point: Point, id: TaskId) {
+    client.submit(match point {
         Point::Contents => {
             vec![Input::Assign(10, "b".into(), None), Input::Start(11)]
         }
@@ -329,25 +354,25 @@ fn a_panic_at_any_point_of_a_turn_closes_with_bug_and_the_next_open_is_clean_f_6
     ];
     for points in cases {
         let (_folder, location) = folder();
-        let (handle, told) = open(sqlite(location.clone()));
-        handle.submit([Input::Add(1, task("b"))]);
+        let (tasker, told) = open(sqlite(location.clone()));
+        tasker.submit([Input::Add(1, task("b"))]);
         let Ok(Answer::Task(id)) = answer(&told, 1) else { panic!("the task is added") };
-        handle.submit([Input::Close(2, StopOptions::default())]);
+        tasker.submit([Input::Close(2, StopOptions::default())]);
         assert!(answer(&told, 2).is_ok());
 
         let trap = Trap::new(points, false);
-        let (handle, receiver) = open(trapped(location.clone(), trap.clone()));
-        handle.submit([Input::Ready(1), Input::AwaitEnd(2, id)]);
+        let (tasker, receiver) = open(trapped(location.clone(), trap.clone()));
+        tasker.submit([Input::Ready(1), Input::AwaitEnd(2, id)]);
         assert!(answer(&receiver, 1).is_ok());
         trap.arm();
-        provoke(&handle, points[0], id);
+        provoke(&tasker, points[0], id);
         let (error, added) = fault(&receiver);
         assert_eq!(error.code(), Code::Bug, "{points:?}");
-        handle.submit([Input::Add(20, task("a"))]);
+        tasker.submit([Input::Add(20, task("a"))]);
         assert_eq!(code(answer(&receiver, 20)), Code::Bug, "{points:?}");
-        handle.read(21, Read::Count(anything()));
+        tasker.read(21, Read::Count(anything()));
         assert_eq!(code(answer(&receiver, 21)), Code::Bug, "{points:?}");
-        handle.shutdown();
+        tasker.handle.shutdown();
         // What was told as added is there; nothing else is.
         assert_clean(location, 1 + added);
     }
@@ -359,13 +384,13 @@ fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
     let cases: [&'static [Point]; 4] = [&[Begin], &[Head], &[Operations], &[Orphans]];
     for points in cases {
         let (_folder, location) = folder();
-        let (handle, receiver) = open(trapped(location.clone(), Trap::new(points, true)));
-        handle.submit([Input::Ready(1), Input::Add(2, task("a"))]);
+        let (tasker, receiver) = open(trapped(location.clone(), Trap::new(points, true)));
+        tasker.submit([Input::Ready(1), Input::Add(2, task("a"))]);
         let codes = [1, 2].map(|ticket| code(answer(&receiver, ticket)));
-        handle.read(3, Read::Count(anything()));
+        tasker.read(3, Read::Count(anything()));
         let read = code(answer(&receiver, 3));
         assert_eq!((codes, read), ([Code::Bug; 2], Code::Bug), "{points:?}");
-        handle.shutdown();
+        tasker.handle.shutdown();
         assert_clean(location, 0);
     }
 }
@@ -373,19 +398,19 @@ fn a_panic_while_the_store_opens_refuses_every_call_with_bug_f_6() {
 #[test]
 fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
     let trap = Trap::new(&[Point::Get, Point::Find, Point::Count], false);
-    let (handle, receiver) = open(trapped(Location::memory(), trap.clone()));
-    handle.submit([Input::Add(1, task("a"))]);
+    let (tasker, receiver) = open(trapped(Location::memory(), trap.clone()));
+    tasker.submit([Input::Add(1, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 1) else { panic!("the task is added") };
     trap.arm();
     for (ticket, read) in [(2, Read::Get(id, None)), (3, find_all()), (4, Read::Count(anything()))]
     {
-        handle.read(ticket, read);
+        tasker.read(ticket, read);
         assert_eq!(code(answer(&receiver, ticket)), Code::Bug);
     }
-    handle.submit([Input::Add(5, task("a"))]);
+    tasker.submit([Input::Add(5, task("a"))]);
     assert!(matches!(answer(&receiver, 5), Ok(Answer::Task(_))));
     trap.1.store(false, Ordering::Release);
-    handle.read(6, Read::Count(anything()));
+    tasker.read(6, Read::Count(anything()));
     let Ok(Answer::Json(count)) = answer(&receiver, 6) else { panic!("it reads again") };
     assert_eq!(count, "2");
 }
@@ -429,45 +454,113 @@ impl Reader for GatedReader {
 fn reads_that_were_asked_before_a_close_are_answered() {
     let (_folder, place) = folder();
     let (sender, gate) = channel();
-    let (handle, receiver) = open(Box::new(move || {
+    let (tasker, receiver) = open(Box::new(move || {
         let (store, reader) = sqlite(place)()?;
         let store: Box<dyn Store> = Box::new(FaultyStore::new(store, OpensGate(sender)));
         let reader: Box<dyn Reader> = Box::new(GatedReader(Some(gate), reader));
         Ok((store, reader))
     }));
     for ticket in 1..=20 {
-        handle.read(ticket, Read::Count(anything()));
+        tasker.read(ticket, Read::Count(anything()));
     }
-    handle.submit([Input::Close(21, StopOptions::default())]);
+    tasker.submit([Input::Close(21, StopOptions::default())]);
     for ticket in 1..=20 {
         let Ok(Answer::Json(count)) = answer(&receiver, ticket) else { panic!("read {ticket}") };
         assert_eq!(count, "0");
     }
     assert!(matches!(answer(&receiver, 21), Ok(Answer::Done)));
-    handle.read(22, Read::Count(anything()));
+    tasker.read(22, Read::Count(anything()));
     assert_eq!(code(answer(&receiver, 22)), Code::Closed);
 }
 
 #[test]
 fn a_task_whose_log_is_too_large_is_refused_and_all_else_goes_on() {
-    let (handle, receiver) = open(sqlite(Location::memory()));
-    handle.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
+    let (tasker, receiver) = open(sqlite(Location::memory()));
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
     // Written as JSON, each of these characters is six.
     let message: Box<str> = "\u{1}".repeat(limits::LOG_LINE_BYTES_MAX).into();
     let lines = limits::READ_BYTES_MAX / (6 * message.len()) + 1;
     let (level, at, fields) = (Level::Info, None, None);
-    handle.submit((0..lines).map(|_| {
+    tasker.submit((0..lines).map(|_| {
         Input::Record(
             1,
             Record::Log { level, at, message: message.clone(), fields: fields.clone() },
         )
     }));
-    handle.submit([Input::Settle(1, Settlement::Returned(None)), Input::AwaitEnd(4, id)]);
+    tasker.submit([Input::Settle(1, Settlement::Returned(None)), Input::AwaitEnd(4, id)]);
     assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
     let logs = |level_max| Some(WithLogs { level_max });
-    handle.read(5, Read::Get(id, logs(Level::Info)));
-    handle.read(6, Read::Get(id, logs(Level::Error)));
+    tasker.read(5, Read::Get(id, logs(Level::Info)));
+    tasker.read(6, Read::Get(id, logs(Level::Error)));
     assert_eq!(code(answer(&receiver, 5)), Code::TooLarge);
     assert!(matches!(answer(&receiver, 6), Ok(Answer::Json(_))));
+}
+
+fn start(receiver: &Receiver<Effect>) -> RunStart {
+    loop {
+        if let Effect::Start(run) = receiver.recv_timeout(PATIENCE).expect("a task starts") {
+            return run;
+        }
+    }
+}
+
+/// Assigns `operation` with ticket 1, starts with 2, adds a task with 3; its run.
+fn run_one(client: &Client, receiver: &Receiver<Effect>, operation: &str) -> RunStart {
+    let assign = Input::Assign(1, operation.into(), None);
+    client.submit([assign, Input::Start(2), Input::Add(3, task(operation))]);
+    let Ok(Answer::Task(id)) = answer(receiver, 3) else { panic!("the task is added") };
+    let run = start(receiver);
+    assert_eq!((run.id, &*run.operation), (id, operation));
+    run
+}
+
+fn is_closed(receiver: &Receiver<Effect>) -> bool {
+    receiver.iter().any(|effect| matches!(effect, Effect::Closed(None)))
+}
+
+#[test]
+fn clients_with_the_same_tickets_are_each_told_what_is_theirs() {
+    let (tasker, first) = open(sqlite(Location::memory()));
+    let (client, second) = connect(&tasker.handle);
+    let ours = run_one(&tasker, &first, "a");
+    let theirs = run_one(&client, &second, "b");
+    let result = |text| Settlement::Returned(Some(Json::trusted(text)));
+    client.submit([
+        // A run of ours under a number that is ours: nobody else settles it.
+        Input::Settle(ours.slot, result("0")),
+        Input::Settle(theirs.slot, result("2")),
+        Input::AwaitEnd(4, theirs.id),
+    ]);
+    let ended = answer(&second, 4);
+    assert!(matches!(ended, Ok(Answer::Ended(TaskEnd::Done(Some(text)))) if text.as_str() == "2"));
+    tasker.submit([Input::Settle(ours.slot, result("1")), Input::AwaitEnd(4, ours.id)]);
+    let ended = answer(&first, 4);
+    assert!(matches!(ended, Ok(Answer::Ended(TaskEnd::Done(Some(text)))) if text.as_str() == "1"));
+    for (client, receiver, id) in [(&*tasker, &first, theirs.id), (&client, &second, ours.id)] {
+        client.read(5, Read::Get(id, None));
+        let Ok(Answer::Json(text)) = answer(receiver, 5) else { panic!("each reads of all") };
+        assert!(text.contains(&id.0.to_string()), "{text}");
+    }
+    client.submit([Input::Close(6, StopOptions::default())]);
+    assert!(matches!(answer(&second, 6), Ok(Answer::Done)));
+    assert!(is_closed(&first) && is_closed(&second), "the handle is closed to all");
+}
+
+#[test]
+fn a_client_that_goes_leaves_its_runs_to_others_and_harms_no_other_client() {
+    let (tasker, first) = open(sqlite(Location::memory()));
+    let (client, second) = connect(&tasker.handle);
+    let theirs = run_one(&client, &second, "b");
+    client.submit([Input::AwaitEnd(4, theirs.id)]);
+    tasker.submit([Input::AwaitEnd(4, theirs.id)]);
+    drop(client);
+    tasker.submit([Input::Assign(1, "b".into(), None)]);
+    assert!(matches!(answer(&first, 1), Ok(Answer::Done)), "its runner has gone");
+    let again = start(&first);
+    assert_eq!((again.id, again.attempt), (theirs.id, 1), "the lost attempt does not count");
+    tasker.submit([Input::Settle(again.slot, Settlement::Returned(None))]);
+    assert!(matches!(answer(&first, 4), Ok(Answer::Ended(TaskEnd::Done(None)))));
+    let rest: Vec<Effect> = second.try_iter().collect();
+    assert!(rest.is_empty(), "nobody tells one that has gone: {rest:?}");
 }

@@ -21,7 +21,7 @@ use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
-use tasker_engine::thread::{Handle, Moment, Read, Sink};
+use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
 
 use super::line::{Key, Line};
@@ -83,7 +83,8 @@ struct Run {
 
 struct Worker {
     orders: Orders,
-    engine: Handle,
+    handle: Handle,
+    client: Client,
     rng: Rng,
     trace: File,
     keys: u32,
@@ -120,7 +121,7 @@ pub fn work(orders: Orders) -> Result<()> {
     let mut worker = Worker::open(orders, sender)?;
     worker.begin();
     worker.serve(&receiver)?;
-    worker.engine.shutdown();
+    worker.handle.shutdown();
     Ok(())
 }
 
@@ -140,12 +141,13 @@ impl Worker {
             Ok((Box::new(store) as _, Box::new(reader) as _))
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };
-        let engine = Handle::open(opener, settings, Arc::new(Channel(sender)))?;
+        let (handle, client) = Handle::open(opener, settings, Arc::new(Channel(sender)))?;
         let path = orders.folder.join(TRACE);
         let trace = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
         Ok(Self {
             orders,
-            engine,
+            handle,
+            client,
             rng,
             trace,
             keys: 0,
@@ -222,13 +224,13 @@ impl Worker {
     fn call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
         self.tickets += 1;
         self.calls.insert(self.tickets, (call, Moment::now()));
-        self.engine.submit([input(self.tickets)]);
+        self.client.submit([input(self.tickets)]);
     }
 
     fn read(&mut self, call: Call, read: Read) {
         self.tickets += 1;
         self.calls.insert(self.tickets, (call, Moment::now()));
-        self.engine.read(self.tickets, read);
+        self.client.read(self.tickets, read);
     }
 
     fn take(&mut self, effect: Effect) -> Result<()> {
@@ -238,7 +240,7 @@ impl Worker {
                 self.calls.remove(&ticket);
                 return Err(error);
             }
-            Effect::RunEnded(slot, over) => self.over(slot, over),
+            Effect::RunEnded(slot, over) => self.over(slot, &over),
             Effect::TaskEnded(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
             Effect::Start(started) => self.started(&started),
             Effect::Abort(slot, _) => {
@@ -247,7 +249,7 @@ impl Worker {
                     run.fuse = run.fuse.min(1);
                 }
             }
-            Effect::Recorded(..) | Effect::Remote(_) => {}
+            Effect::Recorded(..) | Effect::Remote(..) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),
         }
@@ -306,7 +308,7 @@ impl Worker {
         }
     }
 
-    fn over(&mut self, slot: RunSlot, over: RunEnd) {
+    fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let Some(run) = self.runs.remove(&slot) else { return };
         match over {
             RunEnd::Done => self.tell(Line::Ended(run.id, State::Done)),
@@ -334,7 +336,7 @@ impl Worker {
             self.rng.settling(slot, run, &mut inputs);
         }
         self.flush()?;
-        self.engine.submit(inputs);
+        self.client.submit(inputs);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 mod bench;
+mod clients;
 mod overtaken;
 mod keys;
 mod operations;

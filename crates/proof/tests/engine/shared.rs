@@ -295,14 +295,14 @@ fn subscribe(bench: &mut Bench, remote: RemoteFilter) {
 
 fn told(effects: &[Effect]) -> Vec<String> {
     let event_name = |effect: &Effect| match effect {
-        Effect::Remote(RemoteEvent::Task(_, news)) => Some(match news {
+        Effect::Remote(_, RemoteEvent::Task(_, news)) => Some(match news {
             TaskEvent::Added { has_started: false } => "added".into(),
             TaskEvent::Added { has_started: true } => "added and run".into(),
             TaskEvent::Run => "run".into(),
             TaskEvent::Prioritized(to) => format!("prioritized {}", to.get()),
             TaskEvent::Ended(outcome) => format!("{:?}", outcome.state()),
         }),
-        Effect::Remote(other) => Some(format!("{other:?}")),
+        Effect::Remote(_, other) => Some(format!("{other:?}")),
         _ => None,
     };
     effects.iter().filter_map(event_name).collect()

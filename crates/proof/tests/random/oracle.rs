@@ -260,7 +260,7 @@ impl Oracle {
                     run.fired.get_or_insert(abort.cause);
                 }
             }
-            Effect::Remote(event) => self.remote_event(event),
+            Effect::Remote(_, event) => self.remote_event(event),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }

@@ -232,7 +232,7 @@ impl<'a> Stage<'a> {
                 Effect::RunEnded(_, end) => self.own.extend(ended(end)),
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
                 Effect::Abort(..) => self.told.push("signal"),
-                Effect::Recorded(..) | Effect::Remote(_) | Effect::Closed(_) => {}
+                Effect::Recorded(..) | Effect::Remote(..) | Effect::Closed(_) => {}
             }
         }
     }
@@ -267,7 +267,8 @@ impl<'a> Stage<'a> {
             if looked == Next::Again || !inputs.is_empty() {
                 self.neighbour.turn(std::mem::take(&mut inputs), self.now, &mut effects);
             }
-            let is_more = |effect: &Effect| matches!(effect, Effect::Remote(RemoteEvent::AwaitAck));
+            let is_more =
+                |effect: &Effect| matches!(effect, Effect::Remote(_, RemoteEvent::AwaitAck));
             self.told.extend(effects.iter().flat_map(heard));
             if !effects.iter().any(is_more) {
                 return;
@@ -297,7 +298,7 @@ pub(super) fn aborting(ticket: Ticket, id: TaskId) -> Input {
 /// What the neighbour hears, in the words of the page.
 fn heard(effect: &Effect) -> Vec<&'static str> {
     match effect {
-        Effect::Remote(RemoteEvent::Task(_, event)) => match event {
+        Effect::Remote(_, RemoteEvent::Task(_, event)) => match event {
             TaskEvent::Added { has_started: false } => vec!["added"],
             TaskEvent::Added { has_started: true } => vec!["added", "run"],
             TaskEvent::Run => vec!["run"],

@@ -96,7 +96,8 @@ impl Oracle {
             | Input::Subscribe(..)
             | Input::Ack(_)
             | Input::Ready(_)
-            | Input::IsShared(_) => {}
+            | Input::IsShared(_)
+            | Input::Leave(_) => {}
         }
     }
 
