@@ -257,11 +257,12 @@ test('broken text of one task rejects what reads it, and the process lives (F-14
 test('an index that contradicts its task is an error, not an endless turn (F-14)', async () => {
   const { store, waiting } = await made()
   // In the row the state stands behind the uuid: ready, but from now on done.
+  const [ready, done] = [6, 7]
   damage(store, bytes => {
     const at = bytes.indexOf(Buffer.from(waiting.replaceAll('-', ''), 'hex')) + 16
-    const lane = bytes[at] === 3 ? 0 : 1
-    assert.equal(bytes[at + lane], 3)
-    bytes[at + lane] = 7
+    const lane = bytes[at] === ready ? 0 : 1
+    assert.equal(bytes[at + lane], ready)
+    bytes[at + lane] = done
   })
   // In a process of its own: an endless turn could not be stopped but by a kill.
   const out = await runs(`${imports}
