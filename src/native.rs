@@ -10,6 +10,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::Error;
+use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
 use tasker_engine::thread::{Client, Handle, Sink};
@@ -74,7 +75,9 @@ pub(crate) fn open(
             .build()
             .map_err(|e| Error::bug(format!("no notifier: {e}")))?;
         let effects = Arc::new(EffectQueue::new(notifier));
-        let (handle, client) = Handle::open(options.opener(), options.settings, effects.clone())?;
+        let clock = Arc::new(SystemClock::new());
+        let opener = options.opener();
+        let (handle, client) = Handle::open(opener, options.settings, clock, effects.clone())?;
         let names = Mutex::default();
         Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names }))
     });

@@ -42,6 +42,8 @@ export const TASK_WORDS = [
   'operation',
   'data',
   'priority',
+  'runAt',
+  'delay',
   'runTimeout',
   'onInterrupted',
   'onStop',

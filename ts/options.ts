@@ -294,17 +294,20 @@ function membersOf(given: unknown, path: string): Loose {
 /** A definition whose JSON says what it means; the same object where nothing needs a word. */
 function prepare(given: unknown, path: string): unknown {
   const members = membersOf(given, path)
-  const { data, priority, runTimeout, abortSignal } = members
+  const { data, priority, runAt, delay, runTimeout, abortSignal } = members
   const at = path === 'task' ? 'data' : `${path}.data`
   if (typeof data === 'function' || typeof data === 'symbol') {
     throw invalid(at, `a ${typeof data} cannot be stored as JSON`)
   }
   refuseEmptied(data, at)
-  const isSpoken = isJson(priority) && isJson(runTimeout) && abortSignal === undefined
-  if (isSpoken) return members
-  const words = { priority: scalar(priority), runTimeout: scalar(runTimeout) }
-  return { ...members, ...words, abortSignal: undefined }
+  const numbers = [priority, delay, runTimeout]
+  if (numbers.every(isJson) && runAt === undefined && abortSignal === undefined) return members
+  const words = { priority: scalar(priority), delay: scalar(delay), runTimeout: scalar(runTimeout) }
+  return { ...members, ...words, runAt: momentOf(runAt), abortSignal: undefined }
 }
+
+/** A moment as the engine can judge it: in milliseconds since 1970. */
+const momentOf = (value: unknown) => scalar(types.isDate(value) ? value.getTime() : value)
 
 /** Whether JSON keeps it as it is. */
 const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(value)

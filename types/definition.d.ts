@@ -69,6 +69,16 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * @default 0
    */
   priority?: number | undefined
+  /**
+   * The earliest moment at which it may start: a Date, or milliseconds since 1970. One in the past
+   * delays nothing. Not together with `delay`.
+   */
+  runAt?: Date | number | undefined
+  /**
+   * How long after the add it may start at the earliest. In an outbox it counts from the row. Not
+   * together with `runAt`.
+   */
+  delay?: Duration | undefined
   /** The longest a run may take; `false` for no limit. Default: that of the tasker. */
   runTimeout?: Duration | false | undefined
   /** What becomes of the task if its process dies while it runs. Default: that of the tasker. */

@@ -59,6 +59,7 @@ export interface Query<
   cause?: QueryField<EndCause>
   priority?: QueryField<number>
   createdAt?: QueryField<Date>
+  runAt?: QueryField<Date>
   startedAt?: QueryField<Date>
   endedAt?: QueryField<Date>
   attempt?: QueryField<number>

@@ -8,8 +8,11 @@ import type { LogLevel } from './runner'
 /** Where a task is in its life. The last three are final: an ended task never changes. */
 export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
-/** The engine's word for `status`: `ready` is the status `new`; the others are the same. */
-export type TaskState = 'ready' | 'running' | 'done' | 'failed' | 'aborted'
+/**
+ * The engine's word for `status`: `ready` and `delayed`, which waits for its start time, are the
+ * status `new`; the others are the same.
+ */
+export type TaskState = 'delayed' | 'ready' | 'running' | 'done' | 'failed' | 'aborted'
 
 /** How a task ended. */
 export type EndStatus = 'done' | 'failed' | 'aborted'
@@ -64,6 +67,8 @@ export interface TaskBase<Name extends string = string> {
   cause?: EndCause
   /** When it was added. */
   createdAt: Date
+  /** When it may start at the earliest; absent if `addTask` said nothing. */
+  runAt?: Date
   /** When its last run started. */
   startedAt?: Date
   /** When it ended. */

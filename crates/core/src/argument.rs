@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::limits;
 use crate::task::{Json, Priority};
+use crate::time::WallMs;
 
 /// The elements of a JSON array, each as its own text.
 ///
@@ -66,6 +67,19 @@ pub fn duration(text: &str, path: &str) -> Result<u64> {
     }
     Ok(ms.ceil() as u64)
 }
+
+/// A moment: milliseconds since 1970, as a number or a `Date` has them.
+///
+/// # Errors
+/// `Invalid` with `path` for anything else.
+pub fn moment(text: &str, path: &str) -> Result<WallMs> {
+    let ms = serde_json::from_str::<f64>(text).ok().filter(|ms| ms.abs() <= DATE_MS_MAX);
+    let wrong = || Error::invalid(path, "must be a Date, or milliseconds since 1970");
+    ms.map(|ms| WallMs(ms.ceil() as i64)).ok_or_else(wrong)
+}
+
+/// The last moment that a `Date` has, in milliseconds since 1970; the first one lies as far away.
+const DATE_MS_MAX: f64 = 8.64e15;
 
 /// As [`duration`]; `false` means off.
 ///
@@ -173,11 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_what_a_date_can_say() {
+        assert_eq!(moment("-1.5", "x").unwrap(), WallMs(-1));
+        assert_eq!(moment("8.64e15", "x").unwrap(), WallMs(8_640_000_000_000_000));
+        for wrong in ["1e400", "8640000000000001", "null", "\"2030-01-01\"", "true"] {
+            assert!(moment(wrong, "x").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn durations_are_milliseconds_or_words() {
         assert_eq!(duration("1500", "x").unwrap(), 1500);
         assert_eq!(duration(r#""1.5s""#, "x").unwrap(), 1500);
         assert_eq!(duration(r#""7d""#, "x").unwrap(), 604_800_000);
         assert_eq!(duration_or_off("false", "x").unwrap(), None);
+        assert!(duration("0", "x").is_err());
         assert!(duration("-1", "x").is_err());
     }
 }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
 use crate::limits;
-use crate::task::{NewTask, OnInterrupted, OnStop};
+use crate::task::{NewTask, OnInterrupted, OnStop, StartTime};
 
 /// What holds for a task that does not say otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,11 +73,17 @@ impl Operations {
 type Reader = fn(&mut NewTask, &str, &str) -> Result<()>;
 
 /// What `addTask` takes besides `operation`, and what each word sets.
-const OPTIONS: [(&str, Reader); 5] = [
+const OPTIONS: [(&str, Reader); 7] = [
     ("data", |task, text, path| {
         set(&mut task.data, argument::payload(text, path, limits::DATA_BYTES_MAX).map(Some))
     }),
     ("priority", |task, text, _| set(&mut task.priority, argument::priority(text))),
+    ("runAt", |task, text, path| {
+        set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
+    }),
+    ("delay", |task, text, path| {
+        set_start_time(task, argument::duration(text, path).map(StartTime::After), path)
+    }),
     ("runTimeout", |task, text, path| {
         set(&mut task.run_timeout_ms, argument::duration_or_off(text, path))
     }),
@@ -90,12 +96,10 @@ const OPTIONS: [(&str, Reader); 5] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 13] = [
+pub const LATER: [&str; 11] = [
     "id",
     "label",
     "tags",
-    "runAt",
-    "delay",
     "concurrency",
     "attach",
     "dependsOn",
@@ -109,6 +113,14 @@ pub const LATER: [&str; 13] = [
 fn set<T>(field: &mut T, read: Result<T>) -> Result<()> {
     *field = read?;
     Ok(())
+}
+
+/// A start time is said once: as a moment, or as a delay.
+fn set_start_time(task: &mut NewTask, read: Result<StartTime>, path: &str) -> Result<()> {
+    if task.start_time.is_some() {
+        return Err(Error::invalid(path, "goes without the other of runAt and delay"));
+    }
+    set(&mut task.start_time, read.map(Some))
 }
 
 /// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was
@@ -188,9 +200,10 @@ fn hint(word: &str) -> String {
         "name" | "type" | "queue" => ", operation is meant".to_owned(),
         "payload" | "body" | "input" => ", data is meant".to_owned(),
         "timeout" | "ttl" | "expireIn" => ", runTimeout may be meant".to_owned(),
-        "startAfter" | "attempts" | "retries" | "backoff" | "repeat" | "cron" | "every"
-        | "jobId" | "key" | "singletonKey" | "deduplication" | "parent" | "children"
-        | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        "startAfter" | "startAt" | "startTime" => ", runAt or delay is meant".to_owned(),
+        "attempts" | "retries" | "backoff" | "repeat" | "cron" | "every" | "jobId" | "key"
+        | "singletonKey" | "deduplication" | "parent" | "children" | "removeOnComplete"
+        | "removeOnFail" => format!(" yet, {SEE}"),
         _ => String::new(),
     }
 }
@@ -240,6 +253,7 @@ pub fn tasks(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::WallMs;
 
     fn read(text: &str) -> Result<NewTask> {
         task(text, &Defaults::default(), &mut Operations::default())
@@ -258,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_time_is_a_moment_or_a_delay() {
+        let start_time = |text: &str| read(text).unwrap().start_time;
+        let at = start_time(r#"{"operation":"a","runAt":1700000000000.5}"#);
+        assert_eq!(at, Some(StartTime::At(WallMs(1_700_000_000_001))));
+        assert_eq!(
+            start_time(r#"{"operation":"a","delay":"2m"}"#),
+            Some(StartTime::After(120_000))
+        );
+    }
+
+    #[test]
     fn an_infinite_priority_crosses_as_text() {
         let task = read(r#"{"operation":"a","priority":"-Infinity"}"#).unwrap();
         assert_eq!(task.priority.get(), f64::NEG_INFINITY);
@@ -271,6 +296,10 @@ mod tests {
             (r#"{"operation":7}"#, "operation"),
             (r#"{"operation":"a","priority":null}"#, "priority"),
             (r#"{"operation":"a","priority":"5"}"#, "priority"),
+            (r#"{"operation":"a","runAt":null}"#, "runAt"),
+            (r#"{"operation":"a","runAt":"2030-01-01"}"#, "runAt"),
+            (r#"{"operation":"a","delay":0}"#, "delay"),
+            (r#"{"operation":"a","delay":1,"runAt":1}"#, "delay"),
             (r#"{"operation":"a","runTimeout":0}"#, "runTimeout"),
             (r#"{"operation":"a","runTimeout":"5 m"}"#, "runTimeout"),
             (r#"{"operation":"a","runTimeout":1e300}"#, "runTimeout"),

@@ -51,6 +51,7 @@ impl Transition {
         let (seq, lane, kind, priority) = match change {
             Change::Operation(_)
             | Change::Key { .. }
+            | Change::Fired(_)
             | Change::Progress { .. }
             | Change::Log { .. } => return None,
             Change::Add { seq, lane, def, start: None, .. } => {
@@ -58,6 +59,10 @@ impl Transition {
             }
             Change::Add { seq, lane, def, start: Some(_), .. } => {
                 (seq, lane, TransitionKind::AddStart, Some(def.priority))
+            }
+            Change::AddDelayed { seq, lane, .. } => (seq, lane, TransitionKind::AddDelayed, None),
+            Change::Due { seq, lane, priority } => {
+                (seq, lane, TransitionKind::Due, Some(*priority))
             }
             Change::Start { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Start, Some(*priority))
@@ -68,8 +73,8 @@ impl Transition {
             Change::Release { seq, lane, priority, end, .. } => {
                 (seq, lane, release_of(*end), Some(*priority))
             }
-            Change::Prioritize { seq, lane, to, .. } => {
-                (seq, lane, TransitionKind::Prioritize, Some(*to))
+            Change::Prioritize { seq, lane, to, is_queued, .. } => {
+                (seq, lane, prioritize_of(*is_queued), Some(*to))
             }
             Change::RequestAbort { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestAbort, None)
@@ -113,12 +118,16 @@ impl Group {
 }
 
 impl Packer {
-    /// What a change does to its task; another place in the queue is told with the one it leaves.
+    /// What a change does to its task, and before it what it does in passing: another place in the
+    /// queue is told with the one it leaves, and a start that was due with that.
     fn change(&mut self, change: &Change) {
         let Some(next) = Transition::of(change) else { return };
-        if let Change::Prioritize { from, .. } = change {
+        if let Change::Prioritize { from, is_queued: true, .. } = change {
             let (kind, priority) = (TransitionKind::Leave, Some(*from));
             self.push(Transition { kind, priority, ..next });
+        }
+        if let Change::Start { is_due: true, .. } = change {
+            self.push(Transition { kind: TransitionKind::Due, ..next });
         }
         self.push(next);
     }
@@ -165,6 +174,10 @@ fn end_of(outcome: &TaskEnd, has_run: bool) -> TransitionKind {
         TaskEnd::Aborted(..) if has_run => TransitionKind::Abort,
         TaskEnd::Aborted(..) => TransitionKind::Withdraw,
     }
+}
+
+fn prioritize_of(is_queued: bool) -> TransitionKind {
+    if is_queued { TransitionKind::Prioritize } else { TransitionKind::PrioritizeUnqueued }
 }
 
 fn release_of(end: AttemptEnd) -> TransitionKind {
@@ -278,8 +291,12 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
+    use uuid::Uuid;
+
     use super::*;
-    use crate::id::OperationId;
+    use crate::id::{OperationId, RunId};
+    use crate::store::Start;
+    use crate::time::WallMs;
     use crate::transition::TRANSITIONS;
 
     fn step(seq: u64, lane: u64, kind: TransitionKind, priority: f64) -> Transition {
@@ -338,11 +355,22 @@ mod tests {
         let (seq, lane) = (Seq(7), LaneId(2));
         let (from, to) = (Priority::default(), Priority::new(f64::INFINITY).unwrap());
         let mut packer = Packer::default();
-        packer.change(&Change::Prioritize { seq, lane, from, to });
+        packer.change(&Change::Prioritize { seq, lane, from, to, is_queued: true });
         let expected = [
             step(7, 2, TransitionKind::Leave, 0.0),
             step(7, 2, TransitionKind::Prioritize, f64::INFINITY),
         ];
+        assert_eq!(unpacked(&packer.finish()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_start_that_was_due_is_told_as_both() {
+        let (seq, lane, priority) = (Seq(7), LaneId(2), Priority::new(3.0).unwrap());
+        let start = Start { run: RunId(Uuid::from_u128(1)), attempt: 1, at: WallMs(1) };
+        let mut packer = Packer::default();
+        packer.change(&Change::Start { seq, lane, priority, start, is_due: true });
+        let expected =
+            [step(7, 2, TransitionKind::Due, 3.0), step(7, 2, TransitionKind::Start, 3.0)];
         assert_eq!(unpacked(&packer.finish()).unwrap(), expected);
     }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod limits;
 pub mod time;
 pub mod id;
+pub mod timer;
 pub mod state;
 pub mod transition;
 pub mod task;

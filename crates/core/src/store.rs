@@ -17,6 +17,7 @@
 //!
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ use crate::task::{
     AbortReason, AttemptEnd, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
 };
 use crate::time::WallMs;
+use crate::timer::Timer;
 
 /// What one turn writes, in one transaction with one sync.
 #[derive(Clone, Debug)]
@@ -76,6 +78,21 @@ pub enum Change {
         /// Its first run, if it starts at once.
         start: Option<Start>,
     },
+    /// A task enters and waits for its start time, with a timer at that moment.
+    AddDelayed {
+        /// Its number in commit order.
+        seq: Seq,
+        /// Its identity.
+        id: TaskId,
+        /// The lane in which it will wait then.
+        lane: LaneId,
+        /// What the caller defined.
+        def: NewTask,
+        /// When it entered.
+        at: WallMs,
+        /// When it is due.
+        due_at: WallMs,
+    },
     /// The task with this number was added under this key. Guard: the key is new. Stands after
     /// the task's `Add`, in the same batch (I-2).
     Key {
@@ -84,7 +101,18 @@ pub enum Change {
         /// Which task.
         seq: Seq,
     },
-    /// A ready task starts. Guard: it is ready.
+    /// The start time of a delayed task has come, and it is ready now. Guard: it is delayed.
+    Due {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// All timers up to this one have fired: they are forgotten.
+    Fired(Timer),
+    /// A task starts. Guard: it is ready, or delayed if it starts as it becomes due.
     Start {
         /// Which task.
         seq: Seq,
@@ -94,8 +122,10 @@ pub enum Change {
         priority: Priority,
         /// Its run.
         start: Start,
+        /// Whether its start time has come just now: that is told as well, and written once.
+        is_due: bool,
     },
-    /// A task ends. Guard: it is running under `run`, or ready if there is none.
+    /// A task ends. Guard: it is running under `run`; if there is none it is ready or delayed.
     End {
         /// Which task.
         seq: Seq,
@@ -130,7 +160,7 @@ pub enum Change {
         /// When.
         at: WallMs,
     },
-    /// A ready task gets another priority. Guard: it is ready.
+    /// A waiting task gets another priority. Guard: it is ready, or delayed if it is not queued.
     Prioritize {
         /// Which task.
         seq: Seq,
@@ -140,6 +170,8 @@ pub enum Change {
         from: Priority,
         /// Its new priority.
         to: Priority,
+        /// Whether it has a place in the queue.
+        is_queued: bool,
     },
     /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
     /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
@@ -288,6 +320,8 @@ pub struct Lookups {
     pub keys: Vec<IdempotencyKey>,
     /// For [`ReadTransaction::windows`].
     pub windows: Vec<WindowQuery>,
+    /// For [`ReadTransaction::timers`]: until when.
+    pub timers_until: Option<WallMs>,
 }
 
 /// Says what a turn is going to look up. A store that is far away asks, and brings the answers
@@ -438,6 +472,9 @@ pub trait ReadTransaction {
     /// Ready tasks of lanes. Stops after the task that passes this many bytes of data, and leaves
     /// out the windows that it does not come to.
     fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>>;
+
+    /// The first `max` timers within these bounds, in the order in which they fire.
+    fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>>;
 
     /// What the start of these tasks needs, each named with its operation; nothing for one that is
     /// not there or has ended. Stops after the one that passes this many bytes of data, and leaves

@@ -191,6 +191,25 @@ pub enum AttemptEnd {
     Aborted = 5,
 }
 
+/// When a task may start at the earliest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartTime {
+    /// At this moment.
+    At(WallMs),
+    /// So many milliseconds after it was added. A stored task has the moment in its place.
+    After(u64),
+}
+
+impl StartTime {
+    /// The moment, for a task that was added then.
+    pub fn moment(self, added_at: WallMs) -> WallMs {
+        match self {
+            StartTime::At(at) => at,
+            StartTime::After(ms) => added_at.plus(ms),
+        }
+    }
+}
+
 /// A task as its caller defines it, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTask {
@@ -200,6 +219,8 @@ pub struct NewTask {
     pub data: Option<Json>,
     /// How soon it runs.
     pub priority: Priority,
+    /// When it may start at the earliest; at once if absent.
+    pub start_time: Option<StartTime>,
     /// The longest a run may take, from its start.
     pub run_timeout_ms: Option<u64>,
     /// What a crash means.
@@ -215,9 +236,18 @@ impl NewTask {
             operation: operation.into(),
             data: None,
             priority: Priority::default(),
+            start_time: None,
             run_timeout_ms: None,
             on_interrupted: OnInterrupted::default(),
             on_stop: None,
+        }
+    }
+
+    /// The moment at which a stored task may start at the earliest, if it has one.
+    pub fn run_at(&self) -> Option<WallMs> {
+        match self.start_time {
+            Some(StartTime::At(at)) => Some(at),
+            Some(StartTime::After(_)) | None => None,
         }
     }
 }

@@ -12,6 +12,24 @@ pub struct WallMs(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonoMs(pub u64);
 
+impl WallMs {
+    /// The first moment of all.
+    pub const FIRST: Self = Self(i64::MIN);
+    /// The last one.
+    pub const LAST: Self = Self(i64::MAX);
+
+    /// The moment `ms` milliseconds later.
+    #[must_use]
+    pub fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add_unsigned(ms))
+    }
+
+    /// How many milliseconds lie between `before` and this moment; none if it is not later.
+    pub fn ms_since(self, before: WallMs) -> u64 {
+        u64::try_from(self.0.saturating_sub(before.0)).unwrap_or(0)
+    }
+}
+
 impl MonoMs {
     /// The moment `ms` milliseconds later.
     #[must_use]

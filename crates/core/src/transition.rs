@@ -159,6 +159,8 @@ pub struct TransitionRule {
     pub queue: QueueEffect,
     /// What it does to the live runs.
     pub runs: RunEffect,
+    /// Whether a timer comes or goes with it.
+    pub changes_timers: bool,
     /// What is told of it, in order.
     pub events: &'static [EventKind],
     /// Whether no change of this version makes it.
@@ -191,12 +193,12 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Prioritize, &[Ready], Stays).enters().tells(&[Prioritized]),
         rule(Kind::Withdraw, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         rule(Kind::RequestAbort, RUNNING, Stays),
-        reserved(Kind::AddDelayed, &[], Becomes(Delayed)).tells(&[Added]),
+        rule(Kind::AddDelayed, &[], Becomes(Delayed)).times().tells(&[Added]),
         reserved(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
-        reserved(Kind::Due, &[Delayed], Becomes(Ready)).enters(),
+        rule(Kind::Due, &[Delayed], Becomes(Ready)).times().enters(),
         reserved(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
-        reserved(Kind::Retry, RUNNING, Becomes(Delayed)).ends(),
-        reserved(Kind::Snooze, RUNNING, Becomes(Delayed)).ends(),
+        reserved(Kind::Retry, RUNNING, Becomes(Delayed)).times().ends(),
+        reserved(Kind::Snooze, RUNNING, Becomes(Delayed)).times().ends(),
         reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
         reserved(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
         reserved(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
@@ -211,19 +213,26 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::Operation, &[], Stays),
         reserved(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
-        reserved(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).leaves(),
+        reserved(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).times().leaves(),
         reserved(Kind::Block, &[Delayed, Ready, Paused], Becomes(Blocked)).leaves(),
         reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
         reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
         reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
-        reserved(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays)
-            .tells(&[Prioritized]),
+        rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
     ]
 };
 
 const fn rule(kind: TransitionKind, from: &'static [State], after: After) -> TransitionRule {
-    let (queue, runs) = (QueueEffect::Keeps, RunEffect::Keeps);
-    TransitionRule { kind, from, after, queue, runs, events: &[], is_reserved: false }
+    TransitionRule {
+        kind,
+        from,
+        after,
+        queue: QueueEffect::Keeps,
+        runs: RunEffect::Keeps,
+        changes_timers: false,
+        events: &[],
+        is_reserved: false,
+    }
 }
 
 const fn reserved(kind: TransitionKind, from: &'static [State], after: After) -> TransitionRule {
@@ -246,6 +255,10 @@ impl TransitionRule {
 
     const fn ends(self) -> Self {
         Self { runs: RunEffect::Ends, ..self }
+    }
+
+    const fn times(self) -> Self {
+        Self { changes_timers: true, ..self }
     }
 
     const fn tells(self, events: &'static [EventKind]) -> Self {
@@ -389,6 +402,15 @@ mod tests {
                 _ => continue,
             };
             assert_eq!(rule.runs, expected, "{rule:?} from {from:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_delayed_has_a_timer() {
+        for (rule, from) in ways() {
+            let is_delayed = rule.leads_to(from) == Some(State::Delayed);
+            let comes_anew = is_delayed && from != Some(State::Delayed);
+            assert!(rule.changes_timers || !comes_anew, "{rule:?} from {from:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! - Sequence numbers grow in commit order and are never reused (I-8): they are taken from the
 //!   draft's own counter, which becomes the store's with the same commit.
 //! - A key makes one task, however often and with whatever it comes (I-2).
+//! - A task whose start time lies ahead is delayed; one whose start time is over is ready.
 //! - A call whose tasks have not all room is refused, and adds none of them (I-17).
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
@@ -16,7 +17,8 @@ use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::limits::OPERATIONS_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
-use tasker_core::task::NewTask;
+use tasker_core::task::{NewTask, StartTime};
+use tasker_core::time::WallMs;
 
 use crate::draft::{Addition, Planner};
 use crate::effect::{Answer, Effect};
@@ -26,7 +28,7 @@ impl Planner<'_> {
     /// One task.
     pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
         let lane = self.lane(&def.operation);
-        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def)));
+        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, self.now.wall)));
         self.reply(ticket, answer);
     }
 
@@ -35,7 +37,9 @@ impl Planner<'_> {
         let lanes = self.lanes(defs.iter().enumerate());
         let answer = lanes.map(|lanes| {
             let tasks = lanes.into_iter().zip(defs);
-            Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
+            Answer::Tasks(
+                tasks.map(|(lane, def)| self.enter(lane, def.clone(), self.now.wall)).collect(),
+            )
         });
         self.reply(ticket, answer);
     }
@@ -50,7 +54,9 @@ impl Planner<'_> {
         let answer = lanes.map(|lanes| {
             for ((_, (key, def)), lane) in adds.into_iter().zip(lanes) {
                 self.draft.new_keys.push((*key, self.draft.seq_next));
-                let id = self.enter(lane, def.clone());
+                // A delay counts from the moment at which the caller wrote the task down.
+                let since = key.made_at().map_or(self.now.wall, |at| at.min(self.now.wall));
+                let id = self.enter(lane, def.clone(), since);
                 self.facts.keys.insert(*key, id);
             }
             let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
@@ -74,14 +80,24 @@ impl Planner<'_> {
         defs.iter().map(|(key, _)| is_new(key)).collect()
     }
 
-    fn enter(&mut self, lane: LaneId, def: NewTask) -> TaskId {
+    /// A task enters; its delay counts from `since`.
+    fn enter(&mut self, lane: LaneId, mut def: NewTask, since: WallMs) -> TaskId {
+        let run_at = def.start_time.map(|start_time| start_time.moment(since));
+        def.start_time = run_at.map(StartTime::At);
+        let due_at = run_at.filter(|at| *at > self.now.wall);
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
-        self.dispatch.enter(lane, QueueKey::new(def.priority, seq));
+        match due_at {
+            None => self.dispatch.enter(lane, QueueKey::new(def.priority, seq)),
+            Some(at) => {
+                let next = self.draft.next_timer.map_or(at, |next| next.min(at));
+                self.draft.next_timer = Some(next);
+            }
+        }
         let (created_at, attempt, losses, logs) = (self.now.wall, 0, 0, 0);
         let task = ReadyTask { seq, id, created_at, def, attempt, losses, logs };
-        self.draft.adds.push(Addition { lane, task, start: None });
+        self.draft.adds.push(Addition { lane, task, due_at, start: None });
         id
     }
 

@@ -26,6 +26,7 @@ impl Memory {
     pub(crate) fn apply(&mut self, mut draft: Draft, now: Now, effects: &mut Vec<Effect>) {
         self.counts = draft.counts;
         self.seq_next = draft.seq_next;
+        self.next_timer = draft.next_timer;
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
         }
@@ -93,7 +94,8 @@ impl Memory {
                 effects.push(self.begin(task, (pick.lane, pick.key), start, now));
             }
         }
-        for added in adds.into_iter().flatten() {
+        let is_ready = |added: &Addition| added.due_at.is_none();
+        for added in adds.into_iter().flatten().filter(is_ready) {
             self.dispatch.offer(added.lane, added.task);
         }
         debug_assert_eq!(self.dispatch.running() as usize, self.live.len());

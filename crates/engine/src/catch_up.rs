@@ -2,8 +2,7 @@
 //!
 //! # Promises
 //! - Memory then mirrors the store as it stands in the open transaction: counters, numbers,
-//!   operations,
-//!   windows, remote runs (I-6, I-7, I-8).
+//!   operations, windows, remote runs (I-6, I-7, I-8), the next timer.
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
 //! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
 //!   is read anew instead.
@@ -28,6 +27,7 @@ use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
 use crate::live::Run;
 use crate::memory::{Freshness, Memory};
+use crate::timers;
 
 /// How many heads of lanes are read at once.
 const HEADS_MAX: usize = 65_536;
@@ -74,7 +74,9 @@ fn reload(
     check_operations(&operations, used)?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
     let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
+    let next_timer = timers::next_at(transaction)?;
 
+    memory.next_timer = next_timer;
     memory.dispatch.forget();
     memory.learn_operations(&operations);
     memory.dispatch.load_heads(&heads);
@@ -187,6 +189,8 @@ struct RemoteChanges {
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
     asked: Vec<Seq>,
+    /// Whether a timer came or went.
+    has_timers: bool,
 }
 
 impl RemoteChanges {
@@ -207,6 +211,7 @@ impl RemoteChanges {
             self.unknown.push(lane);
         }
         let rule = kind.rule();
+        self.has_timers |= rule.changes_timers;
         match rule.runs {
             RunEffect::Begins => self.steps.push(Step::Begin(operation)),
             RunEffect::Ends => self.steps.push(Step::End(operation)),
@@ -240,7 +245,10 @@ impl RemoteChanges {
             if self.unknown.is_empty() { Vec::new() } else { transaction.operations()? };
         check_operations(&operations, self.unknown)?;
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
+        let next_timer =
+            if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
 
+        memory.next_timer = next_timer;
         memory.learn_operations(&operations);
         for step in self.steps {
             match step {

@@ -13,7 +13,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
-use tasker_core::task::{AbortReason, TaskEnd};
+use tasker_core::task::{AbortReason, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
@@ -35,6 +35,10 @@ pub struct Draft {
     pub operations: Vec<Operation>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Addition>,
+    /// Tasks that have become due. Those that start are taken out by `finish`.
+    pub dues: BTreeMap<Seq, DueTask>,
+    /// When the next timer is due.
+    pub next_timer: Option<WallMs>,
     /// The keys of new tasks, in order.
     pub new_keys: Vec<(IdempotencyKey, Seq)>,
     /// Runs that end.
@@ -100,8 +104,31 @@ pub struct Addition {
     pub lane: LaneId,
     /// All of it.
     pub task: ReadyTask,
+    /// When it is due, if it has to wait for that.
+    pub due_at: Option<WallMs>,
     /// Its first run, if it starts at once.
     pub start: Option<Start>,
+}
+
+/// A task that has become due and waits for its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct DueTask {
+    /// Its lane.
+    pub(crate) lane: LaneId,
+    /// Its priority.
+    pub(crate) priority: Priority,
+}
+
+impl Addition {
+    fn change(&self, at: WallMs) -> Change {
+        let Addition { lane, task, due_at, start } = self;
+        let (seq, id, lane, def) = (task.seq, task.id, *lane, task.def.clone());
+        debug_assert!(due_at.is_none() || start.is_none(), "it starts before it is due");
+        match *due_at {
+            Some(due_at) => Change::AddDelayed { seq, id, lane, def, at, due_at },
+            None => Change::Add { seq, id, lane, def, at, start: *start },
+        }
+    }
 }
 
 /// Drafts one turn.
@@ -124,7 +151,9 @@ impl<'a> Planner<'a> {
         now: Now,
     ) -> Self {
         let (memory, dispatch) = memory.split();
-        let draft = Draft { counts: memory.counts, seq_next: memory.seq_next, ..Draft::default() };
+        let next_timer = facts.fired.as_ref().map_or(memory.next_timer, |fired| fired.next_at);
+        let (counts, seq_next) = (memory.counts, memory.seq_next);
+        let draft = Draft { counts, seq_next, next_timer, ..Draft::default() };
         Self { memory, dispatch, ids, facts, now, draft }
     }
 
@@ -197,15 +226,16 @@ impl<'a> Planner<'a> {
             if seq >= first {
                 self.draft.adds[(seq.0 - first.0) as usize].start = Some(start);
             } else {
-                self.transition(Some(State::Ready), Change::Start { seq, lane, priority, start });
+                let is_due = self.draft.dues.remove(&seq).is_some();
+                let start = Change::Start { seq, lane, priority, start, is_due };
+                self.transition(Some(State::Ready), start);
             }
         }
+        self.write_due();
         let operations = self.draft.operations.iter().cloned().map(Change::Operation);
         self.draft.changes.extend(operations);
         for at in 0..self.draft.adds.len() {
-            let Addition { lane, task, start } = &self.draft.adds[at];
-            let (seq, id, def) = (task.seq, task.id, task.def.clone());
-            let add = Change::Add { seq, id, lane: *lane, def, at: self.now.wall, start: *start };
+            let add = self.draft.adds[at].change(self.now.wall);
             self.transition(None, add);
         }
         let keys = self.draft.new_keys.iter();

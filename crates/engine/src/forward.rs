@@ -119,7 +119,10 @@ fn event_of(transition: Transition, brief: Brief) -> Option<TaskEvent> {
             Some(TaskEvent::Added { has_started: events.contains(&EventKind::Run) })
         }
         EventKind::Run => Some(TaskEvent::Run),
-        EventKind::Prioritized => transition.priority.map(TaskEvent::Prioritized),
+        // Without a place in the queue it has but the priority of its row.
+        EventKind::Prioritized => {
+            Some(TaskEvent::Prioritized(transition.priority.unwrap_or(brief.priority)))
+        }
         EventKind::Ended => brief.outcome.map(TaskEvent::Ended),
     }
 }

@@ -14,8 +14,10 @@ use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
 use tasker_core::store::{Brief, Lookups, Orphan, ReadTransaction};
+use tasker_core::time::WallMs;
 
 use crate::input::Input;
+use crate::timers::Fired;
 
 /// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
 /// that each verb sees the one before.
@@ -23,17 +25,20 @@ use crate::input::Input;
 pub struct Facts {
     /// The runs of dead owners. If there are any, nothing else is known, and planned.
     pub orphans: Vec<Orphan>,
-    /// The tasks that the inputs name; none where the number is nobody's.
+    /// The timers that are due, if there are any.
+    pub fired: Option<Fired>,
+    /// The tasks that the inputs and the timers name; none where the number is nobody's.
     pub briefs: FxHashMap<Seq, Brief>,
     /// The tasks of the keys that the inputs name, as far as the keys are known.
     pub keys: FxHashMap<IdempotencyKey, TaskId>,
 }
 
-/// Reads what these inputs call for.
+/// Reads what these inputs call for, and what is due at a moment if something is.
 pub(crate) fn facts(
     transaction: &mut dyn ReadTransaction,
     key: IdKey,
     inputs: &[Input],
+    due: Option<WallMs>,
 ) -> Result<Facts> {
     let orphans = transaction.orphans()?;
     if !orphans.is_empty() {
@@ -41,6 +46,9 @@ pub(crate) fn facts(
     }
     let mut lookups = Lookups::default();
     inputs.iter().for_each(|input| add(&mut lookups, key, input));
+    let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
+    let timers = fired.iter().flat_map(|fired| &fired.timers);
+    lookups.seqs.extend(timers.map(|timer| timer.seq));
     let Lookups { seqs, keys, .. } = lookups;
     let briefs = transaction.briefs(&seqs)?;
     let tasks = transaction.find_by_keys(&keys)?;
@@ -48,6 +56,7 @@ pub(crate) fn facts(
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
     Ok(Facts {
         orphans,
+        fired,
         briefs: seqs.into_iter().zip(briefs).filter_map(found).collect(),
         keys: keys.into_iter().zip(tasks).filter_map(known).collect(),
     })

@@ -11,7 +11,7 @@ use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::state::Counts;
 use tasker_core::task::OnStop;
-use tasker_core::time::MonoMs;
+use tasker_core::time::{MonoMs, WallMs};
 
 use crate::client_id::ClientId;
 use crate::input::{RunSlot, StopOptions, Ticket};
@@ -53,6 +53,8 @@ pub struct Memory {
     pub seq_next: Seq,
     /// How many tasks are in each state.
     pub counts: Counts,
+    /// When the next timer is due, or before.
+    pub next_timer: Option<WallMs>,
     /// The queue.
     pub dispatch: Dispatch,
     /// The runs.
@@ -79,6 +81,7 @@ pub(crate) struct Known<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) seq_next: Seq,
     pub(crate) counts: Counts,
+    pub(crate) next_timer: Option<WallMs>,
     pub(crate) live: &'a LiveRuns,
     pub(crate) next_operation: usize,
     pub(crate) waiters: &'a Waiters,
@@ -110,6 +113,7 @@ impl Memory {
             number: 0,
             seq_next: Seq(1),
             counts: Counts::default(),
+            next_timer: None,
             dispatch: Dispatch::new(settings.concurrency),
             live: LiveRuns::default(),
             next_slot: 1,
@@ -130,6 +134,7 @@ impl Memory {
             settings: &self.settings,
             seq_next: self.seq_next,
             counts: self.counts,
+            next_timer: self.next_timer,
             live: &self.live,
             next_operation: self.next_operation,
             waiters: &self.waiters,

@@ -63,6 +63,7 @@ impl Planner<'_> {
         }
         self.time_out();
         self.stop();
+        self.fire_timers();
         for input in inputs {
             if let Input::AwaitEnd(ticket, id) = input {
                 self.await_end(*ticket, *id);

@@ -12,13 +12,15 @@ use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
 
 impl Planner<'_> {
-    /// Gives a ready task another priority; any other is left as it is.
+    /// Gives a waiting task another priority; any other is left as it is.
     pub(crate) fn prioritize(&mut self, ticket: Ticket, id: TaskId, to: Priority) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
-        let may = Self::allows(TransitionKind::Prioritize, brief.state);
+        let is_queued = Self::allows(TransitionKind::Prioritize, brief.state);
+        let may = is_queued || Self::allows(TransitionKind::PrioritizeUnqueued, brief.state);
         if may {
             let (lane, from) = (brief.lane, brief.priority);
-            self.transition(Some(brief.state), Change::Prioritize { seq, lane, from, to });
+            let change = Change::Prioritize { seq, lane, from, to, is_queued };
+            self.transition(Some(brief.state), change);
         }
         self.answer(Effect::Answer(ticket, Answer::Flag(may)));
     }

@@ -1,4 +1,4 @@
-//! The real driver: one thread, the real clock and a store around [`crate::turn`].
+//! The real driver: one thread, a clock and a store around [`crate::turn`].
 //!
 //! A tokio runtime on that one thread owns the inbox and the one timer; cancellation tokens carry
 //! the end of the handle and of reads. Nothing else in the engine knows that time passes by itself.
@@ -15,18 +15,19 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::read::Reader;
 use tasker_core::store::{Store, Waker};
-use tasker_core::time::{MonoMs, Now, WallMs};
+use tasker_core::time::{MonoMs, Now};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::client::Client;
 use crate::client::Shared;
 use crate::clients::Clients;
+use crate::clock::Clock;
 use crate::debug::trace_effects;
 use crate::effect::Effect;
 pub use crate::effect::Sink;
@@ -40,6 +41,8 @@ use crate::turn::{Engine, Next};
 const IDLE_MS: u64 = 50;
 /// The least time between two peeks at what others did: a busy neighbour must not keep us busy.
 const PEEK_GAP_MS: u64 = 1;
+/// How long to trust the wall clock while something is due by it: it may be set meanwhile.
+const WALL_CHECK_MS: u64 = 30_000;
 
 /// A moment, to ask later how long ago it was.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ pub struct Moment(Instant);
 
 impl Moment {
     /// This one.
-    #[expect(clippy::disallowed_methods, reason = "the clocks are read in this file")]
+    #[expect(clippy::disallowed_methods, reason = "it measures, and decides nothing")]
     pub fn now() -> Self {
         Self(Instant::now())
     }
@@ -73,7 +76,12 @@ impl Handle {
     ///
     /// # Errors
     /// `Io` if the system gives no thread or no random seed.
-    pub fn open(opener: Opener, settings: Settings, sink: Arc<dyn Sink>) -> Result<(Self, Client)> {
+    pub fn open(
+        opener: Opener,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn Sink>,
+    ) -> Result<(Self, Client)> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|e| Error::new(Code::Io, format!("no random seed: {e}")))?;
@@ -84,7 +92,7 @@ impl Handle {
             notifier: Arc::default(),
             clients: Clients::new(sink),
         });
-        let driver = Driver::new(shared.clone());
+        let driver = Driver { shared: shared.clone(), clock };
         let thread = std::thread::Builder::new()
             .name("tasker".into())
             .spawn(move || driver.run(opener, settings, seed))
@@ -120,23 +128,14 @@ impl Drop for Handle {
 
 struct Driver {
     shared: Arc<Shared>,
-    origin: Instant,
+    clock: Arc<dyn Clock>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
 impl Driver {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, origin: Instant::now() }
-    }
-
     fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        let wall = WallMs(i64::try_from(wall).unwrap_or(i64::MAX));
-        Now { wall, mono: MonoMs(self.origin.elapsed().as_millis() as u64) }
+        self.clock.now()
     }
-}
 
-impl Driver {
     fn waker(&self) -> Waker {
         let notifier = Arc::clone(&self.shared.notifier);
         Arc::new(move || notifier.notify_one())
@@ -221,7 +220,20 @@ impl Driver {
                 }
                 Wakeup::Peek => {
                     state.peeked_at = self.now().mono;
-                    state.after = engine.peek(&mut effects);
+                    state.after = engine.peek(self.now(), &mut effects);
+                }
+                Wakeup::Clock => {
+                    let now = self.now();
+                    if engine.next_timer().is_none_or(|at| at > now.wall) {
+                        continue;
+                    }
+                    // Of several owners one does what is due; the others need not wait for it.
+                    state.after = if engine.is_shared() {
+                        state.peeked_at = now.mono;
+                        engine.peek(now, &mut effects)
+                    } else {
+                        Next::Again
+                    };
                 }
                 Wakeup::Due => {
                     state.after = if state.after == Next::Again {
@@ -246,7 +258,8 @@ impl Driver {
         if state.after != Next::Again && self.shared.inbox.is_empty() {
             // Whoever knows of no other owner must learn of the first one.
             let needs_wakeups = peek_at.is_none() || engine.needs_wakeups();
-            return self.wait(state, peek_at, needs_wakeups).await;
+            let check_at = self.check_at(engine);
+            return self.wait(state, (peek_at, check_at), needs_wakeups).await;
         }
         if self.shared.end.is_cancelled() {
             return Wakeup::Ended;
@@ -256,15 +269,21 @@ impl Driver {
         if is_peek_due { Wakeup::Peek } else { Wakeup::Due }
     }
 
+    /// When to look at the wall clock, if something is due by it.
+    fn check_at(&self, engine: &Engine) -> Option<MonoMs> {
+        let (next, now) = (engine.next_timer()?, self.now());
+        Some(now.mono.plus(next.ms_since(now.wall).min(WALL_CHECK_MS)))
+    }
+
     async fn wait(
         &self,
         state: &DriverState,
-        peek_at: Option<MonoMs>,
+        (peek_at, check_at): (Option<MonoMs>, Option<MonoMs>),
         needs_wakeups: bool,
     ) -> Wakeup {
-        let at =
-            |at: MonoMs| tokio::time::Instant::from_std(self.origin + Duration::from_millis(at.0));
-        let far = tokio::time::Instant::now() + Duration::from_secs(3_600);
+        let (begin, now) = (tokio::time::Instant::now(), self.now().mono);
+        let at = |at: MonoMs| begin + Duration::from_millis(at.0.saturating_sub(now.0));
+        let far = begin + Duration::from_secs(3_600);
         let due = match state.after {
             Next::Wait(Some(due)) => at(due),
             Next::Again | Next::Wait(None) | Next::Closed => far,
@@ -279,6 +298,7 @@ impl Driver {
             () = self.shared.end.cancelled() => Wakeup::Ended,
             () = self.shared.inbox.wait() => Wakeup::Due,
             () = tokio::time::sleep_until(due) => Wakeup::Due,
+            () = tokio::time::sleep_until(check_at.map_or(far, at)) => Wakeup::Clock,
             () = notified, if needs_wakeups => Wakeup::Peek,
             () = tokio::time::sleep_until(peek_at.map_or(far, at)) => Wakeup::Peek,
             () = tokio::time::sleep_until(idle) => Wakeup::Idle,
@@ -333,6 +353,8 @@ struct DriverState {
 
 enum Wakeup {
     Due,
+    /// Something may be due by the wall clock.
+    Clock,
     Peek,
     Idle,
     Ended,

@@ -24,7 +24,13 @@ impl Planner<'_> {
 
     /// Drafts a change of a task that is in the state `from`; nothing for one that enters.
     pub(crate) fn transition(&mut self, from: Option<State>, change: Change) {
-        let transition = Transition::of(&change);
+        self.note(from, &change);
+        self.draft.changes.push(change);
+    }
+
+    /// What follows from a change that is yet to be written.
+    pub(crate) fn note(&mut self, from: Option<State>, change: &Change) {
+        let transition = Transition::of(change);
         debug_assert!(transition.is_some(), "no transition of a task: {change:?}");
         if let Some(Transition { seq, kind, .. }) = transition {
             let rule = kind.rule();
@@ -32,13 +38,12 @@ impl Planner<'_> {
             let to = rule.leads_to(from);
             from.inspect(|state| self.draft.counts.leave(*state));
             to.inspect(|state| self.draft.counts.enter(*state));
-            self.requeue(from, &change);
-            self.note_end(seq, &change);
+            self.requeue(from, change);
+            self.note_end(seq, change);
             if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
-                write_through(brief, state, &change);
+                write_through(brief, state, change);
             }
         }
-        self.draft.changes.push(change);
     }
 
     /// A task takes or leaves its place in the queue. Not for a new one, which is put in before it
@@ -48,17 +53,20 @@ impl Planner<'_> {
             Change::End { seq, lane, priority, .. } if from == Some(State::Ready) => {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
-            Change::Release { seq, lane, priority, .. } => {
+            Change::Release { seq, lane, priority, .. } | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
-            Change::Prioritize { seq, lane, from, to } => {
+            Change::Prioritize { seq, lane, from, to, is_queued: true } => {
                 self.dispatch.leave(lane, QueueKey::new(from, seq));
                 self.dispatch.enter(lane, QueueKey::new(to, seq));
             }
             Change::Operation(_)
             | Change::Add { .. }
+            | Change::AddDelayed { .. }
+            | Change::Fired(_)
             | Change::Key { .. }
             | Change::Start { .. }
+            | Change::Prioritize { is_queued: false, .. }
             | Change::End { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
@@ -89,6 +97,9 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Operation(_)
         | Change::Add { .. }
+        | Change::AddDelayed { .. }
+        | Change::Due { .. }
+        | Change::Fired(_)
         | Change::Key { .. }
         | Change::RequestAbort { .. }
         | Change::Progress { .. }

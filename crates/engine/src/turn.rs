@@ -21,7 +21,7 @@ use tasker_core::dispatch::Picks;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
-use tasker_core::time::{MonoMs, Now};
+use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::catch_up::catch_up;
 use crate::client_id::ClientId;
@@ -79,7 +79,13 @@ impl Work<'_> {
             source.each(&mut add);
         }
         lookups.windows = starts::expected(&memory.dispatch, is_shared);
+        lookups.timers_until = self.due(memory);
         lookups
+    }
+
+    /// Now, if a timer is due.
+    fn due(&self, memory: &Memory) -> Option<WallMs> {
+        memory.is_timer_due(self.now.wall).then_some(self.now.wall)
     }
 
     /// Takes the inputs, and carries out those that need no store. Once: a turn that is planned
@@ -148,6 +154,12 @@ impl Engine {
         self.store.as_ref()?.poll_interval_ms()
     }
 
+    /// When the next timer is due, or before; nothing if none is, or if a turn has to wait until
+    /// the store can be written again.
+    pub fn next_timer(&self) -> Option<WallMs> {
+        if self.store.is_none() || self.retry_at.is_some() { None } else { self.memory.next_timer }
+    }
+
     /// Whether the store has other owners.
     pub fn is_shared(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.is_shared())
@@ -164,27 +176,35 @@ impl Engine {
     }
 
     /// Catches up with other owners in a transaction that only reads, so that nobody waits for it.
-    /// `Again` if a turn would recover or start something.
-    pub fn peek(&mut self, effects: &mut Vec<Effect>) -> Next {
-        match self.peek_store(effects) {
+    /// `Again` if a turn would recover or start something, or look at what is due.
+    pub fn peek(&mut self, now: Now, effects: &mut Vec<Effect>) -> Next {
+        match self.peek_store(now, effects) {
             Ok(is_due) => self.after(is_due, effects),
             Err(TurnResult::Broken(error)) => {
                 self.fail(error, effects);
                 Next::Closed
             }
-            // A file that is gone is gone for good: a turn answers for it. Anything else may pass.
-            Err(TurnResult::NotCommitted(error)) => self.after(error.code() == Code::Io, effects),
+            // A file that is gone is gone for good, and what is due is not put off: a turn answers
+            // for it. Anything else may pass.
+            Err(TurnResult::NotCommitted(error)) => {
+                let is_due = self.memory.is_timer_due(now.wall);
+                self.after(is_due || error.code() == Code::Io, effects)
+            }
             Err(_) => self.after(false, effects),
         }
     }
 
-    fn peek_store(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, TurnResult> {
+    fn peek_store(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> std::result::Result<bool, TurnResult> {
         let Engine { store, memory, .. } = self;
         let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
-        has_work(transaction.as_mut(), memory, is_shared, effects).map_err(give_up)
+        has_work(transaction.as_mut(), memory, (is_shared, now), effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -379,16 +399,16 @@ enum TurnResult {
     Broken(Error),
 }
 
-/// Whether a turn would recover or start something.
+/// Whether a turn would recover or start something, or look at what is due.
 fn has_work(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
-    is_shared: bool,
+    (is_shared, now): (bool, Now),
     effects: &mut Vec<Effect>,
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    if !transaction.orphans()?.is_empty() {
+    if memory.is_timer_due(now.wall) || !transaction.orphans()?.is_empty() {
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
@@ -408,7 +428,7 @@ fn draft(
     let Work { inputs, now, .. } = work;
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    let facts = gather::facts(transaction, ids.key(), inputs)?;
+    let facts = gather::facts(transaction, ids.key(), inputs, work.due(memory))?;
     Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
 }
 
@@ -418,8 +438,9 @@ fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect
         memory.apply_recovery(draft, effects);
         return TurnResult::Recovered;
     }
-    let again = draft.is_starved;
+    let is_starved = draft.is_starved;
     memory.apply(draft, now, effects);
+    let again = is_starved || memory.is_timer_due(now.wall);
     TurnResult::Applied { again }
 }
 
@@ -473,6 +494,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Log { seq, run, .. } => Some((*seq, *run)),
         Change::Operation(_)
         | Change::Add { .. }
+        | Change::AddDelayed { .. }
+        | Change::Due { .. }
+        | Change::Fired(_)
         | Change::Key { .. }
         | Change::Start { .. }
         | Change::Prioritize { .. } => None,

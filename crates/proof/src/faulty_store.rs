@@ -3,6 +3,7 @@
 //! # Promises
 //! - What no hook changes goes through unchanged.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::Result;
@@ -12,6 +13,8 @@ use tasker_core::store::{
     ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::AbortReason;
+use tasker_core::time::WallMs;
+use tasker_core::timer::Timer;
 
 /// A call of a store that may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Call {
     Windows,
     /// `contents`
     Contents,
+    /// `timers`
+    Timers,
     /// `briefs`
     Briefs,
     /// `find_by_keys`
@@ -185,6 +190,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
             query.tasks_max = query.tasks_max.min(self.hooks.window_max());
         }
         self.at(Call::Windows)?.windows(&windows, bytes_max)
+    }
+
+    fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>> {
+        self.at(Call::Timers)?.timers(at, max)
     }
 
     fn contents(

@@ -10,6 +10,7 @@
 //! Proof: `tests/model.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tasker_core::document::{default_order, value};
@@ -28,6 +29,7 @@ use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
+use tasker_core::timer::{Timer, TimerKind};
 
 use crate::conformance::{Backend, Handle};
 
@@ -55,13 +57,14 @@ struct Image {
     tasks: BTreeMap<Seq, Row>,
     journal: Vec<Entry>,
     keys: BTreeMap<IdempotencyKey, Seq>,
+    timers: BTreeSet<Timer>,
 }
 
 impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { head, operations, tasks, journal: Vec::new(), keys }
+        Self { head, operations, tasks, journal: Vec::new(), keys, timers: BTreeSet::new() }
     }
 }
 
@@ -251,6 +254,11 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(found)
     }
 
+    fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>> {
+        let timers = self.image.timers.iter().filter(|timer| at.contains(&timer.at));
+        Ok(timers.take(max).copied().collect())
+    }
+
     fn contents(
         &mut self,
         tasks: &[(Seq, Arc<str>)],
@@ -323,13 +331,30 @@ impl Image {
                 let is_new = !self.keys.contains_key(key);
                 is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
             }
-            Change::Start { seq, lane, priority, start } => {
-                self.ready(*seq)?.at(*lane, *priority).start(*start, owner)
+            Change::AddDelayed { seq, id, lane, def, at, due_at } => {
+                let (seq, id, lane, def, at) = (*seq, *id, *lane, def.clone(), *at);
+                let add = Change::Add { seq, id, lane, def, at, start: None };
+                self.add(&add, owner)?;
+                self.timers.insert(Timer { at: *due_at, kind: TimerKind::Due, seq });
+                self.ready(seq)?.task.state = State::Delayed;
+                Some(())
+            }
+            Change::Due { seq, lane, priority } => {
+                self.delayed(*seq)?.at(*lane, *priority).task.state = State::Ready;
+                Some(())
+            }
+            Change::Fired(last) => {
+                self.timers.retain(|timer| timer > last);
+                Some(())
+            }
+            Change::Start { seq, lane, priority, start, is_due } => {
+                let row = if *is_due { self.delayed(*seq)? } else { self.ready(*seq)? };
+                row.at(*lane, *priority).start(*start, owner)
             }
             Change::End { seq, lane, priority, run, outcome, at } => {
                 let row = match run {
                     Some(run) => self.running(*seq, *run)?,
-                    None => self.ready(*seq)?,
+                    None => self.waiting(*seq)?,
                 };
                 row.at(*lane, *priority).end(outcome, *at)
             }
@@ -340,8 +365,9 @@ impl Image {
                 (row.task.progress, row.abort) = (None, None);
                 Some(())
             }
-            Change::Prioritize { seq, lane, from, to } => {
-                self.ready(*seq)?.at(*lane, *from).task.def.priority = *to;
+            Change::Prioritize { seq, lane, from, to, is_queued } => {
+                let row = if *is_queued { self.ready(*seq)? } else { self.delayed(*seq)? };
+                row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
             Change::Progress { seq, run, progress } => {
@@ -399,6 +425,16 @@ impl Image {
             tasks.push(row.taken(left));
         }
         Window { is_complete: tasks.len() == rows.len(), tasks }
+    }
+
+    /// A task that is ready, or delayed.
+    fn waiting(&mut self, seq: Seq) -> Option<&mut Row> {
+        let is_waiting = |row: &&mut Row| matches!(row.task.state, State::Delayed | State::Ready);
+        self.tasks.get_mut(&seq).filter(is_waiting)
+    }
+
+    fn delayed(&mut self, seq: Seq) -> Option<&mut Row> {
+        self.tasks.get_mut(&seq).filter(|row| row.task.state == State::Delayed)
     }
 
     fn ready(&mut self, seq: Seq) -> Option<&mut Row> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tasker_core::id::TaskId;
 use tasker_core::task::{NewTask, OnStop, Priority};
+use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 use tasker_engine::memory::Settings;
@@ -79,7 +80,9 @@ fn a_task_starts_while_another_is_prioritised_without_end() {
         let handle = Disk::default().open()?;
         Ok((handle.store, handle.reader))
     };
-    let (handle, client) = Handle::open(Box::new(opener), settings, flood.clone()).unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let opened = Handle::open(Box::new(opener), settings, clock, flood.clone());
+    let (handle, client) = opened.unwrap();
     let client = Arc::new(client);
     flood.client.set(Arc::downgrade(&client)).unwrap();
     client.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, task("z"))]);

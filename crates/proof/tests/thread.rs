@@ -5,7 +5,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Store, Transaction};
-use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, TaskEnd};
+use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
+use tasker_core::time::{Now, WallMs};
+use tasker_engine::clock::{Clock, SystemClock};
 use tasker_engine::effect::{Answer, Effect, RunStart};
 use tasker_engine::input::{Input, Record, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
@@ -74,8 +76,12 @@ impl Deref for Opened {
 }
 
 fn open(opener: Opener) -> (Opened, Receiver<Effect>) {
+    open_with_clock(opener, Arc::new(SystemClock::new()))
+}
+
+fn open_with_clock(opener: Opener, clock: Arc<dyn Clock>) -> (Opened, Receiver<Effect>) {
     let (sink, receiver) = sink();
-    let (handle, client) = Handle::open(opener, settings(), sink).unwrap();
+    let (handle, client) = Handle::open(opener, settings(), clock, sink).unwrap();
     (Opened { handle, client }, receiver)
 }
 
@@ -563,4 +569,41 @@ fn a_client_that_goes_leaves_its_runs_to_others_and_harms_no_other_client() {
     assert!(matches!(answer(&first, 4), Ok(Answer::Ended(TaskEnd::Done(None)))));
     let rest: Vec<Effect> = second.try_iter().collect();
     assert!(rest.is_empty(), "nobody tells one that has gone: {rest:?}");
+}
+
+fn delayed(ms: u64) -> NewTask {
+    NewTask { start_time: Some(StartTime::After(ms)), ..task("a") }
+}
+
+#[test]
+fn a_delayed_task_starts_although_nobody_calls() {
+    let (tasker, receiver) = open(sqlite(Location::memory()));
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, delayed(2))]);
+    start(&receiver);
+}
+
+/// A clock that somebody sets.
+struct SetClock(SystemClock, AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Now {
+        let Now { wall, mono } = self.0.now();
+        Now { wall: WallMs(wall.0 + self.1.load(Ordering::SeqCst)), mono }
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_forward_is_noticed_at_the_next_turn() {
+    const HOUR: u64 = 3_600_000;
+    let clock = Arc::new(SetClock(SystemClock::new(), AtomicI64::new(0)));
+    let (tasker, receiver) = open_with_clock(sqlite(Location::memory()), clock.clone());
+    tasker.submit([
+        Input::Assign(1, "a".into(), None),
+        Input::Start(2),
+        Input::Add(3, delayed(HOUR)),
+    ]);
+    assert!(matches!(answer(&receiver, 3), Ok(Answer::Task(_))));
+    clock.1.store(HOUR as i64, Ordering::SeqCst);
+    tasker.submit([Input::IsShared(4)]);
+    start(&receiver);
 }

@@ -19,7 +19,7 @@ CREATE TABLE tasks (
   started_at INTEGER,
   ended_at INTEGER,
   cause INTEGER,
-  -- JSON: runTimeout, onInterrupted, onStop; what is not set is not there.
+  -- JSON: runAt, runTimeout, onInterrupted, onStop; what is not set is not there.
   options TEXT,
   -- JSON: current, total, unit.
   progress TEXT,
@@ -40,6 +40,15 @@ CREATE INDEX unqueued ON tasks (priority DESC) WHERE state < $running;
 -- The live runs, of whichever owner: claimed or running. By seq, for a key that differs in its
 -- first column is found faster. Only a statement that repeats the term with BETWEEN uses it.
 CREATE INDEX live ON tasks (seq) WHERE state BETWEEN $claimed AND $running;
+
+-- What is due when. Whoever finds a timer due looks at the row and acts or drops the timer, so a row
+-- that changes need not take its timers back. ref is a task.
+CREATE TABLE timers (
+  at INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  ref INTEGER NOT NULL,
+  PRIMARY KEY (at, kind, ref)
+) STRICT, WITHOUT ROWID;
 
 -- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
 -- as long as its task: whatever removes a task removes its key.

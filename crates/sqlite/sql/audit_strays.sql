@@ -22,6 +22,15 @@ SELECT 'a failed or aborted task has no cause or no error, or another task has a
     OR (state IN ($failed, $aborted) AND outcome IS NULL)
     OR (state < $done AND outcome IS NOT NULL)
 UNION ALL
+SELECT 'a delayed task has no timer that wakes it in time', seq FROM tasks
+  WHERE state = $delayed AND seq NOT IN (
+    SELECT timers.ref FROM timers JOIN tasks AS late ON late.seq = timers.ref
+    WHERE timers.kind = 1 AND timers.at <= late.options ->> 'runAt'
+  )
+UNION ALL
+SELECT 'a timer belongs to no task', ref FROM timers
+  WHERE ref NOT IN (SELECT seq FROM tasks)
+UNION ALL
 SELECT 'a task has a number that is still free', seq FROM tasks
   WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
 UNION ALL

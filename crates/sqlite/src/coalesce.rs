@@ -10,7 +10,7 @@
 
 use tasker_core::id::{RunId, Seq};
 use tasker_core::state::State;
-use tasker_core::store::Change;
+use tasker_core::store::{Change, Start};
 use tasker_core::task::TaskEnd;
 use tasker_core::time::WallMs;
 
@@ -21,7 +21,8 @@ const RESULT_BYTES_MAX: usize = 64;
 /// What changes must have in common, beside numbers in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BulkKind {
-    Start { attempt: u32, at: WallMs },
+    Start { attempt: u32, at: WallMs, is_due: bool },
+    Due,
     Done { at: WallMs, result_bytes: Option<usize> },
 }
 
@@ -30,14 +31,16 @@ impl BulkKind {
     pub(crate) fn state(self) -> State {
         match self {
             BulkKind::Start { .. } => State::Running,
+            BulkKind::Due => State::Ready,
             BulkKind::Done { .. } => State::Done,
         }
     }
 
-    /// When.
-    pub(crate) fn at(self) -> WallMs {
+    /// When, if it is written.
+    pub(crate) fn at(self) -> Option<WallMs> {
         match self {
-            BulkKind::Start { at, .. } | BulkKind::Done { at, .. } => at,
+            BulkKind::Start { at, .. } | BulkKind::Done { at, .. } => Some(at),
+            BulkKind::Due => None,
         }
     }
 }
@@ -68,15 +71,16 @@ impl BulkChange {
         }
         let (mut runs, mut results) = (Vec::with_capacity(RUN_BYTES * count), Vec::new());
         for (_, _, run, result) in changes[..count].iter().filter_map(parts) {
-            runs.extend_from_slice(run.0.as_bytes());
+            runs.extend(run.iter().flat_map(|run| run.0.as_bytes()));
             results.extend_from_slice(result.as_bytes());
         }
         Some(BulkChange { kind, first, last: Seq(first.0 + (count as u64 - 1)), runs, results })
     }
 
-    /// Each task with the id of its run.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (Seq, &[u8])> {
-        (self.first.0..=self.last.0).map(Seq).zip(self.runs.chunks_exact(RUN_BYTES))
+    /// Each task with the id of its run, if it has one.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Seq, Option<&[u8]>)> {
+        let runs = self.runs.chunks_exact(RUN_BYTES).map(Some);
+        (self.first.0..=self.last.0).map(Seq).zip(runs.chain(std::iter::repeat(None)))
     }
 
     /// How many there are.
@@ -85,21 +89,24 @@ impl BulkChange {
     }
 }
 
-fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
+fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
     match change {
-        Change::Start { seq, start, .. } => {
-            let kind = BulkKind::Start { attempt: start.attempt, at: start.at };
-            Some((kind, *seq, start.run, ""))
+        Change::Start { seq, start, is_due, .. } => {
+            let Start { run, attempt, at } = *start;
+            Some((BulkKind::Start { attempt, at, is_due: *is_due }, *seq, Some(run), ""))
         }
+        Change::Due { seq, .. } => Some((BulkKind::Due, *seq, None, "")),
         Change::End { seq, run: Some(run), outcome: TaskEnd::Done(result), at, .. } => {
             let text = result.as_ref().map(|json| json.as_str());
             let result_bytes = text.map(str::len);
             let kind = BulkKind::Done { at: *at, result_bytes };
             let is_small = result_bytes.is_none_or(|bytes| bytes <= RESULT_BYTES_MAX);
-            is_small.then_some((kind, *seq, *run, text.unwrap_or_default()))
+            is_small.then_some((kind, *seq, Some(*run), text.unwrap_or_default()))
         }
         Change::Operation(_)
         | Change::Add { .. }
+        | Change::AddDelayed { .. }
+        | Change::Fired(_)
         | Change::Key { .. }
         | Change::End { .. }
         | Change::Release { .. }
@@ -113,7 +120,6 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, RunId, &str)> {
 #[cfg(test)]
 mod tests {
     use tasker_core::id::LaneId;
-    use tasker_core::store::Start;
     use tasker_core::task::{Cause, Json, Priority};
     use uuid::Uuid;
 
@@ -122,7 +128,8 @@ mod tests {
     fn start(seq: u64, attempt: u32, at: i64) -> Change {
         let run = RunId(Uuid::from_u128(seq.into()));
         let start = Start { run, attempt, at: WallMs(at) };
-        Change::Start { seq: Seq(seq), lane: LaneId(1), priority: Priority::default(), start }
+        let (seq, lane, priority) = (Seq(seq), LaneId(1), Priority::default());
+        Change::Start { seq, lane, priority, start, is_due: false }
     }
 
     fn end(seq: u64, outcome: TaskEnd) -> Change {
@@ -150,6 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_due_belongs_together_but_not_with_what_was_ready() {
+        let due = |seq| {
+            let (seq, lane, priority) = (Seq(seq), LaneId(1), Priority::default());
+            Change::Due { seq, lane, priority }
+        };
+        assert_eq!(count(&[due(4), due(5), due(7)]), 2);
+        let all = BulkChange::of(&[due(4), due(5)]).unwrap();
+        assert_eq!(all.each().collect::<Vec<_>>(), [(Seq(4), None), (Seq(5), None)]);
+        let mut both = [start(4, 1, 9), start(5, 1, 9)];
+        if let Change::Start { is_due, .. } = &mut both[1] {
+            *is_due = true;
+        }
+        assert_eq!(count(&both), 1);
+    }
+
+    #[test]
     fn ends_with_small_results_of_one_length_belong_together() {
         let nothing = |seq| end(seq, TaskEnd::Done(None));
         assert_eq!(count(&[done(4, "10"), done(5, "11"), done(6, "2")]), 2);
@@ -165,7 +188,7 @@ mod tests {
     #[test]
     fn each_task_keeps_its_own_run_and_result() {
         let all = BulkChange::of(&[done(4, "10"), done(5, "11")]).unwrap();
-        let runs: Vec<_> = all.each().map(|(seq, run)| (seq.0, run[15])).collect();
+        let runs: Vec<_> = all.each().map(|(seq, run)| (seq.0, run.unwrap()[15])).collect();
         assert_eq!((runs, all.results.as_slice()), (vec![(4, 4), (5, 5)], b"1011".as_slice()));
     }
 }

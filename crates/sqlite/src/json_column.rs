@@ -14,16 +14,19 @@ use std::str::FromStr;
 
 use serde_json::value::RawValue;
 use tasker_core::json::write_string;
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Progress};
+use tasker_core::task::{NewTask, OnInterrupted, OnStop, Progress, StartTime};
+use tasker_core::time::WallMs;
 
 /// What a task says about its runs, as column `options` holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TaskOptions {
+    pub(crate) run_at: Option<WallMs>,
     pub(crate) run_timeout_ms: Option<u64>,
     pub(crate) on_interrupted: OnInterrupted,
     pub(crate) on_stop: Option<OnStop>,
 }
 
+const RUN_AT: &str = "runAt";
 const RUN_TIMEOUT: &str = "runTimeout";
 const ON_INTERRUPTED: &str = "onInterrupted";
 const ON_STOP: &str = "onStop";
@@ -34,6 +37,10 @@ const UNIT: &str = "unit";
 /// The options of a task; nothing if it has none.
 pub(crate) fn options(def: &NewTask) -> Option<String> {
     let mut text = String::new();
+    debug_assert!(!matches!(def.start_time, Some(StartTime::After(_))), "a moment is stored");
+    if let Some(at) = def.run_at() {
+        member(&mut text, RUN_AT, at.0);
+    }
     if let Some(ms) = def.run_timeout_ms {
         member(&mut text, RUN_TIMEOUT, ms);
     }
@@ -51,6 +58,7 @@ pub(crate) fn read_options(text: &str) -> Option<TaskOptions> {
     let mut options = TaskOptions::default();
     for (name, value) in members(text)? {
         match &*name {
+            RUN_AT => options.run_at = Some(WallMs(number(value)?)),
             RUN_TIMEOUT => options.run_timeout_ms = Some(number(value)?),
             ON_INTERRUPTED => options.on_interrupted = OnInterrupted::from_word(&word(value)?)?,
             ON_STOP => options.on_stop = Some(OnStop::from_word(&word(value)?)?),
@@ -122,8 +130,9 @@ mod tests {
     use super::*;
 
     fn def(options: TaskOptions) -> NewTask {
-        let TaskOptions { run_timeout_ms, on_interrupted, on_stop } = options;
-        NewTask { run_timeout_ms, on_interrupted, on_stop, ..NewTask::new("a") }
+        let TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop } = options;
+        let start_time = run_at.map(StartTime::At);
+        NewTask { start_time, run_timeout_ms, on_interrupted, on_stop, ..NewTask::new("a") }
     }
 
     #[test]
@@ -137,17 +146,19 @@ mod tests {
         for on_stop in on_stops {
             for on_interrupted in OnInterrupted::ALL.iter().copied() {
                 let run_timeout_ms = Some(u64::MAX >> 11);
-                let told = TaskOptions { run_timeout_ms, on_interrupted, on_stop };
+                let run_at = Some(WallMs(-1));
+                let told = TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop };
                 let text = options(&def(told)).unwrap_or_default();
                 assert_eq!(read_options(&text), Some(told), "{text}");
             }
         }
         let told = TaskOptions {
+            run_at: Some(WallMs(7)),
             run_timeout_ms: Some(500),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
         };
-        let expected = r#"{"runTimeout":500,"onInterrupted":"fail","onStop":"abort"}"#;
+        let expected = r#"{"runAt":7,"runTimeout":500,"onInterrupted":"fail","onStop":"abort"}"#;
         assert_eq!(options(&def(told)).as_deref(), Some(expected));
     }
 

@@ -19,9 +19,10 @@ use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
-    TaskEnd, TaskRecord,
+    StartTime, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
+use tasker_core::timer::{Timer, TimerKind};
 use uuid::Uuid;
 
 use crate::error::{self, corrupt};
@@ -79,6 +80,12 @@ pub(crate) fn priority(row: &Row<'_>, column: usize) -> Result<Priority> {
 /// Whether a column has a value.
 pub(crate) fn is_set(row: &Row<'_>, column: usize) -> Result<bool> {
     row.get_ref(column).map(|value| value != ValueRef::Null).map_err(error::of)
+}
+
+/// A timer; its moment stands in the first column.
+pub(crate) fn timer(row: &Row<'_>) -> Result<Timer> {
+    let kind = TimerKind::from_code(get(row, 1)?).ok_or_else(|| corrupt("an unknown timer"))?;
+    Ok(Timer { at: wall(row, 0)?, kind, seq: seq(row, 2)? })
 }
 
 /// Why a run is to be aborted, if it is; `columns` are those of the cause and the reason.
@@ -165,9 +172,19 @@ pub(crate) struct Definition {
 impl Definition {
     /// The definition of a task of `operation`.
     pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
-        let TaskOptions { run_timeout_ms, on_interrupted, on_stop } = options(row, self.first + 1)?;
+        let TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop } =
+            options(row, self.first + 1)?;
+        let start_time = run_at.map(StartTime::At);
         let (data, priority) = (json(row, self.data)?, priority(row, self.first)?);
-        Ok(NewTask { operation, data, priority, run_timeout_ms, on_interrupted, on_stop })
+        Ok(NewTask {
+            operation,
+            data,
+            priority,
+            start_time,
+            run_timeout_ms,
+            on_interrupted,
+            on_stop,
+        })
     }
 }
 

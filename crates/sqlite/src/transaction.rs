@@ -12,6 +12,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rusqlite::Rows;
@@ -24,6 +25,7 @@ use tasker_core::store::{
 };
 use tasker_core::task::AbortReason;
 use tasker_core::time::WallMs;
+use tasker_core::timer::Timer;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
@@ -290,6 +292,17 @@ impl ReadTransaction for SqliteTransaction<'_> {
             found.push(self.window(query, &mut left)?);
         }
         Ok(found)
+    }
+
+    fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>> {
+        let mut statement = cached(&self.writer.connection, sql::TIMERS)?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut rows = statement.query((at.start().0, at.end().0, limit)).map_err(error::of)?;
+        let mut timers = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            timers.push(row::timer(row)?);
+        }
+        Ok(timers)
     }
 
     fn contents(

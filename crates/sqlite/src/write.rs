@@ -19,6 +19,7 @@ use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Operation, Refused, Start};
 use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
+use tasker_core::timer::{Timer, TimerKind};
 
 use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, sql};
@@ -36,6 +37,11 @@ enum Kind {
     Operation,
     Add,
     AddStart,
+    AddDelayed,
+    Timer,
+    Fired,
+    Due,
+    DueRange,
     Key,
     Start,
     StartRange,
@@ -58,6 +64,11 @@ impl Kind {
             Kind::Operation => sql::OPERATION,
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
+            Kind::AddDelayed => sql::ADD_DELAYED,
+            Kind::Timer => sql::TIMER,
+            Kind::Fired => sql::FIRED,
+            Kind::Due => sql::DUE,
+            Kind::DueRange => sql::DUE_RANGE,
             Kind::Key => sql::KEY,
             Kind::Start => sql::START,
             Kind::StartRange => sql::START_RANGE,
@@ -108,11 +119,13 @@ fn unwritten(error: rusqlite::Error) -> Commit {
 
 fn fenced(change: &Change) -> Error {
     let what = match change {
-        Change::End { run: None, .. } | Change::Start { .. } | Change::Prioritize { .. } => {
-            "the task is not ready any more"
-        }
+        Change::End { run: None, .. }
+        | Change::Due { .. }
+        | Change::Start { .. }
+        | Change::Prioritize { .. } => "the task does not wait any more",
         Change::Operation(_) => "the operation is known already",
-        Change::Add { .. } => "the number is taken",
+        Change::Add { .. } | Change::AddDelayed { .. } => "the number is taken",
+        Change::Fired(_) => "a timer that has fired is no guard",
         Change::Key { .. } => "a task was added under this key before",
         Change::End { .. }
         | Change::Release { .. }
@@ -158,7 +171,7 @@ impl<'c> Writing<'c> {
         }
         let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
         for (held, (seq, run)) in all.each().enumerate() {
-            let row = (seq.0 as i64, all.kind.state().code(), run, all.kind.at().0);
+            let row = (seq.0 as i64, all.kind.state().code(), run, all.kind.at().map(|at| at.0));
             if is_written.query_row(row, |row| row.get::<_, u32>(0))? == 0 {
                 return Ok(held);
             }
@@ -171,10 +184,12 @@ impl<'c> Writing<'c> {
         let owner = self.owner;
         let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
         match all.kind {
-            BulkKind::Start { attempt, at } => {
-                let row = (owner, runs, first, attempt, at.0, padding::running(owner), last);
+            BulkKind::Start { attempt, at, is_due } => {
+                let (zeros, from) = (padding::running(owner), waiting(!is_due));
+                let row = (owner, runs, first, attempt, at.0, zeros, last, from);
                 self.statement(Kind::StartRange)?.execute(row)
             }
+            BulkKind::Due => self.statement(Kind::DueRange)?.execute((first, last)),
             BulkKind::Done { at, result_bytes } => {
                 let zeros = padding::done(padding::running(owner), result_bytes);
                 let results = result_bytes.map(|_| &all.results);
@@ -195,10 +210,17 @@ impl<'c> Writing<'c> {
                     Some(start) => self.add_start(&task, *start),
                 }
             }
+            Change::AddDelayed { seq, id, lane, def, at, due_at } => {
+                let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
+                let due = Timer { at: *due_at, kind: TimerKind::Due, seq: *seq };
+                self.add_delayed(&task, due)
+            }
+            Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
+            Change::Fired(last) => self.fired(*last),
             Change::Key { key, seq } => {
                 self.statement(Kind::Key)?.execute((key.0.as_bytes(), seq.0 as i64))
             }
-            Change::Start { seq, start, .. } => self.start(*seq, *start),
+            Change::Start { seq, start, is_due, .. } => self.start(*seq, *start, *is_due),
             Change::End { seq, run, outcome, at, .. } => {
                 let end = End { seq: *seq, outcome, at: *at };
                 match run {
@@ -208,8 +230,8 @@ impl<'c> Writing<'c> {
             }
             Change::Release { .. } => self.release(change),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
-            Change::Prioritize { seq, to, .. } => {
-                let row = (to.get(), seq.0 as i64);
+            Change::Prioritize { seq, to, is_queued, .. } => {
+                let row = (to.get(), seq.0 as i64, waiting(*is_queued));
                 self.statement(Kind::Prioritize)?.execute(row)
             }
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
@@ -238,9 +260,26 @@ impl<'c> Writing<'c> {
         statement.raw_execute()
     }
 
-    fn start(&mut self, seq: Seq, start: Start) -> Rows {
-        let (owner, zeros) = (self.owner, padding::running(self.owner));
-        let row = (owner, start.run.0.as_bytes(), start.attempt, start.at.0, zeros, seq.0 as i64);
+    fn add_delayed(&mut self, task: &Entry<'_>, due: Timer) -> Rows {
+        let statement = self.statement(Kind::AddDelayed)?;
+        task.bind(statement, padding::READY)?;
+        let added = statement.raw_execute()?;
+        let row = (due.at.0, due.kind.code(), due.seq.0 as i64);
+        self.statement(Kind::Timer)?.execute(row)?;
+        Ok(added)
+    }
+
+    /// There may be none any more: whoever looks at them later finds nothing to do.
+    fn fired(&mut self, last: Timer) -> Rows {
+        let row = (last.at.0, last.kind.code(), last.seq.0 as i64);
+        self.statement(Kind::Fired)?.execute(row)?;
+        Ok(1)
+    }
+
+    fn start(&mut self, seq: Seq, start: Start, is_due: bool) -> Rows {
+        let Start { run, attempt, at } = start;
+        let (zeros, from) = (padding::running(self.owner), waiting(!is_due));
+        let row = (self.owner, run.0.as_bytes(), attempt, at.0, zeros, seq.0 as i64, from);
         self.statement(Kind::Start)?.execute(row)
     }
 
@@ -290,6 +329,11 @@ impl<'c> Writing<'c> {
             run.0.as_bytes(),
         ))
     }
+}
+
+/// The code of the state in which a task waits, with or without a place in the queue.
+fn waiting(is_queued: bool) -> u8 {
+    if is_queued { State::Ready.code() } else { State::Delayed.code() }
 }
 
 /// A task that enters.

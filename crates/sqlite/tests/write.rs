@@ -67,8 +67,8 @@ fn only_a_ready_task_is_started_prioritized_or_ended_without_a_run() {
     for seq in [task.seq, Seq(99)] {
         let (run, outcome, at) = (None, aborted(), WallMs(3));
         let changes = [
-            Change::Start { seq, lane, priority, start },
-            Change::Prioritize { seq, lane, from: priority, to },
+            Change::Start { seq, lane, priority, start, is_due: false },
+            Change::Prioritize { seq, lane, from: priority, to, is_queued: true },
             Change::End { seq, lane, priority, run, outcome, at },
         ];
         for change in changes {
@@ -153,7 +153,8 @@ fn the_journal_tells_every_step_in_order() {
     let run = hand.start(one, 1);
     let release = hand.releasing(one.seq, run, AttemptEnd::Postponed);
     let (from, to) = (Priority::default(), Priority::default());
-    hand.turn(vec![release, Change::Prioritize { seq: two.seq, lane: LANE, from, to }]);
+    let (seq, lane, is_queued) = (two.seq, LANE, true);
+    hand.turn(vec![release, Change::Prioritize { seq, lane, from, to, is_queued }]);
     let run = hand.start(one, 1);
     hand.end(one, Some(run), done());
     hand.end(two, None, aborted());
@@ -318,7 +319,8 @@ fn running(hand: &mut Hand, count: u64) -> (Vec<hand::Task>, Vec<Change>) {
     for task in &tasks {
         let run = RunId(Uuid::from_u128(task.seq.0.into()));
         let (seq, lane, priority) = (task.seq, LANE, Priority::default());
-        starts.push(Change::Start { seq, lane, priority, start: Start { run, attempt: 1, at } });
+        let start = Start { run, attempt: 1, at };
+        starts.push(Change::Start { seq, lane, priority, start, is_due: false });
         let outcome = TaskEnd::Done(Some(Json::trusted(&format!("[{}]", task.seq.0))));
         ends.push(Change::End { seq, lane, priority, run: Some(run), outcome, at });
     }
@@ -351,8 +353,10 @@ fn of_what_starts_together_the_first_that_is_not_ready_is_refused() {
         }
         let start = Start { run: FORGED, attempt: 1, at: WallMs(5) };
         let (lane, priority) = (LANE, Priority::default());
-        let starts =
-            tasks.iter().map(|task| Change::Start { seq: task.seq, lane, priority, start });
+        let starts = tasks.iter().map(|task| {
+            let seq = task.seq;
+            Change::Start { seq, lane, priority, start, is_due: false }
+        });
         assert_eq!(hand.refused(starts.collect()), taken);
         assert_eq!(hand.find(r#"{"status":"new"}"#, None, None).len(), taken);
     }

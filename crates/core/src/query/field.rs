@@ -39,6 +39,7 @@ fields! {
     State "state" "Where it is in its life.",
     Cause "cause" "Why it ended as it did.",
     CreatedAt "createdAt" "When it was added.",
+    RunAt "runAt" "When it may start at the earliest.",
     StartedAt "startedAt" "When its last run started.",
     EndedAt "endedAt" "When it ended.",
     Attempt "attempt" "Attempts that count.",

@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime};
 use tasker_core::time::WallMs;
 
 use super::world::{World, json, of, read, with_data, with_priority};
@@ -27,6 +27,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
         operation: "read-book".into(),
         data: Some(json("{\"book\":\"dune\"}")),
         priority: Priority::new(-2.5)?,
+        start_time: Some(StartTime::At(WallMs(-1))),
         run_timeout_ms: Some(300_000),
         on_interrupted: OnInterrupted::Fail,
         on_stop: Some(OnStop::Abort),

@@ -23,6 +23,10 @@ fn reached() -> impl Iterator<Item = State> {
 
 /// A task brought to a state, and the run it had last.
 fn bring(world: &mut World, state: State) -> Result<Live> {
+    if state == State::Delayed {
+        let task = world.add_delayed(read(), 5)?;
+        return Ok(world.starting(task, 1).0);
+    }
     let task = world.add(read())?;
     if state == State::Ready {
         return Ok(world.starting(task, 1).0);
@@ -48,6 +52,14 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
         TransitionKind::Postpone => world.postponing(live),
         TransitionKind::Lost => world.losing(live, 1),
         TransitionKind::Prioritize => world.prioritizing(live.task, 1.0)?,
+        TransitionKind::Due => world.becoming_due(live.task),
+        TransitionKind::PrioritizeUnqueued => {
+            let mut change = world.prioritizing(live.task, 1.0)?;
+            if let Change::Prioritize { is_queued, .. } = &mut change {
+                *is_queued = false;
+            }
+            change
+        }
         TransitionKind::Withdraw => world.aborting(live.task),
         TransitionKind::RequestAbort => World::asking_abort(live, "1"),
         other => return Err(Error::bug(format!("no change makes {other:?}"))),

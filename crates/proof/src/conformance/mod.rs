@@ -20,6 +20,7 @@
 #[macro_use]
 mod table;
 mod world;
+mod timers;
 
 mod add;
 mod asked;

@@ -73,6 +73,17 @@ macro_rules! conformance_cases {
                 fifty_attempts_are_kept_oldest_first,
                 the_logs_of_a_lost_run_are_kept,
             }
+            timers {
+                a_delayed_task_waits_with_a_timer_and_keeps_its_start_time,
+                a_start_time_that_is_over_is_kept_and_has_no_timer,
+                timers_come_by_time_and_number_within_bounds,
+                what_is_due_takes_its_place_in_the_queue,
+                many_are_due_in_one_batch_and_one_that_is_not_refuses_it,
+                what_is_due_may_start_in_the_same_batch,
+                timers_that_have_fired_are_forgotten_and_no_others,
+                a_delayed_task_that_is_aborted_leaves_a_timer_for_nothing,
+                the_content_of_a_delayed_task_is_there_when_it_is_due,
+            }
             prioritize {
                 a_greater_priority_moves_a_waiting_task_ahead,
                 a_new_priority_survives_a_crash,

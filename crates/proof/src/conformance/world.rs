@@ -3,7 +3,7 @@
 //! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
 //! ticks), so that a case says no more than what it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
@@ -17,8 +17,8 @@ use tasker_core::store::{
     Start, Store, Window, WindowQuery,
 };
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
-    TaskRecord,
+    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -70,6 +70,8 @@ pub struct World {
     lanes: Vec<Lane>,
     /// The last priority that a change of this hand gave to each task.
     priorities: BTreeMap<Seq, Priority>,
+    /// The tasks whose start time has not come.
+    delayed: BTreeSet<Seq>,
     clock: i64,
 }
 
@@ -85,9 +87,21 @@ impl World {
         let handle = lab.open()?;
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes, priorities) = (Counts::default(), Vec::new(), BTreeMap::new());
-        let (number, seq_next, clock) = (0, 1, BEGIN);
+        let (number, seq_next, clock, delayed) = (0, 1, BEGIN, BTreeSet::new());
         let (handle, other) = (Some(handle), None);
-        Ok(Self { lab, handle, other, ids, number, seq_next, counts, lanes, priorities, clock })
+        Ok(Self {
+            lab,
+            handle,
+            other,
+            ids,
+            number,
+            seq_next,
+            counts,
+            lanes,
+            priorities,
+            delayed,
+            clock,
+        })
     }
 
     pub(super) fn handle(&mut self) -> Result<&mut Handle> {
@@ -198,7 +212,7 @@ impl World {
     /// The batch of these changes, with the books as they would be after it.
     pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
         let owner = self.store()?.owner();
-        let counts = tally(self.counts, &changes);
+        let counts = tally(self.counts, &self.delayed, &changes);
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
         Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
@@ -209,8 +223,22 @@ impl World {
         let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
         if let Commit::Committed = commit {
             (self.number, self.counts) = (batch.number, batch.counts);
+            batch.changes.iter().for_each(|change| self.note_delay(change));
         }
         Ok(commit)
+    }
+
+    /// Keeps the books of what is delayed.
+    fn note_delay(&mut self, change: &Change) {
+        if let Change::AddDelayed { seq, .. } = change {
+            self.delayed.insert(*seq);
+        }
+        if let Change::Due { seq, .. }
+        | Change::Start { seq, is_due: true, .. }
+        | Change::End { seq, .. } = change
+        {
+            self.delayed.remove(seq);
+        }
     }
 
     pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
@@ -272,6 +300,32 @@ impl World {
         (Task { seq, lane, id }, new_operation.into_iter().chain([add]).collect())
     }
 
+    /// A task that is due at this moment.
+    pub(super) fn add_delayed(&mut self, def: NewTask, due_at: i64) -> Result<Task> {
+        let due_at = WallMs(due_at);
+        let def = NewTask { start_time: Some(StartTime::At(due_at)), ..def };
+        let (task, mut changes) = self.adding(def);
+        if let Some(Change::Add { seq, id, lane, def, at, .. }) = changes.pop() {
+            changes.push(Change::AddDelayed { seq, id, lane, def, at, due_at });
+        }
+        self.turn(changes)?;
+        Ok(task)
+    }
+
+    /// The change that makes this task ready.
+    pub(super) fn becoming_due(&self, task: Task) -> Change {
+        Change::Due { seq: task.seq, lane: task.lane, priority: self.priority(task) }
+    }
+
+    /// The change that starts this delayed task as it becomes due, and its run.
+    pub(super) fn starting_due(&mut self, task: Task) -> (Live, Change) {
+        let (live, mut change) = self.starting(task, 1);
+        if let Change::Start { is_due, .. } = &mut change {
+            *is_due = true;
+        }
+        (live, change)
+    }
+
     pub(super) fn add(&mut self, def: NewTask) -> Result<Task> {
         let (task, changes) = self.adding(def);
         self.turn(changes)?;
@@ -298,7 +352,8 @@ impl World {
         let start = Start { run, attempt, at };
         let Task { seq, lane, .. } = task;
         let priority = self.priority(task);
-        (Live { task, lane, run, attempt }, Change::Start { seq, lane, priority, start })
+        let change = Change::Start { seq, lane, priority, start, is_due: false };
+        (Live { task, lane, run, attempt }, change)
     }
 
     pub(super) fn start(&mut self, task: Task) -> Result<Live> {
@@ -372,7 +427,7 @@ impl World {
     pub(super) fn prioritizing(&mut self, task: Task, to: f64) -> Result<Change> {
         let (Task { seq, lane, .. }, from, to) = (task, self.priority(task), Priority::new(to)?);
         self.priorities.insert(seq, to);
-        Ok(Change::Prioritize { seq, lane, from, to })
+        Ok(Change::Prioritize { seq, lane, from, to, is_queued: true })
     }
 
     fn priority(&self, task: Task) -> Priority {
@@ -460,7 +515,7 @@ impl World {
 }
 
 /// What the counters are after these changes if none is refused.
-fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
+fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Counts {
     let mut shift = |from: Option<State>, to: State| {
         if let Some(from) = from {
             counts.set(from, counts.get(from).saturating_sub(1));
@@ -471,13 +526,18 @@ fn tally(mut counts: Counts, changes: &[Change]) -> Counts {
         match change {
             Change::Add { start: None, .. } => shift(None, State::Ready),
             Change::Add { .. } => shift(None, State::Running),
+            Change::AddDelayed { .. } => shift(None, State::Delayed),
+            Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
+            Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
             Change::Start { .. } => shift(Some(State::Ready), State::Running),
             Change::Release { .. } => shift(Some(State::Running), State::Ready),
-            Change::End { run, outcome, .. } => {
-                let from = if run.is_some() { State::Running } else { State::Ready };
+            Change::End { seq, run, outcome, .. } => {
+                let waiting = if delayed.contains(seq) { State::Delayed } else { State::Ready };
+                let from = if run.is_some() { State::Running } else { waiting };
                 shift(Some(from), outcome.state());
             }
             Change::Operation(_)
+            | Change::Fired(_)
             | Change::RequestAbort { .. }
             | Change::Prioritize { .. }
             | Change::Progress { .. }

@@ -15,9 +15,10 @@ use tasker_core::read::Find;
 use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
-    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, TaskEnd,
+    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime, TaskEnd,
 };
 use tasker_core::time::WallMs;
+use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
@@ -141,7 +142,8 @@ impl Worker {
             Ok((Box::new(store) as _, Box::new(reader) as _))
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };
-        let (handle, client) = Handle::open(opener, settings, Arc::new(Channel(sender)))?;
+        let clock = Arc::new(SystemClock::new());
+        let (handle, client) = Handle::open(opener, settings, clock, Arc::new(Channel(sender)))?;
         let path = orders.folder.join(TRACE);
         let trace = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
         Ok(Self {
@@ -459,6 +461,7 @@ impl Rng {
             operation: operation.into(),
             data: Some(Json::trusted(&format!("\"{key}\""))),
             priority: self.priority(),
+            start_time: self.once_in(8).then(|| StartTime::After(1 + self.below(60) as u64)),
             run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
             on_interrupted: choice.unwrap_or_default(),
             on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },

@@ -209,7 +209,7 @@ impl Bench {
     /// Looks at what others did, and turns if that calls for it; what it told.
     pub(crate) fn look(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let after = self.engine.as_mut().unwrap().peek(&mut effects);
+        let after = self.engine.as_mut().unwrap().peek(self.now, &mut effects);
         self.turn_on(after, effects)
     }
 
@@ -250,6 +250,16 @@ impl Bench {
 
     pub(crate) fn wall(&self) -> WallMs {
         self.now.wall
+    }
+
+    /// Somebody sets the wall clock.
+    pub(crate) fn set_wall(&mut self, at: WallMs) {
+        self.now.wall = at;
+    }
+
+    /// When the engine wants to look at the wall clock.
+    pub(crate) fn next_timer(&self) -> Option<WallMs> {
+        self.engine.as_ref().unwrap().next_timer()
     }
 
     /// Somebody sets the wall clock back.

@@ -9,6 +9,7 @@ mod keys;
 mod operations;
 mod races;
 mod shared;
+mod timers;
 
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;

@@ -12,8 +12,10 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
+    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskEnd,
+    TaskRecord,
 };
+use tasker_core::time::{Now, WallMs};
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
@@ -112,6 +114,8 @@ pub(crate) struct Oracle {
     open_keys: BTreeMap<IdempotencyKey, bool>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
+    /// What the wall clock says.
+    wall: WallMs,
     pub(crate) started: u64,
     /// Which verbs have met which states.
     pub(crate) used: Coverage,
@@ -146,8 +150,11 @@ impl Oracle {
     }
 
     /// What calls change at once, whatever becomes of the turn.
-    pub(crate) fn ask(&mut self, inputs: &[Input], mono: u64) {
+    pub(crate) fn ask(&mut self, inputs: &[Input], now: Now) {
+        let mono = now.mono.0;
+        self.wall = now.wall;
         self.meet_deadlines(mono);
+        self.meet_due();
         for input in inputs {
             self.meet_by(input);
             let asked = match input {
@@ -177,9 +184,33 @@ impl Oracle {
             let said = std::mem::take(&mut self.mine().kept);
             self.expect(said);
         }
-        for effect in effects {
-            self.effect(effect);
+        let is_start = |effect: &Effect| matches!(effect, Effect::Start(_));
+        let starts = effects.iter().position(is_start).unwrap_or(effects.len());
+        let (before, after) = effects.split_at(starts);
+        before.iter().for_each(|effect| self.effect(effect));
+        if hit.is_none() {
+            self.become_due_at(self.wall);
         }
+        after.iter().for_each(|effect| self.effect(effect));
+    }
+
+    /// A turn, the first one of a process too, has made ready what is due.
+    pub(crate) fn become_due_at(&mut self, wall: WallMs) {
+        for task in self.tasks.values_mut().filter(|task| task.is_due(wall)) {
+            task.state = State::Ready;
+        }
+    }
+
+    /// When the last delayed task is due.
+    pub(crate) fn last_due(&self) -> Option<WallMs> {
+        let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
+        delayed.filter_map(|task| task.def.run_at()).max()
+    }
+
+    /// When the first delayed task is due.
+    pub(crate) fn first_due(&self) -> Option<WallMs> {
+        let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
+        delayed.filter_map(|task| task.def.run_at()).min()
     }
 
     /// Hears what a look told; what was said before still waits for a turn.
@@ -357,14 +388,17 @@ impl Oracle {
         assert_eq!(self.keys.get(&key), id.as_ref(), "I-2: {key:?}");
     }
 
-    fn enter(&mut self, id: TaskId, def: NewTask) {
+    fn enter(&mut self, id: TaskId, mut def: NewTask) {
+        let run_at = def.start_time.map(|start_time| start_time.moment(self.wall));
+        def.start_time = run_at.map(StartTime::At);
+        let is_delayed = run_at.is_some_and(|at| at > self.wall);
         let seq = self.key.unwrap().seq_of(id);
         assert!(seq > self.last_seq, "I-8");
         self.last_seq = seq;
         let task = Task {
             seq,
             def,
-            state: State::Ready,
+            state: if is_delayed { State::Delayed } else { State::Ready },
             priorities: Vec::new(),
             attempt: 0,
             losses: 0,
@@ -635,6 +669,10 @@ impl Process {
 }
 
 impl Task {
+    pub(crate) fn is_due(&self, wall: WallMs) -> bool {
+        self.state == State::Delayed && self.def.run_at().is_some_and(|at| at <= wall)
+    }
+
     fn ended_as(&mut self, outcome: &TaskEnd) {
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);

@@ -31,7 +31,7 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 11] = [
+const READS: [Call; 12] = [
     Call::Heads,
     Call::Contents,
     Call::FindByKeys,
@@ -43,6 +43,7 @@ const READS: [Call; 11] = [
     Call::Orphans,
     Call::Windows,
     Call::Briefs,
+    Call::Timers,
 ];
 pub(crate) const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
 const HOUR_MS: i64 = 3_600_000;
@@ -224,6 +225,10 @@ impl World {
         self.can_fail = false;
         // Whatever is being stopped or closed is over then.
         self.tick(100_000_000);
+        let last = self.oracle.last_due();
+        for Process { now, .. } in &mut self.processes {
+            now.wall = last.map_or(now.wall, |at| at.max(now.wall));
+        }
         for process in 0..self.processes.len() {
             self.turn_to(process);
             self.turns(Vec::new(), None);
@@ -324,6 +329,8 @@ impl World {
         }
         let must = self.oracle.me().next_due();
         assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
+        let first = self.oracle.first_due();
+        assert!(first.is_none_or(|at| at > self.now().wall), "I-12: {first:?} is due");
         let waiting = self.oracle.eligible();
         assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
     }
@@ -331,7 +338,7 @@ impl World {
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
         let inputs = self.without_open_aborts(inputs, fault);
         let (mut effects, now) = (Vec::new(), self.now());
-        self.oracle.ask(&inputs, now.mono.0);
+        self.oracle.ask(&inputs, now);
         (self.trouble().fault, self.trouble().struck) = (fault, None);
         let after = self.engine().turn(inputs, now, &mut effects);
         let hit = self.hit();
@@ -347,6 +354,8 @@ impl World {
         // Where it could not look, it does not know what others did.
         if hit.is_none() || !self.is_shared() {
             assert_eq!(counts, self.oracle.counts(), "I-13");
+            let (first, next) = (self.oracle.first_due(), self.engine().memory().next_timer);
+            assert!(first.is_none_or(|at| next.is_some_and(|next| next <= at)), "{first:?}");
             self.compare_queue();
         }
         assert_eq!(running, self.oracle.me().runs.len());
@@ -398,7 +407,8 @@ impl World {
     fn look(&mut self, fault: Option<Fault>) {
         (self.trouble().fault, self.trouble().struck) = (fault, None);
         let mut effects = Vec::new();
-        let after = self.engine().peek(&mut effects);
+        let now = self.now();
+        let after = self.engine().peek(now, &mut effects);
         let hit = self.hit();
         self.oracle.hear_look(&effects, hit);
         assert_ne!(after, Next::Closed, "no fault is that grave");
@@ -543,7 +553,12 @@ impl World {
         let opened = Engine::open(store, self.settings, seed, self.now());
         self.mine().reader = Some(handle.reader);
         self.mine().engine = opened.ok().map(|(engine, _)| engine);
-        self.mine().engine.is_some()
+        let is_open = self.mine().engine.is_some();
+        if is_open {
+            let wall = self.now().wall;
+            self.oracle.become_due_at(wall);
+        }
+        is_open
     }
 
     /// All that is stored; where data is wide, only what is known, which costs no reading of it.

@@ -170,7 +170,7 @@ impl Hand {
         let run = self.ids.run(at);
         self.counts.shift(State::Ready, State::Running);
         let (priority, start) = (Priority::default(), Start { run, attempt, at });
-        (run, Change::Start { seq, lane: LANE, priority, start })
+        (run, Change::Start { seq, lane: LANE, priority, start, is_due: false })
     }
 
     pub fn start(&mut self, task: Task, attempt: u32) -> RunId {

@@ -16,10 +16,11 @@
 
 mod page;
 mod stage;
-mod ways;
 mod verbs;
+mod ways;
 
 use tasker_core::error::{Error, Result};
+use tasker_core::task::NewTask;
 
 use super::Backend;
 use stage::{Outcome, Stage};
@@ -53,7 +54,7 @@ pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
 /// Brings a task into the state of a cell and uses the verb on it.
 fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Result<Outcome> {
     if !ways::is_nowhere(cell.state) {
-        let mut def = stage.definition();
+        let mut def = NewTask { start_time: way.start_time, ..stage.definition() };
         (verb.define)(&mut def);
         ways::enter(&mut stage, def, verb.losses)?;
         (way.take)(&mut stage)?;

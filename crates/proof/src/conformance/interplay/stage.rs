@@ -119,7 +119,7 @@ impl<'a> Stage<'a> {
         self.hear(vec![input(ticket)]);
         let engine = self.mine.as_mut().ok_or_else(|| Error::bug("the tasker died"))?;
         let mut effects = Vec::new();
-        engine.peek(&mut effects);
+        engine.peek(self.now, &mut effects);
         self.note(&effects);
         self.turn(Vec::new())
     }
@@ -148,6 +148,12 @@ impl<'a> Stage<'a> {
         self.call(|ticket| Input::Assign(ticket, comes, None))?;
         self.call(|ticket| Input::Unassign(ticket, goes))?;
         Ok(())
+    }
+
+    /// A runner comes and stays.
+    pub(super) fn assign(&mut self) -> Result<()> {
+        let operation = self.operation.clone();
+        self.call(|ticket| Input::Assign(ticket, operation, None)).map(drop)
     }
 
     /// The runner settles.
@@ -263,7 +269,7 @@ impl<'a> Stage<'a> {
     fn hear(&mut self, mut inputs: Vec<Input>) {
         loop {
             let mut effects = Vec::new();
-            let looked = self.neighbour.peek(&mut effects);
+            let looked = self.neighbour.peek(self.now, &mut effects);
             if looked == Next::Again || !inputs.is_empty() {
                 self.neighbour.turn(std::mem::take(&mut inputs), self.now, &mut effects);
             }

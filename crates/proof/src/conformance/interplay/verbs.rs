@@ -3,12 +3,15 @@
 use tasker_core::error::Result;
 use tasker_core::limits;
 use tasker_core::rules::Settlement;
-use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::state::State;
+use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority, StartTime};
 use tasker_engine::input::{Input, StopOptions, Ticket};
 
 use super::stage::{Stage, aborting};
 
 const TIMEOUT_MS: u64 = 1_000;
+/// A start time that no other verb reaches.
+pub(super) const DELAY_MS: u64 = 1_000_000;
 
 /// A verb that is built.
 pub(super) struct BuiltVerb {
@@ -41,6 +44,10 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         let def = stage.definition();
         stage.call(|ticket| Input::Add(ticket, def)).map(Some)
     }),
+    verb("add, start time", |stage| {
+        let def = NewTask { start_time: Some(StartTime::After(DELAY_MS)), ..stage.definition() };
+        stage.call(|ticket| Input::Add(ticket, def)).map(Some)
+    }),
     verb("add, known key", |stage| stage.add_under_key(stage.definition()).map(Some)),
     verb("abort", |stage| {
         let id = stage.id();
@@ -70,6 +77,14 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         silent(stage.advance(limits::RUN_TIMEOUT_GRACE_MS))
     })
     .of(short),
+    verb("due", |stage| silent(stage.advance(DELAY_MS))),
+    verb("due, place free", |stage| {
+        // What is ready has no place, or it would run already.
+        if stage.record()?.is_some_and(|task| task.state == State::Delayed) {
+            stage.assign()?;
+        }
+        silent(stage.advance(DELAY_MS))
+    }),
     verb("lost", lose).of(|def| def.on_interrupted = OnInterrupted::Retry),
     verb("lost, abort", lose).of(|def| def.on_interrupted = OnInterrupted::Abort),
     verb("lost, fail", lose).of(|def| def.on_interrupted = OnInterrupted::Fail),

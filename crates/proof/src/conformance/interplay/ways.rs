@@ -3,14 +3,17 @@
 use tasker_core::error::Result;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{Json, NewTask};
+use tasker_core::task::{Json, NewTask, StartTime};
 use tasker_engine::input::Input;
 
 use super::stage::{Stage, aborting};
+use super::verbs::DELAY_MS;
 
 /// One way: what happened to the task, and how to make it happen.
 pub(super) struct Way {
     pub(super) name: &'static str,
+    /// When the task may start.
+    pub(super) start_time: Option<StartTime>,
     pub(super) take: fn(&mut Stage) -> Result<()>,
 }
 
@@ -38,16 +41,18 @@ fn ways_into(state: State) -> &'static [Way] {
         State::Done => DONE,
         State::Failed => FAILED,
         State::Aborted => ABORTED,
-        State::Blocked | State::Delayed | State::Claimed | State::Paused => &[],
+        State::Delayed => DELAYED,
+        State::Blocked | State::Claimed | State::Paused => &[],
     }
 }
 
-const NOWHERE: &[Way] = &[Way { name: "it never was", take: |_| Ok(()) }];
+const NOWHERE: &[Way] = &[Way { name: "it never was", start_time: None, take: |_| Ok(()) }];
 
 const READY: &[Way] = &[
-    Way { name: "added", take: |_| Ok(()) },
+    Way { name: "added", start_time: None, take: |_| Ok(()) },
     Way {
         name: "given back",
+        start_time: None,
         take: |stage| {
             stage.begin()?;
             stage.turn(vec![Input::Postpone(stage.slot())])
@@ -55,12 +60,19 @@ const READY: &[Way] = &[
     },
 ];
 
-const RUNNING: &[Way] = &[Way { name: "started", take: |stage| stage.begin() }];
+const DELAYED: &[Way] = &[Way {
+    name: "added with a start time",
+    start_time: Some(StartTime::After(DELAY_MS)),
+    take: |_| Ok(()),
+}];
+
+const RUNNING: &[Way] = &[Way { name: "started", start_time: None, take: |stage| stage.begin() }];
 
 const ASKED: &[Way] = &[
-    Way { name: "aborted here", take: abort_run },
+    Way { name: "aborted here", start_time: None, take: abort_run },
     Way {
         name: "aborted by the neighbour",
+        start_time: None,
         take: |stage| {
             stage.begin()?;
             let id = stage.id();
@@ -71,6 +83,7 @@ const ASKED: &[Way] = &[
 
 const DONE: &[Way] = &[Way {
     name: "returned",
+    start_time: None,
     take: |stage| {
         stage.begin()?;
         stage.settle(Settlement::Returned(None))
@@ -79,6 +92,7 @@ const DONE: &[Way] = &[Way {
 
 const FAILED: &[Way] = &[Way {
     name: "threw",
+    start_time: None,
     take: |stage| {
         stage.begin()?;
         stage.settle(Settlement::Threw(Json::trusted("{}")))
@@ -88,6 +102,7 @@ const FAILED: &[Way] = &[Way {
 const ABORTED: &[Way] = &[
     Way {
         name: "aborted before it ran",
+        start_time: None,
         take: |stage| {
             let id = stage.id();
             stage.call(|ticket| aborting(ticket, id)).map(drop)
@@ -95,6 +110,7 @@ const ABORTED: &[Way] = &[
     },
     Way {
         name: "aborted while it ran",
+        start_time: None,
         take: |stage| {
             abort_run(stage)?;
             stage.settle(Settlement::Threw(Json::trusted("{}")))

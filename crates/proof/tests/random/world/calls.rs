@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
+    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime,
 };
+use tasker_core::time::WallMs;
 use tasker_engine::input::{
     Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
 };
@@ -103,9 +104,19 @@ impl World {
             operation: self.rng.one_of(&OPERATIONS).into(),
             data: wide.or_else(|| Some(Json::trusted(&self.rng.below(9).to_string()))),
             priority: self.priority(),
+            start_time: self.start_time(),
             run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
             on_interrupted: self.rng.one_of(&choices),
             on_stop: self.rng.one_of(&stops),
+        }
+    }
+
+    fn start_time(&mut self) -> Option<StartTime> {
+        let ms = self.rng.one_of(&[1, 10, 1_000, 5_000, 3_600_000]);
+        match self.rng.below(6) {
+            0 => Some(StartTime::After(ms)),
+            1 => Some(StartTime::At(WallMs(self.now().wall.0 + ms as i64 - 1_000))),
+            _ => None,
         }
     }
 

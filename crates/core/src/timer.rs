@@ -1,0 +1,63 @@
+//! What is due at a moment of the wall clock.
+//!
+//! A timer is *lazy*: it says when to look at something, and not what has to be done then. Whoever
+//! finds it due looks at the row, and acts or drops the timer. So nobody has to take one back, and
+//! one that comes too early or for nothing does no harm.
+//!
+//! # Promises
+//! - Whatever is due at a moment has a timer at that moment or before it.
+//!
+//! Proof: `proof::conformance::timers`; the audit of a backend.
+
+use crate::id::Seq;
+use crate::time::WallMs;
+
+/// What a timer is about. Codes are stored in the file and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TimerKind {
+    /// The start time of a task.
+    Due = 1,
+}
+
+impl TimerKind {
+    /// The code under which it is stored.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this stored code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        (code == TimerKind::Due.code()).then_some(TimerKind::Due)
+    }
+}
+
+/// A moment at which to look at a task. In the order in which they fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timer {
+    /// When.
+    pub at: WallMs,
+    /// Why.
+    pub kind: TimerKind,
+    /// Which task.
+    pub seq: Seq,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_by_time_and_then_by_number() {
+        let timer = |at, seq| Timer { at: WallMs(at), kind: TimerKind::Due, seq: Seq(seq) };
+        let mut timers = [timer(2, 1), timer(1, 9), timer(-5, 7), timer(1, 3)];
+        timers.sort();
+        assert_eq!(timers.map(|timer| timer.seq.0), [7, 3, 9, 1]);
+    }
+
+    #[test]
+    fn codes_survive_a_round_trip() {
+        assert_eq!(TimerKind::from_code(TimerKind::Due.code()), Some(TimerKind::Due));
+        assert_eq!([0, 2].map(TimerKind::from_code), [None; 2]);
+    }
+}

@@ -1,0 +1,43 @@
+//! The clocks of the driver.
+//!
+//! Nothing else in the engine reads one: a turn is told what time it is. So whoever drives it may
+//! let time go by as he likes.
+//!
+//! Proof: `proof/tests/thread.rs`.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tasker_core::time::{MonoMs, Now, WallMs};
+
+/// Tells the time. The stopwatch never goes back; the wall clock may jump either way.
+pub trait Clock: Send + Sync {
+    /// What time it is.
+    fn now(&self) -> Now;
+}
+
+/// The clocks of the system; the stopwatch begins with it.
+#[derive(Debug)]
+pub struct SystemClock(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clocks are read")]
+impl SystemClock {
+    /// A clock from now on.
+    pub fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clocks are read")]
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let wall = WallMs(i64::try_from(wall).unwrap_or(i64::MAX));
+        Now { wall, mono: MonoMs(self.0.elapsed().as_millis() as u64) }
+    }
+}

@@ -1,0 +1,53 @@
+//! Tasks whose start time has come.
+//!
+//! # Promises
+//! - What is due and may start does so in the same turn, and is written once.
+//! - A timer for nothing is dropped.
+//!
+//! # Left to others
+//! Which timers fire: `timers`.
+//!
+//! Proof: `proof/tests/engine/timers.rs`.
+
+use tasker_core::id::Seq;
+use tasker_core::state::State;
+use tasker_core::store::Change;
+use tasker_core::timer::TimerKind;
+use tasker_core::transition::TransitionKind;
+
+use crate::draft::{DueTask, Planner};
+
+impl Planner<'_> {
+    /// Looks at what is due. Stands behind the verbs of the turn: what one has ended is not due.
+    pub(crate) fn fire_timers(&mut self) {
+        let timers = std::mem::take(&mut self.facts.fired).map_or(Vec::new(), |fired| fired.timers);
+        for timer in &timers {
+            match timer.kind {
+                TimerKind::Due => self.become_due(timer.seq),
+            }
+        }
+        self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
+    }
+
+    /// A delayed task takes its place in the queue. It is written when it is known whether it
+    /// starts.
+    fn become_due(&mut self, seq: Seq) {
+        let brief = self.facts.briefs.get(&seq);
+        debug_assert!(brief.is_some(), "a timer of task {}, which is not there", seq.0);
+        let Some(brief) = brief.filter(|brief| Self::allows(TransitionKind::Due, brief.state))
+        else {
+            return;
+        };
+        let (lane, priority) = (brief.lane, brief.priority);
+        self.note(Some(State::Delayed), &Change::Due { seq, lane, priority });
+        self.draft.dues.insert(seq, DueTask { lane, priority });
+    }
+
+    /// Writes those that are due and do not start.
+    pub(crate) fn write_due(&mut self) {
+        let dues = std::mem::take(&mut self.draft.dues).into_iter();
+        let dues =
+            dues.map(|(seq, DueTask { lane, priority })| Change::Due { seq, lane, priority });
+        self.draft.changes.extend(dues);
+    }
+}

@@ -1,0 +1,66 @@
+//! What is due by the wall clock.
+//!
+//! Memory holds one number, the moment of the next timer; the timers themselves lie in the store.
+//! When it has come, a turn reads those that are due, looks at what each is about, and forgets them
+//! all with one change.
+//!
+//! # Promises
+//! - Nothing is due before its moment by the clock that holds when it is looked at, and what is due
+//!   is late at most once, whatever becomes of the clock: a timer is a moment, and no wait.
+//! - A turn fires at most [`FIRED_MAX`] timers, by their time and then by number.
+//! - A neighbour that has fired them first leaves nothing to do.
+//!
+//! # Left to others
+//! What is done when one fires: `due`. When to look: `thread`. How long a run may take is no matter
+//! of the wall clock: `timeout`.
+//!
+//! Proof: `proof/tests/engine/timers.rs`, `proof/tests/random`.
+
+use tasker_core::error::Result;
+use tasker_core::store::ReadTransaction;
+use tasker_core::time::WallMs;
+use tasker_core::timer::Timer;
+
+use crate::memory::Memory;
+
+/// How many timers fire in one turn.
+const FIRED_MAX: usize = 1_024;
+
+/// The timers that fire in a turn.
+#[derive(Debug)]
+pub struct Fired {
+    /// In the order in which they fire.
+    pub(crate) timers: Vec<Timer>,
+    /// When the next one behind them is due.
+    pub(crate) next_at: Option<WallMs>,
+}
+
+impl Fired {
+    /// Reads the timers that are due.
+    pub(crate) fn read(transaction: &mut dyn ReadTransaction, now: WallMs) -> Result<Fired> {
+        let timers = transaction.timers(WallMs::FIRST..=now, FIRED_MAX)?;
+        debug_assert!(timers.is_sorted() && timers.iter().all(|timer| timer.at <= now));
+        let next_at = match timers.last() {
+            Some(last) if timers.len() == FIRED_MAX => Some(last.at),
+            Some(_) | None => first_from(transaction, now.plus(1))?,
+        };
+        Ok(Fired { timers, next_at })
+    }
+}
+
+/// When the first timer is due.
+pub(crate) fn next_at(transaction: &mut dyn ReadTransaction) -> Result<Option<WallMs>> {
+    first_from(transaction, WallMs::FIRST)
+}
+
+fn first_from(transaction: &mut dyn ReadTransaction, from: WallMs) -> Result<Option<WallMs>> {
+    let first = transaction.timers(from..=WallMs::LAST, 1)?;
+    Ok(first.first().map(|timer| timer.at))
+}
+
+impl Memory {
+    /// Whether a timer is due.
+    pub(crate) fn is_timer_due(&self, now: WallMs) -> bool {
+        self.next_timer.is_some_and(|at| at <= now)
+    }
+}
