@@ -15,7 +15,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
@@ -258,8 +258,8 @@ impl Driver {
         if state.after != Next::Again && self.shared.inbox.is_empty() {
             // Whoever knows of no other owner must learn of the first one.
             let needs_wakeups = peek_at.is_none() || engine.needs_wakeups();
-            let check_at = self.check_at(engine);
-            return self.wait(state, (peek_at, check_at), needs_wakeups).await;
+            let by_time = self.next_by_time(engine, state, peek_at);
+            return self.wait(state, by_time, needs_wakeups).await;
         }
         if self.shared.end.is_cancelled() {
             return Wakeup::Ended;
@@ -275,33 +275,53 @@ impl Driver {
         Some(now.mono.plus(next.ms_since(now.wall).min(WALL_CHECK_MS)))
     }
 
+    /// What time brings next; of what comes at once, the first of these.
+    fn next_by_time(
+        &self,
+        engine: &Engine,
+        state: &DriverState,
+        peek_at: Option<MonoMs>,
+    ) -> Option<(MonoMs, Wakeup)> {
+        let due = match state.after {
+            Next::Wait(due) => due,
+            Next::Again | Next::Closed => None,
+        };
+        let idle = (!state.is_maintained).then(|| self.now().mono.plus(IDLE_MS));
+        let moments = [
+            (due, Wakeup::Due),
+            (self.check_at(engine), Wakeup::Clock),
+            (peek_at, Wakeup::Peek),
+            (idle, Wakeup::Idle),
+        ];
+        let moments = moments.into_iter().filter_map(|(at, wakeup)| Some((at?, wakeup)));
+        moments.min_by_key(|(at, _)| *at)
+    }
+
     async fn wait(
         &self,
         state: &DriverState,
-        (peek_at, check_at): (Option<MonoMs>, Option<MonoMs>),
+        by_time: Option<(MonoMs, Wakeup)>,
         needs_wakeups: bool,
     ) -> Wakeup {
-        let (begin, now) = (tokio::time::Instant::now(), self.now().mono);
-        let at = |at: MonoMs| begin + Duration::from_millis(at.0.saturating_sub(now.0));
-        let far = begin + Duration::from_secs(3_600);
-        let due = match state.after {
-            Next::Wait(Some(due)) => at(due),
-            Next::Again | Next::Wait(None) | Next::Closed => far,
+        let time = async {
+            match by_time {
+                Some((at, wakeup)) => {
+                    self.clock.sleep_until(at).await;
+                    wakeup
+                }
+                None => std::future::pending().await,
+            }
         };
-        let idle = if state.is_maintained { far } else { at(self.now().mono.plus(IDLE_MS)) };
         let notified = async {
-            tokio::time::sleep_until(at(state.peeked_at.plus(PEEK_GAP_MS))).await;
+            self.clock.sleep_until(state.peeked_at.plus(PEEK_GAP_MS)).await;
             self.shared.notifier.notified().await;
         };
         tokio::select! {
             biased;
             () = self.shared.end.cancelled() => Wakeup::Ended,
             () = self.shared.inbox.wait() => Wakeup::Due,
-            () = tokio::time::sleep_until(due) => Wakeup::Due,
-            () = tokio::time::sleep_until(check_at.map_or(far, at)) => Wakeup::Clock,
+            wakeup = time => wakeup,
             () = notified, if needs_wakeups => Wakeup::Peek,
-            () = tokio::time::sleep_until(peek_at.map_or(far, at)) => Wakeup::Peek,
-            () = tokio::time::sleep_until(idle) => Wakeup::Idle,
         }
     }
 

@@ -5,7 +5,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -17,13 +17,14 @@ use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Store, Transaction};
 use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
-use tasker_core::time::{Now, WallMs};
+use tasker_core::time::WallMs;
 use tasker_engine::clock::{Clock, SystemClock};
 use tasker_engine::effect::{Answer, Effect, RunStart};
 use tasker_engine::input::{Input, Record, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Opener, Read, Sink};
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
+use tasker_proof::virtual_clock::VirtualClock;
 use tasker_sqlite::{Durability, Location, Options};
 
 /// How long a test waits for what must come.
@@ -571,39 +572,62 @@ fn a_client_that_goes_leaves_its_runs_to_others_and_harms_no_other_client() {
     assert!(rest.is_empty(), "nobody tells one that has gone: {rest:?}");
 }
 
-fn delayed(ms: u64) -> NewTask {
-    NewTask { start_time: Some(StartTime::After(ms)), ..task("a") }
+const HOUR: u64 = 3_600_000;
+
+/// A handle by a clock that stands, with a task that is delayed.
+fn delay_by_virtual_clock(ms: u64) -> (Arc<VirtualClock>, Opened, Receiver<Effect>) {
+    let clock = Arc::new(VirtualClock::new());
+    let (tasker, receiver) = open_with_clock(sqlite(Location::memory()), clock.clone());
+    let delayed = NewTask { start_time: Some(StartTime::After(ms)), ..task("a") };
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, delayed)]);
+    assert!(matches!(answer(&receiver, 3), Ok(Answer::Task(_))));
+    (clock, tasker, receiver)
 }
 
-#[test]
-fn a_delayed_task_starts_although_nobody_calls() {
-    let (tasker, receiver) = open(sqlite(Location::memory()));
-    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, delayed(2))]);
-    start(&receiver);
-}
-
-/// A clock that somebody sets.
-struct SetClock(SystemClock, AtomicI64);
-
-impl Clock for SetClock {
-    fn now(&self) -> Now {
-        let Now { wall, mono } = self.0.now();
-        Now { wall: WallMs(wall.0 + self.1.load(Ordering::SeqCst)), mono }
+/// Nothing has started when this was asked.
+fn assert_nothing_starts(tasker: &Client, receiver: &Receiver<Effect>) {
+    tasker.submit([Input::IsShared(4)]);
+    loop {
+        match receiver.recv_timeout(PATIENCE).expect("every call is answered") {
+            Effect::Start(run) => panic!("it is early: {run:?}"),
+            Effect::Answer(4, _) => return,
+            _ => {}
+        }
     }
 }
 
 #[test]
+fn a_delayed_task_starts_although_nobody_calls() {
+    let (clock, tasker, receiver) = delay_by_virtual_clock(HOUR);
+    clock.advance(HOUR - 1);
+    assert_nothing_starts(&tasker, &receiver);
+    clock.advance(1);
+    start(&receiver);
+}
+
+#[test]
 fn a_clock_that_is_set_forward_is_noticed_at_the_next_turn() {
-    const HOUR: u64 = 3_600_000;
-    let clock = Arc::new(SetClock(SystemClock::new(), AtomicI64::new(0)));
-    let (tasker, receiver) = open_with_clock(sqlite(Location::memory()), clock.clone());
-    tasker.submit([
-        Input::Assign(1, "a".into(), None),
-        Input::Start(2),
-        Input::Add(3, delayed(HOUR)),
-    ]);
-    assert!(matches!(answer(&receiver, 3), Ok(Answer::Task(_))));
-    clock.1.store(HOUR as i64, Ordering::SeqCst);
+    let (clock, tasker, receiver) = delay_by_virtual_clock(HOUR);
+    clock.set_wall(clock.now().wall.plus(HOUR));
     tasker.submit([Input::IsShared(4)]);
+    start(&receiver);
+}
+
+#[test]
+fn a_clock_that_is_set_forward_is_noticed_soon_although_nobody_calls() {
+    const SOON: u64 = 30_000;
+    let (clock, _tasker, receiver) = delay_by_virtual_clock(HOUR);
+    clock.set_wall(clock.now().wall.plus(HOUR));
+    clock.advance(SOON);
+    start(&receiver);
+}
+
+#[test]
+fn a_clock_that_is_set_back_starts_nothing_early_and_loses_nothing() {
+    let (clock, tasker, receiver) = delay_by_virtual_clock(HOUR);
+    clock.set_wall(WallMs(clock.now().wall.0 - HOUR as i64));
+    clock.advance(HOUR);
+    assert_nothing_starts(&tasker, &receiver);
+    clock.advance(HOUR);
     start(&receiver);
 }
