@@ -2,6 +2,7 @@
 
 pub(crate) mod coverage;
 mod said;
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
 use coverage::Coverage;
 use said::{Expected, Said, end_of, said};
+use time::compare_times;
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -192,25 +194,6 @@ impl Oracle {
             self.become_due_at(self.wall);
         }
         after.iter().for_each(|effect| self.effect(effect));
-    }
-
-    /// A turn, the first one of a process too, has made ready what is due.
-    pub(crate) fn become_due_at(&mut self, wall: WallMs) {
-        for task in self.tasks.values_mut().filter(|task| task.is_due(wall)) {
-            task.state = State::Ready;
-        }
-    }
-
-    /// When the last delayed task is due.
-    pub(crate) fn last_due(&self) -> Option<WallMs> {
-        let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
-        delayed.filter_map(|task| task.def.run_at()).max()
-    }
-
-    /// When the first delayed task is due.
-    pub(crate) fn first_due(&self) -> Option<WallMs> {
-        let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
-        delayed.filter_map(|task| task.def.run_at()).min()
     }
 
     /// Hears what a look told; what was said before still waits for a turn.
@@ -669,10 +652,6 @@ impl Process {
 }
 
 impl Task {
-    pub(crate) fn is_due(&self, wall: WallMs) -> bool {
-        self.state == State::Delayed && self.def.run_at().is_some_and(|at| at <= wall)
-    }
-
     fn ended_as(&mut self, outcome: &TaskEnd) {
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
@@ -715,14 +694,5 @@ impl Task {
         let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
         self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
         self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
-    }
-}
-
-/// Whatever the clocks did, nothing ends before it began (F-19).
-fn compare_times(task: &TaskRecord) {
-    let runs = task.attempts.iter().map(|attempt| (Some(attempt.started_at), attempt.ended_at));
-    for (started, ended) in runs.chain([(task.started_at, task.ended_at)]) {
-        let began = started.unwrap_or(task.created_at);
-        assert!(task.created_at <= began && ended.is_none_or(|ended| began <= ended), "{task:?}");
     }
 }
