@@ -17,14 +17,11 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::IdempotencyKey;
 use tasker_core::limits;
 use tasker_core::rules::{self, Settlement};
-use tasker_core::task::{Json, Level, NewTask, Progress};
-use tasker_core::time::WallMs;
+use tasker_core::task::{Json, Level, NewTask, Progress, StartTime};
+use tasker_core::time::{DATE_MS_MAX, WallMs};
 use tasker_engine::effect::Effect;
 use tasker_engine::input::{Input, Record, RunSlot, Ticket};
 use uuid::Uuid;
-
-/// The last moment that a `Date` can hold, and the first one below zero.
-const DATE_MS_MAX: f64 = 8.64e15;
 
 /// What came of reading a batch: calls for the engine, and refusals that need no engine.
 #[derive(Default)]
@@ -50,16 +47,19 @@ pub(crate) fn adds(
     calls
 }
 
-/// `addIdempotent`: pairs of a key and a definition; the first that is wrong refuses all.
+/// `addIdempotent`: keys, each with the moment from which a delay counts and a definition; the first
+/// that is wrong refuses all.
 pub(crate) fn idempotent_adds(
     text: &str,
     defaults: &Defaults,
     names: &mut Operations,
 ) -> Result<Vec<(IdempotencyKey, NewTask)>> {
-    let read: Vec<(&str, &RawValue)> = envelope(text)?;
-    let task = |(key, text): (&str, &RawValue)| {
+    let read: Vec<(&str, i64, &RawValue)> = envelope(text)?;
+    let task = |(key, at, text): (&str, i64, &RawValue)| {
         let key = Uuid::try_parse(key).map_err(|_| malformed())?;
-        definition::task(text.get(), defaults, names).map(|task| (IdempotencyKey(key), task))
+        let mut task = definition::task(text.get(), defaults, names)?;
+        task.start_time = task.start_time.map(|time| StartTime::At(time.moment(WallMs(at))));
+        Ok((IdempotencyKey(key), task))
     };
     read.into_iter().map(task).collect()
 }

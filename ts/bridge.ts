@@ -75,13 +75,13 @@ export class Bridge {
     return call.promise
   }
 
-  /** Adds tasks by their keys: `[[key, definition], …]`. */
+  /** Adds tasks by their keys: `[[key, ms, definition], …]`; a delay counts from `ms`. */
   addIdempotent<Value>(
-    pairs: string,
+    rows: string,
     transform: (tasks: [uuid: string, isNew: boolean][]) => Value,
   ): Promise<Value> {
     const call = new Call(transform)
-    this.#send('addIdempotent', pairs, call)
+    this.#send('addIdempotent', rows, call)
     return call.promise
   }
 

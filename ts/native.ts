@@ -24,7 +24,7 @@ export const inRootContext = AsyncLocalStorage.snapshot()
 export interface NativeHandle {
   add(ticket: number, definitions: string): void
   addMany(ticket: number, definitions: string): void
-  addIdempotent(ticket: number, pairs: string): void
+  addIdempotent(ticket: number, rows: string): void
   check(definition: string): string | null
   complete(outcomes: string): void
   record(records: string): void

@@ -16,11 +16,15 @@ import type { SqliteConnection, Statement } from './sqlite-connection'
 
 const PAGE_ROWS_MAX = 1024
 const PAGE_CHARS_MAX = 4 * 1024 * 1024
+/** The last moment that a `Date` has; the first one lies as far away. */
+const DATE_MS_MAX = 8.64e15
 const NAME = /^(?!sqlite_)[a-z_][a-z0-9_]{0,62}$/i
 
 /** A row: a task that is on its way. */
 export interface Row {
   key: Uint8Array
+  /** When it was written, in milliseconds since 1970. */
+  at: number | bigint
   task: string
 }
 
@@ -43,13 +47,16 @@ const statements = (name: string) => ({
   -- What addTask was given, as JSON.
   task TEXT NOT NULL,
   -- Why it cannot become a task, if it cannot; such a row stays until you delete it.
-  refused TEXT
+  refused TEXT,
+  -- When the row was written, in milliseconds since 1970: from then on counts a delay.
+  at INTEGER NOT NULL DEFAULT (CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))
+    CHECK (at BETWEEN -${DATE_MS_MAX} AND ${DATE_MS_MAX})
 ) STRICT, WITHOUT ROWID`,
   insert: `INSERT INTO main.${name} (key, task) VALUES (?, ?)`,
   sizes: `SELECT key, length(task) AS size FROM main.${name}
     WHERE refused IS NULL ORDER BY key LIMIT ${PAGE_ROWS_MAX}`,
   newest: `SELECT key FROM main.${name} WHERE refused IS NULL ORDER BY key DESC LIMIT 1`,
-  page: `SELECT key, task FROM main.${name}
+  page: `SELECT key, at, task FROM main.${name}
     WHERE refused IS NULL AND key <= ? ORDER BY key LIMIT ${PAGE_ROWS_MAX}`,
   delete: `DELETE FROM main.${name} WHERE key = ?`,
   refuse: `UPDATE main.${name} SET refused = ? WHERE key = ?`,

@@ -180,7 +180,7 @@ export class Outbox implements Attachment {
 
   #send(page: Row[]) {
     const sound = page.filter(row => this.#isSound(row))
-    const text = sound.map(({ key, task }) => `["${hexOf(key)}",${task}]`).join(',')
+    const text = sound.map(({ key, at, task }) => `["${hexOf(key)}",${at},${task}]`).join(',')
     this.#isSent = true
     const sent = this.#context.bridge.addIdempotent(`[${text}]`, tasks => this.#added(tasks))
     sent.then(

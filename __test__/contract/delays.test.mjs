@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { open, refused, started } from './open.mjs'
-import { libraries } from './sqlite.mjs'
+import { libraries, rowsOf } from './sqlite.mjs'
 
 const NEW_YEAR = new Date('2099-01-01T00:00:00Z')
 
@@ -62,10 +62,21 @@ for (const library of libraries) {
     t.after(() => db.close())
     const tasker = open(t)
     const outbox = tasker.outbox(db)
-    const key = outbox.addTask({ operation: 'a', delay: '1h' })
-    await outbox.flush()
-    const task = await tasker.getTask(await outbox.uuidOf(key))
-    const wroteAt = Number.parseInt(key.replaceAll('-', '').slice(0, 12), 16)
-    assert.deepEqual([task.state, task.runAt.getTime()], ['delayed', wroteAt + 3_600_000])
+    const definition = { operation: 'a', delay: '1h' }
+    const key = outbox.addTask(definition)
+    const [{ at }] = rowsOf(db)
+    assert.ok(at > Date.UTC(2020), 'the moment of the insert, in milliseconds')
+    // As a program without tasker writes it.
+    const insert = db.prepare('INSERT INTO tasker_outbox (key, at, task) VALUES (?, ?, ?)')
+    insert.run(Buffer.alloc(16, 7), NEW_YEAR.getTime(), JSON.stringify(definition))
+    const ours = await tasker.getTask(await outbox.uuidOf(key))
+    const theirs = await tasker.getTask(await outbox.uuidOf('07'.repeat(16)))
+    for (const [task, from] of [
+      [ours, at],
+      [theirs, NEW_YEAR.getTime()],
+    ]) {
+      assert.deepEqual([task.state, task.runAt.getTime()], ['delayed', from + 3_600_000])
+    }
+    assert.throws(() => insert.run(Buffer.alloc(16, 8), 9e15, '{}'), /CHECK/, 'no moment')
   })
 }

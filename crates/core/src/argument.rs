@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::limits;
 use crate::task::{Json, Priority};
-use crate::time::WallMs;
+use crate::time::{DATE_MS_MAX, WallMs};
 
 /// The elements of a JSON array, each as its own text.
 ///
@@ -77,9 +77,6 @@ pub fn moment(text: &str, path: &str) -> Result<WallMs> {
     let wrong = || Error::invalid(path, "must be a Date, or milliseconds since 1970");
     ms.map(|ms| WallMs(ms.ceil() as i64)).ok_or_else(wrong)
 }
-
-/// The last moment that a `Date` has, in milliseconds since 1970; the first one lies as far away.
-const DATE_MS_MAX: f64 = 8.64e15;
 
 /// As [`duration`]; `false` means off.
 ///

@@ -31,14 +31,6 @@ pub struct RunId(pub Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(pub Uuid);
 
-impl IdempotencyKey {
-    /// When it was made, if it is a UUID that tells so (version 7).
-    pub fn made_at(self) -> Option<WallMs> {
-        let ms = self.0.as_u128() >> 80;
-        (self.0.get_version_num() == 7).then_some(WallMs(ms as i64))
-    }
-}
-
 /// One open handle on a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(pub u64);

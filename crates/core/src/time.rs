@@ -12,6 +12,9 @@ pub struct WallMs(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonoMs(pub u64);
 
+/// The last moment that a `Date` has, in milliseconds since 1970; the first one lies as far away.
+pub const DATE_MS_MAX: f64 = 8.64e15;
+
 impl WallMs {
     /// The first moment of all.
     pub const FIRST: Self = Self(i64::MIN);

@@ -18,7 +18,6 @@ use tasker_core::limits::OPERATIONS_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
 use tasker_core::task::{NewTask, StartTime};
-use tasker_core::time::WallMs;
 
 use crate::draft::{Addition, Planner};
 use crate::effect::{Answer, Effect};
@@ -28,7 +27,7 @@ impl Planner<'_> {
     /// One task.
     pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
         let lane = self.lane(&def.operation);
-        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, self.now.wall)));
+        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def)));
         self.reply(ticket, answer);
     }
 
@@ -37,9 +36,7 @@ impl Planner<'_> {
         let lanes = self.lanes(defs.iter().enumerate());
         let answer = lanes.map(|lanes| {
             let tasks = lanes.into_iter().zip(defs);
-            Answer::Tasks(
-                tasks.map(|(lane, def)| self.enter(lane, def.clone(), self.now.wall)).collect(),
-            )
+            Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
         });
         self.reply(ticket, answer);
     }
@@ -54,9 +51,7 @@ impl Planner<'_> {
         let answer = lanes.map(|lanes| {
             for ((_, (key, def)), lane) in adds.into_iter().zip(lanes) {
                 self.draft.new_keys.push((*key, self.draft.seq_next));
-                // A delay counts from the moment at which the caller wrote the task down.
-                let since = key.made_at().map_or(self.now.wall, |at| at.min(self.now.wall));
-                let id = self.enter(lane, def.clone(), since);
+                let id = self.enter(lane, def.clone());
                 self.facts.keys.insert(*key, id);
             }
             let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
@@ -80,9 +75,8 @@ impl Planner<'_> {
         defs.iter().map(|(key, _)| is_new(key)).collect()
     }
 
-    /// A task enters; its delay counts from `since`.
-    fn enter(&mut self, lane: LaneId, mut def: NewTask, since: WallMs) -> TaskId {
-        let run_at = def.start_time.map(|start_time| start_time.moment(since));
+    fn enter(&mut self, lane: LaneId, mut def: NewTask) -> TaskId {
+        let run_at = def.start_time.map(|start_time| start_time.moment(self.now.wall));
         def.start_time = run_at.map(StartTime::At);
         let due_at = run_at.filter(|at| *at > self.now.wall);
         let seq = self.draft.seq_next;

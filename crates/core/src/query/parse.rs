@@ -8,9 +8,8 @@ use super::value::{Object, Value};
 use super::{Node, Predicate, Query, Test};
 use crate::error::{Code, Error, Result};
 use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
+use crate::time::DATE_MS_MAX;
 
-/// Milliseconds from the epoch to the first and the last moment of a JavaScript `Date`.
-const DATE_MS_MAX: f64 = 8.64e15;
 /// The name that makes an object of one member a date.
 const DATE_KEY: &str = "$date";
 /// What may be asked of a field, besides `$not`.
