@@ -47,8 +47,8 @@ pub(crate) fn adds(
     calls
 }
 
-/// `addIdempotent`: keys, each with the moment from which a delay counts and a definition; the first
-/// that is wrong refuses all.
+/// `addIdempotent`: keys, each with the moment from which a delay counts and a definition; the
+/// first that is wrong refuses all.
 pub(crate) fn idempotent_adds(
     text: &str,
     defaults: &Defaults,

@@ -68,15 +68,15 @@ for (const library of libraries) {
     assert.ok(at > Date.UTC(2020), 'the moment of the insert, in milliseconds')
     // As a program without tasker writes it.
     const insert = db.prepare('INSERT INTO tasker_outbox (key, at, task) VALUES (?, ?, ?)')
-    insert.run(Buffer.alloc(16, 7), NEW_YEAR.getTime(), JSON.stringify(definition))
+    insert.run(Buffer.alloc(16, 0x77), NEW_YEAR.getTime(), JSON.stringify(definition))
     const ours = await tasker.getTask(await outbox.uuidOf(key))
-    const theirs = await tasker.getTask(await outbox.uuidOf('07'.repeat(16)))
+    const theirs = await tasker.getTask(await outbox.uuidOf('77777777-7777-7777-7777-777777777777'))
     for (const [task, from] of [
       [ours, at],
       [theirs, NEW_YEAR.getTime()],
     ]) {
       assert.deepEqual([task.state, task.runAt.getTime()], ['delayed', from + 3_600_000])
     }
-    assert.throws(() => insert.run(Buffer.alloc(16, 8), 9e15, '{}'), /CHECK/, 'no moment')
+    assert.throws(() => insert.run(Buffer.alloc(16, 0x88), 9e15, '{}'), /CHECK/, 'no moment')
   })
 }

@@ -72,8 +72,8 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
     ],
     addTask: [
       words(
-        'id label tags runAt delay concurrency attach dependsOn unique retry queueTimeout ' +
-          'retention onStopWaiting',
+        'id label tags concurrency attach dependsOn unique retry queueTimeout retention ' +
+          'onStopWaiting',
       ),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
