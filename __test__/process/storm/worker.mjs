@@ -46,7 +46,8 @@ let tried = 0
 function define() {
   const n = life * 100_000 + tried++
   tell('try', n)
-  return { operation: operations[below(4)], data: { n } }
+  const delay = below(8) === 0 ? 1 + below(60) : undefined
+  return { operation: operations[below(4)], data: { n }, delay }
 }
 
 async function addOne() {
