@@ -36,6 +36,9 @@ pub(crate) fn assert_complete(used: &Coverage) {
     let cells = cells.iter().filter(|cell| cell.is_built());
     let built: Coverage = cells.map(|cell| (cell.verb, cell.state)).collect();
     let is_possible = |cell: &&(&str, &str)| !HAS_NO_RUN_YET.contains(*cell);
+    let is_wrong = |cell: &&(&str, &str)| used.contains(*cell) || !built.contains(*cell);
+    let wrong: Vec<_> = HAS_NO_RUN_YET.iter().filter(is_wrong).collect();
+    assert!(wrong.is_empty(), "no exceptions any more: {wrong:?}");
     let missing: Vec<_> = built.difference(used).filter(is_possible).collect();
     assert!(missing.is_empty(), "no world used {missing:?}");
     let unknown: Vec<_> = used.difference(&built).collect();

@@ -58,9 +58,13 @@ impl World {
         }
     }
 
-    /// A call about some task.
+    /// A call about some task, often one that runs.
     fn named(&mut self, ticket: Ticket) -> Input {
-        let ids: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
+        let ids: Vec<TaskId> = if self.rng.once_in(4) {
+            self.oracle.me().runs.values().map(|run| run.task).collect()
+        } else {
+            self.oracle.tasks.keys().copied().collect()
+        };
         let is_nobody = ids.is_empty() || self.rng.once_in(20);
         let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
         let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
