@@ -232,7 +232,7 @@ impl Driver {
                         state.peeked_at = now.mono;
                         engine.peek(now, &mut effects)
                     } else {
-                        Next::Again
+                        Next::More
                     };
                 }
                 Wakeup::Due => {
@@ -255,7 +255,8 @@ impl Driver {
     /// What to do next; waits until there is something.
     async fn next(&self, engine: &Engine, state: &DriverState) -> Wakeup {
         let peek_at = engine.poll_interval_ms().map(|every| state.peeked_at.plus(every));
-        if state.after != Next::Again && self.shared.inbox.is_empty() {
+        let is_at_once = matches!(state.after, Next::Again | Next::More);
+        if !is_at_once && self.shared.inbox.is_empty() {
             // Whoever knows of no other owner must learn of the first one.
             let needs_wakeups = peek_at.is_none() || engine.needs_wakeups();
             let by_time = self.next_by_time(engine, state, peek_at);
@@ -284,7 +285,7 @@ impl Driver {
     ) -> Option<(MonoMs, Wakeup)> {
         let due = match state.after {
             Next::Wait(due) => due,
-            Next::Again | Next::Closed => None,
+            Next::Again | Next::More | Next::Closed => None,
         };
         let idle = (!state.is_maintained).then(|| self.now().mono.plus(IDLE_MS));
         let moments = [

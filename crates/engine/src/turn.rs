@@ -45,6 +45,8 @@ const REREADS_MAX: u32 = 3;
 pub enum Next {
     /// Another turn at once, and without inputs: a flood of them must not keep tasks from starting.
     Again,
+    /// Another turn at once, with the inputs that have come: more is due than one turn fires.
+    More,
     /// A turn when inputs come, or at this time at the latest.
     Wait(Option<MonoMs>),
     /// Nothing: the engine is closed.
@@ -176,35 +178,29 @@ impl Engine {
     }
 
     /// Catches up with other owners in a transaction that only reads, so that nobody waits for it.
-    /// `Again` if a turn would recover or start something, or look at what is due.
+    /// `Again` if a turn would recover or start something, `More` if it would look at what is due.
     pub fn peek(&mut self, now: Now, effects: &mut Vec<Effect>) -> Next {
-        match self.peek_store(now, effects) {
-            Ok(is_due) => self.after(is_due, effects),
+        match self.peek_store(effects) {
+            Ok(is_due) => self.after(is_due, now, effects),
             Err(TurnResult::Broken(error)) => {
                 self.fail(error, effects);
                 Next::Closed
             }
-            // A file that is gone is gone for good, and what is due is not put off: a turn answers
-            // for it. Anything else may pass.
+            // A file that is gone is gone for good: a turn answers for it. Anything else may pass.
             Err(TurnResult::NotCommitted(error)) => {
-                let is_due = self.memory.is_timer_due(now.wall);
-                self.after(is_due || error.code() == Code::Io, effects)
+                self.after(error.code() == Code::Io, now, effects)
             }
-            Err(_) => self.after(false, effects),
+            Err(_) => self.after(false, now, effects),
         }
     }
 
-    fn peek_store(
-        &mut self,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) -> std::result::Result<bool, TurnResult> {
+    fn peek_store(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, TurnResult> {
         let Engine { store, memory, .. } = self;
         let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
-        has_work(transaction.as_mut(), memory, (is_shared, now), effects).map_err(give_up)
+        has_work(transaction.as_mut(), memory, is_shared, effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -230,7 +226,7 @@ impl Engine {
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
         match self.work(work, effects) {
-            Ok(again) => self.after(again, effects),
+            Ok(again) => self.after(again, now, effects),
             Err(error) => {
                 self.fail(error, effects);
                 Next::Closed
@@ -238,7 +234,7 @@ impl Engine {
         }
     }
 
-    fn after(&mut self, again: bool, effects: &mut Vec<Effect>) -> Next {
+    fn after(&mut self, again: bool, now: Now, effects: &mut Vec<Effect>) -> Next {
         let was_stopping = self.memory.stopping.is_some();
         if let Some(tickets) = self.memory.finish_stop(effects) {
             self.close(&tickets, effects);
@@ -251,6 +247,9 @@ impl Engine {
         if self.retry_at.is_some() {
             // A deadline that could not be kept lies in the past: waiting for it would be no wait.
             return Next::Wait(self.retry_at);
+        }
+        if self.memory.is_timer_due(now.wall) {
+            return Next::More;
         }
         let stop = self.memory.stopping.as_ref().map(|stopping| stopping.deadline);
         let times = [self.memory.live.next_deadline(), stop];
@@ -399,16 +398,16 @@ enum TurnResult {
     Broken(Error),
 }
 
-/// Whether a turn would recover or start something, or look at what is due.
+/// Whether a turn would recover or start something.
 fn has_work(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
-    (is_shared, now): (bool, Now),
+    is_shared: bool,
     effects: &mut Vec<Effect>,
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    if memory.is_timer_due(now.wall) || !transaction.orphans()?.is_empty() {
+    if !transaction.orphans()?.is_empty() {
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
@@ -438,9 +437,8 @@ fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect
         memory.apply_recovery(draft, effects);
         return TurnResult::Recovered;
     }
-    let is_starved = draft.is_starved;
+    let again = draft.is_starved;
     memory.apply(draft, now, effects);
-    let again = is_starved || memory.is_timer_due(now.wall);
     TurnResult::Applied { again }
 }
 

@@ -1,4 +1,4 @@
--- A task is added and waits for its start time. In none of the indexes: its timer stands for it.
+-- A task is added and waits for its start time, with a timer of its own. Enters index unqueued.
 INSERT INTO tasks (
   seq, uuid, lane_id, priority, options, created_at, data, padding, state, attempt
 ) VALUES (

@@ -206,6 +206,14 @@ impl Bench {
         self.turn_on(after, effects)
     }
 
+    /// One turn, and what comes after it; what it told.
+    pub(crate) fn turn_once(&mut self, inputs: Vec<Input>) -> (Next, Vec<Effect>) {
+        let mut effects = Vec::new();
+        let after = self.engine.as_mut().unwrap().turn(inputs, self.now, &mut effects);
+        self.note(&effects);
+        (after, effects)
+    }
+
     /// Looks at what others did, and turns if that calls for it; what it told.
     pub(crate) fn look(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -215,7 +223,7 @@ impl Bench {
 
     fn turn_on(&mut self, mut after: Next, mut effects: Vec<Effect>) -> Vec<Effect> {
         let engine = self.engine.as_mut().unwrap();
-        while after == Next::Again {
+        while matches!(after, Next::Again | Next::More) {
             after = engine.turn(Vec::new(), self.now, &mut effects);
         }
         self.after = after;

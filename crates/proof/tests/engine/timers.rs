@@ -8,6 +8,7 @@ use tasker_core::task::{Cause, Priority, StartTime};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
+use tasker_engine::turn::Next;
 use tasker_proof::faulty_store::Call;
 
 use crate::bench::{Bench, def, reason};
@@ -101,21 +102,41 @@ fn a_clock_that_is_set_loses_nothing_and_starts_nothing_early() {
     }
 }
 
-#[test]
-fn a_flood_of_due_tasks_enters_in_portions_and_loses_none() {
-    const TASKS: usize = 2_500;
-    let mut bench = Bench::started(10_000);
+/// Tasks that are due after seven milliseconds; one turn fires 1,024 of them.
+fn add_flood(bench: &mut Bench, count: usize) -> Vec<TaskId> {
     let delayed = || {
         let mut def = def("a");
         def.start_time = Some(StartTime::After(7));
         def
     };
-    let defs = (0..TASKS).map(|_| delayed()).collect();
+    let defs = (0..count).map(|_| delayed()).collect();
     let Effect::Answer(_, Answer::Tasks(ids)) = bench.call(|ticket| Input::AddMany(ticket, defs))
     else {
         panic!("they are added")
     };
     assert!(bench.starts().is_empty());
+    ids
+}
+
+#[test]
+fn calls_come_in_between_the_portions_of_a_flood() {
+    let mut bench = Bench::started(10_000);
+    let ids = add_flood(&mut bench, 1_025);
+    bench.wait(7);
+    let (after, _) = bench.turn_once(Vec::new());
+    assert_eq!((after, bench.starts().len()), (Next::More, 1_024));
+    let ticket = bench.ticket();
+    let aborting = Input::Abort(ticket, ids[1_024], reason(Cause::User));
+    let (after, told) = bench.turn_once(vec![aborting]);
+    let is_answered = |effect: &Effect| matches!(effect, Effect::Answer(_, Answer::Flag(true)));
+    assert!(told.iter().any(is_answered), "{told:?}");
+    assert_eq!((after, bench.starts().len()), (Next::Wait(None), 1_024));
+}
+
+#[test]
+fn a_flood_of_due_tasks_enters_in_portions_and_loses_none() {
+    let mut bench = Bench::started(10_000);
+    let ids = add_flood(&mut bench, 2_500);
     let before = bench.batches();
     bench.advance(7);
     assert_eq!(bench.batches(), before + 3);

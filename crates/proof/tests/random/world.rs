@@ -316,7 +316,7 @@ impl World {
 
     fn turn_on(&mut self, mut after: Next) {
         let mut turns = 0;
-        while after == Next::Again {
+        while matches!(after, Next::Again | Next::More) {
             after = self.turn(Vec::new(), None);
             turns += 1;
             assert!(turns < 1_000, "I-12: it turns for ever");
@@ -416,7 +416,7 @@ impl World {
             assert_eq!(self.engine().memory().freshness, Freshness::Current);
             self.compare_memory();
         }
-        if after == Next::Again {
+        if matches!(after, Next::Again | Next::More) {
             self.turn_on(after);
         } else if hit.is_some() {
             self.look(None);

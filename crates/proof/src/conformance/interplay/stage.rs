@@ -98,7 +98,7 @@ impl<'a> Stage<'a> {
         let engine = self.mine.as_mut().ok_or_else(|| Error::bug("the tasker died"))?;
         let mut effects = Vec::new();
         let mut next = engine.turn(inputs, self.now, &mut effects);
-        while next == Next::Again {
+        while matches!(next, Next::Again | Next::More) {
             next = engine.turn(Vec::new(), self.now, &mut effects);
         }
         self.note(&effects);
@@ -270,7 +270,7 @@ impl<'a> Stage<'a> {
         loop {
             let mut effects = Vec::new();
             let looked = self.neighbour.peek(self.now, &mut effects);
-            if looked == Next::Again || !inputs.is_empty() {
+            if matches!(looked, Next::Again | Next::More) || !inputs.is_empty() {
                 self.neighbour.turn(std::mem::take(&mut inputs), self.now, &mut effects);
             }
             let is_more =
