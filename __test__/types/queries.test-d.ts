@@ -21,6 +21,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   cause: { $ne: 'poison' },
   priority: { $gte: -Infinity, $lt: Infinity },
   createdAt: { $gte: new Date(0) },
+  runAt: { $gt: new Date(0) },
   startedAt: null,
   endedAt: { $exists: false },
   attempt: { $not: { $eq: 1 } },

@@ -106,6 +106,11 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', priority: -Infinity, runTimeout: false })
   await tasker.addTask({ operation: 'loose', data: 1 })
   await tasker.addTask({ operation: 'ping', onStop: 'postpone', onInterrupted: 'fail' })
+  await tasker.addTasks([
+    { operation: 'ping', delay: '2h' },
+    { operation: 'ping', runAt: new Date(0) },
+    { operation: 'ping', runAt: 0 },
+  ])
   // @ts-expect-error data is missing
   await tasker.addTask({ operation: 'read-book' })
   // @ts-expect-error data is wrong
@@ -118,6 +123,8 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', onStop: 'explode' })
   // @ts-expect-error no duration
   await tasker.addTask({ operation: 'tidy', runTimeout: '5 minutes' })
+  // @ts-expect-error no moment
+  await tasker.addTask({ operation: 'tidy', runAt: '2099-01-01' })
 
   const uuids = await tasker.addTasks([
     { operation: 'read-book', data: { book: 'dune' } },
@@ -154,6 +161,7 @@ export async function finding() {
       is<{ pages: number } | undefined>()(task.result, true)
     }
     is<Date>()(task.createdAt, true)
+    is<Date | undefined>()(task.runAt, true)
     is<Date | undefined>()(task.logs?.[0]?.at, true)
   }
   is<boolean>()(await tasker.hasTask({}), true)
