@@ -17,7 +17,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::IdempotencyKey;
 use tasker_core::limits;
 use tasker_core::rules::{self, Settlement};
-use tasker_core::task::{Json, Level, NewTask, Progress, StartTime};
+use tasker_core::task::{Json, Level, NewTask, Progress};
 use tasker_core::time::{DATE_MS_MAX, WallMs};
 use tasker_engine::effect::Effect;
 use tasker_engine::input::{Input, Record, RunSlot, Ticket};
@@ -58,7 +58,7 @@ pub(crate) fn idempotent_adds(
     let task = |(key, at, text): (&str, i64, &RawValue)| {
         let key = Uuid::try_parse(key).map_err(|_| malformed())?;
         let mut task = definition::task(text.get(), defaults, names)?;
-        task.start_time = task.start_time.map(|time| StartTime::At(time.moment(WallMs(at))));
+        task.options.fix_start_time(WallMs(at));
         Ok((IdempotencyKey(key), task))
     };
     read.into_iter().map(task).collect()

@@ -4,15 +4,17 @@
 //!
 //! # Promises
 //! - A message crosses as its word and then its members in the order in which they stand here. One
-//!   that is an `Option` and absent is left out, so only the last may be one.
+//!   that is an `Option` and absent is left out, so only the last may be, and all behind it are.
 //!
 //! Proof: `tidy::both_sides_of_the_bridge_know_the_same_messages`, `__test__/contract`.
 
 use std::fmt::Write;
+use std::iter::repeat;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
+use tasker_core::option::{self, OptionValue};
+use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
@@ -59,7 +61,8 @@ messages! {
         /// A run has started: call the runner.
         Start "start" {
             slot: RunSlot, uuid: TaskId, run_id: RunId, operation: &'a str, attempt: u32,
-            priority: Priority, created_at: WallMs, started_at: WallMs, data: Option<&'a Json>,
+            priority: Priority, created_at: WallMs, started_at: WallMs,
+            data: Option<Nullable<&'a Json>>, rest: Option<Rest<'a>>,
         },
         /// Fire the signal of the run.
         Signal "signal" { slot: RunSlot, cause: Word, reason: Nullable<&'a Json> },
@@ -123,6 +126,7 @@ fn write_recorded(slot: RunSlot, logs: u32, progress: u32, out: &mut String) {
 }
 
 fn start(started: &RunStart) -> Message<'_> {
+    let (data, rest) = (started.data.as_ref(), Rest::of(started));
     Message::Start {
         slot: started.slot,
         uuid: started.id,
@@ -132,7 +136,12 @@ fn start(started: &RunStart) -> Message<'_> {
         priority: started.priority,
         created_at: started.created_at,
         started_at: started.started_at,
-        data: started.data.as_ref(),
+        data: if rest.is_some() {
+            Some(Nullable(None))
+        } else {
+            data.map(|data| Nullable(Some(data)))
+        },
+        rest,
     }
 }
 
@@ -241,6 +250,43 @@ impl Member for &Json {
     fn write(&self, out: &mut String) {
         out.push(',');
         out.push_str(self.as_str());
+    }
+}
+
+/// What few tasks have of their caller. Their data stands in it too: it may be absent.
+pub(crate) struct Rest<'a> {
+    data: Option<&'a Json>,
+    options: &'a TaskOptions,
+}
+
+impl<'a> Rest<'a> {
+    fn of(started: &'a RunStart) -> Option<Self> {
+        let rest = Self { data: started.data.as_ref(), options: &started.options };
+        let is_said = !started.options.is_none() && rest.own().next().is_some();
+        is_said.then_some(rest)
+    }
+
+    /// The options that are JSON of the caller's.
+    fn own(&self) -> impl Iterator<Item = (&'static str, &Json)> {
+        option::values(self.options).filter_map(|(word, value)| match value {
+            OptionValue::Json(json) => Some((word, json)),
+            OptionValue::Number(_) | OptionValue::Date(_) | OptionValue::Word(_) => None,
+        })
+    }
+}
+
+impl Member for Rest<'_> {
+    fn write(&self, out: &mut String) {
+        let data = self.data.map(|data| ("data", data));
+        for (mark, (word, json)) in
+            [",{"].into_iter().chain(repeat(",")).zip(data.into_iter().chain(self.own()))
+        {
+            out.push_str(mark);
+            quoted(word, out);
+            out.push(':');
+            out.push_str(json.as_str());
+        }
+        out.push('}');
     }
 }
 

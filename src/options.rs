@@ -6,7 +6,7 @@ use tasker_core::argument;
 use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;
-use tasker_core::task::{OnInterrupted, OnStop};
+use tasker_core::task::{OnInterrupted, OnStop, TaskOptions};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Opener;
 use tasker_sqlite::{Durability, Location};
@@ -60,11 +60,12 @@ impl Options {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
                 on_stop: word(fields.on_stop, "onStop", OnStop::WORDS)?.unwrap_or_default(),
             },
-            defaults: Defaults {
+            defaults: Defaults::from(TaskOptions {
                 run_timeout_ms: run_timeout.transpose()?.flatten(),
                 on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
                     .unwrap_or_default(),
-            },
+                ..TaskOptions::default()
+            }),
         })
     }
 

@@ -10,10 +10,13 @@
  */
 
 import { inspect } from 'node:util'
-import type { RunnerContext, TaskLogger, TaskUuid } from '../index'
+import type { Json, RunnerContext, TaskLogger, TaskUuid } from '../index'
 import { dateOf } from './globals'
 import { loggerOf } from './logger'
 import type { Run } from './run'
+
+/** One list for all tasks without tags. */
+const NO_TAGS: readonly string[] = Object.freeze([])
 
 /** The context of one run. */
 export class Context implements RunnerContext {
@@ -21,6 +24,9 @@ export class Context implements RunnerContext {
   readonly runId: string
   readonly operation: string
   readonly data: unknown
+  readonly id: Json | undefined
+  readonly label: string | undefined
+  readonly tags: readonly string[]
   readonly attempt: number
   readonly priority: number
   readonly createdAt: RunnerContext['createdAt']
@@ -32,12 +38,16 @@ export class Context implements RunnerContext {
   #logger: TaskLogger | undefined
 
   constructor(run: Run) {
-    const [, , uuid, runId, operation, attempt, priority, createdAt, startedAt, data] = run.message
+    const [, , uuid, runId, operation, attempt, priority, createdAt, startedAt, data, rest] =
+      run.message
     this.#run = run
     this.uuid = uuid as TaskUuid
     this.runId = runId
     this.operation = operation
-    this.data = data
+    this.data = rest ? rest.data : data
+    this.id = rest?.id
+    this.label = rest?.label
+    this.tags = rest?.tags ?? NO_TAGS
     this.attempt = attempt
     this.priority = Number(priority)
     this.createdAt = dateOf(createdAt)
@@ -60,7 +70,7 @@ export class Context implements RunnerContext {
   [inspect.custom](_depth: number, options: object, show: typeof inspect): string {
     const { uuid, runId, operation, data, attempt, priority, createdAt, startedAt } = this
     const facts = { uuid, runId, operation, data, attempt, priority, createdAt, startedAt }
-    return `RunnerContext ${show(facts, options)}`
+    return `RunnerContext ${show({ ...facts, ...this.#run.message[10] }, options)}`
   }
 }
 

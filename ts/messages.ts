@@ -9,7 +9,14 @@
  * `__test__/contract/bridge.test.mjs`.
  */
 
-import type { AbortCause, EndCause, EndStatus, TaskerErrorCode, TaskerErrorFacts } from '../index'
+import type {
+  AbortCause,
+  EndCause,
+  EndStatus,
+  Json,
+  TaskerErrorCode,
+  TaskerErrorFacts,
+} from '../index'
 import { parse } from './globals'
 import type { StoredError } from './stored'
 
@@ -30,7 +37,9 @@ export type Message =
       priority: PriorityJson,
       createdAt: number,
       startedAt: number,
+      /** `null` if there is a rest, which then has the data. */
       data?: unknown,
+      rest?: Rest,
     ]
   /** Fire the signal of the run. */
   | ['signal', slot: number, cause: AbortCause, reason: StoredError | null]
@@ -59,6 +68,14 @@ export type Message =
 
 /** The messages of one kind. */
 export type MessageOf<Kind extends Message[0]> = Extract<Message, [Kind, ...unknown[]]>
+
+/** What few tasks have of their caller, with their data. */
+export interface Rest {
+  data?: unknown
+  id?: Json
+  label?: string
+  tags?: string[]
+}
 
 /** How a run ended; one that was postponed or fenced ended no task. */
 export type RunEndStatus = EndStatus | 'postponed' | 'fenced'

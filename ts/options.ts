@@ -294,23 +294,37 @@ function membersOf(given: unknown, path: string): Loose {
 /** A definition whose JSON says what it means; the same object where nothing needs a word. */
 function prepare(given: unknown, path: string): unknown {
   const members = membersOf(given, path)
-  const { data, priority, runAt, delay, runTimeout, abortSignal } = members
-  const at = path === 'task' ? 'data' : `${path}.data`
-  if (typeof data === 'function' || typeof data === 'symbol') {
-    throw invalid(at, `a ${typeof data} cannot be stored as JSON`)
+  const { data, id, label, tags, runAt, abortSignal } = members
+  const prefix = path === 'task' ? '' : `${path}.`
+  if (data !== undefined) refuseUnstorable(data, `${prefix}data`)
+  if (id !== undefined) refuseUnstorable(id, `${prefix}id`)
+  if (label !== undefined) refuseUnstorable(label, `${prefix}label`)
+  if (tags !== undefined) refuseUnstorable(tags, `${prefix}tags`)
+  const { priority, delay, runTimeout, onInterrupted, onStop } = members
+  const areJson = [priority, delay, runTimeout, onInterrupted, onStop].every(isJson)
+  if (areJson && runAt === undefined && abortSignal === undefined) return members
+  const judged = { priority, delay, runTimeout, onInterrupted, onStop }
+  const words = Object.entries(judged).map(([word, value]) => [word, scalar(value)])
+  const others = { runAt: momentOf(runAt), abortSignal: undefined }
+  return { ...members, ...Object.fromEntries(words), ...others }
+}
+
+/** Refuses what JSON would drop, or keeps nothing of. */
+function refuseUnstorable(value: unknown, path: string) {
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw invalid(path, `a ${typeof value} cannot be stored as JSON`)
   }
-  refuseEmptied(data, at)
-  const numbers = [priority, delay, runTimeout]
-  if (numbers.every(isJson) && runAt === undefined && abortSignal === undefined) return members
-  const words = { priority: scalar(priority), delay: scalar(delay), runTimeout: scalar(runTimeout) }
-  return { ...members, ...words, runAt: momentOf(runAt), abortSignal: undefined }
+  refuseEmptied(value, path)
 }
 
 /** A moment as the engine can judge it: in milliseconds since 1970. */
 const momentOf = (value: unknown) => scalar(types.isDate(value) ? value.getTime() : value)
 
 /** Whether JSON keeps it as it is. */
-const isJson = (value: unknown) => typeof value !== 'number' || Number.isFinite(value)
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  return typeof value !== 'function' && typeof value !== 'symbol' && typeof value !== 'bigint'
+}
 
 /** Whether JSON can be made of a part, and not too much of it. */
 function isStorable(whole: unknown, key: string | number): boolean {

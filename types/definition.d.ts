@@ -64,6 +64,15 @@ export interface TaskDefinitionBase<Name extends string = string> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
   operation: Name
   /**
+   * Your own identity of the task, such as the number of an order: anything that JSON keeps, at
+   * most 1 KiB of it. Queries find it. Several tasks may have the same.
+   */
+  id?: unknown
+  /** What people call the task; at most 1 KiB of JSON. */
+  label?: string | undefined
+  /** Words to find the task by; at most 64 of at most 256 bytes of JSON each. None is empty. */
+  tags?: readonly string[] | undefined
+  /**
    * Higher runs sooner; among equal ones, the older task. `Infinity` and `-Infinity` are allowed,
    * `NaN` is not.
    * @default 0

@@ -39,6 +39,17 @@ export interface QueryOperators<Value = QueryValue> {
 /** A value or conditions. `null` also matches what is absent. */
 export type QueryField<Value = QueryValue> = Value | null | QueryOperators<Value | null>
 
+/** Fields that a path may lead into. */
+type PathField =
+  | 'data'
+  | 'id'
+  | 'tags'
+  | 'result'
+  | 'error'
+  | 'abortReason'
+  | 'progress'
+  | 'attempts'
+
 /**
  * Which tasks: MongoDB's query language over the fields of {@link Task}, with dotted paths such as
  * `'data.book'`. All parts must match; `{}` matches every task. An unknown field or operator is
@@ -54,6 +65,9 @@ export interface Query<
   uuid?: QueryField<string>
   seq?: QueryField<number>
   operation?: QueryOperation<Operations, Name>
+  id?: QueryField
+  label?: QueryField<string>
+  tags?: QueryField<string | readonly string[]>
   status?: QueryField<TaskStatus>
   state?: QueryField<TaskState>
   cause?: QueryField<EndCause>
@@ -72,9 +86,7 @@ export interface Query<
   abortReason?: QueryField
   progress?: QueryField
   attempts?: QueryField
-  [
-    path: `${'data' | 'result' | 'error' | 'abortReason' | 'progress' | 'attempts'}.${string}`
-  ]: QueryField
+  [path: `${PathField}.${string}`]: QueryField
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Runners, and what they get. */
 
-import type { Jsonify } from './json'
+import type { Json, Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 
 /**
@@ -36,6 +36,12 @@ export interface RunnerContext<Data = any, Name extends string = any> {
   readonly operation: Name
   /** What `addTask` was given, after a round trip through JSON. */
   readonly data: Data
+  /** The task's `id`, after a round trip through JSON; `undefined` if it has none. */
+  readonly id: Json | undefined
+  /** The task's `label`; `undefined` if it has none. */
+  readonly label: string | undefined
+  /** The task's `tags`; empty if it has none. */
+  readonly tags: readonly string[]
   /** How often the task was started: 1 is the first. Starts that a stop gave back do not count. */
   readonly attempt: number
   /** When the task was added. */

@@ -59,6 +59,12 @@ export interface TaskBase<Name extends string = string> {
   /** A number that grows with each task added to the file and is never used again. */
   seq: number
   operation: Name
+  /** The identity that `addTask` was given, after a round trip through JSON. */
+  id?: Json
+  /** What people call it. */
+  label?: string
+  /** Words to find it by, as they were given; absent if there are none. */
+  tags?: string[]
   /** Higher starts sooner; `0` unless `addTask` said otherwise. */
   priority: number
   status: TaskStatus

@@ -26,6 +26,24 @@ test('data: 16 MiB of JSON', async t => {
   await refused(large, 'TASKER_TOO_LARGE', 'data')
 })
 
+test('id and label: 1 KiB of JSON; tags: 64 of 256 bytes', async t => {
+  const tasker = open(t)
+  const tags = (count, bytes = 3) => Array(count).fill(sized(bytes))
+  const limits = [
+    ['id', sized(1023), sized(1024), sized(1025)],
+    ['label', sized(1023), sized(1024), sized(1025)],
+    ['tags', tags(63), tags(64), tags(65)],
+    ['tags', tags(2, 255), tags(2, 256), tags(2, 257), 'tags[0]'],
+  ]
+  for (const [word, less, most, more, path = word] of limits) {
+    for (const value of [less, most]) {
+      const uuid = await tasker.addTask({ operation: 'a', [word]: value })
+      assert.deepEqual((await tasker.getTask(uuid))[word], value)
+    }
+    await refused(tasker.addTask({ operation: 'a', [word]: more }), 'TASKER_TOO_LARGE', path)
+  }
+})
+
 test('a result: 16 MiB of JSON, a larger one fails its run', async t => {
   const tasker = await started(t, { a: ({ data }) => sized(data) })
   const run = async bytes => {

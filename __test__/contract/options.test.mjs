@@ -71,10 +71,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [
-      words(
-        'id label tags concurrency attach dependsOn unique retry queueTimeout retention ' +
-          'onStopWaiting',
-      ),
+      words('concurrency attach dependsOn unique retry queueTimeout retention onStopWaiting'),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
     assignRunner: [

@@ -70,6 +70,18 @@ for (const library of libraries) {
       assert.deepEqual(rowsOf(db), [])
     })
 
+    test('a task of an outbox is called as it was added, also by another program', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      const called = { id: { order: 7 }, label: 'Order 7', tags: ['shop'] }
+      const key = outbox.addTask({ operation: 'confirm', ...called })
+      thrown(() => outbox.addTask({ operation: 'a', tags: [''] }), 'TASKER_INVALID', 'tags[0]')
+      const insert = db.prepare('INSERT INTO tasker_outbox (key, task) VALUES (?, ?)')
+      insert.run(Buffer.alloc(16, 1), JSON.stringify({ operation: 'raw', ...called }))
+      const { id, label, tags } = await tasker.getTask(await outbox.uuidOf(key))
+      assert.deepEqual({ id, label, tags }, called)
+      assert.equal(await tasker.countTasks({ 'id.order': 7, tags: 'shop' }), 2)
+    })
+
     test('nobody has to ask: it runs soon after the commit', async t => {
       const { db, tasker, outbox } = setUp(t)
       tasker.assignRunner('confirm', ({ data }) => data + 1)

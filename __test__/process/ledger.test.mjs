@@ -41,6 +41,8 @@ const faults = {
     tasks: [{ ...task, attempt: 0 }],
   },
   'ran without being counted (I-10)': { tasks: [{ ...task, attempts: [] }], lines: [['try', 1]] },
+  'is not called as it was added (I-1)': { tasks: [{ ...task, id: 7 }], lines: [['try', 1]] },
+  'a run is not called as its task (I-1)': { runs: [{ ...run, tags: ['x'] }] },
   'runs noted twice (I-4)': { runs: [run, run] },
 }
 

@@ -16,6 +16,9 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   uuid: '018f',
   seq: { $gt: 1, $lte: 9 },
   operation: { $in: ['count', 'list'] },
+  id: { order: 7 },
+  label: { $in: ['the first', null] },
+  tags: ['red', 'wet'],
   status: { $nin: ['failed', 'aborted'] },
   state: 'ready',
   cause: { $ne: 'poison' },
@@ -45,6 +48,7 @@ export const paths: Query<Operations>[] = [
   { 'abortReason.name': 'AbortError' },
   { 'progress.current': { $gt: 1 } },
   { 'attempts.outcome': 'lost' },
+  { 'id.order': { $gt: 7 }, 'tags.0': 'red', tags: 'wet' },
   { $and: [{ 'data.a': 1 }, { $or: [{ 'data.b': 2 }, { $nor: [{ 'data.c': 3 }] }] }] },
 ]
 
@@ -54,6 +58,12 @@ export const noField: Query<Operations> = { owner: 'me' }
 export const noPath: Query<Operations> = { 'date.text': 'dune' }
 // @ts-expect-error logs cannot be queried
 export const logs: Query<Operations> = { 'logs.message': 'text' }
+// @ts-expect-error a label is a text
+export const label: Query<Operations> = { label: 7 }
+// @ts-expect-error a tag is a text
+export const tag: Query<Operations> = { tags: { $in: [7] } }
+// @ts-expect-error a label has no parts
+export const half: Query<Operations> = { 'label.0': 'x' }
 // @ts-expect-error a status has no parts
 export const flat: Query<Operations> = { 'status.name': 'done' }
 // @ts-expect-error no such operator

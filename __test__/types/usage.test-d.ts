@@ -110,7 +110,13 @@ export async function calls() {
     { operation: 'ping', delay: '2h' },
     { operation: 'ping', runAt: new Date(0) },
     { operation: 'ping', runAt: 0 },
+    { operation: 'ping', id: 7, label: 'the first', tags: ['red', 'wet'] as const },
+    { operation: 'ping', id: { order: 7, at: new Date(0) } },
   ])
+  // @ts-expect-error a label is a text
+  await tasker.addTask({ operation: 'ping', label: 7 })
+  // @ts-expect-error tags are a list
+  await tasker.addTask({ operation: 'ping', tags: 'red' })
   // @ts-expect-error data is missing
   await tasker.addTask({ operation: 'read-book' })
   // @ts-expect-error data is wrong

@@ -5,6 +5,19 @@ import { isDeepStrictEqual } from 'node:util'
 
 const endings = ['done', 'failed', 'aborted']
 
+/** What the task of a number is called; two of three have no such names. */
+export function labelsOf(n) {
+  return n % 3 > 0 ? {} : { id: { n }, label: `no. ${n}`, tags: ['storm', `${n % 10}`] }
+}
+
+/** Whether a task, or a run of it, is called so. */
+function isCalled({ id, label, tags = [] }, n) {
+  return isDeepStrictEqual(
+    { tags: [], ...labelsOf(n) },
+    JSON.parse(JSON.stringify({ id, label, tags })),
+  )
+}
+
 /** What was told, over all lives. */
 export class Ledger {
   tried = new Set()
@@ -58,6 +71,7 @@ export class Ledger {
       seen.add(data.n)
       this.#hold(this.tried.has(data.n), 'stored but never added (I-2)', uuid)
       this.#hold(endings.includes(status), 'not ended (I-12)', uuid)
+      this.#hold(isCalled(task, data.n), 'is not called as it was added (I-1)', uuid)
       const told = this.ended.get(uuid) ?? status
       this.#hold(told === status, `told as ${told}, stored as ${status} (I-1, I-3)`, uuid)
       // Only a run that returns all the same may end otherwise.
@@ -74,12 +88,15 @@ export class Ledger {
   #checkRuns(stored, runs) {
     const seen = new Set()
     let doubled = 0
-    for (const { uuid, runId, attempt } of runs) {
+    for (const run of runs) {
+      const { uuid, runId, attempt } = run
       for (const key of [runId, `${uuid} ${attempt}`]) {
         if (seen.has(key)) doubled++
         seen.add(key)
       }
-      const known = stored.get(uuid)?.attempts?.some(each => each.runId === runId)
+      const task = stored.get(uuid)
+      this.#hold(!task || isCalled(run, task.data.n), 'a run is not called as its task (I-1)', uuid)
+      const known = task?.attempts?.some(each => each.runId === runId)
       this.#hold(known, 'ran without being counted (I-10)', uuid)
     }
     this.#hold(doubled === 0, 'runs noted twice (I-4)', doubled)

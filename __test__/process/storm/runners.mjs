@@ -23,8 +23,8 @@ export function runnersOf(log, { marks, begun = () => {} } = {}) {
   const effects = openSync(log, 'a')
   const mark = marker(marks)
   const noted = work => async context => {
-    const { uuid, runId, attempt, data } = context
-    writeSync(effects, `${JSON.stringify({ uuid, runId, attempt })}\n`)
+    const { uuid, runId, attempt, data, id, label, tags } = context
+    writeSync(effects, `${JSON.stringify({ uuid, runId, attempt, id, label, tags })}\n`)
     mark('+', context)
     try {
       await begun()

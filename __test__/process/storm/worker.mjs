@@ -10,6 +10,7 @@ import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Tasker } from '../../../index.mjs'
 import { endings } from './endings.mjs'
+import { labelsOf } from './ledger.mjs'
 import { randomFrom, runnersOf } from './runners.mjs'
 
 const options = workerData ?? JSON.parse(process.argv[2])
@@ -47,7 +48,7 @@ function define() {
   const n = life * 100_000 + tried++
   tell('try', n)
   const delay = below(8) === 0 ? 1 + below(60) : undefined
-  return { operation: operations[below(4)], data: { n }, delay }
+  return { operation: operations[below(4)], data: { n }, delay, ...labelsOf(n) }
 }
 
 async function addOne() {

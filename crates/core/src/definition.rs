@@ -1,9 +1,9 @@
-//! Definitions of tasks, read strictly: one table of what `addTask` takes.
+//! Definitions of tasks, read strictly: what `addTask` takes.
 //!
 //! Unknown keys and wrong types are errors with the path of the field, and nothing is stored. The
 //! payload is never parsed: it stays the text that the caller's `JSON.stringify` made.
 //!
-//! A new option is a row of [`OPTIONS`], a field of [`NewTask`], and what a store needs to keep it.
+//! An option of a task is a row of [`crate::option::OPTIONS`].
 //!
 //! Proof: the tests below; `__test__/contract`.
 
@@ -16,26 +16,11 @@ use serde_json::value::RawValue;
 use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
 use crate::limits;
-use crate::task::{NewTask, OnInterrupted, OnStop, StartTime};
+use crate::option::{self, LATER, OPTIONS};
+use crate::task::{NewTask, SharedOptions, TaskOptions};
 
 /// What holds for a task that does not say otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Defaults {
-    /// The longest a run may take.
-    pub run_timeout_ms: Option<u64>,
-    /// What a crash means.
-    pub on_interrupted: OnInterrupted,
-}
-
-impl Defaults {
-    fn task(&self, operation: Arc<str>) -> NewTask {
-        NewTask {
-            run_timeout_ms: self.run_timeout_ms,
-            on_interrupted: self.on_interrupted,
-            ..NewTask::new(operation)
-        }
-    }
-}
+pub type Defaults = SharedOptions;
 
 /// Keeps one copy of each operation's name.
 #[derive(Debug, Default)]
@@ -69,82 +54,39 @@ impl Operations {
     }
 }
 
-/// Sets one option of a task from its JSON text; the last text is its path.
-type Reader = fn(&mut NewTask, &str, &str) -> Result<()>;
-
-/// What `addTask` takes besides `operation`, and what each word sets.
-const OPTIONS: [(&str, Reader); 7] = [
-    ("data", |task, text, path| {
-        set(&mut task.data, argument::payload(text, path, limits::DATA_BYTES_MAX).map(Some))
-    }),
-    ("priority", |task, text, _| set(&mut task.priority, argument::priority(text))),
-    ("runAt", |task, text, path| {
-        set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
-    }),
-    ("delay", |task, text, path| {
-        set_start_time(task, argument::duration(text, path).map(StartTime::After), path)
-    }),
-    ("runTimeout", |task, text, path| {
-        set(&mut task.run_timeout_ms, argument::duration_or_off(text, path))
-    }),
-    ("onInterrupted", |task, text, path| {
-        set(&mut task.on_interrupted, argument::word(text, path, OnInterrupted::WORDS))
-    }),
-    ("onStop", |task, text, path| {
-        set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS).map(Some))
-    }),
-];
-
-/// What the contract has for later versions.
-pub const LATER: [&str; 11] = [
-    "id",
-    "label",
-    "tags",
-    "concurrency",
-    "attach",
-    "dependsOn",
-    "unique",
-    "retry",
-    "queueTimeout",
-    "retention",
-    "onStopWaiting",
-];
-
-fn set<T>(field: &mut T, read: Result<T>) -> Result<()> {
-    *field = read?;
-    Ok(())
-}
-
-/// A start time is said once: as a moment, or as a delay.
-fn set_start_time(task: &mut NewTask, read: Result<StartTime>, path: &str) -> Result<()> {
-    if task.start_time.is_some() {
-        return Err(Error::invalid(path, "goes without the other of runAt and delay"));
-    }
-    set(&mut task.start_time, read.map(Some))
-}
-
 /// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was
 /// made: it never comes here.
 pub fn words() -> impl Iterator<Item = &'static str> {
-    let own = OPTIONS.iter().map(|(word, _)| *word);
-    std::iter::once("operation").chain(own).chain(["abortSignal"])
+    let own = OPTIONS.iter().map(|option| option.word());
+    ["operation", "data", "priority"].into_iter().chain(own).chain(["delay", "abortSignal"])
 }
 
 /// The members of a definition, each as its own text.
 #[derive(Default)]
 struct Members<'a> {
     operation: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
+    priority: Option<&'a RawValue>,
+    delay: Option<&'a RawValue>,
     options: [Option<&'a RawValue>; OPTIONS.len()],
+    /// Whether there is an option or a delay: most tasks have none.
+    has_options: bool,
     unknown: Option<String>,
 }
 
 impl<'a> Members<'a> {
     /// Where the value of a word belongs.
     fn field(&mut self, word: &str) -> Option<&mut Option<&'a RawValue>> {
-        if word == "operation" {
-            return Some(&mut self.operation);
+        match word {
+            "operation" => return Some(&mut self.operation),
+            "data" => return Some(&mut self.data),
+            "priority" => return Some(&mut self.priority),
+            _ => self.has_options = true,
         }
-        let at = OPTIONS.iter().position(|(known, _)| *known == word)?;
+        if word == "delay" {
+            return Some(&mut self.delay);
+        }
+        let at = OPTIONS.iter().position(|option| option.word() == word)?;
         self.options.get_mut(at)
     }
 }
@@ -213,20 +155,37 @@ fn hint(word: &str) -> String {
 /// # Errors
 /// `Invalid` or `TooLarge` with the path of the field; `Unsupported` for what comes later.
 pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
-    let Members { operation, options, unknown } = serde_json::from_str(text)
+    let members: Members<'_> = serde_json::from_str(text)
         .map_err(|e| Error::invalid("task", "is not a task definition").with_source(e))?;
-    if let Some(word) = unknown {
+    if let Some(word) = members.unknown {
         return Err(refused(word));
     }
-    let operation = operation.and_then(|raw| argument::as_text(raw.get()));
+    let operation = members.operation.and_then(|raw| argument::as_text(raw.get()));
     let operation = operation.ok_or_else(|| Error::invalid("operation", "must be a string"))?;
-    let mut task = defaults.task(names.intern(&operation)?);
-    for ((word, read), given) in OPTIONS.iter().zip(options) {
-        if let Some(given) = given {
-            read(&mut task, given.get(), word)?;
-        }
+    let mut task = NewTask::new(names.intern(&operation)?);
+    if let Some(data) = members.data {
+        task.data = Some(argument::payload(data.get(), "data", limits::DATA_BYTES_MAX)?);
+    }
+    if let Some(priority) = members.priority {
+        task.priority = argument::priority(priority.get())?;
+    }
+    task.options = defaults.clone();
+    if members.has_options {
+        read_options(&members, &mut task.options)?;
     }
     Ok(task)
+}
+
+fn read_options(members: &Members<'_>, options: &mut TaskOptions) -> Result<()> {
+    for (option, given) in OPTIONS.iter().zip(members.options) {
+        if let Some(given) = given {
+            option.read(options, given.get(), option.word())?;
+        }
+    }
+    match members.delay {
+        Some(delay) => option::read_delay(options, delay.get(), "delay"),
+        None => Ok(()),
+    }
 }
 
 /// Reads the definitions of `addTasks`: all, or an error with the path of the first wrong one.
@@ -253,6 +212,7 @@ pub fn tasks(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::StartTime;
     use crate::time::WallMs;
 
     fn read(text: &str) -> Result<NewTask> {
@@ -273,13 +233,24 @@ mod tests {
 
     #[test]
     fn a_start_time_is_a_moment_or_a_delay() {
-        let start_time = |text: &str| read(text).unwrap().start_time;
+        let start_time = |text: &str| read(text).unwrap().options.start_time;
         let at = start_time(r#"{"operation":"a","runAt":1700000000000.5}"#);
         assert_eq!(at, Some(StartTime::At(WallMs(1_700_000_000_001))));
         assert_eq!(
             start_time(r#"{"operation":"a","delay":"2m"}"#),
             Some(StartTime::After(120_000))
         );
+    }
+
+    #[test]
+    fn a_default_holds_for_what_is_not_said_and_is_shared() {
+        let mut defaults = Defaults::default();
+        defaults.run_timeout_ms = Some(7);
+        let read = |text: &str| task(text, &defaults, &mut Operations::default()).unwrap();
+        assert_eq!(read(r#"{"operation":"a"}"#).options.run_timeout_ms, Some(7));
+        let own = read(r#"{"operation":"a","runTimeout":false,"label":"x"}"#).options;
+        assert_eq!((own.run_timeout_ms, own.label.is_some()), (None, true));
+        assert_eq!(defaults.run_timeout_ms, Some(7));
     }
 
     #[test]
@@ -305,6 +276,8 @@ mod tests {
             (r#"{"operation":"a","runTimeout":1e300}"#, "runTimeout"),
             (r#"{"operation":"a","onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
+            (r#"{"operation":"a","label":1}"#, "label"),
+            (r#"{"operation":"a","tags":["a",1]}"#, "tags[1]"),
             (r#"{"operation":"a","oops":1}"#, "oops"),
             (r#"{"operation":7,"oops":1}"#, "oops"),
             ("7", "task"),

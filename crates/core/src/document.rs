@@ -20,10 +20,11 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::json;
+use crate::option::{OptionValue, TaskOption};
 use crate::query::{Field, Fields, Object, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
-use crate::task::{Attempt, Json, LogLine, OnInterrupted, Progress, TaskEnd, TaskRecord};
+use crate::task::{Attempt, Json, LogLine, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
 /// The document of a task, with those of its members that are in `fields`.
@@ -40,6 +41,7 @@ pub fn value(task: &TaskRecord, fields: Fields) -> Result<Value> {
     Ok(Value::Object(Object::new(members)))
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "a test finds a field without an arm")]
 fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
     Ok(match field {
         Field::Uuid => Some(Value::text(hyphenated(task.id.0, &mut Uuid::encode_buffer()))),
@@ -50,18 +52,32 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         Field::State => Some(Value::text(task.state.as_str())),
         Field::Cause => cause(task).map(Value::text),
         Field::CreatedAt => Some(date(task.created_at)),
-        Field::RunAt => task.def.run_at().map(date),
         Field::StartedAt => task.started_at.map(date),
         Field::EndedAt => task.ended_at.map(date),
         Field::Attempt => Some(number(task.attempt.into())),
         Field::Attempts => Some(Value::Array(task.attempts.iter().map(attempt).collect())),
         Field::Progress => task.progress.as_ref().map(progress),
-        Field::RunTimeout => task.def.run_timeout_ms.map(number),
-        Field::OnInterrupted => on_interrupted(task).map(Value::text),
-        Field::OnStop => task.def.on_stop.map(|choice| Value::text(choice.as_str())),
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             stored(task, field).map(|json| read(json, field)).transpose()?
         }
+        _ => option(task, field).map(|value| option_value(value, field)).transpose()?,
+    })
+}
+
+/// What the task says in an option.
+fn option(task: &TaskRecord, field: Field) -> Option<OptionValue<'_>> {
+    if task.def.options.is_none() {
+        return None;
+    }
+    TaskOption::of(field)?.value(&task.def.options)
+}
+
+fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
+    Ok(match value {
+        OptionValue::Number(of) => number(of),
+        OptionValue::Date(at) => date(at),
+        OptionValue::Word(word) => Value::text(word),
+        OptionValue::Json(json) => read(json, field)?,
     })
 }
 
@@ -85,11 +101,6 @@ fn read(json: &Json, field: Field) -> Result<Value> {
 
 fn cause(task: &TaskRecord) -> Option<&'static str> {
     task.outcome.as_ref()?.cause().map(|cause| cause.as_str())
-}
-
-fn on_interrupted(task: &TaskRecord) -> Option<&'static str> {
-    let choice = task.def.on_interrupted;
-    (choice != OnInterrupted::default()).then(|| choice.as_str())
 }
 
 fn number(value: u64) -> Value {
@@ -155,6 +166,7 @@ fn check_size(text: &str, bytes_max: usize) -> Result<()> {
     if text.len() <= bytes_max { Ok(()) } else { Err(too_much(bytes_max)) }
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "a test finds a field without an arm")]
 fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
     let name = field.as_str();
     match field {
@@ -166,20 +178,15 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
         Field::State => members.text(name, task.state.as_str()),
         Field::Cause => members.maybe(name, cause(task), Members::text),
         Field::CreatedAt => members.plain(name, task.created_at.0),
-        Field::RunAt => members.maybe(name, task.def.run_at(), Members::date),
         Field::StartedAt => members.maybe(name, task.started_at, Members::date),
         Field::EndedAt => members.maybe(name, task.ended_at, Members::date),
         Field::Attempt => members.plain(name, task.attempt),
         Field::Attempts => write_list(&task.attempts, members.name(name), write_attempt),
         Field::Progress => members.maybe(name, task.progress.as_ref(), write_progress),
-        Field::RunTimeout => members.maybe(name, task.def.run_timeout_ms, Members::plain),
-        Field::OnInterrupted => members.maybe(name, on_interrupted(task), Members::text),
-        Field::OnStop => {
-            members.maybe(name, task.def.on_stop.map(|choice| choice.as_str()), Members::text);
-        }
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             members.maybe(name, stored(task, field), Members::json);
         }
+        _ => members.maybe(name, option(task, field), Members::plain),
     }
 }
 
@@ -308,7 +315,9 @@ mod tests {
     use crate::id::{RunId, Seq, TaskId};
     use crate::query::Query;
     use crate::state::State;
-    use crate::task::{AttemptEnd, Cause, Level, NewTask, OnStop, Priority};
+    use crate::task::{
+        AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions,
+    };
 
     fn ready() -> TaskRecord {
         TaskRecord {
@@ -331,9 +340,16 @@ mod tests {
         let run = |n| RunId(Uuid::from_u128(n));
         let mut task = ready();
         task.def.data = Some(Json::trusted(r#"{ "n":1.0, "s":"\ud800" }"#));
-        task.def.run_timeout_ms = Some(300_000);
-        task.def.on_interrupted = OnInterrupted::Fail;
-        task.def.on_stop = Some(OnStop::Wait);
+        task.def.options = TaskOptions {
+            id: Some(Json::trusted("{ \"order\":[7] }")),
+            label: Some(Json::trusted("\"\\u0041\"")),
+            tags: Some(Json::trusted("[\"red\", \"wet\"]")),
+            start_time: Some(StartTime::At(WallMs(5))),
+            run_timeout_ms: Some(300_000),
+            on_interrupted: OnInterrupted::Fail,
+            on_stop: Some(OnStop::Wait),
+        }
+        .into();
         task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
         task.state = State::Failed;
         task.started_at = Some(WallMs(20));
@@ -374,8 +390,10 @@ mod tests {
         let expected = concat!(
             r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":7,"#,
             r#""operation":"read-\"book\"","data":{ "n":1.0, "s":"\ud800" },"#,
+            r#""id":{ "order":[7] },"label":"\u0041","tags":["red", "wet"],"#,
             r#""priority":"-Infinity","status":"failed","state":"failed","cause":"error","#,
-            r#""createdAt":1700000000000,"startedAt":20,"endedAt":30,"attempt":2,"attempts":["#,
+            r#""createdAt":1700000000000,"runAt":5,"startedAt":20,"endedAt":30,"#,
+            r#""attempt":2,"attempts":["#,
             r#"{"runId":"00000000-0000-0000-0000-000000000001","startedAt":10,"endedAt":15,"#,
             r#""outcome":"lost"},{"runId":"00000000-0000-0000-0000-000000000002","#,
             r#""startedAt":10,"endedAt":15,"outcome":"failed"}],"error":{"name":"E"},"#,
@@ -449,6 +467,20 @@ mod tests {
     }
 
     #[test]
+    fn every_field_is_an_option_or_a_member_of_its_own() {
+        let json = Json::trusted("1");
+        let done = TaskEnd::Done(Some(json.clone()));
+        let ends = [done, TaskEnd::Aborted(Cause::User, json)];
+        let ended = ends.map(|outcome| TaskRecord { outcome: Some(outcome), ..failed() });
+        let has = |field: &Field| {
+            let is_shown = |task: &TaskRecord| member(task, *field).unwrap().is_some();
+            ended.iter().any(is_shown) || is_shown(&failed())
+        };
+        let missing: Vec<_> = Field::ALL.iter().filter(|field| !has(field)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn a_stored_text_is_read_only_if_it_is_asked_for() {
         let mut task = ready();
         task.def.data = Some(Json::trusted("not json"));
@@ -466,6 +498,7 @@ mod tests {
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,
+            r#"{"id":{"order":[7]},"id.order":7,"label":"A","tags":"wet","tags.0":"red"}"#,
         ];
         for text in queries {
             let query = Query::parse(text).unwrap();

@@ -16,14 +16,15 @@ pub mod transition;
 pub mod task;
 pub mod queue;
 pub mod json;
+pub mod argument;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
+pub mod option;
 pub mod read;
 pub mod store;
 pub mod document;
 pub mod search;
 pub mod journal;
-pub mod argument;
 pub mod definition;
 pub mod rules;
 pub mod dispatch;

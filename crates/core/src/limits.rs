@@ -14,6 +14,14 @@ pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Bytes of the JSON text of one stored error or abort reason; what is too long is cut or left out.
 pub const ERROR_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of the JSON text of one task's `id`.
+pub const ID_BYTES_MAX: usize = 1024;
+/// Bytes of the JSON text of one task's `label`.
+pub const LABEL_BYTES_MAX: usize = 1024;
+/// Tags of one task.
+pub const TAGS_MAX: usize = 64;
+/// Bytes of the JSON text of one tag.
+pub const TAG_BYTES_MAX: usize = 256;
 /// Bytes of an operation's name.
 pub const OPERATION_BYTES_MAX: usize = 255;
 /// Operations that one file knows; a task of another one is refused with `TASKER_LIMIT`.

@@ -10,7 +10,7 @@
 use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
 use crate::query::{Query, Sort};
-use crate::task::{Level, LogLine, TaskEnd, TaskRecord};
+use crate::task::{Json, Level, LogLine, TaskEnd, TaskRecord};
 
 /// Which logs come with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +65,7 @@ impl ReadBudget {
     /// `TooLarge` if they no longer fit.
     pub fn take_task(&mut self, task: &TaskRecord) -> Result<()> {
         let payload = task.outcome.as_ref().and_then(TaskEnd::payload);
-        let texts = [task.def.data.as_ref(), payload];
-        self.take(texts.into_iter().flatten().map(|json| json.as_str().len()).sum())
+        self.take(task.def.bytes() + payload.map_or(0, Json::len))
     }
 
     /// Takes a log line.

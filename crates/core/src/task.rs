@@ -1,12 +1,13 @@
 //! A task as data: what its caller defines, how it ended, and the whole record.
 
 use std::cmp::Ordering;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
 use crate::state::State;
-use crate::time::WallMs;
+use crate::time::{DATE_MS_MAX, WallMs};
 
 /// JSON text that passed the checks of [`crate::json`]: stored and returned byte for byte, never
 /// re-encoded. In the file a TEXT value is JSON; BLOB is reserved for raw bytes.
@@ -22,6 +23,12 @@ impl Json {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// How many bytes it has; never none.
+    #[allow(clippy::len_without_is_empty, reason = "no JSON text is empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -205,7 +212,8 @@ impl StartTime {
     pub fn moment(self, added_at: WallMs) -> WallMs {
         match self {
             StartTime::At(at) => at,
-            StartTime::After(ms) => added_at.plus(ms),
+            // No later than the last moment that a date can say, wherever the clock stands.
+            StartTime::After(ms) => added_at.plus(ms).min(WallMs(DATE_MS_MAX as i64)),
         }
     }
 }
@@ -219,6 +227,19 @@ pub struct NewTask {
     pub data: Option<Json>,
     /// How soon it runs.
     pub priority: Priority,
+    /// What few tasks say.
+    pub options: SharedOptions,
+}
+
+/// What a task may say besides; `crate::option` has a row for each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskOptions {
+    /// The caller's own identity of the task: any JSON.
+    pub id: Option<Json>,
+    /// What people call it: a JSON text.
+    pub label: Option<Json>,
+    /// Words to find it by: a JSON list of texts, not empty.
+    pub tags: Option<Json>,
     /// When it may start at the earliest; at once if absent.
     pub start_time: Option<StartTime>,
     /// The longest a run may take, from its start.
@@ -229,19 +250,17 @@ pub struct NewTask {
     pub on_stop: Option<OnStop>,
 }
 
-impl NewTask {
-    /// A task of this operation that says nothing else.
-    pub fn new(operation: impl Into<Arc<str>>) -> Self {
-        Self {
-            operation: operation.into(),
-            data: None,
-            priority: Priority::default(),
-            start_time: None,
-            run_timeout_ms: None,
-            on_interrupted: OnInterrupted::default(),
-            on_stop: None,
-        }
-    }
+impl TaskOptions {
+    /// What holds for a task that says nothing.
+    const DEFAULT: TaskOptions = TaskOptions {
+        id: None,
+        label: None,
+        tags: None,
+        start_time: None,
+        run_timeout_ms: None,
+        on_interrupted: OnInterrupted::Retry,
+        on_stop: None,
+    };
 
     /// The moment at which a stored task may start at the earliest, if it has one.
     pub fn run_at(&self) -> Option<WallMs> {
@@ -249,6 +268,73 @@ impl NewTask {
             Some(StartTime::At(at)) => Some(at),
             Some(StartTime::After(_)) | None => None,
         }
+    }
+}
+
+/// The options of a task. Most tasks have none, and these cost them one word; those that come from
+/// one default share it. Written to, they become the task's own.
+#[derive(Clone, Debug, Default)]
+pub struct SharedOptions(Option<Arc<TaskOptions>>);
+
+impl SharedOptions {
+    /// Whether nothing was ever said.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Makes a moment of a start time that counts from `added_at`, and says which it is.
+    pub fn fix_start_time(&mut self, added_at: WallMs) -> Option<WallMs> {
+        let at = self.start_time?.moment(added_at);
+        self.start_time = Some(StartTime::At(at));
+        Some(at)
+    }
+}
+
+impl From<TaskOptions> for SharedOptions {
+    fn from(options: TaskOptions) -> Self {
+        Self((options != TaskOptions::DEFAULT).then(|| Arc::new(options)))
+    }
+}
+
+impl Deref for SharedOptions {
+    type Target = TaskOptions;
+
+    fn deref(&self) -> &TaskOptions {
+        self.0.as_deref().unwrap_or(&TaskOptions::DEFAULT)
+    }
+}
+
+impl DerefMut for SharedOptions {
+    fn deref_mut(&mut self) -> &mut TaskOptions {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl PartialEq for SharedOptions {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl NewTask {
+    /// A task of this operation that says nothing else.
+    pub fn new(operation: impl Into<Arc<str>>) -> Self {
+        Self {
+            operation: operation.into(),
+            data: None,
+            priority: Priority::default(),
+            options: SharedOptions::default(),
+        }
+    }
+
+    /// How many bytes of the caller's its start has to bring along.
+    pub fn bytes(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, Json::len);
+        if self.options.is_none() {
+            return data;
+        }
+        let TaskOptions { id, label, tags, .. } = &*self.options;
+        data + [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>()
     }
 }
 

@@ -17,7 +17,7 @@ use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::limits::OPERATIONS_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
-use tasker_core::task::{NewTask, StartTime};
+use tasker_core::task::NewTask;
 
 use crate::draft::{Addition, Planner};
 use crate::effect::{Answer, Effect};
@@ -76,8 +76,7 @@ impl Planner<'_> {
     }
 
     fn enter(&mut self, lane: LaneId, mut def: NewTask) -> TaskId {
-        let run_at = def.start_time.map(|start_time| start_time.moment(self.now.wall));
-        def.start_time = run_at.map(StartTime::At);
+        let run_at = def.options.fix_start_time(self.now.wall);
         let due_at = run_at.filter(|at| *at > self.now.wall);
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);

@@ -112,7 +112,7 @@ impl Memory {
         debug_assert!(client.is_some(), "{:?} starts without a runner", task.def.operation);
         let slot = client.unwrap_or(ClientId::FIRST).inside(self.next_slot);
         self.next_slot += 1;
-        let timeout = task.def.run_timeout_ms;
+        let timeout = task.def.options.run_timeout_ms;
         self.live.insert(Run {
             slot,
             seq: task.seq,
@@ -123,7 +123,7 @@ impl Memory {
             priority: key.priority(),
             started_at: start.at,
             attempt: start.attempt,
-            on_stop: task.def.on_stop,
+            on_stop: task.def.options.on_stop,
             logs: task.logs,
             fired: None,
             deadline: timeout.map(|ms| (now.mono.plus(ms), Deadline::Timeout)),
@@ -138,6 +138,7 @@ impl Memory {
             created_at: task.created_at,
             started_at: start.at,
             data: task.def.data,
+            options: task.def.options,
         })
     }
 

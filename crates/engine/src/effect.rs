@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, Cause, Json, Priority, SharedOptions, TaskEnd};
 use tasker_core::time::WallMs;
 
 use crate::client_id::ClientId;
@@ -117,6 +117,8 @@ pub struct RunStart {
     pub started_at: WallMs,
     /// What the runner gets.
     pub data: Option<Json>,
+    /// What few tasks say.
+    pub options: SharedOptions,
 }
 
 /// Why a run's signal fires.

@@ -497,7 +497,7 @@ impl Row {
 
     /// As its start needs it; `left` is what may still be read of data.
     fn taken(&self, left: &mut Option<usize>) -> ReadyTask {
-        let bytes = self.task.def.data.as_ref().map_or(0, |data| data.as_str().len());
+        let bytes = self.task.def.bytes();
         *left = left.and_then(|left| left.checked_sub(bytes));
         self.waiting()
     }
@@ -511,7 +511,7 @@ impl Row {
     fn orphan(&self) -> Option<Orphan> {
         let TaskRecord { seq, id, attempt, .. } = self.task;
         let Attempt { run, started_at, .. } = *self.task.attempts.last()?;
-        let NewTask { priority, on_interrupted, .. } = self.task.def;
+        let NewTask { priority, ref options, .. } = self.task.def;
         let (lane, losses, abort) = (self.lane, self.losses, self.abort.clone());
         Some(Orphan {
             seq,
@@ -522,7 +522,7 @@ impl Row {
             started_at,
             attempt,
             losses,
-            on_interrupted,
+            on_interrupted: options.on_interrupted,
             abort,
         })
     }

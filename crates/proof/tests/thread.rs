@@ -578,7 +578,8 @@ const HOUR: u64 = 3_600_000;
 fn delay_by_virtual_clock(ms: u64) -> (Arc<VirtualClock>, Opened, Receiver<Effect>) {
     let clock = Arc::new(VirtualClock::new());
     let (tasker, receiver) = open_with_clock(sqlite(Location::memory()), clock.clone());
-    let delayed = NewTask { start_time: Some(StartTime::After(ms)), ..task("a") };
+    let mut delayed = task("a");
+    delayed.options.start_time = Some(StartTime::After(ms));
     tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2), Input::Add(3, delayed)]);
     assert!(matches!(answer(&receiver, 3), Ok(Answer::Task(_))));
     (clock, tasker, receiver)

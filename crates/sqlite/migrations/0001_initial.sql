@@ -19,7 +19,7 @@ CREATE TABLE tasks (
   started_at INTEGER,
   ended_at INTEGER,
   cause INTEGER,
-  -- JSON: runAt, runTimeout, onInterrupted, onStop; what is not set is not there.
+  -- JSON: id, label, tags, runAt, runTimeout …; what is not set is not there.
   options TEXT,
   -- JSON: current, total, unit.
   progress TEXT,

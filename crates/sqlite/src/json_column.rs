@@ -14,58 +14,32 @@ use std::str::FromStr;
 
 use serde_json::value::RawValue;
 use tasker_core::json::write_string;
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Progress, StartTime};
-use tasker_core::time::WallMs;
+use tasker_core::option::{self, OPTIONS};
+use tasker_core::task::{Progress, SharedOptions, StartTime, TaskOptions};
 
-/// What a task says about its runs, as column `options` holds it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TaskOptions {
-    pub(crate) run_at: Option<WallMs>,
-    pub(crate) run_timeout_ms: Option<u64>,
-    pub(crate) on_interrupted: OnInterrupted,
-    pub(crate) on_stop: Option<OnStop>,
-}
-
-const RUN_AT: &str = "runAt";
-const RUN_TIMEOUT: &str = "runTimeout";
-const ON_INTERRUPTED: &str = "onInterrupted";
-const ON_STOP: &str = "onStop";
 const CURRENT: &str = "current";
 const TOTAL: &str = "total";
 const UNIT: &str = "unit";
 
 /// The options of a task; nothing if it has none.
-pub(crate) fn options(def: &NewTask) -> Option<String> {
+pub(crate) fn options(options: &SharedOptions) -> Option<String> {
+    if options.is_none() {
+        return None;
+    }
+    debug_assert!(!matches!(options.start_time, Some(StartTime::After(_))), "a moment is stored");
     let mut text = String::new();
-    debug_assert!(!matches!(def.start_time, Some(StartTime::After(_))), "a moment is stored");
-    if let Some(at) = def.run_at() {
-        member(&mut text, RUN_AT, at.0);
-    }
-    if let Some(ms) = def.run_timeout_ms {
-        member(&mut text, RUN_TIMEOUT, ms);
-    }
-    if def.on_interrupted != OnInterrupted::default() {
-        member(&mut text, ON_INTERRUPTED, quoted(def.on_interrupted.as_str()));
-    }
-    if let Some(on_stop) = def.on_stop {
-        member(&mut text, ON_STOP, quoted(on_stop.as_str()));
-    }
+    option::values(options).for_each(|(word, value)| member(&mut text, word, value));
     (!text.is_empty()).then(|| text + "}")
 }
 
 /// Reads what [`options`] wrote.
-pub(crate) fn read_options(text: &str) -> Option<TaskOptions> {
+pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
     let mut options = TaskOptions::default();
-    for (name, value) in members(text)? {
-        match &*name {
-            RUN_AT => options.run_at = Some(WallMs(number(value)?)),
-            RUN_TIMEOUT => options.run_timeout_ms = Some(number(value)?),
-            ON_INTERRUPTED => options.on_interrupted = OnInterrupted::from_word(&word(value)?)?,
-            ON_STOP => options.on_stop = Some(OnStop::from_word(&word(value)?)?),
-            _ => return None,
-        }
+    for (word, value) in members(text)? {
+        let option = OPTIONS.iter().find(|option| option.word() == word)?;
+        option.read(&mut options, value.get(), &word).ok()?;
     }
-    Some(options)
+    Some(options.into())
 }
 
 /// How far a run is.
@@ -127,17 +101,18 @@ fn word(value: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tasker_core::limits::DURATION_MS_MAX;
+    use tasker_core::task::{Json, OnInterrupted, OnStop};
+    use tasker_core::time::WallMs;
 
-    fn def(options: TaskOptions) -> NewTask {
-        let TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop } = options;
-        let start_time = run_at.map(StartTime::At);
-        NewTask { start_time, run_timeout_ms, on_interrupted, on_stop, ..NewTask::new("a") }
-    }
+    use super::*;
 
     #[test]
     fn a_task_that_says_nothing_stores_nothing() {
-        assert_eq!(options(&def(TaskOptions::default())), None);
+        assert_eq!(options(&SharedOptions::default()), None);
+        let mut written = SharedOptions::default();
+        written.on_stop = None;
+        assert_eq!(options(&written), None);
     }
 
     #[test]
@@ -145,21 +120,36 @@ mod tests {
         let on_stops = [None].into_iter().chain(OnStop::ALL.iter().copied().map(Some));
         for on_stop in on_stops {
             for on_interrupted in OnInterrupted::ALL.iter().copied() {
-                let run_timeout_ms = Some(u64::MAX >> 11);
-                let run_at = Some(WallMs(-1));
-                let told = TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop };
-                let text = options(&def(told)).unwrap_or_default();
+                let run_timeout_ms = Some(DURATION_MS_MAX);
+                let start_time = Some(StartTime::At(WallMs(-1)));
+                let told = TaskOptions {
+                    start_time,
+                    run_timeout_ms,
+                    on_interrupted,
+                    on_stop,
+                    ..TaskOptions::default()
+                };
+                let told = SharedOptions::from(told);
+                let text = options(&told).unwrap_or_default();
                 assert_eq!(read_options(&text), Some(told), "{text}");
             }
         }
         let told = TaskOptions {
-            run_at: Some(WallMs(7)),
+            id: Some(Json::trusted("{ \"n\":1.0}")),
+            label: Some(Json::trusted("\"\\ud800\"")),
+            tags: Some(Json::trusted("[\"a\", \"a\"]")),
+            start_time: Some(StartTime::At(WallMs(7))),
             run_timeout_ms: Some(500),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
         };
-        let expected = r#"{"runAt":7,"runTimeout":500,"onInterrupted":"fail","onStop":"abort"}"#;
-        assert_eq!(options(&def(told)).as_deref(), Some(expected));
+        let told = SharedOptions::from(told);
+        let expected = concat!(
+            r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
+            r#""runAt":7,"runTimeout":500,"onInterrupted":"fail","onStop":"abort"}"#,
+        );
+        assert_eq!(options(&told).as_deref(), Some(expected));
+        assert_eq!(read_options(expected), Some(told));
     }
 
     #[test]
@@ -178,11 +168,12 @@ mod tests {
     /// F-14
     #[test]
     fn what_nobody_wrote_is_not_read() {
-        for text in ["", "{", "[]", "1", r#"{"onStop":"never"}"#, r#"{"runTimeout":"1"}"#] {
+        for text in ["", "{", "[]", "1", r#"{"onStop":"never"}"#, r#"{"runTimeout":"x"}"#] {
             assert_eq!(read_options(text), None, "{text}");
         }
-        assert_eq!(read_options(r#"{"runTimeout":-1}"#), None);
-        assert_eq!(read_options(r#"{"onFire":"run"}"#), None);
+        for text in [r#"{"runTimeout":-1}"#, r#"{"onFire":"run"}"#, r#"{"label":1}"#] {
+            assert_eq!(read_options(text), None, "{text}");
+        }
         for text in ["", "{}", "null", r#"{"current":null}"#, r#"{"current":1,"unit":2}"#] {
             assert_eq!(read_progress(text), None, "{text}");
         }

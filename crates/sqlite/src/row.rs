@@ -19,14 +19,14 @@ use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
-    StartTime, TaskEnd, TaskRecord,
+    SharedOptions, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 use uuid::Uuid;
 
 use crate::error::{self, corrupt};
-use crate::json_column::{self, TaskOptions};
+use crate::json_column;
 use crate::sql;
 
 /// A column of a row, as the type that it must have.
@@ -102,10 +102,10 @@ pub(crate) fn run_id_if(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
     Ok(bytes.map(|bytes| RunId(Uuid::from_bytes(bytes))))
 }
 
-/// What a task says about its runs.
-pub(crate) fn options(row: &Row<'_>, column: usize) -> Result<TaskOptions> {
+/// What few tasks say.
+pub(crate) fn options(row: &Row<'_>, column: usize) -> Result<SharedOptions> {
     match text(row, column)? {
-        None => Ok(TaskOptions::default()),
+        None => Ok(SharedOptions::default()),
         Some(text) => json_column::read_options(text).ok_or_else(|| corrupt("options of no task")),
     }
 }
@@ -172,19 +172,8 @@ pub(crate) struct Definition {
 impl Definition {
     /// The definition of a task of `operation`.
     pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
-        let TaskOptions { run_at, run_timeout_ms, on_interrupted, on_stop } =
-            options(row, self.first + 1)?;
-        let start_time = run_at.map(StartTime::At);
-        let (data, priority) = (json(row, self.data)?, priority(row, self.first)?);
-        Ok(NewTask {
-            operation,
-            data,
-            priority,
-            start_time,
-            run_timeout_ms,
-            on_interrupted,
-            on_stop,
-        })
+        let (priority, options) = (priority(row, self.first)?, options(row, self.first + 1)?);
+        Ok(NewTask { operation, data: json(row, self.data)?, priority, options })
     }
 }
 

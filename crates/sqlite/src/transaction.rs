@@ -44,8 +44,7 @@ impl BytesLeft {
     }
 
     fn take(&mut self, task: &ReadyTask) {
-        let bytes = task.def.data.as_ref().map_or(0, |data| data.as_str().len());
-        self.0 = self.0.and_then(|left| left.checked_sub(bytes));
+        self.0 = self.0.and_then(|left| left.checked_sub(task.def.bytes()));
     }
 }
 

@@ -352,7 +352,7 @@ impl Entry<'_> {
         statement.raw_bind_parameter(2, self.id.0.as_bytes())?;
         statement.raw_bind_parameter(3, self.lane.0 as i64)?;
         statement.raw_bind_parameter(4, self.def.priority.get())?;
-        statement.raw_bind_parameter(5, json_column::options(self.def))?;
+        statement.raw_bind_parameter(5, json_column::options(&self.def.options))?;
         statement.raw_bind_parameter(6, self.at.0)?;
         statement.raw_bind_parameter(7, text(self.def.data.as_ref()))?;
         statement.raw_bind_parameter(8, zeros)

@@ -60,7 +60,7 @@ impl Contents {
     }
 }
 
-/// How much memory the data of a task takes.
+/// How much memory what its caller gave a task takes.
 pub(super) fn bytes_of(task: &ReadyTask) -> usize {
-    task.def.data.as_ref().map_or(0, |data| data.as_str().len())
+    task.def.bytes()
 }

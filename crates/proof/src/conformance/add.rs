@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime};
+use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions};
 use tasker_core::time::WallMs;
 
 use super::world::{World, json, of, read, with_data, with_priority};
@@ -27,10 +27,16 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
         operation: "read-book".into(),
         data: Some(json("{\"book\":\"dune\"}")),
         priority: Priority::new(-2.5)?,
-        start_time: Some(StartTime::At(WallMs(-1))),
-        run_timeout_ms: Some(300_000),
-        on_interrupted: OnInterrupted::Fail,
-        on_stop: Some(OnStop::Abort),
+        options: TaskOptions {
+            id: Some(json("{\"order\":[7]}")),
+            label: Some(json("\"the first\"")),
+            tags: Some(json("[\"red\",\"wet\"]")),
+            start_time: Some(StartTime::At(WallMs(-1))),
+            run_timeout_ms: Some(300_000),
+            on_interrupted: OnInterrupted::Fail,
+            on_stop: Some(OnStop::Abort),
+        }
+        .into(),
     };
     let task = world.add(def.clone())?;
     assert_eq!(world.get(task)?.def, def);
@@ -44,7 +50,8 @@ pub(super) fn every_choice_of_a_definition_comes_back(world: &mut World) -> Resu
     let on_stops = OnStop::ALL.iter().copied().map(Some).chain([None]);
     for on_stop in on_stops {
         for on_interrupted in OnInterrupted::ALL.iter().copied() {
-            let def = NewTask { on_stop, on_interrupted, ..read() };
+            let options = TaskOptions { on_stop, on_interrupted, ..TaskOptions::default() };
+            let def = NewTask { options: options.into(), ..read() };
             let task = world.add(def.clone())?;
             assert_eq!(world.get(task)?.def, def);
         }
@@ -107,8 +114,9 @@ pub(super) fn every_priority_comes_back(world: &mut World) -> Result<()> {
 /// I-17.
 pub(super) fn the_longest_run_timeout_comes_back(world: &mut World) -> Result<()> {
     let run_timeout_ms = Some(tasker_core::limits::DURATION_MS_MAX);
-    let task = world.add(NewTask { run_timeout_ms, ..read() })?;
-    assert_eq!(world.get(task)?.def.run_timeout_ms, run_timeout_ms);
+    let options = TaskOptions { run_timeout_ms, ..TaskOptions::default() }.into();
+    let task = world.add(NewTask { options, ..read() })?;
+    assert_eq!(world.get(task)?.def.options.run_timeout_ms, run_timeout_ms);
     Ok(())
 }
 

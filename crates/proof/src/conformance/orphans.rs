@@ -3,7 +3,7 @@
 use tasker_core::error::Result;
 use tasker_core::state::State;
 use tasker_core::store::{Orphan, Start};
-use tasker_core::task::{AttemptEnd, NewTask, OnInterrupted, Priority};
+use tasker_core::task::{AttemptEnd, NewTask, OnInterrupted, Priority, TaskOptions};
 
 use super::world::{Live, World, done, failed, read, with_priority};
 
@@ -28,7 +28,8 @@ pub(super) fn the_runs_of_the_living_are_no_orphans(world: &mut World) -> Result
 /// I-10: all that the rule of losses needs.
 pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut World) -> Result<()> {
     let (priority, on_interrupted, attempt) = (Priority::new(2.5)?, OnInterrupted::Fail, 4);
-    let task = world.add(NewTask { priority, on_interrupted, ..read() })?;
+    let options = TaskOptions { on_interrupted, ..TaskOptions::default() }.into();
+    let task = world.add(NewTask { priority, options, ..read() })?;
     let live = world.start_attempt(task, 3)?;
     let lost = world.losing(live, 2);
     world.turn(vec![lost])?;

@@ -7,10 +7,10 @@ use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::state::State;
 use tasker_core::store::{Commit, Lookups};
-use tasker_core::task::Level;
+use tasker_core::task::{Level, NewTask, TaskOptions};
 
 use super::library::library;
-use super::world::{Handle, World, done, find, with_data};
+use super::world::{Handle, World, done, find, json, read, with_data};
 
 /// I-16: no delay between a commit and what a reader sees.
 pub(super) fn a_reader_sees_each_commit_at_once(world: &mut World) -> Result<()> {
@@ -152,6 +152,60 @@ pub(super) fn thousands_of_tasks_are_found_each_once(world: &mut World) -> Resul
     let sorted = world.find("{}", Some("{\"data.n\":-1}"))?;
     assert!(sorted == down, "one is missing or out of place");
     assert_eq!(world.count("{\"data.n\":{\"$lt\":1500}}")?, 1_500);
+    Ok(())
+}
+
+fn called(id: &str, label: &str, tags: &str) -> NewTask {
+    let (id, label, tags) = (Some(json(id)), Some(json(label)), Some(json(tags)));
+    NewTask { options: TaskOptions { id, label, tags, ..TaskOptions::default() }.into(), ..read() }
+}
+
+/// I-16: by its id, its label and its tags, in each state.
+pub(super) fn what_a_task_is_called_is_found(world: &mut World) -> Result<()> {
+    let defs = [
+        called("7", "\"first\"", "[\"red\"]"),
+        called("{\"order\":7}", "\"second\"", "[\"red\",\"wet\"]"),
+        called("\"7\"", "\"\\ud800\"", "[\"wet\"]"),
+        read(),
+    ];
+    let tasks = world.add_many(defs.into())?;
+    let live = world.start(tasks[1])?;
+    for is_over in [false, true] {
+        for (query, mut expected) in [
+            ("{\"id\":7}", vec![1]),
+            ("{\"id\":{\"order\":7}}", vec![2]),
+            ("{\"id.order\":{\"$gt\":6}}", vec![2]),
+            ("{\"label\":{\"$gte\":\"first\"},\"operation\":\"read\"}", vec![1, 2, 3]),
+            ("{\"tags\":\"red\"}", vec![1, 2]),
+            ("{\"tags\":[\"wet\"]}", vec![3]),
+            ("{\"tags.1\":\"wet\",\"label\":\"second\"}", vec![2]),
+            ("{\"id\":null,\"label\":null,\"tags\":null}", vec![4]),
+        ] {
+            let mut found = world.find(query, Some("{\"seq\":1}"))?;
+            assert_eq!(found, expected, "{query}");
+            found = world.find(query, Some("{\"label\":-1,\"seq\":1}"))?;
+            expected.sort_by_key(|seq| [9, 3, 2, 1, 4][*seq as usize]);
+            assert_eq!(found, expected, "{query}");
+        }
+        if !is_over {
+            world.end(live, done())?;
+        }
+    }
+    Ok(())
+}
+
+/// I-17: a read and a window bring what a task is called into memory, with its data.
+pub(super) fn what_a_task_is_called_counts_as_its_data_does(world: &mut World) -> Result<()> {
+    let tags = format!("[\"{}\"]", "x".repeat(196));
+    let tasks = world.add_many(vec![called("7", "\"\"", &tags); 3])?;
+    for (bytes_max, length) in [(202, 1), (203, 2), (405, 2), (406, 3)] {
+        let window = world.window_of("read", 100, bytes_max)?;
+        assert_eq!(window.tasks.len(), length, "{bytes_max}");
+        assert_eq!(window.tasks[0].def, called("7", "\"\"", &tags));
+    }
+    let mut get = |bytes_max| world.reader()?.get(tasks[0].id, None, bytes_max);
+    assert!(get(203)?.is_some());
+    assert_eq!(get(202).map_err(|error| error.code()), Err(Code::TooLarge));
     Ok(())
 }
 

@@ -224,6 +224,8 @@ macro_rules! conformance_cases {
                 a_found_task_is_the_one_that_get_gives,
                 found_tasks_bring_their_logs_if_asked_for,
                 thousands_of_tasks_are_found_each_once,
+                what_a_task_is_called_is_found,
+                what_a_task_is_called_counts_as_its_data_does,
                 a_read_of_too_many_bytes_is_refused,
                 a_find_of_too_many_bytes_is_refused,
                 a_task_exists_if_one_is_counted,

@@ -3,7 +3,7 @@
 use tasker_core::error::Result;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Lookups};
-use tasker_core::task::{NewTask, StartTime};
+use tasker_core::task::StartTime;
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -24,7 +24,7 @@ pub(super) fn a_delayed_task_waits_with_a_timer_and_keeps_its_start_time(
 ) -> Result<()> {
     let task = world.add_delayed(read(), 5_000)?;
     let stored = world.get(task)?;
-    assert_eq!((stored.state, stored.def.run_at()), (State::Delayed, Some(WallMs(5_000))));
+    assert_eq!((stored.state, stored.def.options.run_at()), (State::Delayed, Some(WallMs(5_000))));
     assert_eq!(timers(world)?, [timer(task, 5_000)]);
     assert_eq!(world.find(r#"{"runAt":{"$date":5000},"state":"delayed"}"#, None)?, [task.seq.0]);
     world.crash()?;
@@ -34,9 +34,11 @@ pub(super) fn a_delayed_task_waits_with_a_timer_and_keeps_its_start_time(
 }
 
 pub(super) fn a_start_time_that_is_over_is_kept_and_has_no_timer(world: &mut World) -> Result<()> {
-    let task = world.add(NewTask { start_time: Some(StartTime::At(WallMs(-7))), ..read() })?;
+    let mut def = read();
+    def.options.start_time = Some(StartTime::At(WallMs(-7)));
+    let task = world.add(def)?;
     let stored = world.get(task)?;
-    assert_eq!((stored.state, stored.def.run_at()), (State::Ready, Some(WallMs(-7))));
+    assert_eq!((stored.state, stored.def.options.run_at()), (State::Ready, Some(WallMs(-7))));
     assert_eq!(timers(world)?, []);
     Ok(())
 }

@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::WindowQuery;
-use tasker_core::task::{Level, NewTask, OnInterrupted, OnStop, Priority};
+use tasker_core::task::{Level, NewTask, OnInterrupted, OnStop, Priority, TaskOptions};
 
 use super::world::{World, done, json, of, read, with_data, with_priority};
 
@@ -33,9 +33,14 @@ pub(super) fn the_queue_is_the_same_after_a_crash(world: &mut World) -> Result<(
 pub(super) fn a_waiting_task_brings_its_whole_definition(world: &mut World) -> Result<()> {
     let def = NewTask {
         data: Some(json(" [ 1 ] ")),
-        run_timeout_ms: Some(1),
-        on_interrupted: OnInterrupted::Abort,
-        on_stop: Some(OnStop::Wait),
+        options: TaskOptions {
+            label: Some(json("\"the first\"")),
+            run_timeout_ms: Some(1),
+            on_interrupted: OnInterrupted::Abort,
+            on_stop: Some(OnStop::Wait),
+            ..TaskOptions::default()
+        }
+        .into(),
         ..with_priority(0.5)?
     };
     let task = world.add(def.clone())?;

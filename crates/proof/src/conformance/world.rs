@@ -303,7 +303,8 @@ impl World {
     /// A task that is due at this moment.
     pub(super) fn add_delayed(&mut self, def: NewTask, due_at: i64) -> Result<Task> {
         let due_at = WallMs(due_at);
-        let def = NewTask { start_time: Some(StartTime::At(due_at)), ..def };
+        let mut def = def;
+        def.options.start_time = Some(StartTime::At(due_at));
         let (task, mut changes) = self.adding(def);
         if let Some(Change::Add { seq, id, lane, def, at, .. }) = changes.pop() {
             changes.push(Change::AddDelayed { seq, id, lane, def, at, due_at });

@@ -9,12 +9,12 @@ use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader};
 use tasker_core::store::Store;
-use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskRecord};
+use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord};
 use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Ledger, Priorities};
 use super::line::Key;
-use super::worker::run_of;
+use super::worker::{labels, run_of};
 use super::{DATABASE, trace};
 use crate::rng::Rng;
 
@@ -81,6 +81,13 @@ fn key_of(task: &TaskRecord) -> Option<Key> {
     task.def.data.as_ref()?.as_str().trim_matches('"').parse().ok()
 }
 
+/// Whether a task is called as it was when it was added (I-1).
+fn has_its_labels(task: &TaskRecord) -> bool {
+    let TaskOptions { id, label, tags, .. } = key_of(task).map(labels).unwrap_or_default();
+    let is = &task.def.options;
+    (&is.id, &is.label, &is.tags) == (&id, &label, &tags)
+}
+
 impl Ledger {
     /// Keeps the first image of an ended task, compares the others with it (I-3).
     fn image(&mut self, task: &TaskRecord) {
@@ -128,6 +135,9 @@ impl Ledger {
         let name = task.id.0;
         if !task.state.is_final() {
             self.report.violation(format!("{name} is still {:?}", task.state));
+        }
+        if !has_its_labels(task) {
+            self.report.violation(format!("{name} is called {:?}", task.def.options));
         }
         let ends: Vec<_> = task.attempts.iter().map(|attempt| attempt.end).collect();
         let lost = Some(AttemptEnd::Lost);

@@ -16,6 +16,7 @@ use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
     Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime, TaskEnd,
+    TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
@@ -461,10 +462,14 @@ impl Rng {
             operation: operation.into(),
             data: Some(Json::trusted(&format!("\"{key}\""))),
             priority: self.priority(),
-            start_time: self.once_in(8).then(|| StartTime::After(1 + self.below(60) as u64)),
-            run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
-            on_interrupted: choice.unwrap_or_default(),
-            on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
+            options: TaskOptions {
+                start_time: self.once_in(8).then(|| StartTime::After(1 + self.below(60) as u64)),
+                run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
+                on_interrupted: choice.unwrap_or_default(),
+                on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
+                ..labels(key)
+            }
+            .into(),
         }
     }
 
@@ -482,6 +487,20 @@ impl Rng {
             _ => Settlement::Returned(Some(result(run))),
         };
         inputs.push(Input::Settle(slot, settled));
+    }
+}
+
+/// What a task is called tells its key too; two of three have no such names.
+pub(super) fn labels(key: Key) -> TaskOptions {
+    if !key.n.is_multiple_of(3) {
+        return TaskOptions::default();
+    }
+    let Key { worker, n } = key;
+    TaskOptions {
+        id: Some(Json::trusted(&format!("{{\"worker\":{worker},\"n\":{n}}}"))),
+        label: Some(Json::trusted(&format!("\"{key}\""))),
+        tags: Some(Json::trusted(&format!("[\"worker {worker}\",\"{key}\"]"))),
+        ..TaskOptions::default()
     }
 }
 

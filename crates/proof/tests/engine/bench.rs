@@ -238,8 +238,8 @@ impl Bench {
                 Effect::Start(run) => {
                     self.live.push((run.slot, run.operation.to_string()));
                     let operation = run.operation.clone();
-                    let data = run.data.clone();
-                    self.started.push(RunStart { operation, data, ..*run });
+                    let (data, options) = (run.data.clone(), run.options.clone());
+                    self.started.push(RunStart { operation, data, options, ..*run });
                 }
                 Effect::RunEnded(slot, _) => self.live.retain(|(other, _)| other != slot),
                 Effect::Abort(slot, AbortSignal::Abort(abort)) => {

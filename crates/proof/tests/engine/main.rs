@@ -177,7 +177,7 @@ fn a_watch_and_the_end_in_one_turn_do_not_miss_each_other() {
 #[test]
 fn a_run_timeout_fires_the_signal_and_after_the_grace_takes_the_place() {
     let mut bench = Bench::started(1);
-    let id = bench.add_with("a", |def| def.run_timeout_ms = Some(1_000));
+    let id = bench.add_with("a", |def| def.options.run_timeout_ms = Some(1_000));
     bench.advance(999);
     assert!(bench.signals().is_empty());
     bench.advance(1);
@@ -294,8 +294,8 @@ fn a_stop_waits_then_postpones_and_the_attempt_is_not_counted() {
 #[test]
 fn a_stop_follows_the_task_unless_it_says_otherwise() {
     let mut bench = Bench::started(3);
-    let back = bench.add_with("a", |def| def.on_stop = Some(OnStop::Postpone));
-    let ended = bench.add_with("a", |def| def.on_stop = Some(OnStop::Abort));
+    let back = bench.add_with("a", |def| def.options.on_stop = Some(OnStop::Postpone));
+    let ended = bench.add_with("a", |def| def.options.on_stop = Some(OnStop::Abort));
     let waits = bench.add("a", 0.0);
     let stop = bench.ticket();
     bench.turn(vec![Input::Stop(stop, StopOptions::default())]);
@@ -384,8 +384,8 @@ fn a_second_runner_is_refused_until_the_first_is_unassigned() {
 fn a_lost_run_follows_on_interrupted_and_the_third_loss_is_poison() {
     let mut bench = Bench::started(10);
     let retried = bench.add("a", 0.0);
-    let aborted = bench.add_with("a", |def| def.on_interrupted = OnInterrupted::Abort);
-    let failed = bench.add_with("a", |def| def.on_interrupted = OnInterrupted::Fail);
+    let aborted = bench.add_with("a", |def| def.options.on_interrupted = OnInterrupted::Abort);
+    let failed = bench.add_with("a", |def| def.options.on_interrupted = OnInterrupted::Fail);
     for losses in 1..=limits::LOSSES_MAX {
         let effects = bench.crash();
         assert_eq!(effects.len(), if losses == 1 { 2 } else { usize::from(losses == 3) });

@@ -232,7 +232,7 @@ fn an_abort_asked_for_before_the_owner_died_ends_the_task() {
 #[test]
 fn a_task_that_kills_every_process_in_turn_is_poison_after_three() {
     let mut one = Bench::new(1);
-    let id = one.add_with("a", |def| def.on_interrupted = OnInterrupted::Retry);
+    let id = one.add_with("a", |def| def.options.on_interrupted = OnInterrupted::Retry);
     for losses in 1..=limits::LOSSES_MAX {
         let mut two = one.beside(1);
         two.assign("a", None);

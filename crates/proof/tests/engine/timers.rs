@@ -17,7 +17,7 @@ const HOUR: u64 = 3_600_000;
 const TEN_YEARS: i64 = 315_576_000_000;
 
 fn add_later(bench: &mut Bench, ms: u64) -> TaskId {
-    bench.add_with("a", |def| def.start_time = Some(StartTime::After(ms)))
+    bench.add_with("a", |def| def.options.start_time = Some(StartTime::After(ms)))
 }
 
 #[test]
@@ -38,9 +38,9 @@ fn a_task_waits_for_its_start_time_and_starts_then_in_one_commit() {
 fn a_start_time_that_is_over_delays_nothing() {
     let mut bench = Bench::started(1);
     let now = bench.wall();
-    let id = bench.add_with("a", |def| def.start_time = Some(StartTime::At(now)));
+    let id = bench.add_with("a", |def| def.options.start_time = Some(StartTime::At(now)));
     assert_eq!((bench.starts(), bench.next_timer()), (vec![id], None));
-    assert_eq!(bench.get(id).task.def.run_at(), Some(now), "it is kept all the same");
+    assert_eq!(bench.get(id).task.def.options.run_at(), Some(now), "it is kept all the same");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_clock_that_is_set_loses_nothing_and_starts_nothing_early() {
 fn add_flood(bench: &mut Bench, count: usize) -> Vec<TaskId> {
     let delayed = || {
         let mut def = def("a");
-        def.start_time = Some(StartTime::After(7));
+        def.options.start_time = Some(StartTime::After(7));
         def
     };
     let defs = (0..count).map(|_| delayed()).collect();

@@ -13,8 +13,7 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskEnd,
-    TaskRecord,
+    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
 };
 use tasker_core::time::{Now, WallMs};
 use tasker_engine::effect::{
@@ -372,8 +371,7 @@ impl Oracle {
     }
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
-        let run_at = def.start_time.map(|start_time| start_time.moment(self.wall));
-        def.start_time = run_at.map(StartTime::At);
+        let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         let seq = self.key.unwrap().seq_of(id);
         assert!(seq > self.last_seq, "I-8");
@@ -442,6 +440,7 @@ impl Oracle {
         task.attempt += 1;
         assert_eq!(started.attempt, task.attempt, "I-10");
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
+        assert_eq!(started.options, task.def.options);
         (task.state, task.run) = (State::Running, Some((self.me, started.slot)));
         // The clock stands still in a turn: `settle_deadlines` knows the time.
         let run = Run { task: started.id, deadline: None, fired: None };
@@ -631,7 +630,7 @@ impl Process {
 
     fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
         for (slot, run) in &mut self.runs {
-            let Some(timeout) = tasks[&run.task].def.run_timeout_ms else { continue };
+            let Some(timeout) = tasks[&run.task].def.options.run_timeout_ms else { continue };
             match run.deadline {
                 None => run.deadline = Some((mono + timeout, false)),
                 Some((at, false)) if mono >= at => {
@@ -665,7 +664,7 @@ impl Task {
             return;
         }
         self.losses += 1;
-        (self.state, self.cause) = match self.def.on_interrupted {
+        (self.state, self.cause) = match self.def.options.on_interrupted {
             OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),
             OnInterrupted::Retry => (State::Failed, Some(Cause::Poison)),
             OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),

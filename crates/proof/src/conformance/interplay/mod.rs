@@ -20,7 +20,6 @@ mod verbs;
 mod ways;
 
 use tasker_core::error::{Error, Result};
-use tasker_core::task::NewTask;
 
 use super::Backend;
 use stage::{Outcome, Stage};
@@ -54,7 +53,8 @@ pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
 /// Brings a task into the state of a cell and uses the verb on it.
 fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Result<Outcome> {
     if !ways::is_nowhere(cell.state) {
-        let mut def = NewTask { start_time: way.start_time, ..stage.definition() };
+        let mut def = stage.definition();
+        def.options.start_time = way.start_time;
         (verb.define)(&mut def);
         ways::enter(&mut stage, def, verb.losses)?;
         (way.take)(&mut stage)?;

@@ -45,7 +45,8 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         stage.call(|ticket| Input::Add(ticket, def)).map(Some)
     }),
     verb("add, start time", |stage| {
-        let def = NewTask { start_time: Some(StartTime::After(DELAY_MS)), ..stage.definition() };
+        let mut def = stage.definition();
+        def.options.start_time = Some(StartTime::After(DELAY_MS));
         stage.call(|ticket| Input::Add(ticket, def)).map(Some)
     }),
     verb("add, known key", |stage| stage.add_under_key(stage.definition()).map(Some)),
@@ -85,11 +86,11 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         }
         silent(stage.advance(DELAY_MS))
     }),
-    verb("lost", lose).of(|def| def.on_interrupted = OnInterrupted::Retry),
-    verb("lost, abort", lose).of(|def| def.on_interrupted = OnInterrupted::Abort),
-    verb("lost, fail", lose).of(|def| def.on_interrupted = OnInterrupted::Fail),
+    verb("lost", lose).of(|def| def.options.on_interrupted = OnInterrupted::Retry),
+    verb("lost, abort", lose).of(|def| def.options.on_interrupted = OnInterrupted::Abort),
+    verb("lost, fail", lose).of(|def| def.options.on_interrupted = OnInterrupted::Fail),
     verb("lost, third time", lose)
-        .of(|def| def.on_interrupted = OnInterrupted::Retry)
+        .of(|def| def.options.on_interrupted = OnInterrupted::Retry)
         .after(limits::LOSSES_MAX - 1),
 ];
 
@@ -103,7 +104,7 @@ fn error() -> Json {
 }
 
 fn short(def: &mut NewTask) {
-    def.run_timeout_ms = Some(TIMEOUT_MS);
+    def.options.run_timeout_ms = Some(TIMEOUT_MS);
 }
 
 fn stop(stage: &mut Stage, on_stop: OnStop) -> Result<Option<Ticket>> {

@@ -115,7 +115,7 @@ impl Oracle {
     }
 
     fn meet_add(&mut self, def: &NewTask) {
-        let run_at = def.start_time.map(|start_time| start_time.moment(self.wall));
+        let run_at = def.options.start_time.map(|start_time| start_time.moment(self.wall));
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         let verb = if is_delayed { "add, start time" } else { "add" };
         self.meet_all(|_| Some(verb), &[verb]);
@@ -146,7 +146,7 @@ impl Oracle {
         let me = self.me;
         let of = |task: &Task| {
             let is_mine = task.run.is_none_or(|(process, _)| process == me);
-            options.on_stop.or(task.def.on_stop).filter(|_| is_mine).map(verb)
+            options.on_stop.or(task.def.options.on_stop).filter(|_| is_mine).map(verb)
         };
         self.meet_all(of, &nobody);
     }
@@ -199,7 +199,7 @@ impl Oracle {
         self.used.extend(began);
         let of = |task: &Task| {
             let is_mine = task.run.is_none_or(|(process, _)| process == me);
-            on_stop.or(task.def.on_stop).filter(|_| is_mine).and_then(verb)
+            on_stop.or(task.def.options.on_stop).filter(|_| is_mine).and_then(verb)
         };
         self.meet_all(of, &nobody);
     }
@@ -209,7 +209,8 @@ impl Oracle {
         for (verb, grace) in
             [("run timeout", 0), ("run timeout, grace over", limits::RUN_TIMEOUT_GRACE_MS)]
         {
-            let is_over = |def: &NewTask| def.run_timeout_ms.is_some_and(|max| max + grace <= ms);
+            let is_over =
+                |def: &NewTask| def.options.run_timeout_ms.is_some_and(|max| max + grace <= ms);
             let of = |task: &Task| (task.run.is_none() && is_over(&task.def)).then_some(verb);
             self.meet_all(of, &[verb]);
         }
@@ -220,7 +221,7 @@ impl Oracle {
         let me = self.me;
         let of = |task: &Task| {
             task.run.is_none_or(|(process, _)| process == me).then(|| {
-                match task.def.on_interrupted {
+                match task.def.options.on_interrupted {
                     OnInterrupted::Abort => "lost, abort",
                     OnInterrupted::Fail => "lost, fail",
                     OnInterrupted::Retry if task.losses + 1 >= limits::LOSSES_MAX => {

@@ -26,14 +26,14 @@ impl Oracle {
 
     fn dues(&self) -> impl Iterator<Item = WallMs> {
         let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
-        delayed.filter_map(|task| task.def.run_at())
+        delayed.filter_map(|task| task.def.options.run_at())
     }
 }
 
 impl Task {
     /// Whether its start time has come.
     pub(crate) fn is_due(&self, wall: WallMs) -> bool {
-        self.state == State::Delayed && self.def.run_at().is_some_and(|at| at <= wall)
+        self.state == State::Delayed && self.def.options.run_at().is_some_and(|at| at <= wall)
     }
 }
 

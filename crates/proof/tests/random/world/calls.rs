@@ -6,6 +6,7 @@ use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime,
+    TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::input::{
@@ -108,10 +109,28 @@ impl World {
             operation: self.rng.one_of(&OPERATIONS).into(),
             data: wide.or_else(|| Some(Json::trusted(&self.rng.below(9).to_string()))),
             priority: self.priority(),
-            start_time: self.start_time(),
-            run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
-            on_interrupted: self.rng.one_of(&choices),
-            on_stop: self.rng.one_of(&stops),
+            options: TaskOptions {
+                start_time: self.start_time(),
+                run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+                on_interrupted: self.rng.one_of(&choices),
+                on_stop: self.rng.one_of(&stops),
+                ..self.labels()
+            }
+            .into(),
+        }
+    }
+
+    /// Half of the tasks say nothing of the kind.
+    fn labels(&mut self) -> TaskOptions {
+        let mut said = |texts: [&str; 2]| match self.rng.below(6) {
+            at @ 0..2 => Some(Json::trusted(texts[at])),
+            _ => None,
+        };
+        TaskOptions {
+            id: said(["7", "{\"order\":[7]}"]),
+            label: said(["\"\"", "\"the first\""]),
+            tags: said(["[\"red\"]", "[\"red\",\"wet\",\"red\"]"]),
+            ..TaskOptions::default()
         }
     }
 

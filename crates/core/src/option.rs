@@ -1,0 +1,290 @@
+//! What a task may say besides its operation, data and priority: one row per option.
+//!
+//! A row has all that an option needs to be taken, stored, shown and queried. A new one that
+//! nothing acts on is a row here, a member of [`TaskOptions`], a [`Field`], and its types in
+//! `types/`.
+//!
+//! # Promises
+//! - What is stored is read by the same function as what `addTask` is given. So a limit of an
+//!   option may grow, and must not shrink.
+//! - An option that says what holds anyway has no value: it is neither stored nor shown.
+//!
+//! Proof: the tests below, `conformance::add`, `__test__/contract/options.test.mjs`.
+
+use std::fmt;
+
+use crate::argument;
+use crate::error::{Code, Error, Result};
+use crate::json;
+use crate::limits;
+use crate::query::Field;
+use crate::task::{Json, OnInterrupted, OnStop, StartTime, TaskOptions};
+use crate::time::WallMs;
+
+/// One option of a task.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskOption {
+    /// Its member of the task document; `addTask` and the store have the same word.
+    pub field: Field,
+    read: fn(&mut TaskOptions, &str, &str) -> Result<()>,
+    value: fn(&TaskOptions) -> Option<OptionValue<'_>>,
+}
+
+/// What a task says, as its document and the store have it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OptionValue<'t> {
+    /// A number.
+    Number(u64),
+    /// A moment.
+    Date(WallMs),
+    /// One of a few words.
+    Word(&'static str),
+    /// JSON of the caller's.
+    Json(&'t Json),
+}
+
+impl fmt::Display for OptionValue<'_> {
+    /// Its JSON text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptionValue::Number(number) => write!(f, "{number}"),
+            OptionValue::Date(at) => write!(f, "{}", at.0),
+            OptionValue::Word(word) => write!(f, "\"{word}\""),
+            OptionValue::Json(json) => f.write_str(json.as_str()),
+        }
+    }
+}
+
+/// Every option, in the order of the document.
+pub const OPTIONS: [TaskOption; 7] = [
+    TaskOption {
+        field: Field::Id,
+        read: |task, text, path| {
+            set(&mut task.id, argument::payload(text, path, limits::ID_BYTES_MAX))
+        },
+        value: |task| task.id.as_ref().map(OptionValue::Json),
+    },
+    TaskOption {
+        field: Field::Label,
+        read: |task, text, path| set(&mut task.label, label(text, path)),
+        value: |task| task.label.as_ref().map(OptionValue::Json),
+    },
+    TaskOption {
+        field: Field::Tags,
+        read: |task, text, path| {
+            task.tags = tags(text, path)?;
+            Ok(())
+        },
+        value: |task| task.tags.as_ref().map(OptionValue::Json),
+    },
+    TaskOption {
+        field: Field::RunAt,
+        read: |task, text, path| {
+            set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
+        },
+        value: |task| task.run_at().map(OptionValue::Date),
+    },
+    TaskOption {
+        field: Field::RunTimeout,
+        read: |task, text, path| {
+            task.run_timeout_ms = argument::duration_or_off(text, path)?;
+            Ok(())
+        },
+        value: |task| task.run_timeout_ms.map(OptionValue::Number),
+    },
+    TaskOption {
+        field: Field::OnInterrupted,
+        read: |task, text, path| {
+            task.on_interrupted = argument::word(text, path, OnInterrupted::WORDS)?;
+            Ok(())
+        },
+        value: |task| {
+            let choice = task.on_interrupted;
+            (choice != OnInterrupted::default()).then(|| OptionValue::Word(choice.as_str()))
+        },
+    },
+    TaskOption {
+        field: Field::OnStop,
+        read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
+        value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
+    },
+];
+
+/// What the contract has for later versions.
+pub const LATER: [&str; 8] = [
+    "concurrency",
+    "attach",
+    "dependsOn",
+    "unique",
+    "retry",
+    "queueTimeout",
+    "retention",
+    "onStopWaiting",
+];
+
+impl TaskOption {
+    /// The option that a member of the document is, if it is one.
+    pub fn of(field: Field) -> Option<&'static TaskOption> {
+        OPTIONS.iter().find(|option| option.field == field)
+    }
+
+    /// Its word.
+    pub const fn word(&self) -> &'static str {
+        self.field.as_str()
+    }
+
+    /// Sets it from JSON text; `path` is where that stands.
+    ///
+    /// # Errors
+    /// `Invalid` or `TooLarge` with `path`, or one inside of it.
+    pub fn read(&self, task: &mut TaskOptions, text: &str, path: &str) -> Result<()> {
+        (self.read)(task, text, path)
+    }
+
+    /// What a task says, if it says anything.
+    pub fn value<'t>(&self, task: &'t TaskOptions) -> Option<OptionValue<'t>> {
+        (self.value)(task)
+    }
+}
+
+/// All that a task says, in the order of the document.
+pub fn values(task: &TaskOptions) -> impl Iterator<Item = (&'static str, OptionValue<'_>)> {
+    OPTIONS.iter().filter_map(|option| Some((option.word(), option.value(task)?)))
+}
+
+/// Sets the start time of a `delay`, which a stored task has as its `runAt`.
+///
+/// # Errors
+/// `Invalid` with `path`.
+pub fn read_delay(task: &mut TaskOptions, text: &str, path: &str) -> Result<()> {
+    set_start_time(task, argument::duration(text, path).map(StartTime::After), path)
+}
+
+fn set<T>(field: &mut Option<T>, read: Result<T>) -> Result<()> {
+    *field = Some(read?);
+    Ok(())
+}
+
+/// A start time is said once: as a moment, or as a delay.
+fn set_start_time(task: &mut TaskOptions, read: Result<StartTime>, path: &str) -> Result<()> {
+    if task.start_time.is_some() {
+        return Err(Error::invalid(path, "goes without the other of runAt and delay"));
+    }
+    set(&mut task.start_time, read)
+}
+
+/// A text for people. It stays the JSON that it is: half of a character is kept as it came.
+fn label(text: &str, path: &str) -> Result<Json> {
+    if !text.starts_with('"') {
+        return Err(Error::invalid(path, "must be a string"));
+    }
+    argument::payload(text, path, limits::LABEL_BYTES_MAX)
+}
+
+/// A list of texts, as it was given; an empty one says nothing.
+fn tags(text: &str, path: &str) -> Result<Option<Json>> {
+    let tags = argument::split(text, path)
+        .map_err(|error| Error::invalid(path, "must be an array of strings").with_source(error))?;
+    if tags.len() > limits::TAGS_MAX {
+        let message = format!("has {} tags; at most {} are allowed", tags.len(), limits::TAGS_MAX);
+        return Err(Error::at(Code::TooLarge, path, message));
+    }
+    for (i, tag) in tags.iter().enumerate() {
+        let path = format!("{path}[{i}]");
+        if !tag.get().starts_with('"') || tag.get() == "\"\"" {
+            return Err(Error::invalid(path, "must be a string that is not empty"));
+        }
+        json::check(tag.get(), limits::TAG_BYTES_MAX, &path)?;
+    }
+    Ok((!tags.is_empty()).then(|| Json::trusted(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(field: Field, text: &str) -> Result<TaskOptions> {
+        let mut task = TaskOptions::default();
+        let option = TaskOption::of(field).unwrap();
+        option.read(&mut task, text, option.word())?;
+        Ok(task)
+    }
+
+    fn shown(task: &TaskOptions) -> Vec<String> {
+        values(task).map(|(word, value)| format!("{word}:{value}")).collect()
+    }
+
+    #[test]
+    fn an_option_is_shown_and_read_again_as_it_was_given() {
+        for (field, text) in [
+            (Field::Id, r#"{"order":[1.0,"\ud800"]}"#),
+            (Field::Id, "null"),
+            (Field::Label, r#""the \"first\" \ud800""#),
+            (Field::Label, r#""""#),
+            (Field::Tags, r#"["a","a","\u0001é"]"#),
+            (Field::RunAt, "-7"),
+            (Field::RunTimeout, "500"),
+            (Field::OnInterrupted, r#""fail""#),
+            (Field::OnStop, r#""wait""#),
+        ] {
+            let task = read(field, text).unwrap();
+            assert_eq!(shown(&task), [format!("{}:{text}", field.as_str())]);
+        }
+    }
+
+    #[test]
+    fn what_holds_anyway_is_not_shown() {
+        let nothing = TaskOptions::default();
+        for (field, text) in [
+            (Field::Tags, "[]"),
+            (Field::Tags, "[ ]"),
+            (Field::RunTimeout, "false"),
+            (Field::OnInterrupted, r#""retry""#),
+        ] {
+            assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");
+        }
+        assert_eq!(shown(&nothing), [""; 0]);
+    }
+
+    #[test]
+    fn a_wrong_label_or_tag_is_named() {
+        for (field, text, path) in [
+            (Field::Label, "7", "label"),
+            (Field::Label, "null", "label"),
+            (Field::Label, r#"["a"]"#, "label"),
+            (Field::Tags, "null", "tags"),
+            (Field::Tags, r#""a""#, "tags"),
+            (Field::Tags, "{}", "tags"),
+            (Field::Tags, r#"["a",null]"#, "tags[1]"),
+            (Field::Tags, r#"["a","b",""]"#, "tags[2]"),
+            (Field::Tags, r#"[["a"]]"#, "tags[0]"),
+        ] {
+            let error = read(field, text).unwrap_err();
+            assert_eq!(error.code(), Code::Invalid, "{text}");
+            assert_eq!(error.facts().path.as_deref(), Some(path), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_its_limit_is_refused_and_what_is_as_long_is_not() {
+        let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+        let list = |tags: usize| format!("[{}]", vec!["\"x\""; tags].join(","));
+        let tag = |bytes: usize| format!("[\"x\",{}]", text(bytes));
+        for (field, most, more, path) in [
+            (Field::Id, text(limits::ID_BYTES_MAX), text(limits::ID_BYTES_MAX + 1), "id"),
+            (
+                Field::Label,
+                text(limits::LABEL_BYTES_MAX),
+                text(limits::LABEL_BYTES_MAX + 1),
+                "label",
+            ),
+            (Field::Tags, list(limits::TAGS_MAX), list(limits::TAGS_MAX + 1), "tags"),
+            (Field::Tags, tag(limits::TAG_BYTES_MAX), tag(limits::TAG_BYTES_MAX + 1), "tags[1]"),
+        ] {
+            assert!(read(field, &most).is_ok(), "{field:?}");
+            let error = read(field, &more).unwrap_err();
+            assert_eq!(error.code(), Code::TooLarge, "{field:?}");
+            assert_eq!(error.facts().path.as_deref(), Some(path));
+        }
+    }
+}
