@@ -49,7 +49,8 @@ export type Calling = MessageOf<'start' | 'signal'>
 interface PendingCall {
   readonly run: Run
   readonly runner: AnyRunner
-  readonly context: Snapshot
+  /** The root context if it is absent. */
+  readonly context: Snapshot | undefined
 }
 
 /** The runs of one tasker. */
@@ -140,10 +141,13 @@ export class Runs implements RunHost, HintSource, Attachment {
    * one enters (`AsyncLocalStorage.enterWith`) is not that of the next.
    */
   begin(messages: Calling[]): void {
+    const calls: (PendingCall | MessageOf<'signal'>)[] = []
     for (const message of messages) {
-      if (message[0] === 'start') this.#start(message)
-      else inRootContext(() => nextTick(this.#signal, message))
+      const call = message[0] === 'start' ? this.#started(message) : message
+      if (call) calls.push(call)
     }
+    // Once for all: to enter a context costs as much as to call a runner.
+    inRootContext(() => this.#schedule(calls))
     nextTick(this.#look)
     this.#bridge.updateKeepAlive()
   }
@@ -153,17 +157,24 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.pacer.look()
   }
 
-  #start(message: MessageOf<'start'>) {
-    if (this.#bridge.isShut) return
+  /** A run has started; listeners are told before its runner is called. */
+  #started(message: MessageOf<'start'>): PendingCall | undefined {
+    if (this.#bridge.isShut) return undefined
     const run = new Run(message, this)
     this.#live.set(run.slot, run)
     if (this.events.hasListeners('task.run')) this.events.emitTask('task.run', run.uuid)
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
-    const context = this.extras.contextOf(run.uuid) ?? inRootContext
-    const call = { run, runner, context }
-    if (this.#later.length > 0) this.#later.push(call)
-    else context(() => nextTick(this.#call, call))
+    return { run, runner, context: this.extras.contextOf(run.uuid) }
+  }
+
+  #schedule(calls: (PendingCall | MessageOf<'signal'>)[]) {
+    for (const call of calls) {
+      if (!('run' in call)) nextTick(this.#signal, call)
+      else if (this.#later.length > 0) this.#later.push(call)
+      else if (call.context) call.context(() => nextTick(this.#call, call))
+      else nextTick(this.#call, call)
+    }
   }
 
   /** Calls a runner, unless this turn of the event loop has had its share. */
@@ -184,7 +195,8 @@ export class Runs implements RunHost, HintSource, Attachment {
   readonly #callNext = (): void => {
     const next = this.#later[this.#laterAt++]
     if (!next) return
-    next.context(() => nextTick(this.#execute, next.run, next.runner))
+    const context = next.context ?? inRootContext
+    context(() => nextTick(this.#execute, next.run, next.runner))
     this.#callsOfTurn += 1
     if (this.#laterAt < this.#later.length) nextTick(this.#goOn)
     else this.#forgetLater()
