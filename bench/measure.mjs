@@ -1,5 +1,6 @@
 // One measurement in a process of its own: `measure.mjs PEER SCENARIO OPTIONS` prints a line of
-// JSON with its value. Options: { n, window, durability }. The payload has some 100 bytes.
+// JSON with its value, and the CPU time of all threads in µs per task. Options: { n, window,
+// durability, checkout }; tasker is taken from the checkout. The payload has some 100 bytes.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const [peer, scenario, options] = process.argv.slice(2)
-const { n, window = 1024, durability = 'full' } = JSON.parse(options)
+const { n, window = 1024, durability = 'full', checkout } = JSON.parse(options)
 
 const payload = i => ({ book: 'b42', n: i, pad: 'x'.repeat(64) })
 const range = (from, count) => Array.from({ length: count }, (_, i) => payload(from + i))
@@ -26,11 +27,18 @@ async function allDone(queue) {
   while ((await queue.done()) < n) await sleep(2)
 }
 
+/** What is measured begins, after what comes before it. */
+let before
+function begin() {
+  before = process.cpuUsage()
+  return now()
+}
+
 /** Tasks per second of what `code` does. */
 async function rate(code) {
-  const begin = now()
+  const from = begin()
   await code()
-  return (n / (now() - begin)) * 1000
+  return (n / (now() - from)) * 1000
 }
 
 const scenarios = {
@@ -65,15 +73,16 @@ const scenarios = {
       arrived()
       return ok()
     })
+    begin()
     for (let i = 0; i < n; i++) {
       await sleep(5 + (i % 5))
-      const begin = now()
+      const from = now()
       const start = new Promise(resolve => {
         arrived = resolve
       })
       await queue.add(payload(i))
       await start
-      times.push((now() - begin) * 1000)
+      times.push((now() - from) * 1000)
     }
     return times.sort((a, b) => a - b)[n >> 1]
   },
@@ -81,7 +90,11 @@ const scenarios = {
 
 const dir = mkdtempSync(join(tmpdir(), 'tasker-bench-'))
 const { open } = await import(`./peers/${peer}.mjs`)
-const queue = await open({ dir, window, durability })
+const queue = await open({ dir, window, durability, checkout })
 const value = await scenarios[scenario](queue)
+const { user, system } = process.cpuUsage(before)
+const cpu = (user + system) / n
 rmSync(dir, { recursive: true, force: true })
-process.stdout.write(`${JSON.stringify({ peer, scenario, n, value })}\n`, () => process.exit(0))
+process.stdout.write(`${JSON.stringify({ peer, scenario, n, value, cpu })}\n`, () =>
+  process.exit(0),
+)

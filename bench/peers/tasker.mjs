@@ -1,11 +1,13 @@
-// tasker through its public class, synced.
+// tasker through its public class, synced; from this checkout or another.
 
 import { join } from 'node:path'
-import { Tasker } from '../../index.mjs'
+import { pathToFileURL } from 'node:url'
+import { root } from '../../scripts/steps.mjs'
 
 const operation = 'read-book'
 
-export async function open({ dir, window, durability }) {
+export async function open({ dir, window, durability, checkout = root }) {
+  const { Tasker } = await import(pathToFileURL(join(checkout, 'index.mjs')))
   const tasker = new Tasker({ store: join(dir, 'tasker.db'), concurrency: window, durability })
   await tasker.ready()
   return {
