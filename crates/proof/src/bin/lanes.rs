@@ -1,5 +1,5 @@
-//! `lanes [lanes] [tasks]`: what many lanes cost, in memory, at the limit of an operation, and at
-//! open.
+//! `lanes [lanes] [tasks]`: what many lanes cost, in memory, at the limit of an operation, at open,
+//! and for who reads a task by its uuid, as `getTask` does; beside one lane. `npm run bench:lanes`.
 //!
 //! A file with many lanes of one operation is filled through the store, for the engine gives a task
 //! without conditions the lane of its operation. `docs/internals/speed.md` has the figures.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tasker_core::dispatch::{Dispatch, Picks};
 use tasker_core::error::{Error, Result};
-use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
+use tasker_core::id::{IdSource, LaneId, OperationId, Seq, TaskId};
 use tasker_core::queue::QueueKey;
 use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
@@ -30,6 +30,8 @@ const ADDED: u64 = 10_000;
 /// The limit of the operation, and how many runs end in one turn.
 const LIMIT: u32 = 1_024;
 const ENDS: usize = 256;
+/// How many tasks are read by their uuids.
+const READS: u64 = 10_000;
 /// Rounds of ends and starts.
 const ROUNDS: usize = 100;
 
@@ -43,8 +45,10 @@ fn main() -> Result<()> {
     say(&in_memory(lanes));
     for lanes in [0, lanes] {
         let folder = Folder::new()?;
-        fill(&folder, tasks, lanes)?;
-        say(&opened(&folder, &format!("{tasks} tasks in {} lanes", lanes.max(1)))?);
+        let some = fill(&folder, tasks, lanes)?;
+        let what = format!("{tasks} tasks in {} lanes", lanes.max(1));
+        say(&opened(&folder, &what)?);
+        say(&format!("{what}: {:.2} µs to read one by its uuid", read_us(&folder, &some)?));
     }
     Ok(())
 }
@@ -92,11 +96,12 @@ fn resident_bytes() -> u64 {
 }
 
 /// Fills a file with tasks that are spread over so many lanes of one operation; 0 for the one that
-/// tasks without conditions have.
-fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<()> {
+/// tasks without conditions have. Gives the ids of some, from all over the file.
+fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
     let Handle { mut store, .. } = folder.open()?;
     let mut ids = IdSource::new(store.id_key(), [7; 32]);
     let mut counts = Counts::default();
+    let mut some = Vec::new();
     let known = Operation { id: OPERATION, name: operation() };
     for (number, first) in (1..).zip((1..=tasks).step_by(ADDED as usize)) {
         let mut changes = Vec::new();
@@ -105,20 +110,36 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<()> {
         for seq in seqs.clone() {
             counts.enter(State::Ready);
             let lane = LaneId::new(OPERATION, if lanes == 0 { 0 } else { 1 + seq % lanes });
-            changes.push(adding(&mut ids, seq, lane));
+            let id = ids.task(Seq(seq), at(0).wall);
+            if seq % tasks.div_ceil(READS) == 0 {
+                some.push(id);
+            }
+            changes.push(adding(id, Seq(seq), lane));
         }
         let (owner, at, seq_next) = (store.owner(), at(number).wall, Seq(seqs.end));
         let batch = Batch { number, owner, at, seq_next, counts, changes };
         commit(store.as_mut(), &batch)?;
     }
-    store.close()
+    store.close()?;
+    Ok(some)
 }
 
-fn adding(ids: &mut IdSource, seq: u64, lane: LaneId) -> Change {
-    let data = Json::trusted(&format!(r#"{{"n":{seq},"pad":"{}"}}"#, "x".repeat(80)));
+fn adding(id: TaskId, seq: Seq, lane: LaneId) -> Change {
+    let data = Json::trusted(&format!(r#"{{"n":{},"pad":"{}"}}"#, seq.0, "x".repeat(80)));
     let def = NewTask { data: Some(data), ..NewTask::new(operation()) };
-    let (seq, at) = (Seq(seq), at(0).wall);
-    Change::Add { seq, id: ids.task(seq, at), lane, def, at, start: None }
+    Change::Add { seq, id, lane, def, at: at(0).wall, start: None }
+}
+
+/// What it costs to read one of these tasks, all of it but its logs.
+fn read_us(folder: &Folder, ids: &[TaskId]) -> Result<f64> {
+    let Handle { store: _store, mut reader } = folder.open()?;
+    let begun = Moment::now();
+    for &id in ids {
+        if reader.get(id, None, usize::MAX)?.is_none() {
+            return Err(Error::bug("a task was not found"));
+        }
+    }
+    Ok(begun.elapsed_ms() as f64 * 1e3 / ids.len().max(1) as f64)
 }
 
 fn commit(store: &mut dyn Store, batch: &Batch) -> Result<()> {
