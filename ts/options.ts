@@ -9,6 +9,7 @@
 
 import { types } from 'node:util'
 import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
+import { isBare } from './bounded-json'
 import { JsonText } from './commands'
 import {
   CALL_BYTES_MAX,
@@ -226,7 +227,7 @@ export function wholeOf(value: unknown, path: string): number | undefined {
 /** The JSON text of the definition of a task. */
 export function definitionText(given: unknown): string {
   try {
-    const text = payloadText(prepare(given, 'task'))
+    const text = payloadText(prepare(given))
     if (text !== undefined) return text
   } catch (error) {
     throw unreadable(given, '', error)
@@ -243,7 +244,7 @@ export function listOf(given: unknown): void {
 /** The JSON text of the definitions of several tasks; nothing is written that no call takes. */
 export function definitionsText(given: readonly unknown[]): string {
   try {
-    const definitions = given.map((one, i) => prepare(one, `[${i}]`))
+    const definitions = given.map((one, i) => prepare(one, i))
     if (isLongerThan(definitions, CALL_BYTES_MAX)) throw tooLong(definitions)
     const text = stringify(definitions)
     if (text.length > CALL_BYTES_MAX) throw tooMany(`${CALL_BYTES_MAX} bytes`)
@@ -278,12 +279,13 @@ export function definitionSignal(given: unknown, prefix = ''): AbortSignal | und
 }
 
 /** The members of a definition, also those that an instance has from its class. */
-function membersOf(given: unknown, path: string): Loose {
+function membersOf(given: unknown, place: number | undefined): Loose {
+  if (typeof given === 'object' && given !== null && isPlain(given)) return given as Loose
+  const path = place === undefined ? 'task' : `[${place}]`
   if (typeof given === 'string') {
     throw invalid(path, 'must be an object: addTask({ operation, data })')
   }
   const definition = objectOf(given, path)
-  if (isPlain(definition)) return definition
   const { toJSON } = definition
   if (typeof toJSON === 'function') return objectOf(toJSON.call(definition, ''), path)
   refuseForeign(definition, TASK_WORDS, path)
@@ -291,26 +293,36 @@ function membersOf(given: unknown, path: string): Loose {
   return { ...definition, ...Object.fromEntries(known) }
 }
 
-/** A definition whose JSON says what it means; the same object where nothing needs a word. */
-function prepare(given: unknown, path: string): unknown {
-  const members = membersOf(given, path)
+/**
+ * A definition whose JSON says what it means; the same object where nothing needs a word. `place`
+ * is the one in a list; its path is spelled only for an error, as it would cost more than the rest.
+ */
+function prepare(given: unknown, place?: number): unknown {
+  const members = membersOf(given, place)
   const { data, id, label, tags, runAt, abortSignal } = members
-  const prefix = path === 'task' ? '' : `${path}.`
-  if (data !== undefined) refuseUnstorable(data, `${prefix}data`)
-  if (id !== undefined) refuseUnstorable(id, `${prefix}id`)
-  if (label !== undefined) refuseUnstorable(label, `${prefix}label`)
-  if (tags !== undefined) refuseUnstorable(tags, `${prefix}tags`)
+  if (!isCommon(data)) refuseUnstorable(data, 'data', place)
+  if (!isCommon(id)) refuseUnstorable(id, 'id', place)
+  if (!isCommon(label)) refuseUnstorable(label, 'label', place)
+  if (!isCommon(tags)) refuseUnstorable(tags, 'tags', place)
   const { priority, delay, runTimeout, onInterrupted, onStop } = members
-  const areJson = [priority, delay, runTimeout, onInterrupted, onStop].every(isJson)
-  if (areJson && runAt === undefined && abortSignal === undefined) return members
+  const areTimes = isJson(delay) && isJson(runTimeout) && runAt === undefined
+  const areWords = isJson(priority) && isJson(onInterrupted) && isJson(onStop)
+  if (areTimes && areWords && abortSignal === undefined) return members
   const judged = { priority, delay, runTimeout, onInterrupted, onStop }
   const words = Object.entries(judged).map(([word, value]) => [word, scalar(value)])
   const others = { runAt: momentOf(runAt), abortSignal: undefined }
   return { ...members, ...Object.fromEntries(words), ...others }
 }
 
+/** What needs no second look: scalars, lists, what was written as `{ … }`. */
+function isCommon(value: unknown): boolean {
+  if (typeof value === 'object') return value === null || isBare(value)
+  return typeof value !== 'function' && typeof value !== 'symbol'
+}
+
 /** Refuses what JSON would drop, or keeps nothing of. */
-function refuseUnstorable(value: unknown, path: string) {
+function refuseUnstorable(value: unknown, word: string, place: number | undefined) {
+  const path = place === undefined ? word : `[${place}].${word}`
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw invalid(path, `a ${typeof value} cannot be stored as JSON`)
   }
