@@ -15,10 +15,13 @@
 //!
 //! Proof: `__test__/process/loop.test.mjs`, `__test__/border/blocked.test.mjs`.
 
+use std::fmt::Write;
+
 use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use parking_lot::RwLock;
 use tasker_core::error::{Code, Error};
+use tasker_core::time::WallMs;
 use tasker_engine::backlog::Backlog;
 use tasker_engine::effect::Effect;
 use tasker_engine::thread::Sink;
@@ -52,8 +55,8 @@ impl EffectQueue {
         self.notifier.write().take();
     }
 
-    /// What is queued, as one JSON array whose first element says whether there is more; `make`
-    /// makes a string of JavaScript of it.
+    /// What is queued, as one JSON array; its first element says whether there is more, its second
+    /// from which moment its times count. `make` makes a string of JavaScript of it.
     ///
     /// # Errors
     /// That of `make`; everything is still queued then, and what comes later notifies again.
@@ -78,7 +81,9 @@ impl EffectQueue {
     fn batch(&self, messages_max: usize, blocked_ms: u64) -> Batch {
         self.backlog.peek(|queue| {
             let mut text = String::with_capacity(64 * queue.len().min(messages_max));
-            text.push_str("[false");
+            let since = since(queue.iter().take(messages_max));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "[false,{}", since.0);
             if blocked_ms > BLOCKED_MS_MAX {
                 Message::LoopBlocked { ms: blocked_ms }.write(&mut text);
             }
@@ -89,7 +94,7 @@ impl EffectQueue {
                 }
                 starts += usize::from(matches!(effect, Effect::Start(_)));
                 count += 1;
-                message::write(effect, &mut text);
+                message::write(effect, since, &mut text);
             }
             text.push(']');
             let has_more = count < queue.len();
@@ -114,6 +119,15 @@ impl EffectQueue {
             notifier.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
+}
+
+/// When the first of the runs started: the others started with it, or soon after.
+fn since<'a>(mut effects: impl Iterator<Item = &'a Effect>) -> WallMs {
+    let started = |effect: &Effect| match effect {
+        Effect::Start(run) => Some(run.started_at),
+        _ => None,
+    };
+    effects.find_map(started).unwrap_or(WallMs(0))
 }
 
 /// Messages for one drain.

@@ -77,8 +77,8 @@ export class Context extends Lazy implements RunnerContext {
     this.tags = rest?.tags ?? NO_TAGS
     this.attempt = attempt
     this.priority = Number(priority)
-    this.createdAt = dateOf(createdAt)
-    this.startedAt = dateOf(startedAt)
+    this.createdAt = dateOf(run.since + createdAt)
+    this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
   }
 

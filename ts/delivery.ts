@@ -23,14 +23,18 @@ import type { Calling, Runs } from './runs'
 /** Messages that nobody listens to, between two looks at the clock. */
 const QUIET_MESSAGES = 64
 
+const NOTHING: Messages = [false, 0]
+/** Where the first message stands. */
+const FIRST = NOTHING.length
+
 /** The messages of one bridge. */
 export class Delivery {
   readonly #bridge: Bridge
   readonly #runs: Runs
   #isDrainDue = false
   /** What was fetched, and how much of it has been passed on. */
-  #messages: Messages = [false]
-  #at = 1
+  #messages: Messages = NOTHING
+  #at = FIRST
 
   constructor(bridge: Bridge, runs: Runs) {
     this.#bridge = bridge
@@ -74,8 +78,8 @@ export class Delivery {
   }
 
   #fetch() {
-    this.#messages = [false]
-    this.#at = 1
+    this.#messages = NOTHING
+    this.#at = FIRST
     try {
       this.#messages = messagesIn(this.#bridge.drain())
     } catch (error) {
@@ -87,6 +91,7 @@ export class Delivery {
 
   #deliver() {
     const calling: Calling[] = []
+    const [, since] = this.#messages
     let isAnswered = false
     while (this.#at < this.#messages.length) {
       const message = this.#messages[this.#at++] as Message | Unreadable
@@ -97,8 +102,8 @@ export class Delivery {
       if (isLook && this.#runs.pacer.isUsedUp) break
     }
     if (calling.length === 0) return
-    if (!isAnswered) this.#runs.begin(calling)
-    else queueMicrotask(() => nextTick(() => this.#runs.begin(calling)))
+    if (!isAnswered) this.#runs.begin(calling, since)
+    else queueMicrotask(() => nextTick(() => this.#runs.begin(calling, since)))
   }
 
   #pass(message: Message | Unreadable, calling: Calling[]) {

@@ -26,7 +26,7 @@ export type Message =
   | ['answer', ticket: number, value: unknown]
   /** The call was refused; nothing of it was done. */
   | ['refusal', ticket: number, error: Refusal]
-  /** A run has started: call the runner. Times are milliseconds. */
+  /** A run has started: call the runner. Times are milliseconds after those of its text. */
   | [
       'start',
       slot: number,
@@ -95,8 +95,11 @@ export type Refusal = TaskerErrorFacts & { code: TaskerErrorCode; message: strin
 /** The start of a run whose data is no JSON. */
 export type Unreadable = ['unreadable', slot: number]
 
-/** Some messages, and whether there are more to fetch. */
-export type Messages = [hasMore: boolean, ...messages: (Message | Unreadable)[]]
+/**
+ * Some messages, after whether there are more to fetch, and the moment from which their times
+ * count, in milliseconds since 1970: most times are small numbers then, which cost no memory.
+ */
+export type Messages = [hasMore: boolean, since: number, ...messages: (Message | Unreadable)[]]
 
 const UNREADABLE = {
   code: 'TASKER_CORRUPT',
@@ -111,8 +114,8 @@ export function messagesIn(text: string): Messages {
   try {
     return parse(text)
   } catch {
-    const [hasMore, ...messages] = elementsOf(text)
-    return [hasMore === 'true', ...messages.flatMap(messageIn)]
+    const [hasMore, since, ...messages] = elementsOf(text)
+    return [hasMore === 'true', Number(since), ...messages.flatMap(messageIn)]
   }
 }
 

@@ -32,6 +32,8 @@ export type SentLine = [log: TaskLog, fields: string | undefined]
 /** A live run as this process sees it. */
 export class Run {
   readonly message: MessageOf<'start'>
+  /** The moment from which the times of the message count. */
+  readonly since: number
   readonly host: RunHost
   /** Whether it has settled or was replaced: what it reports is dropped. */
   isOver = false
@@ -46,8 +48,9 @@ export class Run {
   reports: TaskProgress[] | undefined
   #controller: AbortController | undefined
 
-  constructor(message: MessageOf<'start'>, host: RunHost) {
+  constructor(message: MessageOf<'start'>, since: number, host: RunHost) {
     this.message = message
+    this.since = since
     this.host = host
   }
 

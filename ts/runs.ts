@@ -138,12 +138,13 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   /**
    * Calls runners and fires signals, in order. Each has a tick of its own, so that a context which
-   * one enters (`AsyncLocalStorage.enterWith`) is not that of the next.
+   * one enters (`AsyncLocalStorage.enterWith`) is not that of the next. Their times count from
+   * `since`.
    */
-  begin(messages: Calling[]): void {
+  begin(messages: Calling[], since: number): void {
     const calls: (PendingCall | MessageOf<'signal'>)[] = []
     for (const message of messages) {
-      const call = message[0] === 'start' ? this.#started(message) : message
+      const call = message[0] === 'start' ? this.#started(message, since) : message
       if (call) calls.push(call)
     }
     // Once for all: to enter a context costs as much as to call a runner.
@@ -158,9 +159,9 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   /** A run has started; listeners are told before its runner is called. */
-  #started(message: MessageOf<'start'>): PendingCall | undefined {
+  #started(message: MessageOf<'start'>, since: number): PendingCall | undefined {
     if (this.#bridge.isShut) return undefined
-    const run = new Run(message, this)
+    const run = new Run(message, since, this)
     this.#live.set(run.slot, run)
     if (this.events.hasListeners('task.run')) this.events.emitTask('task.run', run.uuid)
     const operation = message[4]

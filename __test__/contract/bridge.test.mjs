@@ -23,7 +23,7 @@ const played = `
     return {
       ...Object.fromEntries(names.map(name => [name, note(name)])),
       drain: () => {
-        const batch = engine.batches.shift() ?? [false]
+        const batch = engine.batches.shift() ?? [false, 0]
         if (batch instanceof Error) throw batch
         return typeof batch === 'string' ? batch : JSON.stringify(batch)
       },
@@ -49,7 +49,7 @@ function play(options = {}) {
   const tasker = new Tasker({ store: ':memory:', keepAlive: 'never', ...options })
   const engine = globalThis.engines.at(-1)
   /** Tells messages as the engine does: in a turn of the event loop of their own. */
-  engine.tell = (...messages) => engine.tellBatch([false, ...messages])
+  engine.tell = (...messages) => engine.tellBatch([false, since, ...messages])
   /** The same with a batch, the text of one, or an Error that is thrown in its place. */
   engine.tellBatch = batch =>
     new Promise(resolve => {
@@ -73,10 +73,13 @@ const start = (no, operation = 'a', data = null) => [
   operation,
   1,
   0,
-  1_700_000_000_000,
-  1_700_000_000_001,
+  -2_000,
+  1,
   data,
 ]
+
+/** The moment from which the times of a text count. */
+const since = 1_700_000_000_000
 
 test('calls of one tick travel as one text, in order, before any other call', async () => {
   const { tasker, engine } = play()
@@ -89,6 +92,18 @@ test('calls of one tick travel as one text, in order, before any other call', as
     ['add', 1, '{"operation":"a"}\n{"operation":"b"}'],
     ['read', 3, '{"count":{"query":{}}}'],
     ['add', 4, '{"operation":"c"}'],
+  ])
+})
+
+test('the times of a run count from the moment with which their text begins', async () => {
+  const contexts = []
+  const { engine } = play({ runners: { a: context => contexts.push(context) } })
+  await engine.tell(start(1))
+  await engine.tellBatch([false, 0, start(2)])
+  const times = contexts.map(({ createdAt, startedAt }) => [createdAt, startedAt].map(Number))
+  assert.deepEqual(times, [
+    [since - 2_000, since + 1],
+    [-2_000, 1],
   ])
 })
 
@@ -190,7 +205,7 @@ test('a start of an operation whose runner was just taken away still finds it', 
 test('when more is waiting each later turn asks once, however often the bell rings', async () => {
   const { runner, calls } = gate()
   const { engine } = play({ runners: { a: runner } })
-  engine.batches.push([true, start(1)], [true, start(2)], [false, start(3)])
+  engine.batches.push([true, 0, start(1)], [true, 0, start(2)], [false, 0, start(3)])
   for (let n = 0; n < 3; n += 1) engine.bell()
   await new Promise(process.nextTick)
   assert.equal(calls.length, 1)
@@ -386,7 +401,7 @@ test('a message that is no JSON costs only itself (B-1)', async () => {
     JSON.stringify(start(2, 'a', 'whole')),
     `["answer",${third},3]`,
   ]
-  await engine.tellBatch(`[false,${texts.join(',')}]`)
+  await engine.tellBatch(`[false,${since},${texts.join(',')}]`)
   assert.deepEqual(await Promise.all(reads), [1, 'TASKER_CORRUPT', 3])
   await new Promise(resolve => setImmediate(resolve))
   assert.deepEqual(called, ['whole'])
@@ -398,7 +413,7 @@ test('a message that is no JSON costs only itself (B-1)', async () => {
 })
 
 test('messages that are lost leave no call waiting (B-1)', async () => {
-  for (const fault of [new Error('Failed to convert'), 'no array at all', '[false,["answer"']) {
+  for (const fault of [new Error('Failed to convert'), 'no array at all', '[false,0,["answer"']) {
     const { tasker, engine } = play()
     const errors = []
     tasker.on('error', error => errors.push(error.code))
@@ -426,11 +441,11 @@ test('what a batch leaves for the next turn is passed on in its order (B-18)', a
     ['taskEnd', uuid, 'failed', 'poison', abort],
   ]
   const counted = tasker.countTasks()
-  engine.batches.push([false, ...ends, ['answer', engine.ticket('read'), 5]])
+  engine.batches.push([false, 0, ...ends, ['answer', engine.ticket('read'), 5]])
   engine.bell()
   assert.deepEqual(heard, ['failed'])
   // A notification meanwhile is not lost: its messages follow.
-  engine.batches.push([false, ['taskEnd', uuid, 'aborted', 'user', abort]])
+  engine.batches.push([false, 0, ['taskEnd', uuid, 'aborted', 'user', abort]])
   engine.bell()
   assert.equal(await counted, 5)
   while (heard.length < 4) await new Promise(resolve => setImmediate(resolve))
