@@ -1,6 +1,6 @@
 // `npm run bench:delayed`: many tasks with a start time: how fast they start when all are due at
-// once, beside as many that wait for nothing, and the processor time that they take before. Fails if
-// one starts early or not at all. `--quick` does it with few, to see that everything still runs.
+// once, beside as many that wait for nothing, and the processor time that they take before. Fails
+// if one starts early or not at all. `--quick` does it with few, to see that everything still runs.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

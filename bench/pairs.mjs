@@ -1,7 +1,7 @@
 // `npm run bench:pairs -- OTHER`: this checkout beside another one that is built, such as the
 // commit before a change. Each measurement has a process of its own; the two alternate, so that a
-// slow minute meets both. Prints the median of the ratios of the pairs: of the rates, and of the CPU
-// time per task, of all threads, which a busy machine blurs less. Above 1 is better in both.
+// slow minute meets both. Prints the median of the ratios of the pairs: of the rates, and of the
+// CPU time per task, of all threads, which a busy machine blurs less. Above 1 is better in both.
 // `--rounds n` (9), `--only text` for the rows whose name contains it.
 
 import { spawnSync } from 'node:child_process'

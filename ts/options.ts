@@ -300,10 +300,10 @@ function membersOf(given: unknown, place: number | undefined): Loose {
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
   const { data, id, label, tags, runAt, abortSignal } = members
-  if (!isCommon(data)) refuseUnstorable(data, 'data', place)
-  if (!isCommon(id)) refuseUnstorable(id, 'id', place)
-  if (!isCommon(label)) refuseUnstorable(label, 'label', place)
-  if (!isCommon(tags)) refuseUnstorable(tags, 'tags', place)
+  if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
+  if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
+  if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
+  if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   const { priority, delay, runTimeout, onInterrupted, onStop } = members
   const areTimes = isJson(delay) && isJson(runTimeout) && runAt === undefined
   const areWords = isJson(priority) && isJson(onInterrupted) && isJson(onStop)
@@ -315,7 +315,7 @@ function prepare(given: unknown, place?: number): unknown {
 }
 
 /** What needs no second look: scalars, lists, what was written as `{ … }`. */
-function isCommon(value: unknown): boolean {
+function isOrdinary(value: unknown): boolean {
   if (typeof value === 'object') return value === null || isBare(value)
   return typeof value !== 'function' && typeof value !== 'symbol'
 }
