@@ -64,6 +64,7 @@ impl EffectQueue {
         let blocked_ms = self.backlog.begin();
         let mut messages_max = MESSAGES_MAX;
         loop {
+            debug_assert!(messages_max > 0, "a drain of no messages ends in no time");
             let Batch { text, count, has_more } = self.batch(messages_max, blocked_ms);
             match make(&text) {
                 Ok(string) => {
@@ -97,6 +98,7 @@ impl EffectQueue {
                 message::write(effect, since, &mut text);
             }
             text.push(']');
+            debug_assert!(count > 0 || queue.is_empty(), "what waits would never be handed out");
             let has_more = count < queue.len();
             if has_more {
                 text.replace_range(1..6, "true");

@@ -427,6 +427,7 @@ fn uuid(id: Uuid, out: &mut String) {
 }
 
 fn quoted(text: &str, out: &mut String) {
+    debug_assert!(!text.contains(['"', '\\']), "{text} needs an escape");
     out.push('"');
     out.push_str(text);
     out.push('"');

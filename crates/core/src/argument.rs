@@ -65,7 +65,9 @@ pub fn duration(text: &str, path: &str) -> Result<u64> {
     if !(ms > 0.0 && ms <= limits::DURATION_MS_MAX as f64) {
         return Err(wrong());
     }
-    Ok(ms.ceil() as u64)
+    let whole = ms.ceil() as u64;
+    debug_assert!((1..=limits::DURATION_MS_MAX).contains(&whole), "{ms} was rounded too far");
+    Ok(whole)
 }
 
 /// A moment: milliseconds since 1970, as a number or a `Date` has them.
@@ -109,6 +111,7 @@ fn spelled(words: &str) -> Option<f64> {
 /// # Errors
 /// `Invalid` with `path` for anything else.
 pub fn count(text: &str, path: &str, max: u32) -> Result<u32> {
+    debug_assert!(max > 0, "no count would be right for {path}");
     let wrong = || Error::invalid(path, format!("must be a whole number from 1 to {max}"));
     let number: f64 = serde_json::from_str(text).map_err(|_| wrong())?;
     if number.fract() != 0.0 || number < 1.0 || number > f64::from(max) {
@@ -122,6 +125,7 @@ pub fn count(text: &str, path: &str, max: u32) -> Result<u32> {
 /// # Errors
 /// `Invalid` with `path` for anything else.
 pub fn word<T: Copy>(text: &str, path: &str, words: &[(&str, T)]) -> Result<T> {
+    debug_assert!(!words.is_empty(), "no word would be right for {path}");
     let given = as_text(text);
     let found = words.iter().find(|(word, _)| given.as_deref() == Some(*word));
     found.map(|&(_, value)| value).ok_or_else(|| {

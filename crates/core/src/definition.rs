@@ -173,6 +173,11 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
     if members.has_options {
         read_options(&members, &mut task.options)?;
     }
+    debug_assert!(
+        task.data.as_ref().is_none_or(|data| data.as_str().len() <= limits::DATA_BYTES_MAX),
+        "an option was taken that breaks a limit (I-17)"
+    );
+    debug_assert!(task.options.run_timeout_ms != Some(0), "a run would time out before it began");
     Ok(task)
 }
 

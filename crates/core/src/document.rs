@@ -104,7 +104,8 @@ fn cause(task: &TaskRecord) -> Option<&'static str> {
 }
 
 fn number(value: u64) -> Value {
-    Value::Number(value as f64) // at most 2^53: exact
+    debug_assert!(value <= 1 << 53, "{value} is not exact as a number of JavaScript");
+    Value::Number(value as f64)
 }
 
 fn date(at: WallMs) -> Value {
@@ -249,6 +250,7 @@ impl<'o> Members<'o> {
 
     /// Begins a member; its value is to be appended. Names are our own and need no escapes.
     fn name(&mut self, name: &str) -> &mut String {
+        debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{name} needs an escape");
         self.out.push(self.mark);
         self.mark = ',';
         self.out.push('"');
@@ -271,6 +273,7 @@ impl<'o> Members<'o> {
 
     /// A number as JavaScript reads it back; JSON has no infinities, so they are texts.
     fn float(&mut self, name: &str, value: f64) {
+        debug_assert!(!value.is_nan(), "JSON has no word for the {name}");
         match value {
             f64::INFINITY => self.text(name, "Infinity"),
             f64::NEG_INFINITY => self.text(name, "-Infinity"),

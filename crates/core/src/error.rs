@@ -129,6 +129,7 @@ impl Error {
     /// An error about the field at `path`; the message starts with the path.
     pub fn at(code: Code, path: impl Into<String>, message: impl fmt::Display) -> Self {
         let path = path.into();
+        debug_assert!(!path.is_empty(), "the path of the field is missing");
         Self::new(code, format!("{path}: {message}")).with_path(path)
     }
 

@@ -123,9 +123,13 @@ impl IdSource {
 
     /// The uuid of the task with this sequence number.
     pub fn task(&mut self, seq: Seq, wall: WallMs) -> TaskId {
+        debug_assert!(seq.0 > 0, "tasks count from 1");
+        debug_assert!(seq.0 < 1 << SEQ_BITS, "JavaScript cannot count to {}", seq.0);
         let random = self.random.next_u64();
         let low = self.key.fold(seq, random >> SEQ_BITS);
-        TaskId(self.uuid(wall, random & 0xfff, low))
+        let id = TaskId(self.uuid(wall, random & 0xfff, low));
+        debug_assert_eq!(self.key.seq_of(id), seq, "a uuid does not find its task (I-8)");
+        id
     }
 
     /// A new run id.
@@ -135,11 +139,14 @@ impl IdSource {
     }
 
     fn uuid(&mut self, wall: WallMs, high12: u64, low62: u64) -> Uuid {
+        debug_assert!(high12 < 1 << 12, "more than the 12 bits between version and variant");
         let now = u64::try_from(wall.0).unwrap_or(0) & ((1 << 48) - 1);
         self.last_ms = self.last_ms.max(now);
         let high = (self.last_ms << 16) | 0x7000 | high12;
         let low = (0b10 << 62) | (low62 & ((1 << 62) - 1));
-        Uuid::from_u64_pair(high, low)
+        let uuid = Uuid::from_u64_pair(high, low);
+        debug_assert_eq!(uuid.get_version_num(), 7, "{uuid} sorts by no time");
+        uuid
     }
 }
 

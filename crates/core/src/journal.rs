@@ -80,15 +80,58 @@ impl Transition {
                 (seq, lane, TransitionKind::RequestAbort, None)
             }
         };
+        debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
+        debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
         let priority = priority.filter(|_| kind.rule().changes_queue());
         Some(Transition { seq: *seq, lane: *lane, kind, priority })
+    }
+
+    /// All that a change does to its task, in order: before the transition itself what happens in
+    /// passing. Another place in the queue is told with the one it leaves, and a start that was due
+    /// with that.
+    fn all_of(change: &Change) -> impl Iterator<Item = Transition> {
+        let last = Transition::of(change);
+        let first = last.and_then(|last| match change {
+            Change::Prioritize { from, is_queued: true, .. } => {
+                let (kind, priority) = (TransitionKind::Leave, Some(*from));
+                Some(Transition { kind, priority, ..last })
+            }
+            Change::Start { is_due: true, .. } => {
+                Some(Transition { kind: TransitionKind::Due, ..last })
+            }
+            Change::Operation(_)
+            | Change::Add { .. }
+            | Change::AddDelayed { .. }
+            | Change::Key { .. }
+            | Change::Due { .. }
+            | Change::Fired(_)
+            | Change::Start { is_due: false, .. }
+            | Change::End { .. }
+            | Change::Release { .. }
+            | Change::Prioritize { is_queued: false, .. }
+            | Change::RequestAbort { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => None,
+        });
+        first.into_iter().chain(last)
     }
 }
 
 /// The journal entry of a batch.
 pub fn pack(batch: &Batch) -> Vec<u8> {
+    let all = || batch.changes.iter().flat_map(Transition::all_of);
+    let bytes = pack_all(all());
+    debug_assert!(
+        unpack(&bytes).map(Result::ok).eq(all().map(Some)),
+        "batch {} is not read as it was written (I-11)",
+        batch.number
+    );
+    bytes
+}
+
+fn pack_all(transitions: impl Iterator<Item = Transition>) -> Vec<u8> {
     let mut packer = Packer::default();
-    batch.changes.iter().for_each(|change| packer.change(change));
+    transitions.for_each(|transition| packer.push(transition));
     packer.finish()
 }
 
@@ -118,20 +161,6 @@ impl Group {
 }
 
 impl Packer {
-    /// What a change does to its task, and before it what it does in passing: another place in the
-    /// queue is told with the one it leaves, and a start that was due with that.
-    fn change(&mut self, change: &Change) {
-        let Some(next) = Transition::of(change) else { return };
-        if let Change::Prioritize { from, is_queued: true, .. } = change {
-            let (kind, priority) = (TransitionKind::Leave, Some(*from));
-            self.push(Transition { kind, priority, ..next });
-        }
-        if let Change::Start { is_due: true, .. } = change {
-            self.push(Transition { kind: TransitionKind::Due, ..next });
-        }
-        self.push(next);
-    }
-
     /// Adds one.
     fn push(&mut self, next: Transition) {
         debug_assert_eq!(next.priority.is_some(), next.kind.rule().changes_queue(), "{next:?}");
@@ -152,6 +181,7 @@ impl Packer {
 
     fn flush(&mut self) {
         let Some(Group { first, count }) = self.group.take() else { return };
+        debug_assert!((1..=GROUP_MAX).contains(&count), "a reader refuses a group of {count}");
         let Transition { seq, lane, kind, priority } = first;
         let news = priority.filter(|priority| *priority != self.priority);
         let flag = if news.is_some() { HAS_PRIORITY } else { 0 };
@@ -164,6 +194,7 @@ impl Packer {
         put_varint(&mut self.bytes, zigzag(seq.0.wrapping_sub(self.last) as i64));
         put_varint(&mut self.bytes, count);
         (self.last, self.lane) = (seq.0 + (count - 1), lane.0);
+        debug_assert_eq!(kind.code() & HAS_PRIORITY, 0, "a code takes the bit of the priority");
     }
 }
 
@@ -305,9 +336,7 @@ mod tests {
     }
 
     fn packed(transitions: &[Transition]) -> Vec<u8> {
-        let mut packer = Packer::default();
-        transitions.iter().for_each(|transition| packer.push(*transition));
-        packer.finish()
+        pack_all(transitions.iter().copied())
     }
 
     fn unpacked(bytes: &[u8]) -> Result<Vec<Transition>> {
@@ -354,24 +383,22 @@ mod tests {
     fn a_task_with_another_priority_leaves_its_old_place_first() {
         let (seq, lane) = (Seq(7), LaneId(2));
         let (from, to) = (Priority::default(), Priority::new(f64::INFINITY).unwrap());
-        let mut packer = Packer::default();
-        packer.change(&Change::Prioritize { seq, lane, from, to, is_queued: true });
+        let change = Change::Prioritize { seq, lane, from, to, is_queued: true };
         let expected = [
             step(7, 2, TransitionKind::Leave, 0.0),
             step(7, 2, TransitionKind::Prioritize, f64::INFINITY),
         ];
-        assert_eq!(unpacked(&packer.finish()).unwrap(), expected);
+        assert_eq!(Transition::all_of(&change).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn a_start_that_was_due_is_told_as_both() {
         let (seq, lane, priority) = (Seq(7), LaneId(2), Priority::new(3.0).unwrap());
         let start = Start { run: RunId(Uuid::from_u128(1)), attempt: 1, at: WallMs(1) };
-        let mut packer = Packer::default();
-        packer.change(&Change::Start { seq, lane, priority, start, is_due: true });
+        let change = Change::Start { seq, lane, priority, start, is_due: true };
         let expected =
             [step(7, 2, TransitionKind::Due, 3.0), step(7, 2, TransitionKind::Start, 3.0)];
-        assert_eq!(unpacked(&packer.finish()).unwrap(), expected);
+        assert_eq!(Transition::all_of(&change).collect::<Vec<_>>(), expected);
     }
 
     #[test]

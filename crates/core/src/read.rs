@@ -77,6 +77,7 @@ impl ReadBudget {
     }
 
     fn take(&mut self, bytes: usize) -> Result<()> {
+        debug_assert!(self.left <= self.max, "more may be read than at the beginning");
         self.left = self.left.checked_sub(bytes).ok_or_else(|| too_much(self.max))?;
         Ok(())
     }

@@ -42,6 +42,7 @@ pub enum Loss {
 /// Losses have a budget of their own: after [`limits::LOSSES_MAX`] in a row the task fails as
 /// poison, so one that kills its process cannot do so for ever (I-10).
 pub fn loss(on_interrupted: OnInterrupted, losses_before: u32) -> Loss {
+    debug_assert!(losses_before < limits::LOSSES_MAX, "it should have ended as poison (I-10)");
     let losses = losses_before + 1;
     match on_interrupted {
         OnInterrupted::Retry if losses < limits::LOSSES_MAX => Loss::Retry(losses),
@@ -91,7 +92,9 @@ pub fn log_line(message: &str, fields: Option<&str>) -> (Box<str>, Option<Json>)
         return (message.into(), fields);
     }
     let kept = &message[..message.floor_char_boundary(max / 2)];
-    (format!("{kept} … (cut: the line is longer than {max} bytes)").into(), None)
+    let cut: Box<str> = format!("{kept} … (cut: the line is longer than {max} bytes)").into();
+    debug_assert!(cut.len() <= max, "a line that was cut is still too long (I-17)");
+    (cut, None)
 }
 
 #[cfg(test)]

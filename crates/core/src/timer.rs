@@ -21,6 +21,9 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
+    /// Every kind, by code.
+    pub const ALL: &[TimerKind] = &[TimerKind::Due];
+
     /// The code under which it is stored.
     pub const fn code(self) -> u8 {
         self as u8
@@ -28,7 +31,7 @@ impl TimerKind {
 
     /// The kind with this stored code.
     pub fn from_code(code: u8) -> Option<Self> {
-        (code == TimerKind::Due.code()).then_some(TimerKind::Due)
+        TimerKind::ALL.iter().copied().find(|kind| kind.code() == code)
     }
 }
 

@@ -33,6 +33,7 @@ impl Planner<'_> {
     }
 
     fn withdraw(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) {
+        debug_assert!(brief.outcome.is_none(), "task {} has ended already (I-3)", seq.0);
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
         self.draft.task_ends.push((brief.id, outcome.clone()));
         let (lane, priority) = (brief.lane, brief.priority);

@@ -35,6 +35,7 @@ impl Planner<'_> {
     pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
         let lanes = self.lanes(defs.iter().enumerate());
         let answer = lanes.map(|lanes| {
+            debug_assert_eq!(lanes.len(), defs.len(), "a task has no lane");
             let tasks = lanes.into_iter().zip(defs);
             Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
         });
@@ -57,7 +58,9 @@ impl Planner<'_> {
             let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
                 self.facts.keys.get(key).map(|id| (*id, is_new))
             };
-            Answer::Idempotent(defs.iter().zip(is_new).filter_map(task).collect())
+            let tasks: Vec<_> = defs.iter().zip(is_new).filter_map(task).collect();
+            debug_assert_eq!(tasks.len(), defs.len(), "a key has no task after its add (I-2)");
+            Answer::Idempotent(tasks)
         });
         self.reply(ticket, answer);
     }
@@ -76,6 +79,16 @@ impl Planner<'_> {
     }
 
     fn enter(&mut self, lane: LaneId, mut def: NewTask) -> TaskId {
+        debug_assert_eq!(
+            self.dispatch.operation(&def.operation),
+            Some(lane.operation()),
+            "a task enters a lane of another operation"
+        );
+        debug_assert_eq!(
+            self.draft.seq_next.0 - self.memory.seq_next.0,
+            self.draft.adds.len() as u64,
+            "numbers are given without gaps (I-8)"
+        );
         let run_at = def.options.fix_start_time(self.now.wall);
         let due_at = run_at.filter(|at| *at > self.now.wall);
         let seq = self.draft.seq_next;
@@ -118,6 +131,10 @@ impl Planner<'_> {
         }
         let number = self.memory.next_operation + self.draft.operations.len();
         let id = u16::try_from(number).map(OperationId).map_err(|_| full())?;
+        debug_assert!(
+            self.dispatch.operation_name(id).is_none(),
+            "number {number} is another operation's"
+        );
         self.dispatch.add_operation(id, operation);
         self.draft.operations.push(Operation { id, name: operation.clone() });
         Ok(LaneId::new(id, 0))

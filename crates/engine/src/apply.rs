@@ -24,6 +24,21 @@ use crate::memory::Memory;
 impl Memory {
     /// Carries out a draft whose batch was committed.
     pub(crate) fn apply(&mut self, mut draft: Draft, now: Now, effects: &mut Vec<Effect>) {
+        debug_assert_eq!(
+            draft.adds.len() as u64,
+            draft.seq_next.0 - self.seq_next.0,
+            "each number that was given is a task's (I-8)"
+        );
+        debug_assert!(
+            draft
+                .adds
+                .iter()
+                .filter_map(|add| add.due_at)
+                .min()
+                .is_none_or(|due_at| { draft.next_timer.is_some_and(|next| next <= due_at) }),
+            "nobody would look when a new task is due"
+        );
+        let told = effects.len();
         self.counts = draft.counts;
         self.seq_next = draft.seq_next;
         self.next_timer = draft.next_timer;
@@ -41,10 +56,18 @@ impl Memory {
         self.answer_waiters(&mut draft, effects);
         self.apply_starts(&mut draft, now, effects);
         self.apply_signals(&mut draft, effects);
+        debug_assert!(
+            effects[told..].is_sorted_by_key(Effect::place),
+            "a turn tells in another order than it promises"
+        );
+        self.assert_balanced();
     }
 
     /// Carries out a draft that only recovers the runs of dead owners.
     pub(crate) fn apply_recovery(&mut self, mut draft: Draft, effects: &mut Vec<Effect>) {
+        debug_assert!(draft.adds.is_empty(), "a recovery adds a task");
+        debug_assert!(draft.starts.is_empty(), "a recovery starts a task");
+        debug_assert!(draft.answers.is_empty(), "a recovery answers a call");
         self.counts = draft.counts;
         self.dispatch.commit();
         for lane in draft.recovered.drain(..) {
@@ -52,11 +75,14 @@ impl Memory {
         }
         self.apply_ends(&mut draft, effects);
         self.answer_waiters(&mut draft, effects);
+        self.assert_balanced();
     }
 
     fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
         for (slot, over) in draft.run_ends.drain(..) {
-            if self.live.remove(slot).is_some() {
+            let run = self.live.remove(slot);
+            debug_assert!(run.is_some(), "run {slot} ends, and was not live (I-4)");
+            if run.is_some() {
                 effects.push(Effect::RunEnded(slot, over));
             }
         }
@@ -90,7 +116,9 @@ impl Memory {
         for (pick, start) in draft.starts.drain(..) {
             let index = pick.key.seq.0.checked_sub(first.0);
             let added = index.and_then(|at| adds.get_mut(at as usize)?.take());
-            if let Some(task) = added.map(|added| added.task).or(pick.task) {
+            let task = added.map(|added| added.task).or(pick.task);
+            debug_assert!(task.is_some(), "{:?} has started, and nobody knows it", pick.key);
+            if let Some(task) = task {
                 effects.push(self.begin(task, (pick.lane, pick.key), start, now));
             }
         }
@@ -98,7 +126,6 @@ impl Memory {
         for added in adds.into_iter().flatten().filter(is_ready) {
             self.dispatch.offer(added.lane, added.task);
         }
-        debug_assert_eq!(self.dispatch.running() as usize, self.live.len());
     }
 
     fn begin(
@@ -110,6 +137,9 @@ impl Memory {
     ) -> Effect {
         let client = self.runners.get(&task.def.operation).copied();
         debug_assert!(client.is_some(), "{:?} starts without a runner", task.def.operation);
+        debug_assert_eq!(task.seq, key.seq, "another task starts than was picked (I-7)");
+        debug_assert_eq!(start.attempt, task.attempt + 1, "an attempt is left out (I-10)");
+        debug_assert!(start.at >= task.created_at, "a run begins before its task came");
         let slot = client.unwrap_or(ClientId::FIRST).inside(self.next_slot);
         self.next_slot += 1;
         let timeout = task.def.options.run_timeout_ms;

@@ -15,6 +15,12 @@ impl Planner<'_> {
     pub(crate) fn await_end(&mut self, ticket: Ticket, id: TaskId) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         self.draft.waiters.push((seq, ticket));
+        debug_assert_eq!(
+            brief.state.is_final(),
+            brief.outcome.is_some(),
+            "task {} has ended, and nobody knows how",
+            seq.0
+        );
         if let Some(outcome) = brief.outcome {
             self.draft.awaited_ends.push((seq, outcome));
         }

@@ -51,6 +51,16 @@ pub(crate) fn catch_up(
     } else if head.number != memory.number {
         let entries = transaction.journal(memory.number, usize::MAX)?;
         if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
+            debug_assert!(
+                entries.is_sorted_by(|one, next| one.number + 1 == next.number),
+                "a batch is left out of the journal (I-11)"
+            );
+            debug_assert_eq!(
+                entries.last().map(|last| last.number),
+                Some(head.number),
+                "the journal ends elsewhere than the store stands"
+            );
+            debug_assert!(head.seq_next >= memory.seq_next, "numbers were given back (I-8)");
             RemoteChanges::of(&entries, memory)?.apply(transaction, memory, effects)?;
         } else {
             reload(transaction, memory, effects)?;
@@ -58,6 +68,7 @@ pub(crate) fn catch_up(
     }
     (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
     memory.freshness = Freshness::Current;
+    memory.assert_balanced();
     Ok(())
 }
 
@@ -94,6 +105,8 @@ fn heads(transaction: &mut dyn ReadTransaction) -> Result<Vec<LaneHead>> {
     loop {
         let after = all.last().map_or(LaneId(0), |head| head.lane);
         let heads = transaction.heads(after, HEADS_MAX)?;
+        debug_assert!(heads.len() <= HEADS_MAX, "more heads came than were asked for");
+        debug_assert!(heads.iter().all(|head| head.lane > after), "a head comes twice");
         let is_last = heads.len() < HEADS_MAX;
         all.extend(heads);
         if is_last {
@@ -117,6 +130,10 @@ fn check_operations(known: &[Operation], used: impl IntoIterator<Item = LaneId>)
 impl Memory {
     /// Makes the operations known that are not yet.
     fn learn_operations(&mut self, operations: &[Operation]) {
+        debug_assert!(
+            operations.is_sorted_by(|one, next| one.id < next.id),
+            "operations come by number, each once"
+        );
         for Operation { id, name } in operations {
             self.next_operation = self.next_operation.max(usize::from(id.0) + 1);
             self.dispatch.add_operation(*id, name);
@@ -140,6 +157,7 @@ impl Tidings {
         live: &[Seq],
     ) -> Result<Tidings> {
         let briefs = transaction.briefs(&awaited)?;
+        debug_assert_eq!(briefs.len(), awaited.len(), "a lookup gives one answer for each item");
         let ends = briefs.into_iter().map(|brief| brief.and_then(|brief| brief.outcome));
         let ended = awaited.into_iter().zip(ends).filter_map(|(seq, end)| Some((seq, end?)));
 
@@ -147,6 +165,7 @@ impl Tidings {
         let runs: Vec<&Run> = runs.filter(|run| run.fired.is_none()).collect();
         let names: Vec<(Seq, RunId)> = runs.iter().map(|run| (run.seq, run.run)).collect();
         let reasons = transaction.abort_requests(&names)?;
+        debug_assert_eq!(reasons.len(), names.len(), "a lookup gives one answer for each run");
         let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
         Ok(Tidings { ended: ended.collect(), aborted: aborted.collect() })
     }

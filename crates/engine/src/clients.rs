@@ -41,6 +41,10 @@ impl Clients {
         let mut state = self.state.write();
         let used_up = || Error::at(Code::Limit, "client", "this handle has had too many clients");
         let client = state.latest.next().ok_or_else(used_up)?;
+        debug_assert!(
+            state.sinks.iter().all(|(other, _)| *other != client),
+            "two clients have one number"
+        );
         state.latest = client;
         state.sinks.push((client, sink));
         Ok(client)

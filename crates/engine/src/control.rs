@@ -74,12 +74,18 @@ impl Memory {
         operation: &Arc<str>,
         limit: Option<u32>,
     ) -> Result<(), Error> {
+        debug_assert_eq!(
+            self.dispatch.has_runner(operation),
+            self.runners.contains_key(operation),
+            "a runner of {operation} is nobody's"
+        );
         if self.dispatch.has_runner(operation) {
             let text = format!("the operation {operation:?} has a runner already");
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
         self.dispatch.set_runner(operation, true, limit);
-        self.runners.insert(operation.clone(), client);
+        let old = self.runners.insert(operation.clone(), client);
+        debug_assert_eq!(old, None, "a runner of {operation} is taken from its client");
         Ok(())
     }
 
@@ -113,6 +119,10 @@ impl Memory {
     }
 
     fn stop(&mut self, ticket: Ticket, options: StopOptions, now: Now, closes: bool) {
+        debug_assert!(
+            self.stopping.is_none() || !self.dispatch.is_started(),
+            "tasks start during a stop (I-14)"
+        );
         self.dispatch.set_started(false);
         let timeout_ms = options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
         let deadline = now.mono.plus(timeout_ms);
@@ -143,6 +153,7 @@ impl Memory {
             return None;
         }
         let stopping = self.stopping.take()?;
+        debug_assert!(!stopping.tickets.is_empty(), "nobody has asked for this stop");
         if stopping.closes {
             return Some(stopping.tickets);
         }

@@ -8,13 +8,15 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use tasker_core::dispatch::{Dispatch, Pick};
+use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
 use tasker_core::task::{AbortReason, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
+use tasker_core::transition::RunEffect;
 
 use crate::effect::{AbortSignal, Effect, RunEnd};
 use crate::gather::Facts;
@@ -76,7 +78,19 @@ pub struct Draft {
 impl Draft {
     /// What is to be written; nothing if nothing changes.
     pub(crate) fn take_batch(&mut self, memory: &Memory, now: Now) -> Option<Batch> {
+        debug_assert!(!self.is_stale, "a draft is written that is known to be wrong");
+        debug_assert!(self.seq_next >= memory.seq_next, "numbers were given back (I-8)");
+        debug_assert_eq!(
+            self.counts.total() - memory.counts.total(),
+            self.seq_next.0 - memory.seq_next.0,
+            "as many tasks came as numbers were given (I-8, I-13)"
+        );
         let changes = std::mem::take(&mut self.changes);
+        debug_assert_eq!(
+            memory.counts.get(State::Running).checked_add_signed(runs_begun(&changes)),
+            Some(self.counts.get(State::Running)),
+            "as many tasks run as runs have begun and not ended (I-13)"
+        );
         (!changes.is_empty()).then_some(Batch {
             number: memory.number + 1,
             owner: memory.owner,
@@ -86,6 +100,18 @@ impl Draft {
             changes,
         })
     }
+}
+
+/// How many more runs there are after these changes.
+fn runs_begun(changes: &[Change]) -> i64 {
+    let kinds = changes.iter().filter_map(|change| Some(Transition::of(change)?.kind));
+    kinds
+        .map(|kind| match kind.rule().runs {
+            RunEffect::Begins => 1,
+            RunEffect::Ends => -1,
+            RunEffect::Keeps => 0,
+        })
+        .sum()
 }
 
 /// What a task that is given back brings to its next run.
@@ -150,6 +176,8 @@ impl<'a> Planner<'a> {
         facts: Facts,
         now: Now,
     ) -> Self {
+        memory.assert_balanced();
+        debug_assert_eq!(memory.dispatch.mark(), Mark::default(), "another turn is open");
         let (memory, dispatch) = memory.split();
         let next_timer = facts.fired.as_ref().map_or(memory.next_timer, |fired| fired.next_at);
         let (counts, seq_next) = (memory.counts, memory.seq_next);
@@ -163,6 +191,10 @@ impl<'a> Planner<'a> {
     }
 
     pub(crate) fn answer(&mut self, effect: Effect) {
+        debug_assert!(
+            matches!(effect, Effect::Answer(..) | Effect::Refuse(..)),
+            "no call is answered by {effect:?}"
+        );
         self.draft.answers.push(effect);
     }
 
@@ -190,13 +222,15 @@ impl<'a> Planner<'a> {
 
     /// A run ends and no longer counts for `concurrency`.
     pub(crate) fn free(&mut self, run: &Run, over: RunEnd) {
-        self.draft.ended_runs.insert(run.slot);
+        let is_new = self.draft.ended_runs.insert(run.slot);
+        debug_assert!(is_new, "run {} ends twice in a turn (I-4)", run.slot);
         self.draft.run_ends.push((run.slot, over));
         self.dispatch.end_run(run.lane.operation());
     }
 
     /// A run's task ends with it.
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
+        debug_assert!(self.live(run.slot).is_none(), "a task ends whose run goes on (I-4)");
         let end = Change::End {
             seq: run.seq,
             lane: run.lane,
@@ -223,8 +257,12 @@ impl<'a> Planner<'a> {
         for at in 0..self.draft.starts.len() {
             let (Pick { lane, key, .. }, start) = self.draft.starts[at];
             let (seq, priority) = (key.seq, key.priority());
+            debug_assert!(start.attempt > 0, "an attempt is counted before its code runs (I-10)");
             if seq >= first {
-                self.draft.adds[(seq.0 - first.0) as usize].start = Some(start);
+                let add = &mut self.draft.adds[(seq.0 - first.0) as usize];
+                debug_assert_eq!(add.task.seq, seq, "another task has this number (I-8)");
+                debug_assert_eq!(add.start, None, "task {} starts twice in a turn", seq.0);
+                add.start = Some(start);
             } else {
                 let is_due = self.draft.dues.remove(&seq).is_some();
                 let start = Change::Start { seq, lane, priority, start, is_due };
@@ -238,6 +276,10 @@ impl<'a> Planner<'a> {
             let add = self.draft.adds[at].change(self.now.wall);
             self.transition(None, add);
         }
+        debug_assert!(
+            self.draft.new_keys.iter().all(|(_, seq)| *seq >= first && *seq < self.draft.seq_next),
+            "a key names a task that this turn does not add (I-2)"
+        );
         let keys = self.draft.new_keys.iter();
         let keys = keys.map(|(key, seq)| Change::Key { key: *key, seq: *seq });
         self.draft.changes.extend(keys);

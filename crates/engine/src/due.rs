@@ -40,7 +40,8 @@ impl Planner<'_> {
         };
         let (lane, priority) = (brief.lane, brief.priority);
         self.note(Some(State::Delayed), &Change::Due { seq, lane, priority });
-        self.draft.dues.insert(seq, DueTask { lane, priority });
+        let old = self.draft.dues.insert(seq, DueTask { lane, priority });
+        debug_assert!(old.is_none(), "task {} becomes due twice in a turn", seq.0);
     }
 
     /// Writes those that are due and do not start.

@@ -33,6 +33,23 @@ pub enum Effect {
     Closed(Option<Error>),
 }
 
+impl Effect {
+    /// Its place among the effects of one turn.
+    pub(crate) fn place(&self) -> u8 {
+        match self {
+            Effect::Answer(_, Answer::Ended(_)) => 4,
+            Effect::Answer(..) | Effect::Refuse(..) => 0,
+            Effect::Recorded(..) => 1,
+            Effect::RunEnded(..) => 2,
+            Effect::TaskEnded(..) => 3,
+            Effect::Start(_) => 5,
+            Effect::Abort(..) => 6,
+            Effect::Remote(..) => 7,
+            Effect::Closed(_) => 8,
+        }
+    }
+}
+
 /// What another owner of the store did.
 #[derive(Debug)]
 pub enum RemoteEvent {

@@ -19,6 +19,7 @@ impl EventFeed {
     /// From now on this is forwarded, beginning after batch `number`.
     pub(crate) fn set(&mut self, filter: RemoteFilter, number: u64) {
         if self.filter == RemoteFilter::Nothing {
+            debug_assert!(self.position <= number, "a feed goes back: it would tell twice (I-11)");
             self.position = number;
         }
         self.filter = filter;

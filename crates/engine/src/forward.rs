@@ -46,6 +46,11 @@ fn next_events(
     owner: OwnerId,
 ) -> Result<Vec<RemoteEvent>> {
     let entries = transaction.journal(feed.position, BATCHES_MAX)?;
+    debug_assert!(entries.len() <= BATCHES_MAX, "more batches came than were asked for");
+    debug_assert!(
+        entries.iter().all(|entry| entry.number > feed.position),
+        "a batch is forwarded twice (I-11)"
+    );
     let portion = Portion::of(&entries, feed.filter, owner)?;
     let mut events = portion.events(transaction)?;
     let missed = entries.first().map_or(0, |oldest| oldest.number - (feed.position + 1));
@@ -93,6 +98,7 @@ impl Portion {
     fn events(&self, transaction: &mut dyn ReadTransaction) -> Result<Vec<RemoteEvent>> {
         let seqs: Vec<Seq> = self.transitions.iter().map(|transition| transition.seq).collect();
         let briefs = transaction.briefs(&seqs)?;
+        debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
         let event = |(transition, brief): (&Transition, Option<Brief>)| {
             let brief = brief?;
             let id = brief.id;

@@ -52,6 +52,8 @@ pub(crate) fn facts(
     let Lookups { seqs, keys, .. } = lookups;
     let briefs = transaction.briefs(&seqs)?;
     let tasks = transaction.find_by_keys(&keys)?;
+    debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
+    debug_assert_eq!(tasks.len(), keys.len(), "a lookup gives one answer for each key");
     let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
     Ok(Facts {

@@ -32,6 +32,7 @@ mod recover;
 mod due;
 mod plan;
 mod catch_up;
+mod check;
 mod forward;
 mod debug;
 pub mod turn;

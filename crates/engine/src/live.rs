@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::task::{AbortReason, OnStop, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
@@ -99,17 +100,24 @@ impl LiveRuns {
         if let Some((at, _)) = run.deadline {
             self.deadlines.insert((at, run.slot));
         }
-        self.by_seq.insert(run.seq, run.slot);
-        self.by_slot.insert(run.slot, run);
+        let (seq, slot) = (run.seq, run.slot);
+        let old = self.by_seq.insert(seq, slot);
+        debug_assert_eq!(old, None, "task {} has two runs (I-4)", seq.0);
+        let old = self.by_slot.insert(slot, run);
+        debug_assert!(old.is_none(), "slot {slot} is used twice");
+        debug_assert!(self.deadlines.len() <= self.by_slot.len(), "a run has two deadlines");
     }
 
     /// A run is over.
     pub fn remove(&mut self, slot: RunSlot) -> Option<Run> {
         let run = self.by_slot.remove(&slot)?;
-        self.by_seq.remove(&run.seq);
+        let known = self.by_seq.remove(&run.seq);
+        debug_assert_eq!(known, Some(slot), "task {} had another run (I-4)", run.seq.0);
         if let Some((at, _)) = run.deadline {
-            self.deadlines.remove(&(at, slot));
+            let was_set = self.deadlines.remove(&(at, slot));
+            debug_assert!(was_set, "the time of run {slot} would never have been up");
         }
+        debug_assert_eq!(self.by_slot.len(), self.by_seq.len(), "a task without a run, or two");
         Some(run)
     }
 
@@ -124,6 +132,7 @@ impl LiveRuns {
     pub fn add_logs(&mut self, slot: RunSlot, lines: u32) {
         if let Some(run) = self.by_slot.get_mut(&slot) {
             run.logs += lines;
+            debug_assert!(run.logs <= LOGS_PER_TASK_MAX, "more lines than a task may keep (I-19)");
         }
     }
 
@@ -131,7 +140,8 @@ impl LiveRuns {
     pub fn set_deadline(&mut self, slot: RunSlot, at: MonoMs, deadline: Deadline) {
         let Some(run) = self.by_slot.get_mut(&slot) else { return };
         if let Some((old, _)) = run.deadline.replace((at, deadline)) {
-            self.deadlines.remove(&(old, slot));
+            let was_set = self.deadlines.remove(&(old, slot));
+            debug_assert!(was_set, "the time of run {slot} would never have been up");
         }
         self.deadlines.insert((at, slot));
     }

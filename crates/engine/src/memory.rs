@@ -155,12 +155,14 @@ impl Waiters {
     /// One more.
     pub fn add(&mut self, seq: Seq, ticket: Ticket) {
         self.by_task.entry(seq).or_default().push(ticket);
-        self.by_ticket.insert(ticket, seq);
+        let old = self.by_ticket.insert(ticket, seq);
+        debug_assert_eq!(old, None, "ticket {ticket} waits twice, and is answered once");
     }
 
     /// One less.
     pub fn remove(&mut self, ticket: Ticket) {
         let Some(seq) = self.by_ticket.remove(&ticket) else { return };
+        debug_assert!(self.has(seq), "ticket {ticket} waits for a task that nobody waits for");
         if let Some(tickets) = self.by_task.get_mut(&seq) {
             tickets.retain(|other| *other != ticket);
             if tickets.is_empty() {
@@ -195,7 +197,8 @@ impl Waiters {
     pub fn take(&mut self, seq: Seq) -> Vec<Ticket> {
         let tickets = self.by_task.remove(&seq).unwrap_or_default();
         for ticket in &tickets {
-            self.by_ticket.remove(ticket);
+            let waited = self.by_ticket.remove(ticket);
+            debug_assert_eq!(waited, Some(seq), "ticket {ticket} waits for another task");
         }
         tickets
     }

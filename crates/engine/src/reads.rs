@@ -68,7 +68,8 @@ impl Reads {
         if let Some(error) = &state.closed {
             return Err(error.clone());
         }
-        state.tokens.insert(ticket, parent.child_token());
+        let old = state.tokens.insert(ticket, parent.child_token());
+        debug_assert!(old.is_none(), "ticket {ticket} reads twice, and is answered once");
         state.queue.push_back((ticket, read));
         self.notifier.notify_one();
         Ok(())
@@ -128,7 +129,8 @@ impl Reads {
         while let Some((ticket, read, token)) = self.next() {
             let caught = catch_unwind(AssertUnwindSafe(|| answer(reader, read, &token)));
             let answer = caught.unwrap_or_else(|_| Err(Error::bug("a read panicked")));
-            self.state.lock().tokens.remove(&ticket);
+            let token = self.state.lock().tokens.remove(&ticket);
+            debug_assert!(token.is_some(), "read {ticket} could not have been cancelled");
             sink.deliver(vec![match answer {
                 Ok(text) => Effect::Answer(ticket, Answer::Json(text)),
                 Err(error) => Effect::Refuse(ticket, error),

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use tasker_core::dispatch::{Dispatch, Picks, Progress};
+use tasker_core::dispatch::{Dispatch, Pick, Picks, Progress};
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
@@ -36,6 +36,11 @@ impl Planner<'_> {
         let mut picks = Picks::up_to(usize::MAX);
         self.draft.is_starved = pick(self.dispatch, transaction, &mut picks, is_shared)?;
         self.read_contents(transaction, &mut picks)?;
+        let is_known = |pick: &Pick| pick.task.is_some() || pick.key.seq >= self.memory.seq_next;
+        debug_assert!(
+            self.draft.is_stale || picks.picks.iter().all(is_known),
+            "a task starts of which nothing is known"
+        );
         for pick in picks.picks {
             let known = pick.task.as_ref();
             let attempts = known.map_or(0, |task| task.attempt);
@@ -67,6 +72,14 @@ impl Planner<'_> {
         }
         let found = transaction.contents(&asked, picks.bytes_left())?;
         debug_assert!(!found.is_empty(), "one task always fits");
+        debug_assert!(found.len() <= asked.len(), "the store answers what nobody asked");
+        debug_assert!(
+            found
+                .iter()
+                .zip(&asked)
+                .all(|(task, (seq, _))| { task.as_ref().is_none_or(|task| task.seq == *seq) }),
+            "the store answers in another order"
+        );
         let kept = indexes.get(found.len()).copied().unwrap_or(picks.picks.len());
         for (index, task) in indexes.into_iter().zip(found) {
             // The queue of memory names a task that has ended.
@@ -104,6 +117,7 @@ pub(crate) fn pick(
                 let queries = queries(dispatch, &lanes, is_shared);
                 let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
                 debug_assert!(!windows.is_empty(), "one window always comes");
+                debug_assert!(windows.len() <= lanes.len(), "the store answers what nobody asked");
                 let lanes = lanes.into_iter().map(|(lane, _)| lane);
                 dispatch.load(lanes.zip(windows).collect());
             }

@@ -80,11 +80,14 @@ impl Planner<'_> {
     }
 
     fn postpone(&mut self, run: &Run) {
+        debug_assert!(self.fired(run).is_none(), "an acknowledged abort is undone (I-1)");
+        debug_assert!(run.attempt > 0, "an attempt is not counted that never was (I-10)");
         self.free(run, RunEnd::Postponed);
         self.draft.signals.push((run.slot, AbortSignal::Shutdown));
         let lines = self.draft.recorded.get(&run.slot).map_or(0, |(lines, _)| *lines);
         let given_back = GivenBack { attempt: run.attempt - 1, logs: run.logs + lines };
-        self.draft.given_back.insert(run.seq, given_back);
+        let old = self.draft.given_back.insert(run.seq, given_back);
+        debug_assert!(old.is_none(), "task {} is given back twice in a turn", run.seq.0);
         let release = Change::Release {
             seq: run.seq,
             lane: run.lane,

@@ -27,6 +27,7 @@ impl Subscribers {
             self.0.len() - 1
         });
         let subscriber = &mut self.0[at];
+        debug_assert_eq!(subscriber.client, client, "what one client asked for another is told");
         subscriber.subscription = subscription;
         subscriber.feed.set(subscription.remote, number);
     }

@@ -211,6 +211,7 @@ impl Driver {
             DriverState { after: Next::Again, is_maintained: false, peeked_at: self.now().mono };
         loop {
             let mut effects = Vec::new();
+            debug_assert!(self.now().mono >= state.peeked_at, "the stopwatch went back (F-19)");
             match self.next(engine, &state).await {
                 Wakeup::Ended => return effects,
                 Wakeup::Idle => {

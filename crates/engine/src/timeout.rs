@@ -18,7 +18,7 @@ impl Planner<'_> {
             match run.deadline {
                 Some((_, Deadline::Timeout)) => self.fire_timeout(run),
                 Some((_, Deadline::Grace)) => self.reclaim(run),
-                None => {}
+                None => debug_assert!(false, "the time of run {slot} is up, which has none"),
             }
         }
     }

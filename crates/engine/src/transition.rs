@@ -7,7 +7,7 @@
 //!
 //! Proof: `proof/tests/engine/races.rs`.
 
-use tasker_core::id::Seq;
+use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
@@ -35,6 +35,11 @@ impl Planner<'_> {
         if let Some(Transition { seq, kind, .. }) = transition {
             let rule = kind.rule();
             debug_assert!(rule.leads_from(from), "{kind:?} does not lead from {from:?}");
+            debug_assert!(
+                self.facts.briefs.get(&seq).is_none_or(|brief| Some(brief.state) == from),
+                "task {} is not {from:?} as its change says",
+                seq.0
+            );
             let to = rule.leads_to(from);
             from.inspect(|state| self.draft.counts.leave(*state));
             to.inspect(|state| self.draft.counts.enter(*state));
@@ -51,13 +56,13 @@ impl Planner<'_> {
     fn requeue(&mut self, from: Option<State>, change: &Change) {
         match *change {
             Change::End { seq, lane, priority, .. } if from == Some(State::Ready) => {
-                self.dispatch.leave(lane, QueueKey::new(priority, seq));
+                self.dequeue(lane, QueueKey::new(priority, seq));
             }
             Change::Release { seq, lane, priority, .. } | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true } => {
-                self.dispatch.leave(lane, QueueKey::new(from, seq));
+                self.dequeue(lane, QueueKey::new(from, seq));
                 self.dispatch.enter(lane, QueueKey::new(to, seq));
             }
             Change::Operation(_)
@@ -72,6 +77,15 @@ impl Planner<'_> {
             | Change::Progress { .. }
             | Change::Log { .. } => {}
         }
+    }
+
+    fn dequeue(&mut self, lane: LaneId, key: QueueKey) {
+        debug_assert!(
+            self.dispatch.may_hold(lane, key),
+            "task {} leaves a place that it has not (D2)",
+            key.seq.0
+        );
+        self.dispatch.leave(lane, key);
     }
 
     fn note_end(&mut self, seq: Seq, change: &Change) {
@@ -105,4 +119,10 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Progress { .. }
         | Change::Log { .. } => {}
     }
+    debug_assert_eq!(
+        brief.state.is_final(),
+        brief.outcome.is_some(),
+        "a task has ended, and nobody knows how: {brief:?}"
+    );
+    debug_assert!(brief.run.is_none() || brief.state == State::Running, "a run is left: {brief:?}");
 }

@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 
-use tasker_core::dispatch::Picks;
+use tasker_core::dispatch::{Mark, Picks};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
@@ -222,6 +222,7 @@ impl Engine {
             refuse_all(&inputs.take(false), &closed(), effects);
             return Next::Closed;
         }
+        debug_assert_eq!(self.memory.dispatch.mark(), Mark::default(), "a turn was left open");
         self.retry_at = None;
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
@@ -329,6 +330,7 @@ impl Engine {
         };
         match transaction.commit(&batch) {
             Commit::Committed => {
+                debug_assert_eq!(batch.number, memory.number + 1, "batches count by one (I-11)");
                 memory.number = batch.number;
                 applied(memory, draft, work.now, effects)
             }
@@ -355,6 +357,7 @@ impl Engine {
     }
 
     fn close(&mut self, tickets: &[Ticket], effects: &mut Vec<Effect>) {
+        debug_assert!(self.memory.live.is_empty(), "the handle closes under its runs (I-14)");
         let Some(store) = self.store.take() else { return };
         let closed = store.close();
         for ticket in tickets {
@@ -451,6 +454,8 @@ fn refuse(
     (inputs, key): (&mut Vec<Input>, IdKey),
     effects: &mut Vec<Effect>,
 ) -> TurnResult {
+    debug_assert!(change < batch.changes.len(), "the store refuses what it was not given");
+    debug_assert_eq!(error.code(), Code::Fenced, "a guard refuses with another code");
     memory.dispatch.rollback();
     if let Some((seq, run)) = batch.changes.get(change).and_then(run_of) {
         if let Some(slot) = memory.live.slot_of(run) {
@@ -474,7 +479,9 @@ fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
 
 /// A run of ours is not the task's run any more.
 fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
-    if let Some(live) = memory.live.remove(slot) {
+    let run = memory.live.remove(slot);
+    debug_assert!(run.is_some(), "run {slot} is fenced, and was not live (I-4)");
+    if let Some(live) = run {
         memory.dispatch.end_run(live.lane.operation());
         memory.dispatch.commit();
     }

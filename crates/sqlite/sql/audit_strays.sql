@@ -25,8 +25,10 @@ UNION ALL
 SELECT 'a delayed task has no timer that wakes it in time', seq FROM tasks
   WHERE state = $delayed AND seq NOT IN (
     SELECT timers.ref FROM timers JOIN tasks AS late ON late.seq = timers.ref
-    WHERE timers.kind = 1 AND timers.at <= late.options ->> 'runAt'
+    WHERE timers.kind = $due_timer AND timers.at <= late.options ->> 'runAt'
   )
+UNION ALL
+SELECT 'a timer is of no kind', ref FROM timers WHERE kind NOT IN ($due_timer)
 UNION ALL
 SELECT 'a timer belongs to no task', ref FROM timers
   WHERE ref NOT IN (SELECT seq FROM tasks)

@@ -83,8 +83,19 @@ impl BulkChange {
         (self.first.0..=self.last.0).map(Seq).zip(runs.chain(std::iter::repeat(None)))
     }
 
+    /// Whether each task has its own part of the texts: a run, and a result of one length.
+    pub(crate) fn is_sound(&self) -> bool {
+        let (run_bytes, result_bytes) = match self.kind {
+            BulkKind::Start { .. } => (RUN_BYTES, 0),
+            BulkKind::Due => (0, 0),
+            BulkKind::Done { result_bytes, .. } => (RUN_BYTES, result_bytes.unwrap_or(0)),
+        };
+        (self.runs.len(), self.results.len()) == (run_bytes * self.len(), result_bytes * self.len())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
+        debug_assert!(self.first < self.last, "what stands together is at least two");
         (self.last.0 - self.first.0) as usize + 1
     }
 }

@@ -29,7 +29,13 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
     debug_assert!(!matches!(options.start_time, Some(StartTime::After(_))), "a moment is stored");
     let mut text = String::new();
     option::values(options).for_each(|(word, value)| member(&mut text, word, value));
-    (!text.is_empty()).then(|| text + "}")
+    let text = (!text.is_empty()).then(|| text + "}");
+    debug_assert_eq!(
+        text.as_deref().map_or_else(|| Some(SharedOptions::default()), read_options).as_ref(),
+        Some(options),
+        "options are not read as they were written"
+    );
+    text
 }
 
 /// Reads what [`options`] wrote.
@@ -52,7 +58,13 @@ pub(crate) fn progress(progress: &Progress) -> String {
     if let Some(unit) = &progress.unit {
         member(&mut text, UNIT, quoted(unit));
     }
-    text + "}"
+    text += "}";
+    debug_assert_eq!(
+        read_progress(&text).as_ref(),
+        Some(progress),
+        "progress is not read as it was written"
+    );
+    text
 }
 
 /// Reads what [`progress`] wrote.

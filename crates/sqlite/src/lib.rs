@@ -19,7 +19,7 @@
 //! Modules stand in dependency order. Those that read a change or a state answer each one.
 
 mod error;
-mod state_words;
+mod code_words;
 mod sql;
 mod mount;
 mod identity;

@@ -65,6 +65,7 @@ fn normalized(path: &Path) -> PathBuf {
 
 /// The name of a file beside another.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    debug_assert!(suffix.starts_with('-'), "{suffix} runs into the name of the database");
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -94,6 +95,7 @@ impl DatabaseFile {
     }
 
     fn new(path: PathBuf, folder: Option<Arc<Folder>>) -> DatabaseFile {
+        debug_assert!(path.is_absolute(), "a later working directory would name another file");
         DatabaseFile { path, parked: Arc::default(), folder, identity: None, open_file: None }
     }
 
@@ -160,7 +162,9 @@ impl DatabaseFile {
     /// Closes the connection of the store with the last holder. A reader that goes last could not
     /// write the log back, and the log would stay beside the file.
     pub(crate) fn park(&self, writer: Connection) {
+        debug_assert!(writer.is_autocommit(), "a store closes within a turn");
         if let Ok(mut parked) = self.parked.lock() {
+            debug_assert!(parked.is_none(), "a handle has one connection that writes");
             *parked = Some(writer);
         }
     }

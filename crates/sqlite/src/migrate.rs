@@ -20,9 +20,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::IdKey;
 
+use crate::code_words::with_codes;
 use crate::location::{DatabaseFile, beside};
 use crate::settings::{self, Sync};
-use crate::state_words::with_states;
 use crate::temporary::random;
 use crate::{error, row, sql};
 
@@ -31,7 +31,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
 /// How a rollback journal of SQLite begins.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Forward only: the n-th brings a file from version n to n + 1.
-const MIGRATIONS: &[&str] = &[with_states!(include_str!("../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[&str] = &[with_codes!(include_str!("../migrations/0001_initial.sql"))];
 
 /// What the header of a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +163,7 @@ pub(crate) fn migrate(writer: &Connection, database: &DatabaseFile, sync: Sync) 
 
 /// Inside the transaction: another process may have been faster, so everything is read again.
 fn apply(writer: &Connection, database: &DatabaseFile) -> Result<()> {
+    debug_assert!(!writer.is_autocommit(), "a kill would leave half a migration (I-18)");
     let header = Header::read(writer).map_err(error::of)?;
     let is_new = is_empty(writer, header)?;
     if !is_new {
@@ -179,6 +180,10 @@ fn apply(writer: &Connection, database: &DatabaseFile) -> Result<()> {
     {
         writer.pragma_update(None, name, value).map_err(error::of)?;
     }
+    debug_assert!(
+        Header::read(writer).is_ok_and(|header| header.check(database).is_ok()),
+        "we would refuse the file that we have made (I-18)"
+    );
     Ok(())
 }
 

@@ -52,6 +52,7 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        debug_assert!(open.contains_key(&self.0), "a handle was not counted (F-9)");
         if let Some(count) = open.get_mut(&self.0) {
             *count -= 1;
             if *count == 0 {

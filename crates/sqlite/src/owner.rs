@@ -47,6 +47,10 @@ impl Lock {
     /// Makes and holds a new lock file beside the database.
     pub(crate) fn take(database: &DatabaseFile) -> Result<Lock> {
         let path = beside(&database.path, &format!("{MARK}{:016x}", random()?));
+        debug_assert!(
+            named(&database.path, &file_name(&path)).is_ok_and(|found| found == path),
+            "nobody would find the lock file that says that we live (I-5)"
+        );
         let cannot = |e| side_file::failed(e, &path, &database.path);
         let mut file = side_file::create(&path, &database.path).map_err(cannot)?;
         // Nobody holds a new name for longer than a sweep takes to look at it.
@@ -114,8 +118,11 @@ impl DeadOwner {
 
 /// Forgets an owner if it has no live run; tells whether it did. Inside a transaction.
 pub(crate) fn forget(writer: &Connection, id: OwnerId) -> Result<bool> {
+    debug_assert!(!writer.is_autocommit(), "an owner is forgotten with its last run (I-4)");
     let mut statement = writer.prepare_cached(sql::OWNER_FORGET).map_err(error::of)?;
-    Ok(statement.execute([id.0 as i64]).map_err(error::of)? > 0)
+    let rows = statement.execute([id.0 as i64]).map_err(error::of)?;
+    debug_assert!(rows <= 1, "two owners have the number {}", id.0);
+    Ok(rows > 0)
 }
 
 /// What registering found.
@@ -170,6 +177,7 @@ pub(crate) fn register(
     lock: Option<Lock>,
     is_exclusive: bool,
 ) -> Result<Registered> {
+    debug_assert_eq!(lock.is_some(), !database.is_memory(), "nobody would know that we live");
     writer.execute_batch(sql::BEGIN).map_err(error::of)?;
     match add_row(writer, database, lock, is_exclusive) {
         Ok((registered, forgotten)) => {
@@ -218,6 +226,7 @@ fn add_row(
     let row = (me.boot_id, me.pid, me.started_at, name, is_exclusive);
     writer.execute(sql::OWNER, row).map_err(error::of)?;
     let id = OwnerId(writer.last_insert_rowid() as u64);
+    debug_assert!(dead.iter().all(|dead| dead.id < id), "the number of an owner is used again");
     let notifier = lock.as_ref().and_then(|lock| Notifier::bind(&lock.path));
     Ok((Registered { id, lock, notifier, others: OtherOwners { living, dead } }, forgotten))
 }

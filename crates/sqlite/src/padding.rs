@@ -28,6 +28,7 @@ pub(crate) const READY_AGAIN: ZeroBlob = ZeroBlob(FREE - TIME);
 
 /// The zeros of a row that runs for this owner.
 pub(crate) fn running(owner: i64) -> ZeroBlob {
+    debug_assert!(owner > 0, "a run of nobody");
     ZeroBlob(FREE - RUN - TIME - integer_bytes(owner))
 }
 
@@ -39,6 +40,7 @@ pub(crate) fn ended(before: ZeroBlob, outcome: &TaskEnd) -> Option<ZeroBlob> {
 
 /// The zeros of a row that had these before and is done with a result of so many bytes.
 pub(crate) fn done(before: ZeroBlob, result_bytes: Option<usize>) -> Option<ZeroBlob> {
+    debug_assert!(before.0 <= FREE, "a row grows while its task ends");
     before.0.checked_sub(TIME + result_bytes.map_or(0, text_bytes)).map(ZeroBlob)
 }
 

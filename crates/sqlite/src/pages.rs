@@ -63,6 +63,7 @@ impl Pages for SqlitePages {
 
     fn snapshot(&mut self) -> Result<SqliteSnapshot<'_>> {
         let SqlitePages { reader: connection, operations, .. } = self;
+        debug_assert!(connection.is_autocommit(), "a snapshot is open already");
         let (attempts, logs) = (cached(connection, sql::ATTEMPTS)?, cached(connection, sql::LOGS)?);
         cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
         Ok(SqliteSnapshot { connection, id_key: self.id_key, operations, attempts, logs })
@@ -75,6 +76,7 @@ impl Pages for SqlitePages {
 
 impl Snapshot for SqliteSnapshot<'_> {
     fn renew(&mut self) -> Result<()> {
+        debug_assert!(!self.connection.is_autocommit(), "there is no snapshot to renew");
         cached(self.connection, sql::ROLLBACK)?.execute([]).map_err(error::of)?;
         cached(self.connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
         Ok(())
@@ -114,6 +116,7 @@ impl Snapshot for SqliteSnapshot<'_> {
         let mut tasks = Vec::new();
         let equal = (is_wide(columns), lane, priority, number(after.seq), tasks_max as i64);
         self.read_tasks(sql::READY_EQUAL, equal, &mut tasks)?;
+        debug_assert!(tasks.len() <= tasks_max, "more tasks came than were asked for");
         let missing = (tasks_max - tasks.len()) as i64;
         if missing > 0 {
             let below = (is_wide(columns), lane, priority, priority_low.get(), missing);
@@ -138,6 +141,7 @@ impl Snapshot for SqliteSnapshot<'_> {
         filter: &Filter,
         columns: Columns,
     ) -> Result<Vec<TaskRecord>> {
+        debug_assert!(seqs.low <= seqs.high, "a page of no numbers goes nowhere");
         let mut tasks = Vec::new();
         let operations = match &filter.operations {
             Some(names) => self.operations.named(self.connection, names)?,

@@ -28,6 +28,7 @@ const TRIES: u32 = 100;
 /// # Errors
 /// `AlreadyExists` if there is one, or what the system says.
 pub(crate) fn create(path: &Path, database: &Path) -> io::Result<File> {
+    debug_assert_eq!(path.parent(), database.parent(), "a file beside the database lies elsewhere");
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -3,23 +3,23 @@
 //! share their columns.
 //!
 //! Parameters have names in the text and are bound by the order in which they first stand there.
-//! States have names too, which give way to codes (`state_words`).
+//! States and timers have names too, which give way to codes (`code_words`).
 //!
 //! Proof: the tests below, `tests/plans.rs`.
 
-use crate::state_words::with_states;
+use crate::code_words::with_codes;
 
 macro_rules! statements {
     ($($name:ident $file:literal,)*) => {
         $(pub(crate) const $name: &str =
-            with_states!(body(include_str!(concat!("../sql/", $file))));)*
+            with_codes!(body(include_str!(concat!("../sql/", $file))));)*
     };
 }
 
 /// Statements that begin with the columns of a task.
 macro_rules! of_tasks {
     ($($name:ident $file:literal,)*) => {
-        $(pub(crate) const $name: &str = with_states!(body(concat!(
+        $(pub(crate) const $name: &str = with_codes!(body(concat!(
             include_str!("../sql/task_columns.sql"),
             include_str!(concat!("../sql/", $file)),
         )));)*

@@ -82,6 +82,7 @@ impl SqliteStore {
 
     /// Takes SQLite's write lock; in turn, if there are others.
     fn lock_for_writing(&mut self) -> Result<()> {
+        debug_assert!(self.writer.connection.is_autocommit(), "a turn is open already");
         if self.writer.living.is_empty() {
             return self.writer.frame(sql::BEGIN).map_err(error::of);
         }
@@ -112,6 +113,8 @@ impl SqliteStore {
         }
         let trimmed = (kept - kept_min).min(BATCHES_TRIMMED_MAX);
         let floor = first + trimmed as i64 - 1;
+        debug_assert!(floor < last, "the last batch says where the store stands (I-8, I-13)");
+        debug_assert!(trimmed > 0, "there was nothing to trim");
         cached(&self.writer.connection, sql::BATCH_TRIM)?.execute([floor]).map_err(error::of)?;
         Ok(())
     }
@@ -138,6 +141,7 @@ impl SqliteStore {
             Ok(())
         };
         self.writer.connection.pragma(None, "wal_checkpoint", kind, read).map_err(error::of)?;
+        debug_assert!(wal.left >= 0, "more pages are written back than there are");
         Ok(wal)
     }
 
@@ -188,6 +192,7 @@ impl Store for SqliteStore {
     }
 
     fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
+        debug_assert!(self.writer.connection.is_autocommit(), "a turn is open already");
         self.check_files()?;
         self.writer.frame(sql::BEGIN_READ).map_err(error::of)?;
         Ok(Box::new(SqliteTransaction::begun(&mut self.writer)?))
@@ -197,6 +202,7 @@ impl Store for SqliteStore {
         if !is_idle && self.writer.commits < COMMITS_PER_CHECK {
             return Ok(());
         }
+        debug_assert!(self.writer.connection.is_autocommit(), "housekeeping goes between turns");
         self.writer.commits = 0;
         self.trim(is_idle)?;
         self.checkpoint(is_idle)
@@ -227,11 +233,12 @@ mod tests {
     use super::*;
     use crate::{Location, Options, SqliteReader, open, write};
     use tasker_core::error::Code;
-    use tasker_core::id::{OperationId, Seq};
+    use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
     use tasker_core::query::Query;
     use tasker_core::read::Reader;
     use tasker_core::state::{Counts, State};
-    use tasker_core::store::{Batch, Change, Commit, Lookups, Operation};
+    use tasker_core::store::{Batch, Change, Commit, Lookups, Operation, Start};
+    use tasker_core::task::{NewTask, Priority, TaskEnd};
     use tasker_core::time::WallMs;
 
     /// Operations with names of a page each, so that a batch of them needs room.
@@ -283,6 +290,65 @@ mod tests {
         );
         drop(snapshot);
         Box::new(store).close().unwrap();
+    }
+
+    /// A file whose owner died while its only task ran; the batch that ends that run.
+    fn with_an_orphan(location: &Location) -> Batch {
+        let (mut store, _reader) = open(location, Options::default()).unwrap();
+        let (seq, lane, at) = (Seq(1), LaneId::new(OperationId(1), 0), WallMs(1));
+        let mut ids = IdSource::new(store.id_key(), [1; 32]);
+        let (id, run, def) = (ids.task(seq, at), ids.run(at), NewTask::new("1"));
+        let start = Some(Start { run, attempt: 1, at });
+        let mut counts = Counts::default();
+        counts.enter(State::Running);
+        let Batch { mut changes, .. } = batch(&store, 1, 1..2);
+        changes.push(Change::Add { seq, id, lane, def, at, start });
+        let adding = Batch { seq_next: Seq(2), counts, changes, ..batch(&store, 1, 1..2) };
+        let added = store.begin(&Lookups::default).unwrap().commit(&adding);
+        assert!(matches!(added, Commit::Committed));
+        counts.shift(State::Running, State::Done);
+        let (priority, run, outcome) = (Priority::default(), Some(run), TaskEnd::Done(None));
+        let end = Change::End { seq, lane, priority, run, outcome, at };
+        Batch { number: 2, counts, changes: vec![end], ..adding }
+    }
+
+    /// How many orphans there are, dead owners that are known, and owners in all.
+    fn left(store: &mut SqliteStore) -> (usize, usize, i64) {
+        let orphans = store.begin_read().unwrap().orphans().unwrap().len();
+        let count = "SELECT count(*) FROM owners";
+        let rows = store.writer.connection.query_row(count, [], |row| row.get(0)).unwrap();
+        (orphans, store.writer.dead.len(), rows)
+    }
+
+    /// I-4: all is written, and only the commit itself fails. Without the write-ahead log it waits
+    /// for whoever reads.
+    #[test]
+    fn a_dead_owner_is_not_forgotten_by_a_commit_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.db");
+        let location = Location::file(&path).unwrap();
+        let ending = with_an_orphan(&location);
+        let (mut store, reader) = open(&location, Options::default()).unwrap();
+        drop(reader);
+        let ending = Batch { owner: store.owner(), ..ending };
+        let connection = &mut store.writer.connection;
+        connection.pragma_update(None, "journal_mode", "delete").unwrap();
+        connection.busy_handler(None::<fn(i32) -> bool>).unwrap();
+        assert_eq!(left(&mut store), (1, 1, 2));
+
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN; SELECT count(*) FROM tasks").unwrap();
+        let failed = store.begin(&Lookups::default).unwrap().commit(&ending);
+        assert!(
+            matches!(&failed, Commit::NotCommitted(error) if error.code() == Code::Busy),
+            "{failed:?}"
+        );
+        assert_eq!(left(&mut store), (1, 1, 2), "it was forgotten by nothing");
+
+        other.execute_batch("ROLLBACK").unwrap();
+        let done = store.begin(&Lookups::default).unwrap().commit(&ending);
+        assert!(matches!(done, Commit::Committed), "{done:?}");
+        assert_eq!(left(&mut store), (0, 0, 1));
     }
 
     /// I-11, I-16

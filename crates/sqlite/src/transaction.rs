@@ -92,12 +92,14 @@ impl Drop for SqliteTransaction<'_> {
 impl<'s> SqliteTransaction<'s> {
     /// The transaction that has just begun.
     pub(crate) fn begun(writer: &'s mut Writer) -> Result<Self> {
+        debug_assert!(!writer.connection.is_autocommit(), "nothing has begun");
         let mut transaction = SqliteTransaction { writer, has_news: false };
         transaction.has_news = transaction.writer.has_changes()?;
         Ok(transaction)
     }
 
     fn orphans_of(&self, dead: OwnerId) -> Result<Vec<Orphan>> {
+        debug_assert_ne!(dead, self.writer.owner, "our own runs are no orphans (I-5)");
         let mut statement = cached(&self.writer.connection, sql::ORPHANS)?;
         let mut rows = statement.query([dead.0 as i64]).map_err(error::of)?;
         let mut orphans = Vec::new();
@@ -122,6 +124,7 @@ impl<'s> SqliteTransaction<'s> {
     /// A window; `left` is what may still be read of data.
     fn window(&self, query: &WindowQuery, left: &mut BytesLeft) -> Result<Window> {
         let WindowQuery { lane, from, tasks_max } = query;
+        debug_assert!(*tasks_max > 0, "a window of no tasks would be asked for again");
         let mut statement = cached(&self.writer.connection, sql::WINDOW)?;
         // One more than asked for tells whether these are all.
         let limit = i64::try_from(*tasks_max).unwrap_or(i64::MAX).saturating_add(1);
@@ -149,6 +152,11 @@ impl<'s> SqliteTransaction<'s> {
         let (Some((first, _)), Some((last, _))) = (tasks.first(), tasks.last()) else {
             return Ok(());
         };
+        debug_assert!(
+            tasks.is_sorted_by(|(one, _), (next, _)| one.0 + 1 == next.0),
+            "a range has no gaps"
+        );
+        let before = found.len();
         let mut statement = cached(&self.writer.connection, sql::CONTENTS)?;
         let mut rows = statement.query((first.0 as i64, last.0 as i64)).map_err(error::of)?;
         let mut asked = tasks.iter();
@@ -165,6 +173,7 @@ impl<'s> SqliteTransaction<'s> {
             found.push(Some(task));
         }
         found.extend(asked.map(|_| None));
+        debug_assert_eq!(found.len() - before, tasks.len(), "one answer for each task");
         Ok(())
     }
 
@@ -294,6 +303,7 @@ impl ReadTransaction for SqliteTransaction<'_> {
     }
 
     fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>> {
+        debug_assert!(max > 0, "to ask for no timers looks as if there were none");
         let mut statement = cached(&self.writer.connection, sql::TIMERS)?;
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
         let mut rows = statement.query((at.start().0, at.end().0, limit)).map_err(error::of)?;
@@ -335,6 +345,7 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
 impl Transaction for SqliteTransaction<'_> {
     fn commit(self: Box<Self>, batch: &Batch) -> Commit {
+        debug_assert_eq!(batch.owner, self.writer.owner, "a batch of another owner (I-5)");
         if let Err(unwritten) = write::batch(&self.writer.connection, batch) {
             return unwritten;
         }

@@ -15,14 +15,15 @@ use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
+use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Operation, Refused, Start};
-use tasker_core::task::{AbortReason, Json, LogLine, NewTask, Progress, TaskEnd};
+use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
+use tasker_core::task::{AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
 use crate::coalesce::{BulkChange, BulkKind};
-use crate::{error, json_column, padding, sql};
+use crate::{error, json_column, padding, row, sql};
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -93,6 +94,13 @@ type Rows = rusqlite::Result<usize>;
 /// # Errors
 /// `Refused` by the change whose guard did not hold; else `NotCommitted`.
 pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit> {
+    debug_assert!(!connection.is_autocommit(), "a batch is written whole or not at all (I-2)");
+    debug_assert!(batch.owner.0 > 0, "a batch of nobody");
+    debug_assert!(
+        row::head(connection).is_ok_and(|head| batch.number <= head.number + 1),
+        "batch {} leaves a gap in the journal (I-11)",
+        batch.number
+    );
     let mut writing =
         Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
     let mut index = 0;
@@ -103,6 +111,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
             None => (1, writing.change(change)),
         };
         let held = held.map_err(unwritten)?;
+        debug_assert!(held <= count, "one change was written to two rows: {change:?}");
         if held < count {
             let change = index + held;
             let error = fenced(&batch.changes[change]);
@@ -110,7 +119,15 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
         }
         index += count;
     }
-    journal(connection, batch).map(drop).map_err(unwritten)
+    journal(connection, batch).map(drop).map_err(unwritten)?;
+    debug_assert!(
+        row::head(connection).is_ok_and(|head| {
+            let Head { number, seq_next, counts } = head;
+            (number, seq_next, counts) == (batch.number, batch.seq_next, batch.counts)
+        }),
+        "where the store stands is not read as it was written (I-8, I-13)"
+    );
+    Ok(())
 }
 
 fn unwritten(error: rusqlite::Error) -> Commit {
@@ -169,6 +186,10 @@ impl<'c> Writing<'c> {
         if self.execute_bulk(all)? == all.len() {
             return Ok(all.len());
         }
+        debug_assert!(
+            all.len() > 1,
+            "a single change needs no search for the one that did not hold"
+        );
         let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
         for (held, (seq, run)) in all.each().enumerate() {
             let row = (seq.0 as i64, all.kind.state().code(), run, all.kind.at().map(|at| at.0));
@@ -181,6 +202,7 @@ impl<'c> Writing<'c> {
     }
 
     fn execute_bulk(&mut self, all: &BulkChange) -> Rows {
+        debug_assert!(all.is_sound(), "texts are cut apart at wrong places: {all:?}");
         let owner = self.owner;
         let (first, last, runs) = (all.first.0 as i64, all.last.0 as i64, &all.runs);
         match all.kind {
@@ -211,6 +233,11 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::AddDelayed { seq, id, lane, def, at, due_at } => {
+                debug_assert_eq!(
+                    def.options.run_at(),
+                    Some(*due_at),
+                    "its timer wakes it at another time"
+                );
                 let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
                 let due = Timer { at: *due_at, kind: TimerKind::Due, seq: *seq };
                 self.add_delayed(&task, due)
@@ -240,6 +267,7 @@ impl<'c> Writing<'c> {
     }
 
     fn operation(&mut self, operation: &Operation) -> Rows {
+        debug_assert!(operation.id.0 > 0, "operations count from 1");
         self.statement(Kind::Operation)?.execute((operation.id.0, &*operation.name))
     }
 
@@ -278,6 +306,7 @@ impl<'c> Writing<'c> {
 
     fn start(&mut self, seq: Seq, start: Start, is_due: bool) -> Rows {
         let Start { run, attempt, at } = start;
+        debug_assert!(attempt > 0, "an attempt is counted before its code runs (I-10)");
         let (zeros, from) = (padding::running(self.owner), waiting(!is_due));
         let row = (self.owner, run.0.as_bytes(), attempt, at.0, zeros, seq.0 as i64, from);
         self.statement(Kind::Start)?.execute(row)
@@ -301,6 +330,11 @@ impl<'c> Writing<'c> {
         let Change::Release { seq, run, end, attempt, losses, at, .. } = change else {
             return Ok(0);
         };
+        debug_assert_eq!(
+            *end == AttemptEnd::Lost,
+            *losses > 0,
+            "a run that was not lost counts as a loss, or one that was does not (I-10)"
+        );
         let (seq, run) = (seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::ReleaseHistory)?.execute((seq, at.0, end.code(), losses, run))?;
         self.statement(Kind::Release)?.execute((attempt, padding::READY_AGAIN, seq, run))
@@ -318,6 +352,11 @@ impl<'c> Writing<'c> {
     }
 
     fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {
+        debug_assert!(
+            (1..=LOGS_PER_TASK_MAX).contains(&line.n),
+            "line {} is more than a task keeps (I-19)",
+            line.n
+        );
         self.statement(Kind::Log)?.execute((
             seq.0 as i64,
             line.n,
@@ -348,6 +387,9 @@ struct Entry<'b> {
 impl Entry<'_> {
     /// Binds the first eight parameters of `add.sql` and `add_start.sql`.
     fn bind(&self, statement: &mut CachedStatement<'_>, zeros: ZeroBlob) -> rusqlite::Result<()> {
+        debug_assert!(self.seq.0 > 0, "tasks count from 1 (I-8)");
+        debug_assert!(self.lane.operation().0 > 0, "{:?} is of no operation", self.lane);
+        debug_assert!(i64::try_from(self.lane.0).is_ok(), "{:?} is stored with a sign", self.lane);
         statement.raw_bind_parameter(1, self.seq.0 as i64)?;
         statement.raw_bind_parameter(2, self.id.0.as_bytes())?;
         statement.raw_bind_parameter(3, self.lane.0 as i64)?;

@@ -40,6 +40,8 @@ impl Writer {
         OtherOwners { living, dead }: OtherOwners,
         notifier: Option<Notifier>,
     ) -> Writer {
+        debug_assert!(owner.0 > 0, "owners count from 1");
+        debug_assert!(dead.iter().all(|dead| dead.id != owner), "we are not dead (I-5)");
         let (forgotten, version, commits) = (Vec::new(), None, 0);
         Writer {
             connection,
@@ -63,6 +65,7 @@ impl Writer {
     /// Whether another connection has changed the file since this was last asked. Inside a
     /// transaction.
     pub(crate) fn has_changes(&mut self) -> Result<bool> {
+        debug_assert!(!self.connection.is_autocommit(), "the answer would not hold");
         let mut statement = cached(&self.connection, sql::DATA_VERSION)?;
         let version = statement.query_row([], |row| row.get(0)).map_err(error::of)?;
         drop(statement);
@@ -80,6 +83,10 @@ impl Writer {
     pub(crate) fn read_owners(&mut self) -> Result<()> {
         if !self.database.is_memory() {
             let found = owner::others(&self.connection, &self.database, Some(self.owner))?;
+            debug_assert!(
+                found.dead.iter().all(|dead| dead.id != self.owner),
+                "we would give our own runs to somebody else (I-5)"
+            );
             (self.living, self.dead) = (found.living, found.dead);
         }
         Ok(())
@@ -87,6 +94,11 @@ impl Writer {
 
     /// Forgets the dead owners whose last run the open transaction has given back or ended.
     pub(crate) fn forget_dead(&mut self) -> Result<()> {
+        debug_assert!(
+            !self.connection.is_autocommit(),
+            "the dead are forgotten with a commit (I-4)"
+        );
+        debug_assert!(self.forgotten.is_empty(), "an owner was forgotten, and its file stays");
         for dead in std::mem::take(&mut self.dead) {
             match owner::forget(&self.connection, dead.id) {
                 Ok(true) => self.forgotten.push(dead),
@@ -103,6 +115,7 @@ impl Writer {
     /// Commits the open transaction; the dead that it forgets leave no file behind.
     pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
         self.frame(sql::COMMIT)?;
+        debug_assert!(self.connection.is_autocommit(), "a commit leaves a transaction open");
         self.commits = self.commits.saturating_add(1);
         self.forgotten.drain(..).for_each(DeadOwner::remove_files);
         self.notify_others();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hand::{Hand, aborted, def, done, folder, line};
 use rusqlite::Connection;
+use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Level};
 use tasker_sqlite::audit;
@@ -24,6 +25,7 @@ fn filled(path: &Path) {
     hand.end(tasks[1], Some(run), done());
     hand.end(tasks[2], None, aborted());
     hand.start(tasks[3], 1);
+    hand.add_delayed(&lane, 9_000);
     hand.close();
 }
 
@@ -33,7 +35,7 @@ fn a_sound_file_is_clean() {
     filled(&path);
     let audit = audit(&path).unwrap();
     assert_eq!(audit.faults, Vec::<String>::new());
-    assert_eq!(audit.counts.total(), 5);
+    assert_eq!((audit.counts.total(), audit.counts.get(State::Delayed)), (6, 1));
     assert!(audit.number > 0);
 }
 
@@ -62,6 +64,12 @@ fn every_kind_of_fault_is_found() {
              UPDATE tasks SET state = 7, ended_at = 1 WHERE seq = 1",
             "task 1 was done before its",
         ),
+        ("UPDATE timers SET kind = 9", "a timer is of no kind"),
+        ("UPDATE timers SET kind = 9", "no timer that wakes it in time"),
+        ("UPDATE timers SET ref = 77", "a timer belongs to no task"),
+        ("UPDATE timers SET ref = 5", "no timer that wakes it in time"),
+        ("UPDATE timers SET at = at + 1", "no timer that wakes it in time"),
+        ("DELETE FROM timers", "no timer that wakes it in time"),
     ];
     for (damage, fault) in cases {
         let (_folder, path) = folder();

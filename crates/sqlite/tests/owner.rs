@@ -10,7 +10,7 @@ use hand::{Hand, def, failed, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::read::Reader;
-use tasker_core::store::{Orphan, Store};
+use tasker_core::store::{Commit, Orphan, Store};
 use tasker_core::task::AttemptEnd;
 
 fn owners(path: &Path) -> Vec<(u64, String)> {
@@ -151,6 +151,38 @@ fn a_batch_that_is_refused_forgets_nobody() {
     hand.turn(changes);
     assert!(orphans(&mut hand).is_empty());
     assert_eq!(owners(&path).len(), 1);
+}
+
+/// I-4, F-2: a row that no table may have is found when all is written. Nobody knows then what a
+/// commit has become, and the next one who opens finds what there was.
+#[test]
+fn a_commit_of_unknown_fate_forgets_nobody() {
+    let (folder, path) = folder();
+    let runs = with_two_runs(&path);
+    let name = owners(&path).pop().unwrap().1;
+    fs::write(folder.path().join(&name), "").unwrap();
+    let mut hand = Hand::open(&path);
+    let stranger = Connection::open(&path).unwrap();
+    let trap = "CREATE TABLE known (id INTEGER PRIMARY KEY);
+         CREATE TABLE wrong (id INTEGER REFERENCES known DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER trap AFTER INSERT ON batches BEGIN INSERT INTO wrong VALUES (1); END";
+    stranger.execute_batch(trap).unwrap();
+    let changes = runs
+        .iter()
+        .map(|(seq, run)| hand.releasing(tasker_core::id::Seq(*seq), *run, AttemptEnd::Lost));
+    let changes = changes.collect();
+    let commit = hand.try_turn(changes).unwrap();
+    assert!(
+        matches!(&commit, Commit::Unknown(error) if error.code() == Code::Unknown),
+        "{commit:?}"
+    );
+    drop(hand);
+    stranger.execute_batch("DROP TRIGGER trap; DROP TABLE wrong; DROP TABLE known").unwrap();
+    drop(stranger);
+    assert!(folder.path().join(&name).exists(), "its lock file goes with its last run");
+    let mut hand = Hand::open(&path);
+    assert_eq!(orphans(&mut hand).len(), 2);
+    assert!(owners(&path).iter().any(|(_, other)| *other == name));
 }
 
 /// F-2

@@ -184,7 +184,8 @@ fn the_history_keeps_every_attempt_and_the_logs_go_on() {
         let run = hand.start(task, 1);
         runs.push(run);
         let log = Change::Log { seq: task.seq, run, line: line(n, Level::Info) };
-        let release = hand.releasing(task.seq, run, AttemptEnd::Postponed);
+        let end = if n < 3 { AttemptEnd::Postponed } else { AttemptEnd::Lost };
+        let release = hand.releasing(task.seq, run, end);
         hand.turn(vec![log, release]);
     }
     let window = window(&mut hand, &lane, 5, 1_000);

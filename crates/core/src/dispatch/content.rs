@@ -34,6 +34,7 @@ impl Contents {
         if self.tasks.len() + tasks > TASKS_MAX || self.bytes + bytes > BYTES_MAX {
             self.clear();
         }
+        debug_assert!(self.tasks.len() <= TASKS_MAX, "more tasks are kept than promised");
     }
 
     pub(super) fn clear(&mut self) {
@@ -47,7 +48,12 @@ impl Contents {
         let has_room = self.tasks.len() < TASKS_MAX && bytes <= BYTES_MAX;
         if has_room || self.tasks.is_empty() {
             self.bytes = bytes;
+            let id = task.id;
             let old = self.tasks.insert(task.seq, task);
+            debug_assert!(
+                old.as_ref().is_none_or(|old| old.id == id),
+                "two tasks have one number (I-8)"
+            );
             self.bytes -= old.as_ref().map_or(0, bytes_of);
         }
     }
@@ -56,6 +62,7 @@ impl Contents {
     pub(super) fn take(&mut self, seq: Seq) -> Option<ReadyTask> {
         let task = self.tasks.remove(&seq)?;
         self.bytes -= bytes_of(&task);
+        debug_assert!(!self.tasks.is_empty() || self.bytes == 0, "nothing is kept and has bytes");
         Some(task)
     }
 }

@@ -50,6 +50,7 @@ impl Lane {
     pub(super) fn enter(&mut self, key: QueueKey, keys_max: usize) {
         if self.covers(key) {
             self.window.insert(key);
+            debug_assert!(self.window.holds(key), "what has entered is not in its place (D2)");
             self.cut(keys_max);
         }
     }
@@ -58,7 +59,13 @@ impl Lane {
     pub(super) fn leave(&mut self, key: QueueKey) {
         if !is_on(Fault::LeaveForgetsWindow) {
             self.window.remove(key);
+            debug_assert!(!self.window.holds(key), "what has left is still in its place (D2)");
         }
+    }
+
+    /// Whether the rest stands behind all that is in the window (D2).
+    pub(super) fn is_bounded(&self) -> bool {
+        self.window.last().is_none_or(|last| self.covers(last))
     }
 
     /// Keeps so many positions in the window.
@@ -121,6 +128,7 @@ impl Lanes {
     pub(super) fn add(&mut self, id: LaneId, operation: OperationSlot) -> LaneSlot {
         let lane = Lane { id, operation, window: Window::default(), rest: None };
         let slot = if let Some(slot) = self.free.pop() {
+            debug_assert!(self.get(slot).head().is_none(), "a slot that is free holds tasks");
             self.slots[slot.0 as usize] = lane;
             slot
         } else {
@@ -129,18 +137,27 @@ impl Lanes {
         };
         let old = self.by_id.insert(id, slot);
         debug_assert!(old.is_none(), "{id:?} is there twice");
+        debug_assert_eq!(
+            self.slots.len(),
+            self.by_id.len() + self.free.len(),
+            "a slot is neither a lane's nor free"
+        );
         slot
     }
 
     /// Changes what is known of a lane.
     pub(super) fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
         let lane = &mut self.slots[slot.0 as usize];
+        debug_assert_eq!(self.by_id.get(&lane.id), Some(&slot), "a lane changes that is gone");
         let before = lane.window.outside();
         let changed = change(lane);
+        debug_assert!(lane.is_bounded(), "the rest begins within the window (D2): {lane:?}");
         let after = lane.window.outside();
         let (keys, windows) = self.outside;
         let windows = windows + usize::from(after > 0) - usize::from(before > 0);
         self.outside = (keys + after - before, windows);
+        debug_assert!(keys >= before, "windows hold less than nothing");
+        debug_assert!(windows <= self.by_id.len(), "there are more windows than lanes");
         changed
     }
 
@@ -149,7 +166,8 @@ impl Lanes {
         let lane = self.get(slot);
         debug_assert!(lane.head().is_none(), "{lane:?} has tasks");
         let id = lane.id;
-        self.by_id.remove(&id);
+        let old = self.by_id.remove(&id);
+        debug_assert_eq!(old, Some(slot), "{id:?} lies in two slots, or in none");
         self.free.push(slot);
         if self.by_id.is_empty() && self.slots.len() > LANES_KEPT_MAX {
             *self = Self::default();
@@ -165,5 +183,7 @@ impl Lanes {
             self.outside.0 += outside;
             self.outside.1 += usize::from(outside > 0);
         }
+        let (keys, windows) = self.outside;
+        debug_assert!(keys <= windows.saturating_mul(keys_max), "a window was not cut");
     }
 }

@@ -60,6 +60,17 @@ impl Picks {
     }
 
     fn push(&mut self, pick: Pick) {
+        debug_assert!(!self.is_full(), "more starts than the turn may have");
+        debug_assert!(
+            self.picks.last().is_none_or(|last| last.key < pick.key),
+            "{pick:?} starts behind one that stands after it (I-7)"
+        );
+        debug_assert!(
+            pick.task
+                .as_ref()
+                .is_none_or(|task| { pick.key == QueueKey::new(task.def.priority, task.seq) }),
+            "what is kept of a task is not as the queue says: {pick:?}"
+        );
         self.bytes += pick.task.as_ref().map_or(0, bytes_of);
         self.picks.push(pick);
     }
@@ -100,7 +111,9 @@ impl Dispatch {
             let Some((key, operation)) = self.open.first().copied() else { break };
             let Some(lane) = self.first_lane(operation, key) else { break };
             if !self.lanes.get(lane).is_exact() {
-                return Progress::Load(self.lanes_to_load(operation));
+                let lanes = self.lanes_to_load(operation);
+                debug_assert!(!lanes.is_empty(), "what must be loaded is not named (D7)");
+                return Progress::Load(lanes);
             }
             if picks.lanes_examined == LANES_EXAMINED_MAX || picks.bytes_left() == 0 {
                 return Progress::Again;
@@ -117,6 +130,11 @@ impl Dispatch {
         picks.bytes -= pick.task.as_ref().map_or(0, bytes_of);
         debug_assert!(self.undo.ends_with_pick(pick.lane, pick.key), "{pick:?} is not the last");
         self.rollback_to(Mark(self.undo.len() - STEPS_PER_PICK));
+        debug_assert!(
+            self.has_seen(pick.lane, pick.key),
+            "{:?} is not back in its place",
+            pick.key
+        );
         pick.task.into_iter().for_each(|task| self.contents.offer(task));
     }
 
@@ -158,6 +176,7 @@ impl Dispatch {
         });
         debug_assert!(count > 0, "a lane that was first has started nothing");
         self.running += count as u32;
+        debug_assert!(self.running <= self.limit, "more runs than the process may have (I-6)");
         self.relist_lane(lane, old);
     }
 

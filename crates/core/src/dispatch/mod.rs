@@ -63,8 +63,8 @@ pub struct Dispatch {
 /// What a window may load however many others there are, so that a query is worth its while.
 const WINDOW_SHARE_MIN: usize = 8;
 
-/// How far a turn was.
-#[derive(Clone, Copy, Debug, Default)]
+/// How far a turn was; nothing is done at the default one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark(usize);
 
 impl Dispatch {
@@ -130,6 +130,8 @@ impl Dispatch {
     /// Gives an operation a runner and a limit, or takes the runner away. Live runs go on.
     pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool, limit: Option<u32>) {
         debug_assert!(self.undo.is_empty(), "a runner is no part of a turn");
+        debug_assert!(limit != Some(0), "a limit of 0 would start nothing for ever");
+        debug_assert!(has_runner || limit.is_none(), "a limit without a runner limits nothing");
         let slot = self.operations.add(operation);
         let entry = self.operations.get_mut(slot);
         (entry.has_runner, entry.limit) = (has_runner, limit);
@@ -158,11 +160,13 @@ impl Dispatch {
 
     /// A task takes a position in the queue.
     pub fn enter(&mut self, lane: LaneId, key: QueueKey) {
+        debug_assert!(!self.has_seen(lane, key), "{key:?} is taken already (I-7)");
         self.insert(lane, key);
         self.undo.push(Step::Enter(lane, key));
     }
 
-    /// The task in this position leaves the queue.
+    /// The task in this position leaves the queue, if there is one: of what another owner withdrew
+    /// it is not known whether it had a place.
     pub fn leave(&mut self, lane: LaneId, key: QueueKey) {
         self.remove(lane, key);
         self.undo.push(Step::Leave(lane, key));
@@ -180,13 +184,16 @@ impl Dispatch {
 
     /// A run of an operation that was live here is over.
     pub fn end_run(&mut self, operation: OperationId) {
-        let Some(slot) = self.operations.by_id(operation) else { return };
+        let slot = self.operations.by_id(operation);
+        debug_assert!(slot.is_some(), "a run ends of operation {}, which is nobody's", operation.0);
+        let Some(slot) = slot else { return };
         self.change_runs(slot, false);
         self.undo.push(Step::End(slot));
     }
 
     /// So many runs of other owners have begun.
     pub fn begin_remote_runs(&mut self, operation: OperationId, runs: u32) {
+        debug_assert!(runs > 0, "a lane without runs is not named");
         self.change_remote_runs(operation, |remote| remote + runs);
     }
 
@@ -200,7 +207,7 @@ impl Dispatch {
 
     /// Forgets all that mirrors the store, except the runs that are live here.
     pub fn forget(&mut self) {
-        debug_assert!(self.undo.is_empty(), "a turn is open");
+        debug_assert!(self.undo.is_empty(), "what a turn did cannot be forgotten within it");
         self.lanes = Lanes::default();
         self.open.clear();
         self.contents.clear();
@@ -209,7 +216,13 @@ impl Dispatch {
 
     /// Takes over what the store says of its lanes, of which none is known.
     pub fn load_heads(&mut self, heads: &[LaneHead]) {
+        debug_assert!(
+            heads.is_sorted_by(|one, next| one.lane < next.lane),
+            "a lane has one head, and lanes come by number"
+        );
         for LaneHead { lane, first, next } in heads {
+            debug_assert!(self.lanes.slot(*lane).is_none(), "the head of a known lane");
+            debug_assert!(next.is_none_or(|next| *first < next), "a head is not the first");
             let Some(slot) = self.lane(*lane) else { continue };
             self.change(slot, |lane| {
                 lane.enter(*first, 1);
@@ -221,6 +234,8 @@ impl Dispatch {
     /// Takes over what the store holds of the lanes that [`Progress::Load`] named, as far as it was
     /// read. What this turn did behind their windows is put over it.
     pub fn load(&mut self, windows: Vec<(LaneId, Window)>) {
+        debug_assert!(!windows.is_empty(), "a load that brings nothing is asked for again");
+        debug_assert!(windows.iter().all(|(lane, window)| self.is_of(*lane, window)));
         self.make_room(&windows);
         let rest = |lane: &LaneId| self.lanes.get(self.lanes.slot(*lane)?).rest;
         let lanes = windows.iter().map(|(lane, _)| lane);
@@ -245,6 +260,10 @@ impl Dispatch {
     fn load_window(&mut self, slot: LaneSlot, from: QueueKey, window: Window, overlay: &Overlay) {
         let lane = self.lanes.get(slot).id;
         let is_complete = window.is_complete || is_on(Fault::LoadClaimsAll);
+        debug_assert!(
+            is_complete || !window.tasks.is_empty(),
+            "an empty window that is not complete would be loaded for ever"
+        );
         let last = window.tasks.last().filter(|_| !is_complete);
         let rest = last.map(|task| QueueKey::new(task.def.priority, task.seq).after());
         self.change(slot, |lane| lane.rest = rest);
@@ -281,6 +300,7 @@ impl Dispatch {
 
     /// What the turn did since then has not been.
     pub fn rollback_to(&mut self, mark: Mark) {
+        debug_assert!(mark.0 <= self.undo.len(), "what was done by then has been taken back");
         while self.undo.len() > mark.0
             && let Some(step) = self.undo.pop()
         {
@@ -302,8 +322,31 @@ impl Dispatch {
         }
     }
 
+    /// Whether the window of the lane holds this position.
+    fn has_seen(&self, lane: LaneId, key: QueueKey) -> bool {
+        self.lanes.slot(lane).is_some_and(|slot| self.lanes.get(slot).window.holds(key))
+    }
+
+    /// Whether a task may have this position: it does, or it is not known.
+    pub fn may_hold(&self, lane: LaneId, key: QueueKey) -> bool {
+        let slot = self.lanes.slot(lane);
+        slot.is_some_and(|slot| {
+            let lane = self.lanes.get(slot);
+            lane.window.holds(key) || !lane.covers(key)
+        })
+    }
+
+    /// Whether these may be tasks of this lane: of its operation, each once, in queue order.
+    fn is_of(&self, lane: LaneId, Window { tasks, .. }: &Window) -> bool {
+        let name = self.operation_name(lane.operation());
+        let key = |task: &ReadyTask| QueueKey::new(task.def.priority, task.seq);
+        tasks.is_sorted_by(|one, next| key(one) < key(next))
+            && tasks.iter().all(|task| Some(&task.def.operation) == name)
+    }
+
     /// Puts a position in. Whether it is in the window now: else it lies behind it.
     fn insert(&mut self, lane: LaneId, key: QueueKey) -> bool {
+        debug_assert!(key.seq.0 > 0, "tasks count from 1");
         let Some(slot) = self.lane(lane) else { return false };
         let keys_max = self.lanes.keys_max(slot);
         self.change(slot, |lane| {
@@ -347,7 +390,10 @@ impl Dispatch {
             let was_listed = old.is_none_or(|old| heads.remove(&(old, slot)));
             debug_assert!(was_listed, "a lane stood in a wrong position");
             match head {
-                Some(head) => drop(heads.insert((head, slot))),
+                Some(head) => {
+                    let is_new = heads.insert((head, slot));
+                    debug_assert!(is_new, "a lane stands twice among the heads (D1)");
+                }
                 None => self.lanes.remove(slot),
             }
         }
@@ -362,9 +408,13 @@ impl Dispatch {
             return;
         }
         if let Some(old) = std::mem::replace(&mut operation.listed, head) {
-            self.open.remove(&(old, slot));
+            let was_open = self.open.remove(&(old, slot));
+            debug_assert!(was_open, "an operation stood in a wrong position");
         }
-        self.open.extend(head.map(|head| (head, slot)));
+        if let Some(head) = head {
+            let is_new = self.open.insert((head, slot));
+            debug_assert!(is_new, "an operation stands twice among the open ones");
+        }
     }
 
     fn change_runs(&mut self, slot: OperationSlot, begins: bool) {
@@ -373,6 +423,7 @@ impl Dispatch {
         let change = |runs: &mut u32| *runs = if begins { *runs + 1 } else { *runs - 1 };
         change(&mut operation.running);
         change(&mut self.running);
+        debug_assert!(operation.running <= self.running, "an operation runs more than all (D5)");
         let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
         if operation.limit.is_some() && is_reopened {
             self.relist(slot);

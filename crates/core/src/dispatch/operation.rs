@@ -113,15 +113,19 @@ impl Operations {
         let slot = OperationSlot(self.slots.len() as u32);
         self.slots.push(Operation::new(name.clone()));
         self.by_name.insert(name.clone(), slot);
+        debug_assert_eq!(self.slots.len(), self.by_name.len(), "{name} is known twice");
         slot
     }
 
     /// Gives an operation its number, or takes it away.
     pub(super) fn set_id(&mut self, slot: OperationSlot, id: Option<OperationId>) {
+        debug_assert!(self.get(slot).heads.is_empty(), "a number changes under its lanes");
         if let Some(old) = self.get(slot).id {
-            self.by_id[usize::from(old.0)] = None;
+            let known = self.by_id[usize::from(old.0)].take();
+            debug_assert_eq!(known, Some(slot), "number {} was another operation's", old.0);
         }
         if let Some(id) = id {
+            debug_assert!(id.0 > 0, "operations count from 1");
             let index = usize::from(id.0);
             if self.by_id.len() <= index {
                 self.by_id.resize(index + 1, None);

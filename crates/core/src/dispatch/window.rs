@@ -54,6 +54,33 @@ impl Window {
         }
     }
 
+    pub(super) fn last(&self) -> Option<QueueKey> {
+        match self {
+            Self::Few { keys, len } => keys[..*len].last().copied(),
+            Self::Many(keys) => keys.back().copied(),
+        }
+    }
+
+    /// Whether this position stands in it, between its neighbours.
+    pub(super) fn holds(&self, key: QueueKey) -> bool {
+        let at = match self {
+            Self::Few { keys, len } => keys[..*len].iter().position(|other| *other == key),
+            Self::Many(keys) => keys.binary_search(&key).ok(),
+        };
+        at.is_some_and(|at| {
+            let before = at.checked_sub(1).and_then(|at| self.get(at));
+            before.is_none_or(|other| other < key)
+                && self.get(at + 1).is_none_or(|other| key < other)
+        })
+    }
+
+    fn get(&self, at: usize) -> Option<QueueKey> {
+        match self {
+            Self::Few { keys, len } => keys[..*len].get(at).copied(),
+            Self::Many(keys) => keys.get(at).copied(),
+        }
+    }
+
     /// In queue order.
     pub(super) fn iter(&self) -> impl Iterator<Item = QueueKey> {
         let (few, many) = match self {
@@ -117,6 +144,10 @@ impl Window {
         };
         let first = keys.pop_front();
         self.shrink();
+        debug_assert!(
+            self.first().is_none_or(|next| first < Some(next)),
+            "a window was not in queue order (I-7)"
+        );
         first
     }
 
@@ -128,6 +159,11 @@ impl Window {
             Self::Many(keys) => keys.truncate(len),
         }
         self.shrink();
+        debug_assert!(self.len() <= len, "a cut window holds more than it should");
+        debug_assert!(
+            first.is_none_or(|first| self.last() < Some(first)),
+            "what is cut off stood before what is kept (I-7)"
+        );
         first
     }
 

@@ -21,7 +21,12 @@ pub(super) fn query(text: &str) -> Result<Query> {
     let value = Value::from_json(text).map_err(|error| fault("query", error.message()))?;
     let mut parser = Parser { nodes: 0, fields: Fields::default() };
     let all = parser.part(&value, &Place { path: "query".into(), level: 1 })?;
-    Ok(Query { all, fields: parser.fields })
+    let query = Query { all, fields: parser.fields };
+    debug_assert!(
+        query.conjuncts().all(|predicate| query.fields.has(predicate.path.field())),
+        "a document would lack what the query looks at"
+    );
+    Ok(query)
 }
 
 /// Refuses a text that is too long to be read.

@@ -99,6 +99,7 @@ pub(super) trait Visit<'v> {
 }
 
 fn in_object<'v>(object: &'v Object, parts: &[Part], visit: &mut impl Visit<'v>) -> bool {
+    debug_assert!(!parts.is_empty(), "a path that ends here leads to the object itself");
     let Some((part, rest)) = parts.split_first() else { return false };
     match object.get(&part.name) {
         Some(value) => at_value(value, rest, visit),
@@ -116,6 +117,7 @@ fn at_value<'v>(value: &'v Value, rest: &[Part], visit: &mut impl Visit<'v>) -> 
 }
 
 fn in_array<'v, V: Visit<'v>>(items: &'v [Value], parts: &[Part], visit: &mut V) -> bool {
+    debug_assert!(!parts.is_empty(), "a path that ends here leads to the array itself");
     let Some((part, rest)) = parts.split_first() else { return false };
     match part.index {
         Some(index) if V::PLACES_ONLY => match items.get(index) {

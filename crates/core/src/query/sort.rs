@@ -81,6 +81,8 @@ impl Sort {
 
     /// Which of two keys of this sort comes first; the same answer as [`Sort::compare`].
     pub fn compare_keys(&self, a: &SortKey, b: &SortKey) -> Ordering {
+        let lens = (a.0.len(), b.0.len());
+        debug_assert_eq!(lens, (self.terms.len(), self.terms.len()), "keys of another sort");
         let places = a.0.iter().zip(&b.0);
         first_difference(self.terms.iter().zip(places).map(|(term, (a, b))| term.compare(a, b)))
     }

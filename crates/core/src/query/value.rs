@@ -101,6 +101,7 @@ impl Object {
             }
             is_same
         });
+        debug_assert!(members.is_sorted_by(|a, b| a.0 < b.0), "members are looked up by halves");
         Self(members)
     }
 

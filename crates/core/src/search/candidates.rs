@@ -83,11 +83,13 @@ impl Candidates {
                         let low = *next;
                         *next = Seq(low.0.saturating_add(rows as u64));
                         let seqs = Range { low, high: self.last.min(Seq(next.0 - 1)) };
+                        debug_assert!(seqs.low <= seqs.high, "a page of no numbers goes nowhere");
                         let tasks = snapshot.ended(seqs, &self.filter, columns)?;
                         Some(Page { tasks, is_ordered: false, rows })
                     }
                 };
             if let Some(page) = page {
+                debug_assert!(page.tasks.len() <= page.rows, "a page looked at more than it says");
                 self.page_rows = (rows * 4).min(PAGE_ROWS);
                 return Ok(Some(page));
             }

@@ -81,9 +81,14 @@ impl Queues {
         let ahead = (TASKS_AHEAD / self.lanes.len().max(1)).clamp(1, portion.tasks_max);
         while tasks.len() < portion.tasks_max
             && reads < portion.tasks_max
-            && let Some((_, _, index)) = self.next.pop()
+            && let Some((priority, Reverse(seq), index)) = self.next.pop()
         {
             let queue = &mut self.lanes[index];
+            debug_assert_eq!(
+                queue.next(),
+                Some(Place { priority, seq }),
+                "a lane stands in a wrong place (I-7)"
+            );
             if let Some(task) = queue.ahead.pop_front() {
                 tasks.push(task);
             } else {
@@ -92,6 +97,7 @@ impl Queues {
             }
             self.show_next(index);
         }
+        debug_assert!(tasks.len() <= portion.tasks_max, "a page is longer than asked for");
         let is_over = tasks.is_empty() && self.next.is_empty();
         Ok((!is_over).then_some(tasks))
     }
@@ -99,6 +105,7 @@ impl Queues {
     /// Learns of more lanes, and whether these are all.
     fn learn(&mut self, snapshot: &mut impl Snapshot, filter: &Filter) -> Result<()> {
         let heads = snapshot.queue_heads(self.learned, LANES_MAX)?;
+        debug_assert!(heads.len() <= LANES_MAX, "more lanes came than were asked for");
         self.is_learned = heads.len() < LANES_MAX;
         for head in heads {
             self.learned = Some(head.lane);
@@ -154,9 +161,11 @@ impl Queue {
         Portion { tasks_max, columns }: Portion,
     ) -> Result<()> {
         debug_assert!(self.ahead.is_empty(), "nothing that was read is dropped");
+        debug_assert!(!self.is_read, "a queue is read beyond its end");
         let (lane, after, priority_low) = (self.lane, self.after, filter.priority.low);
         let part = QueuePart { lane, after, priority_low, tasks_max };
         self.ahead = snapshot.queue(part, columns)?.into();
+        debug_assert!(self.ahead.len() <= tasks_max, "more tasks came than were asked for");
         self.is_read = self.ahead.len() < tasks_max;
         self.after = self.ahead.back().map_or(after, place);
         Ok(())

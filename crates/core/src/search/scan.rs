@@ -167,6 +167,10 @@ impl<'q> Scan<'q> {
         find: &Find,
         cancelled: Cancelled<'_>,
     ) -> Result<Vec<Found>> {
+        debug_assert!(
+            find.limit.is_none_or(|limit| chosen.len() as u64 <= limit),
+            "more was chosen than is returned"
+        );
         let mut budget = ReadBudget::new(find.bytes_max);
         let mut found = Vec::new();
         for (index, task) in chosen.into_iter().enumerate() {

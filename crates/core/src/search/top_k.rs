@@ -58,6 +58,10 @@ impl<'f> TopK<'f> {
         if self.all.len() >= self.needed.saturating_mul(2).max(MATCHES_MIN) {
             self.cut();
         }
+        debug_assert!(
+            self.all.len() < self.needed.saturating_mul(2).max(MATCHES_MIN),
+            "more matches are kept than promised"
+        );
     }
 
     /// Those that are returned, in order.
@@ -75,6 +79,7 @@ impl<'f> TopK<'f> {
     }
 
     fn compare(&self, a: &Match, b: &Match) -> Ordering {
+        debug_assert_eq!(a.key.is_some(), self.find.sort.is_some(), "a match without its key");
         let by_sort = match (&self.find.sort, &a.key, &b.key) {
             (Some(sort), Some(a), Some(b)) => sort.compare_keys(a, b),
             _ => Ordering::Equal,

@@ -268,7 +268,7 @@ impl World {
             LaneHead { lane, first: keys.next().unwrap(), next: keys.next() }
         };
         self.dispatch.load_heads(&lanes.into_iter().map(head).collect::<Vec<_>>());
-        for (operation, runs) in &self.truth.remote {
+        for (operation, runs) in self.truth.remote.iter().filter(|(_, runs)| **runs > 0) {
             self.dispatch.begin_remote_runs(*operation, *runs);
         }
         self.dispatch.commit();

@@ -119,7 +119,7 @@ pub(super) fn fifty_attempts_are_kept_oldest_first(world: &mut World) -> Result<
     for n in 1..=50 {
         let live = world.start_attempt(task, n)?;
         runs.push((n, live.run));
-        let lost = world.losing(live, 0);
+        let lost = world.losing(live, 1);
         world.turn(vec![lost])?;
     }
     let attempts = world.get(task)?.attempts;

@@ -9,6 +9,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says so when it cannot go on")]
 
+mod assertions;
 mod borders;
 mod bridge;
 mod clocks;

@@ -54,19 +54,20 @@ fn every_sql_file_says_what_it_promises() {
 }
 
 #[test]
-fn a_statement_names_its_states() {
+fn a_statement_names_its_states_and_timers() {
     let sql = files().iter().filter(|file| file.language == Language::Sql);
     let bare = sql.flat_map(|file| {
         let code = file.text.lines().filter(|line| !line.starts_with("--"));
-        code.filter(|line| has_bare_state(line)).map(|line| format!("{}: {line}", file.path))
+        let is_bare = |line: &&str| has_bare_code(line, "state") || has_bare_code(line, "kind");
+        code.filter(is_bare).map(|line| format!("{}: {line}", file.path))
     });
     verdict(bare.collect::<Vec<_>>());
 }
 
-/// Whether a state is compared with a number.
-fn has_bare_state(line: &str) -> bool {
+/// Whether this column is compared with a number.
+fn has_bare_code(line: &str, column: &str) -> bool {
     let is_between = |c: char| c.is_whitespace() || "=<>(".contains(c);
-    line.split("state").skip(1).any(|rest| {
+    line.split(column).skip(1).any(|rest| {
         let rest = rest.trim_start_matches(is_between);
         let words = ["IN", "NOT IN", "BETWEEN"];
         let operand = words.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);

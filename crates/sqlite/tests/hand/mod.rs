@@ -12,7 +12,7 @@ use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Operation, Refused, Start, Store};
 use tasker_core::task::{
-    AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, TaskEnd,
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_sqlite::{Durability, Location, Options, SqliteReader, SqliteStore, open};
@@ -165,6 +165,18 @@ impl Hand {
         task
     }
 
+    /// Adds a task that is due then.
+    pub fn add_delayed(&mut self, lane: &Lane, due_at: i64) -> Task {
+        let (seq, at, due_at) = (Seq(self.seq_next), self.tick(), WallMs(due_at));
+        self.seq_next += 1;
+        let id = self.ids.task(seq, at);
+        self.counts.enter(State::Delayed);
+        let mut def = def("1", 0.0);
+        def.options.start_time = Some(StartTime::At(due_at));
+        self.turn(vec![Change::AddDelayed { seq, id, lane: lane.id, def, at, due_at }]);
+        Task { seq, id }
+    }
+
     pub fn starting(&mut self, seq: Seq, attempt: u32) -> (RunId, Change) {
         let at = self.tick();
         let run = self.ids.run(at);
@@ -194,7 +206,8 @@ impl Hand {
     pub fn releasing(&mut self, seq: Seq, run: RunId, end: AttemptEnd) -> Change {
         self.counts.shift(State::Running, State::Ready);
         let (priority, at) = (Priority::default(), self.tick());
-        Change::Release { seq, lane: LANE, priority, run, end, attempt: 1, losses: 1, at }
+        let losses = u32::from(end == AttemptEnd::Lost);
+        Change::Release { seq, lane: LANE, priority, run, end, attempt: 1, losses, at }
     }
 
     pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {
