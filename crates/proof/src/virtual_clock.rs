@@ -40,7 +40,15 @@ impl VirtualClock {
         hands.sleepers.drain(..).for_each(Waker::wake);
     }
 
-    /// The wall clock is set; no time goes by.
+    /// So much time goes by on the stopwatch, while the wall clock stands.
+    pub fn advance_mono(&self, ms: u64) {
+        let mut hands = self.hands();
+        hands.now.mono = hands.now.mono.plus(ms);
+        hands.sleepers.drain(..).for_each(Waker::wake);
+    }
+
+    /// The wall clock is set; no time goes by. So it is too when a machine has slept: Linux stops
+    /// its stopwatch for that time.
     pub fn set_wall(&self, wall: WallMs) {
         self.hands().now.wall = wall;
     }

@@ -16,11 +16,11 @@ use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Store, Transaction};
-use tasker_core::task::{Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
+use tasker_core::task::{Cause, Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::clock::{Clock, SystemClock};
-use tasker_engine::effect::{Answer, Effect, RunStart};
-use tasker_engine::input::{Input, Record, StopOptions, Ticket};
+use tasker_engine::effect::{AbortSignal, Answer, Effect, RunStart};
+use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Opener, Read, Sink};
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
@@ -573,6 +573,8 @@ fn a_client_that_goes_leaves_its_runs_to_others_and_harms_no_other_client() {
 }
 
 const HOUR: u64 = 3_600_000;
+/// How long a change of the wall clock may go unnoticed.
+const SOON: u64 = 30_000;
 
 /// A handle by a clock that stands, with a task that is delayed.
 fn delay_by_virtual_clock(ms: u64) -> (Arc<VirtualClock>, Opened, Receiver<Effect>) {
@@ -585,12 +587,13 @@ fn delay_by_virtual_clock(ms: u64) -> (Arc<VirtualClock>, Opened, Receiver<Effec
     (clock, tasker, receiver)
 }
 
-/// Nothing has started when this was asked.
+/// Nothing has started, and no signal fired, when this was asked.
 fn assert_nothing_starts(tasker: &Client, receiver: &Receiver<Effect>) {
     tasker.submit([Input::IsShared(4)]);
     loop {
         match receiver.recv_timeout(PATIENCE).expect("every call is answered") {
             Effect::Start(run) => panic!("it is early: {run:?}"),
+            Effect::Abort(slot, signal) => panic!("run {slot} has time: {signal:?}"),
             Effect::Answer(4, _) => return,
             _ => {}
         }
@@ -616,7 +619,6 @@ fn a_clock_that_is_set_forward_is_noticed_at_the_next_turn() {
 
 #[test]
 fn a_clock_that_is_set_forward_is_noticed_soon_although_nobody_calls() {
-    const SOON: u64 = 30_000;
     let (clock, _tasker, receiver) = delay_by_virtual_clock(HOUR);
     clock.set_wall(clock.now().wall.plus(HOUR));
     clock.advance(SOON);
@@ -631,4 +633,52 @@ fn a_clock_that_is_set_back_starts_nothing_early_and_loses_nothing() {
     assert_nothing_starts(&tasker, &receiver);
     clock.advance(HOUR);
     start(&receiver);
+}
+
+/// A run that may take two hours beside the task that is delayed; its slot.
+fn run_beside(tasker: &Client, receiver: &Receiver<Effect>) -> RunSlot {
+    let mut limited = task("a");
+    limited.options.run_timeout_ms = Some(2 * HOUR);
+    tasker.submit([Input::Add(5, limited)]);
+    start(receiver).slot
+}
+
+fn timed_out(receiver: &Receiver<Effect>) -> RunSlot {
+    let effects = std::iter::repeat_with(|| receiver.recv_timeout(PATIENCE));
+    let mut slots = effects.map(|effect| match effect.expect("its time is up") {
+        Effect::Abort(slot, AbortSignal::Abort(abort)) if abort.cause == Cause::RunTimeout => {
+            Some(slot)
+        }
+        _ => None,
+    });
+    slots.find_map(|slot| slot).expect("there is no end of effects")
+}
+
+/// F-19
+#[test]
+fn a_machine_that_slept_starts_what_was_due_once_and_ends_no_run_for_its_sleep() {
+    let (clock, tasker, receiver) = delay_by_virtual_clock(HOUR);
+    let slot = run_beside(&tasker, &receiver);
+    clock.set_wall(clock.now().wall.plus(8 * HOUR));
+    clock.advance(SOON);
+    let late = start(&receiver);
+    assert_ne!(late.slot, slot);
+    assert_nothing_starts(&tasker, &receiver);
+    clock.advance(2 * HOUR - SOON - 1);
+    assert_nothing_starts(&tasker, &receiver);
+    clock.advance(1);
+    assert_eq!(timed_out(&receiver), slot);
+}
+
+/// F-19
+#[test]
+fn a_wall_clock_that_stands_delays_what_is_due_by_it_and_lengthens_no_run() {
+    let (clock, tasker, receiver) = delay_by_virtual_clock(HOUR);
+    let slot = run_beside(&tasker, &receiver);
+    clock.advance_mono(8 * HOUR);
+    assert_eq!(timed_out(&receiver), slot);
+    tasker.submit([Input::Settle(slot, Settlement::Returned(None))]);
+    assert_nothing_starts(&tasker, &receiver);
+    clock.advance(HOUR);
+    assert_ne!(start(&receiver).slot, slot);
 }
