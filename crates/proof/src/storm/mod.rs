@@ -2,7 +2,8 @@
 //!
 //! A parent starts worker processes on one database file, several at once. Each drives the real
 //! engine: it adds tasks, runs them with random outcomes, aborts, prioritises and watches its own
-//! tasks and those of the others, stops and starts, and tells on its standard output what was
+//! tasks and those of the others, stops and starts, has a second client that goes from time to time
+//! and leaves its runs to the next one, and tells on its standard output what was
 //! acknowledged; each run says in one file that it began and that it is about to end. The parent
 //! kills workers after a random time, sometimes while they still open the file or recover what
 //! others left, stops some for up to two seconds and lets them go on, and starts another for each

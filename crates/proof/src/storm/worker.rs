@@ -83,16 +83,28 @@ struct Run {
     is_over: bool,
 }
 
+/// A client of the handle: 0 is the first one, n the n-th guest beside it.
+type Who = u32;
+const FIRST: Who = 0;
+/// What the guests run.
+const GUESTS: &str = "pair";
+
 struct Worker {
     orders: Orders,
     handle: Handle,
     client: Client,
+    sender: Sender<(Who, Vec<Effect>)>,
+    /// A second client, which goes from time to time; then another one comes.
+    guest: Option<Client>,
+    guests: Who,
+    /// The calls of the guest that is there.
+    guest_calls: Vec<Ticket>,
     rng: Rng,
     trace: File,
     keys: u32,
     tickets: Ticket,
     calls: BTreeMap<Ticket, (Call, Moment)>,
-    runs: BTreeMap<RunSlot, Run>,
+    runs: BTreeMap<(Who, RunSlot), Run>,
     /// Tasks of our own.
     tasks: Vec<TaskId>,
     /// Tasks that were found, whoever added them.
@@ -105,12 +117,12 @@ struct Worker {
     is_closed: bool,
 }
 
-struct Channel(Sender<Vec<Effect>>);
+struct Channel(Who, Sender<(Who, Vec<Effect>)>);
 
 impl Sink for Channel {
     fn deliver(&self, effects: Vec<Effect>) {
         // Nobody listens any more only when the worker is about to end.
-        let _ = self.0.send(effects);
+        let _ = self.1.send((self.0, effects));
     }
 }
 
@@ -121,7 +133,7 @@ impl Sink for Channel {
 pub fn work(orders: Orders) -> Result<()> {
     let (sender, receiver) = channel();
     let mut worker = Worker::open(orders, sender)?;
-    worker.begin();
+    worker.begin()?;
     worker.serve(&receiver)?;
     worker.handle.shutdown();
     Ok(())
@@ -132,7 +144,7 @@ fn io(error: std::io::Error) -> Error {
 }
 
 impl Worker {
-    fn open(orders: Orders, sender: Sender<Vec<Effect>>) -> Result<Self> {
+    fn open(orders: Orders, sender: Sender<(Who, Vec<Effect>)>) -> Result<Self> {
         let mut rng = Rng::new(orders.seed);
         let location = Location::file(orders.folder.join(DATABASE))?;
         let is_synced = !rng.once_in(5);
@@ -144,13 +156,18 @@ impl Worker {
         });
         let settings = Settings { concurrency: 24, on_stop: OnStop::Wait };
         let clock = Arc::new(SystemClock::new());
-        let (handle, client) = Handle::open(opener, settings, clock, Arc::new(Channel(sender)))?;
+        let sink = Arc::new(Channel(FIRST, sender.clone()));
+        let (handle, client) = Handle::open(opener, settings, clock, sink)?;
         let path = orders.folder.join(TRACE);
         let trace = OpenOptions::new().append(true).create(true).open(path).map_err(io)?;
         Ok(Self {
             orders,
             handle,
             client,
+            sender,
+            guest: None,
+            guests: FIRST,
+            guest_calls: Vec::new(),
             rng,
             trace,
             keys: 0,
@@ -167,26 +184,64 @@ impl Worker {
         })
     }
 
-    fn begin(&mut self) {
-        for (operation, limit) in OPERATIONS {
+    fn begin(&mut self) -> Result<()> {
+        for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name != GUESTS) {
             self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), limit));
         }
+        self.welcome()?;
         self.call(Call::Other, Input::Start);
         self.call(Call::Ready, Input::Ready);
+        Ok(())
     }
 
-    fn serve(&mut self, receiver: &Receiver<Vec<Effect>>) -> Result<()> {
+    /// A guest comes and takes over its operation.
+    fn welcome(&mut self) -> Result<()> {
+        self.guests += 1;
+        let sink = Arc::new(Channel(self.guests, self.sender.clone()));
+        self.guest = Some(self.handle.connect(sink)?);
+        for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name == GUESTS) {
+            self.guest_call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), limit));
+        }
+        Ok(())
+    }
+
+    /// The guest goes: its runs may be over at any time, and nothing is owed to it.
+    fn change_guest(&mut self) -> Result<()> {
+        let (gone, slots) = (self.guests, self.runs.keys().copied().collect::<Vec<_>>());
+        for slot in slots.into_iter().filter(|(who, _)| *who == gone) {
+            self.mark_over(slot);
+        }
+        self.flush()?;
+        self.guest = None;
+        self.runs.retain(|(who, _), _| *who != gone);
+        for ticket in std::mem::take(&mut self.guest_calls) {
+            self.calls.remove(&ticket);
+        }
+        self.welcome()
+    }
+
+    fn guest_call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
+        self.tickets += 1;
+        self.calls.insert(self.tickets, (call, Moment::now()));
+        self.guest_calls.push(self.tickets);
+        if let Some(guest) = &self.guest {
+            guest.submit([input(self.tickets)]);
+        }
+    }
+
+    fn serve(&mut self, receiver: &Receiver<(Who, Vec<Effect>)>) -> Result<()> {
         while !self.is_closed {
             let gone = |_| Error::bug("the engine is gone");
-            for effect in receiver.recv().map_err(gone)? {
-                self.take(effect)?;
+            let (who, effects) = receiver.recv().map_err(gone)?;
+            for effect in effects {
+                self.take(who, effect)?;
             }
             self.flush()?;
             self.settle()?;
             if self.orders.drains {
                 self.ask_whether_all_is_done()?;
             } else {
-                self.ask();
+                self.ask()?;
             }
         }
         self.flush()
@@ -203,7 +258,7 @@ impl Worker {
     }
 
     /// From here on a run may be over at any time.
-    fn mark_over(&mut self, slot: RunSlot) {
+    fn mark_over(&mut self, slot: (Who, RunSlot)) {
         let worker = self.orders.worker;
         let Some(run) = self.runs.get_mut(&slot).filter(|run| !run.is_over) else { return };
         run.is_over = true;
@@ -236,19 +291,25 @@ impl Worker {
         self.client.read(self.tickets, read);
     }
 
-    fn take(&mut self, effect: Effect) -> Result<()> {
+    fn take(&mut self, who: Who, effect: Effect) -> Result<()> {
+        if who != FIRST && who != self.guests {
+            // It was on its way when its guest went.
+            return Ok(());
+        }
         match effect {
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
                 return Err(error);
             }
-            Effect::RunEnded(slot, over) => self.over(slot, &over),
+            Effect::RunEnded(slot, over) => self.over((who, slot), &over),
+            // Each client is told of it.
+            Effect::TaskEnded(..) if who != FIRST => {}
             Effect::TaskEnded(id, outcome) => self.tell(Line::Ended(id, outcome.state())),
-            Effect::Start(started) => self.started(&started),
+            Effect::Start(started) => self.started(who, &started),
             Effect::Abort(slot, _) => {
-                self.mark_over(slot);
-                if let Some(run) = self.runs.get_mut(&slot) {
+                self.mark_over((who, slot));
+                if let Some(run) = self.runs.get_mut(&(who, slot)) {
                     run.fuse = run.fuse.min(1);
                 }
             }
@@ -296,7 +357,7 @@ impl Worker {
         }
     }
 
-    fn started(&mut self, started: &RunStart) {
+    fn started(&mut self, who: Who, started: &RunStart) {
         let (task, run, attempt) = (started.id, started.run, started.attempt);
         let place = OPERATIONS.iter().position(|(name, _)| *name == &*started.operation);
         let (operation, worker) = (place.unwrap_or_default(), self.orders.worker);
@@ -304,14 +365,15 @@ impl Worker {
         self.dies |= &*started.operation == "die" && !self.orders.drains;
         let long = if self.rng.once_in(8) { 400 } else { 12 };
         let fuse = if self.orders.drains { 0 } else { self.rng.below(long) };
-        self.runs.insert(started.slot, Run { id: task, run, fuse, is_over: false });
+        let slot = (who, started.slot);
+        self.runs.insert(slot, Run { id: task, run, fuse, is_over: false });
         // A stop that is under way may give it back at once.
         if self.calls.values().any(|(call, _)| matches!(call, Call::Stop)) {
-            self.mark_over(started.slot);
+            self.mark_over(slot);
         }
     }
 
-    fn over(&mut self, slot: RunSlot, over: &RunEnd) {
+    fn over(&mut self, slot: (Who, RunSlot), over: &RunEnd) {
         let Some(run) = self.runs.remove(&slot) else { return };
         match over {
             RunEnd::Done => self.tell(Line::Ended(run.id, State::Done)),
@@ -333,18 +395,20 @@ impl Worker {
                 run.fuse -= 1;
             }
         }
-        let mut inputs = Vec::new();
+        let (mut inputs, mut guest_inputs) = (Vec::new(), Vec::new());
         for (slot, run) in due {
             self.mark_over(slot);
-            self.rng.settling(slot, run, &mut inputs);
+            let inputs = if slot.0 == FIRST { &mut inputs } else { &mut guest_inputs };
+            self.rng.settling(slot.1, run, inputs);
         }
         self.flush()?;
         self.client.submit(inputs);
+        self.guest.iter().for_each(|guest| guest.submit(guest_inputs.drain(..)));
         Ok(())
     }
 
     /// Keeps calls under way.
-    fn ask(&mut self) {
+    fn ask(&mut self) -> Result<()> {
         let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_));
         let mut watches = self.calls.values().filter(is_watch).count();
         while self.calls.len() - watches < CALLS {
@@ -356,14 +420,23 @@ impl Worker {
                 (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None)),
                 (26..32, Some(id)) if watches < WATCHES => {
                     watches += 1;
-                    self.call(Call::Watch(id), |ticket| Input::AwaitEnd(ticket, id));
+                    if self.rng.once_in(2) {
+                        self.call(Call::Watch(id), |ticket| Input::AwaitEnd(ticket, id));
+                    } else {
+                        self.guest_call(Call::Watch(id), |ticket| Input::AwaitEnd(ticket, id));
+                    }
                 }
                 (32, _) => self.stop(),
+                (42, _) if self.rng.once_in(4) => {
+                    self.change_guest()?;
+                    watches = self.calls.values().filter(is_watch).count();
+                }
                 (33..38, _) => self.add_many(),
                 (38..42, _) => self.find(),
                 _ => self.add(),
             }
         }
+        Ok(())
     }
 
     fn key(&mut self, count: u32) -> Key {

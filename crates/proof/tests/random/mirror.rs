@@ -14,6 +14,8 @@ use tasker_core::task::AbortReason;
 use tasker_engine::live::Run;
 use tasker_engine::memory::{Freshness, Memory};
 
+use crate::world::stranger::LANES;
+
 /// More than there is.
 const TASKS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 1 << 30;
@@ -34,12 +36,13 @@ impl Mirror {
     pub(crate) fn read(store: &mut dyn Store, live: &[(Seq, RunId)]) -> Result<Self> {
         let mut transaction = store.begin_read()?;
         let operations = transaction.operations()?;
-        let lane = |operation: &Operation| {
-            let (id, operation) = (LaneId::new(operation.id, 0), operation.name.clone());
+        let window = |(operation, n): (&Operation, u64)| {
+            let (id, operation) = (LaneId::new(operation.id, n), operation.name.clone());
             let lane = Lane { id, operation };
             WindowQuery { lane, from: QueueKey::FIRST, tasks_max: TASKS_MAX }
         };
-        let lanes: Vec<_> = operations.iter().map(lane).collect();
+        let each = operations.iter().flat_map(|one| (0..=LANES).map(move |n| (one, n)));
+        let lanes: Vec<_> = each.map(window).collect();
         let windows = transaction.windows(&lanes, BYTES_MAX)?;
         assert_eq!(windows.len(), lanes.len());
         assert!(windows.iter().all(|window| window.is_complete));

@@ -1,74 +1,34 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
 pub(crate) mod coverage;
+mod process;
 mod said;
+mod task;
 mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
-use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
-use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, NewTask, OnInterrupted, OnStop, Priority, TaskEnd, TaskRecord,
-};
+use tasker_core::task::{AbortReason, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
+use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
+use tasker_engine::input::{Input, RunSlot, Ticket};
 
 use coverage::Coverage;
-use said::{Expected, Said, end_of, said};
-use time::compare_times;
-
-/// A task that was acknowledged.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) seq: Seq,
-    pub(crate) def: NewTask,
-    pub(crate) state: State,
-    /// Those that it was given after its add, or may have been.
-    priorities: Vec<Priority>,
-    attempt: u32,
-    losses: u32,
-    /// Its live run, and whose it is.
-    run: Option<(usize, RunSlot)>,
-    lines: Vec<String>,
-    cause: Option<Cause>,
-    /// Why its run is to be aborted, which outlives the process.
-    abort: Option<Cause>,
-    /// How it ended, in the words that were told first.
-    outcome: Option<TaskEnd>,
-    /// How it was when it was first seen ended.
-    image: Option<TaskRecord>,
-    /// It ended with its process, and those that live have not said so yet.
-    is_end_owed: bool,
-}
-
-/// A live run.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) task: TaskId,
-    /// When its patience ends, and whether its signal has fired for that.
-    deadline: Option<(u64, bool)>,
-    fired: Option<Cause>,
-}
-
-#[derive(Debug)]
-struct Stopping {
-    deadline: u64,
-    on_stop: Option<OnStop>,
-    closes: bool,
-    tickets: Vec<Ticket>,
-}
+pub(crate) use process::Process;
+use process::{Run, Stopping};
+use said::{Expected, Said, said};
+pub(crate) use task::Task;
 
 /// What a call asked for, until it is answered.
 #[derive(Debug)]
-enum Asked {
+pub(crate) enum Asked {
     Add(Vec<NewTask>),
     Once(Vec<(IdempotencyKey, NewTask)>),
     Keyed(IdempotencyKey),
@@ -76,29 +36,6 @@ enum Asked {
     Prioritize(TaskId, Priority),
     Watch(TaskId),
     Else,
-}
-
-/// What one process knows and is owed.
-#[derive(Debug, Default)]
-pub(crate) struct Process {
-    pub(crate) runs: BTreeMap<RunSlot, Run>,
-    /// The task of each run there ever was.
-    pub(crate) slots: BTreeMap<RunSlot, TaskId>,
-    pub(crate) is_closed: bool,
-    runners: BTreeMap<Arc<str>, Option<u32>>,
-    pub(crate) is_started: bool,
-    starts_later: bool,
-    stopping: Option<Stopping>,
-    asked: BTreeMap<Ticket, Asked>,
-    /// What was said and is not on disk yet.
-    kept: Vec<Said>,
-    expected: BTreeMap<RunSlot, (Expected, Option<TaskEnd>)>,
-    /// The fault of this turn.
-    hit: Option<Code>,
-    /// The fault of its close.
-    close_fault: Option<Code>,
-    /// Whether something was told of others and not heard yet.
-    is_told: bool,
 }
 
 /// All that is known, and what is owed.
@@ -229,11 +166,13 @@ impl Oracle {
                     }
                 }
                 Said::Settle(slot, _) | Said::Postpone(slot) => {
-                    let Some(run) = me.runs.get(&slot) else { continue };
-                    // What another process asked for before is heard before the runner's word.
-                    let asked = run.fired.or(tasks[&run.task].abort);
-                    let cause = asked.or(fired.get(&slot).copied());
-                    me.expected.entry(slot).or_insert(end_of(said, cause));
+                    me.expect_end(slot, said, tasks, &fired);
+                }
+                Said::Leave(client) => {
+                    let slots = me.runs.keys().copied().collect::<Vec<_>>();
+                    for slot in slots.into_iter().filter(|slot| ClientId::of(*slot) == client) {
+                        me.expect_end(slot, Said::Postpone(slot), tasks, &fired);
+                    }
                 }
             }
         }
@@ -273,15 +212,15 @@ impl Oracle {
                     run.fired.get_or_insert(abort.cause);
                 }
             }
-            Effect::Remote(_, event) => self.remote_event(event),
+            Effect::Remote(client, event) => self.remote_event(*client, event),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }
     }
 
     /// What is told of others is true, and no more of it before it was heard.
-    fn remote_event(&mut self, event: &RemoteEvent) {
-        assert!(self.processes.len() > 1 && !self.me().is_told, "{event:?}");
+    fn remote_event(&mut self, client: ClientId, event: &RemoteEvent) {
+        assert!(self.processes.len() > 1 && !self.me().told.contains(&client), "{event:?}");
         match event {
             RemoteEvent::Task(id, news) => {
                 let task = self.tasks.get_mut(id).unwrap();
@@ -292,7 +231,7 @@ impl Oracle {
                 }
             }
             RemoteEvent::Missed(batches) => assert_eq!(*batches, 0, "the journal is short"),
-            RemoteEvent::AwaitAck => self.mine().is_told = true,
+            RemoteEvent::AwaitAck => self.mine().told.push(client),
         }
     }
 
@@ -380,6 +319,7 @@ impl Oracle {
             seq,
             def,
             state: if is_delayed { State::Delayed } else { State::Ready },
+            lane: 0,
             priorities: Vec::new(),
             attempt: 0,
             losses: 0,
@@ -392,6 +332,12 @@ impl Oracle {
             is_end_owed: false,
         };
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
+    }
+
+    /// A stranger added a task to the n-th lane of its operation.
+    pub(crate) fn enter_in_lane(&mut self, id: TaskId, def: NewTask, lane: u64) {
+        self.enter(id, def);
+        self.tasks.get_mut(&id).unwrap().lane = lane;
     }
 
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
@@ -462,7 +408,7 @@ impl Oracle {
             self.tasks.values().filter(runs).count() as u32
         };
         let may_start = |(_, task): &(&TaskId, &Task)| {
-            let limit = me.runners.get(&task.def.operation);
+            let limit = me.runners.get(&task.def.operation).map(|(_, limit)| limit);
             let has_capacity =
                 |limit: &Option<u32>| limit.is_none_or(|limit| live(&task.def.operation) < limit);
             task.state == State::Ready && limit.is_some_and(has_capacity)
@@ -585,113 +531,5 @@ impl Oracle {
                 task.adopt(found);
             }
         }
-    }
-}
-
-impl Process {
-    /// Whether it starts what may start, and nothing runs.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.is_started && self.runs.is_empty()
-    }
-
-    fn control(&mut self, input: &Input, mono: u64) {
-        match input {
-            Input::Assign(_, operation, limit) => {
-                self.runners.entry(operation.clone()).or_insert(*limit);
-            }
-            Input::Unassign(_, operation) => {
-                self.runners.remove(operation);
-            }
-            Input::CancelAwait(_, watch) => {
-                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
-                    self.asked.remove(watch);
-                }
-            }
-            Input::Ack(_) => self.is_told = false,
-            Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
-            Input::Start(_) => self.is_started = true,
-            Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
-            Input::Close(ticket, options) => self.stop(*ticket, *options, mono, true),
-            _ => {}
-        }
-    }
-
-    fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
-        (self.is_started, self.starts_later) = (false, false);
-        let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
-        let (on_stop, tickets) = (options.on_stop, Vec::new());
-        let stopping = self.stopping.get_or_insert(Stopping { deadline, on_stop, closes, tickets });
-        stopping.tickets.push(ticket);
-        stopping.closes |= closes;
-        if options != StopOptions::default() {
-            (stopping.deadline, stopping.on_stop) = (deadline, on_stop);
-        }
-    }
-
-    fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
-        for (slot, run) in &mut self.runs {
-            let Some(timeout) = tasks[&run.task].def.options.run_timeout_ms else { continue };
-            match run.deadline {
-                None => run.deadline = Some((mono + timeout, false)),
-                Some((at, false)) if mono >= at => {
-                    assert!(run.fired.is_some(), "the run timeout of {slot} was missed");
-                    run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
-                }
-                Some((at, true)) => assert!(mono < at, "the grace of {slot} is over"),
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// When something is due at the latest.
-    pub(crate) fn next_due(&self) -> Option<u64> {
-        let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
-        runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
-    }
-}
-
-impl Task {
-    fn ended_as(&mut self, outcome: &TaskEnd) {
-        assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
-        assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
-    }
-
-    /// Its process died.
-    fn lose(&mut self) {
-        self.run = None;
-        if let Some(cause) = self.abort {
-            (self.state, self.cause) = (State::Aborted, Some(cause));
-            return;
-        }
-        self.losses += 1;
-        (self.state, self.cause) = match self.def.options.on_interrupted {
-            OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),
-            OnInterrupted::Retry => (State::Failed, Some(Cause::Poison)),
-            OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),
-            OnInterrupted::Fail => (State::Failed, Some(Cause::Lost)),
-        };
-    }
-
-    fn compare(&mut self, Found { task, logs }: &Found) {
-        assert_eq!((task.state, task.attempt), (self.state, self.attempt), "{self:?}");
-        assert_eq!((&task.def, task.seq), (&self.def, self.seq));
-        let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
-        assert_eq!(lines, self.lines, "I-19");
-        compare_times(task);
-        if let Some(outcome) = &task.outcome {
-            self.ended_as(outcome);
-            assert_eq!(self.image.get_or_insert(task.clone()), task, "I-3");
-        }
-    }
-
-    fn adopt(&mut self, Found { task, logs }: &Found) {
-        assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
-        self.run = None;
-        self.def = task.def.clone();
-        (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
-        self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
-        let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
-        self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
-        self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
     }
 }

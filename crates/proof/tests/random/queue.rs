@@ -24,7 +24,7 @@ pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
         let (here, remote) = runs.entry(operation).or_default();
         match task.state {
             State::Ready => {
-                let keys = waiting.entry(LaneId::new(operation, 0)).or_default();
+                let keys = waiting.entry(LaneId::new(operation, task.lane)).or_default();
                 keys.push(QueueKey::new(task.def.priority, task.seq));
             }
             _ if oracle.me().runs.values().any(|run| run.task == *id) => *here += 1,

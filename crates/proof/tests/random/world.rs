@@ -1,6 +1,7 @@
 //! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
 mod calls;
+pub(crate) mod stranger;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -61,6 +62,8 @@ struct Process {
     trouble: Arc<Mutex<Trouble>>,
     engine: Option<Engine>,
     reader: Option<Box<dyn Reader>>,
+    /// Clients beside the first one that have gone.
+    gone: usize,
 }
 
 pub(crate) struct World {
@@ -138,6 +141,9 @@ impl World {
             process.now = Now { wall: WallMs(1_700_000_000_000), mono };
             process.trouble.lock().unwrap().window_max = window_max;
         }
+        if world.rng.once_in(3) {
+            world.add_by_stranger();
+        }
         world
     }
 
@@ -202,6 +208,7 @@ impl World {
             0 => self.crash(),
             39 if self.rng.once_in(3) => self.crash_in_a_row(),
             1 => self.tick(30_000),
+            38 if self.is_shared() => self.add_by_stranger(),
             2..8 => {
                 let ms = self.rng.one_of(&[1, 10, 100, 1_000, 5_000]);
                 self.tick(ms);
@@ -551,6 +558,7 @@ impl World {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.rng.throw().to_le_bytes());
         let opened = Engine::open(store, self.settings, seed, self.now());
+        self.mine().gone = 0;
         self.mine().reader = Some(handle.reader);
         self.mine().engine = opened.ok().map(|(engine, _)| engine);
         let is_open = self.mine().engine.is_some();

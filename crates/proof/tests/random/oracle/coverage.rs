@@ -240,7 +240,9 @@ impl Oracle {
         if !me.is_started || me.stopping.is_some() || me.runs.len() as u32 >= self.limit {
             return;
         }
-        let has_place = |task: &Task| me.runners.get(&task.def.operation) == Some(&None);
+        let has_place = |task: &Task| {
+            me.runners.get(&task.def.operation).is_some_and(|(_, limit)| limit.is_none())
+        };
         let open: BTreeSet<_> =
             self.tasks.values().filter(|task| has_place(task)).map(|task| task.seq).collect();
         self.meet_all(|task| open.contains(&task.seq).then_some("start"), &["start"]);

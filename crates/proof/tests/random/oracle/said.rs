@@ -3,6 +3,7 @@
 use tasker_core::id::TaskId;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{Cause, TaskEnd};
+use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::RunEnd;
 use tasker_engine::input::{Input, Record, RunSlot};
 
@@ -13,6 +14,7 @@ pub(super) enum Said {
     Postpone(RunSlot),
     Line(RunSlot, String),
     Abort(TaskId, Cause),
+    Leave(ClientId),
 }
 
 /// What an input says of a run.
@@ -24,6 +26,7 @@ pub(super) fn said(input: &Input) -> Option<Said> {
             Some(Said::Line(*slot, message.to_string()))
         }
         Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
+        Input::Leave(client) => Some(Said::Leave(*client)),
         _ => None,
     }
 }

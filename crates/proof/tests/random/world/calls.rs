@@ -9,6 +9,7 @@ use tasker_core::task::{
     TaskOptions,
 };
 use tasker_core::time::WallMs;
+use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{
     Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
 };
@@ -20,13 +21,30 @@ const PRIORITIES: [f64; 9] =
 const KEYS: usize = 16;
 
 impl World {
+    /// The number of a call of the first client.
     pub(super) fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         self.tickets
     }
 
+    /// The client beside the first one; when it has gone, the next one.
+    fn other_client(&self) -> ClientId {
+        let mut others = std::iter::successors(ClientId::FIRST.next(), |client| client.next());
+        others.nth(self.processes[self.me].gone).unwrap()
+    }
+
+    /// A call of some client.
     pub(super) fn input(&mut self) -> Input {
-        let ticket = self.ticket();
+        let (ticket, other) = (self.ticket(), self.other_client());
+        if self.rng.once_in(40) {
+            self.mine().gone += 1;
+            return Input::Leave(other);
+        }
+        let client = if self.rng.once_in(3) { other } else { ClientId::FIRST };
+        self.input_of(client.inside(ticket))
+    }
+
+    fn input_of(&mut self, ticket: Ticket) -> Input {
         let operation: Arc<str> = self.rng.one_of(&OPERATIONS).into();
         match self.rng.below(32) {
             0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
@@ -100,7 +118,7 @@ impl World {
         IdempotencyKey(uuid::Uuid::from_u128(self.rng.below(KEYS) as u128))
     }
 
-    fn def(&mut self) -> NewTask {
+    pub(super) fn def(&mut self) -> NewTask {
         let wide = self.wide.clone().filter(|_| self.rng.once_in(2));
         let choices =
             [OnInterrupted::Retry, OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];

@@ -1,0 +1,146 @@
+//! What one process knows and is owed: its runs, its runners, its clients, and its calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tasker_core::error::Code;
+use tasker_core::id::TaskId;
+use tasker_core::limits;
+use tasker_core::task::{Cause, OnStop, TaskEnd};
+use tasker_engine::client_id::ClientId;
+use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
+
+use super::said::{Expected, Said, end_of};
+use super::{Asked, Task};
+
+/// What one process knows and is owed.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) runs: BTreeMap<RunSlot, Run>,
+    /// The task of each run there ever was.
+    pub(crate) slots: BTreeMap<RunSlot, TaskId>,
+    pub(crate) is_closed: bool,
+    pub(super) runners: BTreeMap<Arc<str>, (ClientId, Option<u32>)>,
+    pub(crate) is_started: bool,
+    pub(super) starts_later: bool,
+    pub(super) stopping: Option<Stopping>,
+    pub(super) asked: BTreeMap<Ticket, Asked>,
+    /// What was said and is not on disk yet.
+    pub(super) kept: Vec<Said>,
+    pub(super) expected: BTreeMap<RunSlot, (Expected, Option<TaskEnd>)>,
+    /// The fault of this turn.
+    pub(super) hit: Option<Code>,
+    /// The fault of its close.
+    pub(super) close_fault: Option<Code>,
+    /// The clients that were told something of others and have not said that they heard it.
+    pub(super) told: Vec<ClientId>,
+}
+
+/// A live run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) task: TaskId,
+    /// When its patience ends, and whether its signal has fired for that.
+    pub(super) deadline: Option<(u64, bool)>,
+    pub(super) fired: Option<Cause>,
+}
+
+#[derive(Debug)]
+pub(super) struct Stopping {
+    pub(super) deadline: u64,
+    pub(super) on_stop: Option<OnStop>,
+    pub(super) closes: bool,
+    pub(super) tickets: Vec<Ticket>,
+}
+
+impl Process {
+    /// Whether it starts what may start, and nothing runs.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_started && self.runs.is_empty()
+    }
+
+    pub(super) fn control(&mut self, input: &Input, mono: u64) {
+        match input {
+            Input::Assign(ticket, operation, limit) => {
+                let runner = (ClientId::of(*ticket), *limit);
+                self.runners.entry(operation.clone()).or_insert(runner);
+            }
+            Input::Unassign(ticket, operation) => {
+                let is_its = |(client, _)| client == ClientId::of(*ticket);
+                if self.runners.get(operation).copied().is_some_and(is_its) {
+                    self.runners.remove(operation);
+                }
+            }
+            Input::Leave(client) => self.leave(*client),
+            Input::CancelAwait(_, watch) => {
+                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
+                    self.asked.remove(watch);
+                }
+            }
+            Input::Ack(ticket) => self.told.retain(|client| *client != ClientId::of(*ticket)),
+            Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
+            Input::Start(_) => self.is_started = true,
+            Input::Stop(ticket, options) => self.stop(*ticket, *options, mono, false),
+            Input::Close(ticket, options) => self.stop(*ticket, *options, mono, true),
+            _ => {}
+        }
+    }
+
+    /// A client has gone: it waits for nothing any more, and has no runner.
+    fn leave(&mut self, client: ClientId) {
+        self.runners.retain(|_, (owner, _)| *owner != client);
+        self.told.retain(|other| *other != client);
+        let waits = |ticket: &Ticket, asked: &Asked| {
+            ClientId::of(*ticket) == client && matches!(asked, Asked::Watch(_))
+        };
+        self.asked.retain(|ticket, asked| !waits(ticket, asked));
+    }
+
+    fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
+        (self.is_started, self.starts_later) = (false, false);
+        let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
+        let (on_stop, tickets) = (options.on_stop, Vec::new());
+        let stopping = self.stopping.get_or_insert(Stopping { deadline, on_stop, closes, tickets });
+        stopping.tickets.push(ticket);
+        stopping.closes |= closes;
+        if options != StopOptions::default() {
+            (stopping.deadline, stopping.on_stop) = (deadline, on_stop);
+        }
+    }
+
+    /// How a run must end of which this was said last, if it is live and nothing was said before.
+    pub(super) fn expect_end(
+        &mut self,
+        slot: RunSlot,
+        said: Said,
+        tasks: &BTreeMap<TaskId, Task>,
+        fired: &BTreeMap<RunSlot, Cause>,
+    ) {
+        let Some(run) = self.runs.get(&slot) else { return };
+        // What another process asked for before is heard before the runner's word.
+        let asked = run.fired.or(tasks[&run.task].abort);
+        let cause = asked.or(fired.get(&slot).copied());
+        self.expected.entry(slot).or_insert(end_of(said, cause));
+    }
+
+    pub(super) fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
+        for (slot, run) in &mut self.runs {
+            let Some(timeout) = tasks[&run.task].def.options.run_timeout_ms else { continue };
+            match run.deadline {
+                None => run.deadline = Some((mono + timeout, false)),
+                Some((at, false)) if mono >= at => {
+                    assert!(run.fired.is_some(), "the run timeout of {slot} was missed");
+                    run.deadline = Some((mono + limits::RUN_TIMEOUT_GRACE_MS, true));
+                }
+                Some((at, true)) => assert!(mono < at, "the grace of {slot} is over"),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// When something is due at the latest.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
+        runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
+    }
+}

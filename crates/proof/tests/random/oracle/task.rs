@@ -1,0 +1,82 @@
+//! A task as the oracle knows it.
+
+use tasker_core::id::Seq;
+use tasker_core::limits;
+use tasker_core::read::Found;
+use tasker_core::state::State;
+use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_engine::input::RunSlot;
+
+use super::time::compare_times;
+
+/// A task that was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) seq: Seq,
+    pub(crate) def: NewTask,
+    pub(crate) state: State,
+    /// The number of its lane among those of its operation.
+    pub(crate) lane: u64,
+    /// Those that it was given after its add, or may have been.
+    pub(super) priorities: Vec<Priority>,
+    pub(super) attempt: u32,
+    pub(super) losses: u32,
+    /// Its live run, and whose it is.
+    pub(super) run: Option<(usize, RunSlot)>,
+    pub(super) lines: Vec<String>,
+    pub(super) cause: Option<Cause>,
+    /// Why its run is to be aborted, which outlives the process.
+    pub(super) abort: Option<Cause>,
+    /// How it ended, in the words that were told first.
+    pub(super) outcome: Option<TaskEnd>,
+    /// How it was when it was first seen ended.
+    pub(super) image: Option<TaskRecord>,
+    /// It ended with its process, and those that live have not said so yet.
+    pub(super) is_end_owed: bool,
+}
+
+impl Task {
+    pub(super) fn ended_as(&mut self, outcome: &TaskEnd) {
+        assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
+        assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
+    }
+
+    /// Its process died.
+    pub(super) fn lose(&mut self) {
+        self.run = None;
+        if let Some(cause) = self.abort {
+            (self.state, self.cause) = (State::Aborted, Some(cause));
+            return;
+        }
+        self.losses += 1;
+        (self.state, self.cause) = match self.def.options.on_interrupted {
+            OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),
+            OnInterrupted::Retry => (State::Failed, Some(Cause::Poison)),
+            OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),
+            OnInterrupted::Fail => (State::Failed, Some(Cause::Lost)),
+        };
+    }
+
+    pub(super) fn compare(&mut self, Found { task, logs }: &Found) {
+        assert_eq!((task.state, task.attempt), (self.state, self.attempt), "{self:?}");
+        assert_eq!((&task.def, task.seq), (&self.def, self.seq));
+        let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
+        assert_eq!(lines, self.lines, "I-19");
+        compare_times(task);
+        if let Some(outcome) = &task.outcome {
+            self.ended_as(outcome);
+            assert_eq!(self.image.get_or_insert(task.clone()), task, "I-3");
+        }
+    }
+
+    pub(super) fn adopt(&mut self, Found { task, logs }: &Found) {
+        assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
+        self.run = None;
+        self.def = task.def.clone();
+        (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
+        self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
+        let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
+        self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
+        self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
+    }
+}

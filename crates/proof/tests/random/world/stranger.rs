@@ -1,0 +1,73 @@
+//! Another program that has the file open for a moment, through the port alone, and adds tasks to
+//! lanes of their own. So a later tasker does that knows conditions: the engine of this one gives
+//! each task the plain lane of its operation, and runs those all the same.
+
+use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
+use tasker_core::state::State;
+use tasker_core::store::{Batch, Change, Commit, Lookups, Operation, Store};
+use tasker_core::task::NewTask;
+use tasker_proof::conformance::Handle;
+
+use super::{OPERATIONS, World};
+
+/// Lanes of each operation beside the plain one.
+pub(crate) const LANES: u64 = 3;
+const TASKS_MAX: usize = 4;
+
+impl World {
+    /// A stranger comes, adds some tasks in one batch, and goes.
+    pub(super) fn add_by_stranger(&mut self) {
+        let Handle { mut store, reader } = self.lab.open().unwrap();
+        drop(reader);
+        let tasks = (0..=self.rng.below(TASKS_MAX)).map(|_| {
+            let lane = 1 + self.rng.throw() % LANES;
+            let mut def = self.def();
+            def.options.start_time = None;
+            (def, lane)
+        });
+        let tasks: Vec<(NewTask, u64)> = tasks.collect();
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.rng.throw().to_le_bytes());
+        let mut ids = IdSource::new(store.id_key(), seed);
+        self.oracle.key = Some(store.id_key());
+        let batch = self.batch(store.as_mut(), &mut ids, &tasks);
+        let committed = store.begin(&Lookups::default).unwrap().commit(&batch);
+        assert!(matches!(committed, Commit::Committed), "{committed:?}");
+        let adds = batch.changes.iter().filter_map(|change| match change {
+            Change::Add { id, lane, def, .. } => Some((*id, def.clone(), lane.0 >> 16)),
+            _ => None,
+        });
+        adds.for_each(|(id, def, lane)| self.oracle.enter_in_lane(id, def, lane));
+        store.close().unwrap();
+    }
+
+    /// These tasks, and the operations that are new with them.
+    fn batch(&self, store: &mut dyn Store, ids: &mut IdSource, tasks: &[(NewTask, u64)]) -> Batch {
+        let mut transaction = store.begin_read().unwrap();
+        let (head, known) = (transaction.head().unwrap(), transaction.operations().unwrap());
+        drop(transaction);
+        // An operation comes with its first task.
+        let is_used = |name: &&str| tasks.iter().any(|(def, _)| *def.operation == **name);
+        let is_new = |name: &&str| known.iter().all(|one| *one.name != **name);
+        let new = OPERATIONS.into_iter().filter(|name| is_used(name) && is_new(name));
+        let numbers = (known.len() as u16 + 1..).map(OperationId);
+        let new = numbers.zip(new).map(|(id, name)| Operation { id, name: name.into() });
+        let new: Vec<Operation> = new.collect();
+        let (at, mut counts) = (self.now().wall, head.counts);
+        let number_of = |def: &NewTask| {
+            let all = known.iter().chain(&new);
+            all.clone().find(|one| one.name == def.operation).unwrap().id
+        };
+        let adds = (head.seq_next.0..).zip(tasks).map(|(seq, (def, n))| {
+            counts.enter(State::Ready);
+            let (seq, lane) = (Seq(seq), LaneId::new(number_of(def), *n));
+            let (id, def, start) = (ids.task(seq, at), def.clone(), None);
+            Change::Add { seq, id, lane, def, at, start }
+        });
+        let adds: Vec<Change> = adds.collect();
+        let operations = new.into_iter().map(Change::Operation);
+        let seq_next = Seq(head.seq_next.0 + adds.len() as u64);
+        let changes = operations.chain(adds).collect();
+        Batch { number: head.number + 1, owner: store.owner(), at, seq_next, counts, changes }
+    }
+}
