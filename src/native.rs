@@ -58,6 +58,12 @@ pub struct Native {
     hook: Option<CleanupEnvHook<Weak<Inner>>>,
 }
 
+/// What is wrong with the name of an operation, given as JSON: the JSON text of an error.
+#[napi(catch_unwind)]
+pub fn check_operation(text: String) -> Option<String> {
+    definition::operation(&text).err().map(|error| error::text(&error))
+}
+
 /// Checks the options and starts an engine; the JSON text of an error if they are wrong.
 #[napi(catch_unwind)]
 pub(crate) fn open(

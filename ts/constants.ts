@@ -4,9 +4,6 @@
  * `UPDATE=1 cargo test -p tasker-proof --test tidy`.
  */
 
-/** Bytes of an operation's name. */
-export const OPERATION_BYTES_MAX = 255
-
 /** Tasks in one `addTasks` call. */
 export const TASKS_PER_CALL_MAX = 10_000
 

@@ -36,6 +36,7 @@ export interface NativeHandle {
 
 interface Addon {
   open(options: string, notifier: () => void): NativeHandle | string
+  checkOperation(name: string): string | null
 }
 
 let addon: Addon | undefined

@@ -15,15 +15,15 @@ import {
   CALL_BYTES_MAX,
   CONCURRENCY_MAX,
   LEVELS,
-  OPERATION_BYTES_MAX,
   TASK_WORDS,
   TASKS_PER_CALL_MAX,
 } from './constants'
-import { comesLater, invalid, spell, TaskerError, unwritable } from './errors'
-import { stringify } from './globals'
+import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
+import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
 import type { KeepAliveMode } from './keepalive'
 import type { PriorityJson } from './messages'
+import { native } from './native'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
 import { payloadText, refuseEmptied, TASK_CHARS_MAX } from './payload'
 import { signalOf } from './signals'
@@ -152,12 +152,9 @@ function jsonOf(value: unknown): string {
 
 /** The name of an operation; `assignRunner` cannot wait for the engine to refuse it. */
 export function operationOf(value: unknown): string {
-  if (typeof value !== 'string' || value === '' || /\p{Surrogate}/u.test(value)) {
-    throw invalid('operation', 'must be a string')
-  }
-  if (Buffer.byteLength(value) <= OPERATION_BYTES_MAX) return value
-  const message = `operation: is longer than ${OPERATION_BYTES_MAX} bytes`
-  throw new TaskerError('TASKER_TOO_LARGE', message, { path: 'operation' })
+  const fault = native().checkOperation(typeof value === 'string' ? stringify(value) : 'null')
+  if (fault !== null) throw refusal(parse(fault))
+  return value as string
 }
 
 /** What the contract has for later versions of `assignRunner`. */

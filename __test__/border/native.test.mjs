@@ -14,7 +14,8 @@ const addon = join(
 const place = join(folder(), 'seen.cjs')
 writeFileSync(
   place,
-  `const { open } = require(${JSON.stringify(addon)})
+  `const { open, ...rest } = require(${JSON.stringify(addon)})
+  Object.assign(exports, rest)
   exports.open = (options, notifier) => (globalThis.native = open(options, notifier))`,
 )
 process.env.TASKER_NATIVE = place

@@ -7,6 +7,7 @@
 //!
 //! Proof: the tests below; `__test__/contract`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,20 +39,36 @@ impl Operations {
         if let Some(known) = self.0.get(name) {
             return Ok(known.clone());
         }
-        if name.is_empty() {
-            return Err(Error::invalid("operation", "must not be empty"));
-        }
-        if name.len() > limits::OPERATION_BYTES_MAX {
-            let max = limits::OPERATION_BYTES_MAX;
-            let text = format!("is longer than {max} bytes");
-            return Err(Error::at(Code::TooLarge, "operation", text));
-        }
+        check_name(name)?;
         let name: Arc<str> = name.into();
         if self.0.len() < NAMES_KEPT_MAX {
             self.0.insert(name.clone());
         }
         Ok(name)
     }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid("operation", "must not be empty"));
+    }
+    if name.len() > limits::OPERATION_BYTES_MAX {
+        let max = limits::OPERATION_BYTES_MAX;
+        let text = format!("is longer than {max} bytes");
+        return Err(Error::at(Code::TooLarge, "operation", text));
+    }
+    Ok(())
+}
+
+/// Reads the name of an operation.
+///
+/// # Errors
+/// `Invalid` or `TooLarge` at `operation`.
+pub fn operation(text: &str) -> Result<Cow<'_, str>> {
+    let name = argument::as_text(text);
+    let name = name.ok_or_else(|| Error::invalid("operation", "must be a string"))?;
+    check_name(&name)?;
+    Ok(name)
 }
 
 /// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was

@@ -4,6 +4,7 @@
 //! - An answer goes to whom it is owed, what concerns a run to the client whose runner it is, what
 //!   concerns all (an end without a settlement, the close) to each; in order.
 //! - A client that has gone is told nothing that a later turn does.
+//! - Each client is told once that the handle is closed; one that comes later, as it comes.
 //!
 //! Proof: `proof/tests/thread.rs`.
 
@@ -24,16 +25,39 @@ struct State {
     /// The one that came last.
     latest: ClientId,
     sinks: Vec<(ClientId, Arc<dyn Sink>)>,
+    /// Whether the handle is closed, and by which error.
+    closed: Option<Option<Error>>,
+}
+
+impl State {
+    fn recipients(&self) -> Recipients {
+        if let (ClientId::FIRST, [(_, only)]) = (self.latest, self.sinks.as_slice()) {
+            return Recipients::Only(Arc::clone(only));
+        }
+        let parcel = |(client, sink): &(ClientId, Arc<dyn Sink>)| Parcel {
+            client: *client,
+            sink: Arc::clone(sink),
+            effects: Vec::new(),
+        };
+        Recipients::Each(self.sinks.iter().map(parcel).collect())
+    }
+}
+
+/// Who is told.
+enum Recipients {
+    /// The first client, as long as there was no other: its numbers need no change.
+    Only(Arc<dyn Sink>),
+    Each(Vec<Parcel>),
 }
 
 impl Clients {
     /// The first client.
     pub(crate) fn new(first: Arc<dyn Sink>) -> Self {
-        let state = State { latest: ClientId::FIRST, sinks: vec![(ClientId::FIRST, first)] };
-        Self { state: RwLock::new(state) }
+        let sinks = vec![(ClientId::FIRST, first)];
+        Self { state: RwLock::new(State { latest: ClientId::FIRST, sinks, closed: None }) }
     }
 
-    /// One more client.
+    /// One more client. If the handle is closed, it is told so at once.
     ///
     /// # Errors
     /// `Limit` when the numbers of clients are used up.
@@ -46,7 +70,12 @@ impl Clients {
             "two clients have one number"
         );
         state.latest = client;
+        let closed = state.closed.clone().map(|error| (Arc::clone(&sink), error));
         state.sinks.push((client, sink));
+        drop(state);
+        if let Some((sink, error)) = closed {
+            sink.deliver(vec![Effect::Closed(error)]);
+        }
         Ok(client)
     }
 
@@ -59,19 +88,18 @@ impl Clients {
 impl Sink for Clients {
     /// Nobody is told under the lock: a sink may connect a client, or drop one.
     fn deliver(&self, effects: Vec<Effect>) {
-        let state = self.state.read();
-        if let (ClientId::FIRST, [(_, only)]) = (state.latest, state.sinks.as_slice()) {
-            let only = Arc::clone(only);
-            drop(state);
-            return only.deliver(effects);
-        }
-        let parcel = |(client, sink): &(ClientId, Arc<dyn Sink>)| Parcel {
-            client: *client,
-            sink: Arc::clone(sink),
-            effects: Vec::new(),
+        let recipients = match effects.last() {
+            Some(Effect::Closed(error)) => {
+                let mut state = self.state.write();
+                state.closed = Some(error.clone());
+                state.recipients()
+            }
+            _ => self.state.read().recipients(),
         };
-        let mut parcels: Vec<Parcel> = state.sinks.iter().map(parcel).collect();
-        drop(state);
+        let mut parcels = match recipients {
+            Recipients::Only(only) => return only.deliver(effects),
+            Recipients::Each(parcels) => parcels,
+        };
         for effect in effects {
             sort(effect, &mut parcels);
         }

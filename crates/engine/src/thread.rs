@@ -101,7 +101,8 @@ impl Handle {
         Ok((Self { shared, thread: Mutex::new(Some(thread)) }, client))
     }
 
-    /// One more client; it is told what concerns it through `sink`.
+    /// One more client; it is told what concerns it through `sink`. If the handle has closed, it is
+    /// told so before this returns, and its calls are refused.
     ///
     /// # Errors
     /// `Limit` when the numbers of clients are used up.

@@ -23,8 +23,7 @@ const HEAD: &str = "\
 const COLUMNS_MAX: usize = 101;
 
 /// The limits that `ts/` checks before a text crosses the bridge.
-const LIMITS: [&str; 9] = [
-    "OPERATION_BYTES_MAX",
+const LIMITS: [&str; 8] = [
     "TASKS_PER_CALL_MAX",
     "CALL_BYTES_MAX",
     "LOG_LINE_BYTES_MAX",
