@@ -60,7 +60,7 @@ pub struct Native {
 
 /// What is wrong with the name of an operation, given as JSON: the JSON text of an error.
 #[napi(catch_unwind)]
-pub fn check_operation(text: String) -> Option<String> {
+pub(crate) fn check_operation(text: String) -> Option<String> {
     definition::operation(&text).err().map(|error| error::text(&error))
 }
 
