@@ -9,8 +9,8 @@ import { EventEmitter } from 'node:events'
 import type { TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
 import type { Jsonify } from './types/json'
+import type { OperationOptions, OperationRecord } from './types/operations'
 import type {
-  AssignRunnerOptions,
   CallOptions,
   FindTaskOptions,
   FindTasksOptions,
@@ -28,6 +28,7 @@ export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'
 export * from './types/json'
+export * from './types/operations'
 export * from './types/options'
 export * from './types/outbox'
 export * from './types/query'
@@ -86,11 +87,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   /**
    * Assigns the function that carries out an operation. Throws `TASKER_CONFLICT` if the operation
    * already has a runner in this tasker.
+   *
+   * With `options`, they replace what the last `assignRunner` with options said of the operation,
+   * in whatever process; without, nothing changes. They are stored with the next commit: what only
+   * the file can refuse rejects `start`.
    */
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
     runner: Runner<Operations, Name>,
-    options?: AssignRunnerOptions,
+    options?: OperationOptions,
   ): void
 
   /**
@@ -98,6 +103,25 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * `false` if the operation had no runner.
    */
   unassignRunner(operation: OperationName<Operations>): Promise<boolean>
+
+  /**
+   * Says how an operation is run, for all processes on the file, and with or without a runner here.
+   * Replaces all that `defineOperation` said of it before, and goes before what `assignRunner`
+   * says. Resolves when it is on disk.
+   */
+  defineOperation(operation: OperationName<Operations>, options: OperationOptions): Promise<void>
+
+  /**
+   * Lets no task of the operation start in any process, until `resumeOperation`; running ones go
+   * on. Survives restarts. Resolves with `false` if it was paused already.
+   */
+  pauseOperation(operation: OperationName<Operations>): Promise<boolean>
+
+  /** Lets its tasks start again. Resolves with `false` if it was not paused. */
+  resumeOperation(operation: OperationName<Operations>): Promise<boolean>
+
+  /** What is stored of each operation that has, or had, tasks or options, by name. */
+  findOperations(options?: CallOptions): Promise<OperationRecord<OperationName<Operations>>[]>
 
   /**
    * Starts running tasks. Does nothing if it is started. The tasker stops when `abortSignal` fires;

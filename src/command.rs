@@ -12,6 +12,7 @@ use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
+use tasker_core::operation::OperationOptions;
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
@@ -26,10 +27,19 @@ enum Command<'a> {
     Assign {
         operation: String,
         #[serde(borrow)]
-        concurrency: Option<&'a RawValue>,
+        options: Option<&'a RawValue>,
     },
     Unassign {
         operation: String,
+    },
+    Define {
+        operation: String,
+        #[serde(borrow)]
+        options: &'a RawValue,
+    },
+    PauseOperation {
+        operation: String,
+        pauses: bool,
     },
     Start {},
     Stop {
@@ -101,6 +111,7 @@ enum ReadCommand<'a> {
         #[serde(borrow)]
         query: &'a RawValue,
     },
+    Operations {},
     Cancel {
         ticket: Ticket,
     },
@@ -133,9 +144,16 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
 /// `Invalid` or `TooLarge` with the path of the argument.
 pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Result<Input> {
     Ok(match parse(text)? {
-        Command::Assign { operation, concurrency } => {
-            let concurrency = concurrency.map(self::concurrency).transpose()?;
-            Input::Assign(ticket, names.intern(&operation)?, concurrency)
+        Command::Assign { operation, options } => {
+            let options = options.map(|raw| OperationOptions::read(raw.get())).transpose()?;
+            Input::Assign(ticket, names.intern(&operation)?, options)
+        }
+        Command::Define { operation, options } => {
+            let options = OperationOptions::read(options.get())?;
+            Input::Define(ticket, names.intern(&operation)?, options)
+        }
+        Command::PauseOperation { operation, pauses } => {
+            Input::PauseOperation(ticket, names.intern(&operation)?, pauses)
         }
         Command::Unassign { operation } => Input::Unassign(ticket, names.intern(&operation)?),
         Command::Start {} => Input::Start(ticket),
@@ -176,6 +194,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
     let read = match parse(text)? {
         ReadCommand::Get { uuid, logs } => Read::Get(task_id(uuid)?, with_logs(logs)?),
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Operations {} => Read::Operations,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
         ReadCommand::Find { query, sort, skip, limit, logs } => Read::Find(Box::new(Find {
             query: Query::parse(query.get())?,
@@ -196,10 +215,6 @@ fn task_id(text: &str) -> Result<TaskId> {
 
 fn uuid(text: &str, path: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::invalid(path, "is not a uuid"))
-}
-
-fn concurrency(given: &RawValue) -> Result<u32> {
-    argument::count(given.get(), "concurrency", limits::CONCURRENCY_MAX)
 }
 
 fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOptions> {

@@ -88,6 +88,9 @@ messages! {
         AwaitAck "awaitAck" {},
         /// So many commits of other owners were trimmed before they were told.
         EventsMissed "eventsMissed" { commits: u64 },
+        /// Another owner has assigned the runner of the operation with other options than we: the
+        /// versions of the record that had ours, and that has theirs.
+        OperationChanged "operationChanged" { operation: &'a str, ours: u32, theirs: u32 },
         /// JavaScript did not drain for so long.
         LoopBlocked "loopBlocked" { ms: u64 },
         /// Nothing follows: the engine closed, by itself if there is an error.
@@ -111,6 +114,9 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Start(started) => start(started, since),
         Effect::Abort(slot, signal) => self::signal(*slot, signal),
         Effect::Remote(_, event) => remote(event),
+        Effect::OperationChanged(_, operation, (ours, theirs)) => {
+            Message::OperationChanged { operation, ours: *ours, theirs: *theirs }
+        }
         Effect::Closed(error) => Message::Closed { error: error.as_ref() },
     };
     message.write(out);

@@ -10,6 +10,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::Error;
+use tasker_core::operation::OperationOptions;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
@@ -138,6 +139,12 @@ impl Native {
         let inner = &self.inner;
         let read = definition::task(&text, &inner.defaults, &mut inner.names.lock());
         read.err().map(|error| error::text(&error))
+    }
+
+    /// What is wrong with the options of an operation, as the JSON text of an error.
+    #[napi(catch_unwind)]
+    pub fn check_operation_options(&self, text: String) -> Option<String> {
+        OperationOptions::read(&text).err().map(|error| error::text(&error))
     }
 
     /// Runs have settled.

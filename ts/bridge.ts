@@ -91,6 +91,12 @@ export class Bridge {
     return fault === null ? undefined : refusal(parse(fault))
   }
 
+  /** Throws if something is wrong with the options of an operation. */
+  checkOperationOptions(options: string): void {
+    const fault = this.#native.checkOperationOptions(options)
+    if (fault !== null) throw refusal(parse(fault))
+  }
+
   /** Ends `one` when the bridge closes. */
   attach(one: Attachment): void {
     for (const other of this.#attached) if (other.isOver) this.#attached.delete(other)

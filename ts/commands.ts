@@ -12,7 +12,9 @@ import type { PriorityJson, TaskEnd } from './messages'
 
 /** What is asked of the engine. */
 export type Command =
-  | { do: 'assign'; operation: string; concurrency?: number | undefined }
+  | { do: 'assign'; operation: string; options?: JsonText | undefined }
+  | { do: 'define'; operation: string; options: JsonText }
+  | { do: 'pauseOperation'; operation: string; pauses: boolean }
   | { do: 'unassign'; operation: string }
   | { do: 'start' }
   | { do: 'stop'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
@@ -43,6 +45,7 @@ export type ReadCommand =
     }
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }
+  | { do: 'operations' }
   /** Ends the read with this ticket: it is refused. */
   | { do: 'cancel'; ticket: number }
 
@@ -51,7 +54,11 @@ export type DocumentJson = Record<string, unknown>
 
 /** What the answer to each is. */
 export interface Answers {
+  /** With options, when they are on disk. */
   assign: null
+  define: null
+  /** Whether that changed anything. */
+  pauseOperation: boolean
   unassign: null
   /** Also when it was started before. */
   start: null
@@ -78,6 +85,7 @@ export interface Answers {
   find: DocumentJson[]
   exists: boolean
   count: number
+  operations: DocumentJson[]
   cancel: null
 }
 

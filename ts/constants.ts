@@ -49,3 +49,26 @@ export const TASK_WORDS = [
   'delay',
   'abortSignal',
 ] as const
+
+/** What `defineOperation` and `assignRunner` take. */
+export const OPERATION_WORDS = [
+  'concurrency',
+  'priority',
+  'runTimeout',
+  'onInterrupted',
+  'onStop',
+  'schema',
+] as const
+
+/** What later versions of them take. */
+export const OPERATION_WORDS_LATER = [
+  'conditions',
+  'retry',
+  'rateLimit',
+  'circuitBreaker',
+  'queueTimeout',
+  'retention',
+  'onStopWaiting',
+  'executor',
+  'batch',
+] as const

@@ -147,6 +147,8 @@ export class Delivery {
         return
       case 'eventsMissed':
         return runs.eventsMissed(message)
+      case 'operationChanged':
+        return runs.operationChanged(message)
       case 'loopBlocked':
         return runs.loopBlocked(message)
       case 'closed':

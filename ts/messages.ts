@@ -61,6 +61,11 @@ export type Message =
   | ['awaitAck']
   /** So many commits of other processes were trimmed before they were told. */
   | ['eventsMissed', commits: number]
+  /**
+   * Another process has assigned the runner of the operation with other options than we: the
+   * versions of the record that had ours, and that has theirs.
+   */
+  | ['operationChanged', operation: string, ours: number, theirs: number]
   /** We did not drain for so long. Comes first in its text. */
   | ['loopBlocked', ms: number]
   /** Nothing follows: the engine closed, by itself if there is an error. */

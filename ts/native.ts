@@ -26,6 +26,7 @@ export interface NativeHandle {
   addMany(ticket: number, definitions: string): void
   addIdempotent(ticket: number, rows: string): void
   check(definition: string): string | null
+  checkOperationOptions(options: string): string | null
   complete(outcomes: string): void
   record(records: string): void
   command(ticket: number, command: string): void

@@ -11,13 +11,7 @@ import { types } from 'node:util'
 import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
 import { isBare } from './bounded-json'
 import { JsonText } from './commands'
-import {
-  CALL_BYTES_MAX,
-  CONCURRENCY_MAX,
-  LEVELS,
-  TASK_WORDS,
-  TASKS_PER_CALL_MAX,
-} from './constants'
+import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
 import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
 import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
@@ -126,7 +120,7 @@ function forEngine(options: Loose): Loose {
 }
 
 /** A value as the engine can judge it: JSON would turn NaN into null and drop a function. */
-function scalar(value: unknown): unknown {
+export function scalar(value: unknown): unknown {
   if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return `${value}`
   const isLost = typeof value === 'function' || typeof value === 'symbol'
   return isLost || typeof value === 'bigint' ? `a ${typeof value}` : value
@@ -142,7 +136,7 @@ export function stopOptions(given: unknown): { onStop?: JsonText; timeout?: Json
 }
 
 /** JSON of what the engine is to judge. */
-function jsonOf(value: unknown): string {
+export function jsonOf(value: unknown): string {
   try {
     return stringify(scalar(value)) ?? 'null'
   } catch (cause) {
@@ -155,25 +149,6 @@ export function operationOf(value: unknown): string {
   const fault = native().checkOperation(typeof value === 'string' ? stringify(value) : 'null')
   if (fault !== null) throw refusal(parse(fault))
   return value as string
-}
-
-/** What the contract has for later versions of `assignRunner`. */
-const LATER_OF_RUNNER = [
-  ...['conditions', 'rateLimit', 'circuitBreaker', 'executor', 'batch', 'schema', 'priority'],
-  ...['retry', 'runTimeout', 'queueTimeout', 'retention', 'onInterrupted', 'onStop'],
-  'onStopWaiting',
-]
-
-/** The options of `assignRunner`. */
-export function concurrencyOf(given: unknown): number | undefined {
-  const { concurrency } = only(given, ['concurrency'], 'options', LATER_OF_RUNNER)
-  if (concurrency === undefined) return undefined
-  if (typeof concurrency === 'object' && concurrency !== null) throw comesLater('concurrency')
-  const isWhole = Number.isInteger(concurrency)
-  if (isWhole && Number(concurrency) >= 1 && Number(concurrency) <= CONCURRENCY_MAX) {
-    return concurrency as number
-  }
-  throw invalid('concurrency', `must be a whole number from 1 to ${CONCURRENCY_MAX}`)
 }
 
 /** A runner is a function; a module of its own comes later. */

@@ -27,6 +27,7 @@ import { inRootContext } from './native'
 import { definitionSignal, definitionText, only, uuidOf } from './options'
 import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
+import type { Schemas } from './schemas'
 import { identity, isBusy, SqliteConnection } from './sqlite-connection'
 import type { TaskExtras } from './task-extras'
 import { warn } from './warnings'
@@ -45,6 +46,7 @@ export interface OutboxContext {
   readonly bridge: Bridge
   readonly events: EventHub
   readonly extras: TaskExtras
+  readonly schemas: Schemas
   /** The path of the store, if it is a file. */
   readonly storePath: string | undefined
 }
@@ -92,7 +94,7 @@ export class Outbox implements Attachment {
   }
 
   readonly addTask = (definition: TaskDefinition): string => {
-    const { bridge, events } = this.#context
+    const { bridge, events, schemas } = this.#context
     bridge.check()
     if (definitionSignal(definition)) {
       throw invalid('abortSignal', 'a task of an outbox outlives it; use abortTask')
@@ -100,6 +102,7 @@ export class Outbox implements Attachment {
     const text = definitionText(definition)
     const fault = bridge.fault(text)
     if (fault) throw fault
+    schemas.checkData(definition)
     if (events.hasListeners('task.add')) events.emit('task.add', definition)
     const key = newKey()
     this.#table.insert(bytesOf(key), text)

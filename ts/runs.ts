@@ -29,6 +29,7 @@ import { Pacer } from './pacer'
 import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
 import { Run, type RunHost } from './run'
+import { Schemas } from './schemas'
 import { rebuild, type StoredError, serialise } from './stored'
 import { type Snapshot, TaskExtras } from './task-extras'
 import { warn } from './warnings'
@@ -59,6 +60,7 @@ export class Runs implements RunHost, HintSource, Attachment {
   readonly extras: TaskExtras
   readonly pacer = new Pacer()
   readonly hints = new Hints(this)
+  readonly schemas = new Schemas()
   /** Whether runners are attached, or being detached. */
   isStarted = false
   /** The tasker is closed. */
@@ -229,6 +231,7 @@ export class Runs implements RunHost, HintSource, Attachment {
   #returned(run: Run, result: unknown) {
     if (run.isOver) return
     try {
+      this.schemas.checkResult(run.operation, result)
       const text = payloadText(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
       refuseEmptied(result, 'result')
@@ -392,6 +395,12 @@ export class Runs implements RunHost, HintSource, Attachment {
     if (!this.#hearsRemote) return
     const message = `events of other processes were not told: ${commits} commits were missed`
     warn('TASKER_EVENTS_MISSED', message)
+  }
+
+  operationChanged([, operation, ours, theirs]: MessageOf<'operationChanged'>): void {
+    const of = `the options of ${stringify(operation)} with which its runner was assigned here`
+    const message = `${of} (version ${ours}) were replaced by another process (version ${theirs})`
+    warn('TASKER_OPERATION_CHANGED', `${message}; use defineOperation, or deploy the same to all`)
   }
 
   loopBlocked([, ms]: MessageOf<'loopBlocked'>): void {

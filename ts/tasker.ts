@@ -10,13 +10,14 @@
 import { type InspectOptions, inspect } from 'node:util'
 import type {
   AnyOperations,
-  AssignRunnerOptions,
   CallOptions,
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
   Jsonify,
   OperationName,
+  OperationOptions,
+  OperationRecord,
   Outbox,
   OutboxOptions,
   Query,
@@ -34,15 +35,16 @@ import type {
 } from '../index'
 import { Bridge } from './bridge'
 import { boundsOf } from './calls'
-import type { Command, DocumentJson } from './commands'
+import { type Command, type DocumentJson, JsonText } from './commands'
 import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
 import { read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
+import { objectOf } from './objects'
+import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
 import {
-  concurrencyOf,
   definitionSignal,
   definitionsText,
   definitionText,
@@ -60,6 +62,7 @@ import {
 import { outboxOf } from './outbox'
 import { encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
+import { replaceSchemas } from './schemas'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { PendingAdd } from './task-extras'
 
@@ -72,9 +75,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   readonly #runs: Runs
   readonly #bridge: Bridge
   readonly #storePath: string | undefined
+  readonly #assignments: Assignments
   readonly #startSignals = new Set<AbortSignal>()
   readonly #stopper: Abortable = { abortedBy: () => this.#stopBySignal() }
   #starting: Promise<void> | undefined
+  /** Starts and stops so far: what waits to start must not when a stop came. */
+  #startsTried = 0
   #closing: Promise<void> | undefined
 
   static {
@@ -93,6 +99,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#events = eventHubOf(this)
     this.#events.includesRemote = includesRemote
     this.#bridge = new Bridge(text, new KeepAlive(keepAlive))
+    this.#assignments = new Assignments(this.#bridge)
     this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext)
     const delivery = new Delivery(this.#bridge, this.#runs)
     this.#bridge.onMessages = () => delivery.notified()
@@ -113,6 +120,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       this.#bridge.check()
       const signal = liveSignal(definition, '')
       const text = definitionText(definition)
+      this.#runs.schemas.checkData(definition)
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
       const adding = new PendingAdd(this.#runs.extras, signal)
       this.#bridge.add(text, adding)
@@ -130,6 +138,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     listOf(definitions)
     const signals = definitions.map((one, i) => liveSignal(one, `[${i}].`))
     const text = definitionsText(definitions)
+    definitions.forEach((one, i) => {
+      this.#runs.schemas.checkData(one, `[${i}].`)
+    })
     for (const one of definitions) {
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
     }
@@ -145,34 +156,28 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
-    const [bridge, events, extras, storePath] = [
-      this.#bridge,
-      this.#events,
-      this.#runs.extras,
-      this.#storePath,
-    ]
-    return outboxOf(
-      { bridge, events, extras, storePath },
-      db,
-      options,
-    ) as unknown as Outbox<Operations>
+    const [bridge, events, storePath] = [this.#bridge, this.#events, this.#storePath]
+    const { extras, schemas } = this.#runs
+    const context = { bridge, events, extras, schemas, storePath }
+    return outboxOf(context, db, options) as unknown as Outbox<Operations>
   }
 
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
     runner: Runner<Operations, Name>,
-    options?: AssignRunnerOptions,
+    options?: OperationOptions,
   ): void {
     const name = operationOf(operation)
-    const concurrency = concurrencyOf(options)
+    const split = options === undefined ? undefined : operationOptions(options)
     runnerOf(name, runner)
     this.#bridge.check()
+    if (split) this.#bridge.checkOperationOptions(split.text)
     if (this.#runs.has(name)) {
       const its = `the operation ${stringify(name)}`
       const message = `${its} has a runner already; call unassignRunner first`
       throw new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
     }
-    this.#assign(name, runner as unknown as AnyRunner, concurrency)
+    this.#assign(name, runner as unknown as AnyRunner, split)
   }
 
   async unassignRunner(operation: OperationName<Operations>): Promise<boolean> {
@@ -180,7 +185,39 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#bridge.check()
     if (!this.#runs.has(name)) return false
     this.#runs.unassign(name)
+    this.#assignments.forget(name)
     return await traced(this.#bridge.command({ do: 'unassign', operation: name }, () => true))
+  }
+
+  async defineOperation(
+    operation: OperationName<Operations>,
+    options: OperationOptions,
+  ): Promise<void> {
+    const name = operationOf(operation)
+    const { text, schemas } = operationOptions(objectOf(options, 'options'))
+    const command = { do: 'define', operation: name, options: new JsonText(text) } as const
+    const defined = () => replaceSchemas(this.#runs.schemas.defined, name, schemas)
+    await traced(this.#bridge.command(command, defined))
+  }
+
+  async pauseOperation(operation: OperationName<Operations>): Promise<boolean> {
+    return await traced(this.#pauseOperation(operationOf(operation), true))
+  }
+
+  async resumeOperation(operation: OperationName<Operations>): Promise<boolean> {
+    return await traced(this.#pauseOperation(operationOf(operation), false))
+  }
+
+  #pauseOperation(operation: string, pauses: boolean): Promise<boolean> {
+    return this.#bridge.command({ do: 'pauseOperation', operation, pauses })
+  }
+
+  async findOperations(
+    options: CallOptions = {},
+  ): Promise<OperationRecord<OperationName<Operations>>[]> {
+    const bounds = boundsOf('findOperations', only(options, BOUNDS, 'options'))
+    const found = this.#bridge.read({ do: 'operations' }, bounds, reviveOperations)
+    return (await traced(found)) as OperationRecord<OperationName<Operations>>[]
   }
 
   async start(abortSignal?: AbortSignal): Promise<void> {
@@ -322,10 +359,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return this.#bridge.read(command, bounds, reviveAll)
   }
 
-  #assign(operation: string, runner: AnyRunner, concurrency?: number) {
+  #assign(operation: string, runner: AnyRunner, options?: SplitOptions) {
     this.#runs.assign(operation, runner)
-    this.#send({ do: 'assign', operation, concurrency })
+    if (options === undefined) return this.#send({ do: 'assign', operation })
+    replaceSchemas(this.#runs.schemas.assigned, operation, options.schemas)
+    this.#assignments.send(operation, options.text, this.#isStarted)
   }
+
+  readonly #isStarted = () => this.#runs.isStarted
 
   /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
   #send(command: Command) {
@@ -335,6 +376,28 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #start(): Promise<void> {
     this.#runs.isStarted = true
     this.#events.checkEmit()
+    return this.#assignments.areOpen ? this.#startWhenWritten() : this.#sendStart()
+  }
+
+  /** A runner whose options cannot be written keeps the tasker from starting. */
+  async #startWhenWritten(): Promise<void> {
+    this.#startsTried += 1
+    const own = this.#startsTried
+    try {
+      await this.#assignments.written(this.#isStarted)
+    } catch (error) {
+      if (own === this.#startsTried) {
+        this.#starting = undefined
+        this.#runs.isStarted = false
+        this.#bridge.updateKeepAlive()
+      }
+      throw error
+    }
+    // Unless it was stopped meanwhile.
+    if (own === this.#startsTried) await this.#sendStart()
+  }
+
+  #sendStart(): Promise<void> {
     return this.#bridge.command(
       { do: 'start' },
       () => {
@@ -352,6 +415,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #halt() {
     const starting = this.#starting
     this.#starting = undefined
+    this.#startsTried += 1
     this.#unhook()
     return {
       stopped: () => {

@@ -52,17 +52,19 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   logLevel?: LogLevel | undefined
   /**
-   * What becomes of a running task whose process dies, unless the task says otherwise.
+   * What becomes of a running task whose process dies, unless the task or its operation says
+   * otherwise.
    * @default 'retry'
    */
   onInterrupted?: OnInterrupted | undefined
   /**
-   * What a stop does with running tasks, unless the task or the stop says otherwise.
+   * What a stop does with running tasks, unless the stop, the task or its operation says otherwise.
    * @default 'wait'
    */
   onStop?: OnStop | undefined
   /**
-   * The longest a run may take, unless the task says otherwise; `false` for no limit.
+   * The longest a run may take, unless the task or its operation says otherwise; `false` for no
+   * limit.
    * @default false
    */
   runTimeout?: Duration | false | undefined
@@ -81,18 +83,10 @@ export interface TaskerOptions<Operations = AnyOperations> {
   captureContext?: boolean | undefined
 }
 
-/** How to assign a runner. */
-export interface AssignRunnerOptions {
-  /**
-   * Most runs of this operation at once, 1 to 100,000, counted across all processes on the file.
-   * Each process obeys the number that it was given. Default: no limit of its own.
-   */
-  concurrency?: number | undefined
-}
-
 /** How to stop. */
 export interface StopOptions {
-  /** What to do with running tasks. Default: what each task says, then what the tasker says. */
+  /** What to do with running tasks. Default: what each task says, then its operation, then the
+   * tasker. */
   onStop?: OnStop | undefined
   /**
    * How long to wait for running tasks; `0` not at all. Those that still run then go back to the

@@ -76,8 +76,8 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
     ],
     assignRunner: [
       words(
-        'conditions rateLimit circuitBreaker executor batch schema priority retry runTimeout ' +
-          'queueTimeout retention onInterrupted onStop onStopWaiting',
+        'conditions retry rateLimit circuitBreaker queueTimeout retention onStopWaiting executor ' +
+          'batch',
       ),
       option => tasker.assignRunner('a', () => {}, option),
     ],

@@ -59,9 +59,14 @@ test('options.md has each field of a task to add', () => {
   assert.deepEqual(fields.sort(), [...namesOf('TaskDefinitionBase'), 'data'].sort())
 })
 
+test('options.md has each option of an operation', () => {
+  const options = firstCells(section('options.md', 'Options of an operation'))
+  assert.deepEqual(options.sort(), namesOf('OperationOptions').sort())
+})
+
 test('options.md has each option of the other calls', () => {
   const text = section('options.md', 'Options of other calls')
-  const types = ['AssignRunnerOptions', 'StopOptions', 'LogOptions', 'CallOptions', 'OutboxOptions']
+  const types = ['StopOptions', 'LogOptions', 'CallOptions', 'OutboxOptions']
   for (const type of [...types, 'FindTaskOptions', 'FindTasksOptions']) {
     for (const name of namesOf(type)) assert.ok(text.includes(`\`${name}\``), `${type}.${name}`)
   }

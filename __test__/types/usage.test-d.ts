@@ -5,6 +5,7 @@ import {
   type Outbox,
   type OutboxKey,
   type SqliteHandle,
+  type StandardSchema,
   type Task,
   type TaskDefinition,
   Tasker,
@@ -49,6 +50,37 @@ tasker.assignRunner('raed-book', () => ({ pages: 1 }))
 tasker.assignRunner('read-book', () => ({ page: 1 }))
 // @ts-expect-error no such option
 tasker.assignRunner('tidy', () => ['a'], { retries: 1 })
+
+// What is said of an operation: its name is one of the registry.
+declare const schema: StandardSchema
+tasker.defineOperation('tidy', {
+  concurrency: 2,
+  priority: Number.POSITIVE_INFINITY,
+  runTimeout: false,
+  onInterrupted: 'fail',
+  onStop: 'postpone',
+  schema: { data: schema, result: undefined },
+})
+// @ts-expect-error no such operation
+tasker.defineOperation('tydi', {})
+// @ts-expect-error options must be given
+tasker.defineOperation('tidy')
+// @ts-expect-error no such option
+tasker.defineOperation('tidy', { limit: 1 })
+// @ts-expect-error a schema is none of a value
+tasker.defineOperation('tidy', { schema: { data: { type: 'string' } } })
+is<Promise<boolean>>()(tasker.pauseOperation('ping'), true)
+is<Promise<boolean>>()(tasker.resumeOperation('ping'), true)
+// @ts-expect-error no such operation
+tasker.pauseOperation('pong')
+tasker.findOperations({ timeout: '1s' }).then(found => {
+  for (const one of found) {
+    is<'read-book' | 'tidy' | 'ping' | 'loose'>()(one.name, true)
+    is<Date | undefined>()(one.pausedAt, true)
+    is<number | false | undefined>()(one.options.runTimeout, true)
+    is<number | undefined>()(one.layers.assignRunner?.concurrency, true)
+  }
+})
 
 // A handle as `better-sqlite3` types it, and one as `node:sqlite` does.
 declare const better: {

@@ -13,6 +13,9 @@ export async function finish(store, log) {
     tasker.on('task.ended', look)
     tasker.on('started', look)
   })
+  for (const { name, pausedAt } of await tasker.findOperations()) {
+    if (pausedAt) await tasker.resumeOperation(name)
+  }
   await tasker.start()
   await rest
   const tasks = await tasker.findTasks({})

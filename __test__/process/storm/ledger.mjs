@@ -40,6 +40,7 @@ export class Ledger {
     if (kind === 'abort') this.aborted.add(a)
     if (kind === 'end') this.ended.set(a, b)
     if (kind === 'image') this.#image(a, b)
+    this.#hold(kind !== 'ran', 'ran although its operation is paused', a)
   }
 
   /** An ended task never changes (I-3). */

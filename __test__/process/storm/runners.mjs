@@ -38,6 +38,7 @@ export function runnersOf(log, { marks, begun = () => {} } = {}) {
     quick: noted(({ n }) => ({ n })),
     slow,
     limited: slow,
+    held: noted(({ n }) => ({ n })),
     throwing: noted(({ n }) => {
       throw new Error(`storm ${n}`)
     }),

@@ -2,9 +2,9 @@
 // ends itself as `ending` says. What it was told is on disk it writes to stdout, or to the file
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
 // `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
-// earlier lives. With a `limit` some tasks are of an operation of which only so many may run at
-// once. When it has done enough to be worth an end and is in the middle of a run, it says
-// `["busy"]`.
+// earlier lives, and `["ran", uuid]` of one that must not run. With a `limit` some tasks are of an
+// operation of which only so many may run at once. When it has done enough to be worth an end and
+// is in the middle of a run, it says `["busy"]`.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -48,25 +48,34 @@ function define() {
   const n = life * 100_000 + tried++
   tell('try', n)
   const delay = below(8) === 0 ? 1 + below(60) : undefined
-  return { operation: operations[below(4)], data: { n }, delay, ...labelsOf(n) }
+  const operation = below(12) === 0 ? 'held' : operations[below(4)]
+  return { operation, data: { n }, delay, ...labelsOf(n) }
 }
 
 async function addOne() {
   const definition = define()
   const uuid = await tasker.addTask(definition)
   tell('ack', definition.data.n, uuid)
-  return uuid
+  return { ...definition, uuid }
 }
 
 async function addMany(count) {
   const definitions = Array.from({ length: count }, define)
   const uuids = await tasker.addTasks(definitions)
   for (const [i, uuid] of uuids.entries()) tell('ack', definitions[i].data.n, uuid)
-  return uuids
+  return definitions.map((definition, i) => ({ ...definition, uuid: uuids[i] }))
 }
 
-async function abortOne(uuids) {
-  const uuid = uuids[below(uuids.length)]
+/** Says something of operations, as any life may; what it pauses it resumes at once. */
+async function change() {
+  await tasker.pauseOperation('slow')
+  const concurrency = 1 + below(limit ?? 4)
+  await tasker.defineOperation('limited', { concurrency, priority: below(3) })
+  await tasker.resumeOperation('slow')
+}
+
+async function abortOne(tasks) {
+  const { uuid } = tasks[below(tasks.length)]
   if (await tasker.abortTask(uuid, 'storm')) tell('abort', uuid)
 }
 
@@ -77,10 +86,13 @@ async function showEarlierEnds() {
 }
 
 const { limited, ...runners } = runnersOf(log, { marks, begun })
+// Each life pauses it before it does anything, and only the end of the storm resumes it.
+runners.held = ({ uuid }) => tell('ran', uuid)
 const tasker = new Tasker({ store, concurrency: 30, runners })
 tasker.assignRunner('limited', limited, { concurrency: limit })
 tasker.on('task.ended', (uuid, status) => tell('end', uuid, status))
-await tasker.ready()
+await tasker.pauseOperation('held')
+await tasker.resumeOperation('slow')
 await showEarlierEnds()
 await tasker.start()
 tell('ready')
@@ -94,7 +106,10 @@ try {
 
 async function work() {
   const ones = await Promise.all(Array.from({ length: 1 + below(5) }, addOne))
-  const uuids = [...ones, ...(await addMany(1 + below(10)))]
-  if (below(3) === 0) await abortOne(uuids)
-  await tasker.waitForTaskOutputData(uuids[below(uuids.length)]).catch(() => {})
+  const tasks = [...ones, ...(await addMany(1 + below(10)))]
+  if (below(3) === 0) await abortOne(tasks)
+  if (below(3) === 0) await change()
+  const mayRun = tasks.filter(({ operation }) => operation !== 'held')
+  const { uuid } = mayRun[below(mayRun.length)] ?? {}
+  if (uuid) await tasker.waitForTaskOutputData(uuid).catch(() => {})
 }

@@ -18,7 +18,7 @@ use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::option::{self, LATER, OPTIONS};
-use crate::task::{NewTask, SharedOptions, TaskOptions};
+use crate::task::{NewTask, SharedOptions, TaskOptions, Unsaid};
 
 /// What holds for a task that does not say otherwise.
 pub type Defaults = SharedOptions;
@@ -106,6 +106,13 @@ impl<'a> Members<'a> {
         let at = OPTIONS.iter().position(|option| option.word() == word)?;
         self.options.get_mut(at)
     }
+
+    /// What the operation decides.
+    fn unsaid(&self) -> Unsaid {
+        let options = OPTIONS.iter().zip(&self.options).filter(|(_, given)| given.is_none());
+        let unsaid = options.fold(Unsaid::NONE, |all, (option, _)| all.with(option.unsaid));
+        if self.priority.is_none() { unsaid.with(Unsaid::PRIORITY) } else { unsaid }
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -190,6 +197,7 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
     if members.has_options {
         read_options(&members, &mut task.options)?;
     }
+    task.unsaid = members.unsaid();
     debug_assert!(
         task.data.as_ref().is_none_or(|data| data.as_str().len() <= limits::DATA_BYTES_MAX),
         "an option was taken that breaks a limit (I-17)"
@@ -273,6 +281,20 @@ mod tests {
         let own = read(r#"{"operation":"a","runTimeout":false,"label":"x"}"#).options;
         assert_eq!((own.run_timeout_ms, own.label.is_some()), (None, true));
         assert_eq!(defaults.run_timeout_ms, Some(7));
+    }
+
+    #[test]
+    fn what_a_definition_does_not_say_its_operation_decides() {
+        assert_eq!(read(r#"{"operation":"a"}"#).unwrap().unsaid, Unsaid::ALL);
+        for (text, said) in [
+            (r#""priority":0"#, Unsaid::PRIORITY),
+            (r#""runTimeout":false"#, Unsaid::RUN_TIMEOUT),
+            (r#""onInterrupted":"retry""#, Unsaid::ON_INTERRUPTED),
+        ] {
+            let unsaid = read(&format!(r#"{{"operation":"a",{text}}}"#)).unwrap().unsaid;
+            assert_eq!(unsaid.with(said), Unsaid::ALL, "{text}");
+            assert!(!unsaid.has(said), "{text}");
+        }
     }
 
     #[test]

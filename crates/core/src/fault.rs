@@ -18,6 +18,10 @@ pub enum Fault {
     LoadClaimsAll,
     /// The limit of an operation does not count the runs of other owners.
     GateForgetsRemoteRuns,
+    /// A paused operation starts tasks.
+    GateForgetsPause,
+    /// A rollback does not give an operation its old record back.
+    RollbackForgetsRecord,
     /// An operation that stood at its limit stays closed when a run ends.
     EndForgetsToReopen,
     /// A lane goes on although another one comes first.
@@ -36,6 +40,8 @@ impl Fault {
         Fault::LoadForgetsTurn,
         Fault::LoadClaimsAll,
         Fault::GateForgetsRemoteRuns,
+        Fault::GateForgetsPause,
+        Fault::RollbackForgetsRecord,
         Fault::EndForgetsToReopen,
         Fault::MergeForgetsOthers,
         Fault::LeaveForgetsWindow,

@@ -46,11 +46,19 @@ const HAS_PRIORITY: u8 = 0x80;
 const GROUP_MAX: u64 = 1 << 16;
 
 impl Transition {
-    /// What a change does to its task, if others are told of it.
+    /// The record of the operation of this lane has changed: that is of no task.
+    fn of_operation(lane: LaneId) -> Transition {
+        Transition { seq: Seq(0), lane, kind: TransitionKind::Operation, priority: None }
+    }
+
+    /// What a change does to its task or operation, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
-            Change::Operation(_)
-            | Change::Key { .. }
+            Change::Operation(operation) => {
+                let lane = LaneId::new(operation.id, 0);
+                return Some(Transition::of_operation(lane));
+            }
+            Change::Key { .. }
             | Change::Fired(_)
             | Change::Progress { .. }
             | Change::Log { .. } => return None,

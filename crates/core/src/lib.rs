@@ -20,8 +20,9 @@ pub mod argument;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
 pub mod option;
-pub mod read;
+pub mod operation;
 pub mod store;
+pub mod read;
 pub mod document;
 pub mod search;
 pub mod journal;

@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::limits;
 use crate::query::Field;
-use crate::task::{Json, OnInterrupted, OnStop, StartTime, TaskOptions};
+use crate::task::{Json, OnInterrupted, OnStop, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
 
 /// One option of a task.
@@ -26,6 +26,9 @@ use crate::time::WallMs;
 pub struct TaskOption {
     /// Its member of the task document; `addTask` and the store have the same word.
     pub field: Field,
+    /// What it is among the options that an operation decides where its task says nothing; nothing
+    /// if it decides none.
+    pub unsaid: Unsaid,
     read: fn(&mut TaskOptions, &str, &str) -> Result<()>,
     value: fn(&TaskOptions) -> Option<OptionValue<'_>>,
 }
@@ -59,6 +62,7 @@ impl fmt::Display for OptionValue<'_> {
 pub const OPTIONS: [TaskOption; 7] = [
     TaskOption {
         field: Field::Id,
+        unsaid: Unsaid::NONE,
         read: |task, text, path| {
             set(&mut task.id, argument::payload(text, path, limits::ID_BYTES_MAX))
         },
@@ -66,11 +70,13 @@ pub const OPTIONS: [TaskOption; 7] = [
     },
     TaskOption {
         field: Field::Label,
+        unsaid: Unsaid::NONE,
         read: |task, text, path| set(&mut task.label, label(text, path)),
         value: |task| task.label.as_ref().map(OptionValue::Json),
     },
     TaskOption {
         field: Field::Tags,
+        unsaid: Unsaid::NONE,
         read: |task, text, path| {
             task.tags = tags(text, path)?;
             Ok(())
@@ -79,6 +85,7 @@ pub const OPTIONS: [TaskOption; 7] = [
     },
     TaskOption {
         field: Field::RunAt,
+        unsaid: Unsaid::NONE,
         read: |task, text, path| {
             set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
         },
@@ -86,6 +93,7 @@ pub const OPTIONS: [TaskOption; 7] = [
     },
     TaskOption {
         field: Field::RunTimeout,
+        unsaid: Unsaid::RUN_TIMEOUT,
         read: |task, text, path| {
             task.run_timeout_ms = argument::duration_or_off(text, path)?;
             Ok(())
@@ -94,6 +102,7 @@ pub const OPTIONS: [TaskOption; 7] = [
     },
     TaskOption {
         field: Field::OnInterrupted,
+        unsaid: Unsaid::ON_INTERRUPTED,
         read: |task, text, path| {
             task.on_interrupted = argument::word(text, path, OnInterrupted::WORDS)?;
             Ok(())
@@ -105,6 +114,7 @@ pub const OPTIONS: [TaskOption; 7] = [
     },
     TaskOption {
         field: Field::OnStop,
+        unsaid: Unsaid::NONE,
         read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },

@@ -10,6 +10,7 @@
 use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
 use crate::query::{Query, Sort};
+use crate::store::Operation;
 use crate::task::{Json, Level, LogLine, TaskEnd, TaskRecord};
 
 /// Which logs come with a task.
@@ -123,4 +124,10 @@ pub trait Reader: Send {
     /// # Errors
     /// `Corrupt`, `Io`, or `Closed` if cancelled.
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64>;
+
+    /// Every operation with its record, by name.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn operations(&mut self) -> Result<Vec<Operation>>;
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
+use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
 use crate::state::{Counts, State};
 use crate::task::{
@@ -61,7 +62,8 @@ pub struct Start {
 /// One change to one task (or one new operation). The guard is part of the change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// An operation is seen for the first time.
+    /// An operation is stored for the first time, or its record gets the next version. Guard: its
+    /// number and name are new, or its version is the one before.
     Operation(Operation),
     /// A task enters; `start` if the same commit also starts it.
     Add {
@@ -232,13 +234,22 @@ pub struct Refused {
     pub error: Error,
 }
 
-/// An operation that has, or had, tasks.
+/// An operation that has, or had, tasks, or of which something was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Its number, a part of each of its lanes' numbers.
     pub id: OperationId,
     /// Its name.
     pub name: Arc<str>,
+    /// What is said of it, for all processes.
+    pub record: OperationRecord,
+}
+
+impl Operation {
+    /// One that is stored for the first time, and of which nothing is said.
+    pub fn new(id: OperationId, name: impl Into<Arc<str>>) -> Self {
+        Self { id, name: name.into(), record: OperationRecord::first() }
+    }
 }
 
 /// All tasks with the same operation and the same resolved conditions.
@@ -453,7 +464,7 @@ pub trait ReadTransaction {
 
     // What memory mirrors.
 
-    /// Every operation, by number.
+    /// Every operation with its record, by number.
     fn operations(&mut self) -> Result<Vec<Operation>>;
 
     /// Where the lanes with ready tasks begin: the first `heads_max` of those whose numbers come

@@ -218,6 +218,38 @@ impl StartTime {
     }
 }
 
+/// Which options of a task its caller has left to its operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsaid(u8);
+
+impl Unsaid {
+    /// None: what a stored task has.
+    pub const NONE: Self = Self(0);
+    /// Its priority.
+    pub const PRIORITY: Self = Self(1);
+    /// Its run timeout.
+    pub const RUN_TIMEOUT: Self = Self(1 << 1);
+    /// What a crash means.
+    pub const ON_INTERRUPTED: Self = Self(1 << 2);
+    /// All of them.
+    pub const ALL: Self = Self((1 << 3) - 1);
+
+    /// Whether all are decided.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this one was not said.
+    pub const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    /// These and those.
+    pub const fn with(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+}
+
 /// A task as its caller defines it, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTask {
@@ -229,6 +261,9 @@ pub struct NewTask {
     pub priority: Priority,
     /// What few tasks say.
     pub options: SharedOptions,
+    /// What its operation decides when it is added; its other fields have what holds if that says
+    /// nothing. Nothing in a stored task.
+    pub unsaid: Unsaid,
 }
 
 /// What a task may say besides; `crate::option` has a row for each.
@@ -246,7 +281,7 @@ pub struct TaskOptions {
     pub run_timeout_ms: Option<u64>,
     /// What a crash means.
     pub on_interrupted: OnInterrupted,
-    /// What a stop does while it runs; the stop's own choice if absent.
+    /// What a stop does while it runs; its operation's or the stop's own choice if absent.
     pub on_stop: Option<OnStop>,
 }
 
@@ -317,13 +352,14 @@ impl PartialEq for SharedOptions {
 }
 
 impl NewTask {
-    /// A task of this operation that says nothing else.
+    /// A task of this operation that has what holds where nobody says anything.
     pub fn new(operation: impl Into<Arc<str>>) -> Self {
         Self {
             operation: operation.into(),
             data: None,
             priority: Priority::default(),
             options: SharedOptions::default(),
+            unsaid: Unsaid::NONE,
         }
     }
 

@@ -210,7 +210,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::Purge, ENDED, Removed),
         reserved(Kind::Reopen, ENDED, Becomes(Ready)).enters(),
         reserved(Kind::Noted, RUNNING, Stays),
-        reserved(Kind::Operation, &[], Stays),
+        rule(Kind::Operation, &[], Stays),
         reserved(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
         reserved(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).times().leaves(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tasker_core::dispatch::{Dispatch, Picks, Progress};
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
+use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{LaneHead, ReadyTask, Window};
 use tasker_core::task::{Json, NewTask, Priority};
@@ -48,7 +49,7 @@ fn known(limit: u32) -> Dispatch {
     let head = |n| LaneHead { lane: lane(n), first: key(1 + n), next: Some(key(1 + n + LANES)) };
     dispatch.load_heads(&(0..LANES).map(head).collect::<Vec<_>>());
     dispatch.commit();
-    dispatch.set_runner(&operation(), true, None);
+    dispatch.set_runner(&operation(), true);
     dispatch.set_started(true);
     dispatch
 }
@@ -120,7 +121,7 @@ fn one_turn_takes_up_a_bounded_number_of_lanes() {
     let mut dispatch = Dispatch::new(100_000);
     dispatch.add_operation(OPERATION, &operation());
     dispatch.commit();
-    dispatch.set_runner(&operation(), true, None);
+    dispatch.set_runner(&operation(), true);
     dispatch.set_started(true);
     for n in 1..=10_000 {
         dispatch.enter(LaneId::new(OPERATION, n), key(n));
@@ -138,9 +139,11 @@ fn an_operation_at_its_limit_hides_no_other_one() {
     let mut dispatch = known(10);
     dispatch.add_operation(OperationId(2), &"other".into());
     dispatch.begin_remote_runs(OPERATION, 1);
+    let defined = OperationOptions::at_once(1);
+    dispatch.set_record(OPERATION, OperationRecord { defined, ..OperationRecord::first() });
     dispatch.commit();
-    dispatch.set_runner(&operation(), true, Some(1));
-    dispatch.set_runner(&"other".into(), true, None);
+    dispatch.set_runner(&operation(), true);
+    dispatch.set_runner(&"other".into(), true);
     dispatch.enter(LaneId::new(OperationId(2), 0), key(5_000));
     let mut picks = Picks::up_to(usize::MAX);
     assert_eq!(dispatch.start(&mut picks), Progress::Done);

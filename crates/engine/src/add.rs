@@ -5,6 +5,7 @@
 //!   draft's own counter, which becomes the store's with the same commit.
 //! - A key makes one task, however often and with whatever it comes (I-2).
 //! - A task whose start time lies ahead is delayed; one whose start time is over is ready.
+//! - What a task does not say its operation says, and it keeps that.
 //! - A call whose tasks have not all room is refused, and adds none of them (I-17).
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
@@ -12,9 +13,8 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
-use tasker_core::limits::OPERATIONS_MAX;
+use tasker_core::error::Result;
+use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
 use tasker_core::task::NewTask;
@@ -91,6 +91,9 @@ impl Planner<'_> {
         );
         let run_at = def.options.fix_start_time(self.now.wall);
         let due_at = run_at.filter(|at| *at > self.now.wall);
+        if !def.unsaid.is_empty() {
+            self.complete(lane, &mut def);
+        }
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
@@ -114,12 +117,14 @@ impl Planner<'_> {
         defs: impl Iterator<Item = (usize, &'d NewTask)>,
     ) -> Result<Vec<LaneId>> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
+        let new_operations = self.draft.new_operations;
         let lane = |(index, def): (usize, &NewTask)| {
             self.lane(&def.operation).map_err(|error| error.within(&format!("[{index}]")))
         };
         let lanes = defs.map(lane).collect();
         if Result::is_err(&lanes) {
             self.draft.operations.truncate(known);
+            self.draft.new_operations = new_operations;
             self.dispatch.rollback_to(before);
         }
         lanes
@@ -129,26 +134,8 @@ impl Planner<'_> {
         if let Some(id) = self.dispatch.operation(operation) {
             return Ok(LaneId::new(id, 0));
         }
-        let number = self.memory.next_operation + self.draft.operations.len();
-        let id = u16::try_from(number).map(OperationId).map_err(|_| full())?;
-        debug_assert!(
-            self.dispatch.operation_name(id).is_none(),
-            "number {number} is another operation's"
-        );
-        self.dispatch.add_operation(id, operation);
-        self.draft.operations.push(Operation { id, name: operation.clone() });
+        let id = self.new_operation(operation)?;
+        self.store_operation(Operation::new(id, operation.clone()));
         Ok(LaneId::new(id, 0))
     }
-
-    fn reply(&mut self, ticket: Ticket, answer: Result<Answer>) {
-        self.answer(match answer {
-            Ok(answer) => Effect::Answer(ticket, answer),
-            Err(error) => Effect::Refuse(ticket, error),
-        });
-    }
-}
-
-fn full() -> Error {
-    let message = format!("the file knows {OPERATIONS_MAX} operations, and this is another one");
-    Error::at(Code::Limit, "operation", message)
 }

@@ -19,7 +19,7 @@ use crate::client_id::ClientId;
 use crate::draft::{Addition, Draft};
 use crate::effect::{AbortSignal, Answer, Effect, RunStart};
 use crate::live::{Deadline, Run};
-use crate::memory::Memory;
+use crate::memory::{Memory, Runner};
 
 impl Memory {
     /// Carries out a draft whose batch was committed.
@@ -46,7 +46,8 @@ impl Memory {
             stopping.has_begun = true;
         }
         self.dispatch.commit();
-        self.next_operation += draft.operations.len();
+        self.next_operation += draft.new_operations;
+        self.apply_assigned(&mut draft);
         effects.append(&mut draft.answers);
         self.apply_records(&draft, effects);
         self.apply_ends(&mut draft, effects);
@@ -76,6 +77,19 @@ impl Memory {
         self.apply_ends(&mut draft, effects);
         self.answer_waiters(&mut draft, effects);
         self.assert_balanced();
+    }
+
+    /// Keeps with which options a runner came, to tell if another process says otherwise.
+    fn apply_assigned(&mut self, draft: &mut Draft) {
+        for (ticket, operation, assigned) in draft.assigned.drain(..) {
+            if assigned.is_none() {
+                self.take_back(ticket, &operation);
+            } else if let Some(runner) = self.runners.get_mut(&operation)
+                && runner.ticket == ticket
+            {
+                runner.assigned = assigned;
+            }
+        }
     }
 
     fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
@@ -135,7 +149,7 @@ impl Memory {
         start: Start,
         now: Now,
     ) -> Effect {
-        let client = self.runners.get(&task.def.operation).copied();
+        let client = self.runners.get(&task.def.operation).map(Runner::client);
         debug_assert!(client.is_some(), "{:?} starts without a runner", task.def.operation);
         debug_assert_eq!(task.seq, key.seq, "another task starts than was picked (I-7)");
         debug_assert_eq!(start.attempt, task.attempt + 1, "an attempt is left out (I-10)");

@@ -2,7 +2,7 @@
 //!
 //! # Promises
 //! - Memory then mirrors the store as it stands in the open transaction: counters, numbers,
-//!   operations, windows, remote runs (I-6, I-7, I-8), the next timer.
+//!   operations and their records, windows, remote runs (I-6, I-7, I-8), the next timer.
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
 //! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
 //!   is read anew instead.
@@ -13,11 +13,14 @@
 //!
 //! Proof: `proof/tests/engine/shared.rs`, `proof/tests/random`, the storm.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
+use tasker_core::operation::OperationRecord;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
@@ -89,7 +92,7 @@ fn reload(
 
     memory.next_timer = next_timer;
     memory.dispatch.forget();
-    memory.learn_operations(&operations);
+    memory.learn_operations(operations, effects);
     memory.dispatch.load_heads(&heads);
     for (lane, runs) in remote_runs {
         memory.dispatch.begin_remote_runs(lane.operation(), runs);
@@ -128,16 +131,35 @@ fn check_operations(known: &[Operation], used: impl IntoIterator<Item = LaneId>)
 }
 
 impl Memory {
-    /// Makes the operations known that are not yet.
-    fn learn_operations(&mut self, operations: &[Operation]) {
+    /// Makes the operations known that are not yet, and what is said of each.
+    fn learn_operations(&mut self, operations: Vec<Operation>, effects: &mut Vec<Effect>) {
         debug_assert!(
             operations.is_sorted_by(|one, next| one.id < next.id),
             "operations come by number, each once"
         );
-        for Operation { id, name } in operations {
+        for Operation { id, name, record } in operations {
             self.next_operation = self.next_operation.max(usize::from(id.0) + 1);
-            self.dispatch.add_operation(*id, name);
+            self.dispatch.add_operation(id, &name);
+            let old = self.dispatch.record(&name);
+            if old.version < record.version {
+                effects.extend(self.disagreement(&name, &old, &record));
+                self.dispatch.set_record(id, record);
+            }
         }
+    }
+
+    /// Another process has assigned its runner with other options than we ours.
+    fn disagreement(
+        &self,
+        name: &Arc<str>,
+        old: &OperationRecord,
+        new: &OperationRecord,
+    ) -> Option<Effect> {
+        let runner = self.runners.get(name)?;
+        let (options, ours) = runner.assigned.as_ref()?;
+        let is_theirs = old.assigned != new.assigned && *options != new.assigned;
+        let versions = (*ours, new.version);
+        is_theirs.then(|| Effect::OperationChanged(runner.client(), name.clone(), versions))
     }
 }
 
@@ -210,6 +232,8 @@ struct RemoteChanges {
     asked: Vec<Seq>,
     /// Whether a timer came or went.
     has_timers: bool,
+    /// Whether the record of an operation has changed.
+    has_records: bool,
 }
 
 impl RemoteChanges {
@@ -229,6 +253,7 @@ impl RemoteChanges {
         if memory.dispatch.operation_name(operation).is_none() {
             self.unknown.push(lane);
         }
+        self.has_records |= kind == TransitionKind::Operation;
         let rule = kind.rule();
         self.has_timers |= rule.changes_timers;
         match rule.runs {
@@ -260,15 +285,15 @@ impl RemoteChanges {
         if is_on(Fault::CatchUpForgetsToWait) {
             memory.freshness = Freshness::Current;
         }
-        let operations =
-            if self.unknown.is_empty() { Vec::new() } else { transaction.operations()? };
+        let has_operations = self.has_records || !self.unknown.is_empty();
+        let operations = if has_operations { transaction.operations()? } else { Vec::new() };
         check_operations(&operations, self.unknown)?;
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
 
         memory.next_timer = next_timer;
-        memory.learn_operations(&operations);
+        memory.learn_operations(operations, effects);
         for step in self.steps {
             match step {
                 Step::Enter(lane, key) => memory.dispatch.enter(lane, key),

@@ -134,6 +134,10 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         Effect::Remote(client, event) => {
             return lay(Effect::Remote(client, event), client, parcels);
         }
+        Effect::OperationChanged(client, name, versions) => {
+            let effect = Effect::OperationChanged(client, name, versions);
+            return lay(effect, client, parcels);
+        }
         Effect::TaskEnded(id, end) => {
             let copy = || Effect::TaskEnded(id, end.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));

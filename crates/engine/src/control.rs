@@ -13,7 +13,7 @@ use tasker_core::time::Now;
 use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect};
 use crate::input::{Input, StopOptions, Ticket};
-use crate::memory::{Memory, Stopping};
+use crate::memory::{Memory, Runner, Stopping};
 
 impl Memory {
     /// Carries out such a call, or gives any other back.
@@ -24,9 +24,14 @@ impl Memory {
         effects: &mut Vec<Effect>,
     ) -> Option<Input> {
         match input {
-            Input::Assign(ticket, operation, limit) => {
-                let assigned = self.assign(ClientId::of(ticket), &operation, limit);
-                effects.push(answer(ticket, assigned));
+            Input::Assign(ticket, operation, options) => {
+                match self.assign(ticket, &operation) {
+                    // The plan writes them.
+                    Ok(()) if options.is_some() => {
+                        return Some(Input::Assign(ticket, operation, options));
+                    }
+                    assigned => effects.push(answer(ticket, assigned)),
+                }
             }
             Input::Unassign(ticket, operation) => {
                 self.unassign(ClientId::of(ticket), &operation);
@@ -62,18 +67,15 @@ impl Memory {
             | Input::Record(..)
             | Input::Abort(..)
             | Input::Prioritize(..)
+            | Input::Define(..)
+            | Input::PauseOperation(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),
         }
         None
     }
 
-    fn assign(
-        &mut self,
-        client: ClientId,
-        operation: &Arc<str>,
-        limit: Option<u32>,
-    ) -> Result<(), Error> {
+    fn assign(&mut self, ticket: Ticket, operation: &Arc<str>) -> Result<(), Error> {
         debug_assert_eq!(
             self.dispatch.has_runner(operation),
             self.runners.contains_key(operation),
@@ -83,17 +85,27 @@ impl Memory {
             let text = format!("the operation {operation:?} has a runner already");
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
-        self.dispatch.set_runner(operation, true, limit);
-        let old = self.runners.insert(operation.clone(), client);
-        debug_assert_eq!(old, None, "a runner of {operation} is taken from its client");
+        self.dispatch.set_runner(operation, true);
+        let old = self.runners.insert(operation.clone(), Runner { ticket, assigned: None });
+        debug_assert!(old.is_none(), "a runner of {operation} is taken from its client");
         Ok(())
     }
 
     /// Nobody takes away the runner of another client.
     fn unassign(&mut self, client: ClientId, operation: &Arc<str>) {
-        if self.runners.get(operation) == Some(&client) {
+        self.unassign_if(operation, |runner| runner.client() == client);
+    }
+
+    /// The options of this call cannot be written: without them its runner would do more than it
+    /// may.
+    pub(crate) fn take_back(&mut self, ticket: Ticket, operation: &Arc<str>) {
+        self.unassign_if(operation, |runner| runner.ticket == ticket);
+    }
+
+    fn unassign_if(&mut self, operation: &Arc<str>, is_meant: impl FnOnce(&Runner) -> bool) {
+        if self.runners.get(operation).is_some_and(is_meant) {
             self.runners.remove(operation);
-            self.dispatch.set_runner(operation, false, None);
+            self.dispatch.set_runner(operation, false);
         }
     }
 
@@ -101,8 +113,8 @@ impl Memory {
     fn forget(&mut self, client: ClientId) {
         self.waiters.remove_all(client);
         self.subscribers.remove(client);
-        for (operation, _) in self.runners.extract_if(|_, owner| *owner == client) {
-            self.dispatch.set_runner(&operation, false, None);
+        for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {
+            self.dispatch.set_runner(&operation, false);
         }
     }
 

@@ -14,6 +14,12 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
         match input {
             Input::Assign(_, operation, _) => tracing::debug!(%operation, "runner assigned"),
             Input::Unassign(_, operation) => tracing::debug!(%operation, "runner unassigned"),
+            Input::Define(_, operation, options) => {
+                tracing::debug!(%operation, ?options, "define operation");
+            }
+            Input::PauseOperation(_, operation, pauses) => {
+                tracing::debug!(%operation, pauses, "pause or resume operation");
+            }
             Input::Start(_) => tracing::debug!("start"),
             Input::Stop(_, options) => tracing::debug!(?options, "stop"),
             Input::Close(_, options) => tracing::debug!(?options, "close"),

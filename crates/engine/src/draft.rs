@@ -6,10 +6,11 @@
 //! `transition` alone; this file holds what else they share. What starts is chosen by `starts`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
-use tasker_core::error::{Code, Error};
+use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
@@ -18,11 +19,11 @@ use tasker_core::task::{AbortReason, Priority, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::transition::RunEffect;
 
-use crate::effect::{AbortSignal, Effect, RunEnd};
+use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::gather::Facts;
 use crate::input::{RunSlot, Ticket};
 use crate::live::{Deadline, Run};
-use crate::memory::{Known, Memory};
+use crate::memory::{Assigned, Known, Memory};
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -33,8 +34,12 @@ pub struct Draft {
     pub counts: Counts,
     /// The next free sequence number.
     pub seq_next: Seq,
-    /// Operations seen for the first time.
+    /// Records of operations, in the order in which they are written.
     pub operations: Vec<Operation>,
+    /// How many of them are of operations that are stored for the first time.
+    pub new_operations: usize,
+    /// The runners that come with options; nothing for one whose options no record can have.
+    pub(crate) assigned: Vec<(Ticket, Arc<str>, Option<Assigned>)>,
     /// The new tasks, by sequence number without gaps.
     pub adds: Vec<Addition>,
     /// Tasks that have become due. Those that start are taken out by `finish`.
@@ -196,6 +201,14 @@ impl<'a> Planner<'a> {
             "no call is answered by {effect:?}"
         );
         self.draft.answers.push(effect);
+    }
+
+    /// Answers a call, or refuses it.
+    pub(crate) fn reply(&mut self, ticket: Ticket, answer: Result<Answer>) {
+        self.answer(match answer {
+            Ok(answer) => Effect::Answer(ticket, answer),
+            Err(error) => Effect::Refuse(ticket, error),
+        });
     }
 
     /// The task that a caller names: its brief if its uuid is the one asked for.

@@ -29,6 +29,10 @@ pub enum Effect {
     Abort(RunSlot, AbortSignal),
     /// What another owner of the store did, for a client that has subscribed to it.
     Remote(ClientId, RemoteEvent),
+    /// Another process has assigned the runner of this operation with other options than this
+    /// client, and those hold now: the version of the record that had ours, and that which has
+    /// theirs.
+    OperationChanged(ClientId, Arc<str>, (u32, u32)),
     /// Nothing follows: the engine closed, by itself if there is an error.
     Closed(Option<Error>),
 }
@@ -38,7 +42,7 @@ impl Effect {
     pub(crate) fn place(&self) -> u8 {
         match self {
             Effect::Answer(_, Answer::Ended(_)) => 4,
-            Effect::Answer(..) | Effect::Refuse(..) => 0,
+            Effect::Answer(..) | Effect::Refuse(..) | Effect::OperationChanged(..) => 0,
             Effect::Recorded(..) => 1,
             Effect::RunEnded(..) => 2,
             Effect::TaskEnded(..) => 3,

@@ -79,6 +79,8 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::Record(..)
         | Input::CancelAwait(..)
         | Input::Assign(..)
+        | Input::Define(..)
+        | Input::PauseOperation(..)
         | Input::Unassign(..)
         | Input::Start(_)
         | Input::Stop(..)

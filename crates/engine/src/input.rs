@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::operation::OperationOptions;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
@@ -43,10 +44,15 @@ pub enum Input {
     AwaitEnd(Ticket, TaskId),
     /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
     CancelAwait(Ticket, Ticket),
-    /// Gives an operation its runner, with the most runs at once of it here.
-    Assign(Ticket, Arc<str>, Option<u32>),
+    /// Gives an operation its runner; with options, that replaces the layer of `assignRunner` in
+    /// the record of the operation, and if it cannot be written there is no runner.
+    Assign(Ticket, Arc<str>, Option<OperationOptions>),
     /// Takes the runner away; live runs go on.
     Unassign(Ticket, Arc<str>),
+    /// Replaces the layer of `defineOperation` in the record of an operation.
+    Define(Ticket, Arc<str>, OperationOptions),
+    /// Lets no task of an operation start in any process, or lets them start again.
+    PauseOperation(Ticket, Arc<str>, bool),
     /// Begins to start tasks.
     Start(Ticket),
     /// Ceases to start tasks; answered when no run is live.
@@ -129,6 +135,8 @@ impl Input {
             | Input::AwaitEnd(ticket, _)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
+            | Input::Define(ticket, ..)
+            | Input::PauseOperation(ticket, ..)
             | Input::Unassign(ticket, _)
             | Input::Start(ticket)
             | Input::Stop(ticket, _)
@@ -157,6 +165,8 @@ impl Input {
             | Input::Prioritize(number, ..)
             | Input::AwaitEnd(number, _)
             | Input::Assign(number, ..)
+            | Input::Define(number, ..)
+            | Input::PauseOperation(number, ..)
             | Input::Unassign(number, _)
             | Input::Start(number)
             | Input::Stop(number, _)

@@ -23,6 +23,7 @@ mod timeout;
 mod abort;
 mod prioritize;
 mod await_end;
+mod operations;
 mod add;
 mod starts;
 mod stop;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{OwnerId, Seq};
+use tasker_core::operation::OperationOptions;
 use tasker_core::state::Counts;
 use tasker_core::task::OnStop;
 use tasker_core::time::{MonoMs, WallMs};
@@ -65,8 +66,8 @@ pub struct Memory {
     pub next_operation: usize,
     /// Who waits for a task to end.
     pub waiters: Waiters,
-    /// The client of each runner.
-    pub(crate) runners: FxHashMap<Arc<str>, ClientId>,
+    /// The runners.
+    pub(crate) runners: FxHashMap<Arc<str>, Runner>,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
     /// A stop that is under way.
@@ -86,6 +87,25 @@ pub(crate) struct Known<'a> {
     pub(crate) next_operation: usize,
     pub(crate) waiters: &'a Waiters,
     pub(crate) stopping: Option<&'a Stopping>,
+}
+
+/// The options of a runner, and the version of the record that has them.
+pub(crate) type Assigned = (OperationOptions, u32);
+
+/// Who carries out the tasks of an operation here.
+#[derive(Clone, Debug)]
+pub(crate) struct Runner {
+    /// The call that assigned it.
+    pub(crate) ticket: Ticket,
+    /// The options with which it was assigned, if it was with any.
+    pub(crate) assigned: Option<Assigned>,
+}
+
+impl Runner {
+    /// Whose it is.
+    pub(crate) fn client(&self) -> ClientId {
+        ClientId::of(self.ticket)
+    }
 }
 
 /// A stop that is under way.

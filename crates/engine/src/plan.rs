@@ -47,10 +47,15 @@ impl Planner<'_> {
                 Input::Record(slot, record) => self.record(*slot, record),
                 Input::Abort(ticket, id, reason) => self.abort(*ticket, *id, reason),
                 Input::Prioritize(ticket, id, to) => self.prioritize(*ticket, *id, *to),
+                Input::Define(ticket, name, options) => self.define(*ticket, name, options),
+                Input::Assign(ticket, name, Some(options)) => self.assign(*ticket, name, options),
+                Input::PauseOperation(ticket, name, pauses) => {
+                    self.pause_operation(*ticket, name, *pauses);
+                }
                 // When all that may end it has been drafted: below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
-                | Input::Assign(..)
+                | Input::Assign(_, _, None)
                 | Input::Unassign(..)
                 | Input::Start(_)
                 | Input::Stop(..)

@@ -16,8 +16,10 @@ use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
+use tasker_core::operation;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader, WithLogs};
+use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
 
 use crate::client_id::ClientId;
@@ -35,6 +37,8 @@ pub enum Read {
     Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
+    /// Every operation, as an array of documents.
+    Operations,
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +159,12 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
         }
         Read::Exists(query) => text = reader.exists(&query, &cancelled)?.to_string(),
         Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
+        Read::Operations => {
+            let operations = reader.operations()?;
+            let document = |one: &Operation| operation::document(&one.name, &one.record);
+            let documents: Vec<String> = operations.iter().map(document).collect();
+            text = format!("[{}]", documents.join(","));
+        }
         Read::Find(find) => {
             text.push('[');
             for found in reader.find(&find, &cancelled)? {

@@ -1,8 +1,8 @@
 //! What a stop does with the runs that are live, and with those of a client that has gone.
 //!
-//! Each follows its own `onStop` unless the stop says otherwise: waited for, given back, or
-//! aborted. When the stop's timeout is over, those still live are given back, or ended if they were
-//! being aborted.
+//! Each follows its own `onStop`, or its operation's, unless the stop says otherwise: waited for,
+//! given back, or aborted. When the stop's timeout is over, those still live are given back, or
+//! ended if they were being aborted.
 //!
 //! # Promises
 //! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4,
@@ -69,7 +69,9 @@ impl Planner<'_> {
     }
 
     fn policy(&self, run: &Run, stopping: &Stopping) -> OnStop {
-        stopping.options.on_stop.or(run.on_stop).unwrap_or(self.memory.settings.on_stop)
+        let said = stopping.options.on_stop.or(run.on_stop);
+        let its_operation = || self.dispatch.options(run.lane.operation())?.on_stop;
+        said.or_else(its_operation).unwrap_or(self.memory.settings.on_stop)
     }
 
     fn abort_for_stop(&mut self, run: &Run) {

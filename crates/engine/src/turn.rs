@@ -349,6 +349,9 @@ impl Engine {
     /// Refuses the calls, and puts what runners reported aside for the next turn.
     fn defer(&mut self, work: Vec<Input>, error: &Error, effects: &mut Vec<Effect>) {
         for input in work {
+            if let Input::Assign(ticket, operation, _) = &input {
+                self.memory.take_back(*ticket, operation);
+            }
             match input.ticket() {
                 Some(ticket) => effects.push(Effect::Refuse(ticket, error.clone())),
                 None => self.backlog.push_back(input),

@@ -54,6 +54,7 @@ struct Contents {
 struct Image {
     head: Head,
     operations: BTreeMap<OperationId, Operation>,
+    names: BTreeSet<Arc<str>>,
     tasks: BTreeMap<Seq, Row>,
     journal: Vec<Entry>,
     keys: BTreeMap<IdempotencyKey, Seq>,
@@ -64,7 +65,8 @@ impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { head, operations, tasks, journal: Vec::new(), keys, timers: BTreeSet::new() }
+        let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        Self { head, operations, names, tasks, journal, keys, timers }
     }
 }
 
@@ -315,13 +317,20 @@ impl Transaction for ModelTransaction<'_> {
 }
 
 impl Image {
+    /// The number and the name are new, or the version is the next one.
+    fn record(&mut self, operation: &Operation) -> Option<()> {
+        let Operation { id, name, record } = operation;
+        let is_next = match self.operations.get(id) {
+            Some(old) => old.name == *name && old.record.version + 1 == record.version,
+            None => record.version == 1 && self.names.insert(name.clone()),
+        };
+        is_next.then(|| self.operations.insert(*id, operation.clone())).map(drop)
+    }
+
     /// Applies a change; nothing if its guard does not hold.
     fn apply(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
         match change {
-            Change::Operation(operation) => {
-                self.operations.insert(operation.id, operation.clone());
-                Some(())
-            }
+            Change::Operation(operation) => self.record(operation),
             Change::RequestAbort { seq, run, abort, .. } => {
                 self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
                 Some(())
@@ -603,5 +612,11 @@ impl Reader for ModelReader {
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
         Ok(self.matching(query, cancelled)?.len() as u64)
+    }
+
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        let mut operations: Vec<_> = self.0.lock().saved.operations.values().cloned().collect();
+        operations.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(operations)
     }
 }

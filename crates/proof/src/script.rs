@@ -9,6 +9,7 @@
 use std::fmt::Write;
 
 use tasker_core::definition;
+use tasker_core::operation;
 use tasker_core::task::Level;
 
 const HEAD: &str = "\
@@ -45,6 +46,10 @@ pub fn constants(limits: &str, migrate: &str) -> Option<String> {
     let levels = Level::WORDS.iter().map(|(word, _)| *word);
     list(&mut out, "The levels of log lines, the gravest first.", "LEVELS", levels);
     list(&mut out, "What `addTask` takes.", "TASK_WORDS", definition::words());
+    let words = operation::words();
+    list(&mut out, "What `defineOperation` and `assignRunner` take.", "OPERATION_WORDS", words);
+    let later = operation::LATER.into_iter();
+    list(&mut out, "What later versions of them take.", "OPERATION_WORDS_LATER", later);
     Some(out)
 }
 

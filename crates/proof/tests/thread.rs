@@ -15,7 +15,7 @@ use tasker_core::limits;
 use tasker_core::query::Query;
 use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
-use tasker_core::store::{Batch, Commit, Store, Transaction};
+use tasker_core::store::{Batch, Commit, Operation, Store, Transaction};
 use tasker_core::task::{Cause, Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::clock::{Clock, SystemClock};
@@ -279,6 +279,7 @@ impl Reader for Trapped {
         self.0.at(Point::Count);
         self.1.count(query, cancelled)
     }
+    fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
 }
 
 fn trapped(location: Location, trap: Trap) -> Opener {
@@ -455,6 +456,7 @@ impl Reader for GatedReader {
         }
         self.1.count(query, cancelled)
     }
+    fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
 }
 
 #[test]

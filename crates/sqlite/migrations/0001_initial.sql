@@ -82,11 +82,17 @@ CREATE TABLE logs (
   PRIMARY KEY (seq, n)
 ) STRICT, WITHOUT ROWID;
 
--- The operations that have, or had, tasks: 1 to 65,535. The lane of a task is n * 65536 + operation,
--- so that it needs no row of its own.
+-- The operations that have, or had, tasks, or of which something was said: 1 to 65,535. The lane of a
+-- task is n * 65536 + operation, so that it needs no row of its own. The version counts the changes
+-- of the row.
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE
+  name TEXT NOT NULL UNIQUE,
+  version INTEGER NOT NULL,
+  -- Since when it is paused, if it is.
+  paused_at INTEGER,
+  -- JSON: what defineOperation and assignRunner say, a layer each; nothing if they say nothing.
+  settings TEXT
 ) STRICT;
 
 -- Running tasks that are to be aborted, the last wish for each; it holds for the run that it names.

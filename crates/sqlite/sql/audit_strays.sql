@@ -6,6 +6,9 @@ UNION ALL
 SELECT 'an operation has a number that no lane can carry', id FROM operations
   WHERE id NOT BETWEEN 1 AND 65535
 UNION ALL
+SELECT 'the record of an operation has no version or no layer', id FROM operations
+  WHERE version < 1 OR settings = '{}'
+UNION ALL
 SELECT 'a running task has no run or no owner', seq FROM tasks
   WHERE state = $running AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
     OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))

@@ -1,2 +1,3 @@
--- An operation is seen for the first time.
-INSERT INTO operations (id, name) VALUES (:id, :name);
+-- An operation is stored for the first time. Guard: neither its number nor its name is taken.
+INSERT OR IGNORE INTO operations (id, name, version, paused_at, settings)
+VALUES (:id, :name, :version, :paused_at, :settings);

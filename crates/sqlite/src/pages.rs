@@ -16,7 +16,7 @@ use tasker_core::read::WithLogs;
 use tasker_core::search::{
     Columns, Filter, PageReader, Pages, Place, QueueHead, QueuePart, Range, Snapshot,
 };
-use tasker_core::store::Head;
+use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
 
 use crate::location::DatabaseFile;
@@ -84,6 +84,10 @@ impl Snapshot for SqliteSnapshot<'_> {
 
     fn head(&mut self) -> Result<Head> {
         row::head(self.connection)
+    }
+
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        row::operations(self.connection, None)
     }
 
     fn task(&mut self, seq: Seq, columns: Columns) -> Result<Option<TaskRecord>> {

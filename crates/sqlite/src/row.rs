@@ -15,11 +15,12 @@ use rusqlite::{CachedStatement, Connection, Row};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
+use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
-    SharedOptions, TaskEnd, TaskRecord,
+    SharedOptions, TaskEnd, TaskRecord, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -173,7 +174,8 @@ impl Definition {
     /// The definition of a task of `operation`.
     pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
         let (priority, options) = (priority(row, self.first)?, options(row, self.first + 1)?);
-        Ok(NewTask { operation, data: json(row, self.data)?, priority, options })
+        let data = json(row, self.data)?;
+        Ok(NewTask { operation, data, priority, options, unsaid: Unsaid::NONE })
     }
 }
 
@@ -252,10 +254,20 @@ pub(crate) fn operations(
     let mut rows = statement.query([after.map_or(0, |id| id.0)]).map_err(error::of)?;
     let mut operations = Vec::new();
     while let Some(row) = rows.next().map_err(error::of)? {
-        let name: String = get(row, 1)?;
-        operations.push(Operation { id: OperationId(get(row, 0)?), name: name.into() });
+        operations.push(operation(row)?);
     }
     Ok(operations)
+}
+
+fn operation(row: &Row<'_>) -> Result<Operation> {
+    let name: String = get(row, 1)?;
+    let paused_at = get::<Option<i64>>(row, 3)?.map(WallMs);
+    let bare = OperationRecord { version: get(row, 2)?, paused_at, ..OperationRecord::default() };
+    let record = match text(row, 4)? {
+        None => bare,
+        Some(text) => bare.with_settings(text).map_err(|_| corrupt("settings of no operation"))?,
+    };
+    Ok(Operation { id: OperationId(get(row, 0)?), name: name.into(), record })
 }
 
 /// The number of a lane, or one before all.

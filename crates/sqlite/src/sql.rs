@@ -68,6 +68,7 @@ of_tasks! {
 
 statements! {
     OPERATION "operation.sql",
+    OPERATION_CHANGE "operation_change.sql",
     ADD "add.sql",
     ADD_START "add_start.sql",
     ADD_DELAYED "add_delayed.sql",

@@ -243,8 +243,8 @@ mod tests {
 
     /// Operations with names of a page each, so that a batch of them needs room.
     fn batch(store: &SqliteStore, number: u64, ids: std::ops::Range<u16>) -> Batch {
-        let name = |id| format!("{id:x>4000}").into();
-        let operation = |id| Operation { id: OperationId(id), name: name(id) };
+        let name = |id| format!("{id:x>4000}");
+        let operation = |id| Operation::new(OperationId(id), name(id));
         Batch {
             number,
             owner: store.owner(),

@@ -16,6 +16,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::limits::LOGS_PER_TASK_MAX;
+use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
 use tasker_core::task::{AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, TaskEnd};
@@ -36,6 +37,7 @@ struct Writing<'c> {
 #[derive(Clone, Copy)]
 enum Kind {
     Operation,
+    OperationChange,
     Add,
     AddStart,
     AddDelayed,
@@ -63,6 +65,7 @@ impl Kind {
     fn sql(self) -> &'static str {
         match self {
             Kind::Operation => sql::OPERATION,
+            Kind::OperationChange => sql::OPERATION_CHANGE,
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
             Kind::AddDelayed => sql::ADD_DELAYED,
@@ -140,7 +143,7 @@ fn fenced(change: &Change) -> Error {
         | Change::Due { .. }
         | Change::Start { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
-        Change::Operation(_) => "the operation is known already",
+        Change::Operation(_) => "the record of the operation is another one",
         Change::Add { .. } | Change::AddDelayed { .. } => "the number is taken",
         Change::Fired(_) => "a timer that has fired is no guard",
         Change::Key { .. } => "a task was added under this key before",
@@ -268,7 +271,15 @@ impl<'c> Writing<'c> {
 
     fn operation(&mut self, operation: &Operation) -> Rows {
         debug_assert!(operation.id.0 > 0, "operations count from 1");
-        self.statement(Kind::Operation)?.execute((operation.id.0, &*operation.name))
+        let Operation { id, name, record } = operation;
+        let OperationRecord { version, paused_at, .. } = record;
+        let (paused_at, settings) = (paused_at.map(|at| at.0), record.settings());
+        if *version == 1 {
+            let row = (id.0, &**name, version, paused_at, settings);
+            return self.statement(Kind::Operation)?.execute(row);
+        }
+        let row = (version, paused_at, settings, id.0, &**name);
+        self.statement(Kind::OperationChange)?.execute(row)
     }
 
     fn add(&mut self, task: &Entry<'_>) -> Rows {

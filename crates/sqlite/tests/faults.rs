@@ -89,7 +89,7 @@ fn read_all(path: &Path) -> Result<Tasks> {
     let mut transaction = store.begin(&Lookups::default)?;
     transaction.head()?;
     transaction.orphans()?;
-    let query = |Operation { id, name }| {
+    let query = |Operation { id, name, .. }| {
         let lane = Lane { id: LaneId::new(id, 0), operation: name };
         WindowQuery { lane, from: QueueKey::FIRST, tasks_max: 100 }
     };

@@ -14,6 +14,8 @@ pub enum Gate {
     Stopped,
     /// This process runs as many as it may.
     ProcessLimit,
+    /// The operation is paused, in every process.
+    Paused,
     /// The operation has no runner here.
     NoRunner,
     /// The operation runs as often as it may, in all processes together (I-6).

@@ -43,6 +43,7 @@ use undo::{Overlay, Step, Undo};
 
 use crate::fault::{Fault, is_on};
 use crate::id::{LaneId, OperationId};
+use crate::operation::{OperationOptions, OperationRecord};
 use crate::queue::QueueKey;
 use crate::store::{LaneHead, ReadyTask, Window};
 
@@ -127,15 +128,35 @@ impl Dispatch {
         slot.is_some_and(|slot| self.operations.get(slot).has_runner)
     }
 
-    /// Gives an operation a runner and a limit, or takes the runner away. Live runs go on.
-    pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool, limit: Option<u32>) {
+    /// Gives an operation a runner, or takes it away. Live runs go on.
+    pub fn set_runner(&mut self, operation: &Arc<str>, has_runner: bool) {
         debug_assert!(self.undo.is_empty(), "a runner is no part of a turn");
-        debug_assert!(limit != Some(0), "a limit of 0 would start nothing for ever");
-        debug_assert!(has_runner || limit.is_none(), "a limit without a runner limits nothing");
         let slot = self.operations.add(operation);
-        let entry = self.operations.get_mut(slot);
-        (entry.has_runner, entry.limit) = (has_runner, limit);
+        self.operations.get_mut(slot).has_runner = has_runner;
         self.relist(slot);
+    }
+
+    /// What is stored of an operation; version 0 if nothing is.
+    pub fn record(&self, name: &str) -> OperationRecord {
+        let slot = self.operations.by_name(name);
+        slot.map(|slot| self.operations.get(slot).record.clone()).unwrap_or_default()
+    }
+
+    /// An operation has this record from now on, or is about to.
+    pub fn set_record(&mut self, id: OperationId, record: OperationRecord) {
+        let slot = self.operations.by_id(id);
+        debug_assert!(slot.is_some(), "nothing is known of operation {}", id.0);
+        let Some(slot) = slot else { return };
+        let limit = record.in_force().concurrency;
+        debug_assert!(limit != Some(0), "a limit of 0 would start nothing for ever");
+        let replaced = self.operations.get_mut(slot).replace(record);
+        self.undo.push_record(slot, replaced);
+        self.relist(slot);
+    }
+
+    /// What holds of what is said of an operation.
+    pub fn options(&self, id: OperationId) -> Option<&OperationOptions> {
+        Some(&self.operations.get(self.operations.by_id(id)?).options)
     }
 
     /// The number of an operation, if the store has one.
@@ -312,6 +333,7 @@ impl Dispatch {
         match step {
             Step::Enter(..) if is_on(Fault::RollbackForgetsEnter) => {}
             Step::Leave(..) if is_on(Fault::RollbackForgetsLeave) => {}
+            Step::Record(_) if is_on(Fault::RollbackForgetsRecord) => {}
             Step::Enter(lane, key) => self.remove(lane, key),
             Step::Leave(lane, key) => {
                 self.insert(lane, key);
@@ -319,6 +341,12 @@ impl Dispatch {
             Step::Begin(slot) => self.change_runs(slot, false),
             Step::End(slot) => self.change_runs(slot, true),
             Step::Number(slot) => self.operations.set_id(slot, None),
+            Step::Record(slot) => {
+                if let Some(record) = self.undo.pop_record() {
+                    self.operations.get_mut(slot).replace(record);
+                    self.relist(slot);
+                }
+            }
         }
     }
 
@@ -425,7 +453,7 @@ impl Dispatch {
         change(&mut self.running);
         debug_assert!(operation.running <= self.running, "an operation runs more than all (D5)");
         let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
-        if operation.limit.is_some() && is_reopened {
+        if operation.options.concurrency.is_some() && is_reopened {
             self.relist(slot);
         }
     }

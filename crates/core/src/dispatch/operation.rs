@@ -1,7 +1,7 @@
 //! The operations: whether they may start here, and the heads of their lanes.
 //!
 //! An operation is known by its name as soon as it has a runner here, and by its number as soon as
-//! the store has a task of it.
+//! the store knows it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::gate::Gate;
 use super::slot::{LaneSlot, OperationSlot};
 use crate::fault::{Fault, is_on};
 use crate::id::OperationId;
+use crate::operation::{OperationOptions, OperationRecord};
 use crate::queue::QueueKey;
 
 #[derive(Debug)]
@@ -19,8 +20,10 @@ pub(super) struct Operation {
     pub(super) name: Arc<str>,
     pub(super) id: Option<OperationId>,
     pub(super) has_runner: bool,
-    /// How often it may run at once, in all processes together.
-    pub(super) limit: Option<u32>,
+    /// What is stored of it.
+    pub(super) record: OperationRecord,
+    /// What holds of what is said of it.
+    pub(super) options: OperationOptions,
     /// Live runs here.
     pub(super) running: u32,
     /// Live runs of other owners.
@@ -37,7 +40,8 @@ impl Operation {
             name,
             id: None,
             has_runner: false,
-            limit: None,
+            record: OperationRecord::default(),
+            options: OperationOptions::default(),
             running: 0,
             remote: 0,
             heads: BTreeSet::new(),
@@ -49,16 +53,25 @@ impl Operation {
     pub(super) fn gate(&self) -> Option<Gate> {
         let remote = if is_on(Fault::GateForgetsRemoteRuns) { 0 } else { self.remote };
         let live = u64::from(self.running) + u64::from(remote);
-        if !self.has_runner {
+        if self.record.paused_at.is_some() && !is_on(Fault::GateForgetsPause) {
+            Some(Gate::Paused)
+        } else if !self.has_runner {
             Some(Gate::NoRunner)
-        } else if self.limit.is_some_and(|limit| live >= u64::from(limit)) {
+        } else if self.options.concurrency.is_some_and(|limit| live >= u64::from(limit)) {
             Some(Gate::OperationLimit)
         } else {
             None
         }
     }
 
-    /// Forgets all that mirrors the store, except the runs that are live here.
+    /// Replaces its record, and gives back the one before.
+    pub(super) fn replace(&mut self, record: OperationRecord) -> OperationRecord {
+        self.options = record.in_force();
+        std::mem::replace(&mut self.record, record)
+    }
+
+    /// Forgets all that mirrors the store, except the runs that are live here and its record, of
+    /// which a later version comes.
     pub(super) fn forget(&mut self) {
         self.heads.clear();
         (self.listed, self.remote) = (None, 0);

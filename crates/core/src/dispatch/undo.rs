@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::slot::OperationSlot;
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
+use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
 
 /// One step of a turn.
@@ -29,6 +30,8 @@ pub(super) enum Step {
     End(OperationSlot),
     /// The operation got its number.
     Number(OperationSlot),
+    /// The operation got another record.
+    Record(OperationSlot),
 }
 
 /// A pick leaves the queue, and its run begins.
@@ -36,46 +39,62 @@ pub(super) const STEPS_PER_PICK: usize = 2;
 
 /// The steps of a turn that is neither committed nor rolled back.
 #[derive(Debug, Default)]
-pub(super) struct Undo(Vec<Step>);
+pub(super) struct Undo {
+    steps: Vec<Step>,
+    /// What each `Step::Record` has replaced.
+    records: Vec<OperationRecord>,
+}
 
 /// What a turn has done behind the window of some lanes: whether a task is in a position now.
 pub(super) type Overlay = BTreeMap<(LaneId, QueueKey), bool>;
 
 impl Undo {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.steps.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.steps.len()
     }
 
     pub(super) fn push(&mut self, step: Step) {
-        self.0.push(step);
+        self.steps.push(step);
+    }
+
+    /// An operation got another record in the place of this one.
+    pub(super) fn push_record(&mut self, slot: OperationSlot, replaced: OperationRecord) {
+        self.records.push(replaced);
+        self.push(Step::Record(slot));
+    }
+
+    /// What the last `Step::Record` has replaced.
+    pub(super) fn pop_record(&mut self) -> Option<OperationRecord> {
+        self.records.pop()
     }
 
     pub(super) fn pop(&mut self) -> Option<Step> {
-        self.0.pop()
+        self.steps.pop()
     }
 
     /// Whether the last thing that was done was to pick this task.
     pub(super) fn ends_with_pick(&self, lane: LaneId, key: QueueKey) -> bool {
-        matches!(self.0[..], [.., Step::Leave(l, k), Step::Begin(_)] if (l, k) == (lane, key))
+        matches!(self.steps[..], [.., Step::Leave(l, k), Step::Begin(_)] if (l, k) == (lane, key))
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.steps.clear();
+        self.records.clear();
     }
 
     /// What the turn has done in these lanes from these positions on.
     pub(super) fn overlay(&self, from: &BTreeMap<LaneId, QueueKey>) -> Overlay {
         let mut overlay = Overlay::new();
-        let steps = if is_on(Fault::LoadForgetsTurn) { &[] } else { self.0.as_slice() };
+        let steps = if is_on(Fault::LoadForgetsTurn) { &[] } else { self.steps.as_slice() };
         for step in steps {
             let (lane, key, is_there) = match *step {
                 Step::Enter(lane, key) => (lane, key, true),
                 Step::Leave(lane, key) => (lane, key, false),
-                Step::Begin(_) | Step::End(_) | Step::Number(_) => continue,
+                Step::Begin(_) | Step::End(_) | Step::Number(_) | Step::Record(_) => continue,
             };
             if from.get(&lane).is_some_and(|from| *from <= key) {
                 overlay.insert((lane, key), is_there);

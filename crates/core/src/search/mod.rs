@@ -29,6 +29,7 @@ use crate::id::TaskId;
 use crate::query::{Field, Object, Query, Value};
 use crate::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use crate::state::{Counts, State};
+use crate::store::Operation;
 
 pub use filter::{Filter, Range};
 pub use pages::{Columns, Pages, Place, QueueHead, QueuePart, Snapshot};
@@ -111,6 +112,12 @@ impl<P: Pages> Reader for PageReader<P> {
             count += matches.tasks.len() as u64;
         }
         Ok(count)
+    }
+
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        let mut operations = self.0.snapshot()?.operations()?;
+        operations.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(operations)
     }
 }
 

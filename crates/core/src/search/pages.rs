@@ -16,7 +16,7 @@ use super::filter::{Filter, Range};
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, Seq};
 use crate::read::WithLogs;
-use crate::store::Head;
+use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
 
 /// A connection to read with.
@@ -54,6 +54,9 @@ pub trait Snapshot {
 
     /// Where the store stands.
     fn head(&mut self) -> Result<Head>;
+
+    /// Every operation with its record, by number.
+    fn operations(&mut self) -> Result<Vec<Operation>>;
 
     /// One task, or nothing if there is none with this number.
     fn task(&mut self, seq: Seq, columns: Columns) -> Result<Option<TaskRecord>>;

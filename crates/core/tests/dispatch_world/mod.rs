@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tasker_core::dispatch::{Dispatch, Picks, Progress};
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
+use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{LaneHead, ReadyTask, Window};
 use tasker_core::task::{NewTask, Priority};
@@ -18,6 +19,9 @@ const LANES: usize = 4;
 /// A lane of an operation.
 pub(crate) type Place = (usize, usize);
 
+/// What is said of an operation: its limit, and whether it is paused.
+pub(crate) type Said = (usize, Option<u8>, bool);
+
 /// What one turn does before it starts what it can.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turn {
@@ -29,6 +33,8 @@ pub(crate) struct Turn {
     leaves: Vec<usize>,
     /// The n-th ready task gets this priority.
     moves: Vec<(usize, i8)>,
+    /// Operations that are paused or not and have this limit from now on.
+    says: Vec<Said>,
     /// So many of the picks are taken back.
     unpicks: usize,
     is_committed: bool,
@@ -37,8 +43,10 @@ pub(crate) struct Turn {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Turn(Turn),
-    Runner(usize, Option<u8>),
+    Runner(usize),
     NoRunner(usize),
+    /// What another process says of an operation.
+    RemoteSays(Said),
     Started(bool),
     /// Tasks that another process adds.
     RemoteAdd(Vec<(Place, i8)>),
@@ -58,16 +66,22 @@ fn adds() -> impl Strategy<Value = Vec<(Place, i8)>> {
     prop::collection::vec((place(), -2..3_i8), 0..12)
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25))
+}
+
 fn turn() -> impl Strategy<Value = Turn> {
+    let says = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(said(), 1..4)];
     let leaves = prop::collection::vec(0..40_usize, 0..3);
     let moves = prop::collection::vec((0..40_usize, -2..3_i8), 0..4);
     let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
-    (adds(), 0..6_usize, leaves, moves, unpicks, prop::bool::weighted(0.75)).prop_map(
-        |(adds, ends, leaves, moves, unpicks, is_committed)| Turn {
+    (adds(), 0..6_usize, leaves, moves, says, unpicks, prop::bool::weighted(0.75)).prop_map(
+        |(adds, ends, leaves, moves, says, unpicks, is_committed)| Turn {
             adds,
             ends,
             leaves,
             moves,
+            says,
             unpicks,
             is_committed,
         },
@@ -77,7 +91,8 @@ fn turn() -> impl Strategy<Value = Turn> {
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => turn().prop_map(Step::Turn),
-        3 => (0..OPERATIONS, prop::option::of(1..4_u8)).prop_map(|(o, l)| Step::Runner(o, l)),
+        3 => (0..OPERATIONS).prop_map(Step::Runner),
+        2 => said().prop_map(Step::RemoteSays),
         1 => (0..OPERATIONS).prop_map(Step::NoRunner),
         1 => prop::bool::weighted(0.8).prop_map(Step::Started),
         2 => adds().prop_map(Step::RemoteAdd),
@@ -124,6 +139,8 @@ struct Truth {
     running: Vec<LaneId>,
     /// Live runs in other processes.
     remote: BTreeMap<OperationId, u32>,
+    /// The limit of each operation, and whether it is paused.
+    said: BTreeMap<OperationId, (Option<u32>, bool)>,
     next: u64,
 }
 
@@ -132,7 +149,7 @@ pub(crate) struct World {
     truth: Truth,
     limit: u32,
     is_started: bool,
-    runners: BTreeMap<OperationId, Option<u32>>,
+    runners: BTreeSet<OperationId>,
     /// Most tasks of one window.
     window: usize,
     /// Most windows of one read.
@@ -143,8 +160,8 @@ impl World {
     pub(crate) fn new(limit: u32, window: usize, windows: usize) -> Self {
         let dispatch = Dispatch::new(limit);
         let (queue, running, remote) = (Queue::new(), Vec::new(), BTreeMap::new());
-        let truth = Truth { queue, running, remote, next: 1 };
-        let runners = BTreeMap::new();
+        let truth = Truth { queue, running, remote, said: BTreeMap::new(), next: 1 };
+        let runners = BTreeSet::new();
         let mut world =
             Self { dispatch, truth, limit, is_started: false, runners, window, windows };
         world.reload();
@@ -157,7 +174,10 @@ impl World {
         let mut starts = Vec::new();
         for (key, lane) in truth.queue.clone() {
             let operation = lane.operation();
-            let Some(limit) = self.runners.get(&operation) else { continue };
+            let (limit, is_paused) = truth.said.get(&operation).copied().unwrap_or_default();
+            if is_paused || !self.runners.contains(&operation) {
+                continue;
+            }
             let is_own = |lane: &&LaneId| lane.operation() == operation;
             let here = truth.running.iter().filter(is_own).count() as u32;
             let live = here + truth.remote.get(&operation).copied().unwrap_or(0);
@@ -253,7 +273,21 @@ impl World {
                 self.dispatch.enter(lane, new);
             }
         }
+        for said in &turn.says {
+            self.say(*said, truth);
+        }
         adds
+    }
+
+    fn say(&mut self, (operation, limit, is_paused): Said, truth: &mut Truth) {
+        let limit = limit.map(u32::from);
+        truth.said.insert(id(operation), (limit, is_paused));
+        let record = OperationRecord {
+            paused_at: is_paused.then_some(WallMs(1)),
+            defined: limit.map(OperationOptions::at_once).unwrap_or_default(),
+            ..OperationRecord::first()
+        };
+        self.dispatch.set_record(id(operation), record);
     }
 
     fn reload(&mut self) {
@@ -303,14 +337,19 @@ impl World {
                 self.is_started = is_started;
                 self.dispatch.set_started(is_started);
             }
-            Step::Runner(operation, limit) => {
-                let limit = limit.map(u32::from);
-                self.runners.insert(id(operation), limit);
-                self.dispatch.set_runner(&name(operation), true, limit);
+            Step::Runner(operation) => {
+                self.runners.insert(id(operation));
+                self.dispatch.set_runner(&name(operation), true);
+            }
+            Step::RemoteSays(said) => {
+                let mut truth = self.truth.clone();
+                self.say(said, &mut truth);
+                self.truth = truth;
+                self.dispatch.commit();
             }
             Step::NoRunner(operation) => {
                 self.runners.remove(&id(operation));
-                self.dispatch.set_runner(&name(operation), false, None);
+                self.dispatch.set_runner(&name(operation), false);
             }
             Step::RemoteAdd(adds) => {
                 for add in adds {

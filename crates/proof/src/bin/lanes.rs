@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tasker_core::dispatch::{Dispatch, Picks};
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq, TaskId};
+use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::queue::QueueKey;
 use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
@@ -76,7 +77,10 @@ fn in_memory(lanes: u64) -> String {
         dispatch.commit();
     }
     let bytes = resident_bytes().saturating_sub(before) / lanes;
-    dispatch.set_runner(&operation(), true, Some(1));
+    let defined = OperationOptions::at_once(1);
+    dispatch.set_record(OPERATION, OperationRecord { defined, ..OperationRecord::first() });
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true);
     dispatch.set_started(true);
     let begun = Moment::now();
     for _ in 0..lanes {
@@ -102,7 +106,7 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
     let mut ids = IdSource::new(store.id_key(), [7; 32]);
     let mut counts = Counts::default();
     let mut some = Vec::new();
-    let known = Operation { id: OPERATION, name: operation() };
+    let known = Operation::new(OPERATION, operation());
     for (number, first) in (1..).zip((1..=tasks).step_by(ADDED as usize)) {
         let mut changes = Vec::new();
         changes.extend((first == 1).then(|| Change::Operation(known.clone())));
@@ -155,7 +159,7 @@ fn opened(folder: &Folder, what: &str) -> Result<String> {
     let settings = Settings { concurrency: 2 * LIMIT, on_stop: OnStop::Wait };
     let begun = Moment::now();
     let (mut engine, _) = Engine::open(store, settings, [7; 32], at(0))?;
-    let assign = Input::Assign(1, operation(), Some(LIMIT));
+    let assign = Input::Assign(1, operation(), Some(OperationOptions::at_once(LIMIT)));
     let mut live = turn(&mut engine, vec![assign, Input::Start(2)], 1);
     let opened_ms = begun.elapsed_ms();
     let begun = Moment::now();

@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions};
+use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions, Unsaid};
 use tasker_core::time::WallMs;
 
 use super::world::{World, json, of, read, with_data, with_priority};
@@ -37,6 +37,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             on_stop: Some(OnStop::Abort),
         }
         .into(),
+        unsaid: Unsaid::NONE,
     };
     let task = world.add(def.clone())?;
     assert_eq!(world.get(task)?.def, def);

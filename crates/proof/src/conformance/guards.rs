@@ -71,7 +71,7 @@ pub(super) fn a_store_allows_what_the_table_allows_and_nothing_else(
     world: &mut World,
 ) -> Result<()> {
     for state in reached() {
-        for rule in made().filter(|rule| !rule.is_entry()) {
+        for rule in made().filter(|rule| rule.is_of_task() && !rule.is_entry()) {
             let live = bring(world, state)?;
             let before = world.get(live.task)?;
             let change = change(world, live, rule.kind)?;

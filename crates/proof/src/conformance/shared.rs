@@ -97,7 +97,9 @@ pub(super) fn the_journal_names_who_did_what(world: &mut World) -> Result<()> {
     let transitions = entries.iter().flat_map(|entry| unpack(&entry.transitions));
     let step = |kind, priority| Transition { seq: task.seq, lane: task.lane, kind, priority };
     let priority = Some(Priority::new(2.5)?);
+    let (seq, kind) = (Seq(0), TransitionKind::Operation);
     let expected = [
+        Transition { seq, lane: task.lane, kind, priority: None },
         step(TransitionKind::Add, priority),
         step(TransitionKind::Start, priority),
         step(TransitionKind::Done, None),

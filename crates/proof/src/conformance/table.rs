@@ -155,6 +155,11 @@ macro_rules! conformance_cases {
                 an_operation_of_the_greatest_length_comes_back,
                 an_operation_with_the_greatest_number_comes_back,
                 an_operation_goes_with_its_refused_batch,
+                the_record_of_an_operation_comes_back_with_all_that_it_says,
+                a_record_without_tasks_is_read_by_name,
+                a_record_has_the_version_after_the_one_before,
+                a_number_and_a_name_are_those_of_one_operation,
+                a_record_goes_with_its_refused_batch,
             }
             orphans {
                 a_new_store_has_no_orphans,

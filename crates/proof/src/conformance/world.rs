@@ -276,7 +276,7 @@ impl World {
             (OperationId(self.lanes.len() as u16 + 1), operation.into());
         let lane = Lane { id: LaneId::new(id, 0), operation: name.clone() };
         self.lanes.push(lane.clone());
-        (lane, Some(Change::Operation(Operation { id, name })))
+        (lane, Some(Change::Operation(Operation::new(id, name))))
     }
 
     pub(super) fn operations_known(&self) -> usize {

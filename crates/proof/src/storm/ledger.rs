@@ -36,6 +36,8 @@ pub(super) struct Ledger {
     pub(super) images: BTreeMap<TaskId, TaskRecord>,
     /// Ended tasks that were not looked at yet.
     pub(super) unseen: Vec<TaskId>,
+    /// The last worker, which resumes what all others have paused.
+    pub(super) last: u32,
     pub(super) report: Report,
 }
 

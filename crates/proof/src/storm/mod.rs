@@ -2,18 +2,19 @@
 //!
 //! A parent starts worker processes on one database file, several at once. Each drives the real
 //! engine: it adds tasks, runs them with random outcomes, aborts, prioritises and watches its own
-//! tasks and those of the others, stops and starts, has a second client that goes from time to time
-//! and leaves its runs to the next one, and tells on its standard output what was
-//! acknowledged; each run says in one file that it began and that it is about to end. The parent
-//! kills workers after a random time, sometimes while they still open the file or recover what
-//! others left, stops some for up to two seconds and lets them go on, and starts another for each
-//! that died. Then it looks at what is left.
+//! tasks and those of the others, pauses, resumes and defines operations, stops and starts, has a
+//! second client that goes from time to time and leaves its runs to the next one, and tells on its
+//! standard output what was acknowledged; each run says in one file that it began and that it is
+//! about to end. The parent kills workers after a random time, sometimes while they still open the
+//! file or recover what others left, stops some for up to two seconds and lets them go on, and
+//! starts another for each that died. Then it looks at what is left.
 //!
 //! # Promises
 //! - No acknowledged task, end, abort or priority is lost (I-1); nothing is stored twice or from
 //!   nowhere (I-2); no run has two side effects and no task two runs at a time (I-4, I-5).
 //! - An ended task stays as it was when it was first seen so (I-3).
-//! - An operation has at most its limit of live runs, over all processes (I-6).
+//! - An operation has at most its limit of live runs, over all processes (I-6), while workers
+//!   define limits for each other. No task of a paused one starts in any process.
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
 //!   (I-10). No task loses its process more often than its budget allows.
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
@@ -42,5 +43,7 @@ const DATABASE: &str = "tasks.db";
 /// What the runs did, beside it.
 const TRACE: &str = "trace.log";
 /// What workers run, and how many runs of it may be live at a time over all of them.
-const OPERATIONS: [(&str, Option<u32>); 4] =
-    [("read", None), ("write", Some(3)), ("pair", Some(2)), ("die", Some(1))];
+const OPERATIONS: [(&str, Option<u32>); 5] =
+    [("read", None), ("write", Some(3)), ("pair", Some(2)), ("die", Some(1)), (HELD, None)];
+/// What every worker pauses before it does anything else, until the last one resumes it.
+const HELD: &str = "held";

@@ -158,6 +158,7 @@ impl Storm {
     /// The last worker runs everything that is left, undisturbed (I-12).
     fn drain<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<()> {
         self.start("drain", now() + ms(PATIENCE_MS), scope)?;
+        self.ledger.last = self.number;
         let kills = self.ledger.report.kills;
         while !self.workers.is_empty() {
             self.kill_due();

@@ -15,7 +15,7 @@ use tasker_core::task::{Attempt, AttemptEnd, TaskRecord};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::{OPERATIONS, TRACE};
+use super::{HELD, OPERATIONS, TRACE};
 
 /// One line of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +100,18 @@ fn ends(marks: &[Mark]) -> BTreeMap<RunId, usize> {
 }
 
 impl Ledger {
-    /// Each run has its side effect once (I-4), and was counted before (I-10).
+    /// Each run has its side effect once (I-4), was counted before (I-10), and is of no operation
+    /// that is paused.
     pub(super) fn effects(&mut self, marks: &[Mark], tasks: &BTreeMap<TaskId, TaskRecord>) {
         let mut seen = BTreeSet::new();
         for mark in marks {
-            let Mark::Began(Began { task, run, attempt, .. }) = mark else { continue };
+            let Mark::Began(Began { task, run, attempt, operation, worker }) = mark else {
+                continue;
+            };
             self.report.ran += 1;
+            if OPERATIONS[*operation].0 == HELD && *worker != self.last {
+                self.report.violation(format!("{} ran in {worker} although paused", task.0));
+            }
             if !seen.insert(run) {
                 self.report.is_doubled(format!("run {} of {} ran twice", run.0, task.0));
             }

@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
+use tasker_core::operation::{OperationOptions, RunTimeout};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
     Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime, TaskEnd,
-    TaskOptions,
+    TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
@@ -28,7 +29,7 @@ use tasker_sqlite::{Durability, Location, Options};
 
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
-use super::{DATABASE, OPERATIONS, TRACE};
+use super::{DATABASE, HELD, OPERATIONS, TRACE};
 use crate::rng::Rng;
 
 /// What a worker is told to do.
@@ -70,6 +71,7 @@ enum Call {
     Stop,
     Close,
     Ready,
+    Flag,
     Other,
 }
 
@@ -185,8 +187,14 @@ impl Worker {
     }
 
     fn begin(&mut self) -> Result<()> {
+        let pauses = !self.orders.drains;
+        self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, HELD.into(), pauses));
         for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name != GUESTS) {
-            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), limit));
+            let options = limit.map(OperationOptions::at_once);
+            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
+            if operation != HELD {
+                self.pause(operation, false);
+            }
         }
         self.welcome()?;
         self.call(Call::Other, Input::Start);
@@ -200,7 +208,8 @@ impl Worker {
         let sink = Arc::new(Channel(self.guests, self.sender.clone()));
         self.guest = Some(self.handle.connect(sink)?);
         for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name == GUESTS) {
-            self.guest_call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), limit));
+            let options = limit.map(OperationOptions::at_once);
+            self.guest_call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
         }
         Ok(())
     }
@@ -313,7 +322,7 @@ impl Worker {
                     run.fuse = run.fuse.min(1);
                 }
             }
-            Effect::Recorded(..) | Effect::Remote(..) => {}
+            Effect::Recorded(..) | Effect::Remote(..) | Effect::OperationChanged(..) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),
         }
@@ -339,6 +348,7 @@ impl Worker {
             (Call::Stop, Answer::Done) => self.call(Call::Other, Input::Start),
             (Call::Close, Answer::Done) => self.is_closed = true,
             (Call::Prioritize(..) | Call::Abort(_), Answer::Flag(false))
+            | (Call::Flag, Answer::Flag(_))
             | (Call::Get, Answer::Json(_))
             | (Call::Other | Call::Count, _) => {}
             (call, answer) => return Err(Error::bug(format!("{call:?} was answered {answer:?}"))),
@@ -432,11 +442,36 @@ impl Worker {
                     watches = self.calls.values().filter(is_watch).count();
                 }
                 (33..38, _) => self.add_many(),
+                (42..46, _) => self.define(),
+                (46..50, _) => {
+                    // Resumed more often than paused: a storm that rests proves nothing.
+                    let (operation, _) = self.rng.one_of(&OPERATIONS[..3]);
+                    let pauses = self.rng.once_in(4);
+                    self.pause(operation, pauses);
+                }
                 (38..42, _) => self.find(),
                 _ => self.add(),
             }
         }
         Ok(())
+    }
+
+    /// Pauses or resumes an operation.
+    fn pause(&mut self, operation: &str, pauses: bool) {
+        self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, operation.into(), pauses));
+    }
+
+    /// Says something of an operation: a limit that is not above its own, and what its tasks take.
+    fn define(&mut self) {
+        let (operation, limit) = self.rng.one_of(&OPERATIONS[..3]);
+        let options = OperationOptions {
+            concurrency: limit.map(|limit| 1 + self.rng.below(limit as usize) as u32),
+            priority: self.rng.once_in(2).then(|| self.rng.priority()),
+            on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
+            on_stop: self.rng.pick(OnStop::ALL).copied(),
+            run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
+        };
+        self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
     }
 
     fn key(&mut self, count: u32) -> Key {
@@ -526,6 +561,7 @@ impl Rng {
             _ if key.n == 0 && self.once_in(10) => "die",
             0 => "write",
             1 => "pair",
+            2 if self.once_in(8) => HELD,
             _ => "read",
         };
         let choices = [OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
@@ -543,6 +579,7 @@ impl Rng {
                 ..labels(key)
             }
             .into(),
+            unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
         }
     }
 

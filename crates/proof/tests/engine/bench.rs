@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
+use tasker_core::operation::OperationOptions;
 use tasker_core::read::{Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
@@ -303,7 +304,8 @@ impl Bench {
     }
 
     pub(crate) fn assign(&mut self, operation: &str, limit: Option<u32>) {
-        let answer = self.call(|ticket| Input::Assign(ticket, operation.into(), limit));
+        let options = limit.map(OperationOptions::at_once);
+        let answer = self.call(|ticket| Input::Assign(ticket, operation.into(), options));
         assert!(matches!(answer, Effect::Answer(..)), "{answer:?}");
     }
 

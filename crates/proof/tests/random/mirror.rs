@@ -66,6 +66,11 @@ impl Mirror {
         assert_eq!(known, (number, seq_next, counts), "memory is not as the store");
         let last = self.operations.last().map_or(0, |operation| usize::from(operation.id.0));
         assert_eq!(memory.next_operation, last + 1, "{:?}", self.operations);
+        for Operation { id, name, record } in &self.operations {
+            let known = (memory.dispatch.operation(name), memory.dispatch.record(name));
+            assert_eq!(known, (Some(*id), record.clone()), "{name}");
+            assert_eq!(memory.dispatch.options(*id), Some(&record.in_force()), "{name}");
+        }
         self.assert_lanes(memory);
         self.assert_runs(memory);
         let live = memory.live.in_order();

@@ -1,15 +1,18 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
 pub(crate) mod coverage;
+mod operations;
 mod process;
 mod said;
 mod task;
 mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
+use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{AbortReason, Cause, NewTask, Priority, TaskEnd};
@@ -35,6 +38,10 @@ pub(crate) enum Asked {
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Watch(TaskId),
+    /// A runner with options.
+    Assign(Arc<str>, OperationOptions),
+    Define(Arc<str>, OperationOptions),
+    Pause(Arc<str>, bool),
     Else,
 }
 
@@ -50,6 +57,9 @@ pub(crate) struct Oracle {
     keys: BTreeMap<IdempotencyKey, TaskId>,
     /// Keys whose commit was open, and whether it had happened.
     open_keys: BTreeMap<IdempotencyKey, bool>,
+    /// What is said of each operation; the version is none that is stored, and the moment of a
+    /// pause none that was.
+    operations: BTreeMap<Arc<str>, OperationRecord>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says.
@@ -103,6 +113,11 @@ impl Oracle {
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
+                Input::Assign(_, name, Some(options)) => {
+                    Asked::Assign(name.clone(), options.clone())
+                }
+                Input::Define(_, name, options) => Asked::Define(name.clone(), options.clone()),
+                Input::PauseOperation(_, name, pauses) => Asked::Pause(name.clone(), *pauses),
                 _ => Asked::Else,
             };
             self.mine().kept.extend(said(input));
@@ -187,11 +202,14 @@ impl Oracle {
                 let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
                 let is_fair = match error.code() {
                     Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
-                    Code::Conflict => matches!(asked, Asked::Else),
+                    Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
                     Code::Closed => closes || me.is_closed,
                     code => [me.hit, me.close_fault].contains(&Some(code)),
                 };
                 assert!(is_fair, "refused {asked:?} with {error:?}");
+                if let Asked::Assign(name, _) = &asked {
+                    self.not_assigned(*ticket, name);
+                }
                 if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code())
                     && let Some(task) = self.tasks.get_mut(id)
                 {
@@ -213,6 +231,7 @@ impl Oracle {
                 }
             }
             Effect::Remote(client, event) => self.remote_event(*client, event),
+            Effect::OperationChanged(_, name, versions) => self.disagree(name, *versions),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }
@@ -273,6 +292,9 @@ impl Oracle {
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 self.tasks.get_mut(&id).unwrap().ended_as(outcome);
             }
+            (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
+            (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
+            (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),
             (Asked::Abort(..) | Asked::Prioritize(..), Answer::Flag(false))
             | (Asked::Else, Answer::Done) => {}
             other => panic!("{other:?}"),
@@ -310,6 +332,7 @@ impl Oracle {
     }
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
+        self.said(&def.operation).in_force().complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         let seq = self.key.unwrap().seq_of(id);
@@ -408,10 +431,12 @@ impl Oracle {
             self.tasks.values().filter(runs).count() as u32
         };
         let may_start = |(_, task): &(&TaskId, &Task)| {
-            let limit = me.runners.get(&task.def.operation).map(|(_, limit)| limit);
-            let has_capacity =
-                |limit: &Option<u32>| limit.is_none_or(|limit| live(&task.def.operation) < limit);
-            task.state == State::Ready && limit.is_some_and(has_capacity)
+            let (name, said) = (&task.def.operation, self.said(&task.def.operation));
+            let limit = said.in_force().concurrency;
+            task.state == State::Ready
+                && me.runners.contains_key(name)
+                && said.paused_at.is_none()
+                && limit.is_none_or(|limit| live(name) < limit)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_core::error::Code;
 use tasker_core::id::TaskId;
+use tasker_core::operation::OperationOptions;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Found, Reader, WithLogs};
 use tasker_core::rules::Settlement;
@@ -271,13 +272,16 @@ impl World {
         let limit = self.is_shared().then_some(2);
         let mut inputs: Vec<Input> =
             OPERATIONS.iter().flat_map(|name| self.assigning(name, limit)).collect();
+        for name in OPERATIONS {
+            inputs.push(Input::PauseOperation(self.ticket(), name.into(), false));
+        }
         inputs.push(Input::Start(self.ticket()));
         self.turns(inputs, None);
     }
 
     /// A new runner in place of whatever there is.
     fn assigning(&mut self, name: &str, limit: Option<u32>) -> [Input; 2] {
-        let name: Arc<str> = name.into();
+        let (name, limit): (Arc<str>, _) = (name.into(), limit.map(OperationOptions::at_once));
         [Input::Unassign(self.ticket(), name.clone()), Input::Assign(self.ticket(), name, limit)]
     }
 
@@ -469,6 +473,9 @@ impl World {
             self.oracle.lose_runs(false);
         } else {
             let uuids: Vec<_> = effects.iter().flat_map(uuids_of).collect();
+            // First: what tasks take of their operation is in those that are stored.
+            let operations = self.reader().operations().unwrap();
+            self.oracle.resolve_operations(operations);
             let stored = self.stored(&uuids);
             self.oracle.resolve(&stored, &uuids);
         }
@@ -590,6 +597,8 @@ impl World {
     fn compare(&mut self) {
         let stored = self.stored(&[]);
         self.oracle.compare(&stored);
+        let operations = self.reader().operations().unwrap();
+        self.oracle.compare_operations(&operations);
     }
 }
 

@@ -156,6 +156,12 @@ impl<'a> Stage<'a> {
         self.call(|ticket| Input::Assign(ticket, operation, None)).map(drop)
     }
 
+    /// Something is said of the operation.
+    pub(super) fn say(&mut self, input: impl FnOnce(Ticket, Arc<str>) -> Input) -> Result<Ticket> {
+        let operation = self.operation.clone();
+        self.call(|ticket| input(ticket, operation))
+    }
+
     /// The runner settles.
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<()> {
         self.turn(vec![Input::Settle(self.slot, settlement)])
@@ -238,7 +244,10 @@ impl<'a> Stage<'a> {
                 Effect::RunEnded(_, end) => self.own.extend(ended(end)),
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
                 Effect::Abort(..) => self.told.push("signal"),
-                Effect::Recorded(..) | Effect::Remote(..) | Effect::Closed(_) => {}
+                Effect::Recorded(..)
+                | Effect::Remote(..)
+                | Effect::OperationChanged(..)
+                | Effect::Closed(_) => {}
             }
         }
     }

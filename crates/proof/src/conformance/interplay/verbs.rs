@@ -2,6 +2,7 @@
 
 use tasker_core::error::Result;
 use tasker_core::limits;
+use tasker_core::operation::{OperationOptions, RunTimeout};
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority, StartTime};
@@ -62,6 +63,19 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         let id = stage.id();
         stage.call(|ticket| Input::AwaitEnd(ticket, id)).map(Some)
     }),
+    verb("define operation", |stage| {
+        stage.say(|ticket, name| Input::Define(ticket, name, said())).map(Some)
+    }),
+    verb("pause operation", |stage| {
+        let ticket = stage.say(|ticket, name| Input::PauseOperation(ticket, name, true))?;
+        stage.assign()?;
+        Ok(Some(ticket))
+    }),
+    verb("resume operation", |stage| {
+        stage.say(|ticket, name| Input::PauseOperation(ticket, name, true))?;
+        stage.assign()?;
+        stage.say(|ticket, name| Input::PauseOperation(ticket, name, false)).map(Some)
+    }),
     verb("start", |stage| silent(stage.begin())),
     verb("return", |stage| silent(stage.settle(Settlement::Returned(None)))),
     verb("throw", |stage| silent(stage.settle(Settlement::Threw(error())))),
@@ -101,6 +115,17 @@ fn silent(done: Result<()>) -> Result<Option<Ticket>> {
 
 fn error() -> Json {
     Json::trusted("{}")
+}
+
+/// Something of each option.
+fn said() -> OperationOptions {
+    OperationOptions {
+        priority: Some(Priority::MAX),
+        run_timeout: Some(RunTimeout::Ms(1)),
+        on_interrupted: Some(OnInterrupted::Fail),
+        on_stop: Some(OnStop::Abort),
+        ..OperationOptions::at_once(1)
+    }
 }
 
 fn short(def: &mut NewTask) {

@@ -4,6 +4,7 @@
 //! fired, but that is not stored.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tasker_core::id::TaskId;
 use tasker_core::limits;
@@ -100,6 +101,11 @@ impl Oracle {
                 self.meet("postpone", id.as_ref());
             }
             Input::Stop(_, options) | Input::Close(_, options) => self.meet_stop(*options),
+            Input::Define(_, name, _) => self.meet_operation("define operation", name),
+            Input::PauseOperation(_, name, pauses) => {
+                let verb = if *pauses { "pause operation" } else { "resume operation" };
+                self.meet_operation(verb, name);
+            }
             Input::FindByKey(..)
             | Input::Record(..)
             | Input::CancelAwait(..)
@@ -112,6 +118,10 @@ impl Oracle {
             | Input::IsShared(_)
             | Input::Leave(_) => {}
         }
+    }
+
+    fn meet_operation(&mut self, verb: &'static str, name: &str) {
+        self.meet_all(|task| (*task.def.operation == *name).then_some(verb), &[verb]);
     }
 
     fn meet_add(&mut self, def: &NewTask) {
@@ -128,7 +138,8 @@ impl Oracle {
         }
         let me = self.me();
         let has_free = me.is_started && (me.runs.len() as u32) < self.limit;
-        let open: BTreeSet<_> = me.runners.keys().cloned().collect();
+        let is_open = |name: &&Arc<str>| self.said(name).paused_at.is_none();
+        let open: BTreeSet<_> = me.runners.keys().filter(is_open).cloned().collect();
         let verb = |task: &Task| {
             let is_free = has_free && open.contains(&task.def.operation);
             Some(if is_free { "due, place free" } else { "due" })
@@ -241,7 +252,9 @@ impl Oracle {
             return;
         }
         let has_place = |task: &Task| {
-            me.runners.get(&task.def.operation).is_some_and(|(_, limit)| limit.is_none())
+            let said = self.said(&task.def.operation);
+            let has_runner = me.runners.contains_key(&task.def.operation);
+            has_runner && said.paused_at.is_none() && said.in_force().concurrency.is_none()
         };
         let open: BTreeSet<_> =
             self.tasks.values().filter(|task| has_place(task)).map(|task| task.seq).collect();

@@ -10,6 +10,7 @@ use tasker_core::task::{Cause, OnStop, TaskEnd};
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
+use super::operations::Runner;
 use super::said::{Expected, Said, end_of};
 use super::{Asked, Task};
 
@@ -20,7 +21,7 @@ pub(crate) struct Process {
     /// The task of each run there ever was.
     pub(crate) slots: BTreeMap<RunSlot, TaskId>,
     pub(crate) is_closed: bool,
-    pub(super) runners: BTreeMap<Arc<str>, (ClientId, Option<u32>)>,
+    pub(super) runners: BTreeMap<Arc<str>, Runner>,
     pub(crate) is_started: bool,
     pub(super) starts_later: bool,
     pub(super) stopping: Option<Stopping>,
@@ -61,13 +62,13 @@ impl Process {
 
     pub(super) fn control(&mut self, input: &Input, mono: u64) {
         match input {
-            Input::Assign(ticket, operation, limit) => {
-                let runner = (ClientId::of(*ticket), *limit);
+            Input::Assign(ticket, operation, _) => {
+                let runner = Runner { ticket: *ticket, options: None };
                 self.runners.entry(operation.clone()).or_insert(runner);
             }
             Input::Unassign(ticket, operation) => {
-                let is_its = |(client, _)| client == ClientId::of(*ticket);
-                if self.runners.get(operation).copied().is_some_and(is_its) {
+                let is_its = |runner: &Runner| runner.client() == ClientId::of(*ticket);
+                if self.runners.get(operation).is_some_and(is_its) {
                     self.runners.remove(operation);
                 }
             }
@@ -88,7 +89,7 @@ impl Process {
 
     /// A client has gone: it waits for nothing any more, and has no runner.
     fn leave(&mut self, client: ClientId) {
-        self.runners.retain(|_, (owner, _)| *owner != client);
+        self.runners.retain(|_, runner| runner.client() != client);
         self.told.retain(|other| *other != client);
         let waits = |ticket: &Ticket, asked: &Asked| {
             ClientId::of(*ticket) == client && matches!(asked, Asked::Watch(_))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::operation::{OperationOptions, RunTimeout};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
     AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime,
-    TaskOptions,
+    TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
@@ -50,7 +51,13 @@ impl World {
             0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
             0..7 => self.settle(),
             7..9 => self.record(),
-            9..12 => Input::Assign(ticket, operation, self.rng.one_of(&[None, Some(1), Some(2)])),
+            9..11 => {
+                let options = self.rng.once_in(2).then(|| self.options());
+                Input::Assign(ticket, operation, options)
+            }
+            11 if self.rng.once_in(2) => Input::Define(ticket, operation, self.options()),
+            // Paused less often than resumed.
+            11 => Input::PauseOperation(ticket, operation, self.rng.once_in(3)),
             12 => Input::Unassign(ticket, operation),
             13..15 => Input::Start(ticket),
             15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
@@ -135,6 +142,7 @@ impl World {
                 ..self.labels()
             }
             .into(),
+            unsaid: self.rng.one_of(&[Unsaid::NONE, Unsaid::PRIORITY, Unsaid::ALL]),
         }
     }
 
@@ -149,6 +157,18 @@ impl World {
             label: said(["\"\"", "\"the first\""]),
             tags: said(["[\"red\"]", "[\"red\",\"wet\",\"red\"]"]),
             ..TaskOptions::default()
+        }
+    }
+
+    /// What is said of an operation.
+    fn options(&mut self) -> OperationOptions {
+        let timeouts = [None, None, Some(RunTimeout::Off), Some(RunTimeout::Ms(100))];
+        OperationOptions {
+            concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
+            priority: self.rng.once_in(3).then(|| self.priority()),
+            run_timeout: self.rng.one_of(&timeouts),
+            on_interrupted: self.rng.one_of(&[None, None, Some(OnInterrupted::Fail)]),
+            on_stop: self.rng.one_of(&[None, Some(OnStop::Postpone), Some(OnStop::Abort)]),
         }
     }
 

@@ -5,7 +5,7 @@
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Lookups, Operation, Store};
-use tasker_core::task::NewTask;
+use tasker_core::task::{NewTask, Unsaid};
 use tasker_proof::conformance::Handle;
 
 use super::{OPERATIONS, World};
@@ -23,6 +23,8 @@ impl World {
             let lane = 1 + self.rng.throw() % LANES;
             let mut def = self.def();
             def.options.start_time = None;
+            // It decides everything itself.
+            def.unsaid = Unsaid::NONE;
             (def, lane)
         });
         let tasks: Vec<(NewTask, u64)> = tasks.collect();
@@ -51,7 +53,7 @@ impl World {
         let is_new = |name: &&str| known.iter().all(|one| *one.name != **name);
         let new = OPERATIONS.into_iter().filter(|name| is_used(name) && is_new(name));
         let numbers = (known.len() as u16 + 1..).map(OperationId);
-        let new = numbers.zip(new).map(|(id, name)| Operation { id, name: name.into() });
+        let new = numbers.zip(new).map(|(id, name)| Operation::new(id, name));
         let new: Vec<Operation> = new.collect();
         let (at, mut counts) = (self.now().wall, head.counts);
         let number_of = |def: &NewTask| {

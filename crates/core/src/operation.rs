@@ -1,0 +1,391 @@
+//! What is stored of an operation, for all processes: its record.
+//!
+//! A record has layers. The first that says something of an option wins: `pauseOperation`, then
+//! `defineOperation`, then `assignRunner` with options. A task's own word goes before all of them,
+//! and the options of `new Tasker` come after them.
+//!
+//! An option of operations is a row of the table below. If tasks take it when they are added, it is
+//! also a bit of [`Unsaid`], named in its row of `crate::option`, and a line of
+//! [`OperationOptions::complete`].
+//!
+//! # Promises
+//! - What is written comes back, and anything else is an error with the path of the option.
+//!
+//! Proof: the tests below, `conformance::operations`, `__test__/contract/operations.test.mjs`.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::argument;
+use crate::error::{Code, Error, Result};
+use crate::json::write_string;
+use crate::limits;
+use crate::task::{NewTask, OnInterrupted, OnStop, Priority, Unsaid};
+use crate::time::WallMs;
+
+/// The longest that a run may take, where somebody has said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunTimeout {
+    /// As long as it likes.
+    Off,
+    /// So many milliseconds.
+    Ms(u64),
+}
+
+impl RunTimeout {
+    /// In milliseconds, if there is one.
+    pub fn ms(self) -> Option<u64> {
+        match self {
+            RunTimeout::Off => None,
+            RunTimeout::Ms(ms) => Some(ms),
+        }
+    }
+}
+
+/// Sets one option from its JSON text; the last text is its path.
+type Reader = fn(&mut OperationOptions, &str, &str) -> Result<()>;
+/// The JSON text of an option, if it is said.
+type Writer = fn(&OperationOptions) -> Option<String>;
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $field:ident $word:literal: $type:ty, $read:expr, $write:expr;)*) => {
+        /// What a layer says of an operation, or all layers together.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct OperationOptions {
+            $($(#[$doc])* pub $field: Option<$type>,)*
+        }
+
+        /// The word of each option, and how it is read and written.
+        const OPTIONS: &[(&str, Reader, Writer)] = &[$((
+            $word,
+            |options, text, path| {
+                let read: fn(&str, &str) -> Result<$type> = $read;
+                options.$field = Some(read(text, path)?);
+                Ok(())
+            },
+            |options| {
+                let write: fn(&$type) -> String = $write;
+                options.$field.as_ref().map(write)
+            },
+        )),*];
+
+        impl OperationOptions {
+            /// What this layer says, and where it says nothing what the lower one says.
+            pub fn or(&self, lower: &Self) -> Self {
+                Self { $($field: self.$field.clone().or_else(|| lower.$field.clone())),* }
+            }
+        }
+    };
+}
+
+options! {
+    /// Most runs at once, over all processes.
+    concurrency "concurrency": u32,
+        |text, path| concurrency(text, path), ToString::to_string;
+    /// How soon its tasks run.
+    priority "priority": Priority,
+        |text, _| argument::priority(text), |priority| priority_text(*priority);
+    /// The longest that a run of its tasks may take.
+    run_timeout "runTimeout": RunTimeout,
+        |text, path| {
+            argument::duration_or_off(text, path)
+                .map(|ms| ms.map_or(RunTimeout::Off, RunTimeout::Ms))
+        },
+        |timeout| timeout.ms().map_or_else(|| "false".to_owned(), |ms| ms.to_string());
+    /// What a crash means to its tasks.
+    on_interrupted "onInterrupted": OnInterrupted,
+        |text, path| argument::word(text, path, OnInterrupted::WORDS),
+        |word| quoted(word.as_str());
+    /// What a stop does while one of its tasks runs.
+    on_stop "onStop": OnStop,
+        |text, path| argument::word(text, path, OnStop::WORDS), |word| quoted(word.as_str());
+}
+
+/// What the contract has for later versions.
+pub const LATER: [&str; 9] = [
+    "conditions",
+    "retry",
+    "rateLimit",
+    "circuitBreaker",
+    "queueTimeout",
+    "retention",
+    "onStopWaiting",
+    "executor",
+    "batch",
+];
+
+fn concurrency(text: &str, path: &str) -> Result<u32> {
+    if text.starts_with('{') {
+        let message = "so many at once for each value of a path comes later; give a number";
+        return Err(Error::at(Code::Unsupported, path, message));
+    }
+    argument::count(text, path, limits::CONCURRENCY_MAX)
+}
+
+fn priority_text(priority: Priority) -> String {
+    let number = priority.get();
+    if number.is_finite() {
+        return format!("{number:?}");
+    }
+    quoted(if number > 0.0 { "Infinity" } else { "-Infinity" })
+}
+
+fn quoted(text: &str) -> String {
+    let mut json = String::new();
+    write_string(text, &mut json);
+    json
+}
+
+/// Every word that an operation takes, in the order of the table. A `schema` stays where it was
+/// made: it never comes here.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().map(|(word, ..)| *word).chain(["schema"])
+}
+
+impl OperationOptions {
+    /// At most so many runs at once, and nothing else.
+    pub fn at_once(concurrency: u32) -> Self {
+        Self { concurrency: Some(concurrency), ..Self::default() }
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Reads the JSON object of a layer.
+    ///
+    /// # Errors
+    /// `Invalid` with the path of the option; `Unsupported` for what comes later.
+    pub fn read(text: &str) -> Result<Self> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
+            .map_err(|e| Error::invalid("options", "must be an object").with_source(e))?;
+        let mut options = Self::default();
+        for (word, value) in members {
+            let known = OPTIONS.iter().find(|(known, ..)| *known == word);
+            let (_, read, _) = known.ok_or_else(|| refused(&word))?;
+            read(&mut options, value.get(), &word)?;
+        }
+        Ok(options)
+    }
+
+    /// The JSON object that `read` reads.
+    pub fn to_json(&self) -> String {
+        let said = OPTIONS.iter().filter_map(|(word, _, write)| Some((word, write(self)?)));
+        let members: Vec<_> = said.map(|(word, value)| format!("\"{word}\":{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    /// Gives a task what its caller did not say.
+    pub fn complete(&self, task: &mut NewTask) {
+        let unsaid = std::mem::take(&mut task.unsaid);
+        if let Some(priority) = self.priority.filter(|_| unsaid.has(Unsaid::PRIORITY)) {
+            task.priority = priority;
+        }
+        if let Some(timeout) = self.run_timeout.filter(|_| unsaid.has(Unsaid::RUN_TIMEOUT)) {
+            task.options.run_timeout_ms = timeout.ms();
+        }
+        let word = self.on_interrupted.filter(|_| unsaid.has(Unsaid::ON_INTERRUPTED));
+        if let Some(word) = word {
+            task.options.on_interrupted = word;
+        }
+    }
+}
+
+/// Why a word is refused that is not in the table.
+fn refused(word: &str) -> Error {
+    if LATER.contains(&word) {
+        let see = "see \"What tasker does not do yet\" in the guide (docs/guide/missing.md)";
+        return Error::at(Code::Unsupported, word, format!("comes later; {see}"));
+    }
+    let known = words().collect::<Vec<_>>().join(", ");
+    Error::invalid(word, format!("is not an option of an operation; there are {known}"))
+}
+
+/// Which layer a call writes; `pauseOperation` has one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// That of `defineOperation`.
+    Defined,
+    /// That of `assignRunner`.
+    Assigned,
+}
+
+const DEFINED: &str = "defineOperation";
+const ASSIGNED: &str = "assignRunner";
+
+/// What is stored of an operation besides its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperationRecord {
+    /// 1 when it is stored for the first time, one more with each change; 0 before.
+    pub version: u32,
+    /// Since when it is paused, if it is.
+    pub paused_at: Option<WallMs>,
+    /// What `defineOperation` says.
+    pub defined: OperationOptions,
+    /// What `assignRunner` says.
+    pub assigned: OperationOptions,
+}
+
+impl OperationRecord {
+    /// That of an operation of which nothing is said.
+    pub fn first() -> Self {
+        Self { version: 1, ..Self::default() }
+    }
+
+    /// What holds of what is said.
+    pub fn in_force(&self) -> OperationOptions {
+        self.defined.or(&self.assigned)
+    }
+
+    /// Replaces a layer whole.
+    pub fn set(&mut self, layer: Layer, options: OperationOptions) {
+        match layer {
+            Layer::Defined => self.defined = options,
+            Layer::Assigned => self.assigned = options,
+        }
+    }
+
+    /// The JSON text of its layers; nothing if they say nothing.
+    pub fn settings(&self) -> Option<String> {
+        let layers = [(DEFINED, &self.defined), (ASSIGNED, &self.assigned)];
+        let said = layers.into_iter().filter(|(_, options)| !options.is_empty());
+        let said = said.map(|(name, options)| format!("\"{name}\":{}", options.to_json()));
+        let members: Vec<_> = said.collect();
+        (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+    }
+
+    /// Reads what [`OperationRecord::settings`] wrote.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn with_settings(mut self, text: &str) -> Result<Self> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
+            .map_err(|e| Error::invalid("settings", "must be an object").with_source(e))?;
+        for (name, options) in members {
+            let options = OperationOptions::read(options.get())?;
+            match name.as_str() {
+                DEFINED => self.defined = options,
+                ASSIGNED => self.assigned = options,
+                _ => return Err(Error::invalid(name, "is not a layer")),
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The JSON document of an operation, as `findOperations` gives it.
+pub fn document(name: &str, record: &OperationRecord) -> String {
+    let OperationRecord { version, paused_at, .. } = record;
+    let paused_at = paused_at.map(|at| format!(",\"pausedAt\":{}", at.0)).unwrap_or_default();
+    let (name, options) = (quoted(name), record.in_force().to_json());
+    let layers = record.settings().unwrap_or_else(|| "{}".to_owned());
+    format!(
+        "{{\"name\":{name},\"version\":{version}{paused_at},\"options\":{options},\
+         \"layers\":{layers}}}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::TaskOptions;
+
+    /// One that says everything.
+    fn whole() -> OperationOptions {
+        OperationOptions {
+            concurrency: Some(3),
+            priority: Some(Priority::new(-1.5).unwrap()),
+            run_timeout: Some(RunTimeout::Ms(300_000)),
+            on_interrupted: Some(OnInterrupted::Fail),
+            on_stop: Some(OnStop::Postpone),
+        }
+    }
+
+    #[test]
+    fn what_was_written_comes_back() {
+        let mut infinite = whole();
+        infinite.priority = Some(Priority::MIN);
+        infinite.run_timeout = Some(RunTimeout::Off);
+        for options in [whole(), infinite, OperationOptions::default()] {
+            assert_eq!(OperationOptions::read(&options.to_json()).unwrap(), options);
+            let record = OperationRecord {
+                version: 7,
+                paused_at: Some(WallMs(-5)),
+                defined: options.clone(),
+                assigned: OperationOptions::at_once(1),
+            };
+            let bare = OperationRecord {
+                defined: OperationOptions::default(),
+                assigned: OperationOptions::default(),
+                ..record.clone()
+            };
+            assert_eq!(bare.settings(), None);
+            assert_eq!(bare.with_settings(&record.settings().unwrap()).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn the_first_layer_that_says_something_wins() {
+        let timeout = Some(RunTimeout::Off);
+        let defined = OperationOptions { run_timeout: timeout, ..OperationOptions::at_once(1) };
+        let record = OperationRecord { defined, assigned: whole(), ..OperationRecord::first() };
+        let expected = OperationOptions {
+            concurrency: Some(1),
+            run_timeout: Some(RunTimeout::Off),
+            ..whole()
+        };
+        assert_eq!(record.in_force(), expected);
+    }
+
+    #[test]
+    fn a_task_takes_what_its_caller_left_open_and_once() {
+        let options = TaskOptions { run_timeout_ms: Some(7), ..TaskOptions::default() };
+        let kept = NewTask { options: options.clone().into(), ..NewTask::new("a") };
+        let with = |options: TaskOptions| NewTask { options: options.into(), ..kept.clone() };
+        for (unsaid, expected) in [
+            (Unsaid::NONE, kept.clone()),
+            (Unsaid::PRIORITY, NewTask { priority: whole().priority.unwrap(), ..kept.clone() }),
+            (
+                Unsaid::RUN_TIMEOUT,
+                with(TaskOptions { run_timeout_ms: Some(300_000), ..options.clone() }),
+            ),
+            (
+                Unsaid::ON_INTERRUPTED,
+                with(TaskOptions { on_interrupted: OnInterrupted::Fail, ..options }),
+            ),
+        ] {
+            let mut task = NewTask { unsaid, ..kept.clone() };
+            whole().complete(&mut task);
+            assert_eq!(task, expected);
+        }
+        let mut task = NewTask { unsaid: Unsaid::ALL, ..kept.clone() };
+        OperationOptions::default().complete(&mut task);
+        assert_eq!(task, kept);
+    }
+
+    #[test]
+    fn every_wrong_option_is_named() {
+        for (text, path) in [
+            ("7", "options"),
+            (r#"{"concurrency":0}"#, "concurrency"),
+            (r#"{"concurrency":1.5}"#, "concurrency"),
+            (r#"{"priority":null}"#, "priority"),
+            (r#"{"runTimeout":0}"#, "runTimeout"),
+            (r#"{"onInterrupted":"x"}"#, "onInterrupted"),
+            (r#"{"onStop":7}"#, "onStop"),
+            (r#"{"limit":7}"#, "limit"),
+        ] {
+            let error = OperationOptions::read(text).unwrap_err();
+            assert_eq!((error.code(), error.facts().path.as_deref()), (Code::Invalid, Some(path)));
+        }
+        let later = LATER.iter().map(|word| (format!(r#"{{"{word}":1}}"#), *word));
+        let by = r#"{"concurrency":{"limit":1,"by":"data.key"}}"#.to_owned();
+        for (text, path) in later.chain([(by, "concurrency")]) {
+            let error = OperationOptions::read(&text).unwrap_err();
+            let facts = (error.code(), error.facts().path.as_deref());
+            assert_eq!(facts, (Code::Unsupported, Some(path)));
+        }
+    }
+}

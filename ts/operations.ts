@@ -1,0 +1,112 @@
+/**
+ * What is said of operations: their options, and the runners whose options are yet to be written.
+ *
+ * # Promises
+ * - A runner is assigned at once; what is wrong with its options and only the file can tell rejects
+ *   `start`, and the next start tries again.
+ *
+ * Proof: `__test__/contract/operations.test.mjs`.
+ */
+
+import type { OperationRecord, OperationSchemas } from '../index'
+import type { Bridge } from './bridge'
+import { type Command, type DocumentJson, JsonText } from './commands'
+import { OPERATION_WORDS, OPERATION_WORDS_LATER } from './constants'
+import { isError, read, spell } from './errors'
+import { dateOf } from './globals'
+import { jsonOf, only, scalar } from './options'
+import { schemasOf } from './schemas'
+import { warn } from './warnings'
+
+/** Options of an operation: what the engine judges and stores, and what stays here. */
+export interface SplitOptions {
+  text: string
+  schemas: OperationSchemas | undefined
+}
+
+/** The options of `defineOperation` and `assignRunner`. */
+export function operationOptions(given: unknown): SplitOptions {
+  const options = only(given, OPERATION_WORDS, 'options', OPERATION_WORDS_LATER)
+  const said = OPERATION_WORDS.filter(word => word !== 'schema' && options[word] !== undefined)
+  const text = jsonOf(Object.fromEntries(said.map(word => [word, scalar(options[word])])))
+  return { text, schemas: schemasOf(options.schema) }
+}
+
+/** Revives the records of operations in place. */
+export function reviveOperations(records: DocumentJson[]): OperationRecord[] {
+  for (const record of records) {
+    if (typeof record.pausedAt === 'number') record.pausedAt = dateOf(record.pausedAt)
+    const layers = Object.values(record.layers as Record<string, DocumentJson>)
+    for (const options of [record.options as DocumentJson, ...layers]) {
+      if (typeof options.priority === 'string') options.priority = Number(options.priority)
+    }
+  }
+  return records as unknown as OperationRecord[]
+}
+
+type Assign = Command & { do: 'assign' }
+
+/** Runners that came with options: their records go with the next commit. */
+export class Assignments {
+  readonly #bridge: Bridge
+  /** Those that are not answered yet. */
+  readonly #sent = new Map<string, Promise<unknown>>()
+  /** Those that were refused. */
+  readonly #refused = new Map<string, { command: Assign; error: unknown }>()
+  #isAwaited = false
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+  }
+
+  /** Whether there is something to wait for. */
+  get areOpen(): boolean {
+    return this.#sent.size + this.#refused.size > 0
+  }
+
+  /** Assigns a runner with options; once started, a refusal is a warning. */
+  send(operation: string, text: string, isStarted: () => boolean): void {
+    const command: Assign = { do: 'assign', operation, options: new JsonText(text) }
+    this.#send(command, isStarted)
+  }
+
+  #send(command: Assign, isStarted: () => boolean) {
+    const { operation } = command
+    this.#refused.delete(operation)
+    const sent: Promise<unknown> = this.#bridge.command(command)
+    this.#sent.set(operation, sent)
+    const isLast = () => {
+      const isIts = this.#sent.get(operation) === sent
+      if (isIts) this.#sent.delete(operation)
+      return isIts && !this.#bridge.closed
+    }
+    sent.then(isLast, error => {
+      if (!isLast()) return
+      this.#refused.set(operation, { command, error })
+      if (isStarted() && !this.#isAwaited) warnOfRefusal(operation, error)
+    })
+  }
+
+  /** The runner is taken away. */
+  forget(operation: string): void {
+    this.#sent.delete(operation)
+    this.#refused.delete(operation)
+  }
+
+  /** Waits until all are written, those too that were refused before; rejects if one cannot be. */
+  async written(isStarted: () => boolean): Promise<void> {
+    this.#isAwaited = true
+    try {
+      for (const { command } of [...this.#refused.values()]) this.#send(command, isStarted)
+      await Promise.all([...this.#sent.values()])
+    } finally {
+      this.#isAwaited = false
+    }
+  }
+}
+
+function warnOfRefusal(operation: string, error: unknown) {
+  const code = isError(error) ? spell(read(error, 'code')) : 'TASKER_BUG'
+  const why = isError(error) ? spell(read(error, 'message')) : spell(error)
+  warn(code, `the runner of '${operation}' was not assigned: ${why}; assign it again, or start`)
+}

@@ -1,0 +1,104 @@
+/**
+ * Schemas of operations, by the Standard Schema of zod, valibot, arktype and others: whether data
+ * fits is asked before a task is added, whether a result fits when a runner has returned.
+ *
+ * Schemas are code, so they stay in this tasker: other processes do not have them. What they make
+ * of a value is dropped: what is stored is what was given.
+ *
+ * # Promises
+ * - A value that does not fit is refused with the path of its first fault.
+ *
+ * Proof: `__test__/contract/operations.test.mjs`.
+ */
+
+import type { OperationSchemas, StandardIssue, StandardSchema } from '../index'
+import { invalid, spell, TaskerError } from './errors'
+import { objectOf } from './objects'
+
+/** What a schema is about. */
+type Part = 'data' | 'result'
+
+const PARTS: readonly Part[] = ['data', 'result']
+
+/** The schemas of the option `schema`; nothing if it is absent. */
+export function schemasOf(given: unknown): OperationSchemas | undefined {
+  if (given === undefined) return undefined
+  const { data, result, ...others } = objectOf(given, 'schema')
+  const unknown = Object.keys(others)[0]
+  if (unknown !== undefined) {
+    throw invalid(`schema.${unknown}`, `is not a schema; there are ${PARTS.join(', ')}`)
+  }
+  return { data: schemaOf(data, 'schema.data'), result: schemaOf(result, 'schema.result') }
+}
+
+function schemaOf(given: unknown, path: string): StandardSchema | undefined {
+  if (given === undefined) return undefined
+  const schema = Object(given) as Partial<StandardSchema>
+  if (typeof schema['~standard']?.validate === 'function') return schema as StandardSchema
+  throw invalid(path, 'must be a Standard Schema, such as zod, valibot and arktype make')
+}
+
+/** The schemas of this tasker, by operation. */
+export class Schemas {
+  /** Those of `defineOperation`. */
+  readonly defined = new Map<string, OperationSchemas>()
+  /** Those of `assignRunner`. */
+  readonly assigned = new Map<string, OperationSchemas>()
+
+  /** Refuses a definition whose data does not fit; `prefix` is the path of the definition. */
+  checkData(definition: unknown, prefix = ''): void {
+    if (this.defined.size + this.assigned.size === 0) return
+    const { operation, data } = Object(definition)
+    this.#check('data', operation, data, `${prefix}data`)
+  }
+
+  /** Refuses a result that does not fit. */
+  checkResult(operation: string, result: unknown): void {
+    if (this.defined.size + this.assigned.size === 0) return
+    this.#check('result', operation, result, 'result')
+  }
+
+  #check(part: Part, operation: string, value: unknown, path: string) {
+    const schema = this.defined.get(operation)?.[part] ?? this.assigned.get(operation)?.[part]
+    if (schema) check(schema, value, path)
+  }
+}
+
+/** Replaces the schemas of one layer of an operation; absent ones go. */
+export function replaceSchemas(
+  layer: Map<string, OperationSchemas>,
+  operation: string,
+  schemas: OperationSchemas | undefined,
+): void {
+  if (schemas) layer.set(operation, schemas)
+  else layer.delete(operation)
+}
+
+function check(schema: StandardSchema, value: unknown, path: string) {
+  const { issues } = validated(schema, value, path)
+  const [first] = issues ?? []
+  if (first === undefined) return
+  throw invalid(pathOf(path, first), `does not fit the schema: ${spell(first.message)}`)
+}
+
+function validated(schema: StandardSchema, value: unknown, path: string) {
+  let result: ReturnType<StandardSchema['~standard']['validate']>
+  try {
+    result = schema['~standard'].validate(value)
+  } catch (cause) {
+    throw invalid(path, `the schema threw: ${spell(cause)}`, cause)
+  }
+  if (!('then' in result)) return result
+  // Whether it fits must be known at once: tasks are added in the order of their calls.
+  result.then(undefined, () => {})
+  const message = `${path}: the schema answers with a promise; give one that answers at once`
+  throw new TaskerError('TASKER_UNSUPPORTED', message, { path })
+}
+
+/** The path of what is wrong, such as `data.books.0`. */
+function pathOf(path: string, { path: keys = [] }: StandardIssue): string {
+  return keys.reduce<string>((at, key) => {
+    const name = typeof key === 'object' && key !== null ? key.key : key
+    return `${at}.${String(name)}`
+  }, path)
+}

@@ -1,0 +1,102 @@
+/** What a tasker says of an operation, for all processes on the file. */
+
+import type { Duration, OnInterrupted, OnStop } from './definition'
+
+/** How the tasks of an operation are run, and what they take that do not say otherwise. */
+export interface OperationOptions {
+  /**
+   * Most runs of this operation at once, 1 to 100,000, over all processes on the file. Holds at
+   * once, also for tasks that wait. Default: no limit of its own.
+   */
+  concurrency?: number | undefined
+  /** The priority of tasks that are added without one. Default: 0. */
+  priority?: number | undefined
+  /**
+   * The longest a run may take of tasks that are added without a word; `false` for no limit.
+   * Default: what the tasker says that adds the task.
+   */
+  runTimeout?: Duration | false | undefined
+  /**
+   * What becomes of a running task whose process dies, of tasks that are added without a word.
+   * Default: what the tasker says that adds the task.
+   */
+  onInterrupted?: OnInterrupted | undefined
+  /**
+   * What a stop does with its running tasks, unless the task or the stop says otherwise. Default:
+   * what the tasker says that runs the task.
+   */
+  onStop?: OnStop | undefined
+  /**
+   * What data and results must look like. Schemas are code: they are not stored, and hold in this
+   * tasker alone.
+   */
+  schema?: OperationSchemas | undefined
+}
+
+/** The schemas of an operation. They check, and never change what is stored. */
+export interface OperationSchemas {
+  /**
+   * What `data` must look like. A task whose data does not fit is not added: `TASKER_INVALID` with
+   * the path, such as `data.book`.
+   */
+  data?: StandardSchema | undefined
+  /**
+   * What the runner must return. A result that does not fit fails the run, with the cause
+   * `unstorable`.
+   */
+  result?: StandardSchema | undefined
+}
+
+/**
+ * A schema of zod, valibot, arktype or any other library of [Standard
+ * Schema](https://standardschema.dev), version 1. One that answers with a promise is refused with
+ * `TASKER_UNSUPPORTED`.
+ */
+export interface StandardSchema {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>
+  }
+}
+
+/** What a schema says of a value. */
+export type StandardResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] }
+
+/** What is wrong with a value. */
+export interface StandardIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** What is stored of an operation. */
+export interface OperationRecord<Name extends string = string> {
+  name: Name
+  /** 1 for the first, one more with each change. */
+  version: number
+  /** Since when it is paused; absent if it is not. */
+  pausedAt?: Date
+  /** What holds: the first layer that says something of an option wins. */
+  options: StoredOperationOptions
+  /** What each layer says; absent if it says nothing. */
+  layers: {
+    defineOperation?: StoredOperationOptions
+    /** The last call with options, in whatever process. */
+    assignRunner?: StoredOperationOptions
+  }
+}
+
+/** The options of an operation that are stored; what is not said is absent. */
+export interface StoredOperationOptions {
+  concurrency?: number
+  priority?: number
+  /** In milliseconds; `false` for no limit. */
+  runTimeout?: number | false
+  onInterrupted?: OnInterrupted
+  onStop?: OnStop
+}
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}
