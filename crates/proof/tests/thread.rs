@@ -583,11 +583,8 @@ fn a_client_that_comes_after_the_close_is_told_so_once_and_refused() {
     assert!(matches!(second.try_recv(), Ok(Effect::Closed(None))), "before it asks");
     client.submit([Input::Add(1, task("a"))]);
     assert_eq!(code(answer(&second, 1)), Code::Closed);
-    client.read(2, Read::Count(Box::new(Query::all())));
-    assert_eq!(code(answer(&second, 2)), Code::Closed);
     drop((client, tasker));
-    let rest: Vec<Effect> = second.try_iter().collect();
-    assert!(rest.is_empty(), "it is told once: {rest:?}");
+    assert!(second.try_iter().next().is_none(), "it is told once");
 }
 
 const HOUR: u64 = 3_600_000;
