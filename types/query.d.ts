@@ -33,7 +33,52 @@ export interface QueryOperators<Value = QueryValue> {
   $in?: readonly Value[]
   $nin?: readonly Value[]
   $exists?: boolean
+  /** Of one of these types. */
+  $type?: QueryType | readonly QueryType[]
+  /** A number whose whole part leaves `remainder`. Both are whole; fractions are cut off. */
+  $mod?: readonly [divisor: number, remainder: number]
+  /** An array of so many members. */
+  $size?: number
+  /** Each of the values, or each of the `$elemMatch`, matches. An empty list matches nothing. */
+  $all?: readonly Value[] | readonly { $elemMatch: QueryElement }[]
+  /** An array with one member that meets all of it. */
+  $elemMatch?: QueryElement
   $not?: QueryOperators<Value>
+}
+
+/**
+ * A type of values, by MongoDB's names and numbers. A whole number is an `'int'` if it fits 32
+ * bits, else a `'long'` if it fits 64, and any other number is a `'double'`; `'number'` is all of
+ * them. Only the engine's own times are a `'date'`.
+ */
+export type QueryType =
+  | 'number'
+  | 'double'
+  | 'string'
+  | 'object'
+  | 'array'
+  | 'bool'
+  | 'date'
+  | 'null'
+  | 'int'
+  | 'long'
+  | 1
+  | 2
+  | 3
+  | 4
+  | 8
+  | 9
+  | 10
+  | 16
+  | 18
+
+/** What one member of an array has to meet: operators on itself, or a query of what is in it. */
+export type QueryElement = QueryOperators | QueryMember
+
+/** A query of what is in a member of an array; its paths begin there. */
+export interface QueryMember {
+  [path: string]: QueryField | readonly QueryMember[]
+  [operator: `$${string}`]: NoSuchOperator | readonly QueryMember[]
 }
 
 /** A value or conditions. `null` also matches what is absent. */

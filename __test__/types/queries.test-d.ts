@@ -52,6 +52,28 @@ export const paths: Query<Operations>[] = [
   { $and: [{ 'data.a': 1 }, { $or: [{ 'data.b': 2 }, { $nor: [{ 'data.c': 3 }] }] }] },
 ]
 
+/** What is asked of arrays, types and remainders. */
+export const arrays: Query<Operations>[] = [
+  { 'data.text': { $type: 'string' } },
+  { 'data.text': { $type: ['null', 2] } },
+  { 'data.n': { $mod: [4, 1] } },
+  { result: { $size: 2 } },
+  { result: { $all: ['a', 'b'] } },
+  { result: { $elemMatch: { $gte: 'a', $lt: 'b', $not: { $eq: 'aa' } } } },
+  { 'data.lines': { $elemMatch: { sku: 'x', 'price.net': { $gt: 1 } } } },
+  { 'data.lines': { $elemMatch: { $or: [{ sku: 'x' }, { free: true }] } } },
+  { 'data.lines': { $all: [{ $elemMatch: { sku: 'x' } }, { $elemMatch: { sku: 'y' } }] } },
+]
+
+// @ts-expect-error no such type
+export const type: Query<Operations> = { 'data.text': { $type: 'text' } }
+// @ts-expect-error a remainder is missing
+export const half: Query<Operations> = { 'data.n': { $mod: [4] } }
+// @ts-expect-error a size is a number
+export const size: Query<Operations> = { result: { $size: '2' } }
+// @ts-expect-error no such operator on a member
+export const member: Query<Operations> = { result: { $elemMatch: { $like: 'a' } } }
+
 // @ts-expect-error no such field
 export const noField: Query<Operations> = { owner: 'me' }
 // @ts-expect-error a path begins with a field

@@ -58,10 +58,10 @@ fields! {
 
 /// A set of fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fields(u32);
+pub struct Fields(u64);
 
 impl Fields {
-    /// Every field.
+    /// Every field; more than 63 do not compile.
     pub const ALL: Fields = Fields((1 << Field::ALL.len()) - 1);
 
     /// Whether `field` is in the set.

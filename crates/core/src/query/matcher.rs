@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use super::kind::truncated;
 use super::path::Visit;
 use super::value::Value;
-use super::{Node, Predicate, Test};
+use super::{Element, Node, Predicate, Test};
 
 /// Whether all of them hold.
 pub(super) fn all(nodes: &[Node], document: &Value) -> bool {
@@ -43,7 +44,31 @@ impl Probe<'_> {
             Test::Lte(operand) => order(operand).is_some_and(Ordering::is_le),
             Test::In(operands) | Test::Nin(operands) => operands.binary_search(value).is_ok(),
             Test::Exists(_) => found.is_some(),
+            Test::Type(kinds) => found.is_some_and(|value| kinds.has(value)),
+            Test::Mod { divisor, remainder } => match value {
+                // A remainder never overflows but that of the least number by -1, which is 0.
+                Value::Number(number) => truncated(*number)
+                    .is_some_and(|whole| whole.wrapping_rem(*divisor) == *remainder),
+                _ => false,
+            },
+            Test::Size(size) => matches!(value, Value::Array(items) if items.len() == *size),
+            Test::Element(element) => match value {
+                Value::Array(items) => items.iter().any(|item| element.matches(item)),
+                _ => false,
+            },
         }
+    }
+
+    /// Whether it asks for an array itself, and so never looks for one among its members.
+    fn is_of_array(&self) -> bool {
+        matches!(self.0, Test::Size(_) | Test::Element(_))
+    }
+}
+
+impl Element {
+    fn matches(&self, member: &Value) -> bool {
+        let may_match = !self.is_inside || matches!(member, Value::Object(_) | Value::Array(_));
+        may_match && all(&self.all, member)
     }
 }
 
@@ -53,7 +78,9 @@ impl<'v> Visit<'v> for Probe<'_> {
     /// An array passes by one of its members or as a whole.
     fn leaf(&mut self, value: Option<&'v Value>) -> bool {
         let by_member = match value {
-            Some(Value::Array(items)) => items.iter().any(|item| self.finds(Some(item))),
+            Some(Value::Array(items)) if !self.is_of_array() => {
+                items.iter().any(|item| self.finds(Some(item)))
+            }
             _ => false,
         };
         by_member || self.finds(value)

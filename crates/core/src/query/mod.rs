@@ -3,12 +3,13 @@
 //! One matcher is the truth. A search may narrow what it looks at by [`Query::conjuncts`], but
 //! only [`Query::matches`] decides, before sort, skip and limit.
 //!
-//! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists`, `$not` on a field, `$and
-//! $or $nor`, dotted paths through arrays. `null` matches what is missing; a range stays within
-//! its type; an array matches by one of its members or as a whole; `$ne` and `$nin` are the
-//! negations of `$eq` and `$in`. Two things differ from MongoDB: the order of an object's keys does
-//! not count (documents here are JSON), and what cannot be meant is refused instead of matching
-//! nothing: an unknown field, an operator inside a value, an `$exists` that is not a boolean.
+//! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists $type $mod $size $all
+//! $elemMatch`, `$not` on a field, `$and $or $nor`, dotted paths through arrays. `null` matches
+//! what is missing; a range stays within its type; an array matches by one of its members or as a
+//! whole; `$ne` and `$nin` are the negations of `$eq` and `$in`. Two things differ from MongoDB:
+//! the order of an object's keys does not count (documents here are JSON), and what cannot be meant
+//! is refused instead of matching nothing: an unknown field, an operator inside a value, an
+//! `$exists` that is not a boolean. `docs/guide/queries.md` has the table of what differs.
 //!
 //! # Promises
 //! - Whatever is not understood is [`Code::InvalidQuery`](crate::error::Code::InvalidQuery) with
@@ -26,6 +27,8 @@ pub mod field;
 pub mod value;
 mod read;
 pub mod path;
+mod kind;
+mod operand;
 mod parse;
 mod matcher;
 pub mod sort;
@@ -35,6 +38,7 @@ mod tests;
 use crate::error::Result;
 
 pub use field::{Field, Fields};
+pub use kind::Kinds;
 pub use path::Path;
 pub use sort::{Sort, SortKey};
 pub use value::{Object, Value};
@@ -50,6 +54,7 @@ pub struct Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Node {
     Test(Predicate),
+    /// One of them at least: none of an empty list.
     Any(Vec<Vec<Node>>),
     Nor(Vec<Vec<Node>>),
     Not(Vec<Node>),
@@ -85,6 +90,27 @@ pub enum Test {
     Nin(Vec<Value>),
     /// `$exists`
     Exists(bool),
+    /// `$type`
+    Type(Kinds),
+    /// `$mod`: the whole part of a number has this remainder.
+    Mod {
+        /// Not zero.
+        divisor: i64,
+        /// What is left, with the sign of the number.
+        remainder: i64,
+    },
+    /// `$size`: an array of so many members.
+    Size(usize),
+    /// `$elemMatch`: an array with a member that matches.
+    Element(Element),
+}
+
+/// What one member of an array has to meet, all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Whether it is asked for what is in the member, so that only an object or an array can match.
+    is_inside: bool,
+    all: Vec<Node>,
 }
 
 impl Query {

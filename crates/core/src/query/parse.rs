@@ -2,28 +2,42 @@
 
 use std::fmt::Display;
 
-use super::field::{Field, Fields};
+use super::field::Fields;
+use super::operand::{self, Operand, operators};
 use super::path::Path;
 use super::value::{Object, Value};
-use super::{Node, Predicate, Query, Test};
+use super::{Element, Node, Predicate, Query, Test};
 use crate::error::{Code, Error, Result};
-use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_IN_MAX, QUERY_NODES_MAX};
-use crate::time::DATE_MS_MAX;
+use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_NODES_MAX};
 
-/// The name that makes an object of one member a date.
-const DATE_KEY: &str = "$date";
 /// What may be asked of a field, besides `$not`.
-const OPERATORS: &[&str] = &["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists"];
+const OPERATORS: &[&str] = &[
+    "$eq",
+    "$ne",
+    "$gt",
+    "$gte",
+    "$lt",
+    "$lte",
+    "$in",
+    "$nin",
+    "$exists",
+    "$type",
+    "$mod",
+    "$size",
+    "$all",
+    "$elemMatch",
+];
 
 /// Compiles a query.
 pub(super) fn query(text: &str) -> Result<Query> {
     check_size(text)?;
     let value = Value::from_json(text).map_err(|error| fault("query", error.message()))?;
     let mut parser = Parser { nodes: 0, fields: Fields::default() };
-    let all = parser.part(&value, &Place { path: "query".into(), level: 1 })?;
+    let all = parser.part(&value, &Place::query())?;
     let query = Query { all, fields: parser.fields };
+    let has = |field| query.fields.has(field);
     debug_assert!(
-        query.conjuncts().all(|predicate| query.fields.has(predicate.path.field())),
+        query.conjuncts().all(|predicate| predicate.path.field().is_some_and(has)),
         "a document would lack what the query looks at"
     );
     Ok(query)
@@ -44,26 +58,36 @@ pub(super) fn fault(path: &str, message: impl Display) -> Error {
 }
 
 /// Where in a query the parser is.
-struct Place {
+pub(super) struct Place {
     path: String,
     /// How many objects of fields and operators are around.
     level: usize,
+    /// Whether paths begin at a member of an array, inside of `$elemMatch`.
+    is_inner: bool,
 }
 
 impl Place {
-    fn key(&self, key: &str) -> Self {
-        Self { path: format!("{}.{key}", self.path), level: self.level }
+    fn query() -> Self {
+        Self { path: "query".into(), level: 1, is_inner: false }
     }
 
-    fn index(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), level: self.level + 1 }
+    pub(super) fn key(&self, key: &str) -> Self {
+        Self { path: format!("{}.{key}", self.path), ..*self }
+    }
+
+    pub(super) fn index(&self, index: usize) -> Self {
+        Self { path: format!("{}[{index}]", self.path), level: self.level + 1, ..*self }
     }
 
     fn deeper(&self) -> Self {
-        Self { path: self.path.clone(), level: self.level + 1 }
+        Self { path: self.path.clone(), level: self.level + 1, ..*self }
     }
 
-    fn fault(&self, message: impl Display) -> Error {
+    fn inner(&self) -> Self {
+        Self { is_inner: true, ..self.deeper() }
+    }
+
+    pub(super) fn fault(&self, message: impl Display) -> Error {
         fault(&self.path, message)
     }
 
@@ -119,13 +143,13 @@ impl Parser {
     }
 
     fn field(&mut self, key: &str, value: &Value, place: &Place) -> Result<Vec<Node>> {
-        let path = Path::parse(key, &place.path)?;
-        self.fields = self.fields.with(path.field());
+        let parse = if place.is_inner { Path::parse_inner } else { Path::parse };
+        let path = parse(key, &place.path)?;
+        self.fields = path.field().map_or(self.fields, |field| self.fields.with(field));
         if let Some(members) = operators(value) {
             return self.tests(&path, members, &place.deeper());
         }
-        let test = Test::Eq(Operand { path: &path, is_plain: true }.read(value, place)?);
-        Ok(vec![Node::Test(Predicate { path, test })])
+        Ok(vec![plain(&path, value, place)?])
     }
 
     /// Operators on one path that all have to hold.
@@ -135,12 +159,49 @@ impl Parser {
         for (key, value) in members.iter() {
             let place = place.key(key);
             self.count(&place)?;
-            all.push(match key {
-                "$not" => Node::Not(self.not(path, value, &place)?),
-                _ => test(path, key, value, &place)?,
+            match key {
+                "$not" => all.push(Node::Not(self.not(path, value, &place)?)),
+                "$all" => all.extend(self.every(path, value, &place)?),
+                "$elemMatch" => all.push(self.element(path, value, &place)?),
+                _ => all.push(node(path, test(path, key, value, &place)?)),
+            }
+        }
+        Ok(all)
+    }
+
+    /// `$all`: each of its values, or each of its `$elemMatch`, has to match.
+    fn every(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Vec<Node>> {
+        let items = operand::list(value, place)?;
+        if items.is_empty() {
+            return Ok(vec![Node::Any(Vec::new())]); // MongoDB: no document
+        }
+        let elements = items.iter().filter(|item| element_of(item).is_some()).count();
+        if elements != 0 && elements != items.len() {
+            return Err(place.fault("holds either values or $elemMatch, not both"));
+        }
+        let mut all = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let place = place.index(index);
+            self.count(&place)?;
+            all.push(match element_of(item) {
+                Some(query) => self.element(path, query, &place.key("$elemMatch"))?,
+                None => plain(path, item, &place)?,
             });
         }
         Ok(all)
+    }
+
+    /// `$elemMatch`: a query of what is in a member, or operators on the member itself.
+    fn element(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Node> {
+        let Value::Object(members) = value else {
+            return Err(place.fault("must be a query of a member, or an object of operators"));
+        };
+        let element = if operand::is_query(members) {
+            Element::inside(self.part(value, &place.inner())?)
+        } else {
+            Element::itself(self.tests(&Path::here(), members, &place.inner())?)
+        };
+        Ok(node(path, Test::Element(element)))
     }
 
     fn not(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Vec<Node>> {
@@ -160,109 +221,49 @@ impl Parser {
     }
 }
 
-/// The members of an object that holds operators; a date is a value.
-fn operators(value: &Value) -> Option<&Object> {
-    match value {
-        Value::Object(members) if members.len() == 1 && members.get(DATE_KEY).is_some() => None,
-        Value::Object(members) if members.iter().any(|(key, _)| key.starts_with('$')) => {
-            Some(members)
-        }
-        _ => None,
-    }
+fn node(path: &Path, test: Test) -> Node {
+    Node::Test(Predicate { path: path.clone(), test })
 }
 
-fn test(path: &Path, key: &str, value: &Value, place: &Place) -> Result<Node> {
-    let one = || Operand { path, is_plain: false }.read(value, place);
-    let test = match key {
+/// A value without an operator.
+fn plain(path: &Path, value: &Value, place: &Place) -> Result<Node> {
+    Ok(node(path, Test::Eq(Operand::plain(path).read(value, place)?)))
+}
+
+/// The query of an object that is an `$elemMatch`, and nothing else.
+fn element_of(value: &Value) -> Option<&Value> {
+    let Value::Object(members) = value else { return None };
+    members.get("$elemMatch").filter(|_| members.len() == 1)
+}
+
+/// An operator with one operand; the others are read by the parser.
+fn test(path: &Path, key: &str, value: &Value, place: &Place) -> Result<Test> {
+    let one = || Operand::compared(path).read(value, place);
+    Ok(match key {
         "$eq" => Test::Eq(one()?),
         "$ne" => Test::Ne(one()?),
         "$gt" => Test::Gt(one()?),
         "$gte" => Test::Gte(one()?),
         "$lt" => Test::Lt(one()?),
         "$lte" => Test::Lte(one()?),
-        "$in" => Test::In(many(path, value, place)?),
-        "$nin" => Test::Nin(many(path, value, place)?),
-        "$exists" => match value {
-            Value::Bool(flag) => Test::Exists(*flag),
-            _ => return Err(place.fault("must be true or false")),
-        },
+        "$in" => Test::In(values(path, value, place)?),
+        "$nin" => Test::Nin(values(path, value, place)?),
+        "$exists" => operand::exists(value, place)?,
+        "$type" => operand::types(value, place)?,
+        "$mod" => operand::modulo(value, place)?,
+        "$size" => operand::size(value, place)?,
         _ => return Err(unknown_operator(key, place)),
-    };
-    Ok(Node::Test(Predicate { path: path.clone(), test }))
+    })
 }
 
 /// The operands of `$in` and `$nin`, sorted, each once.
-fn many(path: &Path, value: &Value, place: &Place) -> Result<Vec<Value>> {
-    let Value::Array(items) = value else {
-        return Err(place.fault("must be an array of values"));
-    };
-    if items.len() > QUERY_IN_MAX {
-        return Err(place.fault(format!("holds at most {QUERY_IN_MAX} values")));
-    }
-    let operand = Operand { path, is_plain: true };
-    let read = |(index, item)| operand.read(item, &place.index(index));
-    let mut values = items.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
+fn values(path: &Path, value: &Value, place: &Place) -> Result<Vec<Value>> {
+    let items = operand::list(value, place)?.iter().enumerate();
+    let read = items.map(|(index, item)| Operand::plain(path).read(item, &place.index(index)));
+    let mut values = read.collect::<Result<Vec<_>>>()?;
     values.sort_unstable();
     values.dedup();
     Ok(values)
-}
-
-/// Reads what a value of the document is compared with.
-struct Operand<'p> {
-    path: &'p Path,
-    /// Whether a name that begins with `$` must be a mistake; after `$eq` it is just a name.
-    is_plain: bool,
-}
-
-impl Operand<'_> {
-    fn read(&self, value: &Value, place: &Place) -> Result<Value> {
-        let is_priority = self.path.is_field() && self.path.field() == Field::Priority;
-        match value {
-            Value::String(text) if is_priority => Ok(priority(text)),
-            Value::Object(members) => self.object(members, place),
-            Value::Array(items) => {
-                let items = items.iter().enumerate();
-                let read = items.map(|(index, item)| self.read(item, &place.index(index)));
-                read.collect::<Result<_>>().map(Value::Array)
-            }
-            _ => Ok(value.clone()),
-        }
-    }
-
-    fn object(&self, members: &Object, place: &Place) -> Result<Value> {
-        if let (1, Some(ms)) = (members.len(), members.get(DATE_KEY)) {
-            return date(ms, &place.key(DATE_KEY));
-        }
-        let mut read = Vec::with_capacity(members.len());
-        for (name, value) in members.iter() {
-            let place = place.key(name);
-            if self.is_plain && name.starts_with('$') {
-                let advice = "an operator cannot stand inside a value: write the path as one name, \
-                              such as 'data.book'; for a value with this name use $eq";
-                return Err(place.fault(advice));
-            }
-            read.push((name.into(), self.read(value, &place)?));
-        }
-        Ok(Value::Object(Object::new(read)))
-    }
-}
-
-/// Priorities may be infinite, which JSON cannot say.
-fn priority(text: &str) -> Value {
-    match text {
-        "Infinity" => Value::Number(f64::INFINITY),
-        "-Infinity" => Value::Number(f64::NEG_INFINITY),
-        _ => Value::text(text),
-    }
-}
-
-fn date(ms: &Value, place: &Place) -> Result<Value> {
-    match ms {
-        Value::Number(ms) if ms.fract() == 0.0 && ms.abs() <= DATE_MS_MAX => {
-            Ok(Value::Date(*ms as i64))
-        }
-        _ => Err(place.fault("is not a valid date: must be whole milliseconds")),
-    }
 }
 
 fn unknown_logic(key: &str, place: &Place) -> Error {

@@ -18,7 +18,8 @@ use crate::limits::{JSON_DEPTH_MAX, QUERY_DEPTH_MAX};
 /// A dotted path, compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
-    field: Field,
+    /// Where in the document it begins; nothing if it begins at a member of an array.
+    field: Option<Field>,
     parts: Box<[Part]>,
 }
 
@@ -35,6 +36,20 @@ impl Path {
     pub(super) fn parse(text: &str, at: &str) -> Result<Self> {
         let first = text.split('.').next().unwrap_or_default();
         let field = Field::from_name(first).ok_or_else(|| unknown_field(first, at))?;
+        Self::from(Some(field), text, at)
+    }
+
+    /// Compiles a path that begins at a member of an array; any name is allowed.
+    pub(super) fn parse_inner(text: &str, at: &str) -> Result<Self> {
+        Self::from(None, text, at)
+    }
+
+    /// The path to where it begins: to a member of an array itself.
+    pub(super) fn here() -> Self {
+        Self { field: None, parts: Box::default() }
+    }
+
+    fn from(field: Option<Field>, text: &str, at: &str) -> Result<Self> {
         let parts: Box<[Part]> = text.split('.').map(Part::new).collect();
         let numbers = parts.iter().filter(|part| part.index.is_some()).count();
         if parts.len() > JSON_DEPTH_MAX || numbers > QUERY_DEPTH_MAX {
@@ -46,14 +61,14 @@ impl Path {
         Ok(Self { field, parts })
     }
 
-    /// The field of the document where it begins.
-    pub fn field(&self) -> Field {
+    /// The field of the document where it begins; nothing if it begins at a member of an array.
+    pub fn field(&self) -> Option<Field> {
         self.field
     }
 
-    /// Whether it names the field itself, not something inside it.
-    pub fn is_field(&self) -> bool {
-        self.parts.len() == 1
+    /// The field that it names itself, not something inside it.
+    pub fn whole_field(&self) -> Option<Field> {
+        self.field.filter(|_| self.parts.len() == 1)
     }
 
     /// Its parts; the first is the name of the field.
@@ -61,10 +76,19 @@ impl Path {
         self.parts.iter().map(|part| part.name.as_ref())
     }
 
-    /// Shows `visit` what the path leads to, until it has seen enough; `true` if it has.
-    pub(super) fn walk<'v>(&self, document: &'v Value, visit: &mut impl Visit<'v>) -> bool {
-        match document {
-            Value::Object(object) => in_object(object, &self.parts, visit),
+    /// Shows `visit` what the path leads to from a document or a member of an array, until it has
+    /// seen enough; `true` if it has.
+    pub(super) fn walk<'v>(&self, from: &'v Value, visit: &mut impl Visit<'v>) -> bool {
+        match (self.parts.split_first(), from) {
+            (None, _) => visit.item(from),
+            (_, Value::Object(object)) => in_object(object, &self.parts, visit),
+            // MongoDB takes an array that is a member of an array for an object of its places.
+            (Some((part, rest)), Value::Array(items)) => {
+                match part.index.and_then(|index| items.get(index)) {
+                    Some(item) => at_value(item, rest, visit),
+                    None => visit.leaf(None),
+                }
+            }
             _ => visit.leaf(None),
         }
     }

@@ -65,7 +65,8 @@ impl Sort {
 
     /// Which fields of a document it looks at.
     pub fn fields(&self) -> Fields {
-        self.terms.iter().fold(Fields::default(), |set, term| set.with(term.path.field()))
+        let fields = self.terms.iter().filter_map(|term| term.path.field());
+        fields.fold(Fields::default(), Fields::with)
     }
 
     /// Which of two documents comes first; both have at least [`Sort::fields`].

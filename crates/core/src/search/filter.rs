@@ -17,7 +17,6 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::id::{IdKey, Seq, TaskId};
-use crate::query::path::Path;
 use crate::query::{Field, Query, Test, Value};
 use crate::state::{Phase, State};
 use crate::task::Priority;
@@ -67,8 +66,10 @@ impl Filter {
             started_at: None,
             ended_at: EVERY_TIME,
         };
-        for predicate in query.conjuncts().filter(|predicate| Path::is_field(&predicate.path)) {
-            filter.narrow(predicate.path.field(), &predicate.test, key);
+        for predicate in query.conjuncts() {
+            if let Some(field) = predicate.path.whole_field() {
+                filter.narrow(field, &predicate.test, key);
+            }
         }
         filter
     }
