@@ -1,9 +1,9 @@
 /**
  * Queries and sorts on their way to the engine, written as JSON text.
  *
- * JSON has no dates and no infinities, and drops what it does not know; a query that lost a
- * condition would match too much. So values are written here one by one and anything else is
- * refused with its path.
+ * JSON has no dates, regular expressions and infinities, and drops what it does not know; a query
+ * that lost a condition would match too much. So values are written here one by one and anything
+ * else is refused with its path.
  *
  * # Left to others
  * Which fields, operators and limits there are: the engine knows.
@@ -63,7 +63,7 @@ function structure(value: object, at: Position): string {
   if (at.depth > DEPTH_MAX) throw refused(at.path, 'is nested too deeply')
   if (Array.isArray(value)) return array(value, at)
   if (types.isDate(value)) return date(value, at)
-  if (types.isRegExp(value)) throw refused(at.path, 'regular expressions are not supported')
+  if (types.isRegExp(value)) return pattern(value)
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON === 'function') {
     return encode(toJSON.call(value, ''), { ...at, depth: at.depth + 1 })
@@ -104,6 +104,11 @@ function date(value: Date, at: Position): string {
   const ms = value.getTime()
   if (Number.isNaN(ms)) throw refused(at.path, 'is not a valid Date')
   return `{"$date":${ms}}`
+}
+
+/** Its `lastIndex` does not count: the flags that would use it are refused. */
+function pattern({ source, flags }: RegExp): string {
+  return `{"$regularExpression":{"pattern":${stringify(source)},"options":${stringify(flags)}}}`
 }
 
 const kind = (value: object) => Object.prototype.toString.call(value).slice(8, -1)

@@ -30,20 +30,27 @@ export interface QueryOperators<Value = QueryValue> {
   $gte?: Value
   $lt?: Value
   $lte?: Value
-  $in?: readonly Value[]
-  $nin?: readonly Value[]
+  $in?: readonly (Value | RegExp)[]
+  $nin?: readonly (Value | RegExp)[]
   $exists?: boolean
   /** Of one of these types. */
   $type?: QueryType | readonly QueryType[]
   /** A number whose whole part leaves `remainder`. Both are whole; fractions are cut off. */
   $mod?: readonly [divisor: number, remainder: number]
+  /**
+   * A text in which the regular expression is found, as `RegExp.prototype.test` finds it. Its flags
+   * are `i`, `m`, `s`, `u`; no look-around and no back-references, for a search takes linear time.
+   */
+  $regex?: string | RegExp
+  /** The flags of a `$regex` that has none of its own, such as `'i'`. */
+  $options?: string
   /** An array of so many members. */
   $size?: number
   /** Each of the values, or each of the `$elemMatch`, matches. An empty list matches nothing. */
-  $all?: readonly Value[] | readonly { $elemMatch: QueryElement }[]
+  $all?: readonly (Value | RegExp)[] | readonly { $elemMatch: QueryElement }[]
   /** An array with one member that meets all of it. */
   $elemMatch?: QueryElement
-  $not?: QueryOperators<Value>
+  $not?: QueryOperators<Value> | RegExp
 }
 
 /**
@@ -81,8 +88,10 @@ export interface QueryMember {
   [operator: `$${string}`]: NoSuchOperator | readonly QueryMember[]
 }
 
-/** A value or conditions. `null` also matches what is absent. */
-export type QueryField<Value = QueryValue> = Value | null | QueryOperators<Value | null>
+/**
+ * A value, a regular expression for texts, or conditions. `null` also matches what is absent.
+ */
+export type QueryField<Value = QueryValue> = Value | null | RegExp | QueryOperators<Value | null>
 
 /** Fields that a path may lead into. */
 type PathField =
@@ -141,13 +150,13 @@ export interface Query<
 export type QueryOperation<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
-> = Name | null | QueryOperationOperators<Operations, Name>
+> = Name | null | RegExp | QueryOperationOperators<Operations, Name>
 
 /** Conditions on the operation of a task. */
 export interface QueryOperationOperators<Operations, Name extends OperationName<Operations>>
   extends Omit<QueryOperators<OperationName<Operations> | null>, '$eq' | '$in'> {
   $eq?: Name | null
-  $in?: readonly (Name | null)[]
+  $in?: readonly (Name | null | RegExp)[]
 }
 
 /** Order of tasks: paths with 1 (ascending) or -1 (descending); the first decides. At most 16. */

@@ -148,7 +148,7 @@ const mistakes = [
     "Type 'number' is not assignable to type '{ pages: number; }'",
   ],
   [
-    "tasker.findTasks({ 'error.message': { $regex: 'x' } })",
+    "tasker.findTasks({ 'error.message': { $like: 'x' } })",
     "Type 'string' is not assignable to type 'NoSuchOperator'",
   ],
   [

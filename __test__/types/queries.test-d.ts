@@ -65,10 +65,28 @@ export const arrays: Query<Operations>[] = [
   { 'data.lines': { $all: [{ $elemMatch: { sku: 'x' } }, { $elemMatch: { sku: 'y' } }] } },
 ]
 
+/** Regular expressions, wherever one may stand. */
+export const patterns: Query<Operations>[] = [
+  { 'data.text': /^du/i },
+  { operation: /^c/ },
+  { 'data.text': { $regex: '^du', $options: 'i' } },
+  { 'data.text': { $regex: /^du/, $ne: 'dune' } },
+  { 'data.text': { $not: /^du/ } },
+  { 'data.text': { $in: [/^du/, 'emma'] } },
+  { 'data.text': { $nin: [/^du/, null] } },
+  { result: { $all: [/^a/, 'b'] } },
+  { result: { $elemMatch: { $regex: '^a' } } },
+  { 'data.lines': { $elemMatch: { sku: /^x/ } } },
+]
+
+// @ts-expect-error flags are a text
+export const flags: Query<Operations> = { 'data.text': { $regex: 'x', $options: /i/ } }
+// @ts-expect-error a regular expression is no value to compare with
+export const compared: Query<Operations> = { 'data.text': { $gt: /x/ } }
 // @ts-expect-error no such type
 export const type: Query<Operations> = { 'data.text': { $type: 'text' } }
 // @ts-expect-error a remainder is missing
-export const half: Query<Operations> = { 'data.n': { $mod: [4] } }
+export const divisor: Query<Operations> = { 'data.n': { $mod: [4] } }
 // @ts-expect-error a size is a number
 export const size: Query<Operations> = { result: { $size: '2' } }
 // @ts-expect-error no such operator on a member
@@ -91,9 +109,9 @@ export const flat: Query<Operations> = { 'status.name': 'done' }
 // @ts-expect-error no such operator
 export const near: Query<Operations> = { priority: { $near: 1 } }
 // @ts-expect-error no such operator at the end of a path
-export const regex: Query<Operations> = { 'error.message': { $regex: 'x' } }
+export const regex: Query<Operations> = { 'error.message': { $regexp: 'x' } }
 // @ts-expect-error no such operator, beside one that there is
-export const beside: Query<Operations> = { 'data.text': { $eq: 'x', $options: 'i' } }
+export const beside: Query<Operations> = { 'data.text': { $eq: 'x', $option: 'i' } }
 // @ts-expect-error no such operator on a whole part
 export const whole: Query<Operations> = { result: { $whatever: 1 } }
 // @ts-expect-error no such operator within another

@@ -50,6 +50,14 @@ pub const QUERY_NODES_MAX: usize = 256;
 pub const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Values of one `$in` or `$nin`.
 pub const QUERY_IN_MAX: usize = 10_000;
+/// Regular expressions in a query.
+pub const QUERY_PATTERNS_MAX: usize = 32;
+/// Bytes of one regular expression.
+pub const PATTERN_BYTES_MAX: usize = 16 * 1024;
+/// Groups within groups of a regular expression.
+pub const PATTERN_DEPTH_MAX: usize = 64;
+/// Bytes that one regular expression may take once it is compiled, and as many for its search.
+pub const PATTERN_SIZE_MAX: usize = 1024 * 1024;
 /// Fields of a sort.
 pub const SORT_FIELDS_MAX: usize = 16;
 /// Times in a row that a task may lose its process before it fails as poison.

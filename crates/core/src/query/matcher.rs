@@ -51,6 +51,9 @@ impl Probe<'_> {
                     .is_some_and(|whole| whole.wrapping_rem(*divisor) == *remainder),
                 _ => false,
             },
+            Test::Matches(pattern) => {
+                matches!(value, Value::String(text) if pattern.matches(text))
+            }
             Test::Size(size) => matches!(value, Value::Array(items) if items.len() == *size),
             Test::Element(element) => match value {
                 Value::Array(items) => items.iter().any(|item| element.matches(item)),

@@ -3,7 +3,7 @@
 //! One matcher is the truth. A search may narrow what it looks at by [`Query::conjuncts`], but
 //! only [`Query::matches`] decides, before sort, skip and limit.
 //!
-//! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists $type $mod $size $all
+//! Spoken here: equality, `$eq $ne $gt $gte $lt $lte $in $nin $exists $type $mod $regex $size $all
 //! $elemMatch`, `$not` on a field, `$and $or $nor`, dotted paths through arrays. `null` matches
 //! what is missing; a range stays within its type; an array matches by one of its members or as a
 //! whole; `$ne` and `$nin` are the negations of `$eq` and `$in`. Two things differ from MongoDB:
@@ -16,18 +16,20 @@
 //!   its path; nothing is ignored.
 //! - Depth, size and paths are bounded (see [`crate::limits`]), so a query costs bounded time per
 //!   document and cannot overflow the stack (I-17).
-//! - Matching allocates nothing.
+//! - Matching allocates nothing, but for what a regular expression keeps for its next search.
 //!
 //! # Left to others
 //! Making the document is [`crate::document`]'s work, finding candidates [`crate::search`]'s.
 //!
 //! Proof: `query::tests` (MongoDB's rules as tables, the laws as properties).
 
+mod place;
 pub mod field;
 pub mod value;
 mod read;
 pub mod path;
 mod kind;
+pub mod pattern;
 mod operand;
 mod parse;
 mod matcher;
@@ -40,6 +42,7 @@ use crate::error::Result;
 pub use field::{Field, Fields};
 pub use kind::Kinds;
 pub use path::Path;
+pub use pattern::Pattern;
 pub use sort::{Sort, SortKey};
 pub use value::{Object, Value};
 
@@ -99,6 +102,8 @@ pub enum Test {
         /// What is left, with the sign of the number.
         remainder: i64,
     },
+    /// `$regex`: a text in which the pattern is found.
+    Matches(Pattern),
     /// `$size`: an array of so many members.
     Size(usize),
     /// `$elemMatch`: an array with a member that matches.
@@ -119,8 +124,9 @@ impl Query {
         Self { all: Vec::new(), fields: Fields::default() }
     }
 
-    /// Compiles a query from its JSON text; dates in it are `{"$date": ms}`, and an infinite
-    /// `priority` is the text `"Infinity"` or `"-Infinity"`.
+    /// Compiles a query from its JSON text; dates in it are `{"$date": ms}`, regular expressions
+    /// `{"$regularExpression": {"pattern": "…", "options": "i"}}`, and an infinite `priority` is
+    /// the text `"Infinity"` or `"-Infinity"`.
     ///
     /// # Errors
     /// `InvalidQuery` with the path of the fault, such as `query.$or[1].data.book.$regex`.

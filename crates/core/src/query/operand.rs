@@ -2,8 +2,9 @@
 
 use super::field::Field;
 use super::kind::{Kinds, truncated};
-use super::parse::Place;
 use super::path::Path;
+use super::pattern::{Flags, Pattern};
+use super::place::Place;
 use super::value::{Object, Value};
 use super::{Element, Test};
 use crate::error::Result;
@@ -13,14 +14,76 @@ use crate::time::DATE_MS_MAX;
 /// The name that makes an object of one member a date.
 const DATE_KEY: &str = "$date";
 
-/// The members of an object that holds operators; a date is a value.
+/// The name that makes an object of one member a regular expression.
+const PATTERN_KEY: &str = "$regularExpression";
+
+/// The members of an object that holds operators; a date and a regular expression are values.
 pub(super) fn operators(value: &Value) -> Option<&Object> {
     match value {
-        Value::Object(members) if members.len() == 1 && members.get(DATE_KEY).is_some() => None,
+        Value::Object(members) if only(members, DATE_KEY).is_some() => None,
+        Value::Object(members) if only(members, PATTERN_KEY).is_some() => None,
         Value::Object(members) if members.iter().any(|(key, _)| key.starts_with('$')) => {
             Some(members)
         }
         _ => None,
+    }
+}
+
+/// The one member of an object, if that is its name.
+fn only<'v>(members: &'v Object, name: &str) -> Option<&'v Value> {
+    members.get(name).filter(|_| members.len() == 1)
+}
+
+/// What a value that is a regular expression is made of.
+pub(super) fn pattern_of(value: &Value) -> Option<&Value> {
+    match value {
+        Value::Object(members) => only(members, PATTERN_KEY),
+        _ => None,
+    }
+}
+
+/// A regular expression as a value: what [`pattern_of`] has found.
+pub(super) fn pattern(given: &Value, place: &Place) -> Result<Pattern> {
+    let Value::Object(members) = given else { return Err(place.fault(PATTERN_PARTS)) };
+    let text = |name: &str| match members.get(name) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(place.fault(PATTERN_PARTS)),
+    };
+    let (source, options) = (text("pattern")?, text("options")?);
+    if members.len() != 2 {
+        return Err(place.fault(PATTERN_PARTS));
+    }
+    let flags = Flags::parse(options).map_err(|fault| place.fault(fault))?;
+    Pattern::parse(source, flags).map_err(|fault| place.fault(fault))
+}
+
+const PATTERN_PARTS: &str = "must be an object of two texts, `pattern` and `options`";
+
+/// `$regex`, with the `$options` that stand beside it.
+pub(super) fn regex(value: &Value, options: Option<&Value>, place: &Place) -> Result<Pattern> {
+    let options_place = place.sibling("$options");
+    let flags = match options {
+        None => None,
+        Some(Value::String(text)) => {
+            Some(Flags::parse(text).map_err(|fault| options_place.fault(fault))?)
+        }
+        Some(_) => return Err(options_place.fault("must be a text of flags, such as 'i'")),
+    };
+    match (value, pattern_of(value)) {
+        (Value::String(source), _) => {
+            let flags = flags.unwrap_or_default();
+            Pattern::parse(source, flags).map_err(|fault| place.fault(fault))
+        }
+        (_, Some(given)) => {
+            let pattern = pattern(given, place)?;
+            match flags {
+                None => Ok(pattern),
+                Some(flags) => {
+                    pattern.with_flags(flags).map_err(|fault| options_place.fault(fault))
+                }
+            }
+        }
+        _ => Err(place.fault("must be a regular expression or its text")),
     }
 }
 
@@ -57,8 +120,13 @@ impl<'p> Operand<'p> {
     }
 
     fn object(&self, members: &Object, place: &Place) -> Result<Value> {
-        if let (1, Some(ms)) = (members.len(), members.get(DATE_KEY)) {
+        if let Some(ms) = only(members, DATE_KEY) {
             return date(ms, &place.key(DATE_KEY));
+        }
+        if only(members, PATTERN_KEY).is_some() {
+            let advice = "a regular expression is no value to compare with: it stands as the \
+                          value of a field, in $in, $nin, $all, $not or $regex";
+            return Err(place.fault(advice));
         }
         let mut read = Vec::with_capacity(members.len());
         for (name, value) in members.iter() {

@@ -1,14 +1,13 @@
 //! From the text of a query to its tree, with the path of every fault.
 
-use std::fmt::Display;
-
 use super::field::Fields;
 use super::operand::{self, Operand, operators};
 use super::path::Path;
+use super::place::{Place, fault};
 use super::value::{Object, Value};
-use super::{Element, Node, Predicate, Query, Test};
+use super::{Element, Node, Pattern, Predicate, Query, Test};
 use crate::error::{Code, Error, Result};
-use crate::limits::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_NODES_MAX};
+use crate::limits::{QUERY_BYTES_MAX, QUERY_NODES_MAX, QUERY_PATTERNS_MAX};
 
 /// What may be asked of a field, besides `$not`.
 const OPERATORS: &[&str] = &[
@@ -23,6 +22,7 @@ const OPERATORS: &[&str] = &[
     "$exists",
     "$type",
     "$mod",
+    "$regex",
     "$size",
     "$all",
     "$elemMatch",
@@ -32,7 +32,7 @@ const OPERATORS: &[&str] = &[
 pub(super) fn query(text: &str) -> Result<Query> {
     check_size(text)?;
     let value = Value::from_json(text).map_err(|error| fault("query", error.message()))?;
-    let mut parser = Parser { nodes: 0, fields: Fields::default() };
+    let mut parser = Parser { nodes: 0, patterns: 0, fields: Fields::default() };
     let all = parser.part(&value, &Place::query())?;
     let query = Query { all, fields: parser.fields };
     let has = |field| query.fields.has(field);
@@ -52,55 +52,9 @@ fn check_size(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// `InvalidQuery` at `path`.
-pub(super) fn fault(path: &str, message: impl Display) -> Error {
-    Error::at(Code::InvalidQuery, path, message)
-}
-
-/// Where in a query the parser is.
-pub(super) struct Place {
-    path: String,
-    /// How many objects of fields and operators are around.
-    level: usize,
-    /// Whether paths begin at a member of an array, inside of `$elemMatch`.
-    is_inner: bool,
-}
-
-impl Place {
-    fn query() -> Self {
-        Self { path: "query".into(), level: 1, is_inner: false }
-    }
-
-    pub(super) fn key(&self, key: &str) -> Self {
-        Self { path: format!("{}.{key}", self.path), ..*self }
-    }
-
-    pub(super) fn index(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), level: self.level + 1, ..*self }
-    }
-
-    fn deeper(&self) -> Self {
-        Self { path: self.path.clone(), level: self.level + 1, ..*self }
-    }
-
-    fn inner(&self) -> Self {
-        Self { is_inner: true, ..self.deeper() }
-    }
-
-    pub(super) fn fault(&self, message: impl Display) -> Error {
-        fault(&self.path, message)
-    }
-
-    fn check_level(&self) -> Result<()> {
-        if self.level > QUERY_DEPTH_MAX {
-            return Err(self.fault(format!("a query has at most {QUERY_DEPTH_MAX} levels")));
-        }
-        Ok(())
-    }
-}
-
 struct Parser {
     nodes: usize,
+    patterns: usize,
     fields: Fields,
 }
 
@@ -144,12 +98,31 @@ impl Parser {
 
     fn field(&mut self, key: &str, value: &Value, place: &Place) -> Result<Vec<Node>> {
         let parse = if place.is_inner { Path::parse_inner } else { Path::parse };
-        let path = parse(key, &place.path)?;
+        let path = parse(key, place.path())?;
         self.fields = path.field().map_or(self.fields, |field| self.fields.with(field));
         if let Some(members) = operators(value) {
             return self.tests(&path, members, &place.deeper());
         }
-        Ok(vec![plain(&path, value, place)?])
+        Ok(vec![self.plain(&path, value, place)?])
+    }
+
+    /// A value without an operator: one to be equal to, or a regular expression.
+    fn plain(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Node> {
+        let test = match operand::pattern_of(value) {
+            Some(given) => self.pattern(place, || operand::pattern(given, place))?,
+            None => Test::Eq(Operand::plain(path).read(value, place)?),
+        };
+        Ok(node(path, test))
+    }
+
+    /// A regular expression, unless there are too many: each takes time to compile, and memory.
+    fn pattern(&mut self, place: &Place, read: impl FnOnce() -> Result<Pattern>) -> Result<Test> {
+        self.patterns += 1;
+        if self.patterns > QUERY_PATTERNS_MAX {
+            let most = format!("a query has at most {QUERY_PATTERNS_MAX} regular expressions");
+            return Err(place.fault(most));
+        }
+        read().map(Test::Matches)
     }
 
     /// Operators on one path that all have to hold.
@@ -163,10 +136,47 @@ impl Parser {
                 "$not" => all.push(Node::Not(self.not(path, value, &place)?)),
                 "$all" => all.extend(self.every(path, value, &place)?),
                 "$elemMatch" => all.push(self.element(path, value, &place)?),
+                "$in" => all.push(self.any_of(path, value, &place)?),
+                "$nin" => all.push(match self.any_of(path, value, &place)? {
+                    Node::Test(Predicate { path, test: Test::In(values) }) => {
+                        node(&path, Test::Nin(values))
+                    }
+                    other => Node::Not(vec![other]),
+                }),
+                "$regex" => {
+                    let options = members.get("$options");
+                    let test = self.pattern(&place, || operand::regex(value, options, &place))?;
+                    all.push(node(path, test));
+                }
+                "$options" if members.get("$regex").is_some() => {}
+                "$options" => return Err(place.fault("stands beside a $regex")),
                 _ => all.push(node(path, test(path, key, value, &place)?)),
             }
         }
         Ok(all)
+    }
+
+    /// `$in`: one of its values, or of its regular expressions, matches.
+    fn any_of(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Node> {
+        let (mut values, mut patterns) = (Vec::new(), Vec::new());
+        for (index, item) in operand::list(value, place)?.iter().enumerate() {
+            let place = place.index(index);
+            match operand::pattern_of(item) {
+                Some(given) => {
+                    let test = self.pattern(&place, || operand::pattern(given, &place))?;
+                    patterns.push(vec![node(path, test)]);
+                }
+                None => values.push(Operand::plain(path).read(item, &place)?),
+            }
+        }
+        values.sort_unstable();
+        values.dedup();
+        let values = node(path, Test::In(values));
+        if patterns.is_empty() {
+            return Ok(values);
+        }
+        patterns.push(vec![values]);
+        Ok(Node::Any(patterns))
     }
 
     /// `$all`: each of its values, or each of its `$elemMatch`, has to match.
@@ -185,7 +195,7 @@ impl Parser {
             self.count(&place)?;
             all.push(match element_of(item) {
                 Some(query) => self.element(path, query, &place.key("$elemMatch"))?,
-                None => plain(path, item, &place)?,
+                None => self.plain(path, item, &place)?,
             });
         }
         Ok(all)
@@ -205,9 +215,15 @@ impl Parser {
     }
 
     fn not(&mut self, path: &Path, value: &Value, place: &Place) -> Result<Vec<Node>> {
+        if operand::pattern_of(value).is_some() {
+            return Ok(vec![self.plain(path, value, place)?]);
+        }
         match operators(value) {
             Some(members) => self.tests(path, members, &place.deeper()),
-            None => Err(place.fault("must be an object of operators, such as { $gt: 5 }")),
+            None => Err(place.fault(
+                "must be an object of operators, such as { $gt: 5 }, or a \
+                                     regular expression",
+            )),
         }
     }
 
@@ -225,18 +241,13 @@ fn node(path: &Path, test: Test) -> Node {
     Node::Test(Predicate { path: path.clone(), test })
 }
 
-/// A value without an operator.
-fn plain(path: &Path, value: &Value, place: &Place) -> Result<Node> {
-    Ok(node(path, Test::Eq(Operand::plain(path).read(value, place)?)))
-}
-
 /// The query of an object that is an `$elemMatch`, and nothing else.
 fn element_of(value: &Value) -> Option<&Value> {
     let Value::Object(members) = value else { return None };
     members.get("$elemMatch").filter(|_| members.len() == 1)
 }
 
-/// An operator with one operand; the others are read by the parser.
+/// An operator with one operand; the parser reads those that hold several, or a pattern.
 fn test(path: &Path, key: &str, value: &Value, place: &Place) -> Result<Test> {
     let one = || Operand::compared(path).read(value, place);
     Ok(match key {
@@ -246,24 +257,12 @@ fn test(path: &Path, key: &str, value: &Value, place: &Place) -> Result<Test> {
         "$gte" => Test::Gte(one()?),
         "$lt" => Test::Lt(one()?),
         "$lte" => Test::Lte(one()?),
-        "$in" => Test::In(values(path, value, place)?),
-        "$nin" => Test::Nin(values(path, value, place)?),
         "$exists" => operand::exists(value, place)?,
         "$type" => operand::types(value, place)?,
         "$mod" => operand::modulo(value, place)?,
         "$size" => operand::size(value, place)?,
         _ => return Err(unknown_operator(key, place)),
     })
-}
-
-/// The operands of `$in` and `$nin`, sorted, each once.
-fn values(path: &Path, value: &Value, place: &Place) -> Result<Vec<Value>> {
-    let items = operand::list(value, place)?.iter().enumerate();
-    let read = items.map(|(index, item)| Operand::plain(path).read(item, &place.index(index)));
-    let mut values = read.collect::<Result<Vec<_>>>()?;
-    values.sort_unstable();
-    values.dedup();
-    Ok(values)
 }
 
 fn unknown_logic(key: &str, place: &Place) -> Error {

@@ -17,8 +17,8 @@ use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 
 use super::field::Fields;
-use super::parse::fault;
 use super::path::{Path, Visit};
+use super::place::fault;
 use super::value::Value;
 use crate::error::Result;
 use crate::limits::SORT_FIELDS_MAX;

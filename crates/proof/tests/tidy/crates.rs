@@ -20,7 +20,7 @@ const COMPOSED: &[&str] =
     &["tasker-core", "tasker-engine", "tasker-sqlite", "tasker-redis", "tasker-http"];
 
 /// Foreign crates that have owners.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("rusqlite", &["tasker-sqlite"]),
     ("libsqlite3-sys", &["tasker-sqlite"]),
     ("redis", &["tasker-redis"]),
@@ -30,6 +30,7 @@ const OWNERS: [(&str, &[&str]); 11] = [
     ("napi-derive", &["tasker"]),
     ("napi-build", &["tasker"]),
     ("regex", &["tasker-core"]),
+    ("regex-syntax", &["tasker-core"]),
     ("tokio", &["tasker-engine", "tasker-http"]),
     ("tokio-util", &["tasker-engine", "tasker-http"]),
 ];
