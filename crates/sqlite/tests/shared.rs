@@ -149,7 +149,10 @@ fn the_journal_says_who_did_what_since_a_batch() {
         entries.iter().flat_map(|entry| unpack(&entry.transitions).map(Result::unwrap)).collect();
     let priority = Some(Priority::default());
     let transition = |kind| Transition { seq: task.seq, lane: LANE, kind, priority };
-    assert_eq!(transitions, [transition(TransitionKind::Add), transition(TransitionKind::Start)]);
+    let (seq, kind) = (Seq(0), TransitionKind::Operation);
+    let operation = Transition { seq, lane: LANE, kind, priority: None };
+    let of_task = [TransitionKind::Add, TransitionKind::Start].map(transition);
+    assert_eq!(transitions, [operation, of_task[0], of_task[1]]);
     let numbers = |after, max| {
         move |store: &mut dyn ReadTransaction| {
             let entries = store.journal(after, max).unwrap();

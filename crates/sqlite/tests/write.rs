@@ -159,6 +159,8 @@ fn the_journal_tells_every_step_in_order() {
     hand.end(one, Some(run), done());
     hand.end(two, None, aborted());
     let expected = [
+        // Of no task.
+        (0, TransitionKind::Operation),
         (1, TransitionKind::Add),
         (2, TransitionKind::Add),
         (1, TransitionKind::Start),
