@@ -19,6 +19,7 @@ import type {
   TaskerOptions,
 } from './types/options'
 import type { Outbox, OutboxOptions, SqliteHandle } from './types/outbox'
+import type { FieldsOption, Projected, TaskField } from './types/projection'
 import type { Query } from './types/query'
 import type { AnyOperations, OperationName, Registry, ResultOf, TaskUuid } from './types/registry'
 import type { Runner } from './types/runner'
@@ -31,6 +32,7 @@ export * from './types/json'
 export * from './types/operations'
 export * from './types/options'
 export * from './types/outbox'
+export * from './types/projection'
 export * from './types/query'
 export * from './types/registry'
 export * from './types/runner'
@@ -159,7 +161,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   /** Changes the priority of a waiting task. Resolves with `false` if it no longer waits. */
   prioritizeTask(uuid: string, priority: number): Promise<boolean>
 
-  /** The task; rejects with `TASKER_NOT_FOUND` if there is none. */
+  /** The task, or some fields of it; rejects with `TASKER_NOT_FOUND` if there is none. */
+  getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(
+    uuid: TaskUuid<Name>,
+    options: GetTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field>>
+  getTask<Field extends TaskField<Operations>>(
+    uuid: string,
+    options: GetTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations>, Field>>
   getTask<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,
     options?: GetTaskOptions,
@@ -172,13 +182,30 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   /** How many tasks match; without a query, how many there are. */
   countTasks(query?: Query<Operations>, options?: CallOptions): Promise<number>
 
-  /** The first task that matches, or `undefined`. */
+  /** The first task that matches, or some fields of it, or `undefined`. */
+  findTask<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: FindTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field> | undefined>
   findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
     query: Query<Operations, Name>,
     options?: FindTaskOptions,
   ): Promise<Task<Operations, Name> | undefined>
 
-  /** The tasks that match. `operation` in the query says which `data` and `result` they have. */
+  /**
+   * The tasks that match, or some fields of them. `operation` in the query says which `data` and
+   * `result` they have.
+   */
+  findTasks<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: FindTasksOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field>[]>
   findTasks<Name extends OperationName<Operations> = OperationName<Operations>>(
     query?: Query<Operations, Name>,
     options?: FindTasksOptions,

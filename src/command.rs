@@ -13,7 +13,7 @@ use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::limits;
 use tasker_core::operation::OperationOptions;
-use tasker_core::query::{Query, Sort};
+use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticket};
@@ -92,6 +92,8 @@ enum ReadCommand<'a> {
         uuid: &'a str,
         #[serde(borrow)]
         logs: Option<&'a RawValue>,
+        #[serde(borrow)]
+        fields: Option<&'a RawValue>,
     },
     Find {
         #[serde(borrow)]
@@ -102,6 +104,8 @@ enum ReadCommand<'a> {
         limit: Option<u64>,
         #[serde(borrow)]
         logs: Option<&'a RawValue>,
+        #[serde(borrow)]
+        fields: Option<&'a RawValue>,
     },
     Exists {
         #[serde(borrow)]
@@ -192,18 +196,23 @@ pub(crate) enum ReadRequest {
 /// `Invalid`, `InvalidQuery` or `TooLarge` with the path of the argument.
 pub(crate) fn read(text: &str) -> Result<ReadRequest> {
     let read = match parse(text)? {
-        ReadCommand::Get { uuid, logs } => Read::Get(task_id(uuid)?, with_logs(logs)?),
+        ReadCommand::Get { uuid, logs, fields } => {
+            Read::Get(task_id(uuid)?, with_logs(logs)?, projection(fields)?)
+        }
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
         ReadCommand::Operations {} => Read::Operations,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
-        ReadCommand::Find { query, sort, skip, limit, logs } => Read::Find(Box::new(Find {
-            query: Query::parse(query.get())?,
-            sort: sort.map(|sort| Sort::parse(sort.get())).transpose()?,
-            skip: skip.unwrap_or(0),
-            limit: limit.filter(|limit| *limit > 0),
-            logs: with_logs(logs)?,
-            bytes_max: limits::READ_BYTES_MAX,
-        })),
+        ReadCommand::Find { query, sort, skip, limit, logs, fields } => {
+            Read::Find(Box::new(Find {
+                query: Query::parse(query.get())?,
+                sort: sort.map(|sort| Sort::parse(sort.get())).transpose()?,
+                skip: skip.unwrap_or(0),
+                limit: limit.filter(|limit| *limit > 0),
+                logs: with_logs(logs)?,
+                fields: projection(fields)?,
+                bytes_max: limits::READ_BYTES_MAX,
+            }))
+        }
         ReadCommand::Cancel { ticket } => return Ok(ReadRequest::Cancel(ticket)),
     };
     Ok(ReadRequest::Read(read))
@@ -242,6 +251,10 @@ fn filter(events: RemoteEvents) -> RemoteFilter {
         RemoteEvents::Ends => RemoteFilter::Ends,
         RemoteEvents::All => RemoteFilter::All,
     }
+}
+
+fn projection(fields: Option<&RawValue>) -> Result<Option<Projection>> {
+    fields.map(|fields| Projection::parse(fields.get())).transpose()
 }
 
 fn with_logs(level: Option<&RawValue>) -> Result<Option<WithLogs>> {

@@ -34,7 +34,12 @@ export type Command =
 
 /** What is asked of the reader. */
 export type ReadCommand =
-  | { do: 'get'; uuid: string; logs?: LogLevel | undefined }
+  | {
+      do: 'get'
+      uuid: string
+      logs?: LogLevel | undefined
+      fields?: JsonText | undefined
+    }
   | {
       do: 'find'
       query: JsonText
@@ -42,6 +47,7 @@ export type ReadCommand =
       skip?: number | undefined
       limit?: number | undefined
       logs?: LogLevel | undefined
+      fields?: JsonText | undefined
     }
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }

@@ -28,6 +28,9 @@ export const QUERY_BYTES_MAX = 16 * 1024 * 1024
 /** Values of one `$in` or `$nin`. */
 export const QUERY_IN_MAX = 10_000
 
+/** Paths of a projection, the option `fields`. */
+export const PROJECTION_FIELDS_MAX = 256
+
 /** The mark of our files, "Tskr". */
 export const APPLICATION_ID = 0x5473_6b72
 

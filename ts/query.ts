@@ -13,7 +13,7 @@
 
 import { types } from 'node:util'
 import { JsonText } from './commands'
-import { QUERY_BYTES_MAX, QUERY_IN_MAX } from './constants'
+import { PROJECTION_FIELDS_MAX, QUERY_BYTES_MAX, QUERY_IN_MAX } from './constants'
 import { TaskerError } from './errors'
 import { stringify } from './globals'
 import { isLongerThan } from './json-size'
@@ -36,6 +36,23 @@ export function encodeQuery(value: unknown, path: 'query' | 'sort'): JsonText {
     if (error instanceof TaskerError) throw error
     throw refused(path, 'cannot be read', error)
   }
+}
+
+/** The JSON of a projection, if there is one. */
+export function encodeFields(fields: unknown): JsonText | undefined {
+  if (fields === undefined) return undefined
+  if (!Array.isArray(fields)) throw refused('fields', "must be an array, such as ['uuid']")
+  if (fields.length > PROJECTION_FIELDS_MAX) {
+    throw refused('fields', `has at most ${PROJECTION_FIELDS_MAX} paths`)
+  }
+  const parts: string[] = []
+  for (let i = 0; i < fields.length; i += 1) {
+    const field: unknown = fields[i]
+    if (typeof field !== 'string') throw refused(`fields[${i}]`, 'must be a path, a text')
+    parts.push(field)
+  }
+  if (isLongerThan(parts, QUERY_BYTES_MAX)) throw tooLong('fields')
+  return new JsonText(stringify(parts))
 }
 
 /** Where a value stands: its path, and the field that it is compared with. */

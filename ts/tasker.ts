@@ -11,6 +11,7 @@ import { type InspectOptions, inspect } from 'node:util'
 import type {
   AnyOperations,
   CallOptions,
+  FieldsOption,
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
@@ -20,6 +21,7 @@ import type {
   OperationRecord,
   Outbox,
   OutboxOptions,
+  Projected,
   Query,
   Registry,
   ResultOf,
@@ -28,6 +30,7 @@ import type {
   StopOptions,
   Task,
   TaskerOptions,
+  TaskField,
   TasksToAdd,
   TaskToAdd,
   TaskUuid,
@@ -60,7 +63,7 @@ import {
   wholeOf,
 } from './options'
 import { outboxOf } from './outbox'
-import { encodeQuery } from './query'
+import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { replaceSchemas } from './schemas'
 import { type Abortable, hook, signalOf, unhook } from './signals'
@@ -282,13 +285,26 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return await traced(change)
   }
 
-  async getTask(uuid: string, options: GetTaskOptions = {}): Promise<Task<Operations>> {
-    const logs = logsOf(only(options, [...LOGS, ...BOUNDS], 'options'))
+  getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(
+    uuid: TaskUuid<Name>,
+    options: GetTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field>>
+  getTask<Field extends TaskField<Operations>>(
+    uuid: string,
+    options: GetTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations>, Field>>
+  getTask<Name extends OperationName<Operations>>(
+    uuid: TaskUuid<Name>,
+    options?: GetTaskOptions,
+  ): Promise<Task<Operations, Name>>
+  getTask(uuid: string, options?: GetTaskOptions): Promise<Task<Operations>>
+  async getTask(uuid: string, options: GetTaskOptions & Partial<FieldsOption> = {}) {
+    const logs = logsOf(only(options, ['fields', ...LOGS, ...BOUNDS], 'options'))
     const id = uuidOf(uuid)
     const bounds = boundsOf(`getTask('${id}')`, options)
-    const seen = (found: DocumentJson) => this.#seen(revive(found))
-    const task = await traced(this.#bridge.read({ do: 'get', uuid: id, logs }, bounds, seen))
-    return task as Task<Operations>
+    const command = { do: 'get', uuid: id, logs, fields: encodeFields(options.fields) } as const
+    const seen = (found: DocumentJson) => this.#seen(id, revive(found))
+    return (await traced(this.#bridge.read(command, bounds, seen))) as Task<Operations>
   }
 
   async hasTask(query: Query<Operations>, options: CallOptions = {}): Promise<boolean> {
@@ -303,21 +319,43 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return await traced(this.#bridge.read(command, bounds))
   }
 
-  async findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
+  findTask<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
     query: Query<Operations, Name>,
-    options: FindTaskOptions = {},
-  ): Promise<Task<Operations, Name> | undefined> {
-    only(options, ['sort', ...LOGS, ...BOUNDS], 'options')
+    options: FindTaskOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field> | undefined>
+  findTask<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query: Query<Operations, Name>,
+    options?: FindTaskOptions,
+  ): Promise<Task<Operations, Name> | undefined>
+  async findTask(
+    query: object,
+    options: FindTaskOptions & Partial<FieldsOption> = {},
+  ): Promise<unknown> {
+    only(options, ['sort', 'fields', ...LOGS, ...BOUNDS], 'options')
     const [found] = await traced(this.#find(query, options, 1))
-    return found as Task<Operations, Name> | undefined
+    return found
   }
 
-  async findTasks<Name extends OperationName<Operations> = OperationName<Operations>>(
-    query: Query<Operations, Name> = {},
-    options: FindTasksOptions = {},
-  ): Promise<Task<Operations, Name>[]> {
-    only(options, ['sort', 'limit', 'skip', ...LOGS, ...BOUNDS], 'options')
-    return (await traced(this.#find(query, options))) as Task<Operations, Name>[]
+  findTasks<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: FindTasksOptions & FieldsOption<Field>,
+  ): Promise<Projected<Task<Operations, Name>, Field>[]>
+  findTasks<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: FindTasksOptions,
+  ): Promise<Task<Operations, Name>[]>
+  async findTasks(
+    query: object = {},
+    options: FindTasksOptions & Partial<FieldsOption> = {},
+  ): Promise<unknown> {
+    only(options, ['sort', 'limit', 'skip', 'fields', ...LOGS, ...BOUNDS], 'options')
+    return await traced(this.#find(query, options))
   }
 
   waitForTaskOutputData<Name extends OperationName<Operations>>(
@@ -341,17 +379,22 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   /** A task that somebody looks at. */
-  #seen(task: Task): Task {
-    if (task.status === 'failed') this.#runs.hints.heard(task.uuid)
+  #seen(uuid: string, task: Task): Task {
+    if (task.status === 'failed') this.#runs.hints.heard(uuid)
     return task
   }
 
-  #find(query: object, options: FindTasksOptions, limitMax?: number): Promise<Task[]> {
+  #find(
+    query: object,
+    options: FindTasksOptions & Partial<FieldsOption>,
+    limitMax?: number,
+  ): Promise<Task[]> {
     const command = {
       do: 'find',
       limit: limitMax ?? (wholeOf(options.limit, 'limit') || undefined),
       skip: wholeOf(options.skip, 'skip'),
       logs: logsOf(options),
+      fields: encodeFields(options.fields),
       sort: options.sort === undefined ? undefined : encodeQuery(options.sort, 'sort'),
       query: encodeQuery(query, 'query'),
     } as const

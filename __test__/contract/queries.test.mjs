@@ -180,6 +180,69 @@ test('findTask gives the first or undefined, hasTask and countTasks only look', 
   assert.equal(await tasker.countTasks(), 5)
 })
 
+test('a read returns the fields that are asked for', async t => {
+  const tasker = await started(t, { burn: () => Promise.reject(new Error('wet')) })
+  const lines = [{ sku: 'a7', n: 2 }, 'x', { n: 3 }]
+  const uuid = await tasker.addTask({ operation: 'burn', data: { book: 'dune', lines } })
+  await rejection(tasker.waitForTaskOutputData(uuid))
+  const cases = [
+    [['uuid'], { uuid }],
+    [['seq', 'status', 'seq', 'result'], { seq: 1, status: 'failed' }],
+    [['data.book', 'data.nope'], { data: { book: 'dune' } }],
+    [['data.lines.sku'], { data: { lines: [{ sku: 'a7' }, {}] } }],
+    [['data.lines.0', 'data.book.x'], { data: { lines: [{}, {}] } }],
+    [
+      ['attempts.outcome', 'error.message'],
+      {
+        attempts: [{ outcome: 'failed' }],
+        error: { message: 'wet' },
+      },
+    ],
+  ]
+  for (const [fields, expected] of cases) {
+    assert.deepEqual(await tasker.getTask(uuid, { fields }), expected)
+    assert.deepEqual(await tasker.findTask({ operation: 'burn' }, { fields }), expected)
+    for (const limit of [0, 1]) {
+      const sort = { 'data.book': 1 }
+      assert.deepEqual(await tasker.findTasks({ seq: 1 }, { fields, limit, sort }), [expected])
+    }
+    assert.deepEqual(await tasker.findTasks({}, { fields, limit: 1 }), [expected])
+  }
+  const times = await tasker.getTask(uuid, { fields: ['createdAt', 'attempts.startedAt'] })
+  assert.ok(times.createdAt instanceof Date && times.attempts[0].startedAt instanceof Date)
+  const logged = await tasker.findTask({}, { fields: ['seq'], withLogs: true })
+  assert.deepEqual(logged, { seq: 1, logs: [] })
+})
+
+test('fields that cannot be are refused with their place', async t => {
+  const tasker = open(t)
+  const uuid = await tasker.addTask({ operation: 'a' })
+  const wrong = [
+    [[], 'fields'],
+    ['uuid', 'fields'],
+    [{ uuid: 1 }, 'fields'],
+    [null, 'fields'],
+    [Array.from({ length: 257 }, (_, n) => `data.f${n}`), 'fields'],
+    [['uuid', 1], 'fields[1]'],
+    [['uuid', 'dta.book'], 'fields[1]'],
+    [['logs'], 'fields[0]'],
+    [['data', 'seq', 'data.book'], 'fields[2]'],
+    [['data.a.b', 'data.a'], 'fields[1]'],
+  ]
+  for (const [fields, path] of wrong) {
+    await refused(tasker.getTask(uuid, { fields }), 'TASKER_INVALID_QUERY', path)
+    await refused(tasker.findTask({}, { fields }), 'TASKER_INVALID_QUERY', path)
+    await refused(tasker.findTasks({}, { fields }), 'TASKER_INVALID_QUERY', path)
+  }
+  const most = Array.from({ length: 256 }, (_, n) => `data.f${n}`)
+  for (const fields of [most.slice(1), most]) {
+    assert.deepEqual(await tasker.findTasks({}, { fields }), [{}])
+  }
+  const long = [`data.${'x'.repeat(16 * 1024 * 1024)}`]
+  await refused(tasker.getTask(uuid, { fields: long }), 'TASKER_TOO_LARGE', 'fields')
+  await refused(tasker.countTasks({}, { fields: ['uuid'] }), 'TASKER_INVALID', 'fields')
+})
+
 test('getTask refuses what it does not know', async t => {
   const tasker = open(t)
   const uuid = '018f0000-0000-7000-8000-000000000000'

@@ -1,7 +1,7 @@
 // Which queries and sorts compile, and which are refused.
 // Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
-import { type Query, type Sort, type Task, Tasker } from '../../index'
+import { type Query, type Sort, type Task, Tasker, type TaskUuid } from '../../index'
 import { is } from './equal'
 
 interface Operations {
@@ -156,6 +156,32 @@ export async function found() {
   await tasker.countTasks({}, { limit: 1 })
   // @ts-expect-error a query is needed
   await tasker.hasTask()
+}
+
+/** What `fields` says of the tasks that are found. */
+export async function projected(uuid: TaskUuid<'count'>) {
+  const one = await tasker.getTask(uuid, { fields: ['uuid', 'data.text', 'startedAt'] })
+  is<{ text: string }>()(one.data, true)
+  is<Date | undefined>()(one.startedAt, true)
+  // @ts-expect-error it was not asked for
+  one.status
+  const [first] = await tasker.findTasks({ operation: 'count' }, { fields: ['result.words'] })
+  is<{ words: number } | undefined>()(first?.result, true)
+  const any = await tasker.findTask({}, { fields: ['operation', 'data'], sort: { seq: 1 } })
+  if (any?.operation === 'list') is<string>()(any.data, true)
+  const loose = await tasker.findTask({}, { fields: ['data.author.name', 'attempts.outcome'] })
+  is<('done' | 'failed' | 'aborted' | 'lost' | 'postponed' | undefined)[] | undefined>()(
+    loose?.attempts.map(({ outcome }) => outcome),
+    true,
+  )
+  // @ts-expect-error no such field
+  await tasker.findTasks({}, { fields: ['owner'] })
+  // @ts-expect-error logs come with an option of their own
+  await tasker.findTasks({}, { fields: ['logs'] })
+  // @ts-expect-error they are a list
+  await tasker.findTasks({}, { fields: 'uuid' })
+  const untyped = await new Tasker().findTasks({}, { fields: ['seq', 'data.anything'] })
+  untyped.map(({ seq }) => is<number>()(seq, true))
 }
 
 /** What an operation in the query says of the tasks that are found. */

@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::option::{OptionValue, TaskOption};
-use crate::query::{Field, Fields, Object, Value};
+use crate::query::projection::Part;
+use crate::query::{Field, Fields, Object, Projection, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
 use crate::task::{Attempt, Json, LogLine, Progress, TaskEnd, TaskRecord};
@@ -131,15 +132,25 @@ fn hyphenated(uuid: Uuid, buffer: &mut [u8]) -> &str {
     uuid.hyphenated().encode_lower(buffer)
 }
 
-/// Appends the JSON text of the document of a task, in one line.
+/// Appends the JSON text of the document of a task, in one line, with the fields that are asked
+/// for. Logs come if they were read.
 ///
 /// # Errors
 /// `TooLarge` as soon as `out` has more than `bytes_max` bytes.
-pub fn write_json(found: &Found, out: &mut String, bytes_max: usize) -> Result<()> {
+pub fn write_json(
+    found: &Found,
+    fields: Option<&Projection>,
+    out: &mut String,
+    bytes_max: usize,
+) -> Result<()> {
     let task = &found.task;
     let mut members = Members::begin(out);
     for field in Field::ALL.iter().copied() {
-        write_member(task, field, &mut members);
+        match fields.map(|fields| fields.part(field)) {
+            None | Some(Some(Part::Whole)) => write_member(task, field, &mut members),
+            Some(Some(part)) => write_part(task, field, part, &mut members),
+            Some(None) => {}
+        }
     }
     if let Some(logs) = &found.logs {
         write_logs(logs, members.name("logs"), bytes_max)?;
@@ -188,6 +199,21 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
             members.maybe(name, stored(task, field), Members::json);
         }
         _ => members.maybe(name, option(task, field), Members::plain),
+    }
+}
+
+/// Writes what is asked for of a member: nothing if that is nothing.
+fn write_part(task: &TaskRecord, field: Field, part: &Part, members: &mut Members<'_>) {
+    let (mut whole, mut kept) = (String::new(), String::new());
+    let json = match stored(task, field) {
+        Some(json) => json.as_str(),
+        None => {
+            write_member(task, field, &mut Members::begin(&mut whole));
+            whole.split_once(':').map_or("", |(_, value)| value)
+        }
+    };
+    if part.write(json, &mut kept) {
+        members.name(field.as_str()).push_str(&kept);
     }
 }
 
@@ -374,7 +400,7 @@ mod tests {
 
     fn text(task: TaskRecord, logs: Option<Vec<LogLine>>) -> String {
         let mut out = String::new();
-        write_json(&Found { task, logs }, &mut out, usize::MAX).unwrap();
+        write_json(&Found { task, logs }, None, &mut out, usize::MAX).unwrap();
         out
     }
 
@@ -455,6 +481,40 @@ mod tests {
             }
             other => other,
         }
+    }
+
+    #[test]
+    fn a_projection_leaves_out_all_that_is_not_asked_for() {
+        let written = |task, paths: &str| {
+            let fields = Projection::parse(paths).unwrap();
+            let mut out = String::new();
+            let found = Found { task, logs: None };
+            write_json(&found, Some(&fields), &mut out, usize::MAX).unwrap();
+            out
+        };
+        let cases = [
+            (r#"["seq","status"]"#, r#"{"seq":7,"status":"failed"}"#),
+            (r#"["status","seq","seq"]"#, r#"{"seq":7,"status":"failed"}"#),
+            (r#"["data.s"]"#, r#"{"data":{"s":"\ud800"}}"#),
+            (r#"["data.x","seq.x","result.x"]"#, r#"{"data":{}}"#),
+            (
+                r#"["attempts.outcome","progress.unit","error.name"]"#,
+                concat!(
+                    r#"{"attempts":[{"outcome":"lost"},{"outcome":"failed"}],"#,
+                    r#""error":{"name":"E"},"progress":{"unit":"é"}}"#,
+                ),
+            ),
+            (
+                r#"["priority","data"]"#,
+                r#"{"data":{ "n":1.0, "s":"\ud800" },"priority":"-Infinity"}"#,
+            ),
+        ];
+        for (paths, expected) in cases {
+            assert_eq!(written(failed(), paths), expected, "{paths}");
+        }
+        let absent = r#"["cause","data.x","attempts.outcome"]"#;
+        assert_eq!(written(ready(), absent), r#"{"attempts":[]}"#);
+        assert_eq!(written(ready(), r#"["cause"]"#), "{}");
     }
 
     #[test]

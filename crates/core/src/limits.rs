@@ -58,6 +58,8 @@ pub const PATTERN_BYTES_MAX: usize = 16 * 1024;
 pub const PATTERN_DEPTH_MAX: usize = 64;
 /// Bytes that one regular expression may take once it is compiled, and as many for its search.
 pub const PATTERN_SIZE_MAX: usize = 1024 * 1024;
+/// Paths of a projection, the option `fields`.
+pub const PROJECTION_FIELDS_MAX: usize = 256;
 /// Fields of a sort.
 pub const SORT_FIELDS_MAX: usize = 16;
 /// Times in a row that a task may lose its process before it fails as poison.

@@ -9,7 +9,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
-use crate::query::{Query, Sort};
+use crate::query::{Projection, Query, Sort};
 use crate::store::Operation;
 use crate::task::{Json, Level, LogLine, TaskEnd, TaskRecord};
 
@@ -34,6 +34,8 @@ pub struct Find {
     pub limit: Option<u64>,
     /// Their logs, if asked for.
     pub logs: Option<WithLogs>,
+    /// Which of their fields; all if absent. What is not asked for need not be read.
+    pub fields: Option<Projection>,
     /// The most bytes of stored texts that may be read for the answer.
     pub bytes_max: usize,
 }

@@ -17,7 +17,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
 use tasker_core::operation;
-use tasker_core::query::Query;
+use tasker_core::query::{Projection, Query};
 use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use crate::input::Ticket;
 #[derive(Debug)]
 pub enum Read {
     /// One task, as a document.
-    Get(TaskId, Option<WithLogs>),
+    Get(TaskId, Option<WithLogs>, Option<Projection>),
     /// The tasks that match, as an array of documents.
     Find(Box<Find>),
     /// Whether any task matches.
@@ -151,11 +151,11 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
     let bytes_max = limits::READ_BYTES_MAX;
     let mut text = String::new();
     match read {
-        Read::Get(id, logs) => {
+        Read::Get(id, logs, fields) => {
             let found = reader
                 .get(id, logs, bytes_max)?
                 .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {}", id.0)))?;
-            document::write_json(&found, &mut text, bytes_max)?;
+            document::write_json(&found, fields.as_ref(), &mut text, bytes_max)?;
         }
         Read::Exists(query) => text = reader.exists(&query, &cancelled)?.to_string(),
         Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
@@ -171,7 +171,7 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
                 if text.len() > 1 {
                     text.push(',');
                 }
-                document::write_json(&found, &mut text, bytes_max)?;
+                document::write_json(&found, find.fields.as_ref(), &mut text, bytes_max)?;
             }
             text.push(']');
         }

@@ -24,7 +24,7 @@ const HEAD: &str = "\
 const COLUMNS_MAX: usize = 101;
 
 /// The limits that `ts/` checks before a text crosses the bridge.
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 9] = [
     "TASKS_PER_CALL_MAX",
     "CALL_BYTES_MAX",
     "LOG_LINE_BYTES_MAX",
@@ -33,6 +33,7 @@ const LIMITS: [&str; 8] = [
     "DURATION_MS_MAX",
     "QUERY_BYTES_MAX",
     "QUERY_IN_MAX",
+    "PROJECTION_FIELDS_MAX",
 ];
 
 /// The text of `ts/constants.ts`, from that of `core::limits` and that of `sqlite::migrate`. `None`

@@ -138,7 +138,7 @@ fn a_task_goes_its_whole_way_and_a_read_sees_it() {
         Input::AwaitEnd(4, id),
     ]);
     assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
-    tasker.read(5, Read::Get(id, None));
+    tasker.read(5, Read::Get(id, None, None));
     let Ok(Answer::Json(text)) = answer(&receiver, 5) else { panic!("the task is found") };
     assert!(text.contains(r#""status":"done""#) && text.contains(r#""result":[1]"#), "{text}");
     tasker.submit([Input::Close(6, StopOptions::default())]);
@@ -168,7 +168,7 @@ fn a_handle_dropped_unclosed_releases_the_file_and_its_runs_are_recovered() {
     let Ok(Answer::Task(id)) = answer(&receiver, 3) else { panic!("the task is added") };
     drop(tasker);
     let (tasker, receiver) = open(sqlite(location));
-    tasker.read(1, Read::Get(id, None));
+    tasker.read(1, Read::Get(id, None, None));
     let Ok(Answer::Json(text)) = answer(&receiver, 1) else { panic!("the task is there") };
     assert!(text.contains(r#""state":"ready""#) && text.contains(r#""outcome":"lost""#), "{text}");
 }
@@ -309,14 +309,9 @@ fn anything() -> Box<Query> {
 }
 
 fn find_all() -> Read {
-    Read::Find(Box::new(Find {
-        query: *anything(),
-        sort: None,
-        skip: 0,
-        limit: None,
-        logs: None,
-        bytes_max: usize::MAX,
-    }))
+    let (query, bytes_max) = (*anything(), usize::MAX);
+    let (sort, limit, logs, fields) = (None, None, None, None);
+    Read::Find(Box::new(Find { query, sort, skip: 0, limit, logs, fields, bytes_max }))
 }
 
 /// The file opens again, says so many tasks, and takes another one.
@@ -410,7 +405,8 @@ fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
     tasker.submit([Input::Add(1, task("a"))]);
     let Ok(Answer::Task(id)) = answer(&receiver, 1) else { panic!("the task is added") };
     trap.arm();
-    for (ticket, read) in [(2, Read::Get(id, None)), (3, find_all()), (4, Read::Count(anything()))]
+    for (ticket, read) in
+        [(2, Read::Get(id, None, None)), (3, find_all()), (4, Read::Count(anything()))]
     {
         tasker.read(ticket, read);
         assert_eq!(code(answer(&receiver, ticket)), Code::Bug);
@@ -500,8 +496,8 @@ fn a_task_whose_log_is_too_large_is_refused_and_all_else_goes_on() {
     tasker.submit([Input::Settle(1, Settlement::Returned(None)), Input::AwaitEnd(4, id)]);
     assert!(matches!(answer(&receiver, 4), Ok(Answer::Ended(_))));
     let logs = |level_max| Some(WithLogs { level_max });
-    tasker.read(5, Read::Get(id, logs(Level::Info)));
-    tasker.read(6, Read::Get(id, logs(Level::Error)));
+    tasker.read(5, Read::Get(id, logs(Level::Info), None));
+    tasker.read(6, Read::Get(id, logs(Level::Error), None));
     assert_eq!(code(answer(&receiver, 5)), Code::TooLarge);
     assert!(matches!(answer(&receiver, 6), Ok(Answer::Json(_))));
 }
@@ -547,7 +543,7 @@ fn clients_with_the_same_tickets_are_each_told_what_is_theirs() {
     let ended = answer(&first, 4);
     assert!(matches!(ended, Ok(Answer::Ended(TaskEnd::Done(Some(text)))) if text.as_str() == "1"));
     for (client, receiver, id) in [(&*tasker, &first, theirs.id), (&client, &second, ours.id)] {
-        client.read(5, Read::Get(id, None));
+        client.read(5, Read::Get(id, None, None));
         let Ok(Answer::Json(text)) = answer(receiver, 5) else { panic!("each reads of all") };
         assert!(text.contains(&id.0.to_string()), "{text}");
     }

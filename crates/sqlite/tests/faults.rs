@@ -66,7 +66,15 @@ fn fill(hand: &mut Hand, operations: std::ops::Range<u16>, mark: &str) {
 
 fn everything() -> Find {
     let logs = Some(WithLogs { level_max: Level::Debug });
-    Find { query: Query::all(), sort: None, skip: 0, limit: None, logs, bytes_max: usize::MAX }
+    Find {
+        query: Query::all(),
+        sort: None,
+        skip: 0,
+        limit: None,
+        logs,
+        fields: None,
+        bytes_max: usize::MAX,
+    }
 }
 
 fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {
@@ -74,7 +82,7 @@ fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {
     let count = found.len();
     let text = |found| {
         let mut text = String::new();
-        document::write_json(found, &mut text, usize::MAX).map(|()| text)
+        document::write_json(found, None, &mut text, usize::MAX).map(|()| text)
     };
     let tasks: Result<Tasks> =
         found.iter().map(|found| Ok((found.task.seq.0, text(found)?))).collect();

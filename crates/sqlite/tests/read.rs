@@ -27,6 +27,7 @@ fn find(query: &str, limit: Option<u64>) -> Find {
         skip: 0,
         limit,
         logs: None,
+        fields: None,
         bytes_max: usize::MAX,
     }
 }

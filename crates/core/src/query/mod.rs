@@ -34,6 +34,7 @@ mod operand;
 mod parse;
 mod matcher;
 pub mod sort;
+pub mod projection;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ pub use field::{Field, Fields};
 pub use kind::Kinds;
 pub use path::Path;
 pub use pattern::Pattern;
+pub use projection::Projection;
 pub use sort::{Sort, SortKey};
 pub use value::{Object, Value};
 

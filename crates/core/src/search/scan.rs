@@ -19,7 +19,7 @@ use super::pages::{Columns, Snapshot};
 use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::id::IdKey;
-use crate::query::{Field, Fields, Query, Value};
+use crate::query::{Field, Fields, Projection, Query, Value};
 use crate::read::{Cancelled, Find, Found, ReadBudget};
 use crate::task::TaskRecord;
 
@@ -36,6 +36,8 @@ pub(super) struct Wanted<'q> {
     query: &'q Query,
     /// The fields that the query and the sort look at.
     fields: Fields,
+    /// The fields that are returned.
+    answer: Fields,
     /// What is read while searching; the rest only for what is returned.
     pub(super) columns: Columns,
 }
@@ -64,22 +66,26 @@ impl<'q> Wanted<'q> {
     }
 
     /// What decides whether and where a task is found. Without a limit all that match are returned,
-    /// so all of them is read at once.
+    /// so all that is returned of them is read at once.
     pub(super) fn to_find(find: &'q Find) -> Wanted<'q> {
         let fields = find.query.fields();
         let fields = find.sort.as_ref().map_or(fields, |sort| fields.and(sort.fields()));
         let wanted = Wanted::of(&find.query, fields);
+        let answer = find.fields.as_ref().map_or(Fields::ALL, Projection::fields);
         match find.limit {
-            None => Wanted { columns: Columns::Wide, ..wanted },
-            Some(_) => wanted,
+            None if is_wide(answer) => Wanted { answer, columns: Columns::Wide, ..wanted },
+            _ => Wanted { answer, ..wanted },
         }
     }
 
     fn of(query: &'q Query, fields: Fields) -> Wanted<'q> {
-        let is_wide = WIDE.iter().any(|field| fields.has(*field));
-        let columns = if is_wide { Columns::Wide } else { Columns::Narrow };
-        Wanted { query, fields, columns }
+        let columns = if is_wide(fields) { Columns::Wide } else { Columns::Narrow };
+        Wanted { query, fields, answer: Fields::default(), columns }
     }
+}
+
+fn is_wide(fields: Fields) -> bool {
+    WIDE.iter().any(|field| fields.has(*field))
 }
 
 impl<'q> Scan<'q> {
@@ -185,17 +191,19 @@ impl<'q> Scan<'q> {
         Ok(found)
     }
 
-    /// The task with its wide columns and its history, unless it has changed and matches no more.
+    /// The task with its wide columns and its history, as far as they are asked for, unless it has
+    /// changed and matches no more.
     fn whole(&self, snapshot: &mut impl Snapshot, task: TaskRecord) -> Result<Option<TaskRecord>> {
         let mut task = task;
-        if self.wanted.columns == Columns::Narrow {
+        let Wanted { fields, answer, columns, .. } = self.wanted;
+        if columns == Columns::Narrow && is_wide(answer) {
             let Some(reloaded) = snapshot.task(task.seq, Columns::Wide)? else { return Ok(None) };
             task = reloaded;
             if self.matching(snapshot, &mut task)?.is_none() {
                 return Ok(None);
             }
         }
-        if !self.wanted.fields.has(Field::Attempts) {
+        if answer.has(Field::Attempts) && !fields.has(Field::Attempts) {
             load::load_attempts(snapshot, &mut task)?;
         }
         Ok(Some(task))

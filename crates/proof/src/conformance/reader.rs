@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tasker_core::document;
 use tasker_core::error::{Code, Result};
-use tasker_core::query::{Query, Sort};
+use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::state::State;
 use tasker_core::store::{Commit, Lookups};
@@ -94,6 +95,27 @@ const QUERIES: &[(&str, &[u64])] = &[
     ("{\"$and\":[{\"operation\":\"read\"},{\"data.book\":\"dune\"}]}", &[1, 3]),
     ("{\"data.n\":{\"$not\":{\"$gte\":1}}}", &[7, 1, 5, 8, 6]),
     ("{\"$or\":[{\"state\":\"ready\"},{\"data.book\":\"dune\"}]}", &[4, 2, 7, 1, 3]),
+    (r#"{"data.book":{"$regex":"^D","$options":"i"}}"#, &[1, 3]),
+    (r#"{"operation":{"$regex":"^w"}}"#, &[5, 8, 6]),
+    (
+        r#"{"operation":{"$in":["x",{"$regularExpression":{"pattern":"^r","options":""}}]}}"#,
+        &[4, 2, 7, 1, 3],
+    ),
+    (
+        r#"{"operation":{"$nin":["x",{"$regularExpression":{"pattern":"^r","options":""}}]}}"#,
+        &[5, 8, 6],
+    ),
+    (r#"{"data.tags":{"$size":2}}"#, &[4, 2, 1, 3]),
+    (r#"{"data.tags":{"$all":["x",3]}}"#, &[4]),
+    (r#"{"seq":{"$all":[4]}}"#, &[4]),
+    (r#"{"status":{"$all":["done"]}}"#, &[3, 8]),
+    (r#"{"status":{"$all":[]}}"#, &[]),
+    (r#"{"status":{"$not":{"$all":["done"]}},"seq":{"$gt":4}}"#, &[7, 5, 6]),
+    (r#"{"data.tags":{"$elemMatch":{"$gt":1,"$lt":3}}}"#, &[3]),
+    (r#"{"attempts":{"$elemMatch":{"outcome":"failed"}}}"#, &[5]),
+    (r#"{"data.n":{"$mod":[2,1]}}"#, &[4, 2]),
+    (r#"{"data":{"$type":"object"}}"#, &[4, 2, 1, 3]),
+    (r#"{"endedAt":{"$type":"date"}}"#, &[3, 5, 8, 6]),
 ];
 
 /// I-16: whatever is pushed down to the backend, the result is that of the matcher.
@@ -122,6 +144,37 @@ pub(super) fn a_found_task_is_the_one_that_get_gives(world: &mut World) -> Resul
     for found in all {
         let got = world.reader()?.get(found.task.id, None, usize::MAX)?;
         assert_eq!(got, Some(found));
+    }
+    Ok(())
+}
+
+/// What is left of a task is the same, however much of it was read.
+pub(super) fn found_tasks_have_the_fields_that_are_asked_for(world: &mut World) -> Result<()> {
+    library(world)?;
+    let cases = [
+        (r#"["seq","status"]"#, r#"{"seq":3,"status":"done"}"#),
+        (r#"["cause","attempt"]"#, r#"{"attempt":1}"#),
+        (r#"["data.book","data.nope"]"#, r#"{"data":{"book":"dune"}}"#),
+        (
+            r#"["result","attempts.outcome"]"#,
+            r#"{"attempts":[{"outcome":"done"}],"result":{"pages":412}}"#,
+        ),
+        (r#"["data.book.x","progress","error"]"#, r#"{"data":{}}"#),
+    ];
+    for (fields, expected) in cases {
+        for (query, sort, limit) in [
+            (r#"{"seq":3}"#, None, None),
+            (r#"{"seq":3}"#, None, Some(1)),
+            (r#"{"data.n":2}"#, Some(r#"{"data.book":1}"#), Some(1)),
+            (r#"{"status":"done","attempts.outcome":"done"}"#, Some(r#"{"seq":1}"#), Some(1)),
+        ] {
+            let (fields, sort) = (Projection::parse(fields)?, sort.map(Sort::parse).transpose()?);
+            let find = Find { fields: Some(fields), sort, limit, ..find(query)? };
+            let found = world.reader()?.find(&find, &|| false)?;
+            let mut text = String::new();
+            document::write_json(&found[0], find.fields.as_ref(), &mut text, usize::MAX)?;
+            assert_eq!((found.len(), text.as_str()), (1, expected), "{query}");
+        }
     }
     Ok(())
 }

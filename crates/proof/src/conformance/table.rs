@@ -227,6 +227,7 @@ macro_rules! conformance_cases {
                 every_query_of_the_table_finds_its_tasks,
                 a_count_is_the_number_of_tasks_found,
                 a_found_task_is_the_one_that_get_gives,
+                found_tasks_have_the_fields_that_are_asked_for,
                 found_tasks_bring_their_logs_if_asked_for,
                 thousands_of_tasks_are_found_each_once,
                 what_a_task_is_called_is_found,

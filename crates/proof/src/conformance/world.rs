@@ -598,6 +598,7 @@ pub(super) fn find(query: &str) -> Result<Find> {
         skip: 0,
         limit: None,
         logs: None,
+        fields: None,
         bytes_max: usize::MAX,
     })
 }

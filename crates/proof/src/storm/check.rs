@@ -69,6 +69,7 @@ fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
         skip: 0,
         limit: None,
         logs: None,
+        fields: None,
         bytes_max: usize::MAX,
     };
     let found = reader.find(&find, &|| false)?;

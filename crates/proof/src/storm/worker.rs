@@ -427,7 +427,7 @@ impl Worker {
             match (self.rng.below(100), known) {
                 (0..12, Some(id)) => self.prioritize(id),
                 (12..20, Some(id)) => self.abort(id),
-                (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None)),
+                (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None, None)),
                 (26..32, Some(id)) if watches < WATCHES => {
                     watches += 1;
                     if self.rng.once_in(2) {
@@ -518,7 +518,15 @@ impl Worker {
     fn find(&mut self) {
         let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
         let Ok(query) = Query::parse(UNENDED) else { return };
-        let find = Find { query, sort: None, skip, limit, logs: None, bytes_max: usize::MAX };
+        let find = Find {
+            query,
+            sort: None,
+            skip,
+            limit,
+            logs: None,
+            fields: None,
+            bytes_max: usize::MAX,
+        };
         self.read(Call::Find, Read::Find(Box::new(find)));
     }
 

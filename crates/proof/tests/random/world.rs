@@ -590,7 +590,15 @@ impl World {
                 .collect();
         }
         let query = Query::parse("{}").unwrap();
-        let find = Find { query, sort: None, skip: 0, limit: None, logs, bytes_max: usize::MAX };
+        let find = Find {
+            query,
+            sort: None,
+            skip: 0,
+            limit: None,
+            logs,
+            fields: None,
+            bytes_max: usize::MAX,
+        };
         self.reader().find(&find, &|| false).unwrap()
     }
 

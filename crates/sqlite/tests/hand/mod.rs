@@ -226,6 +226,7 @@ impl Hand {
             skip,
             limit,
             logs: Some(WithLogs { level_max: Level::Debug }),
+            fields: None,
             bytes_max: usize::MAX,
         };
         let found = self.reader.find(&find, &|| false).unwrap();

@@ -410,6 +410,26 @@ fn path() -> impl Strategy<Value = String> {
     })
 }
 
+/// All that may be asked of a field.
+const OPERATORS: &[&str] = &[
+    "$eq",
+    "$ne",
+    "$gt",
+    "$gte",
+    "$lt",
+    "$lte",
+    "$in",
+    "$nin",
+    "$exists",
+    "$type",
+    "$mod",
+    "$regex",
+    "$size",
+    "$all",
+    "$elemMatch",
+    "$not",
+];
+
 fn operator() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"][..])
 }
@@ -485,6 +505,49 @@ proptest! {
         let both = matches(&p, &document(&data)) && matches(&q, &document(&data));
         prop_assert_eq!(compiled.conjuncts().count(), 2);
         prop_assert_eq!(compiled.matches(&document(&data)), both);
+    }
+
+    #[test]
+    fn all_is_and_of_its_values(
+        path in path(),
+        values in prop::collection::vec(data(), 1..4),
+        data in data(),
+    ) {
+        let data = document(&data);
+        let all = Query::parse(&format!(r#"{{"{path}":{{"$all":[{}]}}}}"#, values.join(",")));
+        let equal = |value: &String| matches(&format!(r#"{{"{path}":{value}}}"#), &data);
+        prop_assert_eq!(all.unwrap().matches(&data), values.iter().all(equal));
+    }
+
+    #[test]
+    fn elem_match_is_a_test_of_each_member(
+        operator in operator(),
+        value in data(),
+        members in prop::collection::vec(data(), 0..4),
+    ) {
+        let test = format!(r#"{{"{operator}":{value}}}"#);
+        let query = format!(r#"{{"data":{{"$elemMatch":{test}}}}}"#);
+        let finds = |members: &str| matches(&query, &document(&format!("[{members}]")));
+        let one = |member: &String| finds(member);
+        prop_assert_eq!(finds(&members.join(",")), members.iter().any(one));
+    }
+
+    #[test]
+    fn any_operand_is_taken_or_refused(
+        path in path(),
+        operator in prop::sample::select(OPERATORS),
+        value in data(),
+        data in data(),
+    ) {
+        let test = format!(r#"{{"{operator}":{value}}}"#);
+        if let Ok(compiled) = Query::parse(&format!(r#"{{"{path}":{test}}}"#)) {
+            let data = document(&data);
+            let found = compiled.matches(&data);
+            prop_assert_eq!(matches(&format!(r#"{{"{path}":{{"$not":{test}}}}}"#), &data), !found);
+            let nor = format!(r#"{{"$nor":[{{"{path}":{test}}}]}}"#);
+            prop_assert_eq!(matches(&nor, &data), !found);
+            prop_assert_eq!(compiled.clone(), compiled);
+        }
     }
 
     #[test]
