@@ -15,6 +15,7 @@ import type {
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
+  RetryTaskOptions,
   StopOptions,
   TaskerOptions,
 } from './types/options'
@@ -160,6 +161,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /** Changes the priority of a waiting task. Resolves with `false` if it no longer waits. */
   prioritizeTask(uuid: string, priority: number): Promise<boolean>
+
+  /**
+   * Runs an ended task again, whatever its end: the same task, with its data and its history. What
+   * it ended with goes to its `attempts`, and its `retry` begins anew. Who waits for it from now on
+   * waits for the new end. Resolves with `false` if it has not ended.
+   */
+  retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean>
 
   /** The task, or some fields of it; rejects with `TASKER_NOT_FOUND` if there is none. */
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

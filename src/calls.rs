@@ -64,12 +64,13 @@ pub(crate) fn idempotent_adds(
     read.into_iter().map(task).collect()
 }
 
-/// `[slot, how, value?]`
+/// `[slot, how, value?, delay?]`
 #[derive(Deserialize)]
 struct Completion<'a>(
     RunSlot,
     How,
     #[serde(borrow, default, deserialize_with = "present")] Option<&'a RawValue>,
+    #[serde(default)] u64,
 );
 
 /// How a run settled; `ts/commands.ts` has the same words.
@@ -79,6 +80,9 @@ enum How {
     Returned,
     Threw,
     Unstorable,
+    Unrecoverable,
+    RetryLater,
+    Snoozed,
     Postponed,
 }
 
@@ -96,7 +100,7 @@ pub(crate) fn completions(text: &str) -> Vec<Input> {
 
 fn completion(line: &str) -> Option<Input> {
     match envelope(line) {
-        Ok(Completion(slot, how, value)) => Some(settle(slot, how, value)),
+        Ok(Completion(slot, how, value, delay_ms)) => Some(settle(slot, how, value, delay_ms)),
         Err(error) => {
             let text = "what the runner returned or threw cannot be read";
             let settlement = Settlement::Unstorable(rules::unstorable(error.code(), text));
@@ -113,7 +117,7 @@ fn slot_of(line: &str) -> Option<RunSlot> {
     line[..end].parse().ok()
 }
 
-fn settle(slot: RunSlot, how: How, value: Option<&RawValue>) -> Input {
+fn settle(slot: RunSlot, how: How, value: Option<&RawValue>, delay_ms: u64) -> Input {
     let value = value.map(RawValue::get);
     let settled = match how {
         How::Returned => returned(value),
@@ -121,6 +125,13 @@ fn settle(slot: RunSlot, how: How, value: Option<&RawValue>) -> Input {
         How::Unstorable => {
             thrown(value).map_or_else(Settlement::Unstorable, Settlement::Unstorable)
         }
+        How::Unrecoverable => {
+            thrown(value).map_or_else(Settlement::Unstorable, Settlement::Unrecoverable)
+        }
+        How::RetryLater => thrown(value).map_or_else(Settlement::Unstorable, |error| {
+            Settlement::RetryLater(error, delay_ms.min(limits::DURATION_MS_MAX))
+        }),
+        How::Snoozed => Settlement::Snoozed(delay_ms.min(limits::DURATION_MS_MAX)),
         How::Postponed => return Input::Postpone(slot),
     };
     Input::Settle(slot, settled)

@@ -16,7 +16,7 @@ use tasker_core::operation::OperationOptions;
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
-use tasker_engine::input::{Input, RemoteFilter, StopOptions, Subscription, Ticket};
+use tasker_engine::input::{Input, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
@@ -64,6 +64,13 @@ enum Command<'a> {
         uuid: &'a str,
         #[serde(borrow)]
         priority: &'a RawValue,
+    },
+    Retry {
+        uuid: &'a str,
+        #[serde(borrow)]
+        delay: Option<&'a RawValue>,
+        #[serde(borrow)]
+        priority: Option<&'a RawValue>,
     },
     Await {
         uuid: &'a str,
@@ -169,6 +176,9 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Prioritize { uuid, priority } => {
             Input::Prioritize(ticket, task_id(uuid)?, argument::priority(priority.get())?)
         }
+        Command::Retry { uuid, delay, priority } => {
+            Input::Retry(ticket, task_id(uuid)?, retry(delay, priority)?)
+        }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
@@ -235,6 +245,12 @@ fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOp
         Some(text) => Some(argument::duration(text, "timeout")?),
     };
     Ok(StopOptions { on_stop: on_stop.transpose()?, timeout_ms })
+}
+
+fn retry(delay: Option<&RawValue>, priority: Option<&RawValue>) -> Result<RetryOptions> {
+    let delay = delay.map(|raw| argument::duration(raw.get(), "delay"));
+    let priority = priority.map(|raw| argument::priority(raw.get()));
+    Ok(RetryOptions { delay_ms: delay.transpose()?, priority: priority.transpose()? })
 }
 
 fn abort_reason(cause: AbortedBy, reason: &RawValue) -> Result<AbortReason> {

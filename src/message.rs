@@ -72,6 +72,11 @@ messages! {
         TaskEnd "taskEnd" {
             uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
         },
+        /// The run is over and its task is tried again, from this moment on; the reason is that of
+        /// its signal, if that ended the run.
+        RunRetry "runRetry" { slot: RunSlot, run_at: WallMs, reason: Option<&'a Json> },
+        /// An ended task runs again because somebody asked for it.
+        TaskRetry "taskRetry" { uuid: TaskId, run_at: WallMs, error: Option<&'a Json> },
         /// So many more log lines of the run are on disk.
         Logs "logs" { slot: RunSlot, count: u32 },
         /// So many more progress reports of the run are on disk.
@@ -80,6 +85,8 @@ messages! {
         RemoteEvent "remoteEvent" { uuid: TaskId, event: Word },
         /// Another owner gave the task this priority.
         RemotePriority "remotePriority" { uuid: TaskId, priority: Priority },
+        /// Another owner tries the task again.
+        RemoteRetry "remoteRetry" { uuid: TaskId, run_at: WallMs, error: Option<&'a Json> },
         /// Another owner ended the task.
         RemoteEnd "remoteEnd" {
             uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
@@ -104,6 +111,9 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Answer(ticket, value) => Message::Answer { ticket: *ticket, value },
         Effect::Refuse(ticket, error) => Message::Refusal { ticket: *ticket, error },
         Effect::RunEnded(slot, end) => run_end(*slot, end),
+        Effect::Retrying(id, run_at, error) => {
+            Message::TaskRetry { uuid: *id, run_at: *run_at, error: error.as_ref() }
+        }
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -156,6 +166,10 @@ fn run_end(slot: RunSlot, end: &RunEnd) -> Message<'_> {
         RunEnd::Done => ("done", None),
         RunEnd::Failed(_) => ("failed", None),
         RunEnd::Aborted(abort) => ("aborted", Some(abort)),
+        RunEnd::Retrying(run_at, reason) => {
+            return Message::RunRetry { slot, run_at: *run_at, reason: reason.as_ref() };
+        }
+        RunEnd::Snoozed => ("snoozed", None),
         RunEnd::Postponed => ("postponed", None),
         RunEnd::Fenced => ("fenced", None),
     };
@@ -185,6 +199,9 @@ fn task_event(uuid: TaskId, event: &TaskEvent) -> Message<'_> {
         TaskEvent::Added { has_started: true } => "added-and-run",
         TaskEvent::Run => "run",
         TaskEvent::Prioritized(to) => return Message::RemotePriority { uuid, priority: *to },
+        TaskEvent::Retrying(run_at, error) => {
+            return Message::RemoteRetry { uuid, run_at: *run_at, error: error.as_ref() };
+        }
         TaskEvent::Ended(end) => {
             let (status, cause, payload) = parts(end);
             return Message::RemoteEnd { uuid, status, cause, payload };
@@ -287,7 +304,10 @@ impl<'a> Rest<'a> {
     fn own(&self) -> impl Iterator<Item = (&'static str, &Json)> {
         option::values(self.options).filter_map(|(word, value)| match value {
             OptionValue::Json(json) => Some((word, json)),
-            OptionValue::Number(_) | OptionValue::Date(_) | OptionValue::Word(_) => None,
+            OptionValue::Number(_)
+            | OptionValue::Date(_)
+            | OptionValue::Word(_)
+            | OptionValue::Retry(_) => None,
         })
     }
 }
@@ -331,6 +351,7 @@ numbers! {
     // Tickets, slots, commits and milliseconds: no process counts so far.
     u64: of => i64::try_from(of).unwrap_or(i64::MAX),
     Elapsed: of => of.0,
+    WallMs: of => of.0,
 }
 
 /// Whole numbers from here on are not exact.

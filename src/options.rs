@@ -1,11 +1,14 @@
 //! The options of `new Tasker` that the engine needs, checked at once.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
 use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;
+use tasker_core::retry;
 use tasker_core::task::{OnInterrupted, OnStop, TaskOptions};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Opener;
@@ -27,6 +30,8 @@ struct OptionFields<'a> {
     on_stop: Option<&'a RawValue>,
     #[serde(borrow)]
     run_timeout: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retry: Option<&'a RawValue>,
 }
 
 /// What to open and how.
@@ -51,6 +56,7 @@ impl Options {
             .map(|raw| argument::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
         let run_timeout =
             fields.run_timeout.map(|raw| argument::duration_or_off(raw.get(), "runTimeout"));
+        let retry = fields.retry.map(|raw| retry::read(raw.get(), "retry"));
         Ok(Self {
             location: location(fields.store)?,
             durability: word(fields.durability, "durability", &DURABILITIES)?
@@ -62,6 +68,7 @@ impl Options {
             },
             defaults: Defaults::from(TaskOptions {
                 run_timeout_ms: run_timeout.transpose()?.flatten(),
+                retry: retry.transpose()?.map(Arc::new),
                 on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
                     .unwrap_or_default(),
                 ..TaskOptions::default()

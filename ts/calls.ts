@@ -123,19 +123,23 @@ export interface Bounds {
 export function boundsOf(what: string, { abortSignal, timeout }: CallOptions): Bounds {
   const signal = signalOf(abortSignal)
   if (signal?.aborted) throw signal.reason
-  return { what, signal, timeoutMs: durationOf(timeout) }
+  return { what, signal, timeoutMs: timeoutOf(timeout) }
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 }
 
-/** Milliseconds of a duration; nothing if it is absent or off. */
-function durationOf(value: unknown): number | undefined {
-  if (value === undefined || value === false) return undefined
+/** Milliseconds of a timeout; nothing if it is absent or off. */
+function timeoutOf(value: unknown): number | undefined {
+  return value === undefined || value === false ? undefined : durationOf(value, 'timeout')
+}
+
+/** Milliseconds of a duration. */
+export function durationOf(value: unknown, path: string): number {
   const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value)) ?? []
   const ms = typeof value === 'number' ? value : Number(digits) * (UNITS_MS[unit ?? ''] ?? NaN)
   if (ms > 0 && ms <= DURATION_MS_MAX) return Math.ceil(ms)
   throw invalid(
-    'timeout',
+    path,
     "must be a duration: milliseconds above 0, or a string like '30s' '5m' '2h' '7d'",
   )
 }

@@ -21,6 +21,12 @@ export type Command =
   | { do: 'close'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
   | { do: 'abort'; uuid: string; cause: 'user' | 'signal'; reason: JsonText }
   | { do: 'prioritize'; uuid: string; priority: PriorityJson }
+  | {
+      do: 'retry'
+      uuid: string
+      delay?: JsonText | undefined
+      priority?: PriorityJson | undefined
+    }
   | { do: 'await'; uuid: string }
   | { do: 'findByKey'; key: string }
   /** Withdraws the `await` with this ticket: it is never answered. */
@@ -76,6 +82,8 @@ export interface Answers {
   abort: boolean
   /** Whether it was waiting and has the priority now. */
   prioritize: boolean
+  /** Whether it had ended and runs again. */
+  retry: boolean
   /** When the task has ended. */
   await: TaskEnd
   /** The uuid of the task that was added under the key. */
@@ -116,14 +124,24 @@ export function commandText(command: Command | ReadCommand): string {
 }
 
 /**
- * How a run settled: it returned, or threw; its outcome cannot be stored; or it goes back to the
- * queue because the tasker closes.
+ * How a run settled: it returned, or threw, perhaps for good or with a pause of its own choice; its
+ * outcome cannot be stored; it goes on later; or it goes back to the queue because the tasker
+ * closes.
  */
-export type How = 'returned' | 'threw' | 'unstorable' | 'postponed'
+export type How =
+  | 'returned'
+  | 'threw'
+  | 'unrecoverable'
+  | 'retryLater'
+  | 'unstorable'
+  | 'snoozed'
+  | 'postponed'
 
-/** The line that says how a run settled, with the JSON of its result or error. */
-export const outcomeLine = (slot: number, how: How, value?: string): string =>
-  value === undefined ? `[${slot},"${how}"]` : `[${slot},"${how}",${value}]`
+/** The line that says how a run settled, with the JSON of its result or error, and its pause. */
+export function outcomeLine(slot: number, how: How, value?: string, delayMs?: number): string {
+  if (delayMs !== undefined) return `[${slot},"${how}",${value ?? null},${delayMs}]`
+  return value === undefined ? `[${slot},"${how}"]` : `[${slot},"${how}",${value}]`
+}
 
 /** The line of a log line; its message and its fields are JSON. */
 export const logLine = (

@@ -47,6 +47,7 @@ export const TASK_WORDS = [
   'tags',
   'runAt',
   'runTimeout',
+  'retry',
   'onInterrupted',
   'onStop',
   'delay',
@@ -58,6 +59,7 @@ export const OPERATION_WORDS = [
   'concurrency',
   'priority',
   'runTimeout',
+  'retry',
   'onInterrupted',
   'onStop',
   'schema',
@@ -66,7 +68,6 @@ export const OPERATION_WORDS = [
 /** What later versions of them take. */
 export const OPERATION_WORDS_LATER = [
   'conditions',
-  'retry',
   'rateLimit',
   'circuitBreaker',
   'queueTimeout',

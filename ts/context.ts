@@ -60,6 +60,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly createdAt: RunnerContext['createdAt']
   readonly startedAt: RunnerContext['startedAt']
   readonly progress: RunnerContext['progress']
+  readonly snooze: RunnerContext['snooze']
   readonly #run: Run
   #logger: TaskLogger | undefined
 
@@ -80,6 +81,7 @@ export class Context extends Lazy implements RunnerContext {
     this.createdAt = dateOf(run.since + createdAt)
     this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
+    this.snooze = delay => run.snooze(delay)
   }
 
   static signalOf(context: Context): AbortSignal {

@@ -130,6 +130,11 @@ export class Delivery {
         // A run that a stop took back before its runner was called is not called at all.
         if (!runs.over(message)) withdraw(calling, message[1])
         return
+      case 'runRetry':
+        if (!runs.retried(message)) withdraw(calling, message[1])
+        return
+      case 'taskRetry':
+        return runs.reopened(message)
       case 'taskEnd':
         return runs.ended(message)
       case 'logs':
@@ -140,6 +145,8 @@ export class Delivery {
         return runs.remoteEvent(message)
       case 'remotePriority':
         return runs.remotePriority(message)
+      case 'remoteRetry':
+        return runs.remoteRetry(message)
       case 'remoteEnd':
         return runs.remoteEnd(message)
       case 'awaitAck':

@@ -21,7 +21,10 @@ import { warnOf } from './warnings'
 const emitAtImport = EventEmitter.prototype.emit
 
 /** The events of one task, without `task.<uuid>.`. */
-const TASK_EVENTS = ['added', 'prioritized', 'run', 'log', 'progress', 'done', 'failed', 'aborted']
+const TASK_EVENTS = [
+  ...['added', 'prioritized', 'run', 'log', 'progress', 'retrying'],
+  ...['done', 'failed', 'aborted'],
+]
 const TASK_EVENT = /^task\.[^.]+\./
 
 type AnyListener = (...args: unknown[]) => unknown

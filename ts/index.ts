@@ -1,4 +1,5 @@
 /** What the package gives; `index.d.ts` at the root is its contract. */
 
 export { TaskerError } from './errors'
+export { RetryLater, Unrecoverable } from './retries'
 export { Tasker } from './tasker'

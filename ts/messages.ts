@@ -47,6 +47,13 @@ export type Message =
   | ['runEnd', slot: number, status: RunEndStatus, abort?: Abort]
   /** The task ended although its runner did not settle: aborted while ready, lost, too long. */
   | ['taskEnd', uuid: string, status: EndStatus, cause: EndCause | null, payload?: unknown]
+  /**
+   * The run is over and its task is tried again, from this moment on; the reason is that of its
+   * signal, if that ended the run.
+   */
+  | ['runRetry', slot: number, runAt: number, reason?: StoredError]
+  /** An ended task runs again because somebody asked for it. */
+  | ['taskRetry', uuid: string, runAt: number, error?: StoredError]
   /** So many more log lines of the run are on disk. */
   | ['logs', slot: number, count: number]
   /** So many more progress reports of the run are on disk. */
@@ -55,6 +62,8 @@ export type Message =
   | ['remoteEvent', uuid: string, event: 'added' | 'run' | 'added-and-run']
   /** Another process gave the task this priority. */
   | ['remotePriority', uuid: string, priority: PriorityJson]
+  /** Another process tries the task again. */
+  | ['remoteRetry', uuid: string, runAt: number, error?: StoredError]
   /** Another process ended the task. */
   | ['remoteEnd', uuid: string, status: EndStatus, cause: EndCause | null, payload?: unknown]
   /** The portion of remote messages is complete; the next comes after the command `ack`. */
@@ -82,8 +91,8 @@ export interface Rest {
   tags?: string[]
 }
 
-/** How a run ended; one that was postponed or fenced ended no task. */
-export type RunEndStatus = EndStatus | 'postponed' | 'fenced'
+/** How a run ended; one that was snoozed, postponed or fenced ended no task. */
+export type RunEndStatus = EndStatus | 'snoozed' | 'postponed' | 'fenced'
 
 /** Why a run was aborted. */
 export type Abort = [cause: AbortCause, reason: StoredError]

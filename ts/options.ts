@@ -50,11 +50,12 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   onInterrupted: 'engine',
   onStop: 'engine',
   runTimeout: 'engine',
+  retry: 'engine',
 }
 
 /** What the contract has for later versions of it. */
 const LATER = [
-  ...['onStopWaiting', 'retry', 'retention', 'conditions', 'indexes'],
+  ...['onStopWaiting', 'retention', 'conditions', 'indexes'],
   ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
 ]
 
@@ -133,6 +134,15 @@ export function stopOptions(given: unknown): { onStop?: JsonText; timeout?: Json
   const options = only(given, STOP, 'options')
   const members = STOP.filter(key => options[key] !== undefined)
   return Object.fromEntries(members.map(key => [key, new JsonText(jsonOf(options[key]))]))
+}
+
+/** The members of a retry by hand. */
+export function retryOptions(given: unknown): { delay?: JsonText; priority?: PriorityJson } {
+  const { delay, priority } = only(given, ['delay', 'priority'], 'options')
+  return {
+    ...(delay !== undefined && { delay: new JsonText(jsonOf(delay)) }),
+    ...(priority !== undefined && { priority: priorityOf(priority) }),
+  }
 }
 
 /** JSON of what the engine is to judge. */
@@ -271,11 +281,12 @@ function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
+  if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
   const { priority, delay, runTimeout, onInterrupted, onStop } = members
   const areTimes = isJson(delay) && isJson(runTimeout) && runAt === undefined
   const areWords = isJson(priority) && isJson(onInterrupted) && isJson(onStop)

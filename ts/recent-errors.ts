@@ -35,6 +35,12 @@ export class RecentErrors {
     return value && { value }
   }
 
+  /** The task runs again: what it ended with is not how it ends. */
+  forget(uuid: string): void {
+    this.#fresh.delete(uuid)
+    this.#late.delete(uuid)
+  }
+
   /** Every wait that began before these ends has been answered. */
   waitsAnswered(): void {
     if (this.#fresh.size > 0) this.#fresh.clear()

@@ -8,6 +8,7 @@
  */
 
 import type { LogLevel, TaskLog, TaskProgress } from '../index'
+import { durationOf } from './calls'
 import { logLine, progressLine } from './commands'
 import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
 import { invalid, TaskerError } from './errors'
@@ -41,6 +42,8 @@ export class Run {
   reason: Error | undefined
   /** The JSON text of its result. */
   result: string | undefined
+  /** How long its task is to wait when it returns, in milliseconds, if it asked for that. */
+  snoozeMs: number | undefined
   /** What it threw, if it did. */
   thrown: { value: unknown } | undefined
   /** What was sent while someone listened, and is not confirmed yet. */
@@ -102,6 +105,12 @@ export class Run {
       this.lines.push([log, fields])
     }
     host.record(logLine(this.slot, word, at, stringify(message), fields))
+  }
+
+  /** Its task goes on in so many milliseconds once it has returned; the last wish counts. */
+  snooze(delay: unknown): void {
+    const delayMs = durationOf(delay, 'delay')
+    if (!this.isOver) this.snoozeMs = delayMs
   }
 
   /** Sends a progress report. */

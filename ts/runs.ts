@@ -21,13 +21,14 @@ import { type How, JsonText, outcomeLine } from './commands'
 import { Context } from './context'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
-import { nextTick, parse, setImmediate, stringify } from './globals'
+import { dateOf, nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
 import type { Abort, MessageOf, TaskEnd } from './messages'
 import { inRootContext } from './native'
 import { Pacer } from './pacer'
 import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
+import { wishOf } from './retries'
 import { Run, type RunHost } from './run'
 import { Schemas } from './schemas'
 import { rebuild, type StoredError, serialise } from './stored'
@@ -230,6 +231,11 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   #returned(run: Run, result: unknown) {
     if (run.isOver) return
+    if (run.snoozeMs !== undefined) {
+      run.isOver = true
+      this.#bridge.outcome(outcomeLine(run.slot, 'snoozed', undefined, run.snoozeMs))
+      return
+    }
     try {
       this.schemas.checkResult(run.operation, result)
       const text = payloadText(result)
@@ -247,7 +253,10 @@ export class Runs implements RunHost, HintSource, Attachment {
   #threw(run: Run, error: unknown) {
     if (run.isOver) return
     if (this.#bridge.isClosing && isForClose(error)) this.#giveBack(run)
-    else this.#settle(run, 'threw', error)
+    else {
+      const { how, delayMs } = wishOf(error)
+      this.#settle(run, how, error, delayMs)
+    }
   }
 
   /** What it needed was taken away by a close: it is no fault of the task. */
@@ -256,10 +265,10 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.#bridge.outcome(outcomeLine(run.slot, 'postponed'))
   }
 
-  #settle(run: Run, how: How, error: unknown) {
+  #settle(run: Run, how: How, error: unknown, delayMs?: number) {
     run.isOver = true
     run.thrown = { value: error }
-    this.#bridge.outcome(outcomeLine(run.slot, how, serialise(error)))
+    this.#bridge.outcome(outcomeLine(run.slot, how, serialise(error), delayMs))
   }
 
   readonly #signal = ([, slot, cause, stored]: MessageOf<'signal'>): void => {
@@ -273,6 +282,7 @@ export class Runs implements RunHost, HintSource, Attachment {
     if (!run) return false
     this.#live.delete(slot)
     run.isOver = true
+    if (status === 'snoozed') return true
     if (status === 'postponed' || status === 'fenced') {
       run.abort(abortReason(status === 'fenced' ? status : 'shutdown', undefined))
       return true
@@ -286,6 +296,31 @@ export class Runs implements RunHost, HintSource, Attachment {
     }
     this.extras.release(run.uuid)
     return true
+  }
+
+  /** A run is over, and its task is tried again. False if no runner was called for it. */
+  retried([, slot, runAt, reason]: MessageOf<'runRetry'>): boolean {
+    const run = this.#live.get(slot)
+    if (!run) return false
+    this.#live.delete(slot)
+    run.isOver = true
+    const ofSignal = () => run.reason ?? storedReason('run-timeout', reason)
+    const error = reason === undefined ? thrownBy(run) : ofSignal()
+    // It may go on although nobody waits for its runner: then it must hear that it is over.
+    if (reason !== undefined) run.abort(ofSignal())
+    this.#emitRetrying(run.uuid, error, runAt)
+    return true
+  }
+
+  /** An ended task runs again because somebody asked for it. */
+  reopened([, uuid, runAt, error]: MessageOf<'taskRetry'>): void {
+    const known = this.#recentErrors.get(uuid)?.value
+    this.#recentErrors.forget(uuid)
+    this.#emitRetrying(uuid, error && (known ?? rebuild(error)), runAt)
+  }
+
+  #emitRetrying(uuid: string, error: unknown, runAt: number) {
+    this.events.emitTask('task.retrying', uuid, error, dateOf(runAt))
   }
 
   #emitDone({ uuid, result }: Run) {
@@ -381,6 +416,11 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   remotePriority([, uuid, priority]: MessageOf<'remotePriority'>): void {
     if (this.#hearsRemote) this.events.emitTask('task.prioritized', uuid, Number(priority))
+  }
+
+  remoteRetry([, uuid, runAt, error]: MessageOf<'remoteRetry'>): void {
+    this.#recentErrors.forget(uuid)
+    if (this.#hearsRemote) this.#emitRetrying(uuid, error && rebuild(error), runAt)
   }
 
   remoteEnd([, uuid, status, cause, payload]: MessageOf<'remoteEnd'>): void {

@@ -25,6 +25,7 @@ import type {
   Query,
   Registry,
   ResultOf,
+  RetryTaskOptions,
   Runner,
   SqliteHandle,
   StopOptions,
@@ -57,6 +58,7 @@ import {
   openOptions,
   operationOf,
   priorityOf,
+  retryOptions,
   runnerOf,
   stopOptions,
   uuidOf,
@@ -283,6 +285,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       return isChanged
     })
     return await traced(change)
+  }
+
+  async retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean> {
+    const command = { do: 'retry', uuid: uuidOf(uuid), ...retryOptions(options) } as const
+    return await traced(this.#bridge.command(command))
   }
 
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

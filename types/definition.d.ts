@@ -15,6 +15,46 @@ export type OnInterrupted = 'retry' | 'abort' | 'fail'
 /** What a stop does with a running task: wait for it, give it back to the queue, or abort it. */
 export type OnStop = 'wait' | 'postpone' | 'abort'
 
+/** What a task is tried again after: a throw of its runner, its `runTimeout`. */
+export type RetryCause = 'error' | 'timeout'
+
+/** How the pauses between attempts grow. */
+export type BackoffType = 'fixed' | 'linear' | 'exponential' | 'fibonacci'
+
+/** How long a task pauses after a failure. */
+export interface Backoff {
+  /**
+   * `fixed`: each pause is `delay`. `linear`: each is `factor` times `delay` longer. `exponential`:
+   * each is `factor` times as long. `fibonacci`: each is as long as the two before.
+   */
+  type: BackoffType
+  /** The first pause. */
+  delay: Duration
+  /** For `linear` 0 or more, default 1; for `exponential` 1 or more, default 2. */
+  factor?: number | undefined
+  /** The longest pause. */
+  max?: Duration | undefined
+  /**
+   * The part of each pause that is left to chance, from 0 to 1: with 0.5 it lasts between half of
+   * its time and all of it.
+   * @default 0
+   */
+  jitter?: number | undefined
+}
+
+/** How often a task is tried. */
+export interface RetryPolicy {
+  /** Attempts in all, 1 to 1,000,000: so many failures end the task. */
+  attempts: number
+  /** How long it pauses in between; without, it is ready again at once. */
+  backoff?: Backoff | undefined
+  /**
+   * What counts as a failure that is followed by another attempt.
+   * @default ['error']
+   */
+  on?: readonly RetryCause[] | undefined
+}
+
 /** A task of one operation to add; `data` goes with `operation`. Unknown keys are errors. */
 export type TaskDefinition<
   Operations = AnyOperations,
@@ -90,6 +130,11 @@ export interface TaskDefinitionBase<Name extends string = string> {
   delay?: Duration | undefined
   /** The longest a run may take; `false` for no limit. Default: that of the tasker. */
   runTimeout?: Duration | false | undefined
+  /**
+   * How often it is tried when its runner throws, and the pauses in between; a number is short for
+   * `{ attempts }`. A crash of the process is no failure. Default: that of the tasker.
+   */
+  retry?: number | RetryPolicy | undefined
   /** What becomes of the task if its process dies while it runs. Default: that of the tasker. */
   onInterrupted?: OnInterrupted | undefined
   /** What a stop does with the task while it runs. Default: that of the tasker. */

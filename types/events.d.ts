@@ -28,6 +28,12 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.log': [uuid: TaskUuid, log: TaskLog]
   /** A progress report is on disk. */
   'task.progress': [uuid: TaskUuid, progress: TaskProgress]
+  /**
+   * It is tried again, not before `runAt`: a run failed and attempts are left, or `retryTask` was
+   * called. `error` is what the runner threw, or why the run or the task was aborted; `undefined`
+   * for a task that was done.
+   */
+  'task.retrying': [uuid: TaskUuid, error: unknown, runAt: Date]
   /** It ended well. `result` is what the runner returned, after a round trip through JSON. */
   'task.done': [uuid: TaskUuid, result: Jsonify<ResultOf<Operations, OperationName<Operations>>>]
   /** `error` is what the runner threw. */
@@ -47,6 +53,7 @@ export type EventName =
       | 'run'
       | 'log'
       | 'progress'
+      | 'retrying'
       | 'done'
       | 'failed'
       | 'aborted'

@@ -1,6 +1,7 @@
 /** What a tasker says of an operation, for all processes on the file. */
 
-import type { Duration, OnInterrupted, OnStop } from './definition'
+import type { Duration, OnInterrupted, OnStop, RetryPolicy } from './definition'
+import type { StoredRetryPolicy } from './task'
 
 /** How the tasks of an operation are run, and what they take that do not say otherwise. */
 export interface OperationOptions {
@@ -16,6 +17,11 @@ export interface OperationOptions {
    * Default: what the tasker says that adds the task.
    */
   runTimeout?: Duration | false | undefined
+  /**
+   * How often tasks are tried that are added without a word: a number of attempts, or how they are
+   * made. Default: what the tasker says that adds the task.
+   */
+  retry?: number | RetryPolicy | undefined
   /**
    * What becomes of a running task whose process dies, of tasks that are added without a word.
    * Default: what the tasker says that adds the task.
@@ -94,6 +100,7 @@ export interface StoredOperationOptions {
   priority?: number
   /** In milliseconds; `false` for no limit. */
   runTimeout?: number | false
+  retry?: StoredRetryPolicy
   onInterrupted?: OnInterrupted
   onStop?: OnStop
 }

@@ -1,6 +1,6 @@
 /** The options of a tasker's calls. */
 
-import type { Duration, OnInterrupted, OnStop } from './definition'
+import type { Duration, OnInterrupted, OnStop, RetryPolicy } from './definition'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
@@ -69,6 +69,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   runTimeout?: Duration | false | undefined
   /**
+   * How often a task is tried when its runner throws, unless the task says otherwise: a number of
+   * attempts, or how they are made.
+   * @default 1
+   */
+  retry?: number | RetryPolicy | undefined
+  /**
    * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
    * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it
    * owes.
@@ -81,6 +87,14 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default false
    */
   captureContext?: boolean | undefined
+}
+
+/** How to run an ended task again. */
+export interface RetryTaskOptions {
+  /** How long it waits before; not at all if absent. */
+  delay?: Duration | undefined
+  /** Its new priority; the old one if absent. */
+  priority?: number | undefined
 }
 
 /** How to stop. */

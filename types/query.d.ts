@@ -102,6 +102,7 @@ type PathField =
   | 'error'
   | 'abortReason'
   | 'progress'
+  | 'retry'
   | 'attempts'
 
 /**
@@ -131,6 +132,7 @@ export interface Query<
   startedAt?: QueryField<Date>
   endedAt?: QueryField<Date>
   attempt?: QueryField<number>
+  attemptsLeftOut?: QueryField<number>
   runTimeout?: QueryField<number>
   onInterrupted?: QueryField<OnInterrupted>
   onStop?: QueryField<OnStop>
@@ -140,6 +142,7 @@ export interface Query<
   abortReason?: QueryField
   progress?: QueryField
   attempts?: QueryField
+  retry?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
 

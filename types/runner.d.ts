@@ -1,5 +1,6 @@
 /** Runners, and what they get. */
 
+import type { Duration } from './definition'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 
@@ -63,6 +64,43 @@ export interface RunnerContext<Data = any, Name extends string = any> {
    * Throws unless the numbers are finite and `unit` has at most 64 bytes.
    */
   readonly progress: (current: number, total?: number, unit?: string) => void
+  /**
+   * Lets the task wait for so long and run again, once the runner has returned: what it returns is
+   * dropped, and the attempt does not count. If it throws, that is a failure as always. The last
+   * call counts. Throws unless it is given a duration.
+   */
+  readonly snooze: (delay: Duration) => void
+}
+
+/** What a {@link RetryLater} takes. */
+export interface RetryLaterOptions {
+  /** How long the task waits. */
+  delay: Duration
+  /**
+   * Whether the attempt counts as a failure. `false`: the task snoozes, however often. `true`: it
+   * is a failure with `delay` in place of the pause of its `retry`; without an attempt left, the
+   * task fails.
+   * @default false
+   */
+  counts?: boolean | undefined
+  message?: string | undefined
+  cause?: unknown
+}
+
+/**
+ * Thrown by a runner, it lets the task wait and run again:
+ * `throw new RetryLater({ delay: '5m' })`.
+ */
+export declare class RetryLater extends Error {
+  constructor(options: RetryLaterOptions)
+  /** In milliseconds. */
+  readonly delay: number
+  readonly counts: boolean
+}
+
+/** Thrown by a runner, it fails the task for good, whatever attempts its `retry` has left. */
+export declare class Unrecoverable extends Error {
+  constructor(message?: string, options?: { cause?: unknown })
 }
 
 /** How severe a log line is, the most severe first. */

@@ -1,6 +1,6 @@
 /** Tasks as they are stored. */
 
-import type { OnInterrupted, OnStop } from './definition'
+import type { BackoffType, OnInterrupted, OnStop, RetryCause } from './definition'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 import type { LogLevel } from './runner'
@@ -73,16 +73,18 @@ export interface TaskBase<Name extends string = string> {
   cause?: EndCause
   /** When it was added. */
   createdAt: Date
-  /** When it may start at the earliest; absent if `addTask` said nothing. */
+  /** When it may start at the earliest, also after a failure; absent if nothing delayed it. */
   runAt?: Date
   /** When its last run started. */
   startedAt?: Date
   /** When it ended. */
   endedAt?: Date
-  /** How often it was started; starts that a stop gave back to the queue do not count. */
+  /** How often it was started; starts that a stop or a snooze gave back do not count. */
   attempt: number
-  /** Every attempt, oldest first. */
+  /** Its last 100 attempts, oldest first. */
   attempts: TaskAttempt[]
+  /** How many attempts before them are not kept; absent for none. */
+  attemptsLeftOut?: number
   /** Why it failed. */
   error?: StoredError
   /** Why it was aborted. */
@@ -91,6 +93,8 @@ export interface TaskBase<Name extends string = string> {
   progress?: TaskProgress
   /** The longest a run may take, in milliseconds; absent for no limit. */
   runTimeout?: number
+  /** How often it is tried; absent for once. Durations are milliseconds. */
+  retry?: StoredRetryPolicy
   /** What becomes of it if its process dies while it runs; absent for `'retry'`. */
   onInterrupted?: OnInterrupted
   /** What a stop does while it runs; absent for that of the tasker that runs it. */
@@ -121,7 +125,21 @@ export interface TaskAttempt {
   runId: string
   startedAt: Date
   endedAt?: Date
-  outcome?: 'done' | 'failed' | 'aborted' | 'lost' | 'postponed'
+  /** How it ended; absent while it is live. */
+  outcome?: 'done' | 'failed' | 'aborted' | 'lost' | 'postponed' | 'snoozed'
+  /** Why it failed or was aborted. */
+  cause?: EndCause
+  /** What its runner threw, or why it was aborted; cut at 16 KiB unless it ended the task. */
+  error?: StoredError
+  /** What it returned, if `retryTask` ran the task again after that; left out above 16 KiB. */
+  result?: Json
+}
+
+/** A `retry` as it is stored. */
+export interface StoredRetryPolicy {
+  attempts: number
+  backoff?: { type: BackoffType; delay: number; factor?: number; max?: number; jitter?: number }
+  on: RetryCause[]
 }
 
 /**

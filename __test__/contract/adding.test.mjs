@@ -199,7 +199,8 @@ test('a refusal says what is meant, or that it is not there yet', async t => {
       /must be a number, not a text/,
     ],
     [() => tasker.addTask({ operation: 'a', name: 'b' }), /operation is meant/],
-    ...['attempts', 'repeat', 'jobId', 'singletonKey', 'removeOnComplete'].map(word => [
+    [() => tasker.addTask({ operation: 'a', attempts: 3 }), /retry is meant/],
+    ...['repeat', 'jobId', 'singletonKey', 'removeOnComplete'].map(word => [
       () => tasker.addTask({ operation: 'a', [word]: 1 }),
       /addTask yet, see "What tasker does not do yet"/,
     ]),

@@ -43,6 +43,17 @@ const faults = {
   'ran without being counted (I-10)': { tasks: [{ ...task, attempts: [] }], lines: [['try', 1]] },
   'is not called as it was added (I-1)': { tasks: [{ ...task, id: 7 }], lines: [['try', 1]] },
   'a run is not called as its task (I-1)': { runs: [{ ...run, tags: ['x'] }] },
+  'has not failed as often as its retry says (I-10)': {
+    lines: [['try', 1]],
+    tasks: [
+      {
+        ...task,
+        status: 'failed',
+        cause: 'error',
+        attempts: [{ runId: 'r', outcome: 'failed', cause: 'error' }],
+      },
+    ],
+  },
   'runs noted twice (I-4)': { runs: [run, run] },
 }
 

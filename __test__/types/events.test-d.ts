@@ -21,8 +21,9 @@ interface Operations {
 
 function assert<_Condition extends true>() {}
 type Arguments<Name extends keyof TaskerEvents> = EventArguments<Operations, Name>
-type OfOne<Name extends `task.${string}.${'done' | 'failed' | 'aborted' | 'ended' | 'log'}`> =
-  EventArguments<Operations, Name>
+type OfOne<
+  Name extends `task.${string}.${'done' | 'failed' | 'aborted' | 'ended' | 'log' | 'retrying'}`,
+> = EventArguments<Operations, Name>
 type Result = { words: number } | string[]
 
 assert<Equal<Arguments<'started'>, []>>()
@@ -34,6 +35,7 @@ assert<Equal<Arguments<'task.prioritized'>, [uuid: TaskUuid, priority: number]>>
 assert<Equal<Arguments<'task.run'>, [uuid: TaskUuid]>>()
 assert<Equal<Arguments<'task.log'>, [uuid: TaskUuid, log: TaskLog]>>()
 assert<Equal<Arguments<'task.progress'>, [uuid: TaskUuid, progress: TaskProgress]>>()
+assert<Equal<Arguments<'task.retrying'>, [uuid: TaskUuid, error: unknown, runAt: Date]>>()
 assert<Equal<Arguments<'task.done'>, [uuid: TaskUuid, result: Result]>>()
 assert<Equal<Arguments<'task.failed'>, [uuid: TaskUuid, error: unknown]>>()
 assert<Equal<Arguments<'task.aborted'>, [uuid: TaskUuid, reason: unknown]>>()
@@ -42,6 +44,7 @@ assert<Equal<OfOne<'task.018f.done'>, [result: Result]>>()
 assert<Equal<OfOne<'task.018f.failed'>, [error: unknown]>>()
 assert<Equal<OfOne<'task.018f.ended'>, [status: EndStatus, value: unknown]>>()
 assert<Equal<OfOne<'task.018f.log'>, [log: TaskLog]>>()
+assert<Equal<OfOne<'task.018f.retrying'>, [error: unknown, runAt: Date]>>()
 
 const tasker = new Tasker<Operations>()
 

@@ -1,7 +1,14 @@
 // Which queries and sorts compile, and which are refused.
 // Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
-import { type Query, type Sort, type Task, Tasker, type TaskUuid } from '../../index'
+import {
+  type Query,
+  type Sort,
+  type Task,
+  type TaskAttempt,
+  Tasker,
+  type TaskUuid,
+} from '../../index'
 import { is } from './equal'
 
 interface Operations {
@@ -28,6 +35,8 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   startedAt: null,
   endedAt: { $exists: false },
   attempt: { $not: { $eq: 1 } },
+  attemptsLeftOut: { $exists: true },
+  retry: { $exists: false },
   runTimeout: 1000,
   onInterrupted: 'retry',
   onStop: { $in: ['wait', null] },
@@ -48,6 +57,7 @@ export const paths: Query<Operations>[] = [
   { 'abortReason.name': 'AbortError' },
   { 'progress.current': { $gt: 1 } },
   { 'attempts.outcome': 'lost' },
+  { 'attempts.error.code': 'E_DOWN', 'retry.backoff.type': { $in: ['fixed'] } },
   { 'id.order': { $gt: 7 }, 'tags.0': 'red', tags: 'wet' },
   { $and: [{ 'data.a': 1 }, { $or: [{ 'data.b': 2 }, { $nor: [{ 'data.c': 3 }] }] }] },
 ]
@@ -170,7 +180,7 @@ export async function projected(uuid: TaskUuid<'count'>) {
   const any = await tasker.findTask({}, { fields: ['operation', 'data'], sort: { seq: 1 } })
   if (any?.operation === 'list') is<string>()(any.data, true)
   const loose = await tasker.findTask({}, { fields: ['data.author.name', 'attempts.outcome'] })
-  is<('done' | 'failed' | 'aborted' | 'lost' | 'postponed' | undefined)[] | undefined>()(
+  is<TaskAttempt['outcome'][] | undefined>()(
     loose?.attempts.map(({ outcome }) => outcome),
     true,
   )

@@ -142,6 +142,9 @@ export async function calls() {
     { operation: 'ping', delay: '2h' },
     { operation: 'ping', runAt: new Date(0) },
     { operation: 'ping', runAt: 0 },
+    { operation: 'ping', retry: 3 },
+    { operation: 'ping', retry: { attempts: 3, on: ['timeout'] as const } },
+    { operation: 'ping', retry: { attempts: 3, backoff: { type: 'linear', delay: '1s' } } },
     { operation: 'ping', id: 7, label: 'the first', tags: ['red', 'wet'] as const },
     { operation: 'ping', id: { order: 7, at: new Date(0) } },
   ])
@@ -161,6 +164,10 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', onStop: 'explode' })
   // @ts-expect-error no duration
   await tasker.addTask({ operation: 'tidy', runTimeout: '5 minutes' })
+  // @ts-expect-error no policy
+  await tasker.addTask({ operation: 'tidy', retry: { backoff: { type: 'fixed', delay: 1 } } })
+  // @ts-expect-error no number of attempts
+  await tasker.addTask({ operation: 'tidy', retry: true })
   // @ts-expect-error no moment
   await tasker.addTask({ operation: 'tidy', runAt: '2099-01-01' })
 

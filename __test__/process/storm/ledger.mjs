@@ -10,6 +10,15 @@ export function labelsOf(n) {
   return n % 3 > 0 ? {} : { id: { n }, label: `no. ${n}`, tags: ['storm', `${n % 10}`] }
 }
 
+/** How often the task of a number is tried; one of four says nothing, and is tried once. */
+export function retryOf(n) {
+  if (n % 4 === 0) return undefined
+  return {
+    attempts: 1 + (n % 4),
+    backoff: { type: 'exponential', delay: 1 + (n % 9), jitter: 0.5 },
+  }
+}
+
 /** Whether a task, or a run of it, is called so. */
 function isCalled({ id, label, tags = [] }, n) {
   return isDeepStrictEqual(
@@ -73,6 +82,10 @@ export class Ledger {
       this.#hold(this.tried.has(data.n), 'stored but never added (I-2)', uuid)
       this.#hold(endings.includes(status), 'not ended (I-12)', uuid)
       this.#hold(isCalled(task, data.n), 'is not called as it was added (I-1)', uuid)
+      const failures = task.attempts.filter(({ cause }) => cause === 'error').length
+      const max = retryOf(data.n)?.attempts ?? 1
+      const isTried = failures <= max && (task.cause !== 'error' || failures === max)
+      this.#hold(isTried, 'has not failed as often as its retry says (I-10)', uuid)
       const told = this.ended.get(uuid) ?? status
       this.#hold(told === status, `told as ${told}, stored as ${status} (I-1, I-3)`, uuid)
       // Only a run that returns all the same may end otherwise.

@@ -10,7 +10,7 @@ import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Tasker } from '../../../index.mjs'
 import { endings } from './endings.mjs'
-import { labelsOf } from './ledger.mjs'
+import { labelsOf, retryOf } from './ledger.mjs'
 import { randomFrom, runnersOf } from './runners.mjs'
 
 const options = workerData ?? JSON.parse(process.argv[2])
@@ -48,8 +48,9 @@ function define() {
   const n = life * 100_000 + tried++
   tell('try', n)
   const delay = below(8) === 0 ? 1 + below(60) : undefined
+  const retry = retryOf(n)
   const operation = below(12) === 0 ? 'held' : operations[below(4)]
-  return { operation, data: { n }, delay, ...labelsOf(n) }
+  return { operation, data: { n }, delay, retry, ...labelsOf(n) }
 }
 
 async function addOne() {

@@ -167,9 +167,11 @@ fn hint(word: &str) -> String {
         "payload" | "body" | "input" => ", data is meant".to_owned(),
         "timeout" | "ttl" | "expireIn" => ", runTimeout may be meant".to_owned(),
         "startAfter" | "startAt" | "startTime" => ", runAt or delay is meant".to_owned(),
-        "attempts" | "retries" | "backoff" | "repeat" | "cron" | "every" | "jobId" | "key"
-        | "singletonKey" | "deduplication" | "parent" | "children" | "removeOnComplete"
-        | "removeOnFail" => format!(" yet, {SEE}"),
+        "attempts" | "retries" | "backoff" | "retryLimit" | "retryDelay" | "retryBackoff" => {
+            ", retry is meant".to_owned()
+        }
+        "repeat" | "cron" | "every" | "jobId" | "key" | "singletonKey" | "deduplication"
+        | "parent" | "children" | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
         _ => String::new(),
     }
 }
@@ -318,6 +320,7 @@ mod tests {
             (r#"{"operation":"a","runTimeout":0}"#, "runTimeout"),
             (r#"{"operation":"a","runTimeout":"5 m"}"#, "runTimeout"),
             (r#"{"operation":"a","runTimeout":1e300}"#, "runTimeout"),
+            (r#"{"operation":"a","retry":{}}"#, "retry.attempts"),
             (r#"{"operation":"a","onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
             (r#"{"operation":"a","label":1}"#, "label"),

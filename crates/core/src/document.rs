@@ -25,7 +25,7 @@ use crate::query::projection::Part;
 use crate::query::{Field, Fields, Object, Projection, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
-use crate::task::{Attempt, Json, LogLine, Progress, TaskEnd, TaskRecord};
+use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
 /// The document of a task, with those of its members that are in `fields`.
@@ -56,8 +56,12 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         Field::StartedAt => task.started_at.map(date),
         Field::EndedAt => task.ended_at.map(date),
         Field::Attempt => Some(number(task.attempt.into())),
-        Field::Attempts => Some(Value::Array(task.attempts.iter().map(attempt).collect())),
+        Field::Attempts => {
+            let attempts = task.attempts.iter().map(attempt).collect::<Result<_>>()?;
+            Some(Value::Array(attempts))
+        }
         Field::Progress => task.progress.as_ref().map(progress),
+        Field::AttemptsLeftOut => attempts_left_out(task).map(|count| number(count.into())),
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             stored(task, field).map(|json| read(json, field)).transpose()?
         }
@@ -78,6 +82,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Number(of) => number(of),
         OptionValue::Date(at) => date(at),
         OptionValue::Word(word) => Value::text(word),
+        OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -113,12 +118,23 @@ fn date(at: WallMs) -> Value {
     Value::Date(at.0)
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+fn attempts_left_out(task: &TaskRecord) -> Option<u32> {
+    Some(task.attempts_left_out).filter(|count| *count > 0)
+}
+
+fn attempt(attempt: &Attempt) -> Result<Value> {
     let run = Value::text(hyphenated(attempt.run.0, &mut Uuid::encode_buffer()));
     let mut members = vec![("runId".into(), run), ("startedAt".into(), date(attempt.started_at))];
     members.extend(attempt.ended_at.map(|at| ("endedAt".into(), date(at))));
     members.extend(attempt.end.map(|end| ("outcome".into(), Value::text(end.as_str()))));
-    Value::Object(Object::new(members))
+    if let Some(AttemptError { cause, error }) = &attempt.error {
+        members.push(("cause".into(), Value::text(cause.as_str())));
+        members.push(("error".into(), read(error, Field::Attempts)?));
+    }
+    if let Some(result) = &attempt.result {
+        members.push(("result".into(), read(result, Field::Attempts)?));
+    }
+    Ok(Value::Object(Object::new(members)))
 }
 
 fn progress(progress: &Progress) -> Value {
@@ -195,6 +211,7 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
         Field::Attempt => members.plain(name, task.attempt),
         Field::Attempts => write_list(&task.attempts, members.name(name), write_attempt),
         Field::Progress => members.maybe(name, task.progress.as_ref(), write_progress),
+        Field::AttemptsLeftOut => members.maybe(name, attempts_left_out(task), Members::plain),
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             members.maybe(name, stored(task, field), Members::json);
         }
@@ -223,6 +240,9 @@ fn write_attempt(attempt: &Attempt, out: &mut String) {
     members.date("startedAt", attempt.started_at);
     members.maybe("endedAt", attempt.ended_at, Members::date);
     members.maybe("outcome", attempt.end.map(|end| end.as_str()), Members::text);
+    members.maybe("cause", attempt.error.as_ref().map(|it| it.cause.as_str()), Members::text);
+    members.maybe("error", attempt.error.as_ref().map(|it| &it.error), Members::json);
+    members.maybe("result", attempt.result.as_ref(), Members::json);
     members.end();
 }
 
@@ -361,6 +381,7 @@ mod tests {
             outcome: None,
             progress: None,
             attempts: Vec::new(),
+            attempts_left_out: 0,
         }
     }
 
@@ -375,6 +396,7 @@ mod tests {
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
             start_time: Some(StartTime::At(WallMs(5))),
             run_timeout_ms: Some(300_000),
+            retry: crate::retry::read("5", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
         }
@@ -393,8 +415,13 @@ mod tests {
             started_at: WallMs(10),
             ended_at: Some(WallMs(15)),
             end: Some(end),
+            error: None,
+            result: None,
         };
         task.attempts = vec![over(1, AttemptEnd::Lost), over(2, AttemptEnd::Failed)];
+        let error = Json::trusted(r#"{"name":"E"}"#);
+        task.attempts[1].error = Some(AttemptError { cause: Cause::Error, error });
+        task.attempts_left_out = 3;
         task
     }
 
@@ -425,9 +452,11 @@ mod tests {
             r#""attempt":2,"attempts":["#,
             r#"{"runId":"00000000-0000-0000-0000-000000000001","startedAt":10,"endedAt":15,"#,
             r#""outcome":"lost"},{"runId":"00000000-0000-0000-0000-000000000002","#,
-            r#""startedAt":10,"endedAt":15,"outcome":"failed"}],"error":{"name":"E"},"#,
+            r#""startedAt":10,"endedAt":15,"outcome":"failed","cause":"error","#,
+            r#""error":{"name":"E"}}],"attemptsLeftOut":3,"error":{"name":"E"},"#,
             r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
-            r#""runTimeout":300000,"onInterrupted":"fail","onStop":"wait","logs":[]}"#,
+            r#""runTimeout":300000,"retry":{"attempts":5,"on":["error"]},"#,
+            r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
     }
@@ -558,6 +587,8 @@ mod tests {
         let queries = [
             r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":{"$lt":8}}"#,
             r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
+            r#"{"attempts.error.name":"E","attempts.cause":"error","attemptsLeftOut":3}"#,
+            r#"{"retry.attempts":{"$gt":4},"retry.on":"error"}"#,
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,

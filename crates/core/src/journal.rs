@@ -78,8 +78,14 @@ impl Transition {
             Change::End { seq, lane, priority, run, outcome, .. } => {
                 (seq, lane, end_of(outcome, run.is_some()), Some(*priority))
             }
-            Change::Release { seq, lane, priority, end, .. } => {
-                (seq, lane, release_of(*end), Some(*priority))
+            Change::Release { seq, lane, priority, end, due_at, .. } => {
+                (seq, lane, release_of(*end, due_at.is_some()), Some(*priority))
+            }
+            Change::Reopen { seq, lane, priority, .. } => {
+                (seq, lane, TransitionKind::Reopen, Some(*priority))
+            }
+            Change::Delay { seq, lane, priority, .. } => {
+                (seq, lane, TransitionKind::Delay, Some(*priority))
             }
             Change::Prioritize { seq, lane, to, is_queued, .. } => {
                 (seq, lane, prioritize_of(*is_queued), Some(*to))
@@ -116,6 +122,8 @@ impl Transition {
             | Change::Start { is_due: false, .. }
             | Change::End { .. }
             | Change::Release { .. }
+            | Change::Reopen { .. }
+            | Change::Delay { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
@@ -219,8 +227,16 @@ fn prioritize_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::Prioritize } else { TransitionKind::PrioritizeUnqueued }
 }
 
-fn release_of(end: AttemptEnd) -> TransitionKind {
-    if end == AttemptEnd::Postponed { TransitionKind::Postpone } else { TransitionKind::Lost }
+fn release_of(end: AttemptEnd, is_delayed: bool) -> TransitionKind {
+    match end {
+        AttemptEnd::Lost => TransitionKind::Lost,
+        AttemptEnd::Postponed => TransitionKind::Postpone,
+        AttemptEnd::Snoozed => TransitionKind::Snooze,
+        AttemptEnd::Done | AttemptEnd::Failed | AttemptEnd::Aborted if is_delayed => {
+            TransitionKind::Retry
+        }
+        AttemptEnd::Done | AttemptEnd::Failed | AttemptEnd::Aborted => TransitionKind::RetryAtOnce,
+    }
 }
 
 /// What a packed entry did, in order.

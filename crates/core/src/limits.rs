@@ -22,6 +22,13 @@ pub const LABEL_BYTES_MAX: usize = 1024;
 pub const TAGS_MAX: usize = 64;
 /// Bytes of the JSON text of one tag.
 pub const TAG_BYTES_MAX: usize = 256;
+/// Bytes of the JSON text of the error of an attempt that another one follows; what is too long is
+/// cut.
+pub const ATTEMPT_BYTES_MAX: usize = 16 * 1024;
+/// Attempts of a task that are kept; older ones are counted, not stored.
+pub const ATTEMPTS_KEPT_MAX: u32 = 100;
+/// Most attempts that `retry` may allow.
+pub const RETRY_ATTEMPTS_MAX: u32 = 1_000_000;
 /// Bytes of an operation's name.
 pub const OPERATION_BYTES_MAX: usize = 255;
 /// Operations that one file knows; a task of another one is refused with `TASKER_LIMIT`.

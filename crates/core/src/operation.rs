@@ -14,13 +14,16 @@
 //! Proof: the tests below, `conformance::operations`, `__test__/contract/operations.test.mjs`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use crate::argument;
+use crate::backoff::RetryPolicy;
 use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::limits;
+use crate::retry;
 use crate::task::{NewTask, OnInterrupted, OnStop, Priority, Unsaid};
 use crate::time::WallMs;
 
@@ -93,6 +96,9 @@ options! {
                 .map(|ms| ms.map_or(RunTimeout::Off, RunTimeout::Ms))
         },
         |timeout| timeout.ms().map_or_else(|| "false".to_owned(), |ms| ms.to_string());
+    /// How often its tasks are tried.
+    retry "retry": Arc<RetryPolicy>,
+        |text, path| retry::read(text, path).map(Arc::new), |policy| policy.to_json();
     /// What a crash means to its tasks.
     on_interrupted "onInterrupted": OnInterrupted,
         |text, path| argument::word(text, path, OnInterrupted::WORDS),
@@ -103,9 +109,8 @@ options! {
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 9] = [
+pub const LATER: [&str; 8] = [
     "conditions",
-    "retry",
     "rateLimit",
     "circuitBreaker",
     "queueTimeout",
@@ -185,6 +190,9 @@ impl OperationOptions {
         }
         if let Some(timeout) = self.run_timeout.filter(|_| unsaid.has(Unsaid::RUN_TIMEOUT)) {
             task.options.run_timeout_ms = timeout.ms();
+        }
+        if let Some(policy) = self.retry.as_ref().filter(|_| unsaid.has(Unsaid::RETRY)) {
+            task.options.retry = Some(Arc::clone(policy));
         }
         let word = self.on_interrupted.filter(|_| unsaid.has(Unsaid::ON_INTERRUPTED));
         if let Some(word) = word {
@@ -298,6 +306,7 @@ mod tests {
             concurrency: Some(3),
             priority: Some(Priority::new(-1.5).unwrap()),
             run_timeout: Some(RunTimeout::Ms(300_000)),
+            retry: retry::read("3", "retry").ok().map(Arc::new),
             on_interrupted: Some(OnInterrupted::Fail),
             on_stop: Some(OnStop::Postpone),
         }

@@ -12,12 +12,15 @@
 //! Proof: the tests below, `conformance::add`, `__test__/contract/options.test.mjs`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::argument;
+use crate::backoff::RetryPolicy;
 use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::limits;
 use crate::query::Field;
+use crate::retry;
 use crate::task::{Json, OnInterrupted, OnStop, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
 
@@ -42,6 +45,8 @@ pub enum OptionValue<'t> {
     Date(WallMs),
     /// One of a few words.
     Word(&'static str),
+    /// How often it is tried.
+    Retry(&'t RetryPolicy),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -53,13 +58,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Number(number) => write!(f, "{number}"),
             OptionValue::Date(at) => write!(f, "{}", at.0),
             OptionValue::Word(word) => write!(f, "\"{word}\""),
+            OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 7] = [
+pub const OPTIONS: [TaskOption; 8] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -101,6 +107,12 @@ pub const OPTIONS: [TaskOption; 7] = [
         value: |task| task.run_timeout_ms.map(OptionValue::Number),
     },
     TaskOption {
+        field: Field::Retry,
+        unsaid: Unsaid::RETRY,
+        read: |task, text, path| set(&mut task.retry, retry::read(text, path).map(Arc::new)),
+        value: |task| task.retry.as_deref().map(OptionValue::Retry),
+    },
+    TaskOption {
         field: Field::OnInterrupted,
         unsaid: Unsaid::ON_INTERRUPTED,
         read: |task, text, path| {
@@ -121,16 +133,8 @@ pub const OPTIONS: [TaskOption; 7] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 8] = [
-    "concurrency",
-    "attach",
-    "dependsOn",
-    "unique",
-    "retry",
-    "queueTimeout",
-    "retention",
-    "onStopWaiting",
-];
+pub const LATER: [&str; 7] =
+    ["concurrency", "attach", "dependsOn", "unique", "queueTimeout", "retention", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -234,6 +238,7 @@ mod tests {
             (Field::Tags, r#"["a","a","\u0001é"]"#),
             (Field::RunAt, "-7"),
             (Field::RunTimeout, "500"),
+            (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
         ] {

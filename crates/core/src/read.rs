@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
 use crate::query::{Projection, Query, Sort};
 use crate::store::Operation;
-use crate::task::{Json, Level, LogLine, TaskEnd, TaskRecord};
+use crate::task::{Attempt, Json, Level, LogLine, TaskEnd, TaskRecord};
 
 /// Which logs come with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,9 @@ impl ReadBudget {
     /// `TooLarge` if they no longer fit.
     pub fn take_task(&mut self, task: &TaskRecord) -> Result<()> {
         let payload = task.outcome.as_ref().and_then(TaskEnd::payload);
-        self.take(task.def.bytes() + payload.map_or(0, Json::len))
+        let attempts = task.attempts.iter().flat_map(Attempt::texts).map(Json::len);
+        let attempts: usize = attempts.sum();
+        self.take(task.def.bytes() + payload.map_or(0, Json::len) + attempts)
     }
 
     /// Takes a log line.

@@ -17,17 +17,36 @@ pub enum Settlement {
     Threw(Json),
     /// What it returned cannot be stored, for this reason.
     Unstorable(Json),
+    /// It threw this, and no other attempt is to follow.
+    Unrecoverable(Json),
+    /// It threw this, and asks for a pause of so many milliseconds before the next attempt.
+    RetryLater(Json, u64),
+    /// It wants to go on in so many milliseconds; that is no failure.
+    Snoozed(u64),
 }
 
 /// How a run ends: a return is done even after an abort; a throw after an abort is aborted with the
-/// signal's reason; any other throw is failed.
-pub fn outcome(settled: Settlement, fired: Option<&AbortReason>) -> TaskEnd {
-    match (settled, fired) {
+/// signal's reason, and so is a wish to go on later; any other throw is failed. Nothing if it ends
+/// by that wish.
+pub fn outcome(settled: Settlement, fired: Option<&AbortReason>) -> Option<TaskEnd> {
+    Some(match (settled, fired) {
         (Settlement::Returned(result), _) => TaskEnd::Done(result),
-        (Settlement::Threw(_), Some(abort)) => TaskEnd::Aborted(abort.cause, abort.reason.clone()),
-        (Settlement::Threw(error), None) => TaskEnd::Failed(Cause::Error, error),
         (Settlement::Unstorable(error), _) => TaskEnd::Failed(Cause::Unstorable, error),
-    }
+        (
+            Settlement::Threw(_)
+            | Settlement::Unrecoverable(_)
+            | Settlement::RetryLater(..)
+            | Settlement::Snoozed(_),
+            Some(abort),
+        ) => TaskEnd::Aborted(abort.cause, abort.reason.clone()),
+        (
+            Settlement::Threw(error)
+            | Settlement::Unrecoverable(error)
+            | Settlement::RetryLater(error, _),
+            None,
+        ) => TaskEnd::Failed(Cause::Error, error),
+        (Settlement::Snoozed(_), None) => return None,
+    })
 }
 
 /// What becomes of a run whose process died.
@@ -83,6 +102,36 @@ pub fn unstorable(code: Code, message: &str) -> Json {
     Json::trusted(&error.to_string())
 }
 
+/// What is kept of how a task ended that is run again: its error, or a result of that size.
+pub fn kept_outcome(end: &TaskEnd) -> Option<Json> {
+    match end {
+        TaskEnd::Done(result) => {
+            result.clone().filter(|json| json.as_str().len() <= limits::ATTEMPT_BYTES_MAX)
+        }
+        TaskEnd::Failed(_, error) | TaskEnd::Aborted(_, error) => {
+            Some(attempt_error(error.clone()))
+        }
+    }
+}
+
+/// The error of an attempt that another one follows, within its limit: one that is too long keeps
+/// what names it, and loses the end of its texts.
+pub fn attempt_error(error: Json) -> Json {
+    let max = limits::ATTEMPT_BYTES_MAX;
+    if error.as_str().len() <= max {
+        return error;
+    }
+    let whole: serde_json::Value = serde_json::from_str(error.as_str()).unwrap_or_default();
+    let mut kept = serde_json::Map::new();
+    for (name, part) in [("name", 16), ("code", 16), ("message", 4), ("stack", 4)] {
+        let Some(text) = whole.get(name).and_then(serde_json::Value::as_str) else { continue };
+        // An escape makes six bytes of one.
+        let text = &text[..text.floor_char_boundary(max / 6 / part)];
+        kept.insert(name.to_owned(), text.into());
+    }
+    Json::trusted(&serde_json::Value::Object(kept).to_string())
+}
+
 /// A log line within its limit: one that is too long loses its fields and the end of its message,
 /// and says so. A runner must not fail for what it logs.
 pub fn log_line(message: &str, fields: Option<&str>) -> (Box<str>, Option<Json>) {
@@ -109,11 +158,11 @@ mod tests {
     fn a_return_is_done_even_after_an_abort_and_a_throw_after_one_has_its_reason() {
         let fired = AbortReason { cause: Cause::User, reason: json("{}") };
         let done = outcome(Settlement::Returned(None), Some(&fired));
-        assert_eq!(done, TaskEnd::Done(None));
+        assert_eq!(done, Some(TaskEnd::Done(None)));
         let aborted = outcome(Settlement::Threw(json("1")), Some(&fired));
-        assert_eq!(aborted, TaskEnd::Aborted(Cause::User, json("{}")));
+        assert_eq!(aborted, Some(TaskEnd::Aborted(Cause::User, json("{}"))));
         let failed = outcome(Settlement::Threw(json("1")), None);
-        assert_eq!(failed, TaskEnd::Failed(Cause::Error, json("1")));
+        assert_eq!(failed, Some(TaskEnd::Failed(Cause::Error, json("1"))));
     }
 
     #[test]
@@ -146,6 +195,28 @@ mod tests {
             assert_eq!((&read["name"], &read["code"]), (&"AbortError".into(), &"ABORT_ERR".into()));
             assert_eq!(read["cause"], abort.cause.as_str());
         }
+    }
+
+    #[test]
+    fn the_error_of_an_attempt_is_kept_at_its_limit_and_cut_above() {
+        let error = |bytes: usize| {
+            let rest = r#"{"name":"E","message":"","stack":"\n","code":"X","own":1}"#.len();
+            let message = "\u{1}".repeat(10) + &"é".repeat((bytes - rest - 60) / 2);
+            let error = serde_json::json!({
+                "name": "E", "message": message, "stack": "\n", "code": "X", "own": 1
+            });
+            json(&error.to_string())
+        };
+        let fits = error(limits::ATTEMPT_BYTES_MAX);
+        assert_eq!(attempt_error(fits.clone()), fits);
+        let cut = attempt_error(error(limits::ATTEMPT_BYTES_MAX + 2));
+        assert!(cut.as_str().len() <= limits::ATTEMPT_BYTES_MAX);
+        let read: serde_json::Value = serde_json::from_str(cut.as_str()).unwrap();
+        assert_eq!((&read["name"], &read["code"]), (&"E".into(), &"X".into()));
+        assert!(read["message"].as_str().is_some_and(|text| text.ends_with('é')));
+        assert_eq!(read.get("own"), None);
+        let thrown = json(&format!("\"{}\"", "x".repeat(limits::ATTEMPT_BYTES_MAX)));
+        assert_eq!(attempt_error(thrown).as_str(), "{}");
     }
 
     #[test]

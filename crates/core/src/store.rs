@@ -26,7 +26,8 @@ use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
 use crate::state::{Counts, State};
 use crate::task::{
-    AbortReason, AttemptEnd, LogLine, NewTask, OnInterrupted, Priority, Progress, TaskEnd,
+    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
+    Progress, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -142,8 +143,8 @@ pub enum Change {
         /// When.
         at: WallMs,
     },
-    /// A run is given back and its task is ready again; the attempt goes to the history.
-    /// Guard: it is running under `run`.
+    /// A run is over and its task waits for another one, ready or with a timer at the moment when
+    /// it is due; the attempt goes to the history. Guard: it is running under `run`.
     Release {
         /// Which task.
         seq: Seq,
@@ -153,14 +154,42 @@ pub enum Change {
         priority: Priority,
         /// The run that is over.
         run: RunId,
-        /// Lost or postponed.
+        /// Lost, postponed, failed, aborted by its timeout, or snoozed.
         end: AttemptEnd,
-        /// Attempts that count from now on.
-        attempt: u32,
-        /// Losses in a row from now on.
-        losses: u32,
+        /// What went wrong with the attempt, if something did.
+        error: Option<AttemptError>,
+        /// What counts from now on.
+        tally: Tally,
+        /// When it may start again; at once if absent.
+        due_at: Option<WallMs>,
         /// When.
         at: WallMs,
+    },
+    /// An ended task is ready again: it is as if it had not ended, and its failures and losses in a
+    /// row count no more. Its last attempt goes to the history. Guard: it has ended.
+    Reopen {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// How its last attempt ended.
+        end: AttemptEnd,
+        /// What is kept of its result or error, bounded.
+        kept: Option<Json>,
+    },
+    /// A ready task gets a start time that lies ahead, with a timer at that moment. Guard: it is
+    /// ready.
+    Delay {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// When it is due.
+        due_at: WallMs,
     },
     /// A waiting task gets another priority. Guard: it is ready, or delayed if it is not queued.
     Prioritize {
@@ -285,6 +314,8 @@ pub struct ReadyTask {
     pub def: NewTask,
     /// Attempts so far.
     pub attempt: u32,
+    /// Failures so far.
+    pub failures: u32,
     /// Losses in a row so far.
     pub losses: u32,
     /// Log lines kept so far; the next one has the number after it.
@@ -356,6 +387,8 @@ pub struct Orphan {
     pub started_at: WallMs,
     /// The attempt that is lost.
     pub attempt: u32,
+    /// Failures before this run.
+    pub failures: u32,
     /// Losses in a row before this one.
     pub losses: u32,
     /// What its definition says about a crash.
@@ -386,6 +419,8 @@ pub struct Brief {
     pub state: State,
     /// How soon it runs.
     pub priority: Priority,
+    /// When it may start at the earliest, if that was said.
+    pub run_at: Option<WallMs>,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// When it was added or last started, whichever is later.
@@ -488,7 +523,7 @@ pub trait ReadTransaction {
     fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>>;
 
     /// What the start of these tasks needs, each named with its operation; nothing for one that is
-    /// not there or has ended. Stops after the one that passes this many bytes of data, and leaves
+    /// not there. Stops after the one that passes this many bytes of data, and leaves
     /// out the answers for the rest.
     fn contents(
         &mut self,
@@ -501,6 +536,9 @@ pub trait ReadTransaction {
 
     /// The tasks that were added under these keys, where there is one.
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>>;
+
+    /// The errors of the last attempts in the history of these tasks, where there is one.
+    fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;
 
     /// Why these runs are to be aborted, where somebody asked for it.
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::backoff::RetryPolicy;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
 use crate::state::State;
@@ -140,6 +141,7 @@ words!(Level {
 });
 words!(AttemptEnd {
     Lost "lost", Postponed "postponed", Done "done", Failed "failed", Aborted "aborted",
+    Snoozed "snoozed",
 });
 
 /// Why a task ended as it did, for programs.
@@ -196,6 +198,8 @@ pub enum AttemptEnd {
     Failed = 4,
     /// It was aborted.
     Aborted = 5,
+    /// Its runner asked to go on later.
+    Snoozed = 6,
 }
 
 /// When a task may start at the earliest.
@@ -231,8 +235,10 @@ impl Unsaid {
     pub const RUN_TIMEOUT: Self = Self(1 << 1);
     /// What a crash means.
     pub const ON_INTERRUPTED: Self = Self(1 << 2);
+    /// How often it is tried.
+    pub const RETRY: Self = Self(1 << 3);
     /// All of them.
-    pub const ALL: Self = Self((1 << 3) - 1);
+    pub const ALL: Self = Self((1 << 4) - 1);
 
     /// Whether all are decided.
     pub const fn is_empty(self) -> bool {
@@ -279,6 +285,8 @@ pub struct TaskOptions {
     pub start_time: Option<StartTime>,
     /// The longest a run may take, from its start.
     pub run_timeout_ms: Option<u64>,
+    /// How often it is tried after a failure; once if absent.
+    pub retry: Option<Arc<RetryPolicy>>,
     /// What a crash means.
     pub on_interrupted: OnInterrupted,
     /// What a stop does while it runs; its operation's or the stop's own choice if absent.
@@ -293,6 +301,7 @@ impl TaskOptions {
         tags: None,
         start_time: None,
         run_timeout_ms: None,
+        retry: None,
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
     };
@@ -403,6 +412,16 @@ impl TaskEnd {
         }
     }
 
+    /// How the attempt ended that the task ended with.
+    pub fn attempt_end(&self) -> AttemptEnd {
+        match (self, self.cause()) {
+            (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
+            (TaskEnd::Done(_), _) => AttemptEnd::Done,
+            (TaskEnd::Failed(..), _) => AttemptEnd::Failed,
+            (TaskEnd::Aborted(..), _) => AttemptEnd::Aborted,
+        }
+    }
+
     /// The result, error or reason.
     pub fn payload(&self) -> Option<&Json> {
         match self {
@@ -449,6 +468,38 @@ pub struct LogLine {
     pub fields: Option<Json>,
 }
 
+/// How often a task has been tried, as far as it counts for what comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Attempts.
+    pub attempt: u32,
+    /// Failures.
+    pub failures: u32,
+    /// Losses in a row.
+    pub losses: u32,
+}
+
+/// What went wrong with an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptError {
+    /// Why, for programs.
+    pub cause: Cause,
+    /// What the runner threw, or the reason of its signal: a JSON error object.
+    pub error: Json,
+}
+
+impl AttemptError {
+    /// Of an attempt that would end its task so.
+    pub fn of(end: &TaskEnd) -> Option<Self> {
+        match end {
+            TaskEnd::Done(_) => None,
+            TaskEnd::Failed(cause, error) | TaskEnd::Aborted(cause, error) => {
+                Some(Self { cause: *cause, error: error.clone() })
+            }
+        }
+    }
+}
+
 /// One attempt of a task, live or over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
@@ -462,6 +513,18 @@ pub struct Attempt {
     pub ended_at: Option<WallMs>,
     /// How it ended, unless it is live.
     pub end: Option<AttemptEnd>,
+    /// What went wrong, if something did.
+    pub error: Option<AttemptError>,
+    /// What the runner returned, if the task was run again after that. The result of the attempt
+    /// that ended a task is the task's.
+    pub result: Option<Json>,
+}
+
+impl Attempt {
+    /// Its stored texts.
+    pub fn texts(&self) -> impl Iterator<Item = &Json> {
+        self.error.as_ref().map(|error| &error.error).into_iter().chain(&self.result)
+    }
 }
 
 /// A task as it lies in the store, complete.
@@ -487,6 +550,8 @@ pub struct TaskRecord {
     pub outcome: Option<TaskEnd>,
     /// How far it is.
     pub progress: Option<Progress>,
-    /// Every attempt, oldest first.
+    /// The last attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// How many attempts before them are not kept.
+    pub attempts_left_out: u32,
 }

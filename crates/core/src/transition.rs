@@ -98,6 +98,8 @@ pub enum TransitionKind {
     ReleasePaused = 36,
     /// It got another priority while it has no place in the queue.
     PrioritizeUnqueued = 37,
+    /// Its run failed and it is tried again at once.
+    RetryAtOnce = 38,
 }
 
 /// What a task is after a transition.
@@ -142,6 +144,8 @@ pub enum EventKind {
     Run,
     /// A task got another priority.
     Prioritized,
+    /// A task is tried again.
+    Retrying,
     /// A task ended.
     Ended,
 }
@@ -178,7 +182,7 @@ const ENDED: &[State] = &[State::Done, State::Failed, State::Aborted];
 /// Every transition there is, by code.
 pub const TRANSITIONS: &[TransitionRule] = {
     use After::{Becomes, Removed, Stays};
-    use EventKind::{Added, Ended, Prioritized, Run};
+    use EventKind::{Added, Ended, Prioritized, Retrying, Run};
     use State::{Aborted, Blocked, Claimed, Delayed, Done, Failed, Paused, Ready, Running};
     use TransitionKind as Kind;
     &[
@@ -197,8 +201,8 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
         rule(Kind::Due, &[Delayed], Becomes(Ready)).times().enters(),
         reserved(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
-        reserved(Kind::Retry, RUNNING, Becomes(Delayed)).times().ends(),
-        reserved(Kind::Snooze, RUNNING, Becomes(Delayed)).times().ends(),
+        rule(Kind::Retry, RUNNING, Becomes(Delayed)).times().ends().tells(&[Retrying]),
+        rule(Kind::Snooze, RUNNING, Becomes(Delayed)).times().ends(),
         reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
         reserved(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
         reserved(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
@@ -208,17 +212,18 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::Update, WAITING, Stays),
         reserved(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         reserved(Kind::Purge, ENDED, Removed),
-        reserved(Kind::Reopen, ENDED, Becomes(Ready)).enters(),
+        rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
         reserved(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),
         reserved(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
-        reserved(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).times().leaves(),
+        rule(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).times().leaves(),
         reserved(Kind::Block, &[Delayed, Ready, Paused], Becomes(Blocked)).leaves(),
         reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
         reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
         reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
         rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
+        rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
     ]
 };
 

@@ -29,7 +29,7 @@ fn key(seq: u64) -> QueueKey {
 fn ready(seq: u64, data: &Json) -> ReadyTask {
     let def = NewTask { data: Some(data.clone()), ..NewTask::new(operation()) };
     let (id, created_at) = (TaskId(Uuid::from_u64_pair(0, seq)), WallMs(0));
-    ReadyTask { seq: Seq(seq), id, created_at, def, attempt: 0, losses: 0, logs: 0 }
+    ReadyTask { seq: Seq(seq), id, created_at, def, attempt: 0, failures: 0, losses: 0, logs: 0 }
 }
 
 fn data(bytes: usize) -> Json {

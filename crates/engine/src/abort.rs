@@ -10,7 +10,7 @@ use tasker_core::store::{Brief, Change};
 use tasker_core::task::{AbortReason, TaskEnd};
 use tasker_core::transition::TransitionKind;
 
-use crate::draft::Planner;
+use crate::draft::{Planner, TaskNews};
 use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
 
@@ -35,7 +35,7 @@ impl Planner<'_> {
     fn withdraw(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) {
         debug_assert!(brief.outcome.is_none(), "task {} has ended already (I-3)", seq.0);
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
-        self.draft.task_ends.push((brief.id, outcome.clone()));
+        self.draft.task_news.push(TaskNews::Ended(brief.id, outcome.clone()));
         let (lane, priority) = (brief.lane, brief.priority);
         let at = self.now_or(brief.latest_at);
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
@@ -48,6 +48,7 @@ impl Planner<'_> {
             if self.live(live.slot).is_none() {
                 return false;
             }
+            self.draft.abort_asked.insert(live.slot);
             if self.fired(live).is_none() {
                 self.draft.fired.push((live.slot, abort.clone()));
             }

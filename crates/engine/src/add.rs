@@ -99,13 +99,10 @@ impl Planner<'_> {
         let id = self.ids.task(seq, self.now.wall);
         match due_at {
             None => self.dispatch.enter(lane, QueueKey::new(def.priority, seq)),
-            Some(at) => {
-                let next = self.draft.next_timer.map_or(at, |next| next.min(at));
-                self.draft.next_timer = Some(next);
-            }
+            Some(_) => self.wake_at(due_at),
         }
-        let (created_at, attempt, losses, logs) = (self.now.wall, 0, 0, 0);
-        let task = ReadyTask { seq, id, created_at, def, attempt, losses, logs };
+        let (created_at, attempt, failures, losses, logs) = (self.now.wall, 0, 0, 0, 0);
+        let task = ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs };
         self.draft.adds.push(Addition { lane, task, due_at, start: None });
         id
     }

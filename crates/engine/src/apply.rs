@@ -3,7 +3,7 @@
 //! # Promises
 //! - What a turn of ours did reaches memory only here, and only after its commit (I-11). The queue
 //!   has been changed by the plan, and is rolled back without a commit.
-//! - Order: answers, records, runs that ended, tasks that ended, starts, signals.
+//! - Order: answers, records, runs that ended, tasks that ended or are run again, starts, signals.
 //!
 //! # Left to others
 //! What other owners committed is `catch_up`'s, what is never stored is `control`'s.
@@ -16,7 +16,7 @@ use tasker_core::store::{ReadyTask, Start};
 use tasker_core::time::Now;
 
 use crate::client_id::ClientId;
-use crate::draft::{Addition, Draft};
+use crate::draft::{Addition, Draft, TaskNews};
 use crate::effect::{AbortSignal, Answer, Effect, RunStart};
 use crate::live::{Deadline, Run};
 use crate::memory::{Memory, Runner};
@@ -100,8 +100,10 @@ impl Memory {
                 effects.push(Effect::RunEnded(slot, over));
             }
         }
-        let ended = draft.task_ends.drain(..);
-        effects.extend(ended.map(|(id, outcome)| Effect::TaskEnded(id, outcome)));
+        effects.extend(draft.task_news.drain(..).map(|news| match news {
+            TaskNews::Ended(id, outcome) => Effect::TaskEnded(id, outcome),
+            TaskNews::Retrying(id, run_at, error) => Effect::Retrying(id, run_at, error),
+        }));
     }
 
     fn apply_records(&mut self, draft: &Draft, effects: &mut Vec<Effect>) {
@@ -167,9 +169,12 @@ impl Memory {
             priority: key.priority(),
             started_at: start.at,
             attempt: start.attempt,
+            failures: task.failures,
+            retry: task.def.options.retry.clone(),
             on_stop: task.def.options.on_stop,
             logs: task.logs,
             fired: None,
+            is_abort_asked: false,
             deadline: timeout.map(|ms| (now.mono.plus(ms), Deadline::Timeout)),
         });
         Effect::Start(RunStart {
@@ -189,6 +194,9 @@ impl Memory {
     fn apply_signals(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
         for (slot, at, deadline) in draft.deadlines.drain(..) {
             self.live.set_deadline(slot, at, deadline);
+        }
+        for slot in draft.abort_asked.drain() {
+            self.live.ask_abort(slot);
         }
         for (slot, reason) in draft.fired.drain(..) {
             self.live.fire(slot, reason.clone());

@@ -184,7 +184,7 @@ impl Tidings {
         let ended = awaited.into_iter().zip(ends).filter_map(|(seq, end)| Some((seq, end?)));
 
         let runs = live.iter().filter_map(|seq| memory.live.of_task(*seq));
-        let runs: Vec<&Run> = runs.filter(|run| run.fired.is_none()).collect();
+        let runs: Vec<&Run> = runs.filter(|run| !run.is_abort_asked).collect();
         let names: Vec<(Seq, RunId)> = runs.iter().map(|run| (run.seq, run.run)).collect();
         let reasons = transaction.abort_requests(&names)?;
         debug_assert_eq!(reasons.len(), names.len(), "a lookup gives one answer for each run");
@@ -200,8 +200,12 @@ impl Tidings {
             }
         }
         for (slot, reason) in self.aborted {
-            memory.live.fire(slot, reason.clone());
-            effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
+            memory.live.ask_abort(slot);
+            // One that has fired before, for a timeout or a stop, does not fire again.
+            if memory.live.get(slot).is_some_and(|run| run.fired.is_none()) {
+                memory.live.fire(slot, reason.clone());
+                effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
+            }
         }
     }
 }

@@ -142,6 +142,10 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
             let copy = || Effect::TaskEnded(id, end.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
         }
+        Effect::Retrying(id, run_at, error) => {
+            let copy = || Effect::Retrying(id, run_at, error.clone());
+            return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
+        }
         Effect::Closed(error) => {
             let copy = || Effect::Closed(error.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));

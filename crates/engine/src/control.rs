@@ -69,6 +69,7 @@ impl Memory {
             | Input::Prioritize(..)
             | Input::Define(..)
             | Input::PauseOperation(..)
+            | Input::Retry(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),
         }

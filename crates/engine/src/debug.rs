@@ -29,6 +29,7 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
             Input::Abort(_, id, reason) => {
                 tracing::debug!(uuid = %id.0, cause = reason.cause.as_str(), "abort");
             }
+            Input::Retry(_, id, _) => tracing::debug!(uuid = %id.0, "retry"),
             Input::Leave(client) => tracing::debug!(?client, "a client has gone"),
             Input::AwaitEnd(_, id) => tracing::debug!(uuid = %id.0, "wait"),
             _ => {}

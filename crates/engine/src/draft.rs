@@ -2,8 +2,9 @@
 //!
 //! [`Planner`] reads the memory and writes a [`Draft`]; of memory it changes the queue alone, which
 //! takes that back if the batch is not committed. Each verb has a file of its own (`add`, `settle`,
-//! `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and changes tasks by
-//! `transition` alone; this file holds what else they share. What starts is chosen by `starts`.
+//! `retry`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and changes
+//! tasks by `transition` alone; this file holds what else they share. What starts is chosen by
+//! `starts`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
-use tasker_core::task::{AbortReason, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, Json, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::transition::RunEffect;
 
@@ -52,6 +53,8 @@ pub struct Draft {
     pub run_ends: Vec<(RunSlot, RunEnd)>,
     /// Runs whose signal fires because the task is aborted.
     pub fired: Vec<(RunSlot, AbortReason)>,
+    /// Runs whose tasks somebody has aborted.
+    pub abort_asked: FxHashSet<RunSlot>,
     /// Signals to tell that change nothing else.
     pub signals: Vec<(RunSlot, AbortSignal)>,
     /// Deadlines to set.
@@ -60,14 +63,16 @@ pub struct Draft {
     pub recorded: BTreeMap<RunSlot, (u32, u32)>,
     /// The tasks whose runs are given back.
     pub given_back: FxHashMap<Seq, GivenBack>,
+    /// Ended tasks that run again, and have no run that ends in this turn.
+    pub reopened: FxHashSet<Seq>,
     /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.
     pub waiters: Vec<(Seq, Ticket)>,
-    /// Tasks that end although their runner did not settle.
-    pub task_ends: Vec<(TaskId, TaskEnd)>,
+    /// Tasks that end although their runner did not settle, or run again by hand, in order.
+    pub task_news: Vec<TaskNews>,
     /// Tasks that end while somebody waits for that.
     pub awaited_ends: Vec<(Seq, TaskEnd)>,
     /// The runs that begin.
@@ -122,10 +127,19 @@ fn runs_begun(changes: &[Change]) -> i64 {
 /// What a task that is given back brings to its next run.
 #[derive(Clone, Copy, Debug)]
 pub struct GivenBack {
-    /// The attempts that count.
-    pub attempt: u32,
+    /// What counts.
+    pub tally: Tally,
     /// Its log lines.
     pub logs: u32,
+}
+
+/// What is told of a task that no runner has settled.
+#[derive(Debug)]
+pub enum TaskNews {
+    /// It ended so.
+    Ended(TaskId, TaskEnd),
+    /// It is run again by hand: when, and its error so far.
+    Retrying(TaskId, WallMs, Option<Json>),
 }
 
 /// A new task.

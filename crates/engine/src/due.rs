@@ -11,7 +11,7 @@
 
 use tasker_core::id::Seq;
 use tasker_core::state::State;
-use tasker_core::store::Change;
+use tasker_core::store::{Brief, Change};
 use tasker_core::timer::TimerKind;
 use tasker_core::transition::TransitionKind;
 
@@ -34,10 +34,10 @@ impl Planner<'_> {
     fn become_due(&mut self, seq: Seq) {
         let brief = self.facts.briefs.get(&seq);
         debug_assert!(brief.is_some(), "a timer of task {}, which is not there", seq.0);
-        let Some(brief) = brief.filter(|brief| Self::allows(TransitionKind::Due, brief.state))
-        else {
-            return;
-        };
+        // One that was delayed once more has another timer.
+        let is_due = |brief: &&Brief| brief.run_at.is_none_or(|at| at <= self.now.wall);
+        let is_delayed = |brief: &&Brief| Self::allows(TransitionKind::Due, brief.state);
+        let Some(brief) = brief.filter(is_delayed).filter(is_due) else { return };
         let (lane, priority) = (brief.lane, brief.priority);
         self.note(Some(State::Delayed), &Change::Due { seq, lane, priority });
         let old = self.draft.dues.insert(seq, DueTask { lane, priority });

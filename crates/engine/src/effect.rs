@@ -21,6 +21,8 @@ pub enum Effect {
     RunEnded(RunSlot, RunEnd),
     /// A task ended although its runner did not settle.
     TaskEnded(TaskId, TaskEnd),
+    /// An ended task runs again because somebody asked for it: when, and its error so far.
+    Retrying(TaskId, WallMs, Option<Json>),
     /// So many more log lines and progress reports of a run are on disk.
     Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
@@ -45,7 +47,7 @@ impl Effect {
             Effect::Answer(..) | Effect::Refuse(..) | Effect::OperationChanged(..) => 0,
             Effect::Recorded(..) => 1,
             Effect::RunEnded(..) => 2,
-            Effect::TaskEnded(..) => 3,
+            Effect::TaskEnded(..) | Effect::Retrying(..) => 3,
             Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,
@@ -77,6 +79,8 @@ pub enum TaskEvent {
     Run,
     /// It got this priority, or one after it.
     Prioritized(Priority),
+    /// It is tried again: when, and the error of its last attempt.
+    Retrying(WallMs, Option<Json>),
     /// It ended.
     Ended(TaskEnd),
 }
@@ -111,6 +115,11 @@ pub enum RunEnd {
     Failed(Cause),
     /// The task was aborted, for the reason of its signal, which may be told only after this.
     Aborted(AbortReason),
+    /// The task is tried again at this moment. The reason of its signal stands here if that is what
+    /// ended the run.
+    Retrying(WallMs, Option<Json>),
+    /// Its runner asked to go on later.
+    Snoozed,
     /// The run was given back to the queue.
     Postponed,
     /// The run was replaced: what it returned counts for nothing.

@@ -10,10 +10,12 @@
 //!
 //! Proof: `proof/tests/engine/shared.rs`, `__test__/process/shared.test.mjs`.
 
+use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::store::{Brief, Entry, ReadTransaction};
+use tasker_core::task::Json;
 use tasker_core::transition::{EventKind, TransitionKind};
 
 use crate::effect::{Effect, RemoteEvent, TaskEvent};
@@ -99,12 +101,23 @@ impl Portion {
         let seqs: Vec<Seq> = self.transitions.iter().map(|transition| transition.seq).collect();
         let briefs = transaction.briefs(&seqs)?;
         debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
+        let errors = self.errors(transaction)?;
         let event = |(transition, brief): (&Transition, Option<Brief>)| {
             let brief = brief?;
             let id = brief.id;
-            event_of(*transition, brief).map(|event| RemoteEvent::Task(id, event))
+            let error = errors.get(&transition.seq).cloned();
+            event_of(*transition, brief, error).map(|event| RemoteEvent::Task(id, event))
         };
         Ok(self.transitions.iter().zip(briefs).filter_map(event).collect())
+    }
+
+    /// The error of the last attempt of each task that is tried again.
+    fn errors(&self, transaction: &mut dyn ReadTransaction) -> Result<FxHashMap<Seq, Json>> {
+        let is_retry =
+            |transition: &&Transition| transition.kind.rule().events.contains(&EventKind::Retrying);
+        let seqs: Vec<Seq> = self.transitions.iter().filter(is_retry).map(|it| it.seq).collect();
+        let errors = transaction.last_errors(&seqs)?.into_iter();
+        Ok(seqs.into_iter().zip(errors).filter_map(|(seq, error)| Some((seq, error?))).collect())
     }
 }
 
@@ -118,7 +131,7 @@ fn is_told(kind: TransitionKind, filter: RemoteFilter) -> bool {
 }
 
 /// The event of a transition; some are told only to the owner that made them.
-fn event_of(transition: Transition, brief: Brief) -> Option<TaskEvent> {
+fn event_of(transition: Transition, brief: Brief, error: Option<Json>) -> Option<TaskEvent> {
     let events = transition.kind.rule().events;
     match events.first()? {
         EventKind::Added => {
@@ -128,6 +141,10 @@ fn event_of(transition: Transition, brief: Brief) -> Option<TaskEvent> {
         // Without a place in the queue it has but the priority of its row.
         EventKind::Prioritized => {
             Some(TaskEvent::Prioritized(transition.priority.unwrap_or(brief.priority)))
+        }
+        EventKind::Retrying => {
+            let run_at = brief.run_at.map_or(brief.latest_at, |at| at.max(brief.latest_at));
+            Some(TaskEvent::Retrying(run_at, error))
         }
         EventKind::Ended => brief.outcome.map(TaskEvent::Ended),
     }

@@ -67,7 +67,10 @@ pub(crate) fn facts(
 /// Adds what an input calls for, but windows.
 pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
     match input {
-        Input::Abort(_, id, _) | Input::Prioritize(_, id, _) | Input::AwaitEnd(_, id) => {
+        Input::Abort(_, id, _)
+        | Input::Prioritize(_, id, _)
+        | Input::Retry(_, id, _)
+        | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
         Input::AddIdempotent(_, defs) => lookups.keys.extend(defs.iter().map(|(key, _)| *key)),

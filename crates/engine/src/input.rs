@@ -40,6 +40,8 @@ pub enum Input {
     Abort(Ticket, TaskId, AbortReason),
     /// Gives a ready task another priority.
     Prioritize(Ticket, TaskId, Priority),
+    /// Runs an ended task again.
+    Retry(Ticket, TaskId, RetryOptions),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
     /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
@@ -89,6 +91,15 @@ pub enum Record {
     Progress(Progress),
 }
 
+/// How to run an ended task again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryOptions {
+    /// How long to wait before, in milliseconds.
+    pub delay_ms: Option<u64>,
+    /// Its new priority; the old one if absent.
+    pub priority: Option<Priority>,
+}
+
 /// How to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopOptions {
@@ -132,6 +143,7 @@ impl Input {
             | Input::FindByKey(ticket, _)
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
+            | Input::Retry(ticket, ..)
             | Input::AwaitEnd(ticket, _)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
@@ -163,6 +175,7 @@ impl Input {
             | Input::FindByKey(number, _)
             | Input::Abort(number, ..)
             | Input::Prioritize(number, ..)
+            | Input::Retry(number, ..)
             | Input::AwaitEnd(number, _)
             | Input::Assign(number, ..)
             | Input::Define(number, ..)

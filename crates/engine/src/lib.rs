@@ -18,6 +18,7 @@ pub mod gather;
 pub mod draft;
 mod transition;
 mod settle;
+mod retry;
 mod record;
 mod timeout;
 mod abort;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use tasker_core::backoff::RetryPolicy;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::task::{AbortReason, OnStop, Priority};
@@ -35,12 +36,18 @@ pub struct Run {
     pub started_at: WallMs,
     /// Which attempt it is.
     pub attempt: u32,
+    /// Failures of the task before it.
+    pub failures: u32,
+    /// How often the task is tried.
+    pub retry: Option<Arc<RetryPolicy>>,
     /// What the task says about a stop.
     pub on_stop: Option<OnStop>,
     /// Log lines of the task stored so far.
     pub logs: u32,
     /// Why its signal fired, if it did.
     pub fired: Option<AbortReason>,
+    /// Whether somebody has aborted its task: whatever its signal fired for, it is not tried again.
+    pub is_abort_asked: bool,
     /// When its time is up, and what happens then.
     pub deadline: Option<(MonoMs, Deadline)>,
 }
@@ -125,6 +132,13 @@ impl LiveRuns {
     pub fn fire(&mut self, slot: RunSlot, reason: AbortReason) {
         if let Some(run) = self.by_slot.get_mut(&slot) {
             run.fired.get_or_insert(reason);
+        }
+    }
+
+    /// Somebody has aborted the task of a run.
+    pub fn ask_abort(&mut self, slot: RunSlot) {
+        if let Some(run) = self.by_slot.get_mut(&slot) {
+            run.is_abort_asked = true;
         }
     }
 

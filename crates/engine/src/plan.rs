@@ -52,6 +52,7 @@ impl Planner<'_> {
                 Input::PauseOperation(ticket, name, pauses) => {
                     self.pause_operation(*ticket, name, *pauses);
                 }
+                Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
                 // When all that may end it has been drafted: below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)

@@ -14,9 +14,9 @@
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan};
-use tasker_core::task::{AttemptEnd, TaskEnd};
+use tasker_core::task::{AttemptEnd, Tally, TaskEnd};
 
-use crate::draft::Planner;
+use crate::draft::{Planner, TaskNews};
 
 impl Planner<'_> {
     /// Gives back or ends the runs of dead owners.
@@ -37,15 +37,16 @@ impl Planner<'_> {
             priority: orphan.priority,
             run: orphan.run,
             end: AttemptEnd::Lost,
-            attempt: orphan.attempt,
-            losses,
+            error: None,
+            tally: Tally { attempt: orphan.attempt, failures: orphan.failures, losses },
+            due_at: None,
             at: self.now_or(orphan.started_at),
         };
         self.transition(Some(State::Running), release);
     }
 
     fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {
-        self.draft.task_ends.push((orphan.id, outcome.clone()));
+        self.draft.task_news.push(TaskNews::Ended(orphan.id, outcome.clone()));
         let end = Change::End {
             seq: orphan.seq,
             lane: orphan.lane,

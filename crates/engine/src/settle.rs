@@ -6,7 +6,8 @@
 //!
 //! Proof: `proof/tests/engine`.
 
-use tasker_core::rules::{self, Settlement};
+use tasker_core::retry::{self, AfterRun};
+use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, TaskEnd};
 
 use crate::draft::Planner;
@@ -18,9 +19,13 @@ impl Planner<'_> {
     /// A runner has settled.
     pub(crate) fn settle(&mut self, slot: RunSlot, settlement: Settlement) {
         let Some(run) = self.live(slot) else { return };
-        let outcome = rules::outcome(settlement, self.fired(run).as_ref());
-        self.free(run, run_end(&outcome));
-        self.end_run(run, outcome);
+        match retry::after_run(settlement, self.fired(run).as_ref(), self.tries(run)) {
+            AfterRun::End(outcome) => {
+                self.free(run, run_end(&outcome));
+                self.end_run(run, outcome);
+            }
+            AfterRun::Again(again) => self.try_again(run, again),
+        }
     }
 
     /// Why the run's signal has fired, or fires in this very turn.

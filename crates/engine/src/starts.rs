@@ -17,6 +17,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
+use tasker_core::task::Tally;
 
 use crate::draft::{GivenBack, Planner};
 
@@ -93,10 +94,16 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// A task of which the store does not know yet that this very turn has given it back.
+    /// A task of which the store does not know yet that this very turn has given it back, or opened
+    /// it again.
     fn as_given_back(&self, task: ReadyTask) -> ReadyTask {
         match self.draft.given_back.get(&task.seq) {
-            Some(&GivenBack { attempt, logs }) => ReadyTask { attempt, logs, ..task },
+            Some(&GivenBack { tally: Tally { attempt, failures, losses }, logs }) => {
+                ReadyTask { attempt, failures, losses, logs, ..task }
+            }
+            None if self.draft.reopened.contains(&task.seq) => {
+                ReadyTask { failures: 0, losses: 0, ..task }
+            }
             None => task,
         }
     }

@@ -13,10 +13,10 @@
 use tasker_core::rules;
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::{AttemptEnd, Cause, OnStop};
+use tasker_core::task::{AttemptEnd, Cause, OnStop, Tally};
 
 use crate::client_id::ClientId;
-use crate::draft::{GivenBack, Planner};
+use crate::draft::Planner;
 use crate::effect::{AbortSignal, RunEnd};
 use crate::input::RunSlot;
 use crate::live::Run;
@@ -86,18 +86,18 @@ impl Planner<'_> {
         debug_assert!(run.attempt > 0, "an attempt is not counted that never was (I-10)");
         self.free(run, RunEnd::Postponed);
         self.draft.signals.push((run.slot, AbortSignal::Shutdown));
-        let lines = self.draft.recorded.get(&run.slot).map_or(0, |(lines, _)| *lines);
-        let given_back = GivenBack { attempt: run.attempt - 1, logs: run.logs + lines };
-        let old = self.draft.given_back.insert(run.seq, given_back);
-        debug_assert!(old.is_none(), "task {} is given back twice in a turn", run.seq.0);
+        let (attempt, failures) = (run.attempt - 1, run.failures);
+        let tally = Tally { attempt, failures, losses: 0 };
+        self.note_given_back(run, tally);
         let release = Change::Release {
             seq: run.seq,
             lane: run.lane,
             priority: run.priority,
             run: run.run,
             end: AttemptEnd::Postponed,
-            attempt: given_back.attempt,
-            losses: 0,
+            error: None,
+            tally,
+            due_at: None,
             at: self.now_or(run.started_at),
         };
         self.transition(Some(State::Running), release);

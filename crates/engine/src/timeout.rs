@@ -3,10 +3,11 @@
 //! Proof: `proof/tests/engine`.
 
 use tasker_core::limits;
+use tasker_core::retry::AfterRun;
 use tasker_core::rules;
 use tasker_core::task::{Cause, TaskEnd};
 
-use crate::draft::Planner;
+use crate::draft::{Planner, TaskNews};
 use crate::effect::RunEnd;
 use crate::live::{Deadline, Run};
 
@@ -33,13 +34,18 @@ impl Planner<'_> {
         self.draft.deadlines.push((run.slot, until, Deadline::Grace));
     }
 
-    /// Ends the task of a run that does not settle; whatever the run does later is fenced.
+    /// Ends the task of a run that does not settle, or tries it again if its timeout is to be
+    /// retried; whatever the run does later is fenced.
     pub(crate) fn reclaim(&mut self, run: &Run) {
         let stopped = || rules::abort_reason(Cause::Stop, "the run did not end in time");
         let reason = self.fired(run).unwrap_or_else(stopped);
-        let outcome = TaskEnd::Aborted(reason.cause, reason.reason);
-        self.draft.task_ends.push((run.id, outcome.clone()));
-        self.free(run, RunEnd::Fenced);
-        self.end_run(run, outcome);
+        match self.tries(run).follow(TaskEnd::Aborted(reason.cause, reason.reason), None) {
+            AfterRun::End(outcome) => {
+                self.draft.task_news.push(TaskNews::Ended(run.id, outcome.clone()));
+                self.free(run, RunEnd::Fenced);
+                self.end_run(run, outcome);
+            }
+            AfterRun::Again(again) => self.try_again(run, again),
+        }
     }
 }

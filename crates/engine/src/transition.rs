@@ -58,8 +58,13 @@ impl Planner<'_> {
             Change::End { seq, lane, priority, .. } if from == Some(State::Ready) => {
                 self.dequeue(lane, QueueKey::new(priority, seq));
             }
-            Change::Release { seq, lane, priority, .. } | Change::Due { seq, lane, priority } => {
+            Change::Release { seq, lane, priority, due_at: None, .. }
+            | Change::Reopen { seq, lane, priority, .. }
+            | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
+            }
+            Change::Delay { seq, lane, priority, .. } => {
+                self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true } => {
                 self.dequeue(lane, QueueKey::new(from, seq));
@@ -72,6 +77,7 @@ impl Planner<'_> {
             | Change::Key { .. }
             | Change::Start { .. }
             | Change::Prioritize { is_queued: false, .. }
+            | Change::Release { due_at: Some(_), .. }
             | Change::End { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
@@ -107,7 +113,11 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         Change::End { outcome, .. } => {
             (brief.run, brief.outcome) = (None, Some(outcome.clone()));
         }
-        Change::Release { .. } => brief.run = None,
+        Change::Release { due_at, .. } => {
+            (brief.run, brief.run_at) = (None, due_at.or(brief.run_at));
+        }
+        Change::Reopen { .. } => brief.outcome = None,
+        Change::Delay { due_at, .. } => brief.run_at = Some(*due_at),
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Operation(_)
         | Change::Add { .. }

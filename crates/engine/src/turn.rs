@@ -507,6 +507,8 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::Start { .. }
+        | Change::Reopen { .. }
+        | Change::Delay { .. }
         | Change::Prioritize { .. } => None,
     }
 }

@@ -12,7 +12,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
     ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
-use tasker_core::task::AbortReason;
+use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -47,6 +47,8 @@ pub enum Call {
     Briefs,
     /// `find_by_keys`
     FindByKeys,
+    /// `last_errors`
+    LastErrors,
     /// `abort_requests`
     AbortRequests,
     /// `maintain`
@@ -210,6 +212,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
         self.at(Call::FindByKeys)?.find_by_keys(keys)
+    }
+
+    fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
+        self.at(Call::LastErrors)?.last_errors(seqs)
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {

@@ -17,6 +17,7 @@ use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
+use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::query::{Fields, Query};
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
@@ -26,7 +27,8 @@ use tasker_core::store::{
     ReadTransaction, ReadyTask, Refused, Start, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, Cause, LogLine, NewTask, Priority, TaskEnd, TaskRecord,
+    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, StartTime,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -75,10 +77,13 @@ struct Row {
     task: TaskRecord,
     lane: LaneId,
     owner: OwnerId,
+    failures: u32,
     losses: u32,
     logs: Vec<LogLine>,
     /// Why its run is to be aborted.
     abort: Option<AbortReason>,
+    /// Whether it ended with its last attempt, and not while it waited.
+    has_last_run: bool,
 }
 
 impl Disk {
@@ -270,8 +275,7 @@ impl ReadTransaction for ModelTransaction<'_> {
         let mut found = Vec::new();
         for (seq, _) in tasks {
             if left.is_some() {
-                let row = self.image.tasks.get(seq).filter(|row| !row.task.state.is_final());
-                found.push(row.map(|row| row.taken(&mut left)));
+                found.push(self.image.tasks.get(seq).map(|row| row.taken(&mut left)));
             }
         }
         Ok(found)
@@ -285,6 +289,14 @@ impl ReadTransaction for ModelTransaction<'_> {
         let Image { keys: known, tasks, .. } = &self.image;
         let find = |key| known.get(key).and_then(|seq| tasks.get(seq)).map(|row| row.task.id);
         Ok(keys.iter().map(find).collect())
+    }
+
+    fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
+        let error = |seq| {
+            let history = self.image.tasks.get(seq)?.history();
+            history.last()?.error.as_ref().map(|error| error.error.clone())
+        };
+        Ok(seqs.iter().map(error).collect())
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
@@ -367,12 +379,15 @@ impl Image {
                 };
                 row.at(*lane, *priority).end(outcome, *at)
             }
-            Change::Release { seq, lane, priority, run, end, attempt, losses, at } => {
-                let row = self.running(*seq, *run)?.at(*lane, *priority);
-                row.close_attempt(*end, *at);
-                (row.task.state, row.task.attempt, row.losses) = (State::Ready, *attempt, *losses);
-                (row.task.progress, row.abort) = (None, None);
+            Change::Release { .. } => self.release(change),
+            Change::Reopen { seq, lane, priority, end, kept } => {
+                let row = self.tasks.get_mut(seq).filter(|row| row.task.state.is_final())?;
+                row.at(*lane, *priority).reopen(*end, kept.clone());
                 Some(())
+            }
+            Change::Delay { seq, lane, priority, due_at } => {
+                self.ready(*seq)?.at(*lane, *priority);
+                self.delay(*seq, *due_at)
             }
             Change::Prioritize { seq, lane, from, to, is_queued } => {
                 let row = if *is_queued { self.ready(*seq)? } else { self.delayed(*seq)? };
@@ -388,6 +403,23 @@ impl Image {
                 Some(())
             }
         }
+    }
+
+    fn release(&mut self, change: &Change) -> Option<()> {
+        let Change::Release { seq, lane, priority, run, end, error, tally, due_at, at } = change
+        else {
+            return None;
+        };
+        let row = self.running(*seq, *run)?.at(*lane, *priority);
+        row.close_attempt(*end, *at);
+        if let Some(closed) = row.task.attempts.last_mut() {
+            closed.error.clone_from(error);
+        }
+        row.task.state = State::Ready;
+        (row.task.attempt, row.failures) = (tally.attempt, tally.failures);
+        row.losses = tally.losses;
+        row.go_on();
+        due_at.map_or(Some(()), |due_at| self.delay(*seq, due_at))
     }
 
     fn add(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
@@ -407,11 +439,21 @@ impl Image {
             outcome: None,
             progress: None,
             attempts: Vec::new(),
+            attempts_left_out: 0,
         };
-        let (losses, logs, abort) = (0, Vec::new(), None);
-        let row = Row { task, lane: *lane, owner, losses, logs, abort };
+        let (failures, losses, logs, abort) = (0, 0, Vec::new(), None);
+        let row =
+            Row { task, lane: *lane, owner, failures, losses, logs, abort, has_last_run: false };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
+    }
+
+    /// A ready task waits until then.
+    fn delay(&mut self, seq: Seq, due_at: WallMs) -> Option<()> {
+        let task = &mut self.ready(seq)?.task;
+        (task.state, task.def.options.start_time) = (State::Delayed, Some(StartTime::At(due_at)));
+        self.timers.insert(Timer { at: due_at, kind: TimerKind::Due, seq });
+        Some(())
     }
 
     /// The ready tasks in queue order.
@@ -471,7 +513,8 @@ impl Row {
 
     fn start(&mut self, start: Start, owner: OwnerId) -> Option<()> {
         let Start { run, attempt, at } = start;
-        let live = Attempt { attempt, run, started_at: at, ended_at: None, end: None };
+        let (ended_at, end, error, result) = (None, None, None, None);
+        let live = Attempt { attempt, run, started_at: at, ended_at, end, error, result };
         self.task.attempts.push(live);
         (self.task.state, self.task.attempt, self.owner) = (State::Running, attempt, owner);
         self.task.started_at = Some(at);
@@ -480,23 +523,49 @@ impl Row {
 
     fn end(&mut self, outcome: &TaskEnd, at: WallMs) -> Option<()> {
         if self.task.state == State::Running {
-            let end = match (outcome, outcome.cause()) {
-                (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
-                (TaskEnd::Done(_), _) => AttemptEnd::Done,
-                (TaskEnd::Failed(..), _) => AttemptEnd::Failed,
-                (TaskEnd::Aborted(..), _) => AttemptEnd::Aborted,
-            };
-            self.close_attempt(end, at);
+            self.close_attempt(outcome.attempt_end(), at);
+            if let Some(closed) = self.task.attempts.last_mut() {
+                closed.error = AttemptError::of(outcome);
+            }
+            self.has_last_run = true;
         }
         (self.task.state, self.task.ended_at) = (outcome.state(), Some(at));
         self.task.outcome = Some(outcome.clone());
         Some(())
     }
 
+    /// The task waits for another run: what it had of the last one is history, which is bounded.
+    fn go_on(&mut self) {
+        (self.task.progress, self.abort, self.has_last_run) = (None, None, false);
+        let excess = self.task.attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX as usize - 1);
+        self.task.attempts.drain(..excess);
+        self.task.attempts_left_out += excess as u32;
+    }
+
+    fn reopen(&mut self, end: AttemptEnd, kept: Option<Json>) {
+        if let Some(last) = self.task.attempts.last_mut().filter(|_| self.has_last_run) {
+            last.end = Some(end);
+            match &mut last.error {
+                Some(error) => error.error = kept.unwrap_or_else(|| error.error.clone()),
+                None => last.result = kept,
+            }
+        }
+        (self.failures, self.losses) = (0, 0);
+        (self.task.state, self.task.ended_at, self.task.outcome) = (State::Ready, None, None);
+        self.go_on();
+    }
+
     fn close_attempt(&mut self, end: AttemptEnd, at: WallMs) {
         if let Some(live) = self.task.attempts.last_mut() {
             (live.end, live.ended_at) = (Some(end), Some(at));
         }
+    }
+
+    /// The attempts but that of its last run, if it still has one or ended with it.
+    fn history(&self) -> &[Attempt] {
+        let all = &self.task.attempts;
+        let has_run = self.has_last_run || self.task.state == State::Running;
+        &all[..all.len() - usize::from(has_run)]
     }
 
     /// Its place in the queue.
@@ -513,15 +582,17 @@ impl Row {
 
     fn waiting(&self) -> ReadyTask {
         let TaskRecord { seq, id, created_at, attempt, .. } = self.task;
-        let (def, losses) = (self.task.def.clone(), self.losses);
-        ReadyTask { seq, id, created_at, def, attempt, losses, logs: self.logs.len() as u32 }
+        let (def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        let logs = self.logs.len() as u32;
+        ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs }
     }
 
     fn orphan(&self) -> Option<Orphan> {
         let TaskRecord { seq, id, attempt, .. } = self.task;
-        let Attempt { run, started_at, .. } = *self.task.attempts.last()?;
+        let &Attempt { run, started_at, .. } = self.task.attempts.last()?;
         let NewTask { priority, ref options, .. } = self.task.def;
-        let (lane, losses, abort) = (self.lane, self.losses, self.abort.clone());
+        let (lane, failures, losses) = (self.lane, self.failures, self.losses);
+        let abort = self.abort.clone();
         Some(Orphan {
             seq,
             lane,
@@ -530,6 +601,7 @@ impl Row {
             run,
             started_at,
             attempt,
+            failures,
             losses,
             on_interrupted: options.on_interrupted,
             abort,
@@ -542,7 +614,8 @@ impl Row {
         let live = self.task.attempts.last().filter(|_| state == State::Running);
         let run = live.map(|attempt| attempt.run);
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
-        Brief { id, lane: self.lane, state, priority, run, latest_at, outcome }
+        let (lane, run_at) = (self.lane, self.task.def.options.run_at());
+        Brief { id, lane, state, priority, run_at, run, latest_at, outcome }
     }
 
     fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {

@@ -57,7 +57,8 @@ CREATE TABLE keys (
   seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Attempts that were given back. The facts of the last attempt are on the task's row.
+-- Attempts that another one follows or followed, the last 99 of each task. The facts of the last one
+-- of all are on the task's row.
 CREATE TABLE attempts (
   seq INTEGER NOT NULL,
   n INTEGER NOT NULL,
@@ -66,8 +67,13 @@ CREATE TABLE attempts (
   started_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
   end_code INTEGER NOT NULL,
-  -- How many in a row have been lost, this one with them.
+  -- How many have failed since the task was added or opened again, and how many in a row have been
+  -- lost, this one with them.
+  failures INTEGER NOT NULL,
   losses INTEGER NOT NULL,
+  -- Why it failed or was aborted, and its error; of one that was done its result. Bounded.
+  cause INTEGER,
+  outcome ANY,
   PRIMARY KEY (seq, n)
 ) STRICT, WITHOUT ROWID;
 

@@ -5,6 +5,9 @@ SELECT
   coalesce(
     (SELECT losses FROM attempts WHERE attempts.seq = tasks.seq ORDER BY n DESC LIMIT 1), 0
   ),
+  coalesce(
+    (SELECT failures FROM attempts WHERE attempts.seq = tasks.seq ORDER BY n DESC LIMIT 1), 0
+  ),
   priority, options, lane_id, aborts.cause, aborts.reason, started_at
 FROM tasks
 LEFT JOIN aborts ON aborts.seq = tasks.seq AND aborts.run_id = tasks.run_id

@@ -1,4 +1,4 @@
--- A run is given back and its task waits again (I-4). Moves the row from index live to index
+-- A run is over and its task is ready again (I-4). Moves the row from index live to index
 -- ready.
 UPDATE tasks
 SET state = $ready, owner_id = NULL, run_id = NULL, attempt = :attempt, progress = NULL, padding = :padding

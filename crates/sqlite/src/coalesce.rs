@@ -121,6 +121,8 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Key { .. }
         | Change::End { .. }
         | Change::Release { .. }
+        | Change::Reopen { .. }
+        | Change::Delay { .. }
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
         | Change::Progress { .. }

@@ -114,6 +114,7 @@ fn word(value: &RawValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
+    use tasker_core::retry;
     use tasker_core::task::{Json, OnInterrupted, OnStop};
     use tasker_core::time::WallMs;
 
@@ -152,13 +153,15 @@ mod tests {
             tags: Some(Json::trusted("[\"a\", \"a\"]")),
             start_time: Some(StartTime::At(WallMs(7))),
             run_timeout_ms: Some(500),
+            retry: retry::read("3", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
         };
         let told = SharedOptions::from(told);
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
-            r#""runAt":7,"runTimeout":500,"onInterrupted":"fail","onStop":"abort"}"#,
+            r#""runAt":7,"runTimeout":500,"retry":{"attempts":3,"on":["error"]},"#,
+            r#""onInterrupted":"fail","onStop":"abort"}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));
@@ -183,7 +186,9 @@ mod tests {
         for text in ["", "{", "[]", "1", r#"{"onStop":"never"}"#, r#"{"runTimeout":"x"}"#] {
             assert_eq!(read_options(text), None, "{text}");
         }
-        for text in [r#"{"runTimeout":-1}"#, r#"{"onFire":"run"}"#, r#"{"label":1}"#] {
+        for text in
+            [r#"{"runTimeout":-1}"#, r#"{"onFire":"run"}"#, r#"{"retry":0}"#, r#"{"label":1}"#]
+        {
             assert_eq!(read_options(text), None, "{text}");
         }
         for text in ["", "{}", "null", r#"{"current":null}"#, r#"{"current":1,"unit":2}"#] {

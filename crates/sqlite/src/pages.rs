@@ -173,13 +173,16 @@ impl Snapshot for SqliteSnapshot<'_> {
         Ok(tasks)
     }
 
-    fn attempts(&mut self, seq: Seq) -> Result<Vec<Attempt>> {
+    fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)> {
         let mut rows = self.attempts.query([number(seq)]).map_err(error::of)?;
-        let mut history = Vec::new();
+        let (mut history, mut left_out) = (Vec::new(), 0);
         while let Some(row) = rows.next().map_err(error::of)? {
+            if history.is_empty() {
+                left_out = row::get::<u32>(row, 7)?.saturating_sub(1);
+            }
             history.push(row::attempt(row)?);
         }
-        Ok(history)
+        Ok((history, left_out))
     }
 
     fn logs(

@@ -19,8 +19,8 @@ use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress,
-    SharedOptions, TaskEnd, TaskRecord, Unsaid,
+    AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Priority,
+    Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -196,6 +196,7 @@ pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Resul
         outcome,
         progress: progress(row)?,
         attempts: Vec::new(),
+        attempts_left_out: 0,
     };
     if let Some(run) = get::<Option<[u8; 16]>>(row, 14)? {
         task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
@@ -210,26 +211,38 @@ fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
 
 /// The attempt whose facts are on the task's own row.
 fn last_attempt(task: &TaskRecord, run: RunId) -> Result<Attempt> {
-    let end = task.outcome.as_ref().map(|outcome| match (outcome, outcome.cause()) {
-        (_, Some(Cause::Lost | Cause::Poison)) => AttemptEnd::Lost,
-        (TaskEnd::Done(_), _) => AttemptEnd::Done,
-        (TaskEnd::Failed(..), _) => AttemptEnd::Failed,
-        (TaskEnd::Aborted(..), _) => AttemptEnd::Aborted,
-    });
+    let end = task.outcome.as_ref().map(TaskEnd::attempt_end);
+    let error = task.outcome.as_ref().and_then(AttemptError::of);
     let started_at = task.started_at.ok_or_else(|| corrupt("a run without a start"))?;
-    Ok(Attempt { attempt: task.attempt, run, started_at, ended_at: task.ended_at, end })
+    let (attempt, ended_at, result) = (task.attempt, task.ended_at, None);
+    Ok(Attempt { attempt, run, started_at, ended_at, end, error, result })
 }
 
 /// An attempt of the history, as `attempts.sql` selects it.
 pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt> {
     let end = AttemptEnd::from_code(get(row, 4)?).ok_or_else(|| corrupt("an unknown end"))?;
+    let error = attempt_error(row, (5, 6))?;
+    let result = if error.is_none() { json(row, 6)? } else { None };
     Ok(Attempt {
         attempt: get(row, 0)?,
         run: run_id(row, 1)?,
         started_at: wall(row, 2)?,
         ended_at: Some(wall(row, 3)?),
         end: Some(end),
+        error,
+        result,
     })
+}
+
+/// What went wrong with an attempt; `columns` are those of its cause and its outcome.
+pub(crate) fn attempt_error(
+    row: &Row<'_>,
+    columns: (usize, usize),
+) -> Result<Option<AttemptError>> {
+    let Some(code) = get::<Option<u8>>(row, columns.0)? else { return Ok(None) };
+    let cause = Cause::from_code(code).ok_or_else(|| corrupt("an unknown cause"))?;
+    let error = json(row, columns.1)?.ok_or_else(|| corrupt("a cause without an error"))?;
+    Ok(Some(AttemptError { cause, error }))
 }
 
 /// A log line, as `logs.sql` selects it.

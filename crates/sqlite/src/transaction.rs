@@ -23,7 +23,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
     Transaction, Window, WindowQuery,
 };
-use tasker_core::task::AbortReason;
+use tasker_core::task::{AbortReason, Json, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -109,13 +109,14 @@ impl<'s> SqliteTransaction<'s> {
                 seq,
                 id,
                 run: row::run_id(row, 2)?,
-                started_at: WallMs(get(row, 10)?),
+                started_at: WallMs(get(row, 11)?),
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
-                on_interrupted: row::options(row, 6)?.on_interrupted,
-                lane: row::lane_id(row, 7)?,
-                priority: row::priority(row, 5)?,
-                abort: row::abort(row, (8, 9))?,
+                failures: get(row, 5)?,
+                on_interrupted: row::options(row, 7)?.on_interrupted,
+                lane: row::lane_id(row, 8)?,
+                priority: row::priority(row, 6)?,
+                abort: row::abort(row, (9, 10))?,
             });
         }
         Ok(orphans)
@@ -182,14 +183,18 @@ impl<'s> SqliteTransaction<'s> {
         let (seq, id) = row::name(row, self.writer.id_key)?;
         let def = Definition { first: 2, data: 5 }.read(row, operation)?;
         let has_started = row::is_set(row, 4)?;
-        let (attempt, losses, logs) = if has_started { self.history(seq)? } else { (0, 0, 0) };
+        let (Tally { attempt, failures, losses }, logs) =
+            if has_started { self.history(seq)? } else { (Tally::default(), 0) };
         let created_at = WallMs(get(row, 6)?);
-        Ok(ReadyTask { seq, id, created_at, def, attempt, losses, logs })
+        Ok(ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs })
     }
 
-    /// The attempts, losses in a row and log lines of a task that has started before.
-    fn history(&self, seq: Seq) -> Result<(u32, u32, u32)> {
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    /// What counts of a task that has started before, and its log lines.
+    fn history(&self, seq: Seq) -> Result<(Tally, u32)> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let (attempt, failures, losses) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((Tally { attempt, failures, losses }, row.get(3)?))
+        };
         cached(&self.writer.connection, sql::HISTORY)?
             .query_row([seq.0 as i64], read)
             .map_err(error::of)
@@ -209,6 +214,7 @@ impl<'s> SqliteTransaction<'s> {
             outcome: row::outcome(row, state, (4, 5))?,
             run: row::run_id_if(row, 6)?,
             latest_at: WallMs(get(row, 7)?),
+            run_at: row::options(row, 8)?.run_at(),
         }))
     }
 
@@ -217,6 +223,13 @@ impl<'s> SqliteTransaction<'s> {
         let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
         let row = rows.next().map_err(error::of)?;
         row.map(|row| row::name(row, self.writer.id_key).map(|(_, id)| id)).transpose()
+    }
+
+    fn last_error(&self, seq: Seq) -> Result<Option<Json>> {
+        let mut statement = cached(&self.writer.connection, sql::LAST_ERROR)?;
+        let mut rows = statement.query([seq.0 as i64]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        Ok(row::attempt_error(row, (0, 1))?.map(|error| error.error))
     }
 
     fn abort_request(&self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
@@ -336,6 +349,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
         keys.iter().map(|key| self.find_by_key(*key)).collect()
+    }
+
+    fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
+        seqs.iter().map(|seq| self.last_error(*seq)).collect()
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {

@@ -10,21 +10,29 @@
 //!
 //! Proof: `tests/write.rs`, `conformance::guards`.
 
+use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::blob::ZeroBlob;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::types::Type;
+use rusqlite::{CachedStatement, Connection, Params};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
-use tasker_core::limits::LOGS_PER_TASK_MAX;
+use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
 use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
-use tasker_core::task::{AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, TaskEnd};
+use tasker_core::task::{
+    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, SharedOptions, StartTime, Tally,
+    TaskEnd,
+};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
 use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, row, sql};
+
+/// Attempts of a task in its history; one more stands in its row.
+const HISTORY_MAX: u32 = ATTEMPTS_KEPT_MAX - 1;
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -53,6 +61,13 @@ enum Kind {
     EndReady,
     ReleaseHistory,
     Release,
+    ReleaseDelayed,
+    AttemptsTrim,
+    ReopenHistory,
+    ReopenTally,
+    Reopen,
+    Delay,
+    Options,
     Prioritize,
     Progress,
     Log,
@@ -81,6 +96,13 @@ impl Kind {
             Kind::EndReady => sql::END_READY,
             Kind::ReleaseHistory => sql::RELEASE_HISTORY,
             Kind::Release => sql::RELEASE,
+            Kind::ReleaseDelayed => sql::RELEASE_DELAYED,
+            Kind::AttemptsTrim => sql::ATTEMPTS_TRIM,
+            Kind::ReopenHistory => sql::REOPEN_HISTORY,
+            Kind::ReopenTally => sql::REOPEN_TALLY,
+            Kind::Reopen => sql::REOPEN,
+            Kind::Delay => sql::DELAY,
+            Kind::Options => sql::OPTIONS,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
@@ -142,7 +164,9 @@ fn fenced(change: &Change) -> Error {
         Change::End { run: None, .. }
         | Change::Due { .. }
         | Change::Start { .. }
+        | Change::Delay { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
+        Change::Reopen { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
         Change::Add { .. } | Change::AddDelayed { .. } => "the number is taken",
         Change::Fired(_) => "a timer that has fired is no guard",
@@ -259,6 +283,8 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::Release { .. } => self.release(change),
+            Change::Reopen { seq, end, kept, .. } => self.reopen(*seq, *end, kept.as_ref()),
+            Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, to, is_queued, .. } => {
                 let row = (to.get(), seq.0 as i64, waiting(*is_queued));
@@ -303,8 +329,7 @@ impl<'c> Writing<'c> {
         let statement = self.statement(Kind::AddDelayed)?;
         task.bind(statement, padding::READY)?;
         let added = statement.raw_execute()?;
-        let row = (due.at.0, due.kind.code(), due.seq.0 as i64);
-        self.statement(Kind::Timer)?.execute(row)?;
+        self.timer(due)?;
         Ok(added)
     }
 
@@ -338,17 +363,73 @@ impl<'c> Writing<'c> {
     }
 
     fn release(&mut self, change: &Change) -> Rows {
-        let Change::Release { seq, run, end, attempt, losses, at, .. } = change else {
+        let Change::Release { seq, run, end, error, tally, due_at, at, .. } = change else {
             return Ok(0);
         };
+        let (number, run) = (seq.0 as i64, run.0.as_bytes());
+        let Tally { attempt, failures, losses } = *tally;
         debug_assert_eq!(
             *end == AttemptEnd::Lost,
-            *losses > 0,
+            losses > 0,
             "a run that was not lost counts as a loss, or one that was does not (I-10)"
         );
-        let (seq, run) = (seq.0 as i64, run.0.as_bytes());
-        self.statement(Kind::ReleaseHistory)?.execute((seq, at.0, end.code(), losses, run))?;
-        self.statement(Kind::Release)?.execute((attempt, padding::READY_AGAIN, seq, run))
+        let cause = error.as_ref().map(|error| error.cause.code());
+        let text = error.as_ref().map(|error| error.error.as_str());
+        let row = (number, at.0, end.code(), failures, losses, cause, text, run);
+        self.history(Kind::ReleaseHistory, *seq, row)?;
+        let Some(due_at) = due_at else {
+            let row = (attempt, padding::READY_AGAIN, number, run);
+            return self.statement(Kind::Release)?.execute(row);
+        };
+        self.timer(Timer { at: *due_at, kind: TimerKind::Due, seq: *seq })?;
+        let options = self.options_until(*seq, *due_at)?;
+        let row = (attempt, padding::READY_AGAIN, options, number, run);
+        self.statement(Kind::ReleaseDelayed)?.execute(row)
+    }
+
+    /// The last attempt of a task goes to its history, which keeps so many.
+    fn history(&mut self, kind: Kind, seq: Seq, row: impl Params) -> rusqlite::Result<()> {
+        let mut rows = self.statement(kind)?.query(row)?;
+        let n: Option<u32> = rows.next()?.map(|row| row.get(0)).transpose()?;
+        drop(rows);
+        let excess = n.map_or(0, |n| n.saturating_sub(HISTORY_MAX));
+        if excess > 0 {
+            self.statement(Kind::AttemptsTrim)?.execute((seq.0 as i64, excess))?;
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self, seq: Seq, end: AttemptEnd, kept: Option<&Json>) -> Rows {
+        let number = seq.0 as i64;
+        self.history(Kind::ReopenHistory, seq, (number, end.code(), text(kept)))?;
+        self.statement(Kind::ReopenTally)?.execute([number])?;
+        self.statement(Kind::Reopen)?.execute((padding::READY_AGAIN, number))
+    }
+
+    fn delay(&mut self, seq: Seq, due_at: WallMs) -> Rows {
+        self.timer(Timer { at: due_at, kind: TimerKind::Due, seq })?;
+        let options = self.options_until(seq, due_at)?;
+        self.statement(Kind::Delay)?.execute((options, seq.0 as i64))
+    }
+
+    /// The options of a task with another start time. They are written anew by us, for SQLite would
+    /// not keep every byte of what the caller gave. A task that is not there has none.
+    fn options_until(&mut self, seq: Seq, due_at: WallMs) -> rusqlite::Result<Option<String>> {
+        let mut rows = self.statement(Kind::Options)?.query([seq.0 as i64])?;
+        let text: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?.flatten();
+        let mut options = match text {
+            None => SharedOptions::default(),
+            Some(text) => json_column::read_options(&text).ok_or_else(|| {
+                FromSqlConversionFailure(0, Type::Text, "options of no task".into())
+            })?,
+        };
+        options.start_time = Some(StartTime::At(due_at));
+        Ok(json_column::options(&options))
+    }
+
+    fn timer(&mut self, timer: Timer) -> Rows {
+        let row = (timer.at.0, timer.kind.code(), timer.seq.0 as i64);
+        self.statement(Kind::Timer)?.execute(row)
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {

@@ -13,7 +13,7 @@ use tasker_core::journal;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Reader, WithLogs};
 use tasker_core::store::{Change, Commit, Lane, Lookups, Start, Store, Window, WindowQuery};
-use tasker_core::task::{AttemptEnd, Json, Level, Priority, TaskEnd};
+use tasker_core::task::{AttemptEnd, Json, Level, Priority, Tally, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 use tasker_sqlite::audit;
@@ -39,8 +39,9 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
                 priority,
                 run,
                 end: AttemptEnd::Lost,
-                attempt: 1,
-                losses: 1,
+                error: None,
+                tally: Tally { attempt: 1, failures: 0, losses: 1 },
+                due_at: None,
                 at,
             },
             Change::End { seq, lane: LANE, priority, run: Some(run), outcome: done(), at },

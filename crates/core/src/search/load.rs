@@ -9,8 +9,9 @@ use crate::task::{LogLine, TaskRecord};
 
 /// Puts the attempts of the history before the one that the task's row tells of.
 pub(super) fn load_attempts(snapshot: &mut impl Snapshot, task: &mut TaskRecord) -> Result<()> {
-    let history = snapshot.attempts(task.seq)?;
+    let (history, left_out) = snapshot.attempts(task.seq)?;
     task.attempts.splice(0..0, history);
+    task.attempts_left_out = left_out;
     Ok(())
 }
 

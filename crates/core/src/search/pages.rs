@@ -80,8 +80,9 @@ pub trait Snapshot {
         columns: Columns,
     ) -> Result<Vec<TaskRecord>>;
 
-    /// The attempts of a task that were given back, oldest first.
-    fn attempts(&mut self, seq: Seq) -> Result<Vec<Attempt>>;
+    /// The attempts of a task that are in its history, oldest first, and how many before them are
+    /// not kept.
+    fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)>;
 
     /// Tells the log lines of a task, in order, until `take` refuses one: with its error.
     fn logs(

@@ -27,8 +27,10 @@ use crate::task::TaskRecord;
 const SNAPSHOT_ROWS: usize = 100_000;
 /// Tasks that are completed between two looks at the cancel flag.
 const COMPLETED_ROWS: usize = 256;
-/// Fields whose text is wide; the rest of a task lies in a few bytes.
-const WIDE: &[Field] = &[Field::Data, Field::Result, Field::Error, Field::AbortReason];
+/// Fields whose text is wide; the rest of a task lies in a few bytes. The error of the last attempt
+/// is that of the task.
+const WIDE: &[Field] =
+    &[Field::Data, Field::Result, Field::Error, Field::AbortReason, Field::Attempts];
 
 /// What a search looks for and looks at.
 #[derive(Clone, Copy)]

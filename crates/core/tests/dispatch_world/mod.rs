@@ -125,7 +125,7 @@ fn ready(key: QueueKey, lane: LaneId) -> ReadyTask {
     };
     let id = TaskId(uuid::Uuid::from_u64_pair(0, key.seq.0));
     let (created_at, attempt, losses, logs) = (WallMs(0), 0, 0, 0);
-    ReadyTask { seq: key.seq, id, created_at, def, attempt, losses, logs }
+    ReadyTask { seq: key.seq, id, created_at, def, attempt, failures: 0, losses, logs }
 }
 
 /// All ready tasks in queue order, and the lane of each.

@@ -2,6 +2,7 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
+use tasker_core::retry;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
 use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions, Unsaid};
@@ -21,6 +22,13 @@ pub(super) fn a_new_task_is_ready_and_has_no_attempt(world: &mut World) -> Resul
     Ok(())
 }
 
+/// With every member.
+const RETRY: &str = r#"{
+    "attempts":7,
+    "backoff":{"type":"exponential","delay":"5s","factor":1.5,"max":"1h","jitter":0.25},
+    "on":["error","timeout"]
+}"#;
+
 /// I-1.
 pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Result<()> {
     let def = NewTask {
@@ -33,6 +41,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             tags: Some(json("[\"red\",\"wet\"]")),
             start_time: Some(StartTime::At(WallMs(-1))),
             run_timeout_ms: Some(300_000),
+            retry: Some(retry::read(RETRY, "retry")?.into()),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
         }

@@ -19,8 +19,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
     let (lane, _) = world.lane("read");
     let (id, state, priority) = (task.id, State::Ready, Priority::new(2.0)?);
     let latest_at = world.get(task)?.created_at;
-    let (run, outcome) = (None, None);
-    let expected = Brief { id, lane: lane.id, state, priority, run, latest_at, outcome };
+    let (run_at, run, outcome) = (None, None, None);
+    let expected = Brief { id, lane: lane.id, state, priority, run_at, run, latest_at, outcome };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())
 }

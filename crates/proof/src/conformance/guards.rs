@@ -61,6 +61,14 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
             change
         }
         TransitionKind::Withdraw => world.aborting(live.task),
+        TransitionKind::Retry => world.failing(live, 1, Some(9)),
+        TransitionKind::RetryAtOnce => world.failing(live, 1, None),
+        TransitionKind::Snooze => world.snoozing(live, 9),
+        TransitionKind::Reopen => {
+            let outcome = world.get(live.task)?.outcome.unwrap_or_else(failed);
+            world.reopening(live.task, &outcome)
+        }
+        TransitionKind::Delay => world.delaying(live.task, 9),
         TransitionKind::RequestAbort => World::asking_abort(live, "1"),
         other => return Err(Error::bug(format!("no change makes {other:?}"))),
     })
@@ -95,6 +103,9 @@ fn of_a_run(world: &mut World, live: Live) -> Vec<Change> {
         world.ending(live, aborted()),
         world.losing(live, 1),
         world.postponing(live),
+        world.failing(live, 1, None),
+        world.failing(live, 1, Some(9)),
+        world.snoozing(live, 9),
         progressing(live, 1.0),
         world.logging(live, 1, Level::Info),
     ]
@@ -138,7 +149,8 @@ pub(super) fn an_ended_task_never_changes(world: &mut World) -> Result<()> {
         let live = bring(world, state)?;
         let before: TaskRecord = world.get(live.task)?;
         assert_all_fenced(world, live)?;
-        for change in [world.aborting(live.task), world.prioritizing(live.task, 1.0)?] {
+        let delay = world.delaying(live.task, 9);
+        for change in [world.aborting(live.task), world.prioritizing(live.task, 1.0)?, delay] {
             world.assert_fenced(vec![change]);
         }
         let (_, start) = world.starting(live.task, 2);

@@ -3,6 +3,7 @@
 use tasker_core::error::Result;
 use tasker_core::id::OperationId;
 use tasker_core::operation::{OperationOptions, OperationRecord, RunTimeout};
+use tasker_core::retry;
 use tasker_core::store::{Change, Operation};
 use tasker_core::task::{OnInterrupted, OnStop, Priority};
 use tasker_core::time::WallMs;
@@ -71,6 +72,7 @@ fn whole(version: u32) -> Operation {
     let defined = OperationOptions {
         priority: Some(Priority::MIN),
         run_timeout: Some(RunTimeout::Off),
+        retry: retry::read(r#"{"attempts":3,"on":["timeout"]}"#, "retry").ok().map(Into::into),
         on_interrupted: Some(OnInterrupted::Abort),
         on_stop: Some(OnStop::Wait),
         ..OperationOptions::at_once(1)

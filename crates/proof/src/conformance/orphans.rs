@@ -45,6 +45,7 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
         run,
         started_at,
         attempt,
+        failures: 0,
         losses,
         on_interrupted,
         abort: None,

@@ -137,7 +137,7 @@ macro_rules! conformance_cases {
             }
             contents {
                 contents_are_found_by_the_numbers_of_tasks,
-                what_has_ended_or_never_was_has_no_contents,
+                what_never_was_has_no_contents,
                 a_task_that_has_started_before_brings_what_it_had,
                 reading_stops_after_the_task_that_passes_the_bytes,
             }
@@ -147,6 +147,21 @@ macro_rules! conformance_cases {
                 an_ended_task_in_brief_brings_its_outcome,
                 a_number_that_is_not_given_yet_is_nothing,
                 a_brief_names_the_uuid_of_its_row,
+            }
+            retry {
+                a_failed_attempt_is_kept_with_its_error_and_its_task_is_ready,
+                a_pause_is_a_start_time_with_a_timer,
+                a_snoozed_run_is_not_counted,
+                failures_come_back_with_the_window_and_the_orphan,
+                the_last_attempts_are_kept_and_the_others_are_counted,
+                an_ended_task_is_opened_again_with_its_history,
+                a_task_that_ended_before_it_ran_is_opened_again,
+                failures_and_losses_count_no_more_after_a_task_was_opened_again,
+                a_task_may_be_opened_delayed_and_started_in_one_batch,
+                only_an_ended_task_is_opened_again,
+                the_error_of_the_last_attempt_is_found,
+                queries_know_attempts_and_policy,
+                a_task_that_was_tried_often_survives_a_crash,
             }
             operations {
                 a_new_store_has_no_operations,

@@ -11,14 +11,15 @@ use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Find, Found, Reader, WithLogs};
+use tasker_core::rules;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
     Batch, Brief, Change, Commit, Lane, Lookups, Operation, Orphan, ReadTransaction, Refused,
     Start, Store, Window, WindowQuery,
 };
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime,
-    TaskEnd, TaskRecord,
+    AbortReason, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Priority,
+    Progress, StartTime, Tally, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -230,7 +231,10 @@ impl World {
 
     /// Keeps the books of what is delayed.
     fn note_delay(&mut self, change: &Change) {
-        if let Change::AddDelayed { seq, .. } = change {
+        if let Change::AddDelayed { seq, .. }
+        | Change::Delay { seq, .. }
+        | Change::Release { seq, due_at: Some(_), .. } = change
+        {
             self.delayed.insert(*seq);
         }
         if let Change::Due { seq, .. }
@@ -402,15 +406,50 @@ impl World {
     pub(super) fn losing(&mut self, live: Live, losses: u32) -> Change {
         let Live { task: Task { seq, .. }, lane, run, attempt } = live;
         let (priority, end, at) = (self.priority(live.task), AttemptEnd::Lost, self.tick());
-        Change::Release { seq, lane, priority, run, end, attempt, losses, at }
+        let (tally, error, due_at) = (Tally { attempt, failures: 0, losses }, None, None);
+        Change::Release { seq, lane, priority, run, end, error, tally, due_at, at }
     }
 
     /// The change that gives a run back as postponed; its attempt is not counted.
     pub(super) fn postponing(&mut self, live: Live) -> Change {
         let Live { task: Task { seq, .. }, lane, run, attempt } = live;
         let (end, attempt, at) = (AttemptEnd::Postponed, attempt - 1, self.tick());
-        let (priority, losses) = (self.priority(live.task), 0);
-        Change::Release { seq, lane, priority, run, end, attempt, losses, at }
+        let priority = self.priority(live.task);
+        let (tally, error, due_at) = (Tally { attempt, ..Tally::default() }, None, None);
+        Change::Release { seq, lane, priority, run, end, error, tally, due_at, at }
+    }
+
+    /// The change by which a run fails and its task is tried again, at once or at a moment.
+    pub(super) fn failing(&mut self, live: Live, failures: u32, due_at: Option<i64>) -> Change {
+        let Live { task: Task { seq, .. }, lane, run, attempt } = live;
+        let (end, at) = (AttemptEnd::Failed, self.tick());
+        let (priority, due_at) = (self.priority(live.task), due_at.map(WallMs));
+        let tally = Tally { attempt, failures, losses: 0 };
+        let error = AttemptError::of(&failed());
+        Change::Release { seq, lane, priority, run, end, error, tally, due_at, at }
+    }
+
+    /// The change by which a run asks to go on at a moment; its attempt is not counted.
+    pub(super) fn snoozing(&mut self, live: Live, due_at: i64) -> Change {
+        let Live { task: Task { seq, .. }, lane, run, attempt } = live;
+        let (end, at) = (AttemptEnd::Snoozed, self.tick());
+        let (priority, error) = (self.priority(live.task), None);
+        let tally = Tally { attempt: attempt - 1, ..Tally::default() };
+        let due_at = Some(WallMs(due_at));
+        Change::Release { seq, lane, priority, run, end, error, tally, due_at, at }
+    }
+
+    /// The change that opens this task again, which ended so.
+    pub(super) fn reopening(&self, task: Task, outcome: &TaskEnd) -> Change {
+        let Task { seq, lane, .. } = task;
+        let (end, kept) = (outcome.attempt_end(), rules::kept_outcome(outcome));
+        Change::Reopen { seq, lane, priority: self.priority(task), end, kept }
+    }
+
+    /// The change that gives this ready task a start time.
+    pub(super) fn delaying(&self, task: Task, due_at: i64) -> Change {
+        let Task { seq, lane, .. } = task;
+        Change::Delay { seq, lane, priority: self.priority(task), due_at: WallMs(due_at) }
     }
 
     pub(super) fn logging(&mut self, live: Live, n: u32, level: Level) -> Change {
@@ -515,6 +554,17 @@ impl World {
     }
 }
 
+/// The state of a task whose last attempt ended so.
+fn ended(end: AttemptEnd) -> State {
+    match end {
+        AttemptEnd::Done => State::Done,
+        AttemptEnd::Failed => State::Failed,
+        AttemptEnd::Aborted | AttemptEnd::Lost | AttemptEnd::Postponed | AttemptEnd::Snoozed => {
+            State::Aborted
+        }
+    }
+}
+
 /// What the counters are after these changes if none is refused.
 fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Counts {
     let mut shift = |from: Option<State>, to: State| {
@@ -531,7 +581,10 @@ fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Cou
             Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
             Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
             Change::Start { .. } => shift(Some(State::Ready), State::Running),
-            Change::Release { .. } => shift(Some(State::Running), State::Ready),
+            Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
+            Change::Release { .. } => shift(Some(State::Running), State::Delayed),
+            Change::Reopen { end, .. } => shift(Some(ended(*end)), State::Ready),
+            Change::Delay { .. } => shift(Some(State::Ready), State::Delayed),
             Change::End { seq, run, outcome, .. } => {
                 let waiting = if delayed.contains(seq) { State::Delayed } else { State::Ready };
                 let from = if run.is_some() { State::Running } else { waiting };

@@ -9,12 +9,12 @@ use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader};
 use tasker_core::store::Store;
-use tasker_core::task::{AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord};
+use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord};
 use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Ledger, Priorities};
 use super::line::Key;
-use super::worker::{labels, run_of};
+use super::worker::{FINAL, labels, run_of};
 use super::{DATABASE, trace};
 use crate::rng::Rng;
 
@@ -93,6 +93,9 @@ impl Ledger {
     /// Keeps the first image of an ended task, compares the others with it (I-3).
     fn image(&mut self, task: &TaskRecord) {
         let name = task.id.0;
+        if self.retried.contains(&task.id) {
+            return;
+        }
         if let Some(state) = self.ended.get(&task.id).filter(|state| **state != task.state) {
             let is = task.state;
             self.report.is_lost(format!("{name} was told {state:?} and is {is:?}"));
@@ -145,22 +148,28 @@ impl Ledger {
         let in_a_row = ends.iter().rev().take_while(|end| **end == lost).count();
         let budget = LOSSES_MAX as usize;
         let is_poison = matches!(task.outcome, Some(TaskEnd::Failed(Cause::Poison, _)));
-        if is_poison != (in_a_row == budget) {
+        // Losses before it was run again by hand do not count.
+        let is_retried = self.retried.contains(&task.id);
+        if !is_retried && is_poison != (in_a_row == budget) {
             let text = format!("{name} ended {:?} after {in_a_row} losses", task.outcome);
             self.report.violation(text);
         }
         let earlier = &ends[..ends.len().saturating_sub(1)];
-        if earlier.windows(budget).any(|row| row.iter().all(|end| *end == lost)) {
+        if !is_retried && earlier.windows(budget).any(|row| row.iter().all(|end| *end == lost)) {
             self.report.violation(format!("{name} was lost {budget} times and went on"));
         }
         self.report.losses += ends.iter().filter(|end| **end == lost).count() as u64;
         if ends.contains(&None) {
             self.report.violation(format!("{name} has an attempt without an end"));
         }
-        let counted = ends.iter().filter(|end| **end != Some(AttemptEnd::Postponed)).count();
+        let given_back = [Some(AttemptEnd::Postponed), Some(AttemptEnd::Snoozed)];
+        let counted = ends.iter().filter(|end| !given_back.contains(end)).count();
         if counted != task.attempt as usize {
             let text = format!("{name} counts {} of {counted} attempts", task.attempt);
             self.report.violation(text);
+        }
+        if !is_retried {
+            self.failures(task);
         }
         let named = task.outcome.as_ref().and_then(run_of);
         if named.is_some() && named != task.attempts.last().map(|attempt| attempt.run) {
@@ -168,24 +177,48 @@ impl Ledger {
         }
     }
 
+    /// A task that fails has used up its attempts, and no task has more of them (I-10).
+    fn failures(&mut self, task: &TaskRecord) {
+        let failed = |attempt: &&Attempt| {
+            let cause = attempt.error.as_ref().map(|error| error.cause);
+            matches!(cause, Some(Cause::Error | Cause::RunTimeout))
+        };
+        let failures = task.attempts.iter().filter(failed).count() as u32;
+        let policy = task.def.options.retry.as_deref();
+        let max = policy.map_or(1, |policy| policy.attempts);
+        let is_retried = policy.is_none_or(|policy| policy.on_error);
+        let is_used_up = match &task.outcome {
+            Some(TaskEnd::Failed(Cause::Error, error)) => !error.as_str().contains(FINAL),
+            _ => false,
+        };
+        if failures > max || (is_used_up && is_retried && failures < max) {
+            let text = format!("{} failed {failures} of {max} times: {task:?}", task.id.0);
+            self.report.violation(text);
+        }
+        let is_last = u32::from(matches!(task.outcome, Some(TaskEnd::Failed(Cause::Error, _))));
+        let snoozed = Some(AttemptEnd::Snoozed);
+        let snoozes = task.attempts.iter().filter(|attempt| attempt.end == snoozed).count();
+        self.report.retries += u64::from(failures.saturating_sub(is_last)) + snoozes as u64;
+    }
+
     /// Ends and priorities that were told (I-1), and that a fenced run has no say (I-4).
     fn told(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
         for id in self.ended.keys().filter(|id| !tasks.contains_key(id)) {
             self.report.is_lost(format!("{} ended and is gone", id.0));
         }
-        for id in &self.fenced {
+        for id in self.fenced.iter().filter(|id| !self.retried.contains(id)) {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
             if !matches!(outcome, Some(TaskEnd::Aborted(..))) {
                 self.report.violation(format!("{} was fenced and is {outcome:?}", id.0));
             }
         }
-        for (id, state) in &self.seen {
+        for (id, state) in self.seen.iter().filter(|(id, _)| !self.retried.contains(id)) {
             let is = tasks.get(id).map(|task| task.state);
             if is != Some(*state) {
                 self.report.is_lost(format!("{} was seen {state:?} and is {is:?}", id.0));
             }
         }
-        for id in &self.aborted {
+        for id in self.aborted.difference(&self.retried) {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
             // A run that returns although its signal fired is done.
             if !matches!(outcome, Some(TaskEnd::Aborted(..) | TaskEnd::Done(_))) {

@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     pub(super) priorities: BTreeMap<(TaskId, u32), Priorities>,
     /// Tasks that were told to be aborted.
     pub(super) aborted: BTreeSet<TaskId>,
+    /// Tasks that may have been run again after their end: what was told of that end holds no more.
+    pub(super) retried: BTreeSet<TaskId>,
     /// How watched tasks ended.
     pub(super) seen: BTreeMap<TaskId, State>,
     /// Tasks whose run was told that it was replaced.
@@ -72,6 +74,8 @@ pub struct Report {
     pub beside: u64,
     /// Runs that lost their process.
     pub losses: u64,
+    /// Attempts that failed and were followed by another one, and attempts that snoozed.
+    pub retries: u64,
     /// The longest that an add waited for its answer.
     pub waited_ms: u64,
     /// Things acknowledged that are not there.
@@ -120,6 +124,7 @@ impl fmt::Display for Report {
             ("side effects", self.ran),
             ("beside another", self.beside),
             ("losses", self.losses),
+            ("retries", self.retries),
             ("longest wait ms", self.waited_ms),
             ("lost", self.lost),
             ("doubled", self.doubled),
@@ -149,6 +154,7 @@ impl Ledger {
             }
             Line::Prioritized(id, to) => self.prioritized((id, worker), to),
             Line::Fenced(id) => self.fenced.push(id),
+            Line::TryRetry(id) => drop(self.retried.insert(id)),
             Line::Aborted(id) => {
                 self.report.aborted += 1;
                 self.aborted.insert(id);
@@ -171,7 +177,7 @@ impl Ledger {
     fn end(&mut self, id: TaskId, state: State) {
         self.report.ended += 1;
         self.unseen.push(id);
-        if self.ended.insert(id, state).is_some() {
+        if self.ended.insert(id, state).is_some() && !self.retried.contains(&id) {
             self.report.is_doubled(format!("the end of {} was told twice", id.0));
         }
     }
@@ -179,7 +185,7 @@ impl Ledger {
     fn see(&mut self, id: TaskId, state: State) {
         self.report.seen += 1;
         let first = *self.seen.entry(id).or_insert(state);
-        if first != state || !state.is_final() {
+        if (first != state && !self.retried.contains(&id)) || !state.is_final() {
             self.report.violation(format!("{} ended {first:?} and {state:?}", id.0));
         }
     }

@@ -31,6 +31,8 @@ pub(super) enum Line {
     Prioritized(TaskId, f64),
     /// A run was told that it was replaced: a stop did not wait for it any longer.
     Fenced(TaskId),
+    /// A task is about to be run again by hand, if it has ended.
+    TryRetry(TaskId),
     /// An abort was acknowledged.
     Aborted(TaskId),
     /// A watch was answered: its task has ended so, whoever ran it.
@@ -64,6 +66,7 @@ impl fmt::Display for Line {
             Line::TryPriority(id, to) => writeln!(f, "TRYP {} {to}", id.0),
             Line::Prioritized(id, to) => writeln!(f, "ACKP {} {to}", id.0),
             Line::Fenced(id) => writeln!(f, "FENCED {}", id.0),
+            Line::TryRetry(id) => writeln!(f, "TRYR {}", id.0),
             Line::Aborted(id) => writeln!(f, "ABORTED {}", id.0),
             Line::Seen(id, state) => writeln!(f, "SEEN {} {}", id.0, state.code()),
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
@@ -85,6 +88,7 @@ impl Line {
             ["TRYP", uuid, to] => Line::TryPriority(id(uuid)?, to.parse().ok()?),
             ["ACKP", uuid, to] => Line::Prioritized(id(uuid)?, to.parse().ok()?),
             ["FENCED", uuid] => Line::Fenced(id(uuid)?),
+            ["TRYR", uuid] => Line::TryRetry(id(uuid)?),
             ["ABORTED", uuid] => Line::Aborted(id(uuid)?),
             ["SEEN", uuid, code] => Line::Seen(id(uuid)?, state(code)?),
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
@@ -108,6 +112,7 @@ mod tests {
             Line::TryPriority(id, f64::NEG_INFINITY),
             Line::Prioritized(id, 0.1),
             Line::Fenced(id),
+            Line::TryRetry(id),
             Line::Aborted(id),
             Line::Seen(id, State::Aborted),
             Line::Waited(512),

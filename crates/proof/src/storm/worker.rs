@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::operation::{OperationOptions, RunTimeout};
@@ -22,7 +23,7 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
-use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
+use tasker_engine::input::{Input, Record, RetryOptions, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
@@ -322,7 +323,10 @@ impl Worker {
                     run.fuse = run.fuse.min(1);
                 }
             }
-            Effect::Recorded(..) | Effect::Remote(..) | Effect::OperationChanged(..) => {}
+            Effect::Recorded(..)
+            | Effect::Retrying(..)
+            | Effect::Remote(..)
+            | Effect::OperationChanged(..) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),
         }
@@ -389,7 +393,7 @@ impl Worker {
             RunEnd::Done => self.tell(Line::Ended(run.id, State::Done)),
             RunEnd::Failed(_) => self.tell(Line::Ended(run.id, State::Failed)),
             RunEnd::Aborted(_) => self.tell(Line::Ended(run.id, State::Aborted)),
-            RunEnd::Postponed => {}
+            RunEnd::Retrying(..) | RunEnd::Snoozed | RunEnd::Postponed => {}
             RunEnd::Fenced => self.tell(Line::Fenced(run.id)),
         }
     }
@@ -450,6 +454,7 @@ impl Worker {
                     self.pause(operation, pauses);
                 }
                 (38..42, _) => self.find(),
+                (50..54, Some(id)) => self.retry(id),
                 _ => self.add(),
             }
         }
@@ -470,6 +475,7 @@ impl Worker {
             on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
             on_stop: self.rng.pick(OnStop::ALL).copied(),
             run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
+            retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
         };
         self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
     }
@@ -507,6 +513,17 @@ impl Worker {
         if self.flush().is_ok() {
             self.call(call, input);
         }
+    }
+
+    fn retry(&mut self, id: TaskId) {
+        self.tell(Line::TryRetry(id));
+        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
+        let priority = self.rng.once_in(4).then(|| self.rng.priority());
+        if let Some(to) = priority {
+            self.tell(Line::TryPriority(id, to.get()));
+        }
+        let options = RetryOptions { delay_ms, priority };
+        self.try_call(Call::Other, |ticket| Input::Retry(ticket, id, options));
     }
 
     fn abort(&mut self, id: TaskId) {
@@ -582,6 +599,7 @@ impl Rng {
             options: TaskOptions {
                 start_time: self.once_in(8).then(|| StartTime::After(1 + self.below(60) as u64)),
                 run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
+                retry: self.once_in(2).then(|| self.retry_policy().into()),
                 on_interrupted: choice.unwrap_or_default(),
                 on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
                 ..labels(key)
@@ -589,6 +607,16 @@ impl Rng {
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
         }
+    }
+
+    fn retry_policy(&mut self) -> RetryPolicy {
+        let kinds = [BackoffKind::Fixed, BackoffKind::Exponential, BackoffKind::Fibonacci];
+        let kind = self.pick(&kinds).copied().unwrap_or(BackoffKind::Linear);
+        let (delay_ms, max_ms) = (1 + self.below(30) as u64, Some(50));
+        let backoff = Backoff { kind, delay_ms, factor: None, max_ms, jitter: 0.5 };
+        let (attempts, on_error) = (1 + self.below(4) as u32, !self.once_in(4));
+        let backoff = (!self.once_in(3)).then_some(backoff);
+        RetryPolicy { attempts, backoff, on_error, on_timeout: !on_error || self.once_in(2) }
     }
 
     /// What a run says at its end: perhaps lines and progress, then how it settled.
@@ -599,9 +627,12 @@ impl Rng {
             let progress = Progress { current: 1.0, total: None, unit: None };
             inputs.push(Input::Record(slot, Record::Progress(progress)));
         }
-        let settled = match self.below(10) {
+        let settled = match self.below(20) {
             0 => Settlement::Returned(None),
-            1 | 2 => Settlement::Threw(engine_error("Error", "chance")),
+            1..5 => Settlement::Threw(engine_error("Error", "chance")),
+            5 => Settlement::RetryLater(engine_error("Error", "later"), 9),
+            6 => Settlement::Unrecoverable(engine_error("Error", FINAL)),
+            7 => Settlement::Snoozed(1 + self.below(20) as u64),
             _ => Settlement::Returned(Some(result(run))),
         };
         inputs.push(Input::Settle(slot, settled));
@@ -621,6 +652,8 @@ pub(super) fn labels(key: Key) -> TaskOptions {
         ..TaskOptions::default()
     }
 }
+/// What an error says that no attempt can mend.
+pub(super) const FINAL: &str = "never again";
 
 /// A result names the run that returned it.
 fn result(run: RunId) -> Json {

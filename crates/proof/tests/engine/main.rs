@@ -8,6 +8,7 @@ mod overtaken;
 mod keys;
 mod operations;
 mod races;
+mod retries;
 mod shared;
 mod timers;
 

@@ -5,6 +5,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdempotencyKey, OperationId};
 use tasker_core::limits::OPERATIONS_MAX;
 use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Lookups, Operation};
@@ -176,6 +177,7 @@ fn what_a_task_does_not_say_its_operation_says_whoever_adds_it() {
     let mut two = one.beside(1);
     let options = OperationOptions {
         run_timeout: Some(RunTimeout::Ms(7)),
+        retry: retry::read("3", "retry").ok().map(Into::into),
         on_interrupted: Some(OnInterrupted::Fail),
         ..priority(9.0)
     };
@@ -194,6 +196,7 @@ fn what_a_task_does_not_say_its_operation_says_whoever_adds_it() {
         "taken when it was added"
     );
     assert_eq!((def.options.on_interrupted, def.unsaid), (OnInterrupted::Fail, Unsaid::NONE));
+    assert_eq!(def.options.retry.as_ref().map(|policy| policy.attempts), Some(3));
     assert_eq!(two.get(plain).task.def, super::bench::def("a"), "it said everything");
     let later = two.add_with("a", |def| *def = unsaid("a"));
     assert_eq!(two.get(later).task.def, super::bench::def("a"));

@@ -3,11 +3,12 @@
 pub(crate) mod coverage;
 mod operations;
 mod process;
+mod retries;
 mod said;
 mod task;
 mod time;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
@@ -21,11 +22,12 @@ use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, RunSlot, Ticket};
+use tasker_engine::input::{Input, RetryOptions, RunSlot, Ticket};
 
 use coverage::Coverage;
 pub(crate) use process::Process;
 use process::{Run, Stopping};
+use retries::Reopening;
 use said::{Expected, Said, said};
 pub(crate) use task::Task;
 
@@ -37,6 +39,7 @@ pub(crate) enum Asked {
     Keyed(IdempotencyKey),
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
+    Retry(TaskId, RetryOptions),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -60,6 +63,8 @@ pub(crate) struct Oracle {
     /// What is said of each operation; the version is none that is stored, and the moment of a
     /// pause none that was.
     operations: BTreeMap<Arc<str>, OperationRecord>,
+    /// Calls that opened tasks in this turn.
+    reopenings: BTreeMap<TaskId, VecDeque<Reopening>>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says.
@@ -112,6 +117,7 @@ impl Oracle {
                 Input::FindByKey(_, key) => Asked::Keyed(*key),
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
+                Input::Retry(_, id, options) => Asked::Retry(*id, *options),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -224,6 +230,7 @@ impl Oracle {
             }
             Effect::RunEnded(slot, over) => self.over(*slot, over),
             Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
+            Effect::Retrying(id, run_at, _) => self.told_again(*id, *run_at),
             Effect::Start(started) => self.start(started),
             Effect::Abort(slot, AbortSignal::Abort(abort)) => {
                 if let Some(run) = self.mine().runs.get_mut(slot) {
@@ -246,6 +253,7 @@ impl Oracle {
                 match news {
                     TaskEvent::Ended(outcome) => task.ended_as(outcome),
                     TaskEvent::Prioritized(to) => assert!(task.priorities.contains(to), "{to:?}"),
+                    TaskEvent::Retrying(..) => assert!(task.is_tried_again(), "{task:?}"),
                     TaskEvent::Added { .. } | TaskEvent::Run => {}
                 }
             }
@@ -272,9 +280,11 @@ impl Oracle {
             }
             (Asked::Keyed(key), Answer::Found(id)) => self.see_key(key, *id),
             (Asked::Abort(id, cause), Answer::Flag(true)) => {
+                let is_reopening = self.is_reopening(id);
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
-                if let Some((process, slot)) = task.run.filter(|run| !given_back.contains(run)) {
+                let is_live = |run: &(usize, RunSlot)| !is_reopening && !given_back.contains(run);
+                if let Some((process, slot)) = task.run.filter(is_live) {
                     task.abort.get_or_insert(cause);
                     if process == self.me {
                         // Another one hears of it at its next turn or look.
@@ -283,14 +293,24 @@ impl Oracle {
                 }
             }
             (Asked::Prioritize(id, priority), Answer::Flag(true)) => {
+                let is_reopening = self.is_reopening(id);
                 let task = self.tasks.get_mut(&id).unwrap();
-                let waits = task.run.is_none_or(|run| given_back.contains(&run));
+                let waits = is_reopening || task.run.is_none_or(|run| given_back.contains(&run));
                 assert!(waits && !task.state.is_final(), "{task:?}");
                 task.def.priority = priority;
                 task.priorities.push(priority);
             }
+            (Asked::Retry(id, options), Answer::Flag(does)) => {
+                self.asked_again(id, options, *does);
+            }
             (Asked::Watch(id), Answer::Ended(outcome)) => {
-                self.tasks.get_mut(&id).unwrap().ended_as(outcome);
+                let task = self.tasks.get_mut(&id).unwrap();
+                // In the turn that ended it, it may have been opened again.
+                if task.state.is_final() {
+                    task.ended_as(outcome);
+                } else {
+                    assert!(task.has_ended_as(outcome), "{outcome:?} {task:?}");
+                }
             }
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
             (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
@@ -305,7 +325,7 @@ impl Oracle {
     /// for after that met a task that waits.
     fn given_back(&self) -> BTreeSet<(usize, RunSlot)> {
         let ends = self.me().expected.iter();
-        let given_back = ends.filter(|(_, (end, _))| *end == Expected::Postponed);
+        let given_back = ends.filter(|(_, (end, _))| end.is_wait());
         given_back.map(|(slot, _)| (self.me, *slot)).collect()
     }
 
@@ -345,7 +365,11 @@ impl Oracle {
             lane: 0,
             priorities: Vec::new(),
             attempt: 0,
+            failures: 0,
             losses: 0,
+            starts: 0,
+            reopened_at: 0,
+            earlier: Vec::new(),
             run: None,
             lines: Vec::new(),
             cause: None,
@@ -366,11 +390,14 @@ impl Oracle {
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
         let expected = self.mine().expected.remove(&slot);
+        let wall = self.wall;
         let task = self.tasks.get_mut(&run.task).unwrap();
+        let chances = task.chances(task.abort.is_some());
         (task.run, task.abort) = (None, None);
+        let mut said = None;
         if let Some((expected, outcome)) = expected {
-            assert_eq!(Expected::of(over), expected, "the runner's word decides");
-            task.outcome = outcome;
+            assert!(expected.is_met_by(over), "the runner's word decides: {expected:?} {over:?}");
+            (task.outcome, said) = (outcome, Some(expected));
         }
         match over {
             RunEnd::Done => task.state = State::Done,
@@ -384,8 +411,30 @@ impl Oracle {
                 (task.state, task.losses) = (State::Ready, 0);
                 task.attempt -= 1;
             }
+            RunEnd::Retrying(at, _) => {
+                let pause = match said {
+                    Some(Expected::Retrying(pause)) => Some(pause),
+                    // Nobody settled it: its timeout did, perhaps in this very turn.
+                    _ => {
+                        let is_timeout = |cause| cause == Cause::RunTimeout;
+                        let is_over = run.fired.map_or(run.deadline.is_some(), is_timeout);
+                        chances.on_timeout.filter(|_| is_over)
+                    }
+                };
+                task.try_again(*at, pause.expect("it is tried again"), wall);
+            }
+            RunEnd::Snoozed => {
+                let Some(Expected::Snoozed(ms)) = said else { panic!("who asked for it?") };
+                (task.losses, task.attempt) = (0, task.attempt - 1);
+                task.delay(wall.plus(ms));
+            }
             // The end follows in the same turn.
-            RunEnd::Fenced => task.cause = run.fired,
+            RunEnd::Fenced => {
+                let is_retried =
+                    run.fired == Some(Cause::RunTimeout) && chances.on_timeout.is_some();
+                assert!(!is_retried, "it is to be tried again: {task:?}");
+                task.cause = run.fired;
+            }
         }
     }
 
@@ -406,7 +455,7 @@ impl Oracle {
         assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
         assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
         let task = self.tasks.get_mut(&started.id).unwrap();
-        task.attempt += 1;
+        (task.attempt, task.starts) = (task.attempt + 1, task.starts + 1);
         assert_eq!(started.attempt, task.attempt, "I-10");
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
         assert_eq!(started.options, task.def.options);
@@ -452,6 +501,8 @@ impl Oracle {
         let me = &mut self.processes[self.me];
         if me.hit.is_none() {
             assert!(me.expected.is_empty(), "not over: {:?}", me.expected);
+            let are_told = self.reopenings.values().all(VecDeque::is_empty);
+            assert!(are_told, "not told: {:?}", self.reopenings);
             me.settle_deadlines(tasks, mono);
             let is_over = |stopping: &Stopping| mono >= stopping.deadline;
             assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));

@@ -119,9 +119,11 @@ fn error(code: Code) -> Error {
     Error::new(code, "the test says so")
 }
 
-/// Nobody could tell whether such a request was stored, if the run goes on in another process.
-fn asks_to_abort(batch: &Batch) -> bool {
-    batch.changes.iter().any(|change| matches!(change, Change::RequestAbort { .. }))
+/// Nobody could tell whether such a request was stored, if the run goes on in another process; nor
+/// how often a task has failed since it was opened again.
+fn leaves_no_trace(batch: &Batch) -> bool {
+    let is_one = |change| matches!(change, &Change::RequestAbort { .. } | &Change::Reopen { .. });
+    batch.changes.iter().any(is_one)
 }
 
 impl Hooks for Troubled {
@@ -144,7 +146,7 @@ impl Hooks for Troubled {
     fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
         let mut trouble = self.0.lock().unwrap();
         if let Some(failing) = trouble.count() {
-            let is_open = matches!(failing.commit, Fault::Unknown(_)) && asks_to_abort(batch);
+            let is_open = matches!(failing.commit, Fault::Unknown(_)) && leaves_no_trace(batch);
             trouble.fail(if is_open { Fault::Commit(failing.code) } else { failing.commit });
         }
         let strikes = |fault| {

@@ -33,7 +33,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 12] = [
+const READS: [Call; 13] = [
+    Call::LastErrors,
     Call::Heads,
     Call::Contents,
     Call::FindByKeys,
@@ -233,10 +234,6 @@ impl World {
         self.can_fail = false;
         // Whatever is being stopped or closed is over then.
         self.tick(100_000_000);
-        let last = self.oracle.last_due();
-        for Process { now, .. } in &mut self.processes {
-            now.wall = last.map_or(now.wall, |at| at.max(now.wall));
-        }
         for process in 0..self.processes.len() {
             self.turn_to(process);
             self.turns(Vec::new(), None);
@@ -247,8 +244,12 @@ impl World {
         }
         for _ in 0..4 * TASKS_MAX {
             let is_at_rest = self.oracle.processes.iter().all(|process| process.is_at_rest());
-            if is_at_rest {
+            let last = self.oracle.last_due();
+            if is_at_rest && last.is_none() {
                 break;
+            }
+            for Process { now, .. } in &mut self.processes {
+                now.wall = last.map_or(now.wall, |at| at.max(now.wall));
             }
             for process in 0..self.processes.len() {
                 self.turn_to(process);
@@ -347,7 +348,7 @@ impl World {
     }
 
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
-        let inputs = self.without_open_aborts(inputs, fault);
+        let inputs = self.without_traceless(inputs, fault);
         let (mut effects, now) = (Vec::new(), self.now());
         self.oracle.ask(&inputs, now);
         (self.trouble().fault, self.trouble().struck) = (fault, None);
@@ -406,10 +407,11 @@ impl World {
     }
 
     /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes
-    /// on in another process.
-    fn without_open_aborts(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
-        if self.is_shared() && matches!(fault, Some(Fault::Unknown(_))) {
-            inputs.retain(|input| !matches!(input, Input::Abort(..)));
+    /// on in another process; nor whether a task was opened again.
+    fn without_traceless(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
+        if matches!(fault, Some(Fault::Unknown(_))) {
+            inputs.retain(|input| !matches!(input, Input::Retry(..)));
+            inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
         }
         inputs
     }

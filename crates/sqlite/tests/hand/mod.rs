@@ -12,7 +12,7 @@ use tasker_core::read::{Find, Reader, WithLogs};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Operation, Refused, Start, Store};
 use tasker_core::task::{
-    AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime, TaskEnd,
+    AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime, Tally, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_sqlite::{Durability, Location, Options, SqliteReader, SqliteStore, open};
@@ -206,8 +206,9 @@ impl Hand {
     pub fn releasing(&mut self, seq: Seq, run: RunId, end: AttemptEnd) -> Change {
         self.counts.shift(State::Running, State::Ready);
         let (priority, at) = (Priority::default(), self.tick());
-        let losses = u32::from(end == AttemptEnd::Lost);
-        Change::Release { seq, lane: LANE, priority, run, end, attempt: 1, losses, at }
+        let tally = Tally { attempt: 1, failures: 0, losses: u32::from(end == AttemptEnd::Lost) };
+        let (error, due_at) = (None, None);
+        Change::Release { seq, lane: LANE, priority, run, end, error, tally, due_at, at }
     }
 
     pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {

@@ -219,7 +219,8 @@ impl<'a> Stage<'a> {
             Some(ticket) => self.answers.get(&ticket).map_or("waits", String::as_str),
         };
         let told = if self.told.is_empty() { "–".into() } else { self.told.join(", ") };
-        let of_runs = |word: &&&str| ["run", "done", "failed", "aborted"].contains(word);
+        let of_runs =
+            |word: &&&str| ["run", "retrying", "done", "failed", "aborted"].contains(word);
         let heard: Vec<_> = self.told.iter().filter(of_runs).copied().collect();
         assert!(self.mine.is_none() || heard == self.own, "{heard:?} {:?}", self.own);
         Ok([state.into(), answer.into(), told])
@@ -243,6 +244,7 @@ impl<'a> Stage<'a> {
                 }
                 Effect::RunEnded(_, end) => self.own.extend(ended(end)),
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
+                Effect::Retrying(..) => self.own.push("retrying"),
                 Effect::Abort(..) => self.told.push("signal"),
                 Effect::Recorded(..)
                 | Effect::Remote(..)
@@ -318,9 +320,11 @@ fn heard(effect: &Effect) -> Vec<&'static str> {
             TaskEvent::Added { has_started: true } => vec!["added", "run"],
             TaskEvent::Run => vec!["run"],
             TaskEvent::Prioritized(_) => vec!["prioritized"],
+            TaskEvent::Retrying(..) => vec!["retrying"],
             TaskEvent::Ended(end) => vec![end.state().as_str()],
         },
         Effect::TaskEnded(_, end) => vec![end.state().as_str()],
+        Effect::Retrying(..) => vec!["retrying"],
         _ => Vec::new(),
     }
 }
@@ -331,6 +335,7 @@ fn ended(end: &RunEnd) -> Option<&'static str> {
         RunEnd::Done => Some("done"),
         RunEnd::Failed(_) => Some("failed"),
         RunEnd::Aborted(_) => Some("aborted"),
-        RunEnd::Postponed | RunEnd::Fenced => None,
+        RunEnd::Retrying(..) => Some("retrying"),
+        RunEnd::Snoozed | RunEnd::Postponed | RunEnd::Fenced => None,
     }
 }

@@ -1,12 +1,14 @@
 //! Every verb that is built, and how it is used on a task in whatever state.
 
+use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::Result;
 use tasker_core::limits;
 use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority, StartTime};
-use tasker_engine::input::{Input, StopOptions, Ticket};
+use tasker_engine::input::{Input, RetryOptions, StopOptions, Ticket};
 
 use super::stage::{Stage, aborting};
 
@@ -79,6 +81,13 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     verb("start", |stage| silent(stage.begin())),
     verb("return", |stage| silent(stage.settle(Settlement::Returned(None)))),
     verb("throw", |stage| silent(stage.settle(Settlement::Threw(error())))),
+    verb("throw, attempts left", |stage| silent(stage.settle(Settlement::Threw(error()))))
+        .of(tried),
+    verb("snooze", |stage| silent(stage.settle(Settlement::Snoozed(DELAY_MS)))),
+    verb("retry", |stage| {
+        let id = stage.id();
+        stage.call(|ticket| Input::Retry(ticket, id, RetryOptions::default())).map(Some)
+    }),
     verb("unstorable", |stage| silent(stage.settle(Settlement::Unstorable(error())))),
     verb("postpone", |stage| silent(stage.turn(vec![Input::Postpone(stage.slot())]))),
     verb("stop, wait", |stage| stop(stage, OnStop::Wait)),
@@ -92,6 +101,14 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         silent(stage.advance(limits::RUN_TIMEOUT_GRACE_MS))
     })
     .of(short),
+    verb("run timeout, attempts left", |stage| {
+        stage.advance(TIMEOUT_MS)?;
+        silent(stage.advance(limits::RUN_TIMEOUT_GRACE_MS))
+    })
+    .of(|def| {
+        short(def);
+        tried(def);
+    }),
     verb("due", |stage| silent(stage.advance(DELAY_MS))),
     verb("due, place free", |stage| {
         // What is ready has no place, or it would run already.
@@ -122,6 +139,7 @@ fn said() -> OperationOptions {
     OperationOptions {
         priority: Some(Priority::MAX),
         run_timeout: Some(RunTimeout::Ms(1)),
+        retry: retry::read("3", "retry").ok().map(Into::into),
         on_interrupted: Some(OnInterrupted::Fail),
         on_stop: Some(OnStop::Abort),
         ..OperationOptions::at_once(1)
@@ -130,6 +148,14 @@ fn said() -> OperationOptions {
 
 fn short(def: &mut NewTask) {
     def.options.run_timeout_ms = Some(TIMEOUT_MS);
+}
+
+/// Tried again after whatever fails, but not soon.
+fn tried(def: &mut NewTask) {
+    let (kind, delay_ms, jitter) = (BackoffKind::Fixed, DELAY_MS, 0.0);
+    let backoff = Some(Backoff { kind, delay_ms, factor: None, max_ms: None, jitter });
+    let (on_error, on_timeout) = (true, true);
+    def.options.retry = Some(RetryPolicy { attempts: 2, backoff, on_error, on_timeout }.into());
 }
 
 fn stop(stage: &mut Stage, on_stop: OnStop) -> Result<Option<Ticket>> {

@@ -4,7 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{Json, NewTask, StartTime};
-use tasker_engine::input::Input;
+use tasker_engine::input::{Input, RetryOptions};
 
 use super::stage::{Stage, aborting};
 use super::verbs::DELAY_MS;
@@ -58,13 +58,36 @@ const READY: &[Way] = &[
             stage.turn(vec![Input::Postpone(stage.slot())])
         },
     },
+    Way { name: "run again by hand", start_time: None, take: |stage| run_again(stage, None) },
 ];
 
-const DELAYED: &[Way] = &[Way {
-    name: "added with a start time",
-    start_time: Some(StartTime::After(DELAY_MS)),
-    take: |_| Ok(()),
-}];
+const DELAYED: &[Way] = &[
+    Way {
+        name: "added with a start time",
+        start_time: Some(StartTime::After(DELAY_MS)),
+        take: |_| Ok(()),
+    },
+    Way {
+        name: "snoozed",
+        start_time: None,
+        take: |stage| {
+            stage.begin()?;
+            stage.settle(Settlement::Snoozed(DELAY_MS))
+        },
+    },
+    Way {
+        name: "run again later by hand",
+        start_time: None,
+        take: |stage| run_again(stage, Some(DELAY_MS)),
+    },
+];
+
+fn run_again(stage: &mut Stage, delay_ms: Option<u64>) -> Result<()> {
+    stage.begin()?;
+    stage.settle(Settlement::Returned(None))?;
+    let (id, options) = (stage.id(), RetryOptions { delay_ms, priority: None });
+    stage.call(|ticket| Input::Retry(ticket, id, options)).map(drop)
+}
 
 const RUNNING: &[Way] = &[Way { name: "started", start_time: None, take: |stage| stage.begin() }];
 
@@ -91,11 +114,11 @@ const DONE: &[Way] = &[Way {
 }];
 
 const FAILED: &[Way] = &[Way {
-    name: "threw",
+    name: "threw what no attempt can mend",
     start_time: None,
     take: |stage| {
         stage.begin()?;
-        stage.settle(Settlement::Threw(Json::trusted("{}")))
+        stage.settle(Settlement::Unrecoverable(Json::trusted("{}")))
     },
 }];
 

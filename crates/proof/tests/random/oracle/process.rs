@@ -121,7 +121,9 @@ impl Process {
         // What another process asked for before is heard before the runner's word.
         let asked = run.fired.or(tasks[&run.task].abort);
         let cause = asked.or(fired.get(&slot).copied());
-        self.expected.entry(slot).or_insert(end_of(said, cause));
+        let task = &tasks[&run.task];
+        let is_aborted = task.abort.is_some() || fired.contains_key(&slot);
+        self.expected.entry(slot).or_insert(end_of(said, cause, task.chances(is_aborted)));
     }
 
     pub(super) fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {

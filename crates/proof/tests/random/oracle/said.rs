@@ -7,6 +7,8 @@ use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::RunEnd;
 use tasker_engine::input::{Input, Record, RunSlot};
 
+use super::retries::{Chances, Pause};
+
 /// What a runner or an abort says of a run, in the order in which it was said.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
@@ -37,38 +39,73 @@ pub(super) enum Expected {
     Done,
     Failed(Cause),
     Aborted(Cause),
+    Retrying(Pause),
+    Snoozed(u64),
     Postponed,
     Fenced,
 }
 
 impl Expected {
-    pub(super) fn of(end: &RunEnd) -> Self {
+    /// Whether a run has ended so.
+    pub(super) fn is_met_by(self, end: &RunEnd) -> bool {
         match end {
-            RunEnd::Done => Self::Done,
-            RunEnd::Failed(cause) => Self::Failed(*cause),
-            RunEnd::Aborted(abort) => Self::Aborted(abort.cause),
-            RunEnd::Postponed => Self::Postponed,
-            RunEnd::Fenced => Self::Fenced,
+            RunEnd::Done => self == Self::Done,
+            RunEnd::Failed(cause) => self == Self::Failed(*cause),
+            RunEnd::Aborted(abort) => self == Self::Aborted(abort.cause),
+            // When is told, and compared, by itself.
+            RunEnd::Retrying(..) => matches!(self, Self::Retrying(_)),
+            RunEnd::Snoozed => matches!(self, Self::Snoozed(_)),
+            RunEnd::Postponed => self == Self::Postponed,
+            RunEnd::Fenced => self == Self::Fenced,
         }
+    }
+
+    /// Whether the task waits again after such an end.
+    pub(super) fn is_wait(self) -> bool {
+        matches!(self, Self::Retrying(_) | Self::Snoozed(_) | Self::Postponed)
     }
 }
 
 /// How a run ends of which this was said, after its signal fired for this cause.
-pub(super) fn end_of(said: Said, fired: Option<Cause>) -> (Expected, Option<TaskEnd>) {
+pub(super) fn end_of(
+    said: Said,
+    fired: Option<Cause>,
+    chances: Chances,
+) -> (Expected, Option<TaskEnd>) {
+    let after_timeout = chances.on_timeout.filter(|_| fired == Some(Cause::RunTimeout));
     let settled = match (said, fired) {
         (Said::Settle(_, settled), _) => settled,
-        (_, Some(_)) => return (Expected::Fenced, None),
+        (_, Some(_)) => {
+            return (after_timeout.map_or(Expected::Fenced, Expected::Retrying), None);
+        }
         (_, None) => return (Expected::Postponed, None),
+    };
+    let own_pause = match settled {
+        Settlement::RetryLater(_, ms) | Settlement::Snoozed(ms) => Some((ms, ms)),
+        _ => None,
     };
     match (settled, fired) {
         (Settlement::Returned(result), _) => (Expected::Done, Some(TaskEnd::Done(result))),
-        (Settlement::Threw(_), Some(cause)) => (Expected::Aborted(cause), None),
-        (Settlement::Threw(error), None) => {
-            (Expected::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
-        }
         (Settlement::Unstorable(error), _) => {
             let cause = Cause::Unstorable;
             (Expected::Failed(cause), Some(TaskEnd::Failed(cause, error)))
         }
+        (Settlement::Unrecoverable(_), Some(cause)) => (Expected::Aborted(cause), None),
+        (_, Some(cause)) => match after_timeout {
+            Some(pause) => (Expected::Retrying(own_pause.unwrap_or(pause)), None),
+            None => (Expected::Aborted(cause), None),
+        },
+        (Settlement::Snoozed(ms), None) => (Expected::Snoozed(ms), None),
+        (Settlement::Unrecoverable(error), None) => failed(error),
+        (Settlement::Threw(error) | Settlement::RetryLater(error, _), None) => {
+            match chances.on_error {
+                Some(pause) => (Expected::Retrying(own_pause.unwrap_or(pause)), None),
+                None => failed(error),
+            }
+        }
     }
+}
+
+fn failed(error: tasker_core::task::Json) -> (Expected, Option<TaskEnd>) {
+    (Expected::Failed(Cause::Error), Some(TaskEnd::Failed(Cause::Error, error)))
 }

@@ -20,7 +20,14 @@ pub(crate) struct Task {
     /// Those that it was given after its add, or may have been.
     pub(super) priorities: Vec<Priority>,
     pub(super) attempt: u32,
+    /// Failures since it was added or opened again.
+    pub(super) failures: u32,
     pub(super) losses: u32,
+    /// Runs that ever began, and how many of them before it was opened again.
+    pub(super) starts: usize,
+    pub(super) reopened_at: usize,
+    /// How it ended before it was opened again.
+    pub(super) earlier: Vec<(State, Option<TaskEnd>)>,
     /// Its live run, and whose it is.
     pub(super) run: Option<(usize, RunSlot)>,
     pub(super) lines: Vec<String>,
@@ -36,6 +43,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether it was ever tried again, or may have been.
+    pub(super) fn is_tried_again(&self) -> bool {
+        self.def.options.retry.is_some() || !self.earlier.is_empty()
+    }
+
     pub(super) fn ended_as(&mut self, outcome: &TaskEnd) {
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
@@ -63,6 +75,9 @@ impl Task {
         let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
         assert_eq!(lines, self.lines, "I-19");
         compare_times(task);
+        if !self.state.is_final() {
+            assert_eq!(self.failures_in(&task.attempts), self.failures, "{self:?} {task:?}");
+        }
         if let Some(outcome) = &task.outcome {
             self.ended_as(outcome);
             assert_eq!(self.image.get_or_insert(task.clone()), task, "I-3");
@@ -75,7 +90,9 @@ impl Task {
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
-        let ends = task.attempts.iter().rev().map(|attempt| attempt.end);
+        let counted = task.attempts.iter().skip(self.reopened_at);
+        let ends = counted.rev().map(|attempt| attempt.end);
+        (self.starts, self.failures) = (task.attempts.len(), self.failures_in(&task.attempts));
         self.losses = ends.take_while(|end| *end == Some(AttemptEnd::Lost)).count() as u32;
         self.lines = logs.iter().flatten().map(|line| line.message.to_string()).collect();
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::operation::{OperationOptions, RunTimeout};
 use tasker_core::rules::Settlement;
@@ -12,7 +13,7 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{
-    Input, Record, RemoteFilter, RunSlot, StopOptions, Subscription, Ticket,
+    Input, Record, RemoteFilter, RetryOptions, RunSlot, StopOptions, Subscription, Ticket,
 };
 
 use super::{OPERATIONS, TASKS_MAX, World};
@@ -86,7 +87,7 @@ impl World {
 
     /// A call about some task, often one that runs.
     fn named(&mut self, ticket: Ticket) -> Input {
-        let ids: Vec<TaskId> = if self.rng.once_in(4) {
+        let ids: Vec<TaskId> = if self.rng.once_in(3) {
             self.oracle.me().runs.values().map(|run| run.task).collect()
         } else {
             self.oracle.tasks.keys().copied().collect()
@@ -94,11 +95,17 @@ impl World {
         let is_nobody = ids.is_empty() || self.rng.once_in(20);
         let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
         let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
-        match self.rng.below(4) {
-            0 => self.abort(id),
-            1 => Input::AwaitEnd(ticket, id),
+        match self.rng.below(8) {
+            0 | 1 => self.abort(id),
+            2 => Input::AwaitEnd(ticket, id),
+            3 | 4 => Input::Retry(ticket, id, self.retry_options()),
             _ => Input::Prioritize(ticket, id, self.priority()),
         }
+    }
+
+    fn retry_options(&mut self) -> RetryOptions {
+        let priority = self.rng.once_in(4).then(|| self.priority());
+        RetryOptions { delay_ms: self.rng.one_of(&[None, None, Some(1), Some(5_000)]), priority }
     }
 
     pub(super) fn abort(&mut self, id: TaskId) -> Input {
@@ -137,6 +144,7 @@ impl World {
             options: TaskOptions {
                 start_time: self.start_time(),
                 run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+                retry: self.retry_policy(),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
                 ..self.labels()
@@ -167,9 +175,31 @@ impl World {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),
+            retry: self.retry_policy().filter(|_| self.rng.once_in(3)),
             on_interrupted: self.rng.one_of(&[None, None, Some(OnInterrupted::Fail)]),
             on_stop: self.rng.one_of(&[None, Some(OnStop::Postpone), Some(OnStop::Abort)]),
         }
+    }
+
+    fn retry_policy(&mut self) -> Option<Arc<RetryPolicy>> {
+        let kinds = [
+            BackoffKind::Fixed,
+            BackoffKind::Linear,
+            BackoffKind::Exponential,
+            BackoffKind::Fibonacci,
+        ];
+        let backoff = Backoff {
+            kind: self.rng.one_of(&kinds),
+            delay_ms: self.rng.one_of(&[1, 100, 5_000]),
+            factor: None,
+            max_ms: self.rng.one_of(&[None, Some(150)]),
+            jitter: self.rng.one_of(&[0.0, 0.5]),
+        };
+        let (on_error, on_timeout) = self.rng.one_of(&[(true, false), (true, true), (false, true)]);
+        let (attempts, has_backoff) = (1 + self.rng.below(4) as u32, !self.rng.once_in(3));
+        let backoff = has_backoff.then_some(backoff);
+        let policy = RetryPolicy { attempts, backoff, on_error, on_timeout };
+        self.rng.once_in(2).then(|| policy.into())
     }
 
     fn start_time(&mut self) -> Option<StartTime> {
@@ -194,10 +224,13 @@ impl World {
         let slot = self.run_no();
         Input::Settle(
             slot,
-            match self.rng.below(4) {
-                0 => Settlement::Threw(Json::trusted("{}")),
-                1 => Settlement::Unstorable(Json::trusted("{}")),
-                2 => Settlement::Returned(None),
+            match self.rng.below(12) {
+                0..4 => Settlement::Threw(Json::trusted("{}")),
+                4 | 5 => Settlement::Unstorable(Json::trusted("{}")),
+                6 => Settlement::Unrecoverable(Json::trusted("{}")),
+                7 => Settlement::RetryLater(Json::trusted("{}"), 70),
+                8 | 9 => Settlement::Snoozed(self.rng.one_of(&[1, 70, 5_000])),
+                10 => Settlement::Returned(None),
                 _ => Settlement::Returned(Some(Json::trusted("7"))),
             },
         )
