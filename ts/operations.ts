@@ -18,6 +18,22 @@ import { jsonOf, only, scalar } from './options'
 import { schemasOf } from './schemas'
 import { warn } from './warnings'
 
+/** What is said of words that are no options: later ones, and those of other queues. */
+const UNKNOWN = {
+  later: OPERATION_WORDS_LATER,
+  meant: {
+    timeout: 'runTimeout may be meant',
+    attempts: 'retry is meant',
+    retries: 'retry is meant',
+    backoff: 'retry is meant',
+    limit: 'concurrency may be meant',
+    limiter: 'concurrency may be meant',
+    paused: 'pauseOperation is meant',
+    delay: 'it goes into addTask',
+    runAt: 'it goes into addTask',
+  },
+}
+
 /** Options of an operation: what the engine judges and stores, and what stays here. */
 export interface SplitOptions {
   text: string
@@ -26,7 +42,7 @@ export interface SplitOptions {
 
 /** The options of `defineOperation` and `assignRunner`. */
 export function operationOptions(given: unknown): SplitOptions {
-  const options = only(given, OPERATION_WORDS, 'options', OPERATION_WORDS_LATER)
+  const options = only(given, OPERATION_WORDS, 'options', UNKNOWN)
   const said = OPERATION_WORDS.filter(word => word !== 'schema' && options[word] !== undefined)
   const text = jsonOf(Object.fromEntries(said.map(word => [word, scalar(options[word])])))
   return { text, schemas: schemasOf(options.schema) }

@@ -64,7 +64,7 @@ const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 /** The options of the constructor, judged as far as it can be done here. */
 export function openOptions(given: unknown): OpenOptions {
   const short = typeof given === 'string' || isUrl(given) ? { store: given } : given
-  const options = only(short, Object.keys(OPTIONS), 'options', LATER)
+  const options = only(short, Object.keys(OPTIONS), 'options', { later: LATER })
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
@@ -88,19 +88,28 @@ function booleanOf(value: unknown, path: string): boolean {
   throw invalid(path, 'must be a boolean')
 }
 
+/** What is said of keys that are not known. */
+interface Unknown {
+  /** Those that later versions bring. */
+  later?: readonly string[]
+  /** What to use instead of a word that users of other queues know. */
+  meant?: Record<string, string>
+}
+
 /** An argument that is an object with no other keys than `known`; absent is empty. */
 export function only(
   value: unknown,
   known: readonly string[],
   path: string,
-  later: readonly string[] = [],
+  { later = [], meant = {} }: Unknown = {},
 ): Loose {
   if (value === undefined) return {}
   const options = objectOf(value, path)
   const unknown = Object.keys(options).find(key => !known.includes(key))
   if (unknown !== undefined) {
     if (later.includes(unknown)) throw comesLater(unknown)
-    throw invalid(unknown, `is not an option; there are ${known.join(', ')}`)
+    const hint = Object.hasOwn(meant, unknown) ? `, ${meant[unknown]}` : ''
+    throw invalid(unknown, `is not an option${hint}; there are ${known.join(', ')}`)
   }
   refuseForeign(options, known, path)
   return options
@@ -165,7 +174,9 @@ export function operationOf(value: unknown): string {
 export function runnerOf(operation: string, runner: unknown): void {
   if (isUrl(runner)) throw comesLater('runner')
   const its = `the runner of ${stringify(operation)}`
-  if (typeof runner !== 'function') throw invalid('runner', `${its} must be a function`)
+  if (typeof runner !== 'function') {
+    throw invalid('runner', `${its} must be a function; options go to assignRunner, beside it`)
+  }
   if (types.isGeneratorFunction(runner)) {
     throw invalid('runner', `${its} must not be a generator function: nothing would run its body`)
   }

@@ -23,6 +23,9 @@ const PARTS: readonly Part[] = ['data', 'result']
 /** The schemas of the option `schema`; nothing if it is absent. */
 export function schemasOf(given: unknown): OperationSchemas | undefined {
   if (given === undefined) return undefined
+  if (isSchema(given)) {
+    throw invalid('schema', 'say what it checks: { data: schema }, { result: schema } or both')
+  }
   const { data, result, ...others } = objectOf(given, 'schema')
   const unknown = Object.keys(others)[0]
   if (unknown !== undefined) {
@@ -33,9 +36,13 @@ export function schemasOf(given: unknown): OperationSchemas | undefined {
 
 function schemaOf(given: unknown, path: string): StandardSchema | undefined {
   if (given === undefined) return undefined
-  const schema = Object(given) as Partial<StandardSchema>
-  if (typeof schema['~standard']?.validate === 'function') return schema as StandardSchema
+  if (isSchema(given)) return given
   throw invalid(path, 'must be a Standard Schema, such as zod, valibot and arktype make')
+}
+
+function isSchema(given: unknown): given is StandardSchema {
+  const schema = Object(given) as Partial<StandardSchema>
+  return typeof schema['~standard']?.validate === 'function'
 }
 
 /** The schemas of this tasker, by operation. */

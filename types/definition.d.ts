@@ -114,8 +114,7 @@ export interface TaskDefinitionBase<Name extends string = string> {
   tags?: readonly string[] | undefined
   /**
    * Higher runs sooner; among equal ones, the older task. `Infinity` and `-Infinity` are allowed,
-   * `NaN` is not.
-   * @default 0
+   * `NaN` is not. Default: that of the operation, else 0.
    */
   priority?: number | undefined
   /**
@@ -128,16 +127,23 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * together with `runAt`.
    */
   delay?: Duration | undefined
-  /** The longest a run may take; `false` for no limit. Default: that of the tasker. */
+  /**
+   * The longest a run may take; `false` for no limit. Default: the operation's, else the
+   * tasker's.
+   */
   runTimeout?: Duration | false | undefined
   /**
    * How often it is tried when its runner throws, and the pauses in between; a number is short for
-   * `{ attempts }`. A crash of the process is no failure. Default: that of the tasker.
+   * `{ attempts }`. A crash of the process is no failure. Default: the operation's, else the
+   * tasker's.
    */
   retry?: number | RetryPolicy | undefined
-  /** What becomes of the task if its process dies while it runs. Default: that of the tasker. */
+  /**
+   * What becomes of the task if its process dies while it runs. Default: the operation's, else the
+   * tasker's.
+   */
   onInterrupted?: OnInterrupted | undefined
-  /** What a stop does with the task while it runs. Default: that of the tasker. */
+  /** What a stop does with the task while it runs. Default: the operation's, else the tasker's. */
   onStop?: OnStop | undefined
   /**
    * Aborts the task when it fires, whether the task waits or runs, as long as this process lives.

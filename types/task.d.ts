@@ -65,7 +65,7 @@ export interface TaskBase<Name extends string = string> {
   label?: string
   /** Words to find it by, as they were given; absent if there are none. */
   tags?: string[]
-  /** Higher starts sooner; `0` unless `addTask` said otherwise. */
+  /** Higher starts sooner; `0` unless `addTask` or the operation said otherwise. */
   priority: number
   status: TaskStatus
   state: TaskState

@@ -169,6 +169,7 @@ test('wrong options are refused with their path', async t => {
     [{ schema: { input: {} } }, 'schema.input'],
     [{ schema: { data: {} } }, 'schema.data'],
     [{ schema: { result: { '~standard': {} } } }, 'schema.result'],
+    [{ schema: book }, 'schema'],
   ]) {
     await refused(tasker.defineOperation('a', options), 'TASKER_INVALID', path)
     if (options === undefined) continue
@@ -180,6 +181,20 @@ test('wrong options are refused with their path', async t => {
   }
   assert.deepEqual(await tasker.findOperations(), [], 'nothing of it is stored')
   tasker.assignRunner('a', noop)
+})
+
+test('a word of another queue is refused with the one that is meant', async t => {
+  const tasker = open(t)
+  for (const [word, meant] of [
+    ['timeout', /, runTimeout may be meant; there are /],
+    ['attempts', /, retry is meant; there are /],
+    ['limiter', /, concurrency may be meant; there are /],
+    ['paused', /, pauseOperation is meant; there are /],
+    ['constructor', /is not an option; there are /],
+  ]) {
+    const error = await refused(tasker.defineOperation('a', { [word]: 1 }), 'TASKER_INVALID', word)
+    assert.match(error.message, meant)
+  }
 })
 
 test('what comes later is refused as such', async t => {
