@@ -76,7 +76,8 @@ pub fn duration(text: &str, path: &str) -> Result<u64> {
 /// `Invalid` with `path` for anything else.
 pub fn moment(text: &str, path: &str) -> Result<WallMs> {
     let ms = serde_json::from_str::<f64>(text).ok().filter(|ms| ms.abs() <= DATE_MS_MAX);
-    let wrong = || Error::invalid(path, "must be a Date, or milliseconds since 1970");
+    let what = "must be a Date, or milliseconds since 1970; of a text make a new Date(text)";
+    let wrong = || Error::invalid(path, what);
     ms.map(|ms| WallMs(ms.ceil() as i64)).ok_or_else(wrong)
 }
 

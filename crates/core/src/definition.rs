@@ -334,6 +334,17 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_start_time_says_what_to_give() {
+        for (text, what) in [
+            (r#"{"operation":"a","runAt":1,"delay":1}"#, "delay: give runAt or delay, not both"),
+            (r#"{"operation":"a","runAt":"2030-01-01"}"#, "of a text make a new Date(text)"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message().ends_with(what), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_task_among_many_is_named_by_its_place() {
         let text = r#"[{"operation":"a"},{"operation":"a","priority":true}]"#;
         let error = tasks(text, &Defaults::default(), &mut Operations::default()).unwrap_err();

@@ -182,7 +182,7 @@ fn set<T>(field: &mut Option<T>, read: Result<T>) -> Result<()> {
 /// A start time is said once: as a moment, or as a delay.
 fn set_start_time(task: &mut TaskOptions, read: Result<StartTime>, path: &str) -> Result<()> {
     if task.start_time.is_some() {
-        return Err(Error::invalid(path, "goes without the other of runAt and delay"));
+        return Err(Error::invalid(path, "give runAt or delay, not both"));
     }
     set(&mut task.start_time, read)
 }
