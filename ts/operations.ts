@@ -27,7 +27,7 @@ const UNKNOWN = {
     retries: 'retry is meant',
     backoff: 'retry is meant',
     limit: 'concurrency may be meant',
-    limiter: 'concurrency may be meant',
+    limiter: 'rates are not limited yet (docs/guide/missing.md)',
     paused: 'pauseOperation is meant',
     delay: 'it goes into addTask',
     runAt: 'it goes into addTask',

@@ -188,7 +188,8 @@ test('a word of another queue is refused with the one that is meant', async t =>
   for (const [word, meant] of [
     ['timeout', /, runTimeout may be meant; there are /],
     ['attempts', /, retry is meant; there are /],
-    ['limiter', /, concurrency may be meant; there are /],
+    ['limit', /, concurrency may be meant; there are /],
+    ['limiter', /, rates are not limited yet /],
     ['paused', /, pauseOperation is meant; there are /],
     ['constructor', /is not an option; there are /],
   ]) {
