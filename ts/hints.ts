@@ -4,7 +4,8 @@
  *
  * Each comes once for its cause, and not at once: who listens, waits, assigns or starts a moment
  * later had it in mind. With other processes on the file only their runners could be missing, which
- * cannot be known here: then nothing is said.
+ * cannot be known here: then nothing is said. Nor of an operation that is paused: its tasks are
+ * meant to wait.
  *
  * Proof: `__test__/contract/warnings.test.mjs`.
  */
@@ -25,8 +26,10 @@ export interface HintSource {
   readonly operations: readonly string[]
   has(operation: string): boolean
   isShared(): Promise<boolean>
-  /** The operation of some waiting task that has no runner here. */
-  unserved(): Promise<string | undefined>
+  /** The operations that are paused. */
+  paused(): Promise<readonly string[]>
+  /** The operation of some waiting task that has no runner here and is not paused. */
+  unserved(paused: readonly string[]): Promise<string | undefined>
 }
 
 interface Failure {
@@ -157,8 +160,12 @@ export class Hints {
         'a call waits for a task, but no tasker on this store was started: call start()'
       this.#tell('started', 'TASKER_NOT_STARTED', message)
     }
-    const found = hasBacklog ? await source.unserved() : undefined
+    if (unserved.size === 0 && !hasBacklog) return
+    const paused = await source.paused()
+    const found = hasBacklog ? await source.unserved(paused) : undefined
     if (found !== undefined) unserved.add(found)
+    // What is paused waits because somebody wants it so.
+    for (const operation of paused) unserved.delete(operation)
     for (const operation of unserved) this.#tellUnserved(operation)
   }
 

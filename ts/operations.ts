@@ -41,11 +41,14 @@ export interface SplitOptions {
 }
 
 /** The options of `defineOperation` and `assignRunner`. */
-export function operationOptions(given: unknown): SplitOptions {
-  const options = only(given, OPERATION_WORDS, 'options', UNKNOWN)
-  const said = OPERATION_WORDS.filter(word => word !== 'schema' && options[word] !== undefined)
-  const text = jsonOf(Object.fromEntries(said.map(word => [word, scalar(options[word])])))
-  return { text, schemas: schemasOf(options.schema) }
+export function operationOptions(value: unknown): SplitOptions {
+  const options = only(value, OPERATION_WORDS, 'options', UNKNOWN)
+  // Each is read once: a getter may answer otherwise the next time.
+  const given = OPERATION_WORDS.map(word => [word, options[word]] as const)
+  const { schema, ...others } = Object.fromEntries(given)
+  const said = Object.entries(others).filter(([, value]) => value !== undefined)
+  const text = jsonOf(Object.fromEntries(said.map(([word, value]) => [word, scalar(value)])))
+  return { text, schemas: schemasOf(schema) }
 }
 
 /** Revives the records of operations in place. */
@@ -114,10 +117,13 @@ export class Assignments {
     this.#isAwaited = true
     try {
       for (const { command } of [...this.#refused.values()]) this.#send(command, isStarted)
-      await Promise.all([...this.#sent.values()])
+      // Others may be assigned meanwhile.
+      while (this.#sent.size > 0) await Promise.allSettled([...this.#sent.values()])
     } finally {
       this.#isAwaited = false
     }
+    const [refused] = this.#refused.values()
+    if (refused) throw refused.error
   }
 }
 

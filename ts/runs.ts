@@ -18,6 +18,7 @@ import type { AbortCause, EndStatus } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Attachment, Bridge } from './bridge'
 import { type How, JsonText, outcomeLine } from './commands'
+import { QUERY_IN_MAX } from './constants'
 import { Context } from './context'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
@@ -117,8 +118,16 @@ export class Runs implements RunHost, HintSource, Attachment {
     return this.#bridge.command({ do: 'isShared' })
   }
 
-  unserved(): Promise<string | undefined> {
-    const query = stringify({ status: 'new', operation: { $nin: this.operations } })
+  paused(): Promise<string[]> {
+    const bounds = { what: 'findOperations', signal: undefined, timeoutMs: undefined }
+    return this.#bridge.read({ do: 'operations' }, bounds, records =>
+      records.filter(record => record.pausedAt !== undefined).map(({ name }) => name as string),
+    )
+  }
+
+  unserved(paused: readonly string[]): Promise<string | undefined> {
+    const others = [...this.operations, ...paused].slice(0, QUERY_IN_MAX)
+    const query = stringify({ status: 'new', operation: { $nin: others } })
     const find = { do: 'find', query: new JsonText(query), limit: 1 } as const
     const bounds = { what: 'find', signal: undefined, timeoutMs: UNSERVED_MS_MAX }
     return this.#bridge.read(find, bounds, ([task]) => task?.operation as string | undefined)
@@ -237,10 +246,11 @@ export class Runs implements RunHost, HintSource, Attachment {
       return
     }
     try {
-      this.schemas.checkResult(run.operation, result)
       const text = payloadText(result)
       if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
       refuseEmptied(result, 'result')
+      // What a schema makes of it comes too late for the text.
+      this.schemas.checkResult(run.operation, result)
       const line = outcomeLine(run.slot, 'returned', text)
       run.result = text
       run.isOver = true

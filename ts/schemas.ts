@@ -7,12 +7,13 @@
  *
  * # Promises
  * - A value that does not fit is refused with the path of its first fault.
+ * - A schema that throws, or answers nonsense, refuses the value: never is it taken to fit.
  *
  * Proof: `__test__/contract/operations.test.mjs`.
  */
 
-import type { OperationSchemas, StandardIssue, StandardSchema } from '../index'
-import { invalid, spell, TaskerError } from './errors'
+import type { OperationSchemas, StandardSchema } from '../index'
+import { invalid, read, spell, TaskerError } from './errors'
 import { objectOf } from './objects'
 
 /** What a schema is about. */
@@ -82,30 +83,42 @@ export function replaceSchemas(
 }
 
 function check(schema: StandardSchema, value: unknown, path: string) {
-  const { issues } = validated(schema, value, path)
-  const [first] = issues ?? []
-  if (first === undefined) return
-  throw invalid(pathOf(path, first), `does not fit the schema: ${spell(first.message)}`)
+  const issues = issuesOf(schema, value, path)
+  if (issues === undefined) return
+  const issue = Object(Array.isArray(issues) ? issues[0] : undefined)
+  const [keys, message] = [read(issue, 'path'), read(issue, 'message')]
+  const why = message === undefined ? '' : `: ${spell(message)}`
+  throw invalid(pathOf(path, keys), `does not fit the schema${why}`)
 }
 
-function validated(schema: StandardSchema, value: unknown, path: string) {
-  let result: ReturnType<StandardSchema['~standard']['validate']>
+/** What a schema finds wrong with a value; nothing if it fits. */
+function issuesOf(schema: StandardSchema, value: unknown, path: string): unknown {
+  let answer: unknown
+  let then: unknown
+  let issues: unknown
   try {
-    result = schema['~standard'].validate(value)
+    answer = schema['~standard'].validate(value)
+    const members = Object(answer)
+    then = members.then
+    issues = members.issues
   } catch (cause) {
     throw invalid(path, `the schema threw: ${spell(cause)}`, cause)
   }
-  if (!('then' in result)) return result
-  // Whether it fits must be known at once: tasks are added in the order of their calls.
-  result.then(undefined, () => {})
-  const message = `${path}: the schema answers with a promise; give one that answers at once`
-  throw new TaskerError('TASKER_UNSUPPORTED', message, { path })
+  if (typeof then === 'function') {
+    // Whether it fits must be known at once: tasks are added in the order of their calls.
+    Promise.resolve(answer).catch(() => {})
+    const message = `${path}: the schema answers with a promise; give one that answers at once`
+    throw new TaskerError('TASKER_UNSUPPORTED', message, { path })
+  }
+  if (typeof answer === 'object' && answer !== null) return issues ?? undefined
+  throw invalid(path, `the schema answers with ${spell(answer)}, not with { value } or { issues }`)
 }
 
 /** The path of what is wrong, such as `data.books.0`. */
-function pathOf(path: string, { path: keys = [] }: StandardIssue): string {
+function pathOf(path: string, keys: unknown): string {
+  if (!Array.isArray(keys)) return path
   return keys.reduce<string>((at, key) => {
-    const name = typeof key === 'object' && key !== null ? key.key : key
-    return `${at}.${String(name)}`
+    const name = typeof key === 'object' && key !== null ? read(key, 'key') : key
+    return `${at}.${spell(name)}`
   }, path)
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
 import { file, gate, imports, open, refused, runs } from './open.mjs'
+import { openSqlite } from './sqlite.mjs'
 
 const noop = () => {}
 
@@ -280,6 +281,88 @@ test('a schema that answers later, or throws, refuses the data', async t => {
   await refused(tasker.addTask({ operation: 'late' }), 'TASKER_UNSUPPORTED', 'data')
   const error = await refused(tasker.addTask({ operation: 'broken' }), 'TASKER_INVALID', 'data')
   assert.ok(error.cause instanceof RangeError)
+})
+
+test('a schema that answers nonsense refuses the data, with a path', async t => {
+  const tasker = open(t)
+  const bad = { issues: [{ message: 'bad', path: ['n'] }] }
+  const key = { toString: () => assert.fail('is read') }
+  const throwing = Object.defineProperty({}, 'issues', { get: () => assert.fail('is read') })
+  for (const [answer, path, why] of [
+    [undefined, 'data', /answers with undefined/],
+    [7, 'data', /answers with 7/],
+    [throwing, 'data', /the schema threw/],
+    [{ issues: 7 }, 'data', /does not fit/],
+    [{ issues: [] }, 'data', /does not fit/],
+    [{ issues: [null] }, 'data', /does not fit/],
+    [{ issues: [{ message: 'no', path: 7 }] }, 'data', /does not fit the schema: no/],
+    [{ issues: [{ path: [{ key: 'a' }, 0, Symbol('s'), key] }] }, 'data.a.0.Symbol(s).undefined'],
+    // biome-ignore lint/suspicious/noThenProperty: it cannot be called, so it is no promise.
+    [{ ...bad, then: 7 }, 'data.n', /bad/],
+  ]) {
+    await tasker.defineOperation('a', { schema: { data: schemaOf(() => answer) } })
+    const error = await refused(tasker.addTask({ operation: 'a' }), 'TASKER_INVALID', path)
+    assert.match(error.message, why ?? /does not fit/)
+  }
+  // biome-ignore lint/suspicious/noThenProperty: that is what is tested.
+  const thenable = schemaOf(() => ({ then: () => assert.fail('is called') }))
+  await tasker.defineOperation('a', { schema: { data: thenable } })
+  await refused(tasker.addTask({ operation: 'a' }), 'TASKER_UNSUPPORTED', 'data')
+})
+
+test('what a schema changes in a value is not stored', async t => {
+  const tasker = open(t)
+  const fills = schemaOf(value => {
+    value.filled = true
+    return { value }
+  })
+  tasker.assignRunner('a', () => ({ n: 1 }), { schema: { data: fills, result: fills } })
+  await tasker.start()
+  const uuid = await tasker.addTask({ operation: 'a', data: { m: 1 } })
+  assert.deepEqual(await tasker.waitForTaskOutputData(uuid), { n: 1 })
+  assert.deepEqual((await tasker.getTask(uuid)).data, { m: 1 })
+})
+
+test('an option is read once', async t => {
+  const tasker = open(t)
+  let reads = 0
+  const options = Object.defineProperty({}, 'concurrency', {
+    enumerable: true,
+    get: () => (reads++ === 0 ? 2 : undefined),
+  })
+  await tasker.defineOperation('a', options)
+  assert.deepEqual((await tasker.findOperations())[0].options, { concurrency: 2 })
+})
+
+/** The path of a file that knows as many operations as it may. */
+async function fullFile() {
+  const store = file()
+  const tasker = new Tasker(store)
+  await tasker.ready()
+  await tasker.close()
+  const db = openSqlite(store)
+  db.exec(`
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 65535)
+    INSERT INTO operations (id, name, version) SELECT n, 'known ' || n, 1 FROM numbers
+  `)
+  db.close()
+  return store
+}
+
+test('a runner whose options cannot be stored keeps the tasker from starting', async t => {
+  const tasker = open(t, { store: await fullFile() })
+  tasker.assignRunner('one', noop, { concurrency: 1 })
+  tasker.assignRunner('known 7', noop, { concurrency: 1 })
+  for (let n = 0; n < 2; n += 1) await refused(tasker.start(), 'TASKER_LIMIT', 'operation')
+  await tasker.unassignRunner('one')
+  await tasker.start()
+  await tasker.stop()
+  await tasker.unassignRunner('known 7')
+  tasker.assignRunner('known 7', noop, { concurrency: 2 })
+  // The start waits for that one, and this one comes while it waits.
+  const other = tasker.start()
+  tasker.assignRunner('one', noop, { concurrency: 1 })
+  await refused(other, 'TASKER_LIMIT', 'operation')
 })
 
 test('two processes that assign with other options are told of it once', async () => {

@@ -103,15 +103,16 @@ test('what comes up just before a look is told by the next one, if it lasts', as
   assert.deepEqual(told, [0, 1])
 })
 
-test('an operation without a runner is told at an add, or at a start', async () => {
+test('an operation without a runner is told at an add, or at a start, unless it is paused', async () => {
   const told = await warnings(`
     const store = ${JSON.stringify(file())}
     const producer = new Tasker(store)
-    await producer.addTasks([{ operation: 'left' }, { operation: 'mail' }])
+    await producer.pauseOperation('held')
+    await producer.addTasks([{ operation: 'held' }, { operation: 'left' }, { operation: 'mail' }])
     await producer.close()
     const tasker = new Tasker({ store, runners: { mail: () => {} } })
     await tasker.start()
-    await tasker.addTasks([{ operation: 'mial' }, { operation: 'mail' }])
+    await tasker.addTasks([{ operation: 'held' }, { operation: 'mial' }, { operation: 'mail' }])
     await tasker.addTask({ operation: 'mial' })
     while (codes.length < 2) await once(process, 'warning')
     await tasker.addTask({ operation: 'mial' })
