@@ -130,5 +130,6 @@ export class Assignments {
 function warnOfRefusal(operation: string, error: unknown) {
   const code = isError(error) ? spell(read(error, 'code')) : 'TASKER_BUG'
   const why = isError(error) ? spell(read(error, 'message')) : spell(error)
-  warn(code, `the runner of '${operation}' was not assigned: ${why}; assign it again, or start`)
+  const remedy = 'call unassignRunner, and assign it again'
+  warn(code, `the runner of '${operation}' was not assigned: ${why}; ${remedy}`)
 }

@@ -46,34 +46,59 @@ function isSchema(given: unknown): given is StandardSchema {
   return typeof schema['~standard']?.validate === 'function'
 }
 
-/** The schemas of this tasker, by operation. */
+/** The schemas of this tasker, by operation. Those of `defineOperation` go before the others. */
 export class Schemas {
-  /** Those of `defineOperation`. */
-  readonly defined = new Map<string, OperationSchemas>()
+  /** Those of definitions that are stored. */
+  readonly #defined = new Map<string, OperationSchemas>()
+  /** Those of definitions under way, in their order: each holds from its call on. */
+  readonly #underWay = new Map<string, OperationSchemas[]>()
   /** Those of `assignRunner`. */
-  readonly assigned = new Map<string, OperationSchemas>()
+  readonly #assigned = new Map<string, OperationSchemas>()
+
+  /** What a `defineOperation` brings; to be told whether that was stored. */
+  define(operation: string, schemas: OperationSchemas | undefined): (isStored: boolean) => void {
+    const own = schemas ?? {}
+    const others = this.#underWay.get(operation) ?? []
+    others.push(own)
+    this.#underWay.set(operation, others)
+    return isStored => {
+      others.splice(others.indexOf(own), 1)
+      if (others.length === 0) this.#underWay.delete(operation)
+      if (isStored) replace(this.#defined, operation, schemas)
+    }
+  }
+
+  /** What an `assignRunner` with options brings. */
+  assign(operation: string, schemas: OperationSchemas | undefined): void {
+    replace(this.#assigned, operation, schemas)
+  }
 
   /** Refuses a definition whose data does not fit; `prefix` is the path of the definition. */
   checkData(definition: unknown, prefix = ''): void {
-    if (this.defined.size + this.assigned.size === 0) return
+    if (this.#isEmpty) return
     const { operation, data } = Object(definition)
     this.#check('data', operation, data, `${prefix}data`)
   }
 
   /** Refuses a result that does not fit. */
   checkResult(operation: string, result: unknown): void {
-    if (this.defined.size + this.assigned.size === 0) return
+    if (this.#isEmpty) return
     this.#check('result', operation, result, 'result')
   }
 
   #check(part: Part, operation: string, value: unknown, path: string) {
-    const schema = this.defined.get(operation)?.[part] ?? this.assigned.get(operation)?.[part]
+    const defined = this.#underWay.get(operation)?.at(-1) ?? this.#defined.get(operation)
+    const schema = defined?.[part] ?? this.#assigned.get(operation)?.[part]
     if (schema) check(schema, value, path)
+  }
+
+  get #isEmpty(): boolean {
+    return this.#defined.size + this.#underWay.size + this.#assigned.size === 0
   }
 }
 
 /** Replaces the schemas of one layer of an operation; absent ones go. */
-export function replaceSchemas(
+function replace(
   layer: Map<string, OperationSchemas>,
   operation: string,
   schemas: OperationSchemas | undefined,

@@ -67,7 +67,6 @@ import {
 import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
-import { replaceSchemas } from './schemas'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { PendingAdd } from './task-extras'
 
@@ -201,8 +200,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const name = operationOf(operation)
     const { text, schemas } = operationOptions(objectOf(options, 'options'))
     const command = { do: 'define', operation: name, options: new JsonText(text) } as const
-    const defined = () => replaceSchemas(this.#runs.schemas.defined, name, schemas)
-    await traced(this.#bridge.command(command, defined))
+    const end = this.#runs.schemas.define(name, schemas)
+    const [stored, refused] = [() => end(true), () => end(false)]
+    await traced(this.#bridge.command(command, stored, refused))
   }
 
   async pauseOperation(operation: OperationName<Operations>): Promise<boolean> {
@@ -412,7 +412,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #assign(operation: string, runner: AnyRunner, options?: SplitOptions) {
     this.#runs.assign(operation, runner)
     if (options === undefined) return this.#send({ do: 'assign', operation })
-    replaceSchemas(this.#runs.schemas.assigned, operation, options.schemas)
+    this.#runs.schemas.assign(operation, options.schemas)
     this.#assignments.send(operation, options.text, this.#isStarted)
   }
 

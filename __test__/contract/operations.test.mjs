@@ -1,9 +1,10 @@
 // What is said of an operation is stored, and every process obeys it.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, gate, imports, open, refused, runs } from './open.mjs'
+import { file, gate, imports, open, refused, rejection, runs } from './open.mjs'
 import { openSqlite } from './sqlite.mjs'
 
 const noop = () => {}
@@ -323,6 +324,20 @@ test('what a schema changes in a value is not stored', async t => {
   assert.deepEqual((await tasker.getTask(uuid)).data, { m: 1 })
 })
 
+test('a schema holds from the call on, unless its definition is refused', async t => {
+  const tasker = open(t)
+  const wrong = { operation: 'a', data: { book: 7 } }
+  const first = tasker.defineOperation('a', { schema: { data: book } })
+  await refused(tasker.addTask(wrong), 'TASKER_INVALID', 'data.book')
+  await first
+  // What only the engine refuses is refused later.
+  const bad = [{ concurrency: 0 }, { concurrency: 0, schema: {} }]
+  await Promise.all(bad.map(options => rejection(tasker.defineOperation('a', options))))
+  await refused(tasker.addTask(wrong), 'TASKER_INVALID', 'data.book')
+  await tasker.defineOperation('a', {})
+  await tasker.addTask(wrong)
+})
+
 test('an option is read once', async t => {
   const tasker = open(t)
   let reads = 0
@@ -356,6 +371,10 @@ test('a runner whose options cannot be stored keeps the tasker from starting', a
   for (let n = 0; n < 2; n += 1) await refused(tasker.start(), 'TASKER_LIMIT', 'operation')
   await tasker.unassignRunner('one')
   await tasker.start()
+  const told = once(process, 'warning')
+  tasker.assignRunner('one', noop, { concurrency: 1 })
+  assert.match((await told)[0].message, /'one' was not assigned.*unassignRunner/)
+  await tasker.unassignRunner('one')
   await tasker.stop()
   await tasker.unassignRunner('known 7')
   tasker.assignRunner('known 7', noop, { concurrency: 2 })
