@@ -103,7 +103,7 @@ test('what comes up just before a look is told by the next one, if it lasts', as
   assert.deepEqual(told, [0, 1])
 })
 
-test('an operation without a runner is told at an add, or at a start, unless it is paused', async () => {
+test('what waits for a runner, and is not paused, is told at an add, or at a start', async () => {
   const told = await warnings(`
     const store = ${JSON.stringify(file())}
     const producer = new Tasker(store)
