@@ -108,7 +108,9 @@ impl Pattern {
 
     /// Whether it is found anywhere in the text.
     pub(super) fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        // Not `is_match`: it may meet a `\B` inside of a character first, and go on behind it, past
+        // a match that began before.
+        self.regex.find(text).is_some()
     }
 }
 

@@ -98,6 +98,18 @@ fn a_pattern_is_bounded_in_length_nesting_and_size() {
     }
 }
 
+/// A character of several bytes has places inside where `regex` sees no edge of a word.
+#[test]
+fn no_edge_of_a_word_inside_a_character_hides_a_match() {
+    for (source, text) in [(r"(?:\B|[^\d])", "0İ0"), (r"\B|İ0", "0İ0"), (r"(?:|\B)", "_\u{85}A\nB")]
+    {
+        for flags in ["", "is", "im", "u"] {
+            assert!(finds(source, flags, text), "{source} {flags}");
+        }
+    }
+    assert!(!finds(r"\B", "", "0İ0"));
+}
+
 proptest! {
     #[test]
     fn any_text_is_a_pattern_or_a_fault(
