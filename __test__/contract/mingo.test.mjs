@@ -7,8 +7,8 @@
 // - arrays inside arrays: mingo flattens them before it compares
 // - null, $exists, $type, $size, $elemMatch and negations on paths that go on behind an array: to
 //   mingo members that lack the field are not there, and an array without any is an empty one; so
-//   too behind its end; and what it collects there is an array to $elemMatch. Documents where a path
-//   does that are left out, in the second test where it asks $elemMatch; it has no other of these
+//   too behind its end; and what it collects there is an array to $elemMatch. Documents where a
+//   path does that are left out, in the second test where it asks $elemMatch; it has no other
 // - members that are no objects, for an $elemMatch of a query: mingo takes each for the value of
 //   every path. The second test leaves out documents where it meets one
 // - `int`, `long` and `double`: mingo has one type of numbers; fractions before $mod: it keeps them

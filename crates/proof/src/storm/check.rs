@@ -12,7 +12,7 @@ use tasker_core::store::Store;
 use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord};
 use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
-use super::ledger::{Ledger, Priorities};
+use super::ledger::{Fault, Ledger, Priorities};
 use super::line::Key;
 use super::worker::{FINAL, labels, run_of};
 use super::{DATABASE, trace};
@@ -58,6 +58,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     for task in tasks.values() {
         ledger.image(task);
     }
+    ledger.judge();
     Ok(())
 }
 
@@ -98,14 +99,16 @@ impl Ledger {
         }
         if let Some(state) = self.ended.get(&task.id).filter(|state| **state != task.state) {
             let is = task.state;
-            self.report.is_lost(format!("{name} was told {state:?} and is {is:?}"));
+            let text = format!("{name} was told {state:?} and is {is:?}");
+            self.doubt(task.id, Fault::Lost, text);
         }
         if !task.state.is_final() {
             return;
         }
         let first = self.images.entry(task.id).or_insert_with(|| task.clone());
         if first != task {
-            self.report.violation(format!("{name} changed: {first:?} is now {task:?}"));
+            let text = format!("{name} changed: {first:?} is now {task:?}");
+            self.doubt(task.id, Fault::Changed, text);
         }
     }
 

@@ -36,11 +36,22 @@ pub(super) struct Ledger {
     pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
     pub(super) images: BTreeMap<TaskId, TaskRecord>,
+    /// What is wrong unless the task was run again. Another worker may have said that it tries to,
+    /// and its line is still on the way: judged when all lines are here.
+    doubts: Vec<(TaskId, Fault, String)>,
     /// Ended tasks that were not looked at yet.
     pub(super) unseen: Vec<TaskId>,
     /// The last worker, which resumes what all others have paused.
     pub(super) last: u32,
     pub(super) report: Report,
+}
+
+/// What a doubt is, if it proves true.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    Lost,
+    Doubled,
+    Changed,
 }
 
 /// How a storm went.
@@ -177,16 +188,35 @@ impl Ledger {
     fn end(&mut self, id: TaskId, state: State) {
         self.report.ended += 1;
         self.unseen.push(id);
-        if self.ended.insert(id, state).is_some() && !self.retried.contains(&id) {
-            self.report.is_doubled(format!("the end of {} was told twice", id.0));
+        if self.ended.insert(id, state).is_some() {
+            self.doubt(id, Fault::Doubled, format!("the end of {} was told twice", id.0));
         }
     }
 
     fn see(&mut self, id: TaskId, state: State) {
         self.report.seen += 1;
         let first = *self.seen.entry(id).or_insert(state);
-        if (first != state && !self.retried.contains(&id)) || !state.is_final() {
-            self.report.violation(format!("{} ended {first:?} and {state:?}", id.0));
+        let text = || format!("{} ended {first:?} and {state:?}", id.0);
+        if !state.is_final() {
+            self.report.violation(text());
+        } else if first != state {
+            self.doubt(id, Fault::Changed, text());
+        }
+    }
+
+    pub(super) fn doubt(&mut self, id: TaskId, fault: Fault, text: String) {
+        self.doubts.push((id, fault, text));
+    }
+
+    /// Every line of every worker is here: what is still doubted is wrong.
+    pub(super) fn judge(&mut self) {
+        for (id, fault, text) in std::mem::take(&mut self.doubts) {
+            match fault {
+                _ if self.retried.contains(&id) => {}
+                Fault::Lost => self.report.is_lost(text),
+                Fault::Doubled => self.report.is_doubled(text),
+                Fault::Changed => self.report.violation(text),
+            }
         }
     }
 

@@ -190,9 +190,11 @@ impl Worker {
     fn begin(&mut self) -> Result<()> {
         let pauses = !self.orders.drains;
         self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, HELD.into(), pauses));
-        for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name != GUESTS) {
-            let options = limit.map(OperationOptions::at_once);
-            self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
+        for (operation, limit) in OPERATIONS {
+            if operation != GUESTS {
+                let options = limit.map(OperationOptions::at_once);
+                self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
+            }
             if operation != HELD {
                 self.pause(operation, false);
             }
