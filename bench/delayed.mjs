@@ -2,13 +2,13 @@
 // once, beside as many that wait for nothing, and the processor time that they take before. Fails
 // if one starts early or not at all. `--quick` does it with few, to see that everything still runs.
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Tasker } from '../index.mjs'
+import { idleShare, measureApart } from './parts.mjs'
 
 const file = fileURLToPath(import.meta.url)
 const quick = process.argv.includes('--quick')
@@ -73,22 +73,15 @@ const measured = {
     const tasker = new Tasker({ store, runners: { a: () => 1 } })
     await fill(tasker, { delay: '1d' })
     await tasker.start()
-    // The store is tidied, and the compiler of JavaScript comes to rest.
-    await sleep(500)
-    const before = process.cpuUsage()
-    await sleep(idleMs)
-    const { user, system } = process.cpuUsage(before)
+    const share = await idleShare(idleMs)
     await tasker.close()
-    return (user + system) / 1_000 / idleMs
+    return share
   },
 }
 
 /** Has a process of its own measure something. */
 function measure(...words) {
-  const args = [file, ...words.map(String), ...(quick ? ['--quick'] : [])]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${words[0]}: ${stderr}`)
-  return JSON.parse(stdout)
+  return measureApart(file, [...words, ...(quick ? ['--quick'] : [])])
 }
 
 const number = value => value.toLocaleString('en', { maximumFractionDigits: value < 100 ? 3 : 0 })

@@ -2,16 +2,15 @@
 // and an HTTP server of the user's are while it works at full speed, and the processor time that it
 // takes while it has nothing to do. `--quick` does it with few, to see that everything still runs.
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { Tasker } from '../index.mjs'
+import { idleShare, measureApart } from './parts.mjs'
 
 const file = fileURLToPath(import.meta.url)
 const quick = process.argv.includes('--quick')
@@ -103,21 +102,14 @@ async function idle(store) {
   await tasker.start()
   await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'a' }))
   await tasker.addTask({ operation: 'nobody runs it' })
-  // The store is tidied, and the compiler of JavaScript comes to rest.
-  await sleep(500)
-  const before = process.cpuUsage()
-  await sleep(idleMs)
-  const { user, system } = process.cpuUsage(before)
+  const share = await idleShare(idleMs)
   await tasker.close()
-  return (user + system) / 1_000 / idleMs
+  return share
 }
 
 /** Has a process of its own measure something. */
 function measure(...words) {
-  const args = [file, ...words, ...(quick ? ['--quick'] : [])]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${words[0]}: ${stderr}`)
-  return JSON.parse(stdout)
+  return measureApart(file, [...words, ...(quick ? ['--quick'] : [])])
 }
 
 function print(name, cells) {

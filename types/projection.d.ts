@@ -1,5 +1,6 @@
 /** Which fields of tasks a read returns. */
 
+import type { PathField } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { Task } from './task'
 
@@ -19,18 +20,7 @@ export interface FieldsOption<Field extends string = string> {
 export type TaskField<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
-> = Exclude<keyof Task<Operations, Name> & string, 'logs'> | (`${InnerField}.${string}` & {})
-
-/** The fields that hold something with members. */
-type InnerField =
-  | 'data'
-  | 'id'
-  | 'tags'
-  | 'result'
-  | 'error'
-  | 'abortReason'
-  | 'progress'
-  | 'attempts'
+> = Exclude<keyof Task<Operations, Name> & string, 'logs'> | (`${PathField}.${string}` & {})
 
 /** A task with these fields only. Logs come with `withLogs`. */
 export type Projected<Full, Field extends string> = `data.${string}` extends Field

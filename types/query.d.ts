@@ -94,7 +94,7 @@ export interface QueryMember {
 export type QueryField<Value = QueryValue> = Value | null | RegExp | QueryOperators<Value | null>
 
 /** Fields that a path may lead into. */
-type PathField =
+export type PathField =
   | 'data'
   | 'id'
   | 'tags'

@@ -40,6 +40,21 @@ pub struct Find {
     pub bytes_max: usize,
 }
 
+impl Find {
+    /// All that match, whole, without logs and without a bound.
+    pub fn all(query: Query) -> Self {
+        Self {
+            query,
+            sort: None,
+            skip: 0,
+            limit: None,
+            logs: None,
+            fields: None,
+            bytes_max: usize::MAX,
+        }
+    }
+}
+
 /// A task as a reader finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {

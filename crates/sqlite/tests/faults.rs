@@ -66,15 +66,7 @@ fn fill(hand: &mut Hand, operations: std::ops::Range<u16>, mark: &str) {
 
 fn everything() -> Find {
     let logs = Some(WithLogs { level_max: Level::Debug });
-    Find {
-        query: Query::all(),
-        sort: None,
-        skip: 0,
-        limit: None,
-        logs,
-        fields: None,
-        bytes_max: usize::MAX,
-    }
+    Find { logs, ..Find::all(Query::all()) }
 }
 
 fn tasks(reader: &mut dyn Reader) -> Result<Tasks> {

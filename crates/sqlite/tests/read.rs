@@ -21,15 +21,7 @@ use tasker_core::task::{Level, NewTask, Priority};
 use tasker_core::time::WallMs;
 
 fn find(query: &str, limit: Option<u64>) -> Find {
-    Find {
-        query: Query::parse(query).unwrap(),
-        sort: None,
-        skip: 0,
-        limit,
-        logs: None,
-        fields: None,
-        bytes_max: usize::MAX,
-    }
+    Find { limit, ..Find::all(Query::parse(query).unwrap()) }
 }
 
 /// Three lanes with equal and different priorities, some running, some ended.

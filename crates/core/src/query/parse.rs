@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::{QUERY_BYTES_MAX, QUERY_NODES_MAX, QUERY_PATTERNS_MAX};
 
 /// What may be asked of a field, besides `$not`.
-const OPERATORS: &[&str] = &[
+pub(super) const OPERATORS: &[&str] = &[
     "$eq",
     "$ne",
     "$gt",

@@ -645,13 +645,5 @@ pub(super) fn progressing(live: Live, current: f64) -> Change {
 
 /// What matches a query, in default order, without logs.
 pub(super) fn find(query: &str) -> Result<Find> {
-    Ok(Find {
-        query: Query::parse(query)?,
-        sort: None,
-        skip: 0,
-        limit: None,
-        logs: None,
-        fields: None,
-        bytes_max: usize::MAX,
-    })
+    Ok(Find::all(Query::parse(query)?))
 }

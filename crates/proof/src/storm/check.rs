@@ -64,15 +64,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
 
 fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
     let (store, mut reader) = open(folder)?;
-    let find = Find {
-        query: Query::all(),
-        sort: None,
-        skip: 0,
-        limit: None,
-        logs: None,
-        fields: None,
-        bytes_max: usize::MAX,
-    };
+    let find = Find::all(Query::all());
     let found = reader.find(&find, &|| false)?;
     drop(reader);
     Box::new(store).close()?;

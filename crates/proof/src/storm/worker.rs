@@ -537,15 +537,7 @@ impl Worker {
     fn find(&mut self) {
         let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
         let Ok(query) = Query::parse(UNENDED) else { return };
-        let find = Find {
-            query,
-            sort: None,
-            skip,
-            limit,
-            logs: None,
-            fields: None,
-            bytes_max: usize::MAX,
-        };
+        let find = Find { skip, limit, ..Find::all(query) };
         self.read(Call::Find, Read::Find(Box::new(find)));
     }
 

@@ -592,15 +592,7 @@ impl World {
                 .collect();
         }
         let query = Query::parse("{}").unwrap();
-        let find = Find {
-            query,
-            sort: None,
-            skip: 0,
-            limit: None,
-            logs,
-            fields: None,
-            bytes_max: usize::MAX,
-        };
+        let find = Find { logs, ..Find::all(query) };
         self.reader().find(&find, &|| false).unwrap()
     }
 

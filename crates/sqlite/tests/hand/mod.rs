@@ -222,13 +222,11 @@ impl Hand {
         (skip, limit): (u64, Option<u64>),
     ) -> Vec<u64> {
         let find = Find {
-            query: Query::parse(query).unwrap(),
             sort: sort.map(|sort| Sort::parse(sort).unwrap()),
             skip,
             limit,
             logs: Some(WithLogs { level_max: Level::Debug }),
-            fields: None,
-            bytes_max: usize::MAX,
+            ..Find::all(Query::parse(query).unwrap())
         };
         let found = self.reader.find(&find, &|| false).unwrap();
         found.iter().map(|found| found.task.seq.0).collect()

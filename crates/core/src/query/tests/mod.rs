@@ -6,6 +6,7 @@ mod refusals;
 
 use proptest::prelude::*;
 
+use super::parse::OPERATORS;
 use super::{Field, Query, Test, Value};
 use crate::error::Code;
 
@@ -411,24 +412,9 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 /// All that may be asked of a field.
-const OPERATORS: &[&str] = &[
-    "$eq",
-    "$ne",
-    "$gt",
-    "$gte",
-    "$lt",
-    "$lte",
-    "$in",
-    "$nin",
-    "$exists",
-    "$type",
-    "$mod",
-    "$regex",
-    "$size",
-    "$all",
-    "$elemMatch",
-    "$not",
-];
+fn operators() -> Vec<&'static str> {
+    OPERATORS.iter().copied().chain(["$not"]).collect()
+}
 
 fn operator() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"][..])
@@ -535,7 +521,7 @@ proptest! {
     #[test]
     fn any_operand_is_taken_or_refused(
         path in path(),
-        operator in prop::sample::select(OPERATORS),
+        operator in prop::sample::select(operators()),
         value in data(),
         data in data(),
     ) {
