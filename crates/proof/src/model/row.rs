@@ -1,0 +1,157 @@
+//! One task, as its row has it.
+
+use tasker_core::error::Result;
+use tasker_core::id::{LaneId, OwnerId};
+use tasker_core::limits::ATTEMPTS_KEPT_MAX;
+use tasker_core::queue::QueueKey;
+use tasker_core::read::{Found, ReadBudget, WithLogs};
+use tasker_core::state::State;
+use tasker_core::store::{Brief, Orphan, ReadyTask, Start};
+use tasker_core::task::{
+    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, TaskEnd,
+    TaskRecord,
+};
+use tasker_core::time::WallMs;
+
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) task: TaskRecord,
+    pub(super) lane: LaneId,
+    pub(super) owner: OwnerId,
+    pub(super) failures: u32,
+    pub(super) losses: u32,
+    pub(super) logs: Vec<LogLine>,
+    /// Why its run is to be aborted.
+    pub(super) abort: Option<AbortReason>,
+    /// Whether it ended with its last attempt, and not while it waited.
+    pub(super) has_last_run: bool,
+}
+
+impl Row {
+    /// The row, which must have the place in the queue that a change names: the journal tells the
+    /// other owners of it.
+    pub(super) fn at(&mut self, lane: LaneId, priority: Priority) -> &mut Self {
+        assert_eq!((lane, priority), (self.lane, self.task.def.priority), "{:?}", self.task);
+        self
+    }
+
+    pub(super) fn in_queue_order(&self, other: &Self) -> std::cmp::Ordering {
+        let by_priority = other.task.def.priority.cmp(&self.task.def.priority);
+        by_priority.then(self.task.seq.cmp(&other.task.seq))
+    }
+
+    pub(super) fn start(&mut self, start: Start, owner: OwnerId) -> Option<()> {
+        let Start { run, attempt, at } = start;
+        let (ended_at, end, error, result) = (None, None, None, None);
+        let live = Attempt { attempt, run, started_at: at, ended_at, end, error, result };
+        self.task.attempts.push(live);
+        (self.task.state, self.task.attempt, self.owner) = (State::Running, attempt, owner);
+        self.task.started_at = Some(at);
+        Some(())
+    }
+
+    pub(super) fn end(&mut self, outcome: &TaskEnd, at: WallMs) -> Option<()> {
+        if self.task.state == State::Running {
+            self.close_attempt(outcome.attempt_end(), at);
+            if let Some(closed) = self.task.attempts.last_mut() {
+                closed.error = AttemptError::of(outcome);
+            }
+            self.has_last_run = true;
+        }
+        (self.task.state, self.task.ended_at) = (outcome.state(), Some(at));
+        self.task.outcome = Some(outcome.clone());
+        Some(())
+    }
+
+    /// The task waits for another run: what it had of the last one is history, which is bounded.
+    pub(super) fn go_on(&mut self) {
+        (self.task.progress, self.abort, self.has_last_run) = (None, None, false);
+        let excess = self.task.attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX as usize - 1);
+        self.task.attempts.drain(..excess);
+        self.task.attempts_left_out += excess as u32;
+    }
+
+    pub(super) fn reopen(&mut self, end: AttemptEnd, kept: Option<Json>) {
+        if let Some(last) = self.task.attempts.last_mut().filter(|_| self.has_last_run) {
+            last.end = Some(end);
+            match &mut last.error {
+                Some(error) => error.error = kept.unwrap_or_else(|| error.error.clone()),
+                None => last.result = kept,
+            }
+        }
+        (self.failures, self.losses) = (0, 0);
+        (self.task.state, self.task.ended_at, self.task.outcome) = (State::Ready, None, None);
+        self.go_on();
+    }
+
+    pub(super) fn close_attempt(&mut self, end: AttemptEnd, at: WallMs) {
+        if let Some(live) = self.task.attempts.last_mut() {
+            (live.end, live.ended_at) = (Some(end), Some(at));
+        }
+    }
+
+    /// The attempts but that of its last run, if it still has one or ended with it.
+    pub(super) fn history(&self) -> &[Attempt] {
+        let all = &self.task.attempts;
+        let has_run = self.has_last_run || self.task.state == State::Running;
+        &all[..all.len() - usize::from(has_run)]
+    }
+
+    /// Its place in the queue.
+    pub(super) fn key(&self) -> QueueKey {
+        QueueKey::new(self.task.def.priority, self.task.seq)
+    }
+
+    /// As its start needs it; `left` is what may still be read of data.
+    pub(super) fn taken(&self, left: &mut Option<usize>) -> ReadyTask {
+        let bytes = self.task.def.bytes();
+        *left = left.and_then(|left| left.checked_sub(bytes));
+        self.waiting()
+    }
+
+    pub(super) fn waiting(&self) -> ReadyTask {
+        let TaskRecord { seq, id, created_at, attempt, .. } = self.task;
+        let (def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        let logs = self.logs.len() as u32;
+        ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs }
+    }
+
+    pub(super) fn orphan(&self) -> Option<Orphan> {
+        let TaskRecord { seq, id, attempt, .. } = self.task;
+        let &Attempt { run, started_at, .. } = self.task.attempts.last()?;
+        let NewTask { priority, ref options, .. } = self.task.def;
+        let (lane, failures, losses) = (self.lane, self.failures, self.losses);
+        let abort = self.abort.clone();
+        Some(Orphan {
+            seq,
+            lane,
+            priority,
+            id,
+            run,
+            started_at,
+            attempt,
+            failures,
+            losses,
+            on_interrupted: options.on_interrupted,
+            abort,
+        })
+    }
+
+    pub(super) fn brief(&self) -> Brief {
+        let TaskRecord { id, state, .. } = self.task;
+        let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
+        let live = self.task.attempts.last().filter(|_| state == State::Running);
+        let run = live.map(|attempt| attempt.run);
+        let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
+        let (lane, run_at) = (self.lane, self.task.def.options.run_at());
+        Brief { id, lane, state, priority, run_at, run, latest_at, outcome }
+    }
+
+    pub(super) fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {
+        budget.take_task(&self.task)?;
+        let pick = |level_max| self.logs.iter().filter(move |line| line.level <= level_max);
+        let logs: Option<Vec<_>> = logs.map(|with| pick(with.level_max).cloned().collect());
+        logs.iter().flatten().try_for_each(|line| budget.take_line(line))?;
+        Ok(Found { task: self.task.clone(), logs })
+    }
+}

@@ -1,0 +1,162 @@
+//! A transaction: a copy of everything.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdempotencyKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::journal;
+use tasker_core::state::State;
+use tasker_core::store::{
+    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
+    Refused, Transaction, Window, WindowQuery,
+};
+use tasker_core::task::{AbortReason, Json};
+use tasker_core::time::WallMs;
+use tasker_core::timer::Timer;
+
+use super::ModelStore;
+use super::image::Image;
+use super::row::Row;
+
+/// A copy of everything, as it stood at `begin`.
+pub(super) struct ModelTransaction<'s> {
+    pub(super) store: &'s mut ModelStore,
+    pub(super) image: Image,
+    pub(super) has_news: bool,
+}
+
+impl Drop for ModelTransaction<'_> {
+    fn drop(&mut self) {
+        let owner = self.store.owner;
+        self.store.disk.lock().writer.take_if(|writer| *writer == owner);
+    }
+}
+
+impl ReadTransaction for ModelTransaction<'_> {
+    fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        Ok(self.image.head)
+    }
+
+    fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {
+        let entries = self.image.journal.iter().filter(|entry| entry.number > after);
+        Ok(entries.take(batches_max).cloned().collect())
+    }
+
+    fn operations(&mut self) -> Result<Vec<Operation>> {
+        Ok(self.image.operations.values().cloned().collect())
+    }
+
+    fn heads(&mut self, after: LaneId, heads_max: usize) -> Result<Vec<LaneHead>> {
+        let mut heads: BTreeMap<LaneId, LaneHead> = BTreeMap::new();
+        for row in self.image.queue().into_iter().filter(|row| row.lane > after) {
+            let (lane, first) = (row.lane, row.key());
+            match heads.get_mut(&lane) {
+                Some(head) => head.next = head.next.or(Some(first)),
+                None => drop(heads.insert(lane, LaneHead { lane, first, next: None })),
+            }
+        }
+        Ok(heads.into_values().take(heads_max).collect())
+    }
+
+    fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
+        let mut lanes = BTreeMap::new();
+        for row in self.image.tasks.values() {
+            if row.task.state == State::Running && row.owner != self.store.owner {
+                *lanes.entry(row.lane).or_default() += 1;
+            }
+        }
+        Ok(lanes.into_iter().collect())
+    }
+
+    fn orphans(&mut self) -> Result<Vec<Orphan>> {
+        let living = self.store.disk.lock().owners.clone();
+        let is_orphan =
+            |row: &&Row| row.task.state == State::Running && !living.contains(&row.owner);
+        let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
+        rows.sort_by(|one, other| one.in_queue_order(other));
+        Ok(rows.into_iter().filter_map(Row::orphan).collect())
+    }
+
+    fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {
+        let mut left = Some(bytes_max);
+        let mut found = Vec::new();
+        for query in windows {
+            if left.is_some() {
+                found.push(self.image.window(query, &mut left));
+            }
+        }
+        Ok(found)
+    }
+
+    fn timers(&mut self, at: RangeInclusive<WallMs>, max: usize) -> Result<Vec<Timer>> {
+        let timers = self.image.timers.iter().filter(|timer| at.contains(&timer.at));
+        Ok(timers.take(max).copied().collect())
+    }
+
+    fn contents(
+        &mut self,
+        tasks: &[(Seq, Arc<str>)],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<ReadyTask>>> {
+        let mut left = Some(bytes_max);
+        let mut found = Vec::new();
+        for (seq, _) in tasks {
+            if left.is_some() {
+                found.push(self.image.tasks.get(seq).map(|row| row.taken(&mut left)));
+            }
+        }
+        Ok(found)
+    }
+
+    fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
+        Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(Row::brief)).collect())
+    }
+
+    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+        let Image { keys: known, tasks, .. } = &self.image;
+        let find = |key| known.get(key).and_then(|seq| tasks.get(seq)).map(|row| row.task.id);
+        Ok(keys.iter().map(find).collect())
+    }
+
+    fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
+        let error = |seq| {
+            let history = self.image.tasks.get(seq)?.history();
+            history.last()?.error.as_ref().map(|error| error.error.clone())
+        };
+        Ok(seqs.iter().map(error).collect())
+    }
+
+    fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
+        let image = &mut self.image;
+        let reason = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.abort.clone();
+        Ok(runs.iter().map(reason).collect())
+    }
+}
+
+impl Transaction for ModelTransaction<'_> {
+    fn commit(mut self: Box<Self>, batch: &Batch) -> Commit {
+        let seen = self.image.head.number;
+        if self.store.disk.lock().saved.head.number != seen {
+            return Commit::Overtaken;
+        }
+        for (change, what) in batch.changes.iter().enumerate() {
+            if self.image.apply(what, batch.owner).is_none() {
+                let error = Error::new(Code::Fenced, "the guard of a change does not hold");
+                return Commit::Refused(Refused { change, error });
+            }
+        }
+        let Batch { number, seq_next, counts, owner, .. } = *batch;
+        self.image.head = Head { number, seq_next, counts };
+        let transitions = journal::pack(batch).into();
+        self.image.journal.push(Entry { number, owner, transitions });
+        self.store.seen = Some(number);
+        self.store.disk.lock().saved = std::mem::take(&mut self.image);
+        Commit::Committed
+    }
+}
