@@ -182,10 +182,18 @@ export function runnerOf(operation: string, runner: unknown): void {
   }
 }
 
-/** The uuid of a task. */
-export function uuidOf(value: unknown, path = 'uuid'): string {
+/** The uuid of a task. A text that is none, such as a part of a URL, names no task. */
+export function uuidOf(value: unknown): string {
+  if (typeof value !== 'string') throw invalid('uuid', 'must be the uuid of a task')
+  if (UUID.test(value)) return value.toLowerCase()
+  const text = stringify(value.slice(0, 40))
+  throw new TaskerError('TASKER_NOT_FOUND', `there is no task ${text}: that is no uuid`)
+}
+
+/** The key that an outbox gave for a task. */
+export function outboxKeyOf(value: unknown): string {
   if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase()
-  throw invalid(path, path === 'uuid' ? 'must be the uuid of a task' : 'must be a key of an outbox')
+  throw invalid('key', 'must be a key of an outbox')
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

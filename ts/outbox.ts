@@ -24,7 +24,7 @@ import { invalid, read, TaskerError } from './errors'
 import type { EventHub } from './events'
 import { clearImmediate, clearTimeout, monotonicMs, setImmediate, setTimeout } from './globals'
 import { inRootContext } from './native'
-import { definitionSignal, definitionText, only, uuidOf } from './options'
+import { definitionSignal, definitionText, only, outboxKeyOf } from './options'
 import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
 import type { Schemas } from './schemas'
@@ -120,7 +120,7 @@ export class Outbox implements Attachment {
   }
 
   readonly uuidOf = async (key: string): Promise<string | undefined> => {
-    const command = { do: 'findByKey', key: uuidOf(key, 'key') } as const
+    const command = { do: 'findByKey', key: outboxKeyOf(key) } as const
     await this.flush()
     return this.#context.bridge.command(command, uuid => uuid ?? undefined)
   }

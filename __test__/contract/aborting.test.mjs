@@ -35,7 +35,8 @@ test('an ended task is not aborted, an unknown one is not found', async t => {
   assert.equal(await tasker.abortTask(uuid), false)
   assert.equal((await tasker.getTask(uuid)).status, 'done')
   await refused(tasker.abortTask(nobody), 'TASKER_NOT_FOUND')
-  for (const wrong of [undefined, null, 7, '', 'no-uuid', `${uuid}0`]) {
+  await refused(tasker.abortTask(`${uuid}0`), 'TASKER_NOT_FOUND')
+  for (const wrong of [undefined, null, 7, [uuid]]) {
     await refused(tasker.abortTask(wrong), 'TASKER_INVALID', 'uuid')
   }
 })

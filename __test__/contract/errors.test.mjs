@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { file, open, rejection, started } from './open.mjs'
+import { file, open, refused, rejection, started } from './open.mjs'
 
 class QuotaError extends Error {
   constructor(message, options) {
@@ -238,4 +238,15 @@ test('what hangs on an error is read no further than it can be stored (B-3)', as
   assert.equal(stored.status, 500)
   assert.equal('response' in stored || 'rows' in stored, false)
   assert.ok(reads < 200 * 1024, `${reads} reads`)
+})
+
+test('a text that is no uuid names no task: it may come from a URL', async t => {
+  const tasker = open(t)
+  for (const text of ['', 'x', '%00', '018f0000-0000-7000-8000-00000000000', 'x'.repeat(1e6)]) {
+    for (const call of ['getTask', 'abortTask', 'retryTask', 'waitForTaskOutputData']) {
+      await refused(tasker[call](text), 'TASKER_NOT_FOUND')
+    }
+    await refused(tasker.prioritizeTask(text, 1), 'TASKER_NOT_FOUND')
+    assert.ok((await rejection(tasker.getTask(text))).message.length < 100)
+  }
 })

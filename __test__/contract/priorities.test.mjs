@@ -83,7 +83,7 @@ test('a priority that is none is refused', async t => {
     tasker.prioritizeTask('018f0000-0000-7000-8000-000000000000', 1),
     'TASKER_NOT_FOUND',
   )
-  await refused(tasker.prioritizeTask('x', 1), 'TASKER_INVALID', 'uuid')
+  await refused(tasker.prioritizeTask(null, 1), 'TASKER_INVALID', 'uuid')
 })
 
 test('a new task overtakes waiting ones of lower priority', async t => {

@@ -247,7 +247,7 @@ test('getTask refuses what it does not know', async t => {
   const tasker = open(t)
   const uuid = '018f0000-0000-7000-8000-000000000000'
   await refused(tasker.getTask(uuid), 'TASKER_NOT_FOUND')
-  await refused(tasker.getTask('nonsense'), 'TASKER_INVALID', 'uuid')
+  await refused(tasker.getTask(7), 'TASKER_INVALID', 'uuid')
   await refused(tasker.getTask(uuid, { logs: true }), 'TASKER_INVALID', 'logs')
 })
 

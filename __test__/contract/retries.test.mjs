@@ -341,7 +341,7 @@ test('what is no pause is refused where it is said', async t => {
     [{ later: 1 }, 'later'],
   ])
     await refused(tasker.retryTask(uuid, options), 'TASKER_INVALID', path)
-  await refused(tasker.retryTask('x'), 'TASKER_INVALID', 'uuid')
+  await refused(tasker.retryTask({}), 'TASKER_INVALID', 'uuid')
   await refused(tasker.retryTask('018f0000-0000-7000-8000-000000000001'), 'TASKER_NOT_FOUND')
 })
 

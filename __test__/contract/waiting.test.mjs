@@ -96,7 +96,7 @@ test('an unknown task is not waited for', async t => {
   const tasker = open(t)
   const uuid = '018f0000-0000-7000-8000-000000000000'
   await refused(tasker.waitForTaskOutputData(uuid), 'TASKER_NOT_FOUND')
-  await refused(tasker.waitForTaskOutputData('x'), 'TASKER_INVALID', 'uuid')
+  await refused(tasker.waitForTaskOutputData(), 'TASKER_INVALID', 'uuid')
   await refused(tasker.waitForTaskOutputData(uuid, { wait: 1 }), 'TASKER_INVALID', 'wait')
 })
 

@@ -190,7 +190,7 @@ for (const [version, compiler] of Object.entries(compilers)) {
     test('compiles a program with `await using` down for Node.js 20, as module and script', () => {
       tsc([...strict, '--module', 'node16', 'esm.mts', 'cjs.cts'], folder, compiler)
       for (const name of ['esm.mjs', 'cjs.cjs']) {
-        assert.equal(runs(name), '42.0,done,done,TASKER_INVALID\n')
+        assert.equal(runs(name), '42.0,done,done,TASKER_NOT_FOUND\n')
       }
     })
 
