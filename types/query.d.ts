@@ -1,7 +1,8 @@
 /** Queries and sorting. */
 
 import type { OnInterrupted, OnStop } from './definition'
-import type { AnyOperations, OperationName } from './registry'
+import type { Jsonify } from './json'
+import type { AnyOperations, DataOf, OperationName, ResultOf } from './registry'
 import type { EndCause, TaskState, TaskStatus } from './task'
 
 /** What a field is compared with. */
@@ -110,7 +111,13 @@ export type PathField =
  * `'data.book'`. All parts must match; `{}` matches every task. An unknown field or operator is
  * rejected with `TASKER_INVALID_QUERY`.
  */
-export interface Query<
+export type Query<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> = QueryFields<Operations, Name> & KnownPaths<Operations>
+
+/** What a query may ask of each field, and of any path into one. */
+export interface QueryFields<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
 > {
@@ -145,6 +152,91 @@ export interface Query<
   retry?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
+
+/**
+ * The paths into `data` and `result` that the registry knows, with what they lead to; an editor
+ * completes them. Other paths may be asked for too.
+ */
+export type KnownPaths<Operations> = Paths<Operations>[Declares<Operations>]
+
+/** The paths of a registry by number; none of one that promises nothing. */
+interface Paths<Operations> {
+  none: unknown
+  [declared: number]: {
+    [Path in KnownPath<Operations, OperationName<Operations>>]?: QueryField<
+      LeafOf<Operations, OperationName<Operations>, Path>
+    >
+  }
+}
+
+/**
+ * Which of these. The compiler takes it for `'none'` where code is generic over a registry, so that
+ * a query without paths compiles there: of a choice with `any` it considers the other half.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: it stands for any number.
+type Declares<Operations> = keyof Operations extends string ? any : 'none'
+
+type KnownPath<Operations, Name extends OperationName<Operations>> = Name extends unknown
+  ?
+      | `data.${PathOf<Jsonify<DataOf<Operations, Name>>>}`
+      | `result.${PathOf<Jsonify<ResultOf<Operations, Name>>>}`
+  : never
+
+/** What a path leads to, in the tasks of one of these operations. */
+type LeafOf<
+  Operations,
+  Name extends OperationName<Operations>,
+  Path extends string,
+> = Name extends unknown
+  ? Path extends `data.${infer Rest}`
+    ? Leaf<At<Jsonify<DataOf<Operations, Name>>, Rest>>
+    : Path extends `result.${infer Rest}`
+      ? Leaf<At<Jsonify<ResultOf<Operations, Name>>, Rest>>
+      : never
+  : never
+
+/** The names and dotted paths in a value, through arrays, three names deep. */
+type PathOf<Value, Depth extends 0[] = []> = Depth['length'] extends 3
+  ? never
+  : unknown extends Value
+    ? never
+    : Value extends readonly (infer Item)[]
+      ? Item extends readonly unknown[]
+        ? never
+        : PathOf<Item, Depth>
+      : Value extends object
+        ? Named<Value, Depth>
+        : never
+
+type Named<Value, Depth extends 0[]> = {
+  [Name in keyof Value & string]-?: string extends Name
+    ? never
+    : Name | `${Name}.${PathOf<Value[Name], [...Depth, 0]>}`
+}[keyof Value & string]
+
+/** What a path leads to; what is not declared has no say. */
+type At<Value, Path extends string> = unknown extends Value
+  ? never
+  : Value extends readonly (infer Item)[]
+    ? At<Item, Path>
+    : Value extends object
+      ? Path extends keyof Value
+        ? Value[Path]
+        : Path extends `${infer Name}.${infer Rest}`
+          ? Name extends keyof Value
+            ? At<Value[Name], Rest>
+            : never
+          : never
+      : never
+
+/** What a path is compared with: an array is found by its members too. */
+type Leaf<Value> = unknown extends Value
+  ? QueryValue
+  : Value extends readonly (infer Item)[]
+    ? Value | Leaf<Item>
+    : Value extends undefined
+      ? never
+      : Value
 
 /**
  * Which operations. A name, `$eq` and `$in` say which operations the tasks found can have, so that
