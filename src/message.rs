@@ -77,6 +77,8 @@ messages! {
         RunRetry "runRetry" { slot: RunSlot, run_at: WallMs, reason: Option<&'a Json> },
         /// An ended task runs again because somebody asked for it.
         TaskRetry "taskRetry" { uuid: TaskId, run_at: WallMs, error: Option<&'a Json> },
+        /// The task got this priority because its `queueTimeout` is over.
+        TaskPriority "taskPriority" { uuid: TaskId, priority: Priority },
         /// So many more log lines of the run are on disk.
         Logs "logs" { slot: RunSlot, count: u32 },
         /// So many more progress reports of the run are on disk.
@@ -114,6 +116,7 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Retrying(id, run_at, error) => {
             Message::TaskRetry { uuid: *id, run_at: *run_at, error: error.as_ref() }
         }
+        Effect::Prioritized(id, to) => Message::TaskPriority { uuid: *id, priority: *to },
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -307,6 +310,7 @@ impl<'a> Rest<'a> {
             OptionValue::Number(_)
             | OptionValue::Date(_)
             | OptionValue::Word(_)
+            | OptionValue::QueueTimeout(_)
             | OptionValue::Retry(_) => None,
         })
     }

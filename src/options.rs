@@ -8,6 +8,7 @@ use tasker_core::argument;
 use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::limits;
+use tasker_core::queue_timeout;
 use tasker_core::retry;
 use tasker_core::task::{OnInterrupted, OnStop, TaskOptions};
 use tasker_engine::memory::Settings;
@@ -30,6 +31,8 @@ struct OptionFields<'a> {
     on_stop: Option<&'a RawValue>,
     #[serde(borrow)]
     run_timeout: Option<&'a RawValue>,
+    #[serde(borrow)]
+    queue_timeout: Option<&'a RawValue>,
     #[serde(borrow)]
     retry: Option<&'a RawValue>,
 }
@@ -56,6 +59,8 @@ impl Options {
             .map(|raw| argument::count(raw.get(), "concurrency", limits::CONCURRENCY_MAX));
         let run_timeout =
             fields.run_timeout.map(|raw| argument::duration_or_off(raw.get(), "runTimeout"));
+        let queue_timeout =
+            fields.queue_timeout.map(|raw| queue_timeout::read(raw.get(), "queueTimeout"));
         let retry = fields.retry.map(|raw| retry::read(raw.get(), "retry"));
         Ok(Self {
             location: location(fields.store)?,
@@ -68,6 +73,7 @@ impl Options {
             },
             defaults: Defaults::from(TaskOptions {
                 run_timeout_ms: run_timeout.transpose()?.flatten(),
+                queue_timeout: queue_timeout.transpose()?.flatten(),
                 retry: retry.transpose()?.map(Arc::new),
                 on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
                     .unwrap_or_default(),

@@ -31,6 +31,7 @@ const ABORTED: Record<string, string> = {
   stop: 'the tasker was stopped',
   shutdown: 'the tasker was stopped; the task goes back to the queue',
   'run-timeout': 'the task ran longer than its runTimeout',
+  'queue-timeout': 'the task waited longer than its queueTimeout',
   fenced: 'the run was replaced; what it returns counts for nothing',
   lost: 'the process of this run died',
 }

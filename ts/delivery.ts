@@ -135,6 +135,8 @@ export class Delivery {
         return
       case 'taskRetry':
         return runs.reopened(message)
+      case 'taskPriority':
+        return runs.prioritized(message)
       case 'taskEnd':
         return runs.ended(message)
       case 'logs':

@@ -14,6 +14,7 @@ type Loose = Record<string, unknown>
 export function revive(document: Loose): Task {
   dates(document, 'createdAt', 'runAt', 'startedAt', 'endedAt')
   if (typeof document.priority === 'string') document.priority = Number(document.priority)
+  if (document.queueTimeout !== undefined) reviveQueueTimeout(document)
   for (const attempt of list(document.attempts)) dates(attempt, 'startedAt', 'endedAt')
   for (const log of list(document.logs)) dates(log, 'at')
   return document as unknown as Task
@@ -23,6 +24,12 @@ export function revive(document: Loose): Task {
 export function reviveAll(documents: Loose[]): Task[] {
   for (const document of documents) revive(document)
   return documents as unknown as Task[]
+}
+
+/** Revives the priority to which a `queueTimeout` moves a task. */
+export function reviveQueueTimeout({ queueTimeout }: Loose): void {
+  const then = (queueTimeout as Loose | undefined)?.then as Loose | undefined
+  if (typeof then?.priority === 'string') then.priority = Number(then.priority)
 }
 
 const list = (value: unknown) => (value ?? []) as Loose[]

@@ -54,6 +54,8 @@ export type Message =
   | ['runRetry', slot: number, runAt: number, reason?: StoredError]
   /** An ended task runs again because somebody asked for it. */
   | ['taskRetry', uuid: string, runAt: number, error?: StoredError]
+  /** The task got this priority because its `queueTimeout` is over. */
+  | ['taskPriority', uuid: string, priority: PriorityJson]
   /** So many more log lines of the run are on disk. */
   | ['logs', slot: number, count: number]
   /** So many more progress reports of the run are on disk. */

@@ -12,9 +12,10 @@ import type { OperationRecord, OperationSchemas } from '../index'
 import type { Bridge } from './bridge'
 import { type Command, type DocumentJson, JsonText } from './commands'
 import { OPERATION_WORDS, OPERATION_WORDS_LATER } from './constants'
+import { reviveQueueTimeout } from './document'
 import { isError, read, spell } from './errors'
 import { dateOf } from './globals'
-import { jsonOf, only, scalar } from './options'
+import { jsonOf, judged, only } from './options'
 import { schemasOf } from './schemas'
 import { warn } from './warnings'
 
@@ -47,7 +48,7 @@ export function operationOptions(value: unknown): SplitOptions {
   const given = OPERATION_WORDS.map(word => [word, options[word]] as const)
   const { schema, ...others } = Object.fromEntries(given)
   const said = Object.entries(others).filter(([, value]) => value !== undefined)
-  const text = jsonOf(Object.fromEntries(said.map(([word, value]) => [word, scalar(value)])))
+  const text = jsonOf(Object.fromEntries(said.map(([word, value]) => [word, judged(word, value)])))
   return { text, schemas: schemasOf(schema) }
 }
 
@@ -58,6 +59,7 @@ export function reviveOperations(records: DocumentJson[]): OperationRecord[] {
     const layers = Object.values(record.layers as Record<string, DocumentJson>)
     for (const options of [record.options as DocumentJson, ...layers]) {
       if (typeof options.priority === 'string') options.priority = Number(options.priority)
+      reviveQueueTimeout(options)
     }
   }
   return records as unknown as OperationRecord[]

@@ -50,6 +50,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   onInterrupted: 'engine',
   onStop: 'engine',
   runTimeout: 'engine',
+  queueTimeout: 'engine',
   retry: 'engine',
 }
 
@@ -126,8 +127,21 @@ function forEngine(options: Loose): Loose {
   const names = Object.entries(OPTIONS)
     .filter(isIts)
     .map(([name]) => name)
-  return Object.fromEntries(names.map(name => [name, scalar(options[name])]))
+  return Object.fromEntries(names.map(name => [name, judged(name, options[name])]))
 }
+
+/** An option as the engine can judge it. */
+export function judged(word: string, value: unknown): unknown {
+  if (word !== 'queueTimeout' || !isMembers(value)) return scalar(value)
+  const { then } = value
+  return { ...scalars(value), then: isMembers(then) ? scalars(then) : scalar(then) }
+}
+
+const isMembers = (value: unknown): value is Loose =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const scalars = (members: Loose): Loose =>
+  Object.fromEntries(Object.entries(members).map(([key, value]) => [key, scalar(value)]))
 
 /** A value as the engine can judge it: JSON would turn NaN into null and drop a function. */
 export function scalar(value: unknown): unknown {
@@ -306,14 +320,15 @@ function prepare(given: unknown, place?: number): unknown {
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
-  const { priority, delay, runTimeout, onInterrupted, onStop } = members
-  const areTimes = isJson(delay) && isJson(runTimeout) && runAt === undefined
+  const { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop } = members
+  const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
+  const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
   const areWords = isJson(priority) && isJson(onInterrupted) && isJson(onStop)
   if (areTimes && areWords && abortSignal === undefined) return members
-  const judged = { priority, delay, runTimeout, onInterrupted, onStop }
-  const words = Object.entries(judged).map(([word, value]) => [word, scalar(value)])
-  const others = { runAt: momentOf(runAt), abortSignal: undefined }
-  return { ...members, ...Object.fromEntries(words), ...others }
+  const others = { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop }
+  const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
+  const judgedHere = { runAt: momentOf(runAt), abortSignal: undefined }
+  return { ...members, ...Object.fromEntries(words), ...judgedHere }
 }
 
 /** What needs no second look: scalars, lists, what was written as `{ … }`. */

@@ -329,6 +329,11 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.#emitRetrying(uuid, error && (known ?? rebuild(error)), runAt)
   }
 
+  /** A task was moved because it has waited so long. */
+  prioritized([, uuid, priority]: MessageOf<'taskPriority'>): void {
+    this.events.emitTask('task.prioritized', uuid, Number(priority))
+  }
+
   #emitRetrying(uuid: string, error: unknown, runAt: number) {
     this.events.emitTask('task.retrying', uuid, error, dateOf(runAt))
   }

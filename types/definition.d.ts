@@ -99,6 +99,20 @@ export interface DefinitionWithOptionalData<Name extends string, Data>
   data?: Data
 }
 
+/** How long a task may wait for its first start, and what becomes of it then. */
+export type QueueTimeout = Duration | QueueTimeoutOptions
+
+/** The long form of a `queueTimeout`. */
+export interface QueueTimeoutOptions {
+  /** How long. */
+  after: Duration
+  /**
+   * What becomes of the task: it ends as aborted, or gets another priority, once.
+   * @default 'abort'
+   */
+  then?: 'abort' | { priority: number } | undefined
+}
+
 /** The part of a task's definition that does not depend on its operation. */
 export interface TaskDefinitionBase<Name extends string = string> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
@@ -132,6 +146,12 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * tasker's.
    */
   runTimeout?: Duration | false | undefined
+  /**
+   * How long it may wait for its first start, from the add or from its start time, whichever is
+   * later; `false` for no limit. Then it ends as aborted, with the cause `queue-timeout`, or is
+   * moved once. Default: the operation's, else the tasker's.
+   */
+  queueTimeout?: QueueTimeout | false | undefined
   /**
    * How often it is tried when its runner throws, and the pauses in between; a number is short for
    * `{ attempts }`. A crash of the process is no failure. Default: the operation's, else the

@@ -61,4 +61,12 @@ export interface AbortError extends Error {
  * The words of an aborted task, and two more: `shutdown` (the task goes back to the queue) and
  * `fenced` (the run was replaced).
  */
-export type AbortCause = 'user' | 'signal' | 'stop' | 'run-timeout' | 'lost' | 'shutdown' | 'fenced'
+export type AbortCause =
+  | 'user'
+  | 'signal'
+  | 'stop'
+  | 'run-timeout'
+  | 'queue-timeout'
+  | 'lost'
+  | 'shutdown'
+  | 'fenced'

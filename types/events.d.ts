@@ -20,7 +20,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.add': [definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
-  /** A waiting task got another priority. */
+  /** A waiting task got another priority, by `prioritizeTask` or by its `queueTimeout`. */
   'task.prioritized': [uuid: TaskUuid, priority: number]
   /** Its runner is about to be called. */
   'task.run': [uuid: TaskUuid]

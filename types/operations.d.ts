@@ -1,7 +1,7 @@
 /** What a tasker says of an operation, for all processes on the file. */
 
-import type { Duration, OnInterrupted, OnStop, RetryPolicy } from './definition'
-import type { StoredRetryPolicy } from './task'
+import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
+import type { StoredQueueTimeout, StoredRetryPolicy } from './task'
 
 /** How the tasks of an operation are run, and what they take that do not say otherwise. */
 export interface OperationOptions {
@@ -17,6 +17,11 @@ export interface OperationOptions {
    * Default: what the tasker says that adds the task.
    */
   runTimeout?: Duration | false | undefined
+  /**
+   * How long tasks may wait for their first start that are added without a word; `false` for no
+   * limit. Default: what the tasker says that adds the task.
+   */
+  queueTimeout?: QueueTimeout | false | undefined
   /**
    * How often tasks are tried that are added without a word: a number of attempts, or how they are
    * made. Default: what the tasker says that adds the task.
@@ -100,6 +105,8 @@ export interface StoredOperationOptions {
   priority?: number
   /** In milliseconds; `false` for no limit. */
   runTimeout?: number | false
+  /** In milliseconds; `false` for no limit. */
+  queueTimeout?: StoredQueueTimeout | false
   retry?: StoredRetryPolicy
   onInterrupted?: OnInterrupted
   onStop?: OnStop

@@ -1,6 +1,6 @@
 /** The options of a tasker's calls. */
 
-import type { Duration, OnInterrupted, OnStop, RetryPolicy } from './definition'
+import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
@@ -68,6 +68,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default false
    */
   runTimeout?: Duration | false | undefined
+  /**
+   * How long a task may wait for its first start, unless the task or its operation says otherwise;
+   * `false` for no limit.
+   * @default false
+   */
+  queueTimeout?: QueueTimeout | false | undefined
   /**
    * How often a task is tried when its runner throws, unless the task says otherwise: a number of
    * attempts, or how they are made.

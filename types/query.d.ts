@@ -141,6 +141,7 @@ export interface QueryFields<
   attempt?: QueryField<number>
   attemptsLeftOut?: QueryField<number>
   runTimeout?: QueryField<number>
+  queueTimeout?: QueryField
   onInterrupted?: QueryField<OnInterrupted>
   onStop?: QueryField<OnStop>
   data?: QueryField

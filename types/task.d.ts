@@ -28,6 +28,7 @@ export type EndStatus = 'done' | 'failed' | 'aborted'
  * - `signal`: the `abortSignal` of its `addTask`
  * - `stop`: `stop` or `close` with `onStop: 'abort'`
  * - `run-timeout`: its `runTimeout`
+ * - `queue-timeout`: its `queueTimeout`
  */
 export type EndCause =
   | 'error'
@@ -38,6 +39,7 @@ export type EndCause =
   | 'signal'
   | 'stop'
   | 'run-timeout'
+  | 'queue-timeout'
 
 /** A task as it is stored. What is not set is absent. */
 export type Task<
@@ -93,6 +95,8 @@ export interface TaskBase<Name extends string = string> {
   progress?: TaskProgress
   /** The longest a run may take, in milliseconds; absent for no limit. */
   runTimeout?: number
+  /** How long it may wait for its first start, in milliseconds; absent for no limit. */
+  queueTimeout?: StoredQueueTimeout
   /** How often it is tried; absent for once. Durations are milliseconds. */
   retry?: StoredRetryPolicy
   /** What becomes of it if its process dies while it runs; absent for `'retry'`. */
@@ -102,6 +106,9 @@ export interface TaskBase<Name extends string = string> {
   /** Its log lines in order, with the option `withLogs`. */
   logs?: TaskLog[]
 }
+
+/** A `queueTimeout` as it is stored: in milliseconds, with `then` if it moves the task. */
+export type StoredQueueTimeout = number | { after: number; then: { priority: number } }
 
 /** One stored log line. */
 export interface TaskLog {

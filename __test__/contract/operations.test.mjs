@@ -206,7 +206,6 @@ test('what comes later is refused as such', async t => {
     conditions: [],
     rateLimit: { limit: 1, per: '1s' },
     circuitBreaker: {},
-    queueTimeout: '1s',
     retention: '1d',
     onStopWaiting: 'abort',
     executor: true,
@@ -298,14 +297,12 @@ test('a schema that answers nonsense refuses the data, with a path', async t => 
     [{ issues: [null] }, 'data', /does not fit/],
     [{ issues: [{ message: 'no', path: 7 }] }, 'data', /does not fit the schema: no/],
     [{ issues: [{ path: [{ key: 'a' }, 0, Symbol('s'), key] }] }, 'data.a.0.Symbol(s).undefined'],
-    // biome-ignore lint/suspicious/noThenProperty: it cannot be called, so it is no promise.
     [{ ...bad, then: 7 }, 'data.n', /bad/],
   ]) {
     await tasker.defineOperation('a', { schema: { data: schemaOf(() => answer) } })
     const error = await refused(tasker.addTask({ operation: 'a' }), 'TASKER_INVALID', path)
     assert.match(error.message, why ?? /does not fit/)
   }
-  // biome-ignore lint/suspicious/noThenProperty: that is what is tested.
   const thenable = schemaOf(() => ({ then: () => assert.fail('is called') }))
   await tasker.defineOperation('a', { schema: { data: thenable } })
   await refused(tasker.addTask({ operation: 'a' }), 'TASKER_UNSUPPORTED', 'data')

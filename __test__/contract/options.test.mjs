@@ -71,13 +71,11 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [
-      words('concurrency attach dependsOn unique queueTimeout retention onStopWaiting'),
+      words('concurrency attach dependsOn unique retention onStopWaiting'),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
     assignRunner: [
-      words(
-        'conditions rateLimit circuitBreaker queueTimeout retention onStopWaiting executor batch',
-      ),
+      words('conditions rateLimit circuitBreaker retention onStopWaiting executor batch'),
       option => tasker.assignRunner('a', () => {}, option),
     ],
   }
@@ -214,6 +212,7 @@ test('every word of every option is accepted', async t => {
     onInterrupted: ['retry', 'abort', 'fail'],
     onStop: ['wait', 'postpone', 'abort'],
     runTimeout: [1, '1s', '1.5h', false],
+    queueTimeout: [1, '1s', { after: '1h', then: { priority: Infinity } }, false],
     keepAlive: ['auto', 'always', 'never'],
     captureContext: [true, false],
     exclusive: [true, false],

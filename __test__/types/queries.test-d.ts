@@ -38,6 +38,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   attemptsLeftOut: { $exists: true },
   retry: { $exists: false },
   runTimeout: 1000,
+  queueTimeout: 1000,
   onInterrupted: 'retry',
   onStop: { $in: ['wait', null] },
   data: { text: 'dune' },

@@ -136,6 +136,9 @@ export async function calls() {
   is<Task<Operations, 'read-book'>>()(await tasker.getTask(uuid), true)
 
   await tasker.addTask({ operation: 'tidy', priority: -Infinity, runTimeout: false })
+  const then = { priority: Infinity }
+  await tasker.addTask({ operation: 'tidy', queueTimeout: { after: '5m', then } })
+  await tasker.addTask({ operation: 'tidy', queueTimeout: false })
   await tasker.addTask({ operation: 'loose', data: 1 })
   await tasker.addTask({ operation: 'ping', onStop: 'postpone', onInterrupted: 'fail' })
   await tasker.addTasks([
@@ -164,6 +167,8 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', onStop: 'explode' })
   // @ts-expect-error no duration
   await tasker.addTask({ operation: 'tidy', runTimeout: '5 minutes' })
+  // @ts-expect-error no such end
+  await tasker.addTask({ operation: 'tidy', queueTimeout: { after: '1s', then: 'fail' } })
   // @ts-expect-error no policy
   await tasker.addTask({ operation: 'tidy', retry: { backoff: { type: 'fixed', delay: 1 } } })
   // @ts-expect-error no number of attempts

@@ -48,6 +48,15 @@ pub fn priority(text: &str) -> Result<Priority> {
     Priority::new(number)
 }
 
+/// The text of a priority, as [`priority`] reads it.
+pub(crate) fn priority_text(priority: Priority) -> String {
+    match priority.get() {
+        f64::INFINITY => "\"Infinity\"".to_owned(),
+        f64::NEG_INFINITY => "\"-Infinity\"".to_owned(),
+        number => format!("{number:?}"),
+    }
+}
+
 /// A duration in milliseconds, or a string such as `'30s'`, `'5m'`, `'2h'`, `'7d'`.
 ///
 /// # Errors

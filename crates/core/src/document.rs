@@ -82,6 +82,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Number(of) => number(of),
         OptionValue::Date(at) => date(at),
         OptionValue::Word(word) => Value::text(word),
+        OptionValue::QueueTimeout(timeout) => Value::from_json(&timeout.to_string())?,
         OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
@@ -396,6 +397,7 @@ mod tests {
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
             start_time: Some(StartTime::At(WallMs(5))),
             run_timeout_ms: Some(300_000),
+            queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
@@ -455,7 +457,7 @@ mod tests {
             r#""startedAt":10,"endedAt":15,"outcome":"failed","cause":"error","#,
             r#""error":{"name":"E"}}],"attemptsLeftOut":3,"error":{"name":"E"},"#,
             r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
-            r#""runTimeout":300000,"retry":{"attempts":5,"on":["error"]},"#,
+            r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
             r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
@@ -588,7 +590,7 @@ mod tests {
             r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":{"$lt":8}}"#,
             r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
             r#"{"attempts.error.name":"E","attempts.cause":"error","attemptsLeftOut":3}"#,
-            r#"{"retry.attempts":{"$gt":4},"retry.on":"error"}"#,
+            r#"{"retry.attempts":{"$gt":4},"retry.on":"error","queueTimeout":500}"#,
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,

@@ -24,7 +24,7 @@
 use crate::error::{Code, Error, Result};
 use crate::id::{LaneId, Seq};
 use crate::store::{Batch, Change};
-use crate::task::{AttemptEnd, Priority, TaskEnd};
+use crate::task::{AttemptEnd, Cause, Priority, TaskEnd};
 use crate::transition::TransitionKind;
 
 /// What a batch did to one task.
@@ -87,6 +87,9 @@ impl Transition {
             Change::Delay { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Delay, Some(*priority))
             }
+            Change::SetQueueTimeout { seq, lane, .. } => {
+                (seq, lane, TransitionKind::SetQueueTimeout, None)
+            }
             Change::Prioritize { seq, lane, to, is_queued, .. } => {
                 (seq, lane, prioritize_of(*is_queued), Some(*to))
             }
@@ -124,6 +127,7 @@ impl Transition {
             | Change::Release { .. }
             | Change::Reopen { .. }
             | Change::Delay { .. }
+            | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
@@ -219,6 +223,7 @@ fn end_of(outcome: &TaskEnd, has_run: bool) -> TransitionKind {
         TaskEnd::Done(_) => TransitionKind::Done,
         TaskEnd::Failed(..) => TransitionKind::Fail,
         TaskEnd::Aborted(..) if has_run => TransitionKind::Abort,
+        TaskEnd::Aborted(Cause::QueueTimeout, _) => TransitionKind::Expire,
         TaskEnd::Aborted(..) => TransitionKind::Withdraw,
     }
 }

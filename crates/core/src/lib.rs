@@ -18,10 +18,12 @@ pub mod task;
 pub mod queue;
 pub mod json;
 pub mod argument;
+mod members;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
 pub mod rules;
 pub mod retry;
+pub mod queue_timeout;
 pub mod option;
 pub mod operation;
 pub mod store;

@@ -23,8 +23,9 @@ use crate::backoff::RetryPolicy;
 use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::limits;
+use crate::queue_timeout;
 use crate::retry;
-use crate::task::{NewTask, OnInterrupted, OnStop, Priority, Unsaid};
+use crate::task::{NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, Unsaid};
 use crate::time::WallMs;
 
 /// The longest that a run may take, where somebody has said it.
@@ -42,6 +43,25 @@ impl RunTimeout {
         match self {
             RunTimeout::Off => None,
             RunTimeout::Ms(ms) => Some(ms),
+        }
+    }
+}
+
+/// How long a task may wait for its first start, where somebody has said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueWait {
+    /// As long as it takes.
+    Off,
+    /// No longer than this.
+    AtMost(QueueTimeout),
+}
+
+impl QueueWait {
+    /// The most, if there is one.
+    pub fn at_most(self) -> Option<QueueTimeout> {
+        match self {
+            QueueWait::Off => None,
+            QueueWait::AtMost(most) => Some(most),
         }
     }
 }
@@ -88,7 +108,7 @@ options! {
         |text, path| concurrency(text, path), ToString::to_string;
     /// How soon its tasks run.
     priority "priority": Priority,
-        |text, _| argument::priority(text), |priority| priority_text(*priority);
+        |text, _| argument::priority(text), |priority| argument::priority_text(*priority);
     /// The longest that a run of its tasks may take.
     run_timeout "runTimeout": RunTimeout,
         |text, path| {
@@ -96,6 +116,13 @@ options! {
                 .map(|ms| ms.map_or(RunTimeout::Off, RunTimeout::Ms))
         },
         |timeout| timeout.ms().map_or_else(|| "false".to_owned(), |ms| ms.to_string());
+    /// How long its tasks may wait for their first start.
+    queue_timeout "queueTimeout": QueueWait,
+        |text, path| {
+            queue_timeout::read(text, path)
+                .map(|timeout| timeout.map_or(QueueWait::Off, QueueWait::AtMost))
+        },
+        |wait| wait.at_most().map_or_else(|| "false".to_owned(), |most| most.to_string());
     /// How often its tasks are tried.
     retry "retry": Arc<RetryPolicy>,
         |text, path| retry::read(text, path).map(Arc::new), |policy| policy.to_json();
@@ -109,11 +136,10 @@ options! {
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 8] = [
+pub const LATER: [&str; 7] = [
     "conditions",
     "rateLimit",
     "circuitBreaker",
-    "queueTimeout",
     "retention",
     "onStopWaiting",
     "executor",
@@ -126,14 +152,6 @@ fn concurrency(text: &str, path: &str) -> Result<u32> {
         return Err(Error::at(Code::Unsupported, path, message));
     }
     argument::count(text, path, limits::CONCURRENCY_MAX)
-}
-
-fn priority_text(priority: Priority) -> String {
-    let number = priority.get();
-    if number.is_finite() {
-        return format!("{number:?}");
-    }
-    quoted(if number > 0.0 { "Infinity" } else { "-Infinity" })
 }
 
 fn quoted(text: &str) -> String {
@@ -190,6 +208,9 @@ impl OperationOptions {
         }
         if let Some(timeout) = self.run_timeout.filter(|_| unsaid.has(Unsaid::RUN_TIMEOUT)) {
             task.options.run_timeout_ms = timeout.ms();
+        }
+        if let Some(wait) = self.queue_timeout.filter(|_| unsaid.has(Unsaid::QUEUE_TIMEOUT)) {
+            task.options.queue_timeout = wait.at_most();
         }
         if let Some(policy) = self.retry.as_ref().filter(|_| unsaid.has(Unsaid::RETRY)) {
             task.options.retry = Some(Arc::clone(policy));
@@ -306,6 +327,7 @@ mod tests {
             concurrency: Some(3),
             priority: Some(Priority::new(-1.5).unwrap()),
             run_timeout: Some(RunTimeout::Ms(300_000)),
+            queue_timeout: queue_timeout::read("7", "x").unwrap().map(QueueWait::AtMost),
             retry: retry::read("3", "retry").ok().map(Arc::new),
             on_interrupted: Some(OnInterrupted::Fail),
             on_stop: Some(OnStop::Postpone),
@@ -317,6 +339,7 @@ mod tests {
         let mut infinite = whole();
         infinite.priority = Some(Priority::MIN);
         infinite.run_timeout = Some(RunTimeout::Off);
+        infinite.queue_timeout = Some(QueueWait::Off);
         for options in [whole(), infinite, OperationOptions::default()] {
             assert_eq!(OperationOptions::read(&options.to_json()).unwrap(), options);
             let record = OperationRecord {
@@ -359,6 +382,13 @@ mod tests {
             (
                 Unsaid::RUN_TIMEOUT,
                 with(TaskOptions { run_timeout_ms: Some(300_000), ..options.clone() }),
+            ),
+            (
+                Unsaid::QUEUE_TIMEOUT,
+                with(TaskOptions {
+                    queue_timeout: whole().queue_timeout.unwrap().at_most(),
+                    ..options.clone()
+                }),
             ),
             (
                 Unsaid::ON_INTERRUPTED,

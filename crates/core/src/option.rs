@@ -20,8 +20,9 @@ use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::limits;
 use crate::query::Field;
+use crate::queue_timeout;
 use crate::retry;
-use crate::task::{Json, OnInterrupted, OnStop, StartTime, TaskOptions, Unsaid};
+use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
 
 /// One option of a task.
@@ -45,6 +46,8 @@ pub enum OptionValue<'t> {
     Date(WallMs),
     /// One of a few words.
     Word(&'static str),
+    /// How long it may wait.
+    QueueTimeout(QueueTimeout),
     /// How often it is tried.
     Retry(&'t RetryPolicy),
     /// JSON of the caller's.
@@ -58,6 +61,7 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Number(number) => write!(f, "{number}"),
             OptionValue::Date(at) => write!(f, "{}", at.0),
             OptionValue::Word(word) => write!(f, "\"{word}\""),
+            OptionValue::QueueTimeout(timeout) => write!(f, "{timeout}"),
             OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
@@ -65,7 +69,7 @@ impl fmt::Display for OptionValue<'_> {
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 8] = [
+pub const OPTIONS: [TaskOption; 9] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -107,6 +111,15 @@ pub const OPTIONS: [TaskOption; 8] = [
         value: |task| task.run_timeout_ms.map(OptionValue::Number),
     },
     TaskOption {
+        field: Field::QueueTimeout,
+        unsaid: Unsaid::QUEUE_TIMEOUT,
+        read: |task, text, path| {
+            task.queue_timeout = queue_timeout::read(text, path)?;
+            Ok(())
+        },
+        value: |task| task.queue_timeout.map(OptionValue::QueueTimeout),
+    },
+    TaskOption {
         field: Field::Retry,
         unsaid: Unsaid::RETRY,
         read: |task, text, path| set(&mut task.retry, retry::read(text, path).map(Arc::new)),
@@ -133,8 +146,8 @@ pub const OPTIONS: [TaskOption; 8] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 7] =
-    ["concurrency", "attach", "dependsOn", "unique", "queueTimeout", "retention", "onStopWaiting"];
+pub const LATER: [&str; 6] =
+    ["concurrency", "attach", "dependsOn", "unique", "retention", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -238,6 +251,8 @@ mod tests {
             (Field::Tags, r#"["a","a","\u0001é"]"#),
             (Field::RunAt, "-7"),
             (Field::RunTimeout, "500"),
+            (Field::QueueTimeout, "500"),
+            (Field::QueueTimeout, r#"{"after":500,"then":{"priority":2.0}}"#),
             (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
@@ -254,6 +269,7 @@ mod tests {
             (Field::Tags, "[]"),
             (Field::Tags, "[ ]"),
             (Field::RunTimeout, "false"),
+            (Field::QueueTimeout, "false"),
             (Field::OnInterrupted, r#""retry""#),
         ] {
             assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");

@@ -12,16 +12,12 @@
 //!
 //! Proof: the tests below, `proof/tests/engine/retries.rs`, `conformance::interplay`.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
-
 use crate::argument;
 use crate::backoff::{Backoff, BackoffKind, RetryPolicy};
 use crate::error::{Error, Result};
 use crate::id::RunId;
 use crate::limits;
+use crate::members::Members;
 use crate::rules::{self, Settlement};
 use crate::task::{AbortReason, AttemptEnd, AttemptError, Cause, TaskEnd};
 
@@ -169,45 +165,6 @@ fn read_on(text: &str, path: &str) -> Result<(bool, bool)> {
         }
     }
     Ok(on)
-}
-
-/// The members of an object, each read once.
-struct Members<'a> {
-    path: &'a str,
-    all: BTreeMap<Cow<'a, str>, &'a RawValue>,
-}
-
-impl<'a> Members<'a> {
-    fn read(text: &'a str, path: &'a str, wrong: &str) -> Result<Self> {
-        let all = serde_json::from_str(text).map_err(|_| Error::invalid(path, wrong))?;
-        Ok(Self { path, all })
-    }
-
-    fn optional<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&str, &str) -> Result<T>,
-    ) -> Result<Option<T>> {
-        let path = format!("{}.{name}", self.path);
-        self.all.remove(name).map(|given| read(given.get(), &path)).transpose()
-    }
-
-    fn required<T>(&mut self, name: &str, read: impl FnOnce(&str, &str) -> Result<T>) -> Result<T> {
-        let path = self.path;
-        let missing = || Error::invalid(format!("{path}.{name}"), "is missing");
-        self.optional(name, read)?.ok_or_else(missing)
-    }
-
-    /// Nothing is accepted and ignored.
-    fn end(self, known: &str) -> Result<()> {
-        match self.all.first_key_value() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let path = format!("{}.{name}", self.path);
-                Err(Error::invalid(path, format!("is not known; there are {known}")))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::queue::QueueKey;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
-    Progress, Tally, TaskEnd,
+    Progress, QueueTimeout, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -190,6 +190,17 @@ pub enum Change {
         priority: Priority,
         /// When it is due.
         due_at: WallMs,
+    },
+    /// The `queueTimeout` of a waiting task ends at this moment, with a timer then; it does not
+    /// count if that is absent. Stands behind the `Add` of its task if both are in one batch.
+    /// Guard: it is ready or delayed.
+    SetQueueTimeout {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// When.
+        ends_at: Option<WallMs>,
     },
     /// A waiting task gets another priority. Guard: it is ready, or delayed if it is not queued.
     Prioritize {
@@ -421,6 +432,10 @@ pub struct Brief {
     pub priority: Priority,
     /// When it may start at the earliest, if that was said.
     pub run_at: Option<WallMs>,
+    /// How long it may wait for its first start, if that was said.
+    pub queue_timeout: Option<QueueTimeout>,
+    /// Whether a run of it ever began.
+    pub has_started: bool,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// When it was added or last started, whichever is later.

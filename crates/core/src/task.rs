@@ -134,7 +134,7 @@ words!(OnInterrupted { Retry "retry", Abort "abort", Fail "fail" });
 words!(OnStop { Wait "wait", Postpone "postpone", Abort "abort" });
 words!(Cause {
     Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
-    Poison "poison", Unstorable "unstorable",
+    Poison "poison", Unstorable "unstorable", QueueTimeout "queue-timeout",
 });
 words!(Level {
     Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
@@ -164,6 +164,8 @@ pub enum Cause {
     Poison = 7,
     /// Its result or error cannot be stored.
     Unstorable = 8,
+    /// Its `queueTimeout`.
+    QueueTimeout = 9,
 }
 
 /// How grave a log line is; a smaller code is graver.
@@ -222,6 +224,34 @@ impl StartTime {
     }
 }
 
+/// How long a task may wait for its first start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueTimeout {
+    /// How long, in milliseconds.
+    pub after_ms: u64,
+    /// What becomes of it then.
+    pub then: AfterQueueTimeout,
+    /// The moment at which the time of a stored task is over; nothing while it does not count, and
+    /// once that has had its effect.
+    pub ends_at: Option<WallMs>,
+}
+
+/// What becomes of a task that has waited too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterQueueTimeout {
+    /// It ends as aborted.
+    Abort,
+    /// It gets this priority, once.
+    Prioritize(Priority),
+}
+
+impl QueueTimeout {
+    /// The moment at which it is over if it counts from `since`.
+    pub fn end(&self, since: WallMs) -> WallMs {
+        StartTime::After(self.after_ms).moment(since)
+    }
+}
+
 /// Which options of a task its caller has left to its operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unsaid(u8);
@@ -237,8 +267,10 @@ impl Unsaid {
     pub const ON_INTERRUPTED: Self = Self(1 << 2);
     /// How often it is tried.
     pub const RETRY: Self = Self(1 << 3);
+    /// How long it may wait for its first start.
+    pub const QUEUE_TIMEOUT: Self = Self(1 << 4);
     /// All of them.
-    pub const ALL: Self = Self((1 << 4) - 1);
+    pub const ALL: Self = Self((1 << 5) - 1);
 
     /// Whether all are decided.
     pub const fn is_empty(self) -> bool {
@@ -285,6 +317,8 @@ pub struct TaskOptions {
     pub start_time: Option<StartTime>,
     /// The longest a run may take, from its start.
     pub run_timeout_ms: Option<u64>,
+    /// The longest it may wait for its first start.
+    pub queue_timeout: Option<QueueTimeout>,
     /// How often it is tried after a failure; once if absent.
     pub retry: Option<Arc<RetryPolicy>>,
     /// What a crash means.
@@ -301,6 +335,7 @@ impl TaskOptions {
         tags: None,
         start_time: None,
         run_timeout_ms: None,
+        queue_timeout: None,
         retry: None,
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
@@ -331,6 +366,14 @@ impl SharedOptions {
         let at = self.start_time?.moment(added_at);
         self.start_time = Some(StartTime::At(at));
         Some(at)
+    }
+
+    /// Makes a moment of a `queueTimeout` that counts from `since`.
+    pub fn begin_queue_timeout(&mut self, since: WallMs) {
+        if let Some(timeout) = self.queue_timeout {
+            let ends_at = Some(timeout.end(since));
+            self.queue_timeout = Some(QueueTimeout { ends_at, ..timeout });
+        }
     }
 }
 

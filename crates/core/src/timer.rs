@@ -18,11 +18,13 @@ use crate::time::WallMs;
 pub enum TimerKind {
     /// The start time of a task.
     Due = 1,
+    /// The end of the `queueTimeout` of a task.
+    QueueTimeout = 3,
 }
 
 impl TimerKind {
     /// Every kind, by code.
-    pub const ALL: &[TimerKind] = &[TimerKind::Due];
+    pub const ALL: &[TimerKind] = &[TimerKind::Due, TimerKind::QueueTimeout];
 
     /// The code under which it is stored.
     pub const fn code(self) -> u8 {
@@ -60,7 +62,9 @@ mod tests {
 
     #[test]
     fn codes_survive_a_round_trip() {
-        assert_eq!(TimerKind::from_code(TimerKind::Due.code()), Some(TimerKind::Due));
-        assert_eq!([0, 2].map(TimerKind::from_code), [None; 2]);
+        for kind in TimerKind::ALL {
+            assert_eq!(TimerKind::from_code(kind.code()), Some(*kind));
+        }
+        assert_eq!([0, u8::MAX].map(TimerKind::from_code), [None; 2]);
     }
 }

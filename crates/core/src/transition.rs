@@ -100,6 +100,8 @@ pub enum TransitionKind {
     PrioritizeUnqueued = 37,
     /// Its run failed and it is tried again at once.
     RetryAtOnce = 38,
+    /// Its `queueTimeout` ends at another moment, or no longer counts.
+    SetQueueTimeout = 39,
 }
 
 /// What a task is after a transition.
@@ -210,7 +212,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
         rule(Kind::Leave, &[Ready], Stays).leaves(),
         reserved(Kind::Update, WAITING, Stays),
-        reserved(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
+        rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         reserved(Kind::Purge, ENDED, Removed),
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
         reserved(Kind::Noted, RUNNING, Stays),
@@ -224,6 +226,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
         rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
+        rule(Kind::SetQueueTimeout, WAITING, Stays).times(),
     ]
 };
 

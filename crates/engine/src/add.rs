@@ -94,6 +94,9 @@ impl Planner<'_> {
         if !def.unsaid.is_empty() {
             self.complete(lane, &mut def);
         }
+        if !def.options.is_none() {
+            def.options.begin_queue_timeout(due_at.unwrap_or(self.now.wall));
+        }
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);

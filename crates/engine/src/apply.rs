@@ -103,6 +103,7 @@ impl Memory {
         effects.extend(draft.task_news.drain(..).map(|news| match news {
             TaskNews::Ended(id, outcome) => Effect::TaskEnded(id, outcome),
             TaskNews::Retrying(id, run_at, error) => Effect::Retrying(id, run_at, error),
+            TaskNews::Prioritized(id, to) => Effect::Prioritized(id, to),
         }));
     }
 

@@ -146,6 +146,10 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
             let copy = || Effect::Retrying(id, run_at, error.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
         }
+        Effect::Prioritized(id, to) => {
+            let copy = || Effect::Prioritized(id, to);
+            return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
+        }
         Effect::Closed(error) => {
             let copy = || Effect::Closed(error.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));

@@ -140,6 +140,8 @@ pub enum TaskNews {
     Ended(TaskId, TaskEnd),
     /// It is run again by hand: when, and its error so far.
     Retrying(TaskId, WallMs, Option<Json>),
+    /// It got this priority, and nobody had asked for that.
+    Prioritized(TaskId, Priority),
 }
 
 /// A new task.
@@ -207,6 +209,18 @@ impl<'a> Planner<'a> {
     /// The draft so far.
     pub fn into_draft(self) -> Draft {
         self.draft
+    }
+
+    /// The `queueTimeout` of a new task begins, unless it starts at once.
+    fn set_queue_timeout_of_new(&mut self, at: usize) {
+        let Addition { lane, task, due_at, start } = &self.draft.adds[at];
+        let timeout =
+            if task.def.options.is_none() { None } else { task.def.options.queue_timeout };
+        let ends_at = timeout.and_then(|timeout| timeout.ends_at).filter(|_| start.is_none());
+        if ends_at.is_some() {
+            let state = if due_at.is_some() { State::Delayed } else { State::Ready };
+            self.set_queue_timeout((task.seq, state), *lane, ends_at);
+        }
     }
 
     pub(crate) fn answer(&mut self, effect: Effect) {
@@ -302,6 +316,7 @@ impl<'a> Planner<'a> {
         for at in 0..self.draft.adds.len() {
             let add = self.draft.adds[at].change(self.now.wall);
             self.transition(None, add);
+            self.set_queue_timeout_of_new(at);
         }
         debug_assert!(
             self.draft.new_keys.iter().all(|(_, seq)| *seq >= first && *seq < self.draft.seq_next),

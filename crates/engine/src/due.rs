@@ -24,6 +24,7 @@ impl Planner<'_> {
         for timer in &timers {
             match timer.kind {
                 TimerKind::Due => self.become_due(timer.seq),
+                TimerKind::QueueTimeout => self.expire(*timer),
             }
         }
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
@@ -42,6 +43,13 @@ impl Planner<'_> {
         self.note(Some(State::Delayed), &Change::Due { seq, lane, priority });
         let old = self.draft.dues.insert(seq, DueTask { lane, priority });
         debug_assert!(old.is_none(), "task {} becomes due twice in a turn", seq.0);
+    }
+
+    /// Writes it now if a task has become due in this turn, for another change of it follows.
+    pub(crate) fn write_due_of(&mut self, seq: Seq) {
+        if let Some(DueTask { lane, priority }) = self.draft.dues.remove(&seq) {
+            self.draft.changes.push(Change::Due { seq, lane, priority });
+        }
     }
 
     /// Writes those that are due and do not start.

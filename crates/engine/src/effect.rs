@@ -23,6 +23,8 @@ pub enum Effect {
     TaskEnded(TaskId, TaskEnd),
     /// An ended task runs again because somebody asked for it: when, and its error so far.
     Retrying(TaskId, WallMs, Option<Json>),
+    /// A task got this priority because its `queueTimeout` is over.
+    Prioritized(TaskId, Priority),
     /// So many more log lines and progress reports of a run are on disk.
     Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
@@ -47,7 +49,7 @@ impl Effect {
             Effect::Answer(..) | Effect::Refuse(..) | Effect::OperationChanged(..) => 0,
             Effect::Recorded(..) => 1,
             Effect::RunEnded(..) => 2,
-            Effect::TaskEnded(..) | Effect::Retrying(..) => 3,
+            Effect::TaskEnded(..) | Effect::Retrying(..) | Effect::Prioritized(..) => 3,
             Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,

@@ -32,6 +32,7 @@ mod control;
 mod apply;
 mod recover;
 mod due;
+mod expire;
 mod plan;
 mod catch_up;
 mod check;

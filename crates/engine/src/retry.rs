@@ -16,7 +16,7 @@ use tasker_core::retry::{Again, Tries};
 use tasker_core::rules;
 use tasker_core::state::State;
 use tasker_core::store::Change;
-use tasker_core::task::{AttemptEnd, AttemptError, StartTime, Tally};
+use tasker_core::task::{AttemptEnd, AttemptError, QueueTimeout, StartTime, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -116,6 +116,11 @@ impl Planner<'_> {
         let (end, kept) = (outcome.attempt_end(), rules::kept_outcome(outcome));
         let reopen = Change::Reopen { seq, lane, priority: from, end, kept };
         self.transition(Some(brief.state), reopen);
+        let is_counting = |timeout: &QueueTimeout| timeout.ends_at.is_some();
+        if !brief.has_started && brief.queue_timeout.as_ref().is_some_and(is_counting) {
+            // What is asked for by hand waits as long as it takes.
+            self.set_queue_timeout((seq, State::Ready), lane, None);
+        }
         let to = options.priority.unwrap_or(from);
         if to != from {
             let change = Change::Prioritize { seq, lane, from, to, is_queued: true };

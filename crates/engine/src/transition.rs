@@ -12,6 +12,7 @@ use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
+use tasker_core::task::QueueTimeout;
 use tasker_core::transition::TransitionKind;
 
 use crate::draft::Planner;
@@ -76,6 +77,7 @@ impl Planner<'_> {
             | Change::Fired(_)
             | Change::Key { .. }
             | Change::Start { .. }
+            | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Release { due_at: Some(_), .. }
             | Change::End { .. }
@@ -109,6 +111,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
     match change {
         Change::Start { start, .. } => {
             (brief.run, brief.latest_at) = (Some(start.run), start.at);
+            brief.has_started = true;
         }
         Change::End { outcome, .. } => {
             (brief.run, brief.outcome) = (None, Some(outcome.clone()));
@@ -118,6 +121,10 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         }
         Change::Reopen { .. } => brief.outcome = None,
         Change::Delay { due_at, .. } => brief.run_at = Some(*due_at),
+        Change::SetQueueTimeout { ends_at, .. } => {
+            brief.queue_timeout =
+                brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
+        }
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Operation(_)
         | Change::Add { .. }

@@ -509,6 +509,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Start { .. }
         | Change::Reopen { .. }
         | Change::Delay { .. }
+        | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. } => None,
     }
 }

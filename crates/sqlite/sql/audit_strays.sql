@@ -31,7 +31,15 @@ SELECT 'a delayed task has no timer that wakes it in time', seq FROM tasks
     WHERE timers.kind = $due_timer AND timers.at <= late.options ->> 'runAt'
   )
 UNION ALL
-SELECT 'a timer is of no kind', ref FROM timers WHERE kind NOT IN ($due_timer)
+SELECT 'a task that has never started has no timer that ends its queueTimeout', seq FROM tasks
+  WHERE state < $running AND started_at IS NULL
+    AND options ->> 'queueTimeoutEndsAt' IS NOT NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM timers
+      WHERE at = options ->> 'queueTimeoutEndsAt' AND kind = $queue_timeout_timer AND ref = seq
+    )
+UNION ALL
+SELECT 'a timer is of no kind', ref FROM timers WHERE kind NOT IN ($due_timer, $queue_timeout_timer)
 UNION ALL
 SELECT 'a timer belongs to no task', ref FROM timers
   WHERE ref NOT IN (SELECT seq FROM tasks)

@@ -123,6 +123,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Release { .. }
         | Change::Reopen { .. }
         | Change::Delay { .. }
+        | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
         | Change::Progress { .. }

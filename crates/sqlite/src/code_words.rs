@@ -82,6 +82,7 @@ const fn word_at(bytes: &[u8], at: usize) -> Word {
 const fn timer_word(kind: TimerKind) -> &'static str {
     match kind {
         TimerKind::Due => "due_timer",
+        TimerKind::QueueTimeout => "queue_timeout_timer",
     }
 }
 

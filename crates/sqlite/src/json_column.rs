@@ -16,10 +16,13 @@ use serde_json::value::RawValue;
 use tasker_core::json::write_string;
 use tasker_core::option::{self, OPTIONS};
 use tasker_core::task::{Progress, SharedOptions, StartTime, TaskOptions};
+use tasker_core::time::WallMs;
 
 const CURRENT: &str = "current";
 const TOTAL: &str = "total";
 const UNIT: &str = "unit";
+/// The moment at which a `queueTimeout` is over; no caller says it.
+const QUEUE_TIMEOUT_ENDS_AT: &str = "queueTimeoutEndsAt";
 
 /// The options of a task; nothing if it has none.
 pub(crate) fn options(options: &SharedOptions) -> Option<String> {
@@ -29,6 +32,9 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
     debug_assert!(!matches!(options.start_time, Some(StartTime::After(_))), "a moment is stored");
     let mut text = String::new();
     option::values(options).for_each(|(word, value)| member(&mut text, word, value));
+    if let Some(at) = options.queue_timeout.and_then(|timeout| timeout.ends_at) {
+        member(&mut text, QUEUE_TIMEOUT_ENDS_AT, at.0);
+    }
     let text = (!text.is_empty()).then(|| text + "}");
     debug_assert_eq!(
         text.as_deref().map_or_else(|| Some(SharedOptions::default()), read_options).as_ref(),
@@ -41,9 +47,14 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
 /// Reads what [`options`] wrote.
 pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
     let mut options = TaskOptions::default();
-    for (word, value) in members(text)? {
+    let mut members = members(text)?;
+    let ends_at = members.remove(QUEUE_TIMEOUT_ENDS_AT);
+    for (word, value) in members {
         let option = OPTIONS.iter().find(|option| option.word() == word)?;
         option.read(&mut options, value.get(), &word).ok()?;
+    }
+    if let Some(at) = ends_at {
+        options.queue_timeout.as_mut()?.ends_at = Some(WallMs(number(at)?));
     }
     Some(options.into())
 }
@@ -115,8 +126,7 @@ fn word(value: &RawValue) -> Option<String> {
 mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
     use tasker_core::retry;
-    use tasker_core::task::{Json, OnInterrupted, OnStop};
-    use tasker_core::time::WallMs;
+    use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
 
     use super::*;
 
@@ -153,6 +163,11 @@ mod tests {
             tags: Some(Json::trusted("[\"a\", \"a\"]")),
             start_time: Some(StartTime::At(WallMs(7))),
             run_timeout_ms: Some(500),
+            queue_timeout: Some(QueueTimeout {
+                after_ms: 9,
+                then: AfterQueueTimeout::Abort,
+                ends_at: Some(WallMs(-3)),
+            }),
             retry: retry::read("3", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
@@ -160,8 +175,9 @@ mod tests {
         let told = SharedOptions::from(told);
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
-            r#""runAt":7,"runTimeout":500,"retry":{"attempts":3,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"abort"}"#,
+            r#""runAt":7,"runTimeout":500,"queueTimeout":9,"#,
+            r#""retry":{"attempts":3,"on":["error"]},"onInterrupted":"fail","onStop":"abort","#,
+            r#""queueTimeoutEndsAt":-3}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));
@@ -186,9 +202,13 @@ mod tests {
         for text in ["", "{", "[]", "1", r#"{"onStop":"never"}"#, r#"{"runTimeout":"x"}"#] {
             assert_eq!(read_options(text), None, "{text}");
         }
-        for text in
-            [r#"{"runTimeout":-1}"#, r#"{"onFire":"run"}"#, r#"{"retry":0}"#, r#"{"label":1}"#]
-        {
+        for text in [
+            r#"{"queueTimeoutEndsAt":1}"#,
+            r#"{"runTimeout":-1}"#,
+            r#"{"onFire":"run"}"#,
+            r#"{"retry":0}"#,
+            r#"{"label":1}"#,
+        ] {
             assert_eq!(read_options(text), None, "{text}");
         }
         for text in ["", "{}", "null", r#"{"current":null}"#, r#"{"current":1,"unit":2}"#] {

@@ -92,6 +92,7 @@ statements! {
     REOPEN "reopen.sql",
     DELAY "delay.sql",
     OPTIONS "options.sql",
+    SET_QUEUE_TIMEOUT "set_queue_timeout.sql",
     PRIORITIZE "prioritize.sql",
     PROGRESS "progress.sql",
     LOG "log.sql",

@@ -206,6 +206,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut rows = statement.query([number]).map_err(error::of)?;
         let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
         let state = row::state(row, 2)?;
+        let options = row::options(row, 8)?;
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
             lane: row::lane_id(row, 1)?,
@@ -214,7 +215,9 @@ impl<'s> SqliteTransaction<'s> {
             outcome: row::outcome(row, state, (4, 5))?,
             run: row::run_id_if(row, 6)?,
             latest_at: WallMs(get(row, 7)?),
-            run_at: row::options(row, 8)?.run_at(),
+            run_at: options.run_at(),
+            queue_timeout: options.queue_timeout,
+            has_started: get(row, 9)?,
         }))
     }
 

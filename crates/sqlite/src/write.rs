@@ -22,8 +22,8 @@ use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, SharedOptions, StartTime, Tally,
-    TaskEnd,
+    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions,
+    StartTime, Tally, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -67,6 +67,7 @@ enum Kind {
     ReopenTally,
     Reopen,
     Delay,
+    SetQueueTimeout,
     Options,
     Prioritize,
     Progress,
@@ -102,6 +103,7 @@ impl Kind {
             Kind::ReopenTally => sql::REOPEN_TALLY,
             Kind::Reopen => sql::REOPEN,
             Kind::Delay => sql::DELAY,
+            Kind::SetQueueTimeout => sql::SET_QUEUE_TIMEOUT,
             Kind::Options => sql::OPTIONS,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::Progress => sql::PROGRESS,
@@ -165,6 +167,7 @@ fn fenced(change: &Change) -> Error {
         | Change::Due { .. }
         | Change::Start { .. }
         | Change::Delay { .. }
+        | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
         Change::Reopen { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
@@ -285,6 +288,7 @@ impl<'c> Writing<'c> {
             Change::Release { .. } => self.release(change),
             Change::Reopen { seq, end, kept, .. } => self.reopen(*seq, *end, kept.as_ref()),
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
+            Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, to, is_queued, .. } => {
                 let row = (to.get(), seq.0 as i64, waiting(*is_queued));
@@ -412,9 +416,30 @@ impl<'c> Writing<'c> {
         self.statement(Kind::Delay)?.execute((options, seq.0 as i64))
     }
 
-    /// The options of a task with another start time. They are written anew by us, for SQLite would
-    /// not keep every byte of what the caller gave. A task that is not there has none.
+    fn set_queue_timeout(&mut self, seq: Seq, ends_at: Option<WallMs>) -> Rows {
+        if let Some(at) = ends_at {
+            self.timer(Timer { at, kind: TimerKind::QueueTimeout, seq })?;
+        }
+        let options = self.changed_options(seq, |options| {
+            if let Some(timeout) = options.queue_timeout {
+                options.queue_timeout = Some(QueueTimeout { ends_at, ..timeout });
+            }
+        })?;
+        self.statement(Kind::SetQueueTimeout)?.execute((options, seq.0 as i64))
+    }
+
+    /// The options of a task with another start time.
     fn options_until(&mut self, seq: Seq, due_at: WallMs) -> rusqlite::Result<Option<String>> {
+        self.changed_options(seq, |options| options.start_time = Some(StartTime::At(due_at)))
+    }
+
+    /// The options of a task with a change. They are written anew by us, for SQLite would not keep
+    /// every byte of what the caller gave. A task that is not there has none.
+    fn changed_options(
+        &mut self,
+        seq: Seq,
+        change: impl FnOnce(&mut SharedOptions),
+    ) -> rusqlite::Result<Option<String>> {
         let mut rows = self.statement(Kind::Options)?.query([seq.0 as i64])?;
         let text: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?.flatten();
         let mut options = match text {
@@ -423,7 +448,7 @@ impl<'c> Writing<'c> {
                 FromSqlConversionFailure(0, Type::Text, "options of no task".into())
             })?,
         };
-        options.start_time = Some(StartTime::At(due_at));
+        change(&mut options);
         Ok(json_column::options(&options))
     }
 

@@ -53,6 +53,7 @@ fields! {
     AbortReason "abortReason" "Why it was aborted.",
     Progress "progress" "How far it is.",
     RunTimeout "runTimeout" "The longest a run may take, in milliseconds.",
+    QueueTimeout "queueTimeout" "How long it may wait for its first start.",
     Retry "retry" "How often it is tried, if more than once.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",

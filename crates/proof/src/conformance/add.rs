@@ -2,6 +2,7 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
+use tasker_core::queue_timeout;
 use tasker_core::retry;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
@@ -41,6 +42,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             tags: Some(json("[\"red\",\"wet\"]")),
             start_time: Some(StartTime::At(WallMs(-1))),
             run_timeout_ms: Some(300_000),
+            queue_timeout: queue_timeout::read("500", "queueTimeout")?,
             retry: Some(retry::read(RETRY, "retry")?.into()),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),

@@ -19,8 +19,18 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
     let (lane, _) = world.lane("read");
     let (id, state, priority) = (task.id, State::Ready, Priority::new(2.0)?);
     let latest_at = world.get(task)?.created_at;
-    let (run_at, run, outcome) = (None, None, None);
-    let expected = Brief { id, lane: lane.id, state, priority, run_at, run, latest_at, outcome };
+    let expected = Brief {
+        id,
+        lane: lane.id,
+        state,
+        priority,
+        run_at: None,
+        queue_timeout: None,
+        has_started: false,
+        run: None,
+        latest_at,
+        outcome: None,
+    };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())
 }
@@ -31,6 +41,7 @@ pub(super) fn a_running_task_in_brief(world: &mut World) -> Result<()> {
     let seen = brief(world, live.task)?;
     let started_at = world.get(live.task)?.started_at;
     assert_eq!(seen.as_ref().map(|brief| brief.latest_at), started_at);
+    assert_eq!(seen.as_ref().map(|brief| brief.has_started), Some(true));
     assert_eq!(seen.map(|brief| (brief.state, brief.outcome)), Some((State::Running, None)));
     Ok(())
 }

@@ -61,6 +61,8 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
             change
         }
         TransitionKind::Withdraw => world.aborting(live.task),
+        TransitionKind::Expire => world.expiring(live.task),
+        TransitionKind::SetQueueTimeout => World::timing_out(live.task, Some(9)),
         TransitionKind::Retry => world.failing(live, 1, Some(9)),
         TransitionKind::RetryAtOnce => world.failing(live, 1, None),
         TransitionKind::Snooze => world.snoozing(live, 9),

@@ -84,6 +84,12 @@ macro_rules! conformance_cases {
                 a_delayed_task_that_is_aborted_leaves_a_timer_for_nothing,
                 the_content_of_a_delayed_task_is_there_when_it_is_due,
             }
+            queue_timeout {
+                a_queue_timeout_comes_back_with_its_moment_and_a_timer,
+                it_may_end_at_another_moment_or_not_at_all,
+                a_delayed_task_has_it_too,
+                a_brief_tells_whether_a_run_ever_began,
+            }
             prioritize {
                 a_greater_priority_moves_a_waiting_task_ahead,
                 a_new_priority_survives_a_crash,

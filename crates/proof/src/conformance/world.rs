@@ -397,6 +397,21 @@ impl World {
         Change::End { seq, lane, priority, run: None, outcome: aborted(), at }
     }
 
+    /// The change that ends this waiting task because its `queueTimeout` is over.
+    pub(super) fn expiring(&mut self, task: Task) -> Change {
+        let mut change = self.aborting(task);
+        if let Change::End { outcome, .. } = &mut change {
+            *outcome = TaskEnd::Aborted(Cause::QueueTimeout, json("{\"message\":\"too late\"}"));
+        }
+        change
+    }
+
+    /// The change after which the `queueTimeout` of this task ends at a moment, or not at all.
+    pub(super) fn timing_out(task: Task, ends_at: Option<i64>) -> Change {
+        let Task { seq, lane, .. } = task;
+        Change::SetQueueTimeout { seq, lane, ends_at: ends_at.map(WallMs) }
+    }
+
     pub(super) fn end(&mut self, live: Live, outcome: TaskEnd) -> Result<()> {
         let change = self.ending(live, outcome);
         self.turn(vec![change])
@@ -594,6 +609,7 @@ fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Cou
             | Change::Fired(_)
             | Change::RequestAbort { .. }
             | Change::Prioritize { .. }
+            | Change::SetQueueTimeout { .. }
             | Change::Progress { .. }
             | Change::Key { .. }
             | Change::Log { .. } => {}

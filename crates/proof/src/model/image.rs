@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tasker_core::id::{IdempotencyKey, OperationId, OwnerId, RunId, Seq};
+use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Change, Entry, Head, Operation, Window, WindowQuery};
-use tasker_core::task::{StartTime, TaskRecord};
+use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -94,6 +94,9 @@ impl Image {
                 self.ready(*seq)?.at(*lane, *priority);
                 self.delay(*seq, *due_at)
             }
+            Change::SetQueueTimeout { seq, lane, ends_at } => {
+                self.set_queue_timeout((*seq, *lane), *ends_at)
+            }
             Change::Prioritize { seq, lane, from, to, is_queued } => {
                 let row = if *is_queued { self.ready(*seq)? } else { self.delayed(*seq)? };
                 row.at(*lane, *from).task.def.priority = *to;
@@ -151,6 +154,18 @@ impl Image {
             Row { task, lane: *lane, owner, failures, losses, logs, abort, has_last_run: false };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
+    }
+
+    fn set_queue_timeout(&mut self, (seq, lane): (Seq, LaneId), at: Option<WallMs>) -> Option<()> {
+        let row = self.waiting(seq)?;
+        assert_eq!(lane, row.lane, "{:?}", row.task);
+        let options = &mut row.task.def.options;
+        if let Some(timeout) = options.queue_timeout {
+            options.queue_timeout = Some(QueueTimeout { ends_at: at, ..timeout });
+        }
+        let kind = TimerKind::QueueTimeout;
+        self.timers.extend(at.map(|at| Timer { at, kind, seq }));
+        Some(())
     }
 
     /// A ready task waits until then.

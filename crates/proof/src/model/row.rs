@@ -143,8 +143,21 @@ impl Row {
         let live = self.task.attempts.last().filter(|_| state == State::Running);
         let run = live.map(|attempt| attempt.run);
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
-        let (lane, run_at) = (self.lane, self.task.def.options.run_at());
-        Brief { id, lane, state, priority, run_at, run, latest_at, outcome }
+        let (lane, options) = (self.lane, &self.task.def.options);
+        let (run_at, queue_timeout) = (options.run_at(), options.queue_timeout);
+        let has_started = self.task.started_at.is_some();
+        Brief {
+            id,
+            lane,
+            state,
+            priority,
+            run_at,
+            queue_timeout,
+            has_started,
+            run,
+            latest_at,
+            outcome,
+        }
     }
 
     pub(super) fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {

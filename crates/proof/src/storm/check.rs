@@ -9,7 +9,9 @@ use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::{Find, Reader};
 use tasker_core::store::Store;
-use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord};
+use tasker_core::task::{
+    AfterQueueTimeout, Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord,
+};
 use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Fault, Ledger, Priorities};
@@ -166,9 +168,27 @@ impl Ledger {
         if !is_retried {
             self.failures(task);
         }
+        if let Some(TaskEnd::Aborted(Cause::QueueTimeout, _)) = task.outcome {
+            self.expired(task);
+        }
         let named = task.outcome.as_ref().and_then(run_of);
         if named.is_some() && named != task.attempts.last().map(|attempt| attempt.run) {
             self.report.violation(format!("{name} has the result of another run"));
+        }
+    }
+
+    /// A task ends by its `queueTimeout` only if no run of it ever began, and no sooner.
+    fn expired(&mut self, task: &TaskRecord) {
+        self.report.expired += 1;
+        let options = &task.def.options;
+        let since = options.run_at().map_or(task.created_at, |at| at.max(task.created_at));
+        let is_over = options.queue_timeout.is_some_and(|timeout| {
+            timeout.then == AfterQueueTimeout::Abort
+                && task.ended_at.is_some_and(|at| at >= timeout.end(since))
+        });
+        if !is_over || !task.attempts.is_empty() {
+            let text = format!("{} did not wait longer than its queueTimeout", task.id.0);
+            self.report.violation(format!("{text}: {task:?}"));
         }
     }
 
@@ -232,6 +252,10 @@ impl Ledger {
         for (id, known) in known {
             let Some(task) = tasks.get(&id) else { continue };
             let is = task.def.priority.get();
+            let moved = AfterQueueTimeout::Prioritize(task.def.priority);
+            if task.def.options.queue_timeout.is_some_and(|timeout| timeout.then == moved) {
+                continue;
+            }
             let may_be =
                 |known: &&Priorities| known.tried.iter().chain(&known.acked).any(|p| *p == is);
             if known.iter().any(|known| known.acked.is_some()) && !known.iter().any(may_be) {

@@ -87,6 +87,8 @@ pub struct Report {
     pub losses: u64,
     /// Attempts that failed and were followed by another one, and attempts that snoozed.
     pub retries: u64,
+    /// Tasks that their `queueTimeout` ended.
+    pub expired: u64,
     /// The longest that an add waited for its answer.
     pub waited_ms: u64,
     /// Things acknowledged that are not there.
@@ -136,6 +138,7 @@ impl fmt::Display for Report {
             ("beside another", self.beside),
             ("losses", self.losses),
             ("retries", self.retries),
+            ("expired", self.expired),
             ("longest wait ms", self.waited_ms),
             ("lost", self.lost),
             ("doubled", self.doubled),

@@ -11,14 +11,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::rules::{Settlement, abort_reason, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
-    Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime, TaskEnd,
-    TaskOptions, Unsaid,
+    AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
+    QueueTimeout, StartTime, TaskEnd, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
@@ -327,6 +327,7 @@ impl Worker {
             }
             Effect::Recorded(..)
             | Effect::Retrying(..)
+            | Effect::Prioritized(..)
             | Effect::Remote(..)
             | Effect::OperationChanged(..) => {}
             Effect::Closed(None) => self.is_closed = true,
@@ -477,6 +478,7 @@ impl Worker {
             on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
             on_stop: self.rng.pick(OnStop::ALL).copied(),
             run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
+            queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
             retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
         };
         self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
@@ -593,6 +595,7 @@ impl Rng {
             options: TaskOptions {
                 start_time: self.once_in(8).then(|| StartTime::After(1 + self.below(60) as u64)),
                 run_timeout_ms: self.once_in(30).then_some(1 + self.below(20) as u64),
+                queue_timeout: self.once_in(12).then(|| self.queue_timeout()),
                 retry: self.once_in(2).then(|| self.retry_policy().into()),
                 on_interrupted: choice.unwrap_or_default(),
                 on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
@@ -601,6 +604,14 @@ impl Rng {
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
         }
+    }
+
+    fn queue_timeout(&mut self) -> QueueTimeout {
+        let then = match self.below(3) {
+            0 => AfterQueueTimeout::Prioritize(self.priority()),
+            _ => AfterQueueTimeout::Abort,
+        };
+        QueueTimeout { after_ms: 1 + self.below(60) as u64, then, ends_at: None }
     }
 
     fn retry_policy(&mut self) -> RetryPolicy {

@@ -4,7 +4,8 @@
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{IdempotencyKey, OperationId};
 use tasker_core::limits::OPERATIONS_MAX;
-use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::queue_timeout;
 use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::{Counts, State};
@@ -178,6 +179,7 @@ fn what_a_task_does_not_say_its_operation_says_whoever_adds_it() {
     let options = OperationOptions {
         run_timeout: Some(RunTimeout::Ms(7)),
         retry: retry::read("3", "retry").ok().map(Into::into),
+        queue_timeout: queue_timeout::read("9", "x").unwrap().map(QueueWait::AtMost),
         on_interrupted: Some(OnInterrupted::Fail),
         ..priority(9.0)
     };
@@ -197,6 +199,8 @@ fn what_a_task_does_not_say_its_operation_says_whoever_adds_it() {
     );
     assert_eq!((def.options.on_interrupted, def.unsaid), (OnInterrupted::Fail, Unsaid::NONE));
     assert_eq!(def.options.retry.as_ref().map(|policy| policy.attempts), Some(3));
+    let ends_at = def.options.queue_timeout.and_then(|timeout| timeout.ends_at);
+    assert_eq!(ends_at, Some(two.wall().plus(9)), "it counts from the add");
     assert_eq!(two.get(plain).task.def, super::bench::def("a"), "it said everything");
     let later = two.add_with("a", |def| *def = unsaid("a"));
     assert_eq!(two.get(later).task.def, super::bench::def("a"));

@@ -3,6 +3,7 @@
 pub(crate) mod coverage;
 mod operations;
 mod process;
+mod queue_timeouts;
 mod retries;
 mod said;
 mod task;
@@ -16,7 +17,7 @@ use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
-use tasker_core::task::{AbortReason, Cause, NewTask, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
 use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
@@ -108,6 +109,7 @@ impl Oracle {
         self.wall = now.wall;
         self.meet_deadlines(mono);
         self.meet_due();
+        self.meet_queue_timeouts();
         for input in inputs {
             self.meet_by(input);
             let asked = match input {
@@ -149,6 +151,8 @@ impl Oracle {
         before.iter().for_each(|effect| self.effect(effect));
         if hit.is_none() {
             self.become_due_at(self.wall);
+            let late = self.tasks.values().find(|task| task.expired_at(self.wall).is_some());
+            assert!(late.is_none(), "it has waited too long: {late:?}");
         }
         after.iter().for_each(|effect| self.effect(effect));
     }
@@ -231,6 +235,7 @@ impl Oracle {
             Effect::RunEnded(slot, over) => self.over(*slot, over),
             Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Retrying(id, run_at, _) => self.told_again(*id, *run_at),
+            Effect::Prioritized(id, to) => self.moved(*id, *to),
             Effect::Start(started) => self.start(started),
             Effect::Abort(slot, AbortSignal::Abort(abort)) => {
                 if let Some(run) = self.mine().runs.get_mut(slot) {
@@ -355,6 +360,7 @@ impl Oracle {
         self.said(&def.operation).in_force().complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
+        def.options.begin_queue_timeout(run_at.map_or(self.wall, |at| at.max(self.wall)));
         let seq = self.key.unwrap().seq_of(id);
         assert!(seq > self.last_seq, "I-8");
         self.last_seq = seq;
@@ -444,6 +450,10 @@ impl Oracle {
             return task.ended_as(&outcome);
         }
         assert!(!task.state.is_final() && task.run.is_none(), "I-3: {task:?}");
+        if outcome.cause() == Some(Cause::QueueTimeout) {
+            let then = task.expired_at(self.wall).map(|timeout| timeout.then);
+            assert_eq!(then, Some(AfterQueueTimeout::Abort), "{task:?}");
+        }
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
         }
@@ -458,7 +468,7 @@ impl Oracle {
         (task.attempt, task.starts) = (task.attempt + 1, task.starts + 1);
         assert_eq!(started.attempt, task.attempt, "I-10");
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
-        assert_eq!(started.options, task.def.options);
+        assert!(task.has_options(&started.options), "{started:?} {task:?}");
         (task.state, task.run) = (State::Running, Some((self.me, started.slot)));
         // The clock stands still in a turn: `settle_deadlines` knows the time.
         let run = Run { task: started.id, deadline: None, fired: None };

@@ -574,6 +574,7 @@ impl World {
         if is_open {
             let wall = self.now().wall;
             self.oracle.become_due_at(wall);
+            self.oracle.expire_at(wall);
         }
         is_open
     }

@@ -247,6 +247,7 @@ impl<'a> Stage<'a> {
                 Effect::Retrying(..) => self.own.push("retrying"),
                 Effect::Abort(..) => self.told.push("signal"),
                 Effect::Recorded(..)
+                | Effect::Prioritized(..)
                 | Effect::Remote(..)
                 | Effect::OperationChanged(..)
                 | Effect::Closed(_) => {}
@@ -325,6 +326,7 @@ fn heard(effect: &Effect) -> Vec<&'static str> {
         },
         Effect::TaskEnded(_, end) => vec![end.state().as_str()],
         Effect::Retrying(..) => vec!["retrying"],
+        Effect::Prioritized(..) => vec!["prioritized"],
         _ => Vec::new(),
     }
 }

@@ -3,11 +3,13 @@
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::Result;
 use tasker_core::limits;
-use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{Json, NewTask, OnInterrupted, OnStop, Priority, StartTime};
+use tasker_core::task::{
+    AfterQueueTimeout, Json, NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, StartTime,
+};
 use tasker_engine::input::{Input, RetryOptions, StopOptions, Ticket};
 
 use super::stage::{Stage, aborting};
@@ -117,6 +119,12 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         }
         silent(stage.advance(DELAY_MS))
     }),
+    verb("queue timeout", |stage| silent(stage.advance(2 * TIMEOUT_MS))).of(|def| {
+        queued_shortly(def, AfterQueueTimeout::Abort);
+    }),
+    verb("queue timeout, priority", |stage| silent(stage.advance(2 * TIMEOUT_MS))).of(|def| {
+        queued_shortly(def, AfterQueueTimeout::Prioritize(Priority::MAX));
+    }),
     verb("lost", lose).of(|def| def.options.on_interrupted = OnInterrupted::Retry),
     verb("lost, abort", lose).of(|def| def.options.on_interrupted = OnInterrupted::Abort),
     verb("lost, fail", lose).of(|def| def.options.on_interrupted = OnInterrupted::Fail),
@@ -139,6 +147,7 @@ fn said() -> OperationOptions {
     OperationOptions {
         priority: Some(Priority::MAX),
         run_timeout: Some(RunTimeout::Ms(1)),
+        queue_timeout: Some(QueueWait::Off),
         retry: retry::read("3", "retry").ok().map(Into::into),
         on_interrupted: Some(OnInterrupted::Fail),
         on_stop: Some(OnStop::Abort),
@@ -148,6 +157,15 @@ fn said() -> OperationOptions {
 
 fn short(def: &mut NewTask) {
     def.options.run_timeout_ms = Some(TIMEOUT_MS);
+}
+
+/// It may wait for one `TIMEOUT_MS`, and its start time is no further away.
+fn queued_shortly(def: &mut NewTask, then: AfterQueueTimeout) {
+    if def.options.start_time.is_some() {
+        def.options.start_time = Some(StartTime::After(TIMEOUT_MS));
+    }
+    let (after_ms, ends_at) = (TIMEOUT_MS, None);
+    def.options.queue_timeout = Some(QueueTimeout { after_ms, then, ends_at });
 }
 
 /// Tried again after whatever fails, but not soon.

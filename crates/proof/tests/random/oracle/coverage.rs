@@ -10,7 +10,7 @@ use tasker_core::id::TaskId;
 use tasker_core::limits;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
-use tasker_core::task::{Cause, NewTask, OnInterrupted, OnStop};
+use tasker_core::task::{AfterQueueTimeout, Cause, NewTask, OnInterrupted, OnStop};
 use tasker_engine::input::{Input, StopOptions};
 use tasker_proof::conformance::interplay::cells;
 
@@ -151,6 +151,18 @@ impl Oracle {
             Some(if is_free { "due, place free" } else { "due" })
         };
         self.meet_all(verb, &["due", "due, place free"]);
+    }
+
+    /// Somebody has waited too long: that meets every task.
+    pub(super) fn meet_queue_timeouts(&mut self) {
+        let expired = self.tasks.values().filter_map(|task| task.expired_at(self.wall));
+        let verbs = expired.map(|timeout| match timeout.then {
+            AfterQueueTimeout::Abort => "queue timeout",
+            AfterQueueTimeout::Prioritize(_) => "queue timeout, priority",
+        });
+        for verb in verbs.collect::<BTreeSet<_>>() {
+            self.meet_all(|_| Some(verb), &[verb]);
+        }
     }
 
     fn meet_stop(&mut self, options: StopOptions) {

@@ -67,6 +67,9 @@ impl Task {
         self.earlier.push((self.state, self.outcome.take()));
         (self.state, self.cause, self.abort, self.image) = (State::Ready, None, None, None);
         (self.failures, self.losses, self.reopened_at) = (0, 0, self.starts);
+        if self.starts == 0 {
+            self.forget_queue_timeout();
+        }
         if let Some(ms) = options.delay_ms {
             self.delay(now.plus(ms));
         }

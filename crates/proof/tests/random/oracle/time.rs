@@ -14,19 +14,20 @@ impl Oracle {
         }
     }
 
-    /// When the first delayed task is due.
+    /// When the first delayed task is due, or the first one has waited too long.
     pub(crate) fn first_due(&self) -> Option<WallMs> {
         self.dues().min()
     }
 
-    /// When the last delayed task is due.
+    /// When the last delayed task is due, or the last one has waited too long.
     pub(crate) fn last_due(&self) -> Option<WallMs> {
         self.dues().max()
     }
 
     fn dues(&self) -> impl Iterator<Item = WallMs> {
         let delayed = self.tasks.values().filter(|task| task.state == State::Delayed);
-        delayed.filter_map(|task| task.def.options.run_at())
+        let dues = delayed.filter_map(|task| task.def.options.run_at());
+        dues.chain(self.tasks.values().filter_map(Task::expires_at))
     }
 }
 

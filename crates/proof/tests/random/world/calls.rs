@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::id::{IdempotencyKey, TaskId};
-use tasker_core::operation::{OperationOptions, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
-    AbortReason, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress, StartTime,
-    TaskOptions, Unsaid,
+    AbortReason, AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority,
+    Progress, QueueTimeout, StartTime, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
@@ -144,6 +144,7 @@ impl World {
             options: TaskOptions {
                 start_time: self.start_time(),
                 run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
+                queue_timeout: self.rng.once_in(3).then(|| self.queue_timeout()),
                 retry: self.retry_policy(),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
@@ -175,10 +176,27 @@ impl World {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),
+            queue_timeout: self.queue_wait(),
             retry: self.retry_policy().filter(|_| self.rng.once_in(3)),
             on_interrupted: self.rng.one_of(&[None, None, Some(OnInterrupted::Fail)]),
             on_stop: self.rng.one_of(&[None, Some(OnStop::Postpone), Some(OnStop::Abort)]),
         }
+    }
+
+    fn queue_wait(&mut self) -> Option<QueueWait> {
+        match self.rng.below(6) {
+            0 => Some(QueueWait::Off),
+            1 => Some(QueueWait::AtMost(self.queue_timeout())),
+            _ => None,
+        }
+    }
+
+    fn queue_timeout(&mut self) -> QueueTimeout {
+        let then = match self.rng.below(3) {
+            0 => AfterQueueTimeout::Prioritize(self.priority()),
+            _ => AfterQueueTimeout::Abort,
+        };
+        QueueTimeout { after_ms: self.rng.one_of(&[1, 100, 5_000]), then, ends_at: None }
     }
 
     fn retry_policy(&mut self) -> Option<Arc<RetryPolicy>> {

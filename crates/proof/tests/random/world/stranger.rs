@@ -22,7 +22,7 @@ impl World {
         let tasks = (0..=self.rng.below(TASKS_MAX)).map(|_| {
             let lane = 1 + self.rng.throw() % LANES;
             let mut def = self.def();
-            def.options.start_time = None;
+            (def.options.start_time, def.options.queue_timeout) = (None, None);
             // It decides everything itself.
             def.unsaid = Unsaid::NONE;
             (def, lane)
