@@ -311,6 +311,8 @@ impl<'a> Rest<'a> {
             | OptionValue::Date(_)
             | OptionValue::Word(_)
             | OptionValue::QueueTimeout(_)
+            | OptionValue::Dependencies(_)
+            | OptionValue::Task(_)
             | OptionValue::Retry(_) => None,
         })
     }

@@ -34,6 +34,7 @@ const ABORTED: Record<string, string> = {
   'queue-timeout': 'the task waited longer than its queueTimeout',
   fenced: 'the run was replaced; what it returns counts for nothing',
   lost: 'the process of this run died',
+  dependency: 'a task that it depends on failed or was aborted',
 }
 
 /** What a signal's `reason` is: the user's own Error, or an AbortError that says why. */

@@ -46,6 +46,8 @@ export const TASK_WORDS = [
   'label',
   'tags',
   'runAt',
+  'dependsOn',
+  'parent',
   'runTimeout',
   'queueTimeout',
   'retry',

@@ -61,6 +61,8 @@ export class Context extends Lazy implements RunnerContext {
   readonly startedAt: RunnerContext['startedAt']
   readonly progress: RunnerContext['progress']
   readonly snooze: RunnerContext['snooze']
+  readonly addTask: RunnerContext['addTask']
+  readonly results: RunnerContext['results']
   readonly #run: Run
   #logger: TaskLogger | undefined
 
@@ -82,6 +84,8 @@ export class Context extends Lazy implements RunnerContext {
     this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
     this.snooze = delay => run.snooze(delay)
+    this.addTask = definition => run.host.addChild(run.uuid, definition)
+    this.results = () => run.host.results(run.uuid)
   }
 
   static signalOf(context: Context): AbortSignal {

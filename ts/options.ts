@@ -294,7 +294,7 @@ export function definitionSignal(given: unknown, prefix = ''): AbortSignal | und
 }
 
 /** The members of a definition, also those that an instance has from its class. */
-function membersOf(given: unknown, place: number | undefined): Loose {
+export function membersOf(given: unknown, place: number | undefined): Loose {
   if (typeof given === 'object' && given !== null && isPlain(given)) return given as Loose
   const path = place === undefined ? 'task' : `[${place}]`
   if (typeof given === 'string') {
@@ -314,18 +314,19 @@ function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, dependsOn, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
-  const { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop } = members
+  if (!isOrdinary(dependsOn)) refuseUnstorable(dependsOn, 'dependsOn', place)
+  const { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
-  const areWords = isJson(priority) && isJson(onInterrupted) && isJson(onStop)
+  const areWords = isJson(priority) && isJson(parent) && isJson(onInterrupted) && isJson(onStop)
   if (areTimes && areWords && abortSignal === undefined) return members
-  const others = { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop }
+  const others = { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop }
   const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
   const judgedHere = { runAt: momentOf(runAt), abortSignal: undefined }
   return { ...members, ...Object.fromEntries(words), ...judgedHere }

@@ -194,7 +194,7 @@ export class Outbox implements Attachment {
       },
       error => {
         this.#isSent = false
-        this.#failed(error)
+        if (!this.#refuseUnknown(sound, error)) this.#failed(error)
       },
     )
   }
@@ -203,10 +203,26 @@ export class Outbox implements Attachment {
   #isSound({ key, task }: Row): boolean {
     const fault = this.#context.bridge.fault(task)
     if (!fault) return true
+    this.#refuseRow(key, fault)
+    return false
+  }
+
+  /** A row that depends on a task that is not there is refused, and holds the others up no more. */
+  #refuseUnknown(sound: Row[], error: unknown): boolean {
+    if (!(error instanceof TaskerError) || error.code !== 'TASKER_NOT_FOUND') return false
+    const [, place, path] = /^\[(\d+)\]\.(.*)$/.exec(error.path ?? '') ?? []
+    const row = sound[Number(place)]
+    if (!row || path === undefined) return false
+    const why = error.message.replace(`[${place}].`, '')
+    this.#refuseRow(row.key, new TaskerError(error.code, why, { path, cause: error }))
+    this.#wake()
+    return true
+  }
+
+  #refuseRow(key: Uint8Array, fault: TaskerError) {
     this.#refused.push({ key, why: fault.message })
     const message = `A row of the outbox cannot become a task: ${fault.message}`
     this.#context.events.fault(new TaskerError(fault.code, message, { cause: fault }))
-    return false
   }
 
   #added(tasks: [uuid: string, isNew: boolean][]) {

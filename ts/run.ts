@@ -7,7 +7,14 @@
  * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
  */
 
-import type { LogLevel, TaskLog, TaskProgress } from '../index'
+import type {
+  DependencyResult,
+  LogLevel,
+  TaskDefinition,
+  TaskLog,
+  TaskProgress,
+  TaskUuid,
+} from '../index'
 import { durationOf } from './calls'
 import { logLine, progressLine } from './commands'
 import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
@@ -23,6 +30,10 @@ export interface RunHost {
   /** What someone listens to. */
   readonly wants: Wants
   record(text: string): void
+  /** Adds a task whose parent is this one. */
+  addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid>
+  /** How the tasks have ended that this one depends on. */
+  results(uuid: string): Promise<DependencyResult[]>
 }
 
 /**

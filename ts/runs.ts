@@ -14,12 +14,13 @@
  * `aborting.test.mjs`.
  */
 
-import type { AbortCause, EndStatus } from '../index'
+import type { AbortCause, DependencyResult, EndStatus, TaskDefinition, TaskUuid } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Attachment, Bridge } from './bridge'
 import { type How, JsonText, outcomeLine } from './commands'
 import { QUERY_IN_MAX } from './constants'
 import { Context } from './context'
+import { childOf, resultsOf } from './dependencies'
 import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { dateOf, nextTick, parse, setImmediate, stringify } from './globals'
@@ -69,6 +70,8 @@ export class Runs implements RunHost, HintSource, Attachment {
   isOver = false
   readonly events: EventHub
   readonly #bridge: Bridge
+  /** Adds a task, as its tasker does. */
+  readonly #add: (definition: TaskDefinition) => Promise<TaskUuid>
   readonly #live = new Map<number, Run>()
   readonly #runners = new Map<string, AnyRunner>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
@@ -79,8 +82,15 @@ export class Runs implements RunHost, HintSource, Attachment {
   #callsOfTurn = 0
   readonly #recentErrors = new RecentErrors()
 
-  constructor(bridge: Bridge, events: EventHub, level: number, capturesContext: boolean) {
+  constructor(
+    bridge: Bridge,
+    events: EventHub,
+    level: number,
+    capturesContext: boolean,
+    add: (definition: TaskDefinition) => Promise<TaskUuid>,
+  ) {
     this.#bridge = bridge
+    this.#add = add
     this.events = events
     this.level = level
     this.extras = new TaskExtras(bridge, events, capturesContext)
@@ -98,6 +108,14 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   get hasLive(): boolean {
     return this.#live.size > 0
+  }
+
+  addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid> {
+    return childOf(parent, definition, this.#add)
+  }
+
+  results(uuid: string): Promise<DependencyResult[]> {
+    return resultsOf(this.#bridge, uuid)
   }
 
   record(line: string): void {

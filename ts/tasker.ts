@@ -104,7 +104,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#events.includesRemote = includesRemote
     this.#bridge = new Bridge(text, new KeepAlive(keepAlive))
     this.#assignments = new Assignments(this.#bridge)
-    this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext)
+    const add = (definition: unknown) => this.addTask(definition as never)
+    this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext, add)
     const delivery = new Delivery(this.#bridge, this.#runs)
     this.#bridge.onMessages = () => delivery.notified()
     this.#storePath = storePath

@@ -55,6 +55,23 @@ export interface RetryPolicy {
   on?: readonly RetryCause[] | undefined
 }
 
+/**
+ * What a task waits for: the uuids of other tasks, at most 1,000. In `addTasks` a number names an
+ * earlier definition of the same call, from 0.
+ */
+export type DependencyList = readonly (string | number)[]
+
+/** What a task waits for, and what the failure of one of them means. */
+export interface DependsOn {
+  uuids: DependencyList
+  /**
+   * If one of them fails or is aborted: `'abort'` ends the task as aborted, cause `dependency`;
+   * `'run'` lets it run all the same, when all have ended.
+   * @default 'abort'
+   */
+  onFailure?: 'abort' | 'run' | undefined
+}
+
 /** A task of one operation to add; `data` goes with `operation`. Unknown keys are errors. */
 export type TaskDefinition<
   Operations = AnyOperations,
@@ -141,6 +158,13 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * together with `runAt`.
    */
   delay?: Duration | undefined
+  /**
+   * The tasks that must be done before it starts. A task that is not there, or not any more,
+   * refuses the add with `TASKER_NOT_FOUND`.
+   */
+  dependsOn?: DependencyList | DependsOn | undefined
+  /** The uuid of the task whose run adds this one: a link, and no more. */
+  parent?: string | undefined
   /**
    * The longest a run may take; `false` for no limit. Default: the operation's, else the
    * tasker's.

@@ -68,5 +68,6 @@ export type AbortCause =
   | 'run-timeout'
   | 'queue-timeout'
   | 'lost'
+  | 'dependency'
   | 'shutdown'
   | 'fenced'

@@ -1,8 +1,9 @@
 /** Runners, and what they get. */
 
-import type { Duration } from './definition'
+import type { Duration, TaskDefinition } from './definition'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
+import type { StoredError, TaskStatus } from './task'
 
 /**
  * A function that carries out the tasks of one operation. What it returns is stored as JSON; what
@@ -70,6 +71,27 @@ export interface RunnerContext<Data = any, Name extends string = any> {
    * call counts. Throws unless it is given a duration.
    */
   readonly snooze: (delay: Duration) => void
+  /**
+   * Adds a task whose `parent` is this one: a link, and no more. It is a task like any other, also
+   * if this run fails or runs again.
+   */
+  readonly addTask: (definition: TaskDefinition) => Promise<TaskUuid>
+  /** How the tasks have ended that `dependsOn` names, in its order; empty if there are none. */
+  readonly results: () => Promise<DependencyResult[]>
+}
+
+/** How a task has ended that another one depends on. */
+export interface DependencyResult {
+  uuid: string
+  /**
+   * `removed` if it is not there any more; `new` or `running` if somebody runs it again meanwhile.
+   */
+  status: TaskStatus | 'removed'
+  /** What its runner returned, after a round trip through JSON; absent for nothing. */
+  // biome-ignore lint/suspicious/noExplicitAny: its operation is not known here.
+  result?: any
+  /** Why it failed or was aborted. */
+  error?: StoredError
 }
 
 /** What a {@link RetryLater} takes. */

@@ -9,10 +9,10 @@ import type { LogLevel } from './runner'
 export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
 /**
- * The engine's word for `status`: `ready` and `delayed`, which waits for its start time, are the
- * status `new`; the others are the same.
+ * The engine's word for `status`: `ready`, `delayed`, which waits for its start time, and
+ * `blocked`, which waits for other tasks, are the status `new`; the others are the same.
  */
-export type TaskState = 'delayed' | 'ready' | 'running' | 'done' | 'failed' | 'aborted'
+export type TaskState = 'blocked' | 'delayed' | 'ready' | 'running' | EndStatus
 
 /** How a task ended. */
 export type EndStatus = 'done' | 'failed' | 'aborted'
@@ -29,6 +29,7 @@ export type EndStatus = 'done' | 'failed' | 'aborted'
  * - `stop`: `stop` or `close` with `onStop: 'abort'`
  * - `run-timeout`: its `runTimeout`
  * - `queue-timeout`: its `queueTimeout`
+ * - `dependency`: a task that it depends on failed or was aborted
  */
 export type EndCause =
   | 'error'
@@ -40,6 +41,7 @@ export type EndCause =
   | 'stop'
   | 'run-timeout'
   | 'queue-timeout'
+  | 'dependency'
 
 /** A task as it is stored. What is not set is absent. */
 export type Task<
@@ -93,6 +95,10 @@ export interface TaskBase<Name extends string = string> {
   abortReason?: StoredError
   /** The newest report of its run; absent after it went back to the queue. */
   progress?: TaskProgress
+  /** The tasks that had to be done before it, in the order given. */
+  dependsOn?: { uuids: string[]; onFailure: 'abort' | 'run' }
+  /** The uuid of the task whose run added it. */
+  parent?: string
   /** The longest a run may take, in milliseconds; absent for no limit. */
   runTimeout?: number
   /** How long it may wait for its first start, in milliseconds; absent for no limit. */

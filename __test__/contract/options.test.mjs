@@ -71,7 +71,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [
-      words('concurrency attach dependsOn unique retention onStopWaiting'),
+      words('concurrency attach unique retention onStopWaiting'),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
     assignRunner: [

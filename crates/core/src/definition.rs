@@ -171,7 +171,7 @@ fn hint(word: &str) -> String {
             ", retry is meant".to_owned()
         }
         "repeat" | "cron" | "every" | "jobId" | "key" | "singletonKey" | "deduplication"
-        | "parent" | "children" | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        | "children" | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
         _ => String::new(),
     }
 }
@@ -181,6 +181,16 @@ fn hint(word: &str) -> String {
 /// # Errors
 /// `Invalid` or `TooLarge` with the path of the field; `Unsupported` for what comes later.
 pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
+    one_of(text, 0, defaults, names)
+}
+
+/// Reads a definition that stands behind so many others of its call.
+fn one_of(
+    text: &str,
+    earlier: usize,
+    defaults: &Defaults,
+    names: &mut Operations,
+) -> Result<NewTask> {
     let members: Members<'_> = serde_json::from_str(text)
         .map_err(|e| Error::invalid("task", "is not a task definition").with_source(e))?;
     if let Some(word) = members.unknown {
@@ -198,6 +208,9 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
     task.options = defaults.clone();
     if members.has_options {
         read_options(&members, &mut task.options)?;
+        if let Some(dependencies) = &task.options.depends_on {
+            dependencies.check_earlier(earlier)?;
+        }
     }
     task.unsaid = members.unsaid();
     debug_assert!(
@@ -235,8 +248,17 @@ pub fn tasks(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<
         return Err(Error::at(Code::TooLarge, "tasks", text));
     }
     let mut read = Vec::with_capacity(texts.len());
+    let mut dependencies = 0;
     for (i, text) in texts.iter().enumerate() {
-        read.push(task(text.get(), defaults, names).map_err(|e| e.within(&format!("[{i}]")))?);
+        let task = one_of(text.get(), i, defaults, names);
+        let task = task.map_err(|e| e.within(&format!("[{i}]")))?;
+        dependencies += task.options.depends_on.as_ref().map_or(0, |all| all.on.len());
+        if dependencies > limits::DEPENDENCIES_PER_CALL_MAX {
+            let max = limits::DEPENDENCIES_PER_CALL_MAX;
+            let text = format!("the tasks of one call may have {max} dependencies in all");
+            return Err(Error::at(Code::TooLarge, format!("[{i}].dependsOn"), text));
+        }
+        read.push(task);
     }
     Ok(read)
 }
@@ -324,6 +346,9 @@ mod tests {
             (r#"{"operation":"a","onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
             (r#"{"operation":"a","label":1}"#, "label"),
+            (r#"{"operation":"a","dependsOn":[0]}"#, "dependsOn[0]"),
+            (r#"{"operation":"a","dependsOn":{"uuids":[0]}}"#, "dependsOn.uuids[0]"),
+            (r#"{"operation":"a","parent":"x"}"#, "parent"),
             (r#"{"operation":"a","tags":["a",1]}"#, "tags[1]"),
             (r#"{"operation":"a","oops":1}"#, "oops"),
             (r#"{"operation":7,"oops":1}"#, "oops"),
@@ -350,6 +375,33 @@ mod tests {
         let error = tasks(text, &Defaults::default(), &mut Operations::default()).unwrap_err();
         assert_eq!(error.facts().path.as_deref(), Some("[1].priority"));
         assert!(error.message().starts_with("[1].priority: "), "{error}");
+    }
+
+    #[test]
+    fn a_number_names_an_earlier_task_of_its_call() {
+        let read = |text: &str| tasks(text, &Defaults::default(), &mut Operations::default());
+        let graph = r#"[{"operation":"a"},{"operation":"a","dependsOn":[0]}]"#;
+        assert_eq!(read(graph).unwrap().len(), 2);
+        for text in [
+            r#"[{"operation":"a"},{"operation":"a","dependsOn":[1]}]"#,
+            r#"[{"operation":"a"},{"operation":"a","dependsOn":[2]},{"operation":"a"}]"#,
+        ] {
+            let error = read(text).unwrap_err();
+            assert_eq!(error.facts().path.as_deref(), Some("[1].dependsOn[0]"));
+        }
+    }
+
+    #[test]
+    fn a_call_has_as_many_dependencies_as_the_limit_says_and_no_more() {
+        let many = format!(r#"{{"operation":"a","dependsOn":[{}0]}}"#, "0,".repeat(999));
+        let call = |rest: &str| {
+            let text = format!(r#"[{{"operation":"a"}},{}{rest}]"#, vec![&*many; 100].join(","));
+            tasks(&text, &Defaults::default(), &mut Operations::default())
+        };
+        assert!(call("").is_ok());
+        let error = call(r#",{"operation":"a","dependsOn":[0]}"#).unwrap_err();
+        assert_eq!(error.code(), Code::TooLarge);
+        assert_eq!(error.facts().path.as_deref(), Some("[101].dependsOn"));
     }
 
     #[test]

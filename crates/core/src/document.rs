@@ -84,6 +84,8 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Word(word) => Value::text(word),
         OptionValue::QueueTimeout(timeout) => Value::from_json(&timeout.to_string())?,
         OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
+        OptionValue::Dependencies(all) => Value::from_json(&all.to_string())?,
+        OptionValue::Task(id) => Value::text(hyphenated(id.0, &mut Uuid::encode_buffer())),
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -396,6 +398,8 @@ mod tests {
             label: Some(Json::trusted("\"\\u0041\"")),
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
             start_time: Some(StartTime::At(WallMs(5))),
+            depends_on: None,
+            parent: Some(TaskId(Uuid::from_u128(9))),
             run_timeout_ms: Some(300_000),
             queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
             retry: crate::retry::read("5", "retry").ok().map(Into::into),

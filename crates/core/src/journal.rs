@@ -46,9 +46,9 @@ const HAS_PRIORITY: u8 = 0x80;
 const GROUP_MAX: u64 = 1 << 16;
 
 impl Transition {
-    /// The record of the operation of this lane has changed: that is of no task.
-    fn of_operation(lane: LaneId) -> Transition {
-        Transition { seq: Seq(0), lane, kind: TransitionKind::Operation, priority: None }
+    /// Something that is of no task, but of the operation of this lane or of nobody.
+    fn of_no_task(lane: LaneId, kind: TransitionKind) -> Transition {
+        Transition { seq: Seq(0), lane, kind, priority: None }
     }
 
     /// What a change does to its task or operation, if others are told of it.
@@ -56,10 +56,16 @@ impl Transition {
         let (seq, lane, kind, priority) = match change {
             Change::Operation(operation) => {
                 let lane = LaneId::new(operation.id, 0);
-                return Some(Transition::of_operation(lane));
+                return Some(Transition::of_no_task(lane, TransitionKind::Operation));
+            }
+            Change::Timer { lane, .. } => {
+                return Some(Transition::of_no_task(*lane, TransitionKind::Timer));
             }
             Change::Key { .. }
             | Change::Fired(_)
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::LetGo { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => return None,
             Change::Add { seq, lane, def, start: None, .. } => {
@@ -69,6 +75,10 @@ impl Transition {
                 (seq, lane, TransitionKind::AddStart, Some(def.priority))
             }
             Change::AddDelayed { seq, lane, .. } => (seq, lane, TransitionKind::AddDelayed, None),
+            Change::AddBlocked { seq, lane, .. } => (seq, lane, TransitionKind::AddBlocked, None),
+            Change::Unblock { seq, lane, priority } => {
+                (seq, lane, TransitionKind::Unblock, Some(*priority))
+            }
             Change::Due { seq, lane, priority } => {
                 (seq, lane, TransitionKind::Due, Some(*priority))
             }
@@ -119,6 +129,12 @@ impl Transition {
             Change::Operation(_)
             | Change::Add { .. }
             | Change::AddDelayed { .. }
+            | Change::AddBlocked { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::Unblock { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. }
             | Change::Key { .. }
             | Change::Due { .. }
             | Change::Fired(_)

@@ -25,6 +25,10 @@ pub const TAG_BYTES_MAX: usize = 256;
 /// Bytes of the JSON text of the error of an attempt that another one follows; what is too long is
 /// cut.
 pub const ATTEMPT_BYTES_MAX: usize = 16 * 1024;
+/// Tasks that one task may depend on.
+pub const DEPENDENCIES_MAX: usize = 1_000;
+/// Dependencies of all the tasks of one `addTasks` call.
+pub const DEPENDENCIES_PER_CALL_MAX: usize = 100_000;
 /// Attempts of a task that are kept; older ones are counted, not stored.
 pub const ATTEMPTS_KEPT_MAX: u32 = 100;
 /// Most attempts that `retry` may allow.

@@ -16,12 +16,15 @@ use std::sync::Arc;
 
 use crate::argument;
 use crate::backoff::RetryPolicy;
+use crate::dependency::Dependencies;
 use crate::error::{Code, Error, Result};
+use crate::id::TaskId;
 use crate::json;
 use crate::limits;
 use crate::query::Field;
 use crate::queue_timeout;
 use crate::retry;
+use crate::standing;
 use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
 
@@ -50,6 +53,10 @@ pub enum OptionValue<'t> {
     QueueTimeout(QueueTimeout),
     /// How often it is tried.
     Retry(&'t RetryPolicy),
+    /// What it depends on.
+    Dependencies(&'t Dependencies),
+    /// A task.
+    Task(TaskId),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -63,13 +70,15 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Word(word) => write!(f, "\"{word}\""),
             OptionValue::QueueTimeout(timeout) => write!(f, "{timeout}"),
             OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
+            OptionValue::Dependencies(all) => write!(f, "{all}"),
+            OptionValue::Task(id) => write!(f, "\"{}\"", id.0),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 9] = [
+pub const OPTIONS: [TaskOption; 11] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -100,6 +109,21 @@ pub const OPTIONS: [TaskOption; 9] = [
             set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
         },
         value: |task| task.run_at().map(OptionValue::Date),
+    },
+    TaskOption {
+        field: Field::DependsOn,
+        unsaid: Unsaid::NONE,
+        read: |task, text, path| {
+            task.depends_on = standing::read(text, path)?.map(Arc::new);
+            Ok(())
+        },
+        value: |task| task.depends_on.as_deref().map(OptionValue::Dependencies),
+    },
+    TaskOption {
+        field: Field::Parent,
+        unsaid: Unsaid::NONE,
+        read: |task, text, path| set(&mut task.parent, parent(text, path)),
+        value: |task| task.parent.map(OptionValue::Task),
     },
     TaskOption {
         field: Field::RunTimeout,
@@ -146,8 +170,7 @@ pub const OPTIONS: [TaskOption; 9] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 6] =
-    ["concurrency", "attach", "dependsOn", "unique", "retention", "onStopWaiting"];
+pub const LATER: [&str; 5] = ["concurrency", "attach", "unique", "retention", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -200,6 +223,12 @@ fn set_start_time(task: &mut TaskOptions, read: Result<StartTime>, path: &str) -
     set(&mut task.start_time, read)
 }
 
+/// The uuid of a task. It is a link and no more: nobody looks whether that task is there.
+fn parent(text: &str, path: &str) -> Result<TaskId> {
+    let uuid = argument::as_text(text).and_then(|uuid| standing::task_id(&uuid));
+    uuid.ok_or_else(|| Error::invalid(path, "must be the uuid of a task"))
+}
+
 /// A text for people. It stays the JSON that it is: half of a character is kept as it came.
 fn label(text: &str, path: &str) -> Result<Json> {
     if !text.starts_with('"') {
@@ -230,6 +259,9 @@ fn tags(text: &str, path: &str) -> Result<Option<Json>> {
 mod tests {
     use super::*;
 
+    const DEPENDS_ON: &str =
+        r#"{"uuids":["018f0000-0000-7000-8000-000000000001"],"onFailure":"run"}"#;
+
     fn read(field: Field, text: &str) -> Result<TaskOptions> {
         let mut task = TaskOptions::default();
         let option = TaskOption::of(field).unwrap();
@@ -250,6 +282,8 @@ mod tests {
             (Field::Label, r#""""#),
             (Field::Tags, r#"["a","a","\u0001é"]"#),
             (Field::RunAt, "-7"),
+            (Field::DependsOn, DEPENDS_ON),
+            (Field::Parent, r#""018f0000-0000-7000-8000-000000000001""#),
             (Field::RunTimeout, "500"),
             (Field::QueueTimeout, "500"),
             (Field::QueueTimeout, r#"{"after":500,"then":{"priority":2.0}}"#),
@@ -268,6 +302,7 @@ mod tests {
         for (field, text) in [
             (Field::Tags, "[]"),
             (Field::Tags, "[ ]"),
+            (Field::DependsOn, "[]"),
             (Field::RunTimeout, "false"),
             (Field::QueueTimeout, "false"),
             (Field::OnInterrupted, r#""retry""#),

@@ -20,6 +20,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::dependency::OnFailure;
 use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::operation::OperationRecord;
@@ -96,6 +97,55 @@ pub enum Change {
         /// When it is due.
         due_at: WallMs,
     },
+    /// A task enters and has open dependencies.
+    AddBlocked {
+        /// Its number in commit order.
+        seq: Seq,
+        /// Its identity.
+        id: TaskId,
+        /// The lane in which it will wait when they have ended.
+        lane: LaneId,
+        /// What the caller defined.
+        def: NewTask,
+        /// When it entered.
+        at: WallMs,
+    },
+    /// A new task depends on these, each named once, and holds them until it has ended. Stands
+    /// after the task's add, in the same batch.
+    DependOn {
+        /// Which task.
+        seq: Seq,
+        /// Each dependency, and whether it is met already.
+        dependencies: Arc<[(Seq, bool)]>,
+    },
+    /// A dependency is met: those of these tasks that wait for it do not any more.
+    Met {
+        /// Which dependency.
+        dependency: Seq,
+        /// The first and the last of those that wait.
+        dependents: RangeInclusive<Seq>,
+    },
+    /// A blocked task is ready, because the last of its dependencies is met. Guard: it is blocked.
+    Unblock {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// A task has ended and holds its dependencies no more.
+    LetGo {
+        /// Which task.
+        seq: Seq,
+    },
+    /// A timer is set that belongs to no other change.
+    Timer {
+        /// The timer.
+        timer: Timer,
+        /// The lane of its task.
+        lane: LaneId,
+    },
     /// The task with this number was added under this key. Guard: the key is new. Stands after
     /// the task's `Add`, in the same batch (I-2).
     Key {
@@ -128,7 +178,7 @@ pub enum Change {
         /// Whether its start time has come just now: that is told as well, and written once.
         is_due: bool,
     },
-    /// A task ends. Guard: it is running under `run`; if there is none it is ready or delayed.
+    /// A task ends. Guard: it is running under `run`; if there is none it waits, for whatever.
     End {
         /// Which task.
         seq: Seq,
@@ -179,8 +229,9 @@ pub enum Change {
         /// What is kept of its result or error, bounded.
         kept: Option<Json>,
     },
-    /// A ready task gets a start time that lies ahead, with a timer at that moment. Guard: it is
-    /// ready.
+    /// A task waits for its start time, which lies ahead, with a timer at that moment: a ready one
+    /// that is to start later, or a blocked one whose last dependency is met. Guard: it waits, and
+    /// is not delayed.
     Delay {
         /// Which task.
         seq: Seq,
@@ -202,7 +253,8 @@ pub enum Change {
         /// When.
         ends_at: Option<WallMs>,
     },
-    /// A waiting task gets another priority. Guard: it is ready, or delayed if it is not queued.
+    /// A waiting task gets another priority. Guard: it is ready, or if it is not queued it waits
+    /// for something else.
     Prioritize {
         /// Which task.
         seq: Seq,
@@ -373,6 +425,8 @@ pub struct Lookups {
     pub keys: Vec<IdempotencyKey>,
     /// For [`ReadTransaction::windows`].
     pub windows: Vec<WindowQuery>,
+    /// For [`ReadTransaction::states`].
+    pub dependencies: Vec<Seq>,
     /// For [`ReadTransaction::timers`]: until when.
     pub timers_until: Option<WallMs>,
 }
@@ -404,6 +458,8 @@ pub struct Orphan {
     pub losses: u32,
     /// What its definition says about a crash.
     pub on_interrupted: OnInterrupted,
+    /// Whether it has dependencies.
+    pub has_dependencies: bool,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
 }
@@ -436,12 +492,23 @@ pub struct Brief {
     pub queue_timeout: Option<QueueTimeout>,
     /// Whether a run of it ever began.
     pub has_started: bool,
+    /// What the failure of a dependency means, if it has dependencies.
+    pub on_failure: Option<OnFailure>,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// When it was added or last started, whichever is later.
     pub latest_at: WallMs,
     /// How it ended, if it did.
     pub outcome: Option<TaskEnd>,
+}
+
+/// A task waits for another one to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait {
+    /// For which.
+    pub dependency: Seq,
+    /// Which one waits.
+    pub dependent: Seq,
 }
 
 /// Called from any thread when another owner may have committed something; must not block.
@@ -548,6 +615,21 @@ pub trait ReadTransaction {
 
     /// Tasks in brief; nothing where there is none with this number.
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>>;
+
+    /// The identity and the state of tasks; nothing where there is none with this number.
+    fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>>;
+
+    /// Who waits for these: of each the first `each_max` by number, and no more than `max` in all,
+    /// in the order of the slice.
+    fn dependents(
+        &mut self,
+        dependencies: &[Seq],
+        each_max: usize,
+        max: usize,
+    ) -> Result<Vec<Wait>>;
+
+    /// For how many dependencies each of these tasks waits; counted no further than to its bound.
+    fn open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>>;
 
     /// The tasks that were added under these keys, where there is one.
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>>;

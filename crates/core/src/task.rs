@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::backoff::RetryPolicy;
+use crate::dependency::Dependencies;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
 use crate::state::State;
@@ -135,6 +136,7 @@ words!(OnStop { Wait "wait", Postpone "postpone", Abort "abort" });
 words!(Cause {
     Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
     Poison "poison", Unstorable "unstorable", QueueTimeout "queue-timeout",
+    Dependency "dependency",
 });
 words!(Level {
     Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
@@ -166,6 +168,8 @@ pub enum Cause {
     Unstorable = 8,
     /// Its `queueTimeout`.
     QueueTimeout = 9,
+    /// A task that it depends on failed or was aborted.
+    Dependency = 10,
 }
 
 /// How grave a log line is; a smaller code is graver.
@@ -315,6 +319,10 @@ pub struct TaskOptions {
     pub tags: Option<Json>,
     /// When it may start at the earliest; at once if absent.
     pub start_time: Option<StartTime>,
+    /// The tasks that must have ended before it starts.
+    pub depends_on: Option<Arc<Dependencies>>,
+    /// The task whose run added it.
+    pub parent: Option<TaskId>,
     /// The longest a run may take, from its start.
     pub run_timeout_ms: Option<u64>,
     /// The longest it may wait for its first start.
@@ -334,6 +342,8 @@ impl TaskOptions {
         label: None,
         tags: None,
         start_time: None,
+        depends_on: None,
+        parent: None,
         run_timeout_ms: None,
         queue_timeout: None,
         retry: None,
@@ -403,6 +413,9 @@ impl PartialEq for SharedOptions {
     }
 }
 
+/// Bytes of a uuid in a list.
+const DEPENDENCY_BYTES: usize = 39;
+
 impl NewTask {
     /// A task of this operation that has what holds where nobody says anything.
     pub fn new(operation: impl Into<Arc<str>>) -> Self {
@@ -421,8 +434,10 @@ impl NewTask {
         if self.options.is_none() {
             return data;
         }
-        let TaskOptions { id, label, tags, .. } = &*self.options;
-        data + [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>()
+        let TaskOptions { id, label, tags, depends_on, .. } = &*self.options;
+        let dependencies = depends_on.as_ref().map_or(0, |all| all.on.len() * DEPENDENCY_BYTES);
+        let texts = [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>();
+        data + texts + dependencies
     }
 }
 

@@ -18,13 +18,15 @@ use crate::time::WallMs;
 pub enum TimerKind {
     /// The start time of a task.
     Due = 1,
+    /// An ended task whose dependents no turn has come to yet.
+    Unblock = 2,
     /// The end of the `queueTimeout` of a task.
     QueueTimeout = 3,
 }
 
 impl TimerKind {
     /// Every kind, by code.
-    pub const ALL: &[TimerKind] = &[TimerKind::Due, TimerKind::QueueTimeout];
+    pub const ALL: &[TimerKind] = &[TimerKind::Due, TimerKind::Unblock, TimerKind::QueueTimeout];
 
     /// The code under which it is stored.
     pub const fn code(self) -> u8 {

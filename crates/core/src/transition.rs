@@ -102,6 +102,8 @@ pub enum TransitionKind {
     RetryAtOnce = 38,
     /// Its `queueTimeout` ends at another moment, or no longer counts.
     SetQueueTimeout = 39,
+    /// A timer was set that belongs to no other change; of no task.
+    Timer = 40,
 }
 
 /// What a task is after a transition.
@@ -200,9 +202,9 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Withdraw, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         rule(Kind::RequestAbort, RUNNING, Stays),
         rule(Kind::AddDelayed, &[], Becomes(Delayed)).times().tells(&[Added]),
-        reserved(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
+        rule(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
         rule(Kind::Due, &[Delayed], Becomes(Ready)).times().enters(),
-        reserved(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
+        rule(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
         rule(Kind::Retry, RUNNING, Becomes(Delayed)).times().ends().tells(&[Retrying]),
         rule(Kind::Snooze, RUNNING, Becomes(Delayed)).times().ends(),
         reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
@@ -227,6 +229,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
         rule(Kind::SetQueueTimeout, WAITING, Stays).times(),
+        rule(Kind::Timer, &[], Stays).times(),
     ]
 };
 

@@ -32,7 +32,8 @@ impl Planner<'_> {
         self.answer(Effect::Answer(ticket, Answer::Flag(is_open)));
     }
 
-    fn withdraw(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) {
+    /// A task that waits, for whatever, ends.
+    pub(crate) fn withdraw(&mut self, seq: Seq, brief: &Brief, abort: AbortReason) {
         debug_assert!(brief.outcome.is_none(), "task {} has ended already (I-3)", seq.0);
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
         self.draft.task_news.push(TaskNews::Ended(brief.id, outcome.clone()));
@@ -40,6 +41,7 @@ impl Planner<'_> {
         let at = self.now_or(brief.latest_at);
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
         self.transition(Some(brief.state), end);
+        self.let_go(seq, brief.on_failure.is_some());
     }
 
     /// The request is stored with the run, so that it reaches the owner of the run and outlives it.

@@ -6,7 +6,8 @@
 //! - A key makes one task, however often and with whatever it comes (I-2).
 //! - A task whose start time lies ahead is delayed; one whose start time is over is ready.
 //! - What a task does not say its operation says, and it keeps that.
-//! - A call whose tasks have not all room is refused, and adds none of them (I-17).
+//! - A call whose tasks have not all room, or depend on what is not there, is refused, and adds
+//!   none of them (I-17).
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
 
@@ -19,15 +20,16 @@ use tasker_core::queue::QueueKey;
 use tasker_core::store::{Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
-use crate::draft::{Addition, Planner};
+use crate::draft::{Addition, Depends, Planner};
 use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
 
 impl Planner<'_> {
     /// One task.
     pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
-        let lane = self.lane(&def.operation);
-        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def)));
+        let known = self.check_dependencies(&def);
+        let lane = known.and_then(|()| self.lane(&def.operation));
+        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, &[])));
         self.reply(ticket, answer);
     }
 
@@ -36,8 +38,11 @@ impl Planner<'_> {
         let lanes = self.lanes(defs.iter().enumerate());
         let answer = lanes.map(|lanes| {
             debug_assert_eq!(lanes.len(), defs.len(), "a task has no lane");
-            let tasks = lanes.into_iter().zip(defs);
-            Answer::Tasks(tasks.map(|(lane, def)| self.enter(lane, def.clone())).collect())
+            let mut tasks = Vec::with_capacity(defs.len());
+            for (lane, def) in lanes.into_iter().zip(defs) {
+                tasks.push(self.enter(lane, def.clone(), &tasks));
+            }
+            Answer::Tasks(tasks)
         });
         self.reply(ticket, answer);
     }
@@ -52,7 +57,7 @@ impl Planner<'_> {
         let answer = lanes.map(|lanes| {
             for ((_, (key, def)), lane) in adds.into_iter().zip(lanes) {
                 self.draft.new_keys.push((*key, self.draft.seq_next));
-                let id = self.enter(lane, def.clone());
+                let id = self.enter(lane, def.clone(), &[]);
                 self.facts.keys.insert(*key, id);
             }
             let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
@@ -78,7 +83,8 @@ impl Planner<'_> {
         defs.iter().map(|(key, _)| is_new(key)).collect()
     }
 
-    fn enter(&mut self, lane: LaneId, mut def: NewTask) -> TaskId {
+    /// A task enters; `earlier` are those of its call that stand before it.
+    fn enter(&mut self, lane: LaneId, mut def: NewTask, earlier: &[TaskId]) -> TaskId {
         debug_assert_eq!(
             self.dispatch.operation(&def.operation),
             Some(lane.operation()),
@@ -90,23 +96,27 @@ impl Planner<'_> {
             "numbers are given without gaps (I-8)"
         );
         let run_at = def.options.fix_start_time(self.now.wall);
-        let due_at = run_at.filter(|at| *at > self.now.wall);
+        let mut due_at = run_at.filter(|at| *at > self.now.wall);
         if !def.unsaid.is_empty() {
             self.complete(lane, &mut def);
-        }
-        if !def.options.is_none() {
-            def.options.begin_queue_timeout(due_at.unwrap_or(self.now.wall));
         }
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
+        let depends = self.depend(seq, &mut def, earlier);
+        let is_blocked = depends.as_ref().is_some_and(Depends::is_blocked);
+        if !is_blocked && !def.options.is_none() {
+            def.options.begin_queue_timeout(due_at.unwrap_or(self.now.wall));
+        }
         match due_at {
+            // Its times are looked at when they have ended.
+            _ if is_blocked => due_at = None,
             None => self.dispatch.enter(lane, QueueKey::new(def.priority, seq)),
             Some(_) => self.wake_at(due_at),
         }
         let (created_at, attempt, failures, losses, logs) = (self.now.wall, 0, 0, 0, 0);
         let task = ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs };
-        self.draft.adds.push(Addition { lane, task, due_at, start: None });
+        self.draft.adds.push(Addition { lane, task, due_at, start: None, depends });
         id
     }
 
@@ -119,7 +129,8 @@ impl Planner<'_> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
         let new_operations = self.draft.new_operations;
         let lane = |(index, def): (usize, &NewTask)| {
-            self.lane(&def.operation).map_err(|error| error.within(&format!("[{index}]")))
+            let lane = self.check_dependencies(def).and_then(|()| self.lane(&def.operation));
+            lane.map_err(|error| error.within(&format!("[{index}]")))
         };
         let lanes = defs.map(lane).collect();
         if Result::is_err(&lanes) {

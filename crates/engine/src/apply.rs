@@ -70,6 +70,7 @@ impl Memory {
         debug_assert!(draft.starts.is_empty(), "a recovery starts a task");
         debug_assert!(draft.answers.is_empty(), "a recovery answers a call");
         self.counts = draft.counts;
+        self.next_timer = draft.next_timer;
         self.dispatch.commit();
         for lane in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation());
@@ -139,8 +140,7 @@ impl Memory {
                 effects.push(self.begin(task, (pick.lane, pick.key), start, now));
             }
         }
-        let is_ready = |added: &Addition| added.due_at.is_none();
-        for added in adds.into_iter().flatten().filter(is_ready) {
+        for added in adds.into_iter().flatten().filter(Addition::is_ready) {
             self.dispatch.offer(added.lane, added.task);
         }
     }
@@ -173,6 +173,7 @@ impl Memory {
             failures: task.failures,
             retry: task.def.options.retry.clone(),
             on_stop: task.def.options.on_stop,
+            has_dependencies: task.def.options.depends_on.is_some(),
             logs: task.logs,
             fired: None,
             is_abort_asked: false,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
@@ -71,6 +72,10 @@ pub struct Draft {
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.
     pub waiters: Vec<(Seq, Ticket)>,
+    /// Tasks that end while others may wait for them, by number.
+    pub ended: BTreeMap<Seq, EndedTask>,
+    /// Which new tasks wait for a task to end.
+    pub new_waits: BTreeMap<Seq, Vec<Seq>>,
     /// Tasks that end although their runner did not settle, or run again by hand, in order.
     pub task_news: Vec<TaskNews>,
     /// Tasks that end while somebody waits for that.
@@ -155,6 +160,35 @@ pub struct Addition {
     pub due_at: Option<WallMs>,
     /// Its first run, if it starts at once.
     pub start: Option<Start>,
+    /// What it depends on, if it does.
+    pub depends: Option<Depends>,
+}
+
+/// What a new task depends on.
+#[derive(Debug)]
+pub struct Depends {
+    /// Each dependency, and whether it is met.
+    pub(crate) on: Vec<(Seq, bool)>,
+    /// What the failure of one means.
+    pub(crate) on_failure: OnFailure,
+    /// Why the task ends as it comes, if one has failed.
+    pub(crate) orphaned: Option<AbortReason>,
+}
+
+impl Depends {
+    /// Whether the task cannot start.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.orphaned.is_some() || self.on.iter().any(|(_, is_met)| !is_met)
+    }
+}
+
+/// A task that has ended, as those who wait for it see it.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedTask {
+    /// Its lane.
+    pub(crate) lane: LaneId,
+    /// How it ended.
+    pub(crate) state: State,
 }
 
 /// A task that has become due and waits for its turn.
@@ -167,10 +201,24 @@ pub struct DueTask {
 }
 
 impl Addition {
+    /// Whether it cannot start, because of its dependencies.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.depends.as_ref().is_some_and(Depends::is_blocked)
+    }
+
+    /// Whether it has taken a place in the queue.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.due_at.is_none() && !self.is_blocked()
+    }
+
     fn change(&self, at: WallMs) -> Change {
-        let Addition { lane, task, due_at, start } = self;
+        let Addition { lane, task, due_at, start, .. } = self;
         let (seq, id, lane, def) = (task.seq, task.id, *lane, task.def.clone());
         debug_assert!(due_at.is_none() || start.is_none(), "it starts before it is due");
+        if self.is_blocked() {
+            debug_assert!(due_at.is_none() && start.is_none(), "it starts while it is blocked");
+            return Change::AddBlocked { seq, id, lane, def, at };
+        }
         match *due_at {
             Some(due_at) => Change::AddDelayed { seq, id, lane, def, at, due_at },
             None => Change::Add { seq, id, lane, def, at, start: *start },
@@ -213,7 +261,7 @@ impl<'a> Planner<'a> {
 
     /// The `queueTimeout` of a new task begins, unless it starts at once.
     fn set_queue_timeout_of_new(&mut self, at: usize) {
-        let Addition { lane, task, due_at, start } = &self.draft.adds[at];
+        let Addition { lane, task, due_at, start, .. } = &self.draft.adds[at];
         let timeout =
             if task.def.options.is_none() { None } else { task.def.options.queue_timeout };
         let ends_at = timeout.and_then(|timeout| timeout.ends_at).filter(|_| start.is_none());
@@ -281,6 +329,7 @@ impl<'a> Planner<'a> {
             at: self.now_or(run.started_at),
         };
         self.transition(Some(State::Running), end);
+        self.let_go(run.seq, run.has_dependencies);
     }
 
     /// Now, or the moment before if the clock was set back since: nothing ends before it started.
@@ -317,6 +366,7 @@ impl<'a> Planner<'a> {
             let add = self.draft.adds[at].change(self.now.wall);
             self.transition(None, add);
             self.set_queue_timeout_of_new(at);
+            self.write_dependencies(at);
         }
         debug_assert!(
             self.draft.new_keys.iter().all(|(_, seq)| *seq >= first && *seq < self.draft.seq_next),

@@ -25,6 +25,7 @@ impl Planner<'_> {
             match timer.kind {
                 TimerKind::Due => self.become_due(timer.seq),
                 TimerKind::QueueTimeout => self.expire(*timer),
+                TimerKind::Unblock => self.go_on_with(timer.seq),
             }
         }
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));

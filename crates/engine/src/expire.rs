@@ -66,6 +66,7 @@ impl Planner<'_> {
         let at = self.now_or(brief.latest_at);
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
         self.transition(Some(brief.state), end);
+        self.let_go(seq, brief.on_failure.is_some());
     }
 
     fn move_expired(&mut self, seq: Seq, brief: &Brief, to: Priority) {

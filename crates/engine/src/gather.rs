@@ -13,7 +13,9 @@
 use rustc_hash::FxHashMap;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
+use tasker_core::state::State;
 use tasker_core::store::{Brief, Lookups, Orphan, ReadTransaction};
+use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
 use crate::input::Input;
@@ -29,6 +31,8 @@ pub struct Facts {
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
     pub briefs: FxHashMap<Seq, Brief>,
+    /// The tasks that new tasks depend on.
+    pub states: FxHashMap<Seq, (TaskId, State)>,
     /// The tasks of the keys that the inputs name, as far as the keys are known.
     pub keys: FxHashMap<IdempotencyKey, TaskId>,
 }
@@ -49,16 +53,22 @@ pub(crate) fn facts(
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     let timers = fired.iter().flat_map(|fired| &fired.timers);
     lookups.seqs.extend(timers.map(|timer| timer.seq));
-    let Lookups { seqs, keys, .. } = lookups;
+    let Lookups { seqs, keys, mut dependencies, .. } = lookups;
+    dependencies.sort_unstable();
+    dependencies.dedup();
+    let states = transaction.states(&dependencies)?;
+    debug_assert_eq!(states.len(), dependencies.len(), "a lookup gives one answer for each item");
     let briefs = transaction.briefs(&seqs)?;
     let tasks = transaction.find_by_keys(&keys)?;
     debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
     debug_assert_eq!(tasks.len(), keys.len(), "a lookup gives one answer for each key");
     let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
+    let states = dependencies.into_iter().zip(states);
     Ok(Facts {
         orphans,
         fired,
+        states: states.filter_map(|(seq, state)| Some((seq, state?))).collect(),
         briefs: seqs.into_iter().zip(briefs).filter_map(found).collect(),
         keys: keys.into_iter().zip(tasks).filter_map(known).collect(),
     })
@@ -73,11 +83,16 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
-        Input::AddIdempotent(_, defs) => lookups.keys.extend(defs.iter().map(|(key, _)| *key)),
+        Input::AddIdempotent(_, defs) => {
+            lookups.keys.extend(defs.iter().map(|(key, _)| *key));
+            defs.iter().for_each(|(_, def)| add_dependencies(lookups, key, def));
+        }
+        Input::Add(_, def) => add_dependencies(lookups, key, def),
+        Input::AddMany(_, defs) => {
+            defs.iter().for_each(|def| add_dependencies(lookups, key, def));
+        }
         Input::FindByKey(_, key) => lookups.keys.push(*key),
-        Input::Add(..)
-        | Input::AddMany(..)
-        | Input::Settle(..)
+        Input::Settle(..)
         | Input::Postpone(_)
         | Input::Record(..)
         | Input::CancelAwait(..)
@@ -93,5 +108,11 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::Ready(_)
         | Input::IsShared(_)
         | Input::Leave(_) => {}
+    }
+}
+
+fn add_dependencies(lookups: &mut Lookups, key: IdKey, def: &NewTask) {
+    if let Some(all) = &def.options.depends_on {
+        lookups.dependencies.extend(all.tasks().map(|id| key.seq_of(id)));
     }
 }

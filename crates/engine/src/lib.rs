@@ -25,6 +25,7 @@ mod abort;
 mod prioritize;
 mod await_end;
 mod operations;
+mod dependents;
 mod add;
 mod starts;
 mod stop;

@@ -42,6 +42,8 @@ pub struct Run {
     pub retry: Option<Arc<RetryPolicy>>,
     /// What the task says about a stop.
     pub on_stop: Option<OnStop>,
+    /// Whether its task has dependencies.
+    pub has_dependencies: bool,
     /// Log lines of the task stored so far.
     pub logs: u32,
     /// Why its signal fired, if it did.

@@ -26,9 +26,12 @@ impl Planner<'_> {
         if !orphans.is_empty() {
             // In a batch of its own, so that what was asked for meets tasks that are in order.
             self.recover(&orphans);
+            self.reach_dependents(transaction)?;
             return Ok(self.into_draft());
         }
         self.take_in(inputs);
+        self.reach_dependents(transaction)?;
+        self.await_ends(inputs);
         self.start_tasks(transaction, is_shared)?;
         Ok(self.finish())
     }
@@ -53,7 +56,7 @@ impl Planner<'_> {
                     self.pause_operation(*ticket, name, *pauses);
                 }
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
-                // When all that may end it has been drafted: below.
+                // Below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
                 | Input::Assign(_, _, None)
@@ -70,6 +73,10 @@ impl Planner<'_> {
         self.time_out();
         self.stop();
         self.fire_timers();
+    }
+
+    /// When all that may end a task has been drafted.
+    fn await_ends(&mut self, inputs: &[Input]) {
         for input in inputs {
             if let Input::AwaitEnd(ticket, id) = input {
                 self.await_end(*ticket, *id);

@@ -56,6 +56,7 @@ impl Planner<'_> {
             at: self.now_or(orphan.started_at),
         };
         self.transition(Some(State::Running), end);
+        self.let_go(orphan.seq, orphan.has_dependencies);
     }
 }
 

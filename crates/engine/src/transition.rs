@@ -15,7 +15,7 @@ use tasker_core::store::{Brief, Change};
 use tasker_core::task::QueueTimeout;
 use tasker_core::transition::TransitionKind;
 
-use crate::draft::Planner;
+use crate::draft::{EndedTask, Planner};
 
 impl Planner<'_> {
     /// Whether the table allows this for a task in this state.
@@ -46,6 +46,9 @@ impl Planner<'_> {
             to.inspect(|state| self.draft.counts.enter(*state));
             self.requeue(from, change);
             self.note_end(seq, change);
+            if let (Some(state), Some(known)) = (to, self.facts.states.get_mut(&seq)) {
+                known.1 = state;
+            }
             if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
                 write_through(brief, state, change);
             }
@@ -60,11 +63,12 @@ impl Planner<'_> {
                 self.dequeue(lane, QueueKey::new(priority, seq));
             }
             Change::Release { seq, lane, priority, due_at: None, .. }
+            | Change::Unblock { seq, lane, priority }
             | Change::Reopen { seq, lane, priority, .. }
             | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
-            Change::Delay { seq, lane, priority, .. } => {
+            Change::Delay { seq, lane, priority, .. } if from == Some(State::Ready) => {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true } => {
@@ -74,6 +78,12 @@ impl Planner<'_> {
             Change::Operation(_)
             | Change::Add { .. }
             | Change::AddDelayed { .. }
+            | Change::AddBlocked { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. }
+            | Change::Delay { .. }
             | Change::Fired(_)
             | Change::Key { .. }
             | Change::Start { .. }
@@ -102,6 +112,16 @@ impl Planner<'_> {
         {
             self.draft.awaited_ends.push((seq, outcome.clone()));
         }
+        if let Change::End { lane, outcome, .. } = change
+            && (self.may_have_dependents() || self.facts.states.contains_key(&seq))
+        {
+            let task = EndedTask { lane: *lane, state: outcome.state() };
+            self.draft.ended.insert(seq, task);
+        }
+        if let Change::Reopen { .. } = change {
+            // Who waits for it waits for its new end.
+            self.draft.ended.remove(&seq);
+        }
     }
 }
 
@@ -129,6 +149,12 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }
+        | Change::AddBlocked { .. }
+        | Change::DependOn { .. }
+        | Change::Met { .. }
+        | Change::Unblock { .. }
+        | Change::LetGo { .. }
+        | Change::Timer { .. }
         | Change::Due { .. }
         | Change::Fired(_)
         | Change::Key { .. }

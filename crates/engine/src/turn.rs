@@ -503,6 +503,12 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }
+        | Change::AddBlocked { .. }
+        | Change::DependOn { .. }
+        | Change::Met { .. }
+        | Change::Unblock { .. }
+        | Change::LetGo { .. }
+        | Change::Timer { .. }
         | Change::Due { .. }
         | Change::Fired(_)
         | Change::Key { .. }

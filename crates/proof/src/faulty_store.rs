@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
+    ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -45,6 +46,12 @@ pub enum Call {
     Timers,
     /// `briefs`
     Briefs,
+    /// `states`
+    States,
+    /// `dependents`
+    Dependents,
+    /// `open_dependencies`
+    OpenDependencies,
     /// `find_by_keys`
     FindByKeys,
     /// `last_errors`
@@ -208,6 +215,23 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         self.at(Call::Briefs)?.briefs(seqs)
+    }
+
+    fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {
+        self.at(Call::States)?.states(seqs)
+    }
+
+    fn dependents(
+        &mut self,
+        dependencies: &[Seq],
+        each_max: usize,
+        max: usize,
+    ) -> Result<Vec<Wait>> {
+        self.at(Call::Dependents)?.dependents(dependencies, each_max, max)
+    }
+
+    fn open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>> {
+        self.at(Call::OpenDependencies)?.open_dependencies(tasks)
     }
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {

@@ -50,6 +50,18 @@ CREATE TABLE timers (
   PRIMARY KEY (at, kind, ref)
 ) STRICT, WITHOUT ROWID;
 
+-- What tasks that have not ended depend on. A row goes when its dependent ends, so as long as one is
+-- left its dependency is needed. What is not met comes first, for that is what an end looks for.
+CREATE TABLE waits (
+  dependency INTEGER NOT NULL,
+  is_met INTEGER NOT NULL,
+  dependent INTEGER NOT NULL,
+  PRIMARY KEY (dependency, is_met, dependent)
+) STRICT, WITHOUT ROWID;
+
+-- What one task waits for.
+CREATE INDEX waits_of ON waits (dependent, is_met);
+
 -- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
 -- as long as its task: whatever removes a task removes its key.
 CREATE TABLE keys (

@@ -39,7 +39,24 @@ SELECT 'a task that has never started has no timer that ends its queueTimeout', 
       WHERE at = options ->> 'queueTimeoutEndsAt' AND kind = $queue_timeout_timer AND ref = seq
     )
 UNION ALL
-SELECT 'a timer is of no kind', ref FROM timers WHERE kind NOT IN ($due_timer, $queue_timeout_timer)
+SELECT 'a blocked task waits for nothing', seq FROM tasks
+  WHERE state = $blocked AND seq NOT IN (SELECT dependent FROM waits WHERE is_met = 0)
+UNION ALL
+SELECT 'a task waits for one that has ended, and no timer says so', dependency FROM waits
+  JOIN tasks ON tasks.seq = waits.dependency
+  WHERE is_met = 0 AND state IN ($done, $failed, $aborted)
+    AND dependency NOT IN (SELECT ref FROM timers WHERE kind = $unblock_timer)
+UNION ALL
+SELECT 'a dependency is not there', dependency FROM waits
+  WHERE dependency NOT IN (SELECT seq FROM tasks)
+UNION ALL
+SELECT 'a task depends on others that is not there, has ended, or waits while it may run', dependent
+  FROM waits LEFT JOIN tasks ON tasks.seq = waits.dependent
+  WHERE state IS NULL OR state IN ($done, $failed, $aborted)
+    OR (is_met = 0 AND state NOT IN ($blocked, $paused))
+UNION ALL
+SELECT 'a timer is of no kind', ref FROM timers
+  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer)
 UNION ALL
 SELECT 'a timer belongs to no task', ref FROM timers
   WHERE ref NOT IN (SELECT seq FROM tasks)

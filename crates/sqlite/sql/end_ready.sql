@@ -3,4 +3,4 @@
 -- that attempt was given back.
 UPDATE tasks
 SET state = :state, ended_at = :ended_at, cause = :cause, outcome = :outcome, padding = :padding
-WHERE seq = :seq AND state IN ($delayed, $ready);
+WHERE seq = :seq AND state IN ($blocked, $delayed, $paused, $ready);

@@ -117,6 +117,12 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }
+        | Change::AddBlocked { .. }
+        | Change::DependOn { .. }
+        | Change::Met { .. }
+        | Change::Unblock { .. }
+        | Change::LetGo { .. }
+        | Change::Timer { .. }
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::End { .. }

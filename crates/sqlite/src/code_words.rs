@@ -83,6 +83,7 @@ const fn timer_word(kind: TimerKind) -> &'static str {
     match kind {
         TimerKind::Due => "due_timer",
         TimerKind::QueueTimeout => "queue_timeout_timer",
+        TimerKind::Unblock => "unblock_timer",
     }
 }
 
@@ -105,6 +106,7 @@ mod tests {
         const TEXT: &str = with_codes!("state IN ($ready, $running) AND x = :x OR state = $done");
         assert_eq!(TEXT, "state IN (6, 5) AND x = :x OR state = 7");
         assert_eq!(with_codes!("kind = $due_timer"), "kind = 1");
+        assert_eq!(with_codes!("kind = $unblock_timer"), "kind = 2");
         assert_eq!(with_codes!(""), "");
     }
 }

@@ -126,9 +126,13 @@ fn word(value: &RawValue) -> Option<String> {
 mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
     use tasker_core::retry;
+    use tasker_core::standing;
     use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
 
     use super::*;
+
+    const DEPENDS_ON: &str =
+        r#"{"uuids":["018f0000-0000-7000-8000-000000000002"],"onFailure":"run"}"#;
 
     #[test]
     fn a_task_that_says_nothing_stores_nothing() {
@@ -162,6 +166,8 @@ mod tests {
             label: Some(Json::trusted("\"\\ud800\"")),
             tags: Some(Json::trusted("[\"a\", \"a\"]")),
             start_time: Some(StartTime::At(WallMs(7))),
+            parent: standing::task_id("018f0000-0000-7000-8000-000000000001"),
+            depends_on: standing::read(DEPENDS_ON, "dependsOn").ok().flatten().map(Into::into),
             run_timeout_ms: Some(500),
             queue_timeout: Some(QueueTimeout {
                 after_ms: 9,
@@ -175,9 +181,10 @@ mod tests {
         let told = SharedOptions::from(told);
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
-            r#""runAt":7,"runTimeout":500,"queueTimeout":9,"#,
-            r#""retry":{"attempts":3,"on":["error"]},"onInterrupted":"fail","onStop":"abort","#,
-            r#""queueTimeoutEndsAt":-3}"#,
+            r#""runAt":7,"dependsOn":{"uuids":["018f0000-0000-7000-8000-000000000002"],"#,
+            r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
+            r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
+            r#""onInterrupted":"fail","onStop":"abort","queueTimeoutEndsAt":-3}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));

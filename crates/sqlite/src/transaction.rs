@@ -19,9 +19,10 @@ use rusqlite::Rows;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::queue::QueueKey;
+use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Transaction, Window, WindowQuery,
+    Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Tally};
 use tasker_core::time::WallMs;
@@ -105,6 +106,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut orphans = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             let (seq, id) = row::name(row, self.writer.id_key)?;
+            let options = row::options(row, 7)?;
             orphans.push(Orphan {
                 seq,
                 id,
@@ -113,7 +115,8 @@ impl<'s> SqliteTransaction<'s> {
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
                 failures: get(row, 5)?,
-                on_interrupted: row::options(row, 7)?.on_interrupted,
+                on_interrupted: options.on_interrupted,
+                has_dependencies: options.depends_on.is_some(),
                 lane: row::lane_id(row, 8)?,
                 priority: row::priority(row, 6)?,
                 abort: row::abort(row, (9, 10))?,
@@ -205,8 +208,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut statement = cached(&self.writer.connection, sql::BRIEF)?;
         let mut rows = statement.query([number]).map_err(error::of)?;
         let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
-        let state = row::state(row, 2)?;
-        let options = row::options(row, 8)?;
+        let (state, options) = (row::state(row, 2)?, row::options(row, 8)?);
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
             lane: row::lane_id(row, 1)?,
@@ -218,7 +220,34 @@ impl<'s> SqliteTransaction<'s> {
             run_at: options.run_at(),
             queue_timeout: options.queue_timeout,
             has_started: get(row, 9)?,
+            on_failure: options.depends_on.as_ref().map(|all| all.on_failure),
         }))
+    }
+
+    fn state(&self, seq: Seq) -> Result<Option<(TaskId, State)>> {
+        let Ok(number) = i64::try_from(seq.0) else { return Ok(None) };
+        let mut statement = cached(&self.writer.connection, sql::IDENTITY)?;
+        let mut rows = statement.query([number]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        Ok(Some((row::task_id(row, 0)?, row::state(row, 1)?)))
+    }
+
+    fn dependents_of(&self, dependency: Seq, max: usize, waits: &mut Vec<Wait>) -> Result<()> {
+        let mut statement = cached(&self.writer.connection, sql::DEPENDENTS)?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut rows = statement.query((dependency.0 as i64, limit)).map_err(error::of)?;
+        while let Some(row) = rows.next().map_err(error::of)? {
+            waits.push(Wait { dependency, dependent: row::seq(row, 0)? });
+        }
+        Ok(())
+    }
+
+    fn open_dependencies_of(&self, seq: Seq, max: usize) -> Result<usize> {
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let count = cached(&self.writer.connection, sql::OPEN_DEPENDENCIES)?
+            .query_row((seq.0 as i64, limit), |row| row.get::<_, i64>(0))
+            .map_err(error::of)?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 
     fn find_by_key(&self, key: IdempotencyKey) -> Result<Option<TaskId>> {
@@ -348,6 +377,31 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         seqs.iter().map(|seq| self.brief(*seq)).collect()
+    }
+
+    fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {
+        seqs.iter().map(|seq| self.state(*seq)).collect()
+    }
+
+    fn dependents(
+        &mut self,
+        dependencies: &[Seq],
+        each_max: usize,
+        max: usize,
+    ) -> Result<Vec<Wait>> {
+        let mut waits = Vec::new();
+        for dependency in dependencies {
+            let left = max - waits.len();
+            if left == 0 {
+                break;
+            }
+            self.dependents_of(*dependency, left.min(each_max), &mut waits)?;
+        }
+        Ok(waits)
+    }
+
+    fn open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>> {
+        tasks.iter().map(|(seq, max)| self.open_dependencies_of(*seq, *max)).collect()
     }
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {

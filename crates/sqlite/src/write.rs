@@ -10,6 +10,8 @@
 //!
 //! Proof: `tests/write.rs`, `conformance::guards`.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::blob::ZeroBlob;
 use rusqlite::types::Type;
@@ -49,6 +51,11 @@ enum Kind {
     Add,
     AddStart,
     AddDelayed,
+    AddBlocked,
+    DependOn,
+    Met,
+    Unblock,
+    LetGo,
     Timer,
     Fired,
     Due,
@@ -70,6 +77,7 @@ enum Kind {
     SetQueueTimeout,
     Options,
     Prioritize,
+    PrioritizeUnqueued,
     Progress,
     Log,
     RequestAbort,
@@ -85,6 +93,11 @@ impl Kind {
             Kind::Add => sql::ADD,
             Kind::AddStart => sql::ADD_START,
             Kind::AddDelayed => sql::ADD_DELAYED,
+            Kind::AddBlocked => sql::ADD_BLOCKED,
+            Kind::DependOn => sql::DEPEND_ON,
+            Kind::Met => sql::MET,
+            Kind::Unblock => sql::UNBLOCK,
+            Kind::LetGo => sql::LET_GO,
             Kind::Timer => sql::TIMER,
             Kind::Fired => sql::FIRED,
             Kind::Due => sql::DUE,
@@ -106,6 +119,7 @@ impl Kind {
             Kind::SetQueueTimeout => sql::SET_QUEUE_TIMEOUT,
             Kind::Options => sql::OPTIONS,
             Kind::Prioritize => sql::PRIORITIZE,
+            Kind::PrioritizeUnqueued => sql::PRIORITIZE_UNQUEUED,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
             Kind::RequestAbort => sql::REQUEST_ABORT,
@@ -165,14 +179,21 @@ fn fenced(change: &Change) -> Error {
     let what = match change {
         Change::End { run: None, .. }
         | Change::Due { .. }
+        | Change::Unblock { .. }
         | Change::Start { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
         Change::Reopen { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
-        Change::Add { .. } | Change::AddDelayed { .. } => "the number is taken",
-        Change::Fired(_) => "a timer that has fired is no guard",
+        Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
+            "the number is taken"
+        }
+        Change::Fired(_)
+        | Change::Timer { .. }
+        | Change::DependOn { .. }
+        | Change::Met { .. }
+        | Change::LetGo { .. } => "a change without a guard has no effect",
         Change::Key { .. } => "a task was added under this key before",
         Change::End { .. }
         | Change::Release { .. }
@@ -272,6 +293,21 @@ impl<'c> Writing<'c> {
                 let due = Timer { at: *due_at, kind: TimerKind::Due, seq: *seq };
                 self.add_delayed(&task, due)
             }
+            Change::AddBlocked { seq, id, lane, def, at } => {
+                let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
+                self.add_blocked(&task)
+            }
+            Change::DependOn { seq, dependencies } => self.depend_on(*seq, dependencies),
+            Change::Met { dependency, dependents } => self.met(*dependency, dependents),
+            Change::Unblock { seq, .. } => self.statement(Kind::Unblock)?.execute([seq.0 as i64]),
+            Change::LetGo { seq } => {
+                self.statement(Kind::LetGo)?.execute([seq.0 as i64])?;
+                Ok(1)
+            }
+            Change::Timer { timer, .. } => {
+                self.timer(*timer)?;
+                Ok(1)
+            }
             Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
             Change::Fired(last) => self.fired(*last),
             Change::Key { key, seq } => {
@@ -291,8 +327,8 @@ impl<'c> Writing<'c> {
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, to, is_queued, .. } => {
-                let row = (to.get(), seq.0 as i64, waiting(*is_queued));
-                self.statement(Kind::Prioritize)?.execute(row)
+                let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
+                self.statement(kind)?.execute((to.get(), seq.0 as i64))
             }
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
             Change::Log { seq, run, line } => self.log(*seq, *run, line),
@@ -335,6 +371,28 @@ impl<'c> Writing<'c> {
         let added = statement.raw_execute()?;
         self.timer(due)?;
         Ok(added)
+    }
+
+    fn add_blocked(&mut self, task: &Entry<'_>) -> Rows {
+        let statement = self.statement(Kind::AddBlocked)?;
+        task.bind(statement, padding::READY)?;
+        statement.raw_execute()
+    }
+
+    fn depend_on(&mut self, seq: Seq, dependencies: &[(Seq, bool)]) -> Rows {
+        debug_assert!(dependencies.is_sorted_by(|one, next| one.0 < next.0), "each is named once");
+        let statement = self.statement(Kind::DependOn)?;
+        for (dependency, is_met) in dependencies {
+            statement.execute((dependency.0 as i64, is_met, seq.0 as i64))?;
+        }
+        Ok(1)
+    }
+
+    /// None may wait any more, for what has ended in the same batch has let go.
+    fn met(&mut self, dependency: Seq, dependents: &RangeInclusive<Seq>) -> Rows {
+        let bounds = (dependents.start().0 as i64, dependents.end().0 as i64);
+        self.statement(Kind::Met)?.execute((dependency.0 as i64, bounds.0, bounds.1))?;
+        Ok(1)
     }
 
     /// There may be none any more: whoever looks at them later finds nothing to do.

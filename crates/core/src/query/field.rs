@@ -52,6 +52,8 @@ fields! {
     Error "error" "What the runner threw.",
     AbortReason "abortReason" "Why it was aborted.",
     Progress "progress" "How far it is.",
+    DependsOn "dependsOn" "The tasks that must have ended before it starts.",
+    Parent "parent" "The task whose run added it.",
     RunTimeout "runTimeout" "The longest a run may take, in milliseconds.",
     QueueTimeout "queueTimeout" "How long it may wait for its first start.",
     Retry "retry" "How often it is tried, if more than once.",

@@ -4,6 +4,7 @@ use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::queue_timeout;
 use tasker_core::retry;
+use tasker_core::standing;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
 use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions, Unsaid};
@@ -30,6 +31,16 @@ const RETRY: &str = r#"{
     "on":["error","timeout"]
 }"#;
 
+/// In an order that is not theirs, one twice.
+const DEPENDS_ON: &str = r#"{
+    "uuids":[
+        "018f0000-0000-7000-8000-000000000002",
+        "018f0000-0000-7000-8000-000000000001",
+        "018f0000-0000-7000-8000-000000000002"
+    ],
+    "onFailure":"run"
+}"#;
+
 /// I-1.
 pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Result<()> {
     let def = NewTask {
@@ -41,6 +52,8 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             label: Some(json("\"the first\"")),
             tags: Some(json("[\"red\",\"wet\"]")),
             start_time: Some(StartTime::At(WallMs(-1))),
+            depends_on: standing::read(DEPENDS_ON, "dependsOn")?.map(Into::into),
+            parent: standing::task_id("018f0000-0000-7000-8000-00000000abcd"),
             run_timeout_ms: Some(300_000),
             queue_timeout: queue_timeout::read("500", "queueTimeout")?,
             retry: Some(retry::read(RETRY, "retry")?.into()),

@@ -26,6 +26,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         priority,
         run_at: None,
         queue_timeout: None,
+        on_failure: None,
         has_started: false,
         run: None,
         latest_at,

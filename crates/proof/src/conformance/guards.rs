@@ -27,6 +27,11 @@ fn bring(world: &mut World, state: State) -> Result<Live> {
         let task = world.add_delayed(read(), 5)?;
         return Ok(world.starting(task, 1).0);
     }
+    if state == State::Blocked {
+        let dependency = world.add(read())?;
+        let task = world.add_blocked(read(), &[dependency])?;
+        return Ok(world.starting(task, 1).0);
+    }
     let task = world.add(read())?;
     if state == State::Ready {
         return Ok(world.starting(task, 1).0);
@@ -53,6 +58,7 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
         TransitionKind::Lost => world.losing(live, 1),
         TransitionKind::Prioritize => world.prioritizing(live.task, 1.0)?,
         TransitionKind::Due => world.becoming_due(live.task),
+        TransitionKind::Unblock => world.unblocking(live.task),
         TransitionKind::PrioritizeUnqueued => {
             let mut change = world.prioritizing(live.task, 1.0)?;
             if let Change::Prioritize { is_queued, .. } = &mut change {

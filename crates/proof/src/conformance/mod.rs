@@ -19,6 +19,7 @@
 
 #[macro_use]
 mod table;
+mod books;
 mod world;
 mod timers;
 
@@ -28,6 +29,7 @@ mod brief;
 mod close;
 mod commit;
 mod contents;
+mod dependencies;
 mod end;
 mod guards;
 mod head;

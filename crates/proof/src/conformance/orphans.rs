@@ -48,6 +48,7 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
         failures: 0,
         losses,
         on_interrupted,
+        has_dependencies: false,
         abort: None,
     };
     assert_eq!(world.orphans()?, [expected]);

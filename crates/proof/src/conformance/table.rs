@@ -90,6 +90,21 @@ macro_rules! conformance_cases {
                 a_delayed_task_has_it_too,
                 a_brief_tells_whether_a_run_ever_began,
             }
+            dependencies {
+                a_blocked_task_waits_and_is_no_part_of_the_queue,
+                those_who_wait_are_found_by_what_they_wait_for,
+                what_is_met_is_waited_for_no_more,
+                open_dependencies_are_counted_up_to_a_bound,
+                an_unblocked_task_takes_its_place_in_the_queue,
+                a_blocked_task_may_be_delayed_prioritized_and_aborted,
+                who_has_let_go_waits_for_nothing,
+                a_task_may_depend_on_a_thousand,
+                a_timer_of_an_ended_task_is_found_and_told_of,
+                states_are_looked_up_by_number,
+                the_failure_of_a_dependency_means_what_its_dependent_says,
+                queries_know_dependencies_and_parents,
+                dependencies_survive_a_crash,
+            }
             prioritize {
                 a_greater_priority_moves_a_waiting_task_ahead,
                 a_new_priority_survives_a_crash,

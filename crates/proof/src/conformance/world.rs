@@ -3,9 +3,10 @@
 //! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
 //! ticks), so that a case says no more than what it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
@@ -22,6 +23,8 @@ use tasker_core::task::{
     Progress, StartTime, Tally, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
+
+use super::books::{note_waiting, tally};
 
 /// Both sides of an open store.
 pub struct Handle {
@@ -71,8 +74,8 @@ pub struct World {
     lanes: Vec<Lane>,
     /// The last priority that a change of this hand gave to each task.
     priorities: BTreeMap<Seq, Priority>,
-    /// The tasks whose start time has not come.
-    delayed: BTreeSet<Seq>,
+    /// The tasks that wait outside the queue.
+    unqueued: BTreeMap<Seq, State>,
     clock: i64,
 }
 
@@ -88,7 +91,7 @@ impl World {
         let handle = lab.open()?;
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes, priorities) = (Counts::default(), Vec::new(), BTreeMap::new());
-        let (number, seq_next, clock, delayed) = (0, 1, BEGIN, BTreeSet::new());
+        let (number, seq_next, clock, unqueued) = (0, 1, BEGIN, BTreeMap::new());
         let (handle, other) = (Some(handle), None);
         Ok(Self {
             lab,
@@ -100,7 +103,7 @@ impl World {
             counts,
             lanes,
             priorities,
-            delayed,
+            unqueued,
             clock,
         })
     }
@@ -213,7 +216,7 @@ impl World {
     /// The batch of these changes, with the books as they would be after it.
     pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
         let owner = self.store()?.owner();
-        let counts = tally(self.counts, &self.delayed, &changes);
+        let counts = tally(self.counts, &mut self.unqueued.clone(), &changes);
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
         Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
@@ -224,25 +227,10 @@ impl World {
         let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
         if let Commit::Committed = commit {
             (self.number, self.counts) = (batch.number, batch.counts);
-            batch.changes.iter().for_each(|change| self.note_delay(change));
+            let unqueued = &mut self.unqueued;
+            batch.changes.iter().for_each(|change| note_waiting(unqueued, change));
         }
         Ok(commit)
-    }
-
-    /// Keeps the books of what is delayed.
-    fn note_delay(&mut self, change: &Change) {
-        if let Change::AddDelayed { seq, .. }
-        | Change::Delay { seq, .. }
-        | Change::Release { seq, due_at: Some(_), .. } = change
-        {
-            self.delayed.insert(*seq);
-        }
-        if let Change::Due { seq, .. }
-        | Change::Start { seq, is_due: true, .. }
-        | Change::End { seq, .. } = change
-        {
-            self.delayed.remove(seq);
-        }
     }
 
     pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
@@ -315,6 +303,35 @@ impl World {
         }
         self.turn(changes)?;
         Ok(task)
+    }
+
+    /// A task that waits for these.
+    pub(super) fn add_blocked(&mut self, def: NewTask, on: &[Task]) -> Result<Task> {
+        let (task, changes) = self.adding_blocked(def, on);
+        self.turn(changes)?;
+        Ok(task)
+    }
+
+    /// The changes that add a task that waits for these; not yet written.
+    pub(super) fn adding_blocked(&mut self, def: NewTask, on: &[Task]) -> (Task, Vec<Change>) {
+        let mut def = def;
+        let on_failure =
+            def.options.depends_on.as_ref().map_or_else(OnFailure::default, |all| all.on_failure);
+        let named = on.iter().map(|task| Dependency::Task(task.id)).collect();
+        let all = Dependencies { on: named, on_failure, is_list: false };
+        def.options.depends_on = Some(all.into());
+        let (task, mut changes) = self.adding(def);
+        if let Some(Change::Add { seq, id, lane, def, at, .. }) = changes.pop() {
+            changes.push(Change::AddBlocked { seq, id, lane, def, at });
+        }
+        let dependencies = on.iter().map(|task| (task.seq, false)).collect();
+        changes.push(Change::DependOn { seq: task.seq, dependencies });
+        (task, changes)
+    }
+
+    /// The change that makes this blocked task ready.
+    pub(super) fn unblocking(&self, task: Task) -> Change {
+        Change::Unblock { seq: task.seq, lane: task.lane, priority: self.priority(task) }
     }
 
     /// The change that makes this task ready.
@@ -567,55 +584,6 @@ impl World {
     ) -> Result<T> {
         look(self.store()?.begin(&Lookups::default)?.as_mut())
     }
-}
-
-/// The state of a task whose last attempt ended so.
-fn ended(end: AttemptEnd) -> State {
-    match end {
-        AttemptEnd::Done => State::Done,
-        AttemptEnd::Failed => State::Failed,
-        AttemptEnd::Aborted | AttemptEnd::Lost | AttemptEnd::Postponed | AttemptEnd::Snoozed => {
-            State::Aborted
-        }
-    }
-}
-
-/// What the counters are after these changes if none is refused.
-fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Counts {
-    let mut shift = |from: Option<State>, to: State| {
-        if let Some(from) = from {
-            counts.set(from, counts.get(from).saturating_sub(1));
-        }
-        counts.enter(to);
-    };
-    for change in changes {
-        match change {
-            Change::Add { start: None, .. } => shift(None, State::Ready),
-            Change::Add { .. } => shift(None, State::Running),
-            Change::AddDelayed { .. } => shift(None, State::Delayed),
-            Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
-            Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
-            Change::Start { .. } => shift(Some(State::Ready), State::Running),
-            Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
-            Change::Release { .. } => shift(Some(State::Running), State::Delayed),
-            Change::Reopen { end, .. } => shift(Some(ended(*end)), State::Ready),
-            Change::Delay { .. } => shift(Some(State::Ready), State::Delayed),
-            Change::End { seq, run, outcome, .. } => {
-                let waiting = if delayed.contains(seq) { State::Delayed } else { State::Ready };
-                let from = if run.is_some() { State::Running } else { waiting };
-                shift(Some(from), outcome.state());
-            }
-            Change::Operation(_)
-            | Change::Fired(_)
-            | Change::RequestAbort { .. }
-            | Change::Prioritize { .. }
-            | Change::SetQueueTimeout { .. }
-            | Change::Progress { .. }
-            | Change::Key { .. }
-            | Change::Log { .. } => {}
-        }
-    }
-    counts
 }
 
 /// A plain task of operation `read`.

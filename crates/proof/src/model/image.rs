@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Change, Entry, Head, Operation, Window, WindowQuery};
+use tasker_core::store::{Change, Entry, Head, Operation, Wait, Window, WindowQuery};
 use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -22,6 +22,8 @@ pub(super) struct Image {
     pub(super) journal: Vec<Entry>,
     pub(super) keys: BTreeMap<IdempotencyKey, Seq>,
     pub(super) timers: BTreeSet<Timer>,
+    /// What tasks that have not ended depend on, and whether it is met.
+    pub(super) waits: BTreeMap<Wait, bool>,
 }
 
 impl Default for Image {
@@ -29,7 +31,8 @@ impl Default for Image {
         let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        Self { head, operations, names, tasks, journal, keys, timers }
+        let waits = BTreeMap::new();
+        Self { head, operations, names, tasks, journal, keys, timers, waits }
     }
 }
 
@@ -57,14 +60,13 @@ impl Image {
                 let is_new = !self.keys.contains_key(key);
                 is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
             }
-            Change::AddDelayed { seq, id, lane, def, at, due_at } => {
-                let (seq, id, lane, def, at) = (*seq, *id, *lane, def.clone(), *at);
-                let add = Change::Add { seq, id, lane, def, at, start: None };
-                self.add(&add, owner)?;
-                self.timers.insert(Timer { at: *due_at, kind: TimerKind::Due, seq });
-                self.ready(seq)?.task.state = State::Delayed;
-                Some(())
-            }
+            Change::AddDelayed { .. } => self.add_delayed(change, owner),
+            Change::AddBlocked { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::Unblock { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. } => self.apply_wait(change, owner),
             Change::Due { seq, lane, priority } => {
                 self.delayed(*seq)?.at(*lane, *priority).task.state = State::Ready;
                 Some(())
@@ -91,14 +93,16 @@ impl Image {
                 Some(())
             }
             Change::Delay { seq, lane, priority, due_at } => {
-                self.ready(*seq)?.at(*lane, *priority);
+                let row = self.waiting(*seq).filter(|row| row.task.state != State::Delayed)?;
+                row.at(*lane, *priority).task.state = State::Ready;
                 self.delay(*seq, *due_at)
             }
             Change::SetQueueTimeout { seq, lane, ends_at } => {
                 self.set_queue_timeout((*seq, *lane), *ends_at)
             }
             Change::Prioritize { seq, lane, from, to, is_queued } => {
-                let row = if *is_queued { self.ready(*seq)? } else { self.delayed(*seq)? };
+                let is_ready = |row: &&mut Row| row.task.state == State::Ready;
+                let row = self.waiting(*seq).filter(|row| is_ready(row) == *is_queued)?;
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
@@ -110,6 +114,59 @@ impl Image {
                 self.running(*seq, *run)?.logs.push(line.clone());
                 Some(())
             }
+        }
+    }
+
+    fn add_delayed(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
+        let Change::AddDelayed { seq, id, lane, def, at, due_at } = change else { return None };
+        let (seq, id, lane, def, at) = (*seq, *id, *lane, def.clone(), *at);
+        let add = Change::Add { seq, id, lane, def, at, start: None };
+        self.add(&add, owner)?;
+        self.timers.insert(Timer { at: *due_at, kind: TimerKind::Due, seq });
+        self.ready(seq)?.task.state = State::Delayed;
+        Some(())
+    }
+
+    /// Applies a change of what waits for what.
+    fn apply_wait(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
+        match change {
+            Change::AddBlocked { seq, id, lane, def, at } => {
+                let (seq, id, lane, def, at) = (*seq, *id, *lane, def.clone(), *at);
+                self.add(&Change::Add { seq, id, lane, def, at, start: None }, owner)?;
+                self.ready(seq)?.task.state = State::Blocked;
+                Some(())
+            }
+            Change::DependOn { seq, dependencies } => {
+                for (dependency, is_met) in dependencies.iter() {
+                    let wait = Wait { dependency: *dependency, dependent: *seq };
+                    let old = self.waits.insert(wait, *is_met);
+                    assert_eq!(old, None, "{wait:?} stands twice");
+                }
+                Some(())
+            }
+            Change::Met { dependency, dependents } => {
+                let is_one = |wait: &Wait| {
+                    wait.dependency == *dependency && dependents.contains(&wait.dependent)
+                };
+                let waits = self.waits.iter_mut().filter(|(wait, _)| is_one(wait));
+                waits.for_each(|(_, is_met)| *is_met = true);
+                Some(())
+            }
+            Change::Unblock { seq, lane, priority } => {
+                let row = self.tasks.get_mut(seq);
+                let row = row.filter(|row| row.task.state == State::Blocked)?;
+                row.at(*lane, *priority).task.state = State::Ready;
+                Some(())
+            }
+            Change::LetGo { seq } => {
+                self.waits.retain(|wait, _| wait.dependent != *seq);
+                Some(())
+            }
+            Change::Timer { timer, .. } => {
+                self.timers.insert(*timer);
+                Some(())
+            }
+            _ => None,
         }
     }
 
@@ -198,9 +255,12 @@ impl Image {
         Window { is_complete: tasks.len() == rows.len(), tasks }
     }
 
-    /// A task that is ready, or delayed.
+    /// A task that waits, for whatever.
     pub(super) fn waiting(&mut self, seq: Seq) -> Option<&mut Row> {
-        let is_waiting = |row: &&mut Row| matches!(row.task.state, State::Delayed | State::Ready);
+        let is_waiting = |row: &&mut Row| {
+            let state = row.task.state;
+            matches!(state, State::Blocked | State::Delayed | State::Paused | State::Ready)
+        };
         self.tasks.get_mut(&seq).filter(is_waiting)
     }
 

@@ -121,6 +121,7 @@ impl Row {
         let &Attempt { run, started_at, .. } = self.task.attempts.last()?;
         let NewTask { priority, ref options, .. } = self.task.def;
         let (lane, failures, losses) = (self.lane, self.failures, self.losses);
+        let has_dependencies = options.depends_on.is_some();
         let abort = self.abort.clone();
         Some(Orphan {
             seq,
@@ -133,6 +134,7 @@ impl Row {
             failures,
             losses,
             on_interrupted: options.on_interrupted,
+            has_dependencies,
             abort,
         })
     }
@@ -146,6 +148,7 @@ impl Row {
         let (lane, options) = (self.lane, &self.task.def.options);
         let (run_at, queue_timeout) = (options.run_at(), options.queue_timeout);
         let has_started = self.task.started_at.is_some();
+        let on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
         Brief {
             id,
             lane,
@@ -153,6 +156,7 @@ impl Row {
             priority,
             run_at,
             queue_timeout,
+            on_failure,
             has_started,
             run,
             latest_at,

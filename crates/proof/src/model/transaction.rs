@@ -10,7 +10,7 @@ use tasker_core::journal;
 use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Refused, Transaction, Window, WindowQuery,
+    Refused, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -116,6 +116,33 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(Row::brief)).collect())
+    }
+
+    fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {
+        let state = |row: &Row| (row.task.id, row.task.state);
+        Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(state)).collect())
+    }
+
+    fn dependents(
+        &mut self,
+        dependencies: &[Seq],
+        each_max: usize,
+        max: usize,
+    ) -> Result<Vec<Wait>> {
+        let of_one = |dependency: &Seq| {
+            let open = self.image.waits.iter().filter(|(_, is_met)| !**is_met);
+            let waits = open.map(|(wait, _)| *wait).filter(|wait| wait.dependency == *dependency);
+            waits.take(each_max).collect::<Vec<_>>()
+        };
+        Ok(dependencies.iter().flat_map(of_one).take(max).collect())
+    }
+
+    fn open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>> {
+        let open = |(seq, max): &(Seq, usize)| {
+            let waits = self.image.waits.iter().filter(|(_, is_met)| !**is_met);
+            waits.filter(|(wait, _)| wait.dependent == *seq).take(*max).count()
+        };
+        Ok(tasks.iter().map(open).collect())
     }
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {

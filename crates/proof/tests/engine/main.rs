@@ -4,6 +4,7 @@
 
 mod bench;
 mod clients;
+mod dependencies;
 mod overtaken;
 mod keys;
 mod operations;

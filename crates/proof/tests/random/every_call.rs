@@ -17,7 +17,10 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 14] = [
+const READS: [Call; 17] = [
+    Call::States,
+    Call::Dependents,
+    Call::OpenDependencies,
     Call::BeginRead,
     Call::RefreshOwners,
     Call::Head,

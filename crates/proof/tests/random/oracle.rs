@@ -1,6 +1,7 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
 pub(crate) mod coverage;
+mod dependencies;
 mod operations;
 mod process;
 mod queue_timeouts;
@@ -150,6 +151,7 @@ impl Oracle {
         let (before, after) = effects.split_at(starts);
         before.iter().for_each(|effect| self.effect(effect));
         if hit.is_none() {
+            self.reach_dependents(false);
             self.become_due_at(self.wall);
             let late = self.tasks.values().find(|task| task.expired_at(self.wall).is_some());
             assert!(late.is_none(), "it has waited too long: {late:?}");
@@ -207,11 +209,11 @@ impl Oracle {
         match effect {
             Effect::Answer(ticket, answer) => self.answer(*ticket, answer),
             Effect::Refuse(ticket, error) => {
-                let me = self.mine();
-                let asked = me.asked.remove(ticket).expect("a call is answered once");
+                let asked = self.mine().asked.remove(ticket).expect("a call is answered once");
+                let me = self.me();
                 let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
                 let is_fair = match error.code() {
-                    Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
+                    Code::NotFound => self.may_be_unknown(&asked),
                     Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
                     Code::Closed => closes || me.is_closed,
                     code => [me.hit, me.close_fault].contains(&Some(code)),
@@ -275,7 +277,10 @@ impl Oracle {
             (Asked::Add(defs), Answer::Task(id)) => self.enter(*id, defs[0].clone()),
             (Asked::Add(defs), Answer::Tasks(ids)) => {
                 assert_eq!(ids.len(), defs.len());
-                ids.iter().zip(defs).for_each(|(id, def)| self.enter(*id, def));
+                for (id, mut def) in ids.iter().zip(defs) {
+                    dependencies::name_all(&mut def, ids);
+                    self.enter(*id, def);
+                }
             }
             (Asked::Once(defs), Answer::Idempotent(tasks)) => {
                 assert_eq!(tasks.len(), defs.len());
@@ -360,14 +365,24 @@ impl Oracle {
         self.said(&def.operation).in_force().complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
-        def.options.begin_queue_timeout(run_at.map_or(self.wall, |at| at.max(self.wall)));
+        dependencies::name_all(&mut def, &[]);
+        let waits = self.waits_of(&def);
+        if waits.is_none() {
+            def.options.begin_queue_timeout(run_at.map_or(self.wall, |at| at.max(self.wall)));
+        }
         let seq = self.key.unwrap().seq_of(id);
         assert!(seq > self.last_seq, "I-8");
         self.last_seq = seq;
         let task = Task {
             seq,
             def,
-            state: if is_delayed { State::Delayed } else { State::Ready },
+            state: match (&waits, is_delayed) {
+                (Some(_), _) => State::Blocked,
+                (None, true) => State::Delayed,
+                (None, false) => State::Ready,
+            },
+            doomed_by: waits.as_ref().and_then(|waits| self.failed_of(waits)),
+            waits: waits.unwrap_or_default(),
             lane: 0,
             priorities: Vec::new(),
             attempt: 0,
@@ -454,6 +469,10 @@ impl Oracle {
             let then = task.expired_at(self.wall).map(|timeout| timeout.then);
             assert_eq!(then, Some(AfterQueueTimeout::Abort), "{task:?}");
         }
+        if outcome.cause() == Some(Cause::Dependency) {
+            self.assert_orphan(id, &outcome);
+        }
+        let task = self.tasks.get_mut(&id).unwrap();
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
         }
@@ -574,6 +593,7 @@ impl Oracle {
             task.lose();
             task.is_end_owed = is_told && task.state.is_final();
         }
+        self.reach_after_death(is_told);
     }
 
     /// Whoever was to tell of the dead has closed too, and dealt with them when it opened again.
@@ -617,5 +637,6 @@ impl Oracle {
                 task.adopt(found);
             }
         }
+        self.reach_dependents(true);
     }
 }

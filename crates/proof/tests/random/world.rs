@@ -33,7 +33,10 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 13] = [
+const READS: [Call; 16] = [
+    Call::States,
+    Call::Dependents,
+    Call::OpenDependencies,
     Call::LastErrors,
     Call::Heads,
     Call::Contents,
@@ -473,6 +476,9 @@ impl World {
         self.open();
         if hit != Some(Code::Unknown) {
             self.oracle.lose_runs(false);
+            // What waited for a lost run may have been due when that was found out.
+            let wall = self.now().wall;
+            self.oracle.become_due_at(wall);
         } else {
             let uuids: Vec<_> = effects.iter().flat_map(uuids_of).collect();
             // First: what tasks take of their operation is in those that are stored.
@@ -575,6 +581,8 @@ impl World {
             let wall = self.now().wall;
             self.oracle.become_due_at(wall);
             self.oracle.expire_at(wall);
+            self.oracle.reach_after_death(false);
+            self.oracle.become_due_at(wall);
         }
         is_open
     }

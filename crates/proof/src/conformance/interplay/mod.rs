@@ -56,6 +56,9 @@ fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Resu
         let mut def = stage.definition();
         def.options.start_time = way.start_time;
         (verb.define)(&mut def);
+        if way.is_blocked || verb.is_dependent {
+            stage.depend(&mut def, !way.is_blocked)?;
+        }
         ways::enter(&mut stage, def, verb.losses)?;
         (way.take)(&mut stage)?;
     }

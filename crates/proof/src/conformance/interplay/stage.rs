@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::read::Reader;
@@ -11,7 +12,7 @@ use tasker_core::state::State;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
-use tasker_engine::input::{Input, RemoteFilter, RunSlot, Subscription, Ticket};
+use tasker_engine::input::{Input, RemoteFilter, RetryOptions, RunSlot, Subscription, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::turn::{Engine, Next};
 use uuid::Uuid;
@@ -40,6 +41,9 @@ pub(super) struct Stage<'a> {
     tickets: Ticket,
     task: Option<TaskId>,
     slot: RunSlot,
+    /// The task that it depends on, and the run of that.
+    dependency: Option<TaskId>,
+    dependency_slot: RunSlot,
     answers: BTreeMap<Ticket, String>,
     /// The task that was added last.
     added: Option<TaskId>,
@@ -66,6 +70,8 @@ impl<'a> Stage<'a> {
             tickets: 0,
             task: None,
             slot: NO_RUN,
+            dependency: None,
+            dependency_slot: NO_RUN,
             answers: BTreeMap::new(),
             added: None,
             told: Vec::new(),
@@ -129,6 +135,38 @@ impl<'a> Stage<'a> {
         self.add_under_key(def)?;
         self.task = self.added;
         Ok(())
+    }
+
+    /// Makes a definition depend on another task, which has ended well or not at all.
+    pub(super) fn depend(&mut self, def: &mut NewTask, has_ended: bool) -> Result<()> {
+        if self.dependency.is_none() {
+            let dependency = self.other_operation();
+            self.call(|ticket| Input::Add(ticket, of(&dependency)))?;
+            self.dependency = self.added.take();
+        }
+        let id = self.dependency.ok_or_else(|| Error::bug("nothing was added"))?;
+        let is_over = |task: TaskRecord| task.state.is_final();
+        if has_ended && !get(self.reader.as_mut(), id)?.is_some_and(is_over) {
+            self.end_dependency(Settlement::Returned(None))?;
+        }
+        let (on, on_failure) = (vec![Dependency::Task(id)], OnFailure::Abort);
+        let all = Dependencies { on, on_failure, is_list: false };
+        def.options.depends_on = Some(all.into());
+        Ok(())
+    }
+
+    /// The dependency ends, once more if it has ended.
+    pub(super) fn end_dependency(&mut self, settlement: Settlement) -> Result<()> {
+        let Some(id) = self.dependency else { return Ok(()) };
+        self.call(|ticket| Input::Retry(ticket, id, RetryOptions::default()))?;
+        let (comes, goes) = (self.other_operation(), self.other_operation());
+        self.call(|ticket| Input::Assign(ticket, comes, None))?;
+        self.turn(vec![Input::Settle(self.dependency_slot, settlement)])?;
+        self.call(|ticket| Input::Unassign(ticket, goes)).map(drop)
+    }
+
+    fn other_operation(&self) -> Arc<str> {
+        format!("before {}", self.operation).into()
     }
 
     /// A definition like that of the task.
@@ -238,6 +276,12 @@ impl<'a> Stage<'a> {
                     let word = if is_unknown { "not found" } else { error.code().as_str() };
                     self.answers.insert(*ticket, word.into());
                 }
+                Effect::Start(run) if Some(run.id) == self.dependency => {
+                    self.dependency_slot = run.slot;
+                }
+                Effect::RunEnded(slot, _) if *slot == self.dependency_slot => {}
+                Effect::TaskEnded(id, _) | Effect::Retrying(id, ..)
+                    if Some(*id) == self.dependency => {}
                 Effect::Start(run) => {
                     self.slot = run.slot;
                     self.own.push("run");
@@ -287,7 +331,8 @@ impl<'a> Stage<'a> {
             }
             let is_more =
                 |effect: &Effect| matches!(effect, Effect::Remote(_, RemoteEvent::AwaitAck));
-            self.told.extend(effects.iter().flat_map(heard));
+            let dependency = self.dependency;
+            self.told.extend(effects.iter().flat_map(|effect| heard(effect, dependency)));
             if !effects.iter().any(is_more) {
                 return;
             }
@@ -313,9 +358,16 @@ pub(super) fn aborting(ticket: Ticket, id: TaskId) -> Input {
     Input::Abort(ticket, id, AbortReason { cause: Cause::User, reason: Json::trusted("{}") })
 }
 
-/// What the neighbour hears, in the words of the page.
-fn heard(effect: &Effect) -> Vec<&'static str> {
+/// What the neighbour hears of all but one task, in the words of the page.
+fn heard(effect: &Effect, unheard: Option<TaskId>) -> Vec<&'static str> {
     match effect {
+        Effect::Remote(_, RemoteEvent::Task(id, _))
+        | Effect::TaskEnded(id, _)
+        | Effect::Retrying(id, ..)
+            if Some(*id) == unheard =>
+        {
+            Vec::new()
+        }
         Effect::Remote(_, RemoteEvent::Task(_, event)) => match event {
             TaskEvent::Added { has_started: false } => vec!["added"],
             TaskEvent::Added { has_started: true } => vec!["added", "run"],

@@ -26,17 +26,23 @@ pub(super) struct BuiltVerb {
     pub(super) define: fn(&mut NewTask),
     /// How many runs in a row the task has lost before.
     pub(super) losses: u32,
+    /// Whether the task depends on another one, in whatever state it is.
+    pub(super) is_dependent: bool,
     /// Uses it; the ticket of the call, if it is one.
     pub(super) act: fn(&mut Stage) -> Result<Option<Ticket>>,
 }
 
 const fn verb(name: &'static str, act: fn(&mut Stage) -> Result<Option<Ticket>>) -> BuiltVerb {
-    BuiltVerb { name, define: |_| (), losses: 0, act }
+    BuiltVerb { name, define: |_| (), losses: 0, is_dependent: false, act }
 }
 
 impl BuiltVerb {
     const fn of(self, define: fn(&mut NewTask)) -> Self {
         Self { define, ..self }
+    }
+
+    const fn dependent(self) -> Self {
+        Self { is_dependent: true, ..self }
     }
 
     const fn after(self, losses: u32) -> Self {
@@ -54,6 +60,15 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         def.options.start_time = Some(StartTime::After(DELAY_MS));
         stage.call(|ticket| Input::Add(ticket, def)).map(Some)
     }),
+    verb("add, dependencies", |stage| {
+        let mut def = stage.definition();
+        stage.depend(&mut def, false)?;
+        stage.forget();
+        stage.call(|ticket| Input::Add(ticket, def)).map(Some)
+    }),
+    verb("unblock", |stage| silent(stage.end_dependency(Settlement::Returned(None)))).dependent(),
+    verb("orphan", |stage| silent(stage.end_dependency(Settlement::Unrecoverable(error()))))
+        .dependent(),
     verb("add, known key", |stage| stage.add_under_key(stage.definition()).map(Some)),
     verb("abort", |stage| {
         let id = stage.id();

@@ -14,6 +14,8 @@ pub(super) struct Way {
     pub(super) name: &'static str,
     /// When the task may start.
     pub(super) start_time: Option<StartTime>,
+    /// Whether it depends on a task that has not ended.
+    pub(super) is_blocked: bool,
     pub(super) take: fn(&mut Stage) -> Result<()>,
 }
 
@@ -42,34 +44,54 @@ fn ways_into(state: State) -> &'static [Way] {
         State::Failed => FAILED,
         State::Aborted => ABORTED,
         State::Delayed => DELAYED,
-        State::Blocked | State::Claimed | State::Paused => &[],
+        State::Blocked => BLOCKED,
+        State::Claimed | State::Paused => &[],
     }
 }
 
-const NOWHERE: &[Way] = &[Way { name: "it never was", start_time: None, take: |_| Ok(()) }];
+const NOWHERE: &[Way] =
+    &[Way { name: "it never was", start_time: None, is_blocked: false, take: |_| Ok(()) }];
 
 const READY: &[Way] = &[
-    Way { name: "added", start_time: None, take: |_| Ok(()) },
+    Way { name: "added", start_time: None, is_blocked: false, take: |_| Ok(()) },
     Way {
         name: "given back",
         start_time: None,
+        is_blocked: false,
         take: |stage| {
             stage.begin()?;
             stage.turn(vec![Input::Postpone(stage.slot())])
         },
     },
-    Way { name: "run again by hand", start_time: None, take: |stage| run_again(stage, None) },
+    Way {
+        name: "run again by hand",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| run_again(stage, None),
+    },
+];
+
+const BLOCKED: &[Way] = &[
+    Way { name: "added", start_time: None, is_blocked: true, take: |_| Ok(()) },
+    Way {
+        name: "added with a start time",
+        start_time: Some(StartTime::After(DELAY_MS)),
+        is_blocked: true,
+        take: |_| Ok(()),
+    },
 ];
 
 const DELAYED: &[Way] = &[
     Way {
         name: "added with a start time",
         start_time: Some(StartTime::After(DELAY_MS)),
+        is_blocked: false,
         take: |_| Ok(()),
     },
     Way {
         name: "snoozed",
         start_time: None,
+        is_blocked: false,
         take: |stage| {
             stage.begin()?;
             stage.settle(Settlement::Snoozed(DELAY_MS))
@@ -78,6 +100,7 @@ const DELAYED: &[Way] = &[
     Way {
         name: "run again later by hand",
         start_time: None,
+        is_blocked: false,
         take: |stage| run_again(stage, Some(DELAY_MS)),
     },
 ];
@@ -89,13 +112,15 @@ fn run_again(stage: &mut Stage, delay_ms: Option<u64>) -> Result<()> {
     stage.call(|ticket| Input::Retry(ticket, id, options)).map(drop)
 }
 
-const RUNNING: &[Way] = &[Way { name: "started", start_time: None, take: |stage| stage.begin() }];
+const RUNNING: &[Way] =
+    &[Way { name: "started", start_time: None, is_blocked: false, take: |stage| stage.begin() }];
 
 const ASKED: &[Way] = &[
-    Way { name: "aborted here", start_time: None, take: abort_run },
+    Way { name: "aborted here", start_time: None, is_blocked: false, take: abort_run },
     Way {
         name: "aborted by the neighbour",
         start_time: None,
+        is_blocked: false,
         take: |stage| {
             stage.begin()?;
             let id = stage.id();
@@ -107,6 +132,7 @@ const ASKED: &[Way] = &[
 const DONE: &[Way] = &[Way {
     name: "returned",
     start_time: None,
+    is_blocked: false,
     take: |stage| {
         stage.begin()?;
         stage.settle(Settlement::Returned(None))
@@ -116,6 +142,7 @@ const DONE: &[Way] = &[Way {
 const FAILED: &[Way] = &[Way {
     name: "threw what no attempt can mend",
     start_time: None,
+    is_blocked: false,
     take: |stage| {
         stage.begin()?;
         stage.settle(Settlement::Unrecoverable(Json::trusted("{}")))
@@ -126,6 +153,7 @@ const ABORTED: &[Way] = &[
     Way {
         name: "aborted before it ran",
         start_time: None,
+        is_blocked: false,
         take: |stage| {
             let id = stage.id();
             stage.call(|ticket| aborting(ticket, id)).map(drop)
@@ -134,6 +162,7 @@ const ABORTED: &[Way] = &[
     Way {
         name: "aborted while it ran",
         start_time: None,
+        is_blocked: false,
         take: |stage| {
             abort_run(stage)?;
             stage.settle(Settlement::Threw(Json::trusted("{}")))

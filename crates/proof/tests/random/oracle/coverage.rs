@@ -16,9 +16,18 @@ use tasker_proof::conformance::interplay::cells;
 
 use super::{Oracle, Stopping, Task};
 
-/// No task is delayed that has lost its last run: it would be ready. Conformance drives this cell
-/// with one that was never lost.
-const IMPOSSIBLE: [(&str, &str); 1] = [("lost, third time", "delayed")];
+/// No task is delayed that has lost its last run: it would be ready; and none is blocked that ever
+/// had one. Conformance drives these cells with runs that never were.
+const IMPOSSIBLE: [(&str, &str); 8] = [
+    ("lost, third time", "delayed"),
+    ("lost, third time", "blocked"),
+    ("return", "blocked"),
+    ("throw", "blocked"),
+    ("throw, attempts left", "blocked"),
+    ("unstorable", "blocked"),
+    ("snooze", "blocked"),
+    ("postpone", "blocked"),
+];
 
 /// The verb of a run timeout that is retried.
 const LEFT: &str = "run timeout, attempts left";
@@ -133,7 +142,11 @@ impl Oracle {
     fn meet_add(&mut self, def: &NewTask) {
         let run_at = def.options.start_time.map(|start_time| start_time.moment(self.wall));
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
-        let verb = if is_delayed { "add, start time" } else { "add" };
+        let verb = match is_delayed {
+            _ if self.is_open(def) => "add, dependencies",
+            true => "add, start time",
+            false => "add",
+        };
         self.meet_all(|_| Some(verb), &[verb]);
     }
 
@@ -163,6 +176,11 @@ impl Oracle {
         for verb in verbs.collect::<BTreeSet<_>>() {
             self.meet_all(|_| Some(verb), &[verb]);
         }
+    }
+
+    /// A dependency is done or has failed: that meets every task, whosever it is.
+    pub(super) fn meet_end_of_dependency(&mut self, verb: &'static str) {
+        self.meet_all(|_| Some(verb), &[verb]);
     }
 
     fn meet_stop(&mut self, options: StopOptions) {

@@ -1,6 +1,8 @@
 //! A task as the oracle knows it.
 
-use tasker_core::id::Seq;
+use std::collections::BTreeSet;
+
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
@@ -40,6 +42,10 @@ pub(crate) struct Task {
     pub(super) image: Option<TaskRecord>,
     /// It ended with its process, and those that live have not said so yet.
     pub(super) is_end_owed: bool,
+    /// What it still waits for.
+    pub(super) waits: BTreeSet<TaskId>,
+    /// What had failed of it when it came.
+    pub(super) doomed_by: Option<TaskId>,
 }
 
 impl Task {

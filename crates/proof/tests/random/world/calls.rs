@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
+use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::Settlement;
@@ -73,15 +74,18 @@ impl World {
             21 => Input::Subscribe(ticket, self.subscription()),
             22 => {
                 let count = self.rng.below(5);
-                Input::AddMany(ticket, (0..count).map(|_| self.def()).collect())
+                let def = |earlier| self.dependent(earlier, true);
+                Input::AddMany(ticket, (0..count).map(def).collect())
             }
             _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
             23..25 => {
                 let count = self.rng.below(4);
-                Input::AddIdempotent(ticket, (0..count).map(|_| (self.key(), self.def())).collect())
+                // With nobody among them, nobody could tell which keys an open commit has.
+                let add = |_| (self.key(), self.dependent(0, false));
+                Input::AddIdempotent(ticket, (0..count).map(add).collect())
             }
             25 => Input::FindByKey(ticket, self.key()),
-            _ => Input::Add(ticket, self.def()),
+            _ => Input::Add(ticket, self.dependent(0, true)),
         }
     }
 
@@ -153,6 +157,31 @@ impl World {
             .into(),
             unsaid: self.rng.one_of(&[Unsaid::NONE, Unsaid::PRIORITY, Unsaid::ALL]),
         }
+    }
+
+    /// A definition that often depends on others, of which so many stand before it in its call.
+    fn dependent(&mut self, earlier: usize, may_be_nobody: bool) -> NewTask {
+        let mut def = self.def();
+        let known: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
+        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
+        let mut on = Vec::new();
+        while self.rng.once_in(2) {
+            let is_nobody = may_be_nobody && self.rng.once_in(30);
+            on.push(match earlier {
+                1.. if self.rng.once_in(2) => Dependency::Earlier(self.rng.below(earlier)),
+                _ if is_nobody => Dependency::Task(nobody),
+                _ if known.is_empty() => break,
+                _ => Dependency::Task(self.rng.one_of(&known)),
+            });
+        }
+        let on_failure = self.rng.one_of(OnFailure::ALL);
+        let all = Dependencies { on, on_failure, is_list: self.rng.once_in(2) };
+        if !all.on.is_empty() {
+            // The process that finds the last end decides when it begins: the engine's tests look.
+            (def.options.queue_timeout, def.unsaid) = (None, Unsaid::NONE);
+            def.options.depends_on = Some(all.into());
+        }
+        def
     }
 
     /// Half of the tasks say nothing of the kind.

@@ -1,0 +1,88 @@
+//! The books that the hand of a world keeps, as the engine would: how many tasks are in each state.
+
+use std::collections::BTreeMap;
+
+use tasker_core::id::Seq;
+use tasker_core::state::{Counts, State};
+use tasker_core::store::Change;
+use tasker_core::task::AttemptEnd;
+
+/// The state of a task whose last attempt ended so.
+fn ended(end: AttemptEnd) -> State {
+    match end {
+        AttemptEnd::Done => State::Done,
+        AttemptEnd::Failed => State::Failed,
+        AttemptEnd::Aborted | AttemptEnd::Lost | AttemptEnd::Postponed | AttemptEnd::Snoozed => {
+            State::Aborted
+        }
+    }
+}
+
+/// Keeps the books of what waits outside the queue.
+pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
+    if let Change::AddDelayed { seq, .. }
+    | Change::Delay { seq, .. }
+    | Change::Release { seq, due_at: Some(_), .. } = change
+    {
+        unqueued.insert(*seq, State::Delayed);
+    }
+    if let Change::AddBlocked { seq, .. } = change {
+        unqueued.insert(*seq, State::Blocked);
+    }
+    if let Change::Due { seq, .. }
+    | Change::Unblock { seq, .. }
+    | Change::Start { seq, is_due: true, .. }
+    | Change::End { seq, .. } = change
+    {
+        unqueued.remove(seq);
+    }
+}
+
+/// What the counters are after these changes if none is refused.
+pub(super) fn tally(
+    mut counts: Counts,
+    unqueued: &mut BTreeMap<Seq, State>,
+    changes: &[Change],
+) -> Counts {
+    let mut shift = |from: Option<State>, to: State| {
+        if let Some(from) = from {
+            counts.set(from, counts.get(from).saturating_sub(1));
+        }
+        counts.enter(to);
+    };
+    for change in changes {
+        let waiting = |seq: &Seq| unqueued.get(seq).copied().unwrap_or(State::Ready);
+        match change {
+            Change::Add { start: None, .. } => shift(None, State::Ready),
+            Change::Add { .. } => shift(None, State::Running),
+            Change::AddDelayed { .. } => shift(None, State::Delayed),
+            Change::AddBlocked { .. } => shift(None, State::Blocked),
+            Change::Unblock { .. } => shift(Some(State::Blocked), State::Ready),
+            Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
+            Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
+            Change::Start { .. } => shift(Some(State::Ready), State::Running),
+            Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
+            Change::Release { .. } => shift(Some(State::Running), State::Delayed),
+            Change::Reopen { end, .. } => shift(Some(ended(*end)), State::Ready),
+            Change::Delay { seq, .. } => shift(Some(waiting(seq)), State::Delayed),
+            Change::End { seq, run, outcome, .. } => {
+                let from = if run.is_some() { State::Running } else { waiting(seq) };
+                shift(Some(from), outcome.state());
+            }
+            Change::Operation(_)
+            | Change::Fired(_)
+            | Change::Timer { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::LetGo { .. }
+            | Change::RequestAbort { .. }
+            | Change::Prioritize { .. }
+            | Change::SetQueueTimeout { .. }
+            | Change::Progress { .. }
+            | Change::Key { .. }
+            | Change::Log { .. } => {}
+        }
+        note_waiting(unqueued, change);
+    }
+    counts
+}

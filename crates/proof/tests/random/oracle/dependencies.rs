@@ -1,0 +1,137 @@
+//! What waits for what, by looking at everything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
+use tasker_core::id::TaskId;
+use tasker_core::state::State;
+use tasker_core::task::{Cause, NewTask, TaskEnd};
+
+use super::{Asked, Oracle, Task};
+
+/// A stored definition names all that it depends on by uuid; `ids` are those of its call.
+pub(super) fn name_all(def: &mut NewTask, ids: &[TaskId]) {
+    let Some(all) = def.options.depends_on.clone() else { return };
+    let named = all.on.iter().map(|one| match one {
+        Dependency::Task(id) => Dependency::Task(*id),
+        Dependency::Earlier(n) => Dependency::Task(ids[*n]),
+    });
+    let all = Dependencies { on: named.collect(), is_list: false, on_failure: all.on_failure };
+    def.options.depends_on = Some(Arc::new(all));
+}
+
+impl Task {
+    fn dependencies(&self) -> Option<&Dependencies> {
+        self.def.options.depends_on.as_deref()
+    }
+}
+
+impl Oracle {
+    /// What a new task has to wait for; nothing if it need not. What has failed is told later.
+    pub(super) fn waits_of(&self, def: &NewTask) -> Option<BTreeSet<TaskId>> {
+        let all = def.options.depends_on.as_deref()?;
+        let waits = all.tasks().filter(|id| !self.is_met(all, *id));
+        Some(waits.collect()).filter(|waits: &BTreeSet<_>| !waits.is_empty())
+    }
+
+    /// Whether something that a definition depends on has not ended.
+    pub(super) fn is_open(&self, def: &NewTask) -> bool {
+        let state = |id| self.tasks.get(&id).map(|task| task.state);
+        let all = def.options.depends_on.as_deref();
+        all.is_some_and(|all| all.tasks().filter_map(state).any(|state| !state.is_final()))
+    }
+
+    fn is_met(&self, all: &Dependencies, id: TaskId) -> bool {
+        let state = self.tasks.get(&id).expect("what is not there refuses the add").state;
+        state == State::Done || (state.is_final() && all.on_failure == OnFailure::Run)
+    }
+
+    /// Whether a call may be told that a task is not there.
+    pub(super) fn may_be_unknown(&self, asked: &Asked) -> bool {
+        let is_unknown = |def: &NewTask| {
+            let all = def.options.depends_on.as_deref();
+            all.is_some_and(|all| all.tasks().any(|id| !self.tasks.contains_key(&id)))
+        };
+        match asked {
+            Asked::Add(defs) => defs.iter().any(is_unknown),
+            Asked::Once(defs) => {
+                let new = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
+                new.map(|(_, def)| def).any(is_unknown)
+            }
+            _ => true,
+        }
+    }
+
+    /// Which of these has failed or was aborted.
+    pub(super) fn failed_of(&self, waits: &BTreeSet<TaskId>) -> Option<TaskId> {
+        let has_failed =
+            |id: &&TaskId| matches!(self.tasks[*id].state, State::Failed | State::Aborted);
+        waits.iter().find(has_failed).copied()
+    }
+
+    /// Which of those that a blocked task waits for ends it.
+    fn breaker(&self, task: &Task) -> Option<TaskId> {
+        let aborts = |all: &&Dependencies| all.on_failure == OnFailure::Abort;
+        task.dependencies().filter(aborts)?;
+        task.doomed_by.or_else(|| self.failed_of(&task.waits))
+    }
+
+    /// A task was told to have ended because of a dependency.
+    pub(super) fn assert_orphan(&mut self, id: TaskId, outcome: &TaskEnd) {
+        let task = &self.tasks[&id];
+        assert_eq!(task.state, State::Blocked, "{task:?}");
+        assert!(self.breaker(task).is_some(), "none of its dependencies failed: {task:?}");
+        let text = outcome.payload().map_or("", |reason| reason.as_str());
+        let is_named = |wait: &TaskId| text.contains(&wait.0.to_string());
+        assert!(task.waits.iter().any(is_named), "{text} names none of {:?}", task.waits);
+        self.meet_end_of_dependency("orphan");
+    }
+
+    /// What has ended is waited for no more. Whoever depends on what has failed has ended by now,
+    /// or `is_stored` and so told to nobody.
+    pub(super) fn reach_dependents(&mut self, is_stored: bool) {
+        let blocked = self.tasks.iter().filter(|(_, task)| task.state == State::Blocked);
+        let blocked: Vec<TaskId> = blocked.map(|(id, _)| *id).collect();
+        for id in blocked {
+            let task = &self.tasks[&id];
+            assert_eq!(self.breaker(task), None, "it ends with its dependency: {task:?}");
+            let all = task.dependencies().expect("it is blocked");
+            let is_open = |wait: &&TaskId| !self.is_met(all, **wait);
+            let waits: BTreeSet<TaskId> = task.waits.iter().filter(is_open).copied().collect();
+            if waits.is_empty() {
+                assert!(!is_stored, "it is stored as blocked: {task:?}");
+                self.meet_end_of_dependency("unblock");
+            }
+            let task = self.tasks.get_mut(&id).unwrap();
+            task.waits = waits;
+            if task.waits.is_empty() {
+                task.unblock();
+            }
+        }
+    }
+
+    /// The dead, or a turn that told nobody, have ended tasks that others wait for; `is_told` if
+    /// one that lives will say so.
+    pub(crate) fn reach_after_death(&mut self, is_told: bool) {
+        loop {
+            let broken = self
+                .tasks
+                .iter()
+                .find(|(_, task)| task.state == State::Blocked && self.breaker(task).is_some());
+            let Some(id) = broken.map(|(id, _)| *id) else { break };
+            let task = self.tasks.get_mut(&id).unwrap();
+            (task.state, task.cause) = (State::Aborted, Some(Cause::Dependency));
+            task.is_end_owed = is_told;
+        }
+        self.reach_dependents(false);
+    }
+}
+
+impl Task {
+    /// Its last dependency is met. If its start time has come, it is due in the same turn.
+    fn unblock(&mut self) {
+        let is_timed = self.def.options.start_time.is_some();
+        self.state = if is_timed { State::Delayed } else { State::Ready };
+    }
+}
