@@ -18,6 +18,7 @@ import type {
   RetryTaskOptions,
   StopOptions,
   TaskerOptions,
+  TasksOptions,
 } from './types/options'
 import type { Outbox, OutboxOptions, SqliteHandle } from './types/outbox'
 import type { FieldsOption, Projected, TaskField } from './types/projection'
@@ -218,6 +219,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     query?: Query<Operations, Name>,
     options?: FindTasksOptions,
   ): Promise<Task<Operations, Name>[]>
+
+  /**
+   * Goes through all tasks that match, by `seq`, with `for await`: in pages, so that it needs
+   * neither much memory nor much time at once. Each page is a read of its own and shows its tasks
+   * as they are then. A task comes once at most, and one that matches all the time does come; what
+   * is added after the first page was read does not.
+   */
+  tasks<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: TasksOptions & FieldsOption<Field>,
+  ): AsyncIterableIterator<Projected<Task<Operations, Name>, Field>>
+  tasks<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: TasksOptions,
+  ): AsyncIterableIterator<Task<Operations, Name>>
 
   /**
    * Waits until the task has ended, in whatever process, and resolves with its result. Works for a

@@ -10,15 +10,19 @@ use serde_json::value::RawValue;
 use tasker_core::argument;
 use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::operation::OperationOptions;
 use tasker_core::query::{Projection, Query, Sort};
-use tasker_core::read::{Find, WithLogs};
+use tasker_core::range::Range;
+use tasker_core::read::{EVERY_SEQ, Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{Input, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
+
+/// Tasks of one page of `tasks`, at most.
+const PAGE_TASKS: u64 = 1_000;
 
 /// What is asked of the engine.
 #[derive(Deserialize)]
@@ -109,6 +113,17 @@ enum ReadCommand<'a> {
         sort: Option<&'a RawValue>,
         skip: Option<u64>,
         limit: Option<u64>,
+        #[serde(borrow)]
+        logs: Option<&'a RawValue>,
+        #[serde(borrow)]
+        fields: Option<&'a RawValue>,
+    },
+    Page {
+        #[serde(borrow)]
+        query: &'a RawValue,
+        is_descending: bool,
+        first: u64,
+        last: Option<u64>,
         #[serde(borrow)]
         logs: Option<&'a RawValue>,
         #[serde(borrow)]
@@ -215,9 +230,23 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
         ReadCommand::Find { query, sort, skip, limit, logs, fields } => {
             Read::Find(Box::new(Find {
                 query: Query::parse(query.get())?,
+                seqs: EVERY_SEQ,
                 sort: sort.map(|sort| Sort::parse(sort.get())).transpose()?,
                 skip: skip.unwrap_or(0),
                 limit: limit.filter(|limit| *limit > 0),
+                logs: with_logs(logs)?,
+                fields: projection(fields)?,
+                bytes_max: limits::READ_BYTES_MAX,
+            }))
+        }
+        ReadCommand::Page { query, is_descending, first, last, logs, fields } => {
+            let sort = if is_descending { r#"{"seq":-1}"# } else { r#"{"seq":1}"# };
+            Read::Page(Box::new(Find {
+                query: Query::parse(query.get())?,
+                seqs: Range { low: Seq(first), high: last.map_or(EVERY_SEQ.high, Seq) },
+                sort: Some(Sort::parse(sort)?),
+                skip: 0,
+                limit: Some(PAGE_TASKS),
                 logs: with_logs(logs)?,
                 fields: projection(fields)?,
                 bytes_max: limits::READ_BYTES_MAX,

@@ -55,6 +55,16 @@ export type ReadCommand =
       logs?: LogLevel | undefined
       fields?: JsonText | undefined
     }
+  /** The next of the tasks that match and have numbers within these bounds, by number. */
+  | {
+      do: 'page'
+      query: JsonText
+      isDescending: boolean
+      first: number
+      last?: number | undefined
+      logs?: LogLevel | undefined
+      fields?: JsonText | undefined
+    }
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }
   | { do: 'operations' }
@@ -63,6 +73,12 @@ export type ReadCommand =
 
 /** A document as it crosses: dates are milliseconds, infinite priorities are texts. */
 export type DocumentJson = Record<string, unknown>
+
+/**
+ * A page: the tasks, the number of the last of them if more may follow, and the last number that
+ * had been given when it was read.
+ */
+export type PageJson = [tasks: DocumentJson[], next: number | null, last: number | null]
 
 /** What the answer to each is. */
 export interface Answers {
@@ -97,6 +113,7 @@ export interface Answers {
   isShared: boolean
   get: DocumentJson
   find: DocumentJson[]
+  page: PageJson
   exists: boolean
   count: number
   operations: DocumentJson[]

@@ -32,6 +32,7 @@ import type {
   Task,
   TaskerOptions,
   TaskField,
+  TasksOptions,
   TasksToAdd,
   TaskToAdd,
   TaskUuid,
@@ -69,6 +70,7 @@ import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { PendingAdd } from './task-extras'
+import { tasksOf } from './tasks'
 
 const BOUNDS = ['abortSignal', 'timeout']
 const LOGS = ['withLogs', 'logsMaxLevel']
@@ -364,6 +366,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): Promise<unknown> {
     only(options, ['sort', 'limit', 'skip', 'fields', ...LOGS, ...BOUNDS], 'options')
     return await traced(this.#find(query, options))
+  }
+
+  tasks<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: TasksOptions & FieldsOption<Field>,
+  ): AsyncIterableIterator<Projected<Task<Operations, Name>, Field>>
+  tasks<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: TasksOptions,
+  ): AsyncIterableIterator<Task<Operations, Name>>
+  tasks(
+    query: object = {},
+    options: TasksOptions & Partial<FieldsOption> = {},
+  ): AsyncIterableIterator<unknown> {
+    return tasksOf(this.#bridge, query, options)
   }
 
   waitForTaskOutputData<Name extends OperationName<Operations>>(

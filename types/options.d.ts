@@ -151,3 +151,15 @@ export interface FindTasksOptions extends FindTaskOptions {
   /** Leaves out so many tasks at the front. */
   skip?: number | undefined
 }
+
+/** How to go through tasks. */
+export interface TasksOptions extends LogOptions {
+  /**
+   * `{ seq: -1 }`: the newest first. No other order is possible, because the others may change
+   * meanwhile.
+   * @default { seq: 1 }
+   */
+  sort?: { seq: 1 } | { seq: -1 } | undefined
+  /** Ends it: the next step rejects with the signal's reason. */
+  abortSignal?: AbortSignal | undefined
+}

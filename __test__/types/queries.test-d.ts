@@ -203,6 +203,16 @@ export async function narrowed(anyOf: 'count' | 'list') {
     is<{ words: number } | undefined>()(task.result, true)
     is<{ words: number }>()(await tasker.waitForTaskOutputData(task.uuid), true)
   }
+  for await (const task of tasker.tasks({ operation: 'count' }, { sort: { seq: -1 } })) {
+    is<Task<Operations, 'count'>>()(task, true)
+  }
+  for await (const task of tasker.tasks({ operation: 'count' }, { fields: ['data.text'] })) {
+    is<string>()(task.data.text, true)
+    // @ts-expect-error not among the fields
+    task.uuid
+  }
+  // @ts-expect-error pages follow no order that may change
+  tasker.tasks({}, { sort: { priority: 1 } })
   const one = await tasker.findTask({ operation: { $eq: 'list' } })
   is<Task<Operations, 'list'> | undefined>()(one, true)
   is<Task<Operations, 'list'>[]>()(await tasker.findTasks({ operation: { $in: ['list'] } }), true)

@@ -53,6 +53,8 @@ pub const CONCURRENCY_MAX: u32 = 100_000;
 pub const DURATION_MS_MAX: u64 = 3_155_760_000_000;
 /// Bytes of the JSON text that one read may give; ask for less with `limit`.
 pub const READ_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of JSON after which a page of `tasks` ends; one task may pass it.
+pub const PAGE_BYTES: usize = 1024 * 1024;
 /// Levels of a query.
 pub const QUERY_DEPTH_MAX: usize = 16;
 /// Nodes of a query: fields, operators and logical parts.

@@ -1,17 +1,12 @@
-//! The port through which users read: what is asked of it, what it answers.
+//! What users may ask of the tasks, and what a read of them may bring.
 //!
-//! A backend that gives [pages](crate::search::Pages) has its reader from [`crate::search`].
-//!
-//! # Promises of an implementation
-//! - A read sees what was committed before the call (I-16).
-//!
-//! Proof: `proof::conformance`, run on the model and on SQLite.
+//! Proof: `conformance::read`, `conformance::reader`.
 
 use crate::error::{Code, Error, Result};
-use crate::id::TaskId;
+use crate::id::Seq;
 use crate::query::{Projection, Query, Sort};
-use crate::store::Operation;
-use crate::task::{Attempt, Json, Level, LogLine, TaskEnd, TaskRecord};
+use crate::range::Range;
+use crate::task::{Attempt, Json, Level, LogLine, TaskRecord};
 
 /// Which logs come with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +15,16 @@ pub struct WithLogs {
     pub level_max: Level,
 }
 
+/// Every number that a task may have.
+pub const EVERY_SEQ: Range<Seq> = Range { low: Seq(1), high: Seq(u64::MAX) };
+
 /// What to find.
 #[derive(Clone, Debug)]
 pub struct Find {
     /// Which tasks.
     pub query: Query,
+    /// Only those with these numbers.
+    pub seqs: Range<Seq>,
     /// In which order; the default order if absent: waiting in queue order, then running by start,
     /// then ended by end.
     pub sort: Option<Sort>,
@@ -45,6 +45,7 @@ impl Find {
     pub fn all(query: Query) -> Self {
         Self {
             query,
+            seqs: EVERY_SEQ,
             sort: None,
             skip: 0,
             limit: None,
@@ -82,10 +83,8 @@ impl ReadBudget {
     /// # Errors
     /// `TooLarge` if they no longer fit.
     pub fn take_task(&mut self, task: &TaskRecord) -> Result<()> {
-        let payload = task.outcome.as_ref().and_then(TaskEnd::payload);
-        let attempts = task.attempts.iter().flat_map(Attempt::texts).map(Json::len);
-        let attempts: usize = attempts.sum();
-        self.take(task.def.bytes() + payload.map_or(0, Json::len) + attempts)
+        let attempts: usize = task.attempts.iter().flat_map(Attempt::texts).map(Json::len).sum();
+        self.take(task.bytes() + attempts)
     }
 
     /// Takes a log line.
@@ -105,48 +104,38 @@ impl ReadBudget {
 
 /// The error of a read whose answer is longer than `max` bytes.
 pub fn too_much(max: usize) -> Error {
-    let message = format!("the answer is longer than {max} bytes; ask for fewer tasks or logs");
+    let message = format!(
+        "the answer is longer than {max} bytes; ask for fewer tasks with `limit`, for less of each \
+         with `fields`, or go through them with `for await (const task of tasker.tasks(query))`"
+    );
     Error::at(Code::TooLarge, "limit", message)
 }
 
-/// Asked between pages of a long read; `true` ends it with `Closed`.
-pub type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
-
-/// The reading side of a backend: one connection, one thread.
-pub trait Reader: Send {
-    /// One task, or nothing.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, or `TooLarge` before more than `bytes_max` bytes of stored texts are read.
-    fn get(
-        &mut self,
-        id: TaskId,
-        logs: Option<WithLogs>,
-        bytes_max: usize,
-    ) -> Result<Option<Found>>;
-
+/// What is asked of all tasks.
+#[derive(Clone, Debug)]
+pub enum Request {
     /// The tasks that match, sorted, cut.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, `Closed` if cancelled, or `TooLarge` if they have more than `bytes_max`
-    /// bytes of stored texts.
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>>;
-
+    Find(Box<Find>),
     /// Whether a task matches; reads no further than to the first one.
-    ///
-    /// # Errors
-    /// As `count`.
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool>;
+    Exists(Box<Query>),
+    /// How many match.
+    Count(Box<Query>),
+}
 
-    /// How many tasks match.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, or `Closed` if cancelled.
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64>;
+/// What a step of a search has brought.
+#[derive(Debug)]
+pub enum Step {
+    /// These are found, in order; the search goes on.
+    More(Vec<Found>),
+    /// These are the last that are found.
+    Found(Vec<Found>),
+    /// Whether a task matches.
+    Exists(bool),
+    /// How many match.
+    Count(u64),
+}
 
-    /// Every operation with its record, by name.
-    ///
-    /// # Errors
-    /// `Corrupt` or `Io`.
-    fn operations(&mut self) -> Result<Vec<Operation>>;
+/// The error of a read that its caller gave up.
+pub fn cancelled_read() -> Error {
+    Error::new(Code::Closed, "the read was cancelled")
 }

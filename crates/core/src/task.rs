@@ -613,3 +613,11 @@ pub struct TaskRecord {
     /// How many attempts before them are not kept.
     pub attempts_left_out: u32,
 }
+
+impl TaskRecord {
+    /// Bytes of its stored texts, but for those of earlier attempts.
+    pub fn bytes(&self) -> usize {
+        let payload = self.outcome.as_ref().and_then(TaskEnd::payload);
+        self.def.bytes() + payload.map_or(0, Json::len)
+    }
+}

@@ -21,7 +21,8 @@ use crate::clients::Clients;
 use crate::effect::{Effect, Sink};
 use crate::inbox::Inbox;
 use crate::input::{Input, Ticket};
-use crate::reads::{Read, Reads};
+use crate::open_read::Read;
+use crate::reads::Reads;
 
 /// What a handle, its clients and its threads share.
 pub(crate) struct Shared {

@@ -41,6 +41,8 @@ mod forward;
 mod debug;
 pub mod turn;
 mod inbox;
+mod open_read;
+mod turns_of_reads;
 mod reads;
 pub mod clock;
 mod clients;

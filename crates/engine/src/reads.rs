@@ -8,38 +8,18 @@
 //! Proof: `proof/tests/thread.rs`, `conformance::read`.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
-use tasker_core::document;
-use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::TaskId;
-use tasker_core::limits;
-use tasker_core::operation;
-use tasker_core::query::{Projection, Query};
-use tasker_core::read::{Find, Reader, WithLogs};
-use tasker_core::store::Operation;
+use tasker_core::error::{Error, Result};
+use tasker_core::reader::Reader;
 use tokio_util::sync::CancellationToken;
 
 use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect, Sink};
 use crate::input::Ticket;
-
-/// What to read.
-#[derive(Debug)]
-pub enum Read {
-    /// One task, as a document.
-    Get(TaskId, Option<WithLogs>, Option<Projection>),
-    /// The tasks that match, as an array of documents.
-    Find(Box<Find>),
-    /// Whether any task matches.
-    Exists(Box<Query>),
-    /// How many match.
-    Count(Box<Query>),
-    /// Every operation, as an array of documents.
-    Operations,
-}
+use crate::open_read::{OpenRead, Read};
+use crate::turns_of_reads::TurnsOfReads;
 
 #[derive(Debug, Default)]
 struct State {
@@ -114,25 +94,35 @@ impl Reads {
         }
     }
 
-    fn next(&self) -> Option<(Ticket, Read, CancellationToken)> {
+    /// What comes next; waits for it, if it may.
+    fn next(&self, may_wait: bool) -> Next {
         let mut state = self.state.lock();
         loop {
             if let Some((ticket, read)) = state.queue.pop_front() {
                 let token = state.tokens.get(&ticket).cloned().unwrap_or_default();
-                return Some((ticket, read, token));
+                return Next::Read(Box::new(OpenRead::new(ticket, read, token)));
+            }
+            if !may_wait {
+                return Next::Nothing;
             }
             if state.closed.is_some() {
-                return None;
+                return Next::Over;
             }
             self.notifier.wait(&mut state);
         }
     }
 
-    /// Answers one read after the other until it is closed.
-    pub(crate) fn run(&self, reader: &mut dyn Reader, sink: &dyn Sink) {
-        while let Some((ticket, read, token)) = self.next() {
-            let caught = catch_unwind(AssertUnwindSafe(|| answer(reader, read, &token)));
-            let answer = caught.unwrap_or_else(|_| Err(Error::bug("a read panicked")));
+    /// Answers reads until it is closed.
+    pub(crate) fn run(&self, reader: Box<dyn Reader>, sink: &dyn Sink) {
+        let mut turns = TurnsOfReads::new(reader);
+        loop {
+            let next = if turns.takes_new() { self.next(turns.is_empty()) } else { Next::Nothing };
+            let answered = match next {
+                Next::Read(read) => turns.begin(read),
+                Next::Nothing => turns.go_on(),
+                Next::Over => return,
+            };
+            let Some((ticket, answer)) = answered else { continue };
             let token = self.state.lock().tokens.remove(&ticket);
             debug_assert!(token.is_some(), "read {ticket} could not have been cancelled");
             sink.deliver(vec![match answer {
@@ -143,38 +133,11 @@ impl Reads {
     }
 }
 
-fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Result<String> {
-    let cancelled = || token.is_cancelled();
-    if cancelled() {
-        return Err(Error::new(Code::Closed, "the read was cancelled"));
-    }
-    let bytes_max = limits::READ_BYTES_MAX;
-    let mut text = String::new();
-    match read {
-        Read::Get(id, logs, fields) => {
-            let found = reader
-                .get(id, logs, bytes_max)?
-                .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {}", id.0)))?;
-            document::write_json(&found, fields.as_ref(), &mut text, bytes_max)?;
-        }
-        Read::Exists(query) => text = reader.exists(&query, &cancelled)?.to_string(),
-        Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
-        Read::Operations => {
-            let operations = reader.operations()?;
-            let document = |one: &Operation| operation::document(&one.name, &one.record);
-            let documents: Vec<String> = operations.iter().map(document).collect();
-            text = format!("[{}]", documents.join(","));
-        }
-        Read::Find(find) => {
-            text.push('[');
-            for found in reader.find(&find, &cancelled)? {
-                if text.len() > 1 {
-                    text.push(',');
-                }
-                document::write_json(&found, find.fields.as_ref(), &mut text, bytes_max)?;
-            }
-            text.push(']');
-        }
-    }
-    Ok(text)
+/// What the reader's thread does next.
+enum Next {
+    Read(Box<OpenRead>),
+    /// No read has come.
+    Nothing,
+    /// None will come any more, and all are answered.
+    Over,
 }

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::read::Reader;
+use tasker_core::reader::Reader;
 use tasker_core::store::{Store, Waker};
 use tasker_core::time::{MonoMs, Now};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ use crate::effect::Effect;
 pub use crate::effect::Sink;
 use crate::inbox::Inbox;
 use crate::memory::Settings;
-pub use crate::reads::Read;
+pub use crate::open_read::Read;
 use crate::reads::Reads;
 use crate::turn::{Engine, Next};
 
@@ -160,8 +160,7 @@ impl Driver {
         self.deliver(effects);
         let shared = self.shared.clone();
         let reading = std::thread::Builder::new().name("tasker-read".into()).spawn(move || {
-            let mut reader = reader;
-            shared.reads.run(reader.as_mut(), &shared.clients);
+            shared.reads.run(reader, &shared.clients);
         });
         let error = match reading {
             Ok(reading) => {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
+#[path = "thread/turns.rs"]
+mod turns;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,7 +16,8 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
 use tasker_core::query::Query;
-use tasker_core::read::{Cancelled, Find, Found, Reader, WithLogs};
+use tasker_core::read::{Find, Found, Request, Step, WithLogs};
+use tasker_core::reader::{Reader, Search};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Operation, Store, Transaction};
 use tasker_core::task::{Cause, Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
@@ -263,23 +267,22 @@ struct Trapped(Trap, Box<dyn Reader>);
 
 #[rustfmt::skip]
 impl Reader for Trapped {
+    fn another(&self) -> Option<Box<dyn Reader>> {
+        Some(Box::new(Trapped(self.0.clone(), self.1.another()?)))
+    }
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
         self.0.at(Point::Get);
         self.1.get(id, logs, max)
     }
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
-        self.0.at(Point::Find);
-        self.1.find(find, cancelled)
-    }
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
-        self.0.at(Point::Count);
-        self.1.exists(query, cancelled)
-    }
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
-        self.0.at(Point::Count);
-        self.1.count(query, cancelled)
-    }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
+    fn step(&mut self, search: &mut Search) -> Result<Step> {
+        self.0.at(match search.request() {
+            Request::Find(_) => Point::Find,
+            Request::Exists(_) | Request::Count(_) => Point::Count,
+        });
+        self.1.step(search)
+    }
+    fn rest(&mut self, search: Option<&mut Search>) { self.1.rest(search); }
 }
 
 fn trapped(location: Location, trap: Trap) -> Opener {
@@ -309,9 +312,7 @@ fn anything() -> Box<Query> {
 }
 
 fn find_all() -> Read {
-    let (query, bytes_max) = (*anything(), usize::MAX);
-    let (sort, limit, logs, fields) = (None, None, None, None);
-    Read::Find(Box::new(Find { query, sort, skip: 0, limit, logs, fields, bytes_max }))
+    Read::Find(Box::new(Find::all(*anything())))
 }
 
 /// The file opens again, says so many tasks, and takes another one.
@@ -437,22 +438,18 @@ struct GatedReader(Option<Receiver<()>>, Box<dyn Reader>);
 
 #[rustfmt::skip]
 impl Reader for GatedReader {
+    fn another(&self) -> Option<Box<dyn Reader>> { self.1.another() }
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
         self.1.get(id, logs, max)
     }
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
-        self.1.find(find, cancelled)
-    }
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
-        self.1.exists(query, cancelled)
-    }
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
+    fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
+    fn step(&mut self, search: &mut Search) -> Result<Step> {
         if let Some(gate) = self.0.take() {
             gate.recv_timeout(PATIENCE).expect("the store is closed");
         }
-        self.1.count(query, cancelled)
+        self.1.step(search)
     }
-    fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
+    fn rest(&mut self, search: Option<&mut Search>) { self.1.rest(search); }
 }
 
 #[test]

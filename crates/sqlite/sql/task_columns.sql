@@ -1,4 +1,4 @@
--- What a task is read with: the beginning of get, ended, ready_equal and ready_below. Without payload
+-- What a task is read with: the beginning of get, of numbers, and of parts of queues. Without payload
 -- the wide columns are not read.
 SELECT
   seq, uuid, state, lane_id, priority, options, attempt, created_at, started_at, ended_at, cause,

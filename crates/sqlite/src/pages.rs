@@ -1,7 +1,7 @@
 //! The reading side: a connection of its own that gives tasks page by page.
 //!
 //! # Promises
-//! - A read never stalls a turn, and a snapshot is a read transaction that ends with its value.
+//! - A read never stalls a turn. A snapshot is a read transaction.
 //!
 //! # Left to others
 //! What is looked for, in which order and how much of it is `core::search`'s; what a row means is
@@ -12,9 +12,10 @@
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
+use tasker_core::query::Direction;
 use tasker_core::read::WithLogs;
 use tasker_core::search::{
-    Columns, Filter, PageReader, Pages, Place, QueueHead, QueuePart, Range, Snapshot,
+    Columns, Filter, NumbersPart, PageReader, Pages, Place, QueueHead, QueuePart, Range, Snapshot,
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
@@ -22,7 +23,10 @@ use tasker_core::task::{Attempt, LogLine, TaskRecord};
 use crate::location::DatabaseFile;
 use crate::operations::Operations;
 use crate::row::{self, cached};
-use crate::{error, sql};
+use crate::{error, settings, sql};
+
+/// Bytes of data and outcomes after which a page ends early.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The reading side of a handle on a SQLite file.
 pub type SqliteReader = PageReader<SqlitePages>;
@@ -35,10 +39,10 @@ pub struct SqlitePages {
     id_key: IdKey,
     operations: Operations,
     /// Dropped after the connection: the last holder writes the log back.
-    _database: DatabaseFile,
+    database: DatabaseFile,
 }
 
-/// A read transaction.
+/// A read transaction, as long as it is looked at.
 pub struct SqliteSnapshot<'p> {
     connection: &'p Connection,
     id_key: IdKey,
@@ -50,7 +54,7 @@ pub struct SqliteSnapshot<'p> {
 
 impl SqlitePages {
     pub(crate) fn new(reader: Connection, id_key: IdKey, database: DatabaseFile) -> SqlitePages {
-        SqlitePages { reader, id_key, operations: Operations::default(), _database: database }
+        SqlitePages { reader, id_key, operations: Operations::default(), database }
     }
 }
 
@@ -61,15 +65,43 @@ impl Pages for SqlitePages {
         self.id_key
     }
 
+    /// In memory there is none: the file has no name any more.
+    fn another(&self) -> Option<SqlitePages> {
+        if self.database.is_memory() {
+            return None;
+        }
+        let opened = settings::connect_reader(&self.database);
+        // Opened by its name, which may stand for another file by now.
+        match opened.and_then(|reader| self.database.check().map(|()| reader)) {
+            Ok(reader) => Some(SqlitePages::new(reader, self.id_key, self.database.clone())),
+            Err(error) => {
+                tracing::warn!(%error, "there is no further connection to read with");
+                None
+            }
+        }
+    }
+
     fn snapshot(&mut self) -> Result<SqliteSnapshot<'_>> {
         let SqlitePages { reader: connection, operations, .. } = self;
-        debug_assert!(connection.is_autocommit(), "a snapshot is open already");
         let (attempts, logs) = (cached(connection, sql::ATTEMPTS)?, cached(connection, sql::LOGS)?);
-        cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
+        if connection.is_autocommit() {
+            cached(connection, sql::BEGIN_READ)?.execute([]).map_err(error::of)?;
+        }
         Ok(SqliteSnapshot { connection, id_key: self.id_key, operations, attempts, logs })
     }
 
+    fn end(&mut self) {
+        if self.reader.is_autocommit() {
+            return;
+        }
+        let ended = self.reader.prepare_cached(sql::ROLLBACK).and_then(|mut s| s.execute([]));
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a read transaction could not be ended");
+        }
+    }
+
     fn head(&mut self) -> Result<Head> {
+        debug_assert!(self.reader.is_autocommit(), "a snapshot shows what was, and not what is");
         row::head(&self.reader)
     }
 }
@@ -119,12 +151,12 @@ impl Snapshot for SqliteSnapshot<'_> {
         let (lane, priority) = (lane.0 as i64, after.priority.get());
         let mut tasks = Vec::new();
         let equal = (is_wide(columns), lane, priority, number(after.seq), tasks_max as i64);
-        self.read_tasks(sql::READY_EQUAL, equal, &mut tasks)?;
+        self.read_tasks(sql::READY_EQUAL, equal, usize::MAX, &mut tasks)?;
         debug_assert!(tasks.len() <= tasks_max, "more tasks came than were asked for");
         let missing = (tasks_max - tasks.len()) as i64;
         if missing > 0 {
             let below = (is_wide(columns), lane, priority, priority_low.get(), missing);
-            self.read_tasks(sql::READY_BELOW, below, &mut tasks)?;
+            self.read_tasks(sql::READY_BELOW, below, usize::MAX, &mut tasks)?;
         }
         Ok(tasks)
     }
@@ -139,25 +171,37 @@ impl Snapshot for SqliteSnapshot<'_> {
         Ok(seqs)
     }
 
-    fn ended(
+    fn next_number(&mut self, seqs: Range<Seq>, direction: Direction) -> Result<Option<Seq>> {
+        let text = match direction {
+            Direction::Up => sql::NEXT_UP,
+            Direction::Down => sql::NEXT_DOWN,
+        };
+        let mut statement = cached(self.connection, text)?;
+        let mut rows = statement.query([number(seqs.low), number(seqs.high)]).map_err(error::of)?;
+        rows.next().map_err(error::of)?.map(|row| row::seq(row, 0)).transpose()
+    }
+
+    fn numbers(
         &mut self,
-        seqs: Range<Seq>,
+        part: NumbersPart,
         filter: &Filter,
         columns: Columns,
-    ) -> Result<Vec<TaskRecord>> {
+    ) -> Result<(Vec<TaskRecord>, bool)> {
+        let NumbersPart { seqs, states, direction } = part;
         debug_assert!(seqs.low <= seqs.high, "a page of no numbers goes nowhere");
-        let mut tasks = Vec::new();
         let operations = match &filter.operations {
             Some(names) => self.operations.named(self.connection, names)?,
             None => Some((OperationId(0), OperationId(u16::MAX))),
         };
-        let Some((operation_first, operation_last)) = operations else { return Ok(tasks) };
-        let started = filter.started_at;
+        let Some((operation_first, operation_last)) = operations else {
+            return Ok((Vec::new(), true));
+        };
+        let (started, ended) = (filter.started_at, filter.ended_at);
         let bounds = (
             is_wide(columns),
             number(seqs.low),
             number(seqs.high),
-            filter.ended_mask(),
+            states,
             operation_first.0,
             operation_last.0,
             filter.priority.low.get(),
@@ -166,11 +210,16 @@ impl Snapshot for SqliteSnapshot<'_> {
             filter.created_at.high.0,
             started.map(|range| range.low.0),
             started.map(|range| range.high.0),
-            filter.ended_at.low.0,
-            filter.ended_at.high.0,
+            ended.map(|range| range.low.0),
+            ended.map(|range| range.high.0),
         );
-        self.read_tasks(sql::ENDED, bounds, &mut tasks)?;
-        Ok(tasks)
+        let text = match direction {
+            Direction::Up => sql::NUMBERS_UP,
+            Direction::Down => sql::NUMBERS_DOWN,
+        };
+        let mut tasks = Vec::new();
+        let is_whole = self.read_tasks(text, bounds, PAGE_BYTES, &mut tasks)?;
+        Ok((tasks, is_whole))
     }
 
     fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)> {
@@ -207,44 +256,40 @@ impl SqliteSnapshot<'_> {
         let priority = after.priority.get();
         let mut tasks = Vec::new();
         let equal = (is_wide(columns), priority, number(after.seq), tasks_max as i64);
-        self.read_tasks(sql::UNQUEUED_EQUAL, equal, &mut tasks)?;
+        self.read_tasks(sql::UNQUEUED_EQUAL, equal, usize::MAX, &mut tasks)?;
         let missing = (tasks_max - tasks.len()) as i64;
         if missing > 0 {
             let below = (is_wide(columns), priority, priority_low.get(), missing);
-            self.read_tasks(sql::UNQUEUED_BELOW, below, &mut tasks)?;
+            self.read_tasks(sql::UNQUEUED_BELOW, below, usize::MAX, &mut tasks)?;
         }
         Ok(tasks)
     }
 
+    /// Reads tasks until so many bytes are passed; false if some are left.
     fn read_tasks(
         &mut self,
         text: &'static str,
         params: impl Params,
+        bytes_max: usize,
         tasks: &mut Vec<TaskRecord>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut statement = cached(self.connection, text)?;
         let mut rows = statement.query(params).map_err(error::of)?;
+        let mut bytes = 0;
         while let Some(row) = rows.next().map_err(error::of)? {
-            tasks.push(self.record(row)?);
+            if bytes >= bytes_max {
+                return Ok(false);
+            }
+            let task = self.record(row)?;
+            bytes += task.bytes();
+            tasks.push(task);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn record(&mut self, row: &Row<'_>) -> Result<TaskRecord> {
         let operation = self.operations.of(self.connection, row::lane_id(row, 3)?)?;
         row::record(row, self.id_key, operation)
-    }
-}
-
-impl Drop for SqliteSnapshot<'_> {
-    fn drop(&mut self) {
-        if self.connection.is_autocommit() {
-            return;
-        }
-        let ended = self.connection.prepare_cached(sql::ROLLBACK).and_then(|mut s| s.execute([]));
-        if let Err(error) = ended {
-            tracing::warn!(%error, "a read transaction could not be ended");
-        }
     }
 }
 

@@ -63,7 +63,8 @@ of_tasks! {
     READY_BELOW "ready_below.sql",
     UNQUEUED_EQUAL "unqueued_equal.sql",
     UNQUEUED_BELOW "unqueued_below.sql",
-    ENDED "ended.sql",
+    NUMBERS_UP "numbers_up.sql",
+    NUMBERS_DOWN "numbers_down.sql",
 }
 
 statements! {
@@ -132,6 +133,8 @@ statements! {
     IMMUTABLE_END "immutable_end.sql",
     LAST "last.sql",
     QUEUE_HEADS "queue_heads.sql",
+    NEXT_UP "next_up.sql",
+    NEXT_DOWN "next_down.sql",
     RUNNING "running.sql",
     ATTEMPTS "attempts.sql",
     LOGS "logs.sql",

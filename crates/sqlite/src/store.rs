@@ -235,7 +235,7 @@ mod tests {
     use tasker_core::error::Code;
     use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
     use tasker_core::query::Query;
-    use tasker_core::read::Reader;
+    use tasker_core::reader::Reader;
     use tasker_core::state::{Counts, State};
     use tasker_core::store::{Batch, Change, Commit, Lookups, Operation, Start};
     use tasker_core::task::{NewTask, Priority, TaskEnd};

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use hand::{Hand, def, done, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error};
-use tasker_core::read::Reader;
+use tasker_core::reader::Reader;
 use tasker_core::store::{Lookups, Store};
 use tasker_sqlite::{Location, Options, open};
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use hand::{Hand, def, failed, folder, names, try_open};
 use rusqlite::Connection;
 use tasker_core::error::Code;
-use tasker_core::read::Reader;
+use tasker_core::reader::Reader;
 use tasker_core::store::{Commit, Orphan, Store};
 use tasker_core::task::AttemptEnd;
 

@@ -45,7 +45,7 @@ pub use kind::Kinds;
 pub use path::Path;
 pub use pattern::Pattern;
 pub use projection::Projection;
-pub use sort::{Sort, SortKey};
+pub use sort::{Direction, Sort, SortKey};
 pub use value::{Object, Value};
 
 /// A query, compiled.

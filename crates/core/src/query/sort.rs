@@ -16,7 +16,7 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 
-use super::field::Fields;
+use super::field::{Field, Fields};
 use super::path::{Path, Visit};
 use super::place::fault;
 use super::value::Value;
@@ -33,6 +33,15 @@ pub struct Sort {
 struct Term {
     path: Path,
     is_descending: bool,
+}
+
+/// Which of two numbers comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The lesser one.
+    Up,
+    /// The greater one.
+    Down,
 }
 
 /// All that has to be kept of a document in order to sort it.
@@ -67,6 +76,13 @@ impl Sort {
     pub fn fields(&self) -> Fields {
         let fields = self.terms.iter().filter_map(|term| term.path.field());
         fields.fold(Fields::default(), Fields::with)
+    }
+
+    /// The direction, if the sort is by number, which no two tasks share.
+    pub fn by_number(&self) -> Option<Direction> {
+        let first =
+            self.terms.first().filter(|term| term.path.whole_field() == Some(Field::Seq))?;
+        Some(if first.is_descending { Direction::Down } else { Direction::Up })
     }
 
     /// Which of two documents comes first; both have at least [`Sort::fields`].

@@ -18,18 +18,11 @@ use uuid::Uuid;
 
 use crate::id::{IdKey, Seq, TaskId};
 use crate::query::{Field, Query, Test, Value};
+use crate::range::Range;
+use crate::read::EVERY_SEQ;
 use crate::state::{Phase, State};
 use crate::task::Priority;
 use crate::time::WallMs;
-
-/// Bounds, both inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range<T> {
-    /// The least.
-    pub low: T,
-    /// The greatest.
-    pub high: T,
-}
 
 const EVERY_TIME: Range<WallMs> = Range { low: WallMs(i64::MIN), high: WallMs(i64::MAX) };
 
@@ -49,27 +42,32 @@ pub struct Filter {
     pub created_at: Range<WallMs>,
     /// When its last run started; absent if a task that never started may match too.
     pub started_at: Option<Range<WallMs>>,
-    /// When it ended.
-    pub ended_at: Range<WallMs>,
+    /// When it ended; absent if a task that has not ended may match too.
+    pub ended_at: Option<Range<WallMs>>,
 }
 
 impl Filter {
-    /// What the query says; `key` tells which numbers its uuids carry.
-    pub fn of(query: &Query, key: IdKey) -> Filter {
+    /// What the query says of tasks with these numbers; `key` tells which numbers its uuids carry.
+    pub fn of(query: &Query, seqs: Range<Seq>, key: IdKey) -> Filter {
         let mut filter = Filter {
             exact: None,
-            seq: Range { low: Seq(1), high: Seq(u64::MAX) },
+            seq: EVERY_SEQ,
             states: u16::MAX,
             operations: None,
             priority: Range { low: Priority::MIN, high: Priority::MAX },
             created_at: EVERY_TIME,
             started_at: None,
-            ended_at: EVERY_TIME,
+            ended_at: None,
         };
         for predicate in query.conjuncts() {
             if let Some(field) = predicate.path.whole_field() {
                 filter.narrow(field, &predicate.test, key);
             }
+        }
+        filter.seq =
+            Range { low: filter.seq.low.max(seqs.low), high: filter.seq.high.min(seqs.high) };
+        if filter.ended_at.is_some() {
+            filter.states = filter.ended_mask();
         }
         filter
     }
@@ -93,7 +91,9 @@ impl Filter {
             Field::StartedAt => time_bounds(test, |at, side| {
                 bound(self.started_at.get_or_insert(EVERY_TIME), at, side);
             }),
-            Field::EndedAt => time_bounds(test, |at, side| bound(&mut self.ended_at, at, side)),
+            Field::EndedAt => time_bounds(test, |at, side| {
+                bound(self.ended_at.get_or_insert(EVERY_TIME), at, side);
+            }),
             _ => {}
         }
     }
@@ -140,6 +140,11 @@ impl Filter {
     /// Whether a task in this part of its life may match.
     pub fn has_phase(&self, phase: Phase) -> bool {
         State::ALL.iter().any(|state| state.phase() == phase && self.has(*state))
+    }
+
+    /// The states that may match, a bit for each code.
+    pub fn mask(&self) -> u16 {
+        State::ALL.iter().fold(0, |mask, state| mask | (1 << state.code())) & self.states
     }
 
     /// The states of ended tasks that may match, a bit for each code.
@@ -231,7 +236,7 @@ mod tests {
     const KEY: IdKey = IdKey(7);
 
     fn filter(query: &str) -> Filter {
-        Filter::of(&Query::parse(query).unwrap(), KEY)
+        Filter::of(&Query::parse(query).unwrap(), EVERY_SEQ, KEY)
     }
 
     #[test]

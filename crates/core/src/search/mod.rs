@@ -9,8 +9,8 @@
 //! - A query about states alone is answered by the counters, whatever its form.
 //!
 //! # Left to others
-//! What matches is [`crate::query`]'s, what a document is [`crate::document`]'s. When a read is
-//! given up is the caller's: it is asked between pages.
+//! What matches is [`crate::query`]'s, what a document is [`crate::document`]'s. Which read goes on
+//! when, and when one is given up, is the caller's.
 //!
 //! Proof: `conformance::reader` and `conformance::order` on every backend, beside the model, which
 //! reads by looking at every task; `crates/sqlite/tests/read.rs`.
@@ -20,21 +20,23 @@ mod filter;
 mod pages;
 mod load;
 mod queues;
+mod numbers;
 mod candidates;
 mod scan;
 mod top_k;
+mod steps;
 
 use crate::error::Result;
 use crate::id::TaskId;
 use crate::query::{Field, Object, Query, Value};
-use crate::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
+use crate::read::{Found, ReadBudget, Step, WithLogs};
 use crate::state::{Counts, State};
 use crate::store::Operation;
 
-pub use filter::{Filter, Range};
-pub use pages::{Columns, Pages, Place, QueueHead, QueuePart, Snapshot};
-use scan::{Scan, Wanted};
-use top_k::TopK;
+pub use crate::range::Range;
+pub use filter::Filter;
+pub use pages::{Columns, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
+pub use steps::Search;
 
 /// The reading side of a backend that gives pages.
 #[derive(Debug)]
@@ -47,8 +49,8 @@ impl<P: Pages> PageReader<P> {
     }
 }
 
-impl<P: Pages> Reader for PageReader<P> {
-    fn get(
+impl<P: Pages> PageReader<P> {
+    fn get_in_snapshot(
         &mut self,
         id: TaskId,
         logs: Option<WithLogs>,
@@ -66,56 +68,48 @@ impl<P: Pages> Reader for PageReader<P> {
         }
     }
 
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
-        let id_key = self.0.id_key();
-        let mut snapshot = self.0.snapshot()?;
-        let mut scan = Scan::begin(&mut snapshot, id_key, Wanted::to_find(find))?;
-        let mut top = TopK::new(find);
-        // All that matches is returned: what is too much need not be read to its end.
-        let returns_all = find.limit.is_none() && find.skip == 0;
-        let mut budget = ReadBudget::new(find.bytes_max);
-        while !top.is_complete()
-            && let Some(matches) = scan.page(&mut snapshot, cancelled)?
-        {
-            if returns_all {
-                matches.tasks.iter().try_for_each(|(task, _)| budget.take_task(task))?;
-            }
-            top.take(matches.tasks, matches.is_ordered);
-        }
-        scan.complete(&mut snapshot, top.finish(), find, cancelled)
-    }
-
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
-        if asks_states_only(query) {
-            return Ok(count_states(query, &self.0.head()?.counts) > 0);
+    fn step_in_snapshot(&mut self, search: &mut Search) -> Result<Step> {
+        if search.of_states().is_some() {
+            return Ok(search.answer_of(&self.0.head()?.counts));
         }
         let id_key = self.0.id_key();
-        let mut snapshot = self.0.snapshot()?;
-        let mut scan = Scan::begin(&mut snapshot, id_key, Wanted::by(query))?;
-        while let Some(matches) = scan.page(&mut snapshot, cancelled)? {
-            if !matches.tasks.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        search.step(&mut self.0.snapshot()?, id_key)
     }
 
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
-        if asks_states_only(query) {
-            return Ok(count_states(query, &self.0.head()?.counts));
-        }
-        let id_key = self.0.id_key();
-        let mut snapshot = self.0.snapshot()?;
-        let mut scan = Scan::begin(&mut snapshot, id_key, Wanted::by(query))?;
-        let mut count = 0;
-        while let Some(matches) = scan.page(&mut snapshot, cancelled)? {
-            count += matches.tasks.len() as u64;
-        }
-        Ok(count)
+    pub(crate) fn another(&self) -> Option<PageReader<P>> {
+        self.0.another().map(PageReader)
     }
 
-    fn operations(&mut self) -> Result<Vec<Operation>> {
-        let mut operations = self.0.snapshot()?.operations()?;
+    pub(crate) fn get(
+        &mut self,
+        id: TaskId,
+        logs: Option<WithLogs>,
+        bytes_max: usize,
+    ) -> Result<Option<Found>> {
+        let found = self.get_in_snapshot(id, logs, bytes_max);
+        self.0.end();
+        found
+    }
+
+    pub(crate) fn step(&mut self, search: &mut Search) -> Result<Step> {
+        let stepped = self.step_in_snapshot(search);
+        if !matches!(stepped, Ok(Step::More(_))) {
+            self.0.end();
+        }
+        stepped
+    }
+
+    pub(crate) fn rest(&mut self, search: Option<&mut Search>) {
+        self.0.end();
+        if let Some(search) = search {
+            search.rest();
+        }
+    }
+
+    pub(crate) fn operations(&mut self) -> Result<Vec<Operation>> {
+        let operations = self.0.snapshot().and_then(|mut snapshot| snapshot.operations());
+        self.0.end();
+        let mut operations = operations?;
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
     }

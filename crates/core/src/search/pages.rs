@@ -2,7 +2,7 @@
 //!
 //! # Promises of an implementation
 //! - A snapshot shows what was committed before it was taken, and nothing later, until it is
-//!   renewed (I-16). Dropped, it ends.
+//!   renewed or ended (I-16).
 //! - A page leaves out no task within its bounds; those of a filter are only there to spare work.
 //!
 //! # Left to others
@@ -12,16 +12,18 @@
 
 use std::sync::Arc;
 
-use super::filter::{Filter, Range};
+use super::filter::Filter;
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, Seq};
+use crate::query::Direction;
+use crate::range::Range;
 use crate::read::WithLogs;
 use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
 
 /// A connection to read with.
 pub trait Pages: Send {
-    /// What it sees at one moment.
+    /// What it sees at one moment, as long as it is looked at.
     type Snapshot<'p>: Snapshot
     where
         Self: 'p;
@@ -29,19 +31,25 @@ pub trait Pages: Send {
     /// The secret under which sequence numbers are folded into uuids.
     fn id_key(&self) -> IdKey;
 
-    /// Takes a snapshot.
+    /// Another connection to read with; nothing if there can be none.
+    fn another(&self) -> Option<Self>
+    where
+        Self: Sized;
+
+    /// The snapshot that is open; takes one if none is. It stays open when the value is dropped.
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
     fn snapshot(&mut self) -> Result<Self::Snapshot<'_>>;
 
-    /// Where the store stands now. A backend that can tell without a snapshot saves one.
+    /// Ends the snapshot, if one is open.
+    fn end(&mut self);
+
+    /// Where the store stands now, while no snapshot is open.
     ///
     /// # Errors
     /// `Corrupt` or `Io`.
-    fn head(&mut self) -> Result<Head> {
-        self.snapshot()?.head()
-    }
+    fn head(&mut self) -> Result<Head>;
 }
 
 /// One state of the store. Every call fails with `Corrupt` or `Io`.
@@ -72,13 +80,17 @@ pub trait Snapshot {
     /// The numbers of the running tasks, by start. There are no more than run at once.
     fn running(&mut self) -> Result<Vec<Seq>>;
 
-    /// The ended tasks with these numbers that the filter lets through, by number.
-    fn ended(
+    /// The next number in a stretch that a task has, from the end where the direction begins.
+    fn next_number(&mut self, seqs: Range<Seq>, direction: Direction) -> Result<Option<Seq>>;
+
+    /// The tasks of a stretch of numbers that the filter lets through, in order. They are all if
+    /// that is true; else those behind the last one are left out, because of their bytes.
+    fn numbers(
         &mut self,
-        seqs: Range<Seq>,
+        part: NumbersPart,
         filter: &Filter,
         columns: Columns,
-    ) -> Result<Vec<TaskRecord>>;
+    ) -> Result<(Vec<TaskRecord>, bool)>;
 
     /// The attempts of a task that are in its history, oldest first, and how many before them are
     /// not kept.
@@ -133,4 +145,15 @@ pub struct QueuePart {
     pub priority_low: Priority,
     /// So many tasks at most.
     pub tasks_max: usize,
+}
+
+/// A stretch of numbers to be read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct NumbersPart {
+    /// The numbers.
+    pub seqs: Range<Seq>,
+    /// The states of the tasks, a bit for each code.
+    pub states: u16,
+    /// Which come first.
+    pub direction: Direction,
 }

@@ -22,6 +22,7 @@ const LANES_MAX: usize = 1_000;
 const TASKS_AHEAD: usize = 16_000;
 
 /// The queues that may hold a match.
+#[derive(Debug)]
 pub(super) struct Queues {
     lanes: Vec<Queue>,
     /// For each lane that is not at its end: the place of its next task, or one before it.
@@ -32,6 +33,7 @@ pub(super) struct Queues {
 }
 
 /// The queue of one lane, or of all tasks that wait outside the lanes.
+#[derive(Debug)]
 struct Queue {
     lane: Option<LaneId>,
     /// Read, and not yet given out.

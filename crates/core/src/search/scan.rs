@@ -1,4 +1,4 @@
-//! A search under way: it goes on page by page, and may be left lying in between.
+//! The pages of a search, and which of their tasks match; it may be left lying in between.
 //!
 //! # Promises
 //! - A search sees one snapshot as long as it is short; a long one goes on in a newer snapshot, so
@@ -10,6 +10,8 @@
 //!
 //! Proof: `conformance::reader`, `crates/sqlite/tests/read.rs`.
 
+use std::vec::IntoIter;
+
 use rustc_hash::FxHashSet;
 
 use super::candidates::Candidates;
@@ -18,15 +20,18 @@ use super::load;
 use super::pages::{Columns, Snapshot};
 use crate::document;
 use crate::error::{Code, Error, Result};
-use crate::id::IdKey;
+use crate::id::{IdKey, Seq};
 use crate::query::{Field, Fields, Projection, Query, Value};
-use crate::read::{Cancelled, Find, Found, ReadBudget};
+use crate::range::Range;
+use crate::read::{EVERY_SEQ, Find, Found, ReadBudget, Request};
 use crate::task::TaskRecord;
 
-/// Rows after which a search goes on in a newer snapshot: some 100 to 250 ms on a file.
-const SNAPSHOT_ROWS: usize = 100_000;
-/// Tasks that are completed between two looks at the cancel flag.
-const COMPLETED_ROWS: usize = 256;
+/// Rows after which a search goes on in a newer snapshot: some 25 to 60 ms on a file, and as many
+/// times that as searches take turns.
+const SNAPSHOT_ROWS: usize = 25_000;
+/// Tasks that one step completes at most, and bytes of theirs after which it ends.
+const COMPLETED_TASKS: usize = 256;
+const COMPLETED_BYTES: usize = 1024 * 1024;
 /// Fields whose text is wide; the rest of a task lies in a few bytes. The error of the last attempt
 /// is that of the task.
 const WIDE: &[Field] =
@@ -44,9 +49,9 @@ pub(super) struct Wanted<'q> {
     pub(super) columns: Columns,
 }
 
-/// A search, between two pages.
-pub(super) struct Scan<'q> {
-    wanted: Wanted<'q>,
+/// Where the search stands, between two pages.
+#[derive(Debug)]
+pub(super) struct Scan {
     candidates: Candidates,
     /// Rows that were looked at in this snapshot.
     rows: usize,
@@ -58,12 +63,21 @@ pub(super) struct Scan<'q> {
 /// The tasks of a page that match, each with its document as far as it was asked for.
 pub(super) struct Matches {
     pub(super) tasks: Vec<(TaskRecord, Value)>,
-    pub(super) is_ordered: bool,
+    /// Whether these and all before stand in the order that is asked for, before all that follow.
+    pub(super) is_sorted: bool,
 }
 
 impl<'q> Wanted<'q> {
+    /// What a request looks for.
+    pub(super) fn of_request(request: &'q Request) -> Wanted<'q> {
+        match request {
+            Request::Find(find) => Wanted::to_find(find),
+            Request::Exists(query) | Request::Count(query) => Wanted::by(query),
+        }
+    }
+
     /// What decides whether a task matches.
-    pub(super) fn by(query: &'q Query) -> Wanted<'q> {
+    fn by(query: &'q Query) -> Wanted<'q> {
         Wanted::of(query, query.fields())
     }
 
@@ -90,76 +104,66 @@ fn is_wide(fields: Fields) -> bool {
     WIDE.iter().any(|field| fields.has(*field))
 }
 
-impl<'q> Scan<'q> {
+impl Scan {
     pub(super) fn begin(
         snapshot: &mut impl Snapshot,
         id_key: IdKey,
-        wanted: Wanted<'q>,
-    ) -> Result<Scan<'q>> {
-        let filter = Filter::of(wanted.query, id_key);
-        let candidates = Candidates::new(filter, snapshot.head()?.seq_next, wanted.columns);
-        let unfinished = FxHashSet::default();
-        Ok(Scan { wanted, candidates, rows: 0, is_renewed: false, unfinished })
+        request: &Request,
+    ) -> Result<Scan> {
+        let wanted = Wanted::of_request(request);
+        let (sort, seqs) = match request {
+            Request::Find(find) => (Some(find.sort.as_ref()), find.seqs),
+            Request::Exists(_) | Request::Count(_) => (None, EVERY_SEQ),
+        };
+        let filter = Filter::of(wanted.query, seqs, id_key);
+        let candidates = Candidates::new(filter, &snapshot.head()?, sort, wanted.columns);
+        Ok(Scan { candidates, rows: 0, is_renewed: false, unfinished: FxHashSet::default() })
+    }
+
+    /// The snapshot has ended, and there will be a newer one.
+    pub(super) fn rest(&mut self) {
+        (self.rows, self.is_renewed) = (0, true);
     }
 
     /// The matches of the next page; nothing when all are read.
     pub(super) fn page(
         &mut self,
         snapshot: &mut impl Snapshot,
-        cancelled: Cancelled<'_>,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Matches>> {
-        self.check(snapshot, cancelled)?;
+        self.renew_old(snapshot)?;
         let Some(page) = self.candidates.page(snapshot)? else { return Ok(None) };
         self.rows += page.rows;
         let mut tasks = Vec::new();
         for mut task in page.tasks {
-            if let Some(document) = self.matching(snapshot, &mut task)?
-                && self.is_first(&task, page.is_ordered)?
+            if let Some(document) = wanted.matching(snapshot, &mut task)?
+                && self.candidates.has_number(task.seq)
+                && self.is_first(&task, page.is_unfinished)?
             {
                 tasks.push((task, document));
             }
         }
-        Ok(Some(Matches { tasks, is_ordered: page.is_ordered }))
+        Ok(Some(Matches { tasks, is_sorted: page.is_sorted }))
     }
 
-    /// Between pages: ends a cancelled search, and renews a snapshot that is old.
-    fn check(&mut self, snapshot: &mut impl Snapshot, cancelled: Cancelled<'_>) -> Result<()> {
-        if cancelled() {
-            return Err(Error::new(Code::Closed, "the read was cancelled"));
-        }
+    /// Between pages: renews a snapshot that is old.
+    fn renew_old(&mut self, snapshot: &mut impl Snapshot) -> Result<()> {
         if self.rows >= SNAPSHOT_ROWS {
             snapshot.renew()?;
-            (self.rows, self.is_renewed) = (0, true);
+            self.rest();
         }
         Ok(())
     }
 
-    /// The document of a task that matches; nothing if it does not.
-    fn matching(
-        &self,
-        snapshot: &mut impl Snapshot,
-        task: &mut TaskRecord,
-    ) -> Result<Option<Value>> {
-        let Wanted { query, fields, .. } = self.wanted;
-        if fields == Fields::default() {
-            return Ok(query.matches(&Value::Null).then_some(Value::Null));
-        }
-        if fields.has(Field::Attempts) {
-            load::load_attempts(snapshot, task)?;
-        }
-        let document = document::value(task, fields)?;
-        Ok(query.matches(&document).then_some(document))
-    }
-
     /// Whether the task was not found before, in an older snapshot and another state. Within one
     /// snapshot a task has one place: a second one is damage (F-14).
-    fn is_first(&mut self, task: &TaskRecord, is_ordered: bool) -> Result<bool> {
-        let is_first = if is_ordered {
+    fn is_first(&mut self, task: &TaskRecord, is_unfinished: bool) -> Result<bool> {
+        let is_first = if is_unfinished {
             self.unfinished.insert(task.seq.0)
         } else {
             !self.unfinished.contains(&task.seq.0)
         };
-        let is_misplaced = is_ordered && task.state.is_final();
+        let is_misplaced = is_unfinished && task.state.is_final();
         if self.is_renewed || (is_first && !is_misplaced) {
             return Ok(is_first);
         }
@@ -167,37 +171,58 @@ impl<'q> Scan<'q> {
         Err(Error::new(Code::Corrupt, message))
     }
 
-    /// Loads of those that were chosen what was not read while searching.
+    /// The numbers that are looked at.
+    pub(super) fn seqs(&self) -> Range<Seq> {
+        self.candidates.seqs()
+    }
+
+    /// Loads of some that were chosen what was not read while searching.
     pub(super) fn complete(
         &mut self,
         snapshot: &mut impl Snapshot,
-        chosen: Vec<TaskRecord>,
-        find: &Find,
-        cancelled: Cancelled<'_>,
+        chosen: &mut IntoIter<TaskRecord>,
+        (find, wanted): (&Find, Wanted<'_>),
+        budget: &mut ReadBudget,
     ) -> Result<Vec<Found>> {
-        debug_assert!(
-            find.limit.is_none_or(|limit| chosen.len() as u64 <= limit),
-            "more was chosen than is returned"
-        );
-        let mut budget = ReadBudget::new(find.bytes_max);
-        let mut found = Vec::new();
-        for (index, task) in chosen.into_iter().enumerate() {
-            if index % COMPLETED_ROWS == 0 {
-                self.check(snapshot, cancelled)?;
-            }
+        self.renew_old(snapshot)?;
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for task in chosen.take(COMPLETED_TASKS) {
             self.rows += 1;
-            if let Some(task) = self.whole(snapshot, task)? {
-                found.push(load::found(snapshot, task, find.logs, &mut budget)?);
+            if let Some(task) = wanted.whole(snapshot, task)? {
+                bytes += task.bytes();
+                found.push(load::found(snapshot, task, find.logs, budget)?);
+            }
+            if bytes >= COMPLETED_BYTES {
+                break;
             }
         }
         Ok(found)
+    }
+}
+
+impl Wanted<'_> {
+    /// The document of a task that matches; nothing if it does not.
+    fn matching(
+        &self,
+        snapshot: &mut impl Snapshot,
+        task: &mut TaskRecord,
+    ) -> Result<Option<Value>> {
+        let Wanted { query, fields, .. } = self;
+        if *fields == Fields::default() {
+            return Ok(query.matches(&Value::Null).then_some(Value::Null));
+        }
+        if fields.has(Field::Attempts) {
+            load::load_attempts(snapshot, task)?;
+        }
+        let document = document::value(task, *fields)?;
+        Ok(query.matches(&document).then_some(document))
     }
 
     /// The task with its wide columns and its history, as far as they are asked for, unless it has
     /// changed and matches no more.
     fn whole(&self, snapshot: &mut impl Snapshot, task: TaskRecord) -> Result<Option<TaskRecord>> {
         let mut task = task;
-        let Wanted { fields, answer, columns, .. } = self.wanted;
+        let Wanted { fields, answer, columns, .. } = *self;
         if columns == Columns::Narrow && is_wide(answer) {
             let Some(reloaded) = snapshot.task(task.seq, Columns::Wide)? else { return Ok(None) };
             task = reloaded;

@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 
 use crate::document;
-use crate::query::{SortKey, Value};
+use crate::query::{Sort, SortKey, Value};
 use crate::read::Find;
 use crate::task::TaskRecord;
 
@@ -18,41 +18,44 @@ use crate::task::TaskRecord;
 const MATCHES_MIN: usize = 1_024;
 
 /// The matches that may be returned.
-pub(super) struct TopK<'f> {
-    find: &'f Find,
+#[derive(Debug)]
+pub(super) struct TopK {
+    sort: Option<Sort>,
+    skip: usize,
     /// How many from the front are needed: those that are skipped too.
     needed: usize,
     all: Vec<Match>,
-    /// Whether all matches so far came in the default order, before all that follow.
-    is_ordered: bool,
+    /// Whether all matches so far came in the order asked for, before all that follow.
+    is_sorted: bool,
 }
 
+#[derive(Debug)]
 struct Match {
     task: TaskRecord,
     key: Option<SortKey>,
 }
 
-impl<'f> TopK<'f> {
-    pub(super) fn new(find: &'f Find) -> TopK<'f> {
+impl TopK {
+    pub(super) fn new(find: &Find) -> TopK {
         let needed = match find.limit {
             Some(0) => 0,
             Some(limit) => usize::try_from(limit.saturating_add(find.skip)).unwrap_or(usize::MAX),
             None => usize::MAX,
         };
-        TopK { find, needed, all: Vec::new(), is_ordered: true }
+        let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
+        TopK { sort: find.sort.clone(), skip, needed, all: Vec::new(), is_sorted: true }
     }
 
     /// Whether no later match can be among those that are returned.
     pub(super) fn is_complete(&self) -> bool {
-        let is_in_order = self.find.sort.is_none() && self.is_ordered;
-        self.needed == 0 || is_in_order && self.all.len() >= self.needed
+        self.needed == 0 || self.is_sorted && self.all.len() >= self.needed
     }
 
     /// Takes matches with their documents.
-    pub(super) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_ordered: bool) {
-        self.is_ordered &= is_ordered;
+    pub(super) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_sorted: bool) {
+        self.is_sorted &= is_sorted;
         for (task, document) in matches {
-            let key = self.find.sort.as_ref().map(|sort| sort.key(&document));
+            let key = self.sort.as_ref().map(|sort| sort.key(&document));
             self.all.push(Match { task, key });
         }
         if self.all.len() >= self.needed.saturating_mul(2).max(MATCHES_MIN) {
@@ -67,8 +70,7 @@ impl<'f> TopK<'f> {
     /// Those that are returned, in order.
     pub(super) fn finish(mut self) -> Vec<TaskRecord> {
         self.cut();
-        let skip = usize::try_from(self.find.skip).unwrap_or(usize::MAX);
-        self.all.into_iter().skip(skip).map(|found| found.task).collect()
+        self.all.into_iter().skip(self.skip).map(|found| found.task).collect()
     }
 
     fn cut(&mut self) {
@@ -79,8 +81,8 @@ impl<'f> TopK<'f> {
     }
 
     fn compare(&self, a: &Match, b: &Match) -> Ordering {
-        debug_assert_eq!(a.key.is_some(), self.find.sort.is_some(), "a match without its key");
-        let by_sort = match (&self.find.sort, &a.key, &b.key) {
+        debug_assert_eq!(a.key.is_some(), self.sort.is_some(), "a match without its key");
+        let by_sort = match (&self.sort, &a.key, &b.key) {
             (Some(sort), Some(a), Some(b)) => sort.compare_keys(a, b),
             _ => Ordering::Equal,
         };

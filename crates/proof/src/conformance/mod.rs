@@ -45,6 +45,7 @@ mod operations;
 mod orphans;
 mod prioritize;
 mod progress;
+mod numbers;
 mod reader;
 mod release;
 mod queue_timeout;

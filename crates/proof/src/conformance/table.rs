@@ -256,6 +256,10 @@ macro_rules! conformance_cases {
                 two_uuids_of_one_number_are_two_names,
                 many_are_looked_up_at_once_in_their_order,
             }
+            numbers {
+                tasks_by_number_come_in_both_directions_and_within_bounds,
+                many_and_large_tasks_come_by_number,
+            }
             reader {
                 a_reader_sees_each_commit_at_once,
                 a_reader_sees_the_last_commit_while_the_next_is_open,

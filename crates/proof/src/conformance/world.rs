@@ -11,7 +11,8 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
 use tasker_core::queue::QueueKey;
-use tasker_core::read::{Find, Found, Reader, WithLogs};
+use tasker_core::read::{Find, Found, WithLogs};
+use tasker_core::reader::Reader;
 use tasker_core::rules;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{

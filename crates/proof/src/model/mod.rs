@@ -56,7 +56,7 @@ impl Disk {
 
     /// A reader of what is committed, whoever has the disk open.
     pub fn reader(&self) -> ModelReader {
-        ModelReader(self.clone())
+        ModelReader::new(self.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
@@ -71,7 +71,7 @@ impl Backend for Disk {
         let owner = OwnerId(contents.owners_ever);
         contents.owners.insert(owner);
         let store = Box::new(ModelStore { disk: self.clone(), owner, seen: None });
-        Ok(Handle { store, reader: Box::new(ModelReader(self.clone())) })
+        Ok(Handle { store, reader: Box::new(ModelReader::new(self.clone())) })
     }
 }
 

@@ -1,10 +1,11 @@
 //! The reading side: every task is looked at.
 
 use tasker_core::document::{default_order, value};
-use tasker_core::error::{Code, Error, Result};
+use tasker_core::error::Result;
 use tasker_core::id::TaskId;
 use tasker_core::query::{Fields, Query};
-use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
+use tasker_core::read::{Find, Found, ReadBudget, Request, Step, WithLogs};
+use tasker_core::reader::{Reader, Search};
 use tasker_core::store::Operation;
 
 use super::Disk;
@@ -12,19 +13,21 @@ use super::row::Row;
 
 /// The reading side.
 #[derive(Debug)]
-pub struct ModelReader(pub(super) Disk);
-
-/// Tasks looked at before the caller is asked whether to go on.
-const PAGE: usize = 1_000;
+pub struct ModelReader {
+    disk: Disk,
+    /// Whether the search under way has had its first step.
+    has_begun: bool,
+}
 
 impl ModelReader {
-    fn matching(&self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Row>> {
-        let rows: Vec<_> = self.0.lock().saved.tasks.values().cloned().collect();
+    pub(super) fn new(disk: Disk) -> ModelReader {
+        ModelReader { disk, has_begun: false }
+    }
+
+    fn matching(&self, query: &Query) -> Result<Vec<Row>> {
+        let rows: Vec<_> = self.disk.lock().saved.tasks.values().cloned().collect();
         let mut matching = Vec::new();
-        for (i, row) in rows.into_iter().enumerate() {
-            if (i + 1) % PAGE == 0 && cancelled() {
-                return Err(Error::new(Code::Closed, "the read was cancelled"));
-            }
+        for row in rows {
             if query.matches(&value(&row.task, Fields::ALL)?) {
                 matching.push(row);
             }
@@ -32,22 +35,10 @@ impl ModelReader {
         matching.sort_by(|a, b| default_order(&a.task, &b.task));
         Ok(matching)
     }
-}
 
-impl Reader for ModelReader {
-    fn get(
-        &mut self,
-        id: TaskId,
-        logs: Option<WithLogs>,
-        bytes_max: usize,
-    ) -> Result<Option<Found>> {
-        let contents = self.0.lock();
-        let row = contents.saved.tasks.values().find(|row| row.task.id == id);
-        row.map(|row| row.found(logs, &mut ReadBudget::new(bytes_max))).transpose()
-    }
-
-    fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
-        let mut rows = self.matching(&find.query, cancelled)?;
+    fn found(&self, find: &Find) -> Result<Vec<Found>> {
+        let mut rows = self.matching(&find.query)?;
+        rows.retain(|row| find.seqs.has(row.task.seq));
         if let Some(sort) = &find.sort {
             let values = rows.iter().map(|row| value(&row.task, Fields::ALL));
             let values = values.collect::<Result<Vec<_>>>()?;
@@ -61,18 +52,44 @@ impl Reader for ModelReader {
         let mut budget = ReadBudget::new(find.bytes_max);
         cut.map(|row| row.found(find.logs, &mut budget)).collect()
     }
+}
 
-    fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
-        Ok(!self.matching(query, cancelled)?.is_empty())
+impl Reader for ModelReader {
+    fn another(&self) -> Option<Box<dyn Reader>> {
+        Some(Box::new(ModelReader::new(self.disk.clone())))
     }
 
-    fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
-        Ok(self.matching(query, cancelled)?.len() as u64)
+    fn get(
+        &mut self,
+        id: TaskId,
+        logs: Option<WithLogs>,
+        bytes_max: usize,
+    ) -> Result<Option<Found>> {
+        let contents = self.disk.lock();
+        let row = contents.saved.tasks.values().find(|row| row.task.id == id);
+        row.map(|row| row.found(logs, &mut ReadBudget::new(bytes_max))).transpose()
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {
-        let mut operations: Vec<_> = self.0.lock().saved.operations.values().cloned().collect();
+        let mut operations: Vec<_> = self.disk.lock().saved.operations.values().cloned().collect();
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
+    }
+
+    /// Two steps: the first one does nothing, so that whoever gives up between steps can.
+    fn step(&mut self, search: &mut Search) -> Result<Step> {
+        self.has_begun = !self.has_begun;
+        if self.has_begun {
+            return Ok(Step::More(Vec::new()));
+        }
+        Ok(match search.request() {
+            Request::Find(find) => Step::Found(self.found(find)?),
+            Request::Exists(query) => Step::Exists(!self.matching(query)?.is_empty()),
+            Request::Count(query) => Step::Count(self.matching(query)?.len() as u64),
+        })
+    }
+
+    fn rest(&mut self, _search: Option<&mut Search>) {
+        self.has_begun = false;
     }
 }

@@ -7,7 +7,8 @@ use tasker_core::error::Result;
 use tasker_core::id::TaskId;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
-use tasker_core::read::{Find, Reader};
+use tasker_core::read::Find;
+use tasker_core::reader::Reader;
 use tasker_core::store::Store;
 use tasker_core::task::{
     AfterQueueTimeout, Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord,

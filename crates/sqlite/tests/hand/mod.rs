@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
-use tasker_core::read::{Find, Reader, WithLogs};
+use tasker_core::read::{Find, WithLogs};
+use tasker_core::reader::Reader;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Operation, Refused, Start, Store};
 use tasker_core::task::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
-use tasker_core::read::Reader;
+use tasker_core::reader::Reader;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};

@@ -1,0 +1,177 @@
+//! One read under way: what it asks, how far it is, the text of its answer.
+//!
+//! Proof: `proof/tests/thread.rs`, `__test__/contract/queries.test.mjs`.
+
+use tasker_core::document;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::TaskId;
+use tasker_core::limits::{PAGE_BYTES, READ_BYTES_MAX};
+use tasker_core::operation;
+use tasker_core::query::{Projection, Query};
+use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read};
+use tasker_core::reader::{Reader, Search};
+use tasker_core::store::Operation;
+use tokio_util::sync::CancellationToken;
+
+use crate::input::Ticket;
+
+/// What to read.
+#[derive(Debug)]
+pub enum Read {
+    /// One task, as a document.
+    Get(TaskId, Option<WithLogs>, Option<Projection>),
+    /// The tasks that match, as an array of documents.
+    Find(Box<Find>),
+    /// The first of the tasks that match, as many as make a page: an array of the documents, the
+    /// number of the last of them if more may follow, and the last number that was given.
+    Page(Box<Find>),
+    /// Whether any task matches.
+    Exists(Box<Query>),
+    /// How many match.
+    Count(Box<Query>),
+    /// Every operation, as an array of documents.
+    Operations,
+}
+
+/// A read under way.
+pub(crate) struct OpenRead {
+    pub(crate) ticket: Ticket,
+    pub(crate) token: CancellationToken,
+    asked: Asked,
+    /// With which it reads; nothing while it rests.
+    pub(crate) reader: Option<Box<dyn Reader>>,
+    /// Steps that it has taken.
+    pub(crate) steps: u64,
+}
+
+enum Asked {
+    Get(TaskId, Option<WithLogs>, Option<Projection>),
+    Operations,
+    Search(Search, Documents),
+}
+
+/// The documents of an answer.
+struct Documents {
+    text: String,
+    /// How many there are.
+    count: u64,
+    /// The number of the last one.
+    last: Option<u64>,
+    is_page: bool,
+}
+
+impl OpenRead {
+    /// A read that has not begun.
+    pub(crate) fn new(ticket: Ticket, read: Read, token: CancellationToken) -> Self {
+        let search = |request, is_page| {
+            let documents = Documents { text: String::new(), count: 0, last: None, is_page };
+            Asked::Search(Search::new(request), documents)
+        };
+        let asked = match read {
+            Read::Get(id, logs, fields) => Asked::Get(id, logs, fields),
+            Read::Operations => Asked::Operations,
+            Read::Find(find) => search(Request::Find(find), false),
+            Read::Page(find) => search(Request::Find(find), true),
+            Read::Exists(query) => search(Request::Exists(query), false),
+            Read::Count(query) => search(Request::Count(query), false),
+        };
+        Self { ticket, token, asked, reader: None, steps: 0 }
+    }
+
+    /// Gives the reader away; goes on later, in a newer snapshot.
+    pub(crate) fn rest(&mut self) -> Option<Box<dyn Reader>> {
+        let mut reader = self.reader.take()?;
+        self.let_go(reader.as_mut());
+        Some(reader)
+    }
+
+    /// Lets go of what it holds of the store.
+    pub(crate) fn let_go(&mut self, reader: &mut dyn Reader) {
+        match &mut self.asked {
+            Asked::Search(search, _) => reader.rest(Some(search)),
+            Asked::Get(..) | Asked::Operations => reader.rest(None),
+        }
+    }
+
+    /// Does a bounded piece of work; its answer, once it has one.
+    pub(crate) fn step(&mut self, reader: &mut dyn Reader) -> Result<Option<String>> {
+        self.steps += 1;
+        if self.token.is_cancelled() {
+            return Err(cancelled_read());
+        }
+        match &mut self.asked {
+            Asked::Get(id, logs, fields) => {
+                let found =
+                    reader.get(*id, *logs, READ_BYTES_MAX)?.ok_or_else(|| not_found(*id))?;
+                let mut text = String::new();
+                document::write_json(&found, fields.as_ref(), &mut text, READ_BYTES_MAX)?;
+                Ok(Some(text))
+            }
+            Asked::Operations => {
+                let operations = reader.operations()?;
+                let document = |one: &Operation| operation::document(&one.name, &one.record);
+                let documents: Vec<String> = operations.iter().map(document).collect();
+                Ok(Some(format!("[{}]", documents.join(","))))
+            }
+            Asked::Search(search, documents) => documents.step(reader.step(search)?, search),
+        }
+    }
+}
+
+fn not_found(id: TaskId) -> Error {
+    Error::new(Code::NotFound, format!("there is no task {}", id.0))
+}
+
+impl Documents {
+    /// Takes what a step of the search has brought; the answer, once there is one.
+    fn step(&mut self, step: Step, search: &Search) -> Result<Option<String>> {
+        match step {
+            Step::Exists(flag) => Ok(Some(flag.to_string())),
+            Step::Count(count) => Ok(Some(count.to_string())),
+            Step::More(found) => {
+                self.write(&found, search)?;
+                Ok(self.is_full().then(|| self.end(search, true)))
+            }
+            Step::Found(found) => {
+                let has_more = self.write(&found, search)? || self.is_at_limit(search);
+                Ok(Some(self.end(search, has_more)))
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_page && self.text.len() >= PAGE_BYTES
+    }
+
+    /// Whether tasks that match may have been left out because of the limit.
+    fn is_at_limit(&self, search: &Search) -> bool {
+        matches!(search.request(), Request::Find(find) if find.limit == Some(self.count))
+    }
+
+    /// Writes documents until a page is full; whether some are left over.
+    fn write(&mut self, found: &[Found], search: &Search) -> Result<bool> {
+        let Request::Find(find) = search.request() else { return Ok(false) };
+        for one in found {
+            if self.is_full() {
+                return Ok(true);
+            }
+            self.text.push(if self.text.is_empty() { '[' } else { ',' });
+            document::write_json(one, find.fields.as_ref(), &mut self.text, READ_BYTES_MAX)?;
+            (self.count, self.last) = (self.count + 1, Some(one.task.seq.0));
+        }
+        Ok(false)
+    }
+
+    /// The answer; `has_more` if tasks that match may come behind it.
+    fn end(&mut self, search: &Search, has_more: bool) -> String {
+        let mut text = std::mem::take(&mut self.text);
+        text.push_str(if text.is_empty() { "[]" } else { "]" });
+        if !self.is_page {
+            return text;
+        }
+        let number = |number: Option<u64>| number.map_or_else(|| "null".into(), |n| n.to_string());
+        let next = number(self.last.filter(|_| has_more));
+        let last = number(search.seqs().map(|seqs| seqs.high.0));
+        format!("[{text},{next},{last}]")
+    }
+}

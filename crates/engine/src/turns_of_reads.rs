@@ -1,0 +1,112 @@
+//! Which read goes on: those that are under way take turns, step by step.
+//!
+//! # Promises
+//! - A read that has just come takes its first step before those under way go on, so what is short
+//!   waits for one step of what is long, however long that is.
+//! - None starves: after a bounded number of new ones the next one under way goes on.
+//! - At most [`READERS_MAX`] connections read. One more long read takes the connection of the one
+//!   that has gone furthest, which goes on in a newer snapshot.
+//!
+//! Proof: `proof/tests/thread.rs`.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tasker_core::error::{Error, Result};
+use tasker_core::reader::Reader;
+
+use crate::input::Ticket;
+use crate::open_read::OpenRead;
+
+/// Connections that read at once.
+const READERS_MAX: usize = 4;
+/// New reads that take their first step before the next one under way goes on.
+const NEW_READS_MAX: u32 = 64;
+
+/// The reads under way, and with what they read.
+pub(crate) struct TurnsOfReads {
+    open: VecDeque<Box<OpenRead>>,
+    idle: Vec<Box<dyn Reader>>,
+    readers: usize,
+    readers_max: usize,
+    /// New reads since one under way went on.
+    new: u32,
+}
+
+/// The answer to a read.
+pub(crate) type Answered = (Ticket, Result<String>);
+
+impl TurnsOfReads {
+    pub(crate) fn new(reader: Box<dyn Reader>) -> Self {
+        let (open, idle) = (VecDeque::new(), vec![reader]);
+        Self { open, idle, readers: 1, readers_max: READERS_MAX, new: 0 }
+    }
+
+    /// Whether none is under way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether the turn is a new read's, if there is one.
+    pub(crate) fn takes_new(&self) -> bool {
+        self.open.is_empty() || self.new < NEW_READS_MAX
+    }
+
+    /// A new read takes its first step.
+    pub(crate) fn begin(&mut self, read: Box<OpenRead>) -> Option<Answered> {
+        self.new += 1;
+        self.step(read)
+    }
+
+    /// The next one under way takes a step.
+    pub(crate) fn go_on(&mut self) -> Option<Answered> {
+        self.new = 0;
+        let read = self.open.pop_front()?;
+        self.step(read)
+    }
+
+    fn step(&mut self, mut read: Box<OpenRead>) -> Option<Answered> {
+        let Some(mut reader) = read.reader.take().or_else(|| self.reader()) else {
+            return Some((read.ticket, Err(Error::bug("a reader was lost"))));
+        };
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let stepped = read.step(reader.as_mut());
+            if !matches!(stepped, Ok(None)) {
+                read.let_go(reader.as_mut());
+            }
+            stepped
+        }));
+        let stepped = match caught {
+            Ok(stepped) => stepped,
+            Err(_) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| read.let_go(reader.as_mut())));
+                Err(Error::bug("a read panicked"))
+            }
+        };
+        let Some(answer) = stepped.transpose() else {
+            read.reader = Some(reader);
+            self.open.push_back(read);
+            return None;
+        };
+        self.idle.push(reader);
+        debug_assert!(self.idle.len() <= self.readers, "a reader has come from nowhere");
+        Some((read.ticket, answer))
+    }
+
+    /// A reader that nobody uses.
+    fn reader(&mut self) -> Option<Box<dyn Reader>> {
+        if let Some(reader) = self.idle.pop() {
+            return Some(reader);
+        }
+        let furthest = self.open.iter_mut().filter(|read| read.reader.is_some());
+        let furthest = furthest.max_by_key(|read| read.steps)?;
+        if self.readers < self.readers_max {
+            if let Some(another) = furthest.reader.as_ref().and_then(|reader| reader.another()) {
+                self.readers += 1;
+                return Some(another);
+            }
+            self.readers_max = self.readers;
+        }
+        furthest.rest()
+    }
+}
