@@ -110,7 +110,7 @@ test('what cannot be gone through is refused at once', async t => {
     [{}, { sort: { priority: 1 } }, 'TASKER_INVALID', 'sort'],
     [{}, { sort: { seq: 2 } }, 'TASKER_INVALID', 'sort'],
     [{}, { sort: { seq: 1, uuid: 1 } }, 'TASKER_INVALID', 'sort'],
-    [{}, { limit: 3 }, 'TASKER_INVALID', 'options.limit'],
+    [{}, { limit: 3 }, 'TASKER_INVALID', 'limit'],
     [{}, { fields: [] }, 'TASKER_INVALID_QUERY', 'fields'],
     [[], {}, 'TASKER_INVALID_QUERY', 'query'],
   ]

@@ -278,6 +278,28 @@ pub struct Transitions<'a> {
     group: Option<Group>,
 }
 
+/// What a packed entry did, alike for so many consecutive tasks at a time.
+///
+/// # Errors
+/// As of [`unpack`].
+pub fn unpack_groups(bytes: &[u8]) -> impl Iterator<Item = Result<(Transition, u64)>> {
+    let mut rest = unpack(bytes);
+    std::iter::from_fn(move || {
+        if rest.bytes.is_empty() {
+            return None;
+        }
+        let group = rest.group();
+        if group.is_none() {
+            rest.bytes = &[];
+        }
+        Some(group.map(|Group { first, count }| (first, count)).ok_or_else(unreadable))
+    })
+}
+
+fn unreadable() -> Error {
+    Error::new(Code::Corrupt, "a journal entry cannot be read")
+}
+
 impl Transitions<'_> {
     fn group(&mut self) -> Option<Group> {
         let (code, rest) = self.bytes.split_first()?;
@@ -307,7 +329,7 @@ impl Iterator for Transitions<'_> {
             self.group = self.group();
             if self.group.is_none() {
                 self.bytes = &[];
-                return Some(Err(Error::new(Code::Corrupt, "a journal entry cannot be read")));
+                return Some(Err(unreadable()));
             }
         }
         let mut group = self.group.take()?;

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
+use crate::range::Range;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
@@ -48,6 +49,41 @@ pub struct Batch {
     pub counts: Counts,
     /// What changes, in order.
     pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// The first and the last of the moments at which tasks enter or end by it, if any does.
+    pub fn task_times(&self) -> Option<Range<WallMs>> {
+        let times = self.changes.iter().filter_map(Change::task_time);
+        times.fold(None, |range: Option<Range<WallMs>>, at| {
+            let Range { low, high } = range.unwrap_or(Range { low: at, high: at });
+            Some(Range { low: low.min(at), high: high.max(at) })
+        })
+    }
+}
+
+impl Change {
+    /// When a task enters or ends by it.
+    fn task_time(&self) -> Option<WallMs> {
+        match self {
+            Change::Add { at, .. } | Change::AddDelayed { at, .. } | Change::End { at, .. } => {
+                Some(*at)
+            }
+            Change::Operation(_)
+            | Change::Key { .. }
+            | Change::Due { .. }
+            | Change::Fired(_)
+            | Change::Start { .. }
+            | Change::Release { .. }
+            | Change::Reopen { .. }
+            | Change::Delay { .. }
+            | Change::Prioritize { .. }
+            | Change::SetQueueTimeout { .. }
+            | Change::RequestAbort { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => None,
+        }
+    }
 }
 
 /// A run begins.

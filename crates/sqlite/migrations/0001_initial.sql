@@ -128,7 +128,23 @@ CREATE TABLE batches (
   at INTEGER NOT NULL,
   seq_next INTEGER NOT NULL,
   counts TEXT NOT NULL,
+  -- Between which moments tasks entered or ended by it.
+  first_at INTEGER,
+  last_at INTEGER,
   transitions BLOB NOT NULL
+) STRICT;
+
+-- What the tasks of 4,096 consecutive numbers may be, so that a search leaves out those that cannot
+-- match: their states by bits, their operations, two bytes each, and between which moments they
+-- entered and ended. As of batch meta.outlined; later batches are to be added.
+CREATE TABLE outlines (
+  block INTEGER PRIMARY KEY,
+  states INTEGER NOT NULL,
+  created_first INTEGER,
+  created_last INTEGER,
+  ended_first INTEGER,
+  ended_last INTEGER,
+  operations BLOB NOT NULL
 ) STRICT;
 
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.

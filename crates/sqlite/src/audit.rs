@@ -15,12 +15,14 @@ use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::{self, Transition};
+use tasker_core::search::Outlines;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
+use tasker_core::time::WallMs;
 use tasker_core::transition::After;
 
 use crate::row::{self, cached, get};
-use crate::{error, sql};
+use crate::{error, outlines, sql};
 
 /// What an audit found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub fn audit(path: &Path) -> Result<Audit> {
     audit.faults.extend(damage(&connection)?);
     audit.faults.extend(strays(&connection)?);
     audit.faults.extend(journal(&connection)?);
+    audit.faults.extend(outlined(&connection)?);
     Ok(audit)
 }
 
@@ -92,6 +95,28 @@ fn strays(connection: &Connection) -> Result<Vec<String>> {
     while let Some(row) = rows.next().map_err(error::of)? {
         let (fault, number): (String, i64) = (get(row, 0)?, get(row, 1)?);
         faults.push(format!("{fault}: {number}"));
+    }
+    Ok(faults)
+}
+
+/// Tasks that the outline of their block does not allow.
+fn outlined(connection: &Connection) -> Result<Vec<String>> {
+    let outlines = match outlines::read(connection) {
+        Ok(Some(outlines)) => outlines,
+        Ok(None) => return Ok(vec!["batches are missing that no outline knows".into()]),
+        Err(error) => return Ok(vec![format!("outlines that cannot be read: {error}")]),
+    };
+    let mut statement = cached(connection, sql::AUDIT_OUTLINES)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let mut faults = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let (seq, state) = (row::seq(row, 0)?, row::state(row, 1)?);
+        let what = (state, row::lane_id(row, 2)?.operation());
+        let (created_at, ended_at) = (WallMs(get(row, 3)?), get::<Option<i64>>(row, 4)?);
+        let outline = outlines.0.get(&Outlines::block_of(seq));
+        if !outline.is_some_and(|one| one.has(what, created_at, ended_at.map(WallMs))) {
+            faults.push(format!("the outline of its block does not allow task {}", seq.0));
+        }
     }
     Ok(faults)
 }

@@ -45,6 +45,7 @@ mod writer;
 mod transaction;
 mod store;
 mod operations;
+mod outlines;
 mod pages;
 mod open;
 #[deny(clippy::wildcard_enum_match_arm)]

@@ -42,12 +42,19 @@ impl Operations {
         connection: &Connection,
         names: &BTreeSet<Box<str>>,
     ) -> Result<Option<(OperationId, OperationId)>> {
+        let ids = self.ids(connection, names)?;
+        Ok(ids.first().copied().zip(ids.last().copied()))
+    }
+
+    /// Those of the operations with these names that there are.
+    pub(crate) fn ids(
+        &mut self,
+        connection: &Connection,
+        names: &BTreeSet<Box<str>>,
+    ) -> Result<BTreeSet<OperationId>> {
         self.refresh(connection)?;
         let chosen = self.names.iter().filter(|(_, name)| names.contains(&***name));
-        Ok(chosen.fold(None, |bounds, (id, _)| {
-            let (first, last) = bounds.unwrap_or((*id, *id));
-            Some((first.min(*id), last.max(*id)))
-        }))
+        Ok(chosen.map(|(id, _)| *id).collect())
     }
 
     /// Reads the operations that are new.

@@ -9,13 +9,16 @@
 //!
 //! Proof: `tests/read.rs`, `conformance::reader`.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::query::Direction;
 use tasker_core::read::WithLogs;
 use tasker_core::search::{
-    Columns, Filter, NumbersPart, PageReader, Pages, Place, QueueHead, QueuePart, Range, Snapshot,
+    Columns, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead, QueuePart, Range,
+    Snapshot,
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
@@ -23,7 +26,7 @@ use tasker_core::task::{Attempt, LogLine, TaskRecord};
 use crate::location::DatabaseFile;
 use crate::operations::Operations;
 use crate::row::{self, cached};
-use crate::{error, settings, sql};
+use crate::{error, outlines, settings, sql};
 
 /// Bytes of data and outcomes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -169,6 +172,14 @@ impl Snapshot for SqliteSnapshot<'_> {
             seqs.push(row::seq(row, 0)?);
         }
         Ok(seqs)
+    }
+
+    fn outlines(&mut self) -> Result<Option<Outlines>> {
+        outlines::read(self.connection)
+    }
+
+    fn operation_ids(&mut self, names: &BTreeSet<Box<str>>) -> Result<BTreeSet<OperationId>> {
+        self.operations.ids(self.connection, names)
     }
 
     fn next_number(&mut self, seqs: Range<Seq>, direction: Direction) -> Result<Option<Seq>> {

@@ -107,6 +107,12 @@ statements! {
     BATCH "batch.sql",
     BATCH_RANGE "batch_range.sql",
     BATCH_TRIM "batch_trim.sql",
+    OUTLINES "outlines.sql",
+    OUTLINE "outline.sql",
+    OUTLINE_PUT "outline_put.sql",
+    OUTLINED "outlined.sql",
+    OUTLINED_PUT "outlined_put.sql",
+    OUTLINE_BATCHES "outline_batches.sql",
     HEAD "head.sql",
     JOURNAL "journal.sql",
     REMOTE_RUNS "remote_runs.sql",
@@ -142,6 +148,7 @@ statements! {
     AUDIT_STRAYS "audit_strays.sql",
     AUDIT_JOURNAL "audit_journal.sql",
     AUDIT_TASK "audit_task.sql",
+    AUDIT_OUTLINES "audit_outlines.sql",
 }
 
 #[cfg(test)]

@@ -18,16 +18,19 @@ use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 use crate::location::DatabaseFile;
 use crate::notifier::Notifier;
 use crate::owner::{self, Lock, Registered};
-use crate::row::cached;
+use crate::row::{self, cached};
 use crate::transaction::SqliteTransaction;
 use crate::write_queue::{LockTimeout, WriteQueue};
 use crate::writer::Writer;
-use crate::{error, sql};
+use crate::{error, outlines, sql};
 
 /// Batches that the journal keeps; with other owners more, so that a slow one need not read all
 /// tasks anew.
 const BATCHES_KEPT: u64 = 1_000;
 const BATCHES_KEPT_SHARED: u64 = 10_000;
+/// Batches that are taken into the outlines at once; fewer when idle, but not each by itself.
+const BATCHES_OUTLINED: u64 = 256;
+const BATCHES_OUTLINED_IDLE: u64 = 64;
 /// Batches more than these above what is kept are trimmed even under load.
 const BATCHES_OVER_MAX: u64 = 9_000;
 /// How often an owner that is not alone polls for what the others did.
@@ -97,6 +100,23 @@ impl SqliteStore {
         self.writer.notifier.as_ref().is_some_and(Notifier::is_listening)
     }
 
+    /// Takes batches into the outlines, so that a search need not read them and they can be
+    /// trimmed.
+    fn outline(&mut self, is_idle: bool) -> Result<()> {
+        let head = row::head(&self.writer.connection)?;
+        let left = head.number.saturating_sub(outlines::outlined(&self.writer.connection)?);
+        if left < if is_idle { BATCHES_OUTLINED_IDLE } else { BATCHES_OUTLINED } {
+            return Ok(());
+        }
+        self.writer.frame(sql::BEGIN).map_err(error::of)?;
+        let taken = outlines::take_batches(&self.writer.connection);
+        let committed = taken.and_then(|_| self.writer.frame(sql::COMMIT).map_err(error::of));
+        if committed.is_err() {
+            self.writer.rollback();
+        }
+        committed
+    }
+
     /// Forgets old batches, a bounded number at a time.
     fn trim(&self, is_idle: bool) -> Result<()> {
         let range = cached(&self.writer.connection, sql::BATCH_RANGE)?
@@ -112,7 +132,9 @@ impl SqliteStore {
             return Ok(());
         }
         let trimmed = (kept - kept_min).min(BATCHES_TRIMMED_MAX);
-        let floor = first + trimmed as i64 - 1;
+        // Not what no outline knows yet.
+        let outlined = outlines::outlined(&self.writer.connection)? as i64;
+        let floor = (first + trimmed as i64 - 1).min(outlined);
         debug_assert!(floor < last, "the last batch says where the store stands (I-8, I-13)");
         debug_assert!(trimmed > 0, "there was nothing to trim");
         cached(&self.writer.connection, sql::BATCH_TRIM)?.execute([floor]).map_err(error::of)?;
@@ -204,6 +226,7 @@ impl Store for SqliteStore {
         }
         debug_assert!(self.writer.connection.is_autocommit(), "housekeeping goes between turns");
         self.writer.commits = 0;
+        self.outline(is_idle)?;
         self.trim(is_idle)?;
         self.checkpoint(is_idle)
     }

@@ -205,12 +205,15 @@ fn fenced(change: &Change) -> Error {
 }
 
 fn journal(connection: &Connection, batch: &Batch) -> Rows {
+    let times = batch.task_times();
     connection.prepare_cached(sql::BATCH)?.execute((
         batch.number as i64,
         batch.owner.0 as i64,
         batch.at.0,
         batch.seq_next.0 as i64,
         counts_text(&batch.counts),
+        times.map(|times| times.low.0),
+        times.map(|times| times.high.0),
         journal::pack(batch),
     ))
 }

@@ -69,6 +69,8 @@ fn every_kind_of_fault_is_found() {
         ("UPDATE timers SET ref = 77", "a timer belongs to no task"),
         ("UPDATE timers SET ref = 5", "no timer that wakes it in time"),
         ("UPDATE timers SET at = at + 1", "no timer that wakes it in time"),
+        ("DELETE FROM batches WHERE number = 3", "that no outline knows"),
+        ("UPDATE batches SET first_at = 1, last_at = 1", "does not allow task"),
         ("DELETE FROM timers", "no timer that wakes it in time"),
     ];
     for (damage, fault) in cases {

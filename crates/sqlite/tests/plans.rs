@@ -24,6 +24,8 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("last", "the last row of a scan that stops at once"),
     ("head", "the last row of a scan that stops at once"),
     ("schema_objects", "at open only"),
+    ("outlines", "a row for 4,096 tasks"),
+    ("audit_outlines", "the audit looks at everything"),
     ("audit_counts", "the audit looks at everything"),
     ("audit_strays", "the audit looks at everything"),
     ("audit_journal", "the audit looks at everything"),

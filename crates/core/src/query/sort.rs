@@ -78,11 +78,11 @@ impl Sort {
         fields.fold(Fields::default(), Fields::with)
     }
 
-    /// The direction, if the sort is by number, which no two tasks share.
-    pub fn by_number(&self) -> Option<Direction> {
-        let first =
-            self.terms.first().filter(|term| term.path.whole_field() == Some(Field::Seq))?;
-        Some(if first.is_descending { Direction::Down } else { Direction::Up })
+    /// What decides first, if that is a whole field, and in which direction.
+    pub fn first(&self) -> Option<(Field, Direction)> {
+        let first = self.terms.first()?;
+        let direction = if first.is_descending { Direction::Down } else { Direction::Up };
+        Some((first.path.whole_field()?, direction))
     }
 
     /// Which of two documents comes first; both have at least [`Sort::fields`].

@@ -18,12 +18,12 @@
 use std::collections::VecDeque;
 
 use super::filter::Filter;
-use super::numbers::Numbers;
+use super::numbers::{By, Edge, Known, Numbers, TaskTime};
 use super::pages::{Columns, Snapshot};
 use super::queues::{Portion, Queues};
 use crate::error::Result;
 use crate::id::Seq;
-use crate::query::{Direction, Sort};
+use crate::query::{Direction, Field, Sort};
 use crate::range::Range;
 use crate::state::{self, Counts, State};
 use crate::store::Head;
@@ -39,14 +39,27 @@ pub(super) struct Page {
     pub(super) tasks: Vec<TaskRecord>,
     /// Whether these are tasks that have not ended, and so may come again after they have.
     pub(super) is_unfinished: bool,
-    /// Whether these and all pages before stand in the order asked for, and before all that follow.
-    pub(super) is_sorted: bool,
+    pub(super) order: PageOrder,
     /// Rows that it may have looked at, the measure of how long it took.
     pub(super) rows: usize,
 }
 
+/// What is known of the order of these tasks and all that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageOrder {
+    /// These and all pages before stand in the order asked for, and before all that follow.
+    Sorted,
+    /// All that follow stand at this moment or behind it.
+    Edge(Edge),
+    /// Nothing.
+    Unknown,
+}
+
 /// Tasks in the states asked for that are few: they are read and sorted, wherever they lie.
 const FEW_TASKS: u64 = 10_000;
+
+/// Numbers up to which outlines are not worth a look.
+const OUTLINED_MIN: u64 = 8_192;
 
 /// Where the reading stands.
 #[derive(Debug)]
@@ -57,6 +70,8 @@ pub(super) struct Candidates {
     columns: Columns,
     page_rows: usize,
     order: Order,
+    /// Tasks that have not ended, in the states that may match.
+    unended: u64,
     phase: Phase,
 }
 
@@ -65,8 +80,8 @@ pub(super) struct Candidates {
 enum Order {
     /// In the default order.
     Default,
-    /// By number.
-    Numbers(Direction),
+    /// By number or by a time.
+    By(By),
     /// In any.
     Other,
 }
@@ -77,9 +92,8 @@ enum Phase {
     Exact(VecDeque<Seq>),
     Waiting(Queues),
     Running(VecDeque<Seq>),
-    /// What is left of the numbers: of the ended tasks, or of all.
-    Ended(Numbers),
-    All(Numbers),
+    /// The ended tasks, or all.
+    Numbers(Numbers),
     Over,
 }
 
@@ -93,15 +107,17 @@ impl Candidates {
     ) -> Candidates {
         let last = filter.seq.high.min(Seq(head.seq_next.0.saturating_sub(1)));
         let seqs = Range { low: filter.seq.low, high: last };
+        let is_of_few = is_of_few(&filter, &head.counts);
         let order = match sort {
             None => Order::Other,
             Some(None) => Order::Default,
-            Some(Some(sort)) => match sort.by_number() {
-                Some(direction) if !is_of_few(&filter, &head.counts) => Order::Numbers(direction),
-                _ => Order::Other,
-            },
+            Some(Some(_)) if is_of_few => Order::Other,
+            Some(Some(sort)) => by(sort, &filter).map_or(Order::Other, Order::By),
         };
-        Candidates { filter, seqs, columns, page_rows: FIRST_PAGE_ROWS, order, phase: Phase::Begin }
+        let waiting = State::ALL.iter().filter(|state| !state.is_final() && filter.has(**state));
+        let unended = waiting.map(|state| head.counts.get(*state)).sum();
+        let (page_rows, phase) = (FIRST_PAGE_ROWS, Phase::Begin);
+        Candidates { filter, seqs, columns, page_rows, order, unended, phase }
     }
 
     /// The numbers to look at.
@@ -132,25 +148,33 @@ impl Candidates {
 
     /// The next page of this phase; nothing at its end.
     fn page_of_phase(&mut self, snapshot: &mut impl Snapshot, rows: usize) -> Result<Option<Page>> {
-        let (columns, is_default) = (self.columns, self.order == Order::Default);
-        let page = |tasks, is_unfinished, is_sorted| Page { tasks, is_unfinished, is_sorted, rows };
+        let (columns, order) = (self.columns, self.order);
+        let portion = Portion { tasks_max: rows, columns };
+        let unended = |tasks| {
+            let is_default = order == Order::Default;
+            let order = if is_default { PageOrder::Sorted } else { PageOrder::Unknown };
+            Page { tasks, is_unfinished: true, order, rows }
+        };
         Ok(match &mut self.phase {
             Phase::Over | Phase::Begin => None,
-            Phase::Exact(seqs) => {
-                listed(snapshot, seqs, rows, columns)?.map(|tasks| page(tasks, false, false))
+            Phase::Exact(seqs) => listed(snapshot, seqs, rows, columns)?.map(|tasks| Page {
+                tasks,
+                is_unfinished: false,
+                order: PageOrder::Unknown,
+                rows,
+            }),
+            Phase::Waiting(queues) => queues.page(snapshot, &self.filter, portion)?.map(unended),
+            Phase::Running(seqs) => listed(snapshot, seqs, rows, columns)?.map(unended),
+            Phase::Numbers(numbers) => {
+                let tasks = numbers.page(snapshot, &self.filter, portion)?;
+                let edge = numbers.edge().map_or(PageOrder::Unknown, PageOrder::Edge);
+                let order = match order {
+                    Order::By(By::Number(_)) => PageOrder::Sorted,
+                    Order::By(By::Time(..)) | Order::Default => edge,
+                    Order::Other => PageOrder::Unknown,
+                };
+                tasks.map(|tasks| Page { tasks, is_unfinished: false, order, rows })
             }
-            Phase::Waiting(queues) => queues
-                .page(snapshot, &self.filter, Portion { tasks_max: rows, columns })?
-                .map(|tasks| page(tasks, true, is_default)),
-            Phase::Running(seqs) => {
-                listed(snapshot, seqs, rows, columns)?.map(|tasks| page(tasks, true, is_default))
-            }
-            Phase::Ended(numbers) => numbers
-                .page(snapshot, &self.filter, Portion { tasks_max: rows, columns })?
-                .map(|tasks| page(tasks, false, false)),
-            Phase::All(numbers) => numbers
-                .page(snapshot, &self.filter, Portion { tasks_max: rows, columns })?
-                .map(|tasks| page(tasks, false, true)),
         })
     }
 
@@ -160,9 +184,8 @@ impl Candidates {
             let known = seqs.iter().copied().filter(|seq| self.seqs.has(*seq));
             return Ok(Phase::Exact(known.collect()));
         }
-        if let (true, Order::Numbers(direction)) = (is_begin, self.order) {
-            let states = self.filter.mask();
-            return Ok(Phase::All(Numbers::new(self.seqs, states, direction)));
+        if is_begin && let Some(numbers) = self.all_by_number(snapshot)? {
+            return Ok(Phase::Numbers(numbers));
         }
         if is_begin && self.filter.has_phase(state::Phase::Waiting) {
             return Ok(Phase::Waiting(Queues::of(&self.filter)));
@@ -172,12 +195,49 @@ impl Candidates {
         {
             return Ok(Phase::Running(snapshot.running()?.into()));
         }
-        let is_last = matches!(self.phase, Phase::Exact(_) | Phase::Ended(_) | Phase::All(_));
+        let is_last = matches!(self.phase, Phase::Exact(_) | Phase::Numbers(_));
         let states = self.filter.ended_mask();
         if is_last || states == 0 {
             return Ok(Phase::Over);
         }
-        Ok(Phase::Ended(Numbers::new(self.seqs, states, Direction::Up)))
+        // In the default order what has ended stands by its end.
+        let by = By::Time(TaskTime::EndedAt, Direction::Up);
+        self.numbers(snapshot, states, by).map(Phase::Numbers)
+    }
+
+    /// All tasks by number, whatever their state, if that is the order asked for, or if that are
+    /// fewer than those that wait or run.
+    fn all_by_number(&self, snapshot: &mut impl Snapshot) -> Result<Option<Numbers>> {
+        let states = self.filter.mask();
+        if let Order::By(by) = self.order {
+            return self.numbers(snapshot, states, by).map(Some);
+        }
+        if !self.filter.bounds_numbers() || self.unended < FEW_TASKS {
+            return Ok(None);
+        }
+        // Unlike ends, not in the default order: its edge must not be taken for one.
+        let numbers = self.numbers(snapshot, states, By::Number(Direction::Up))?;
+        Ok(Some(numbers).filter(|numbers| numbers.len() <= self.unended / 2))
+    }
+
+    fn numbers(&self, snapshot: &mut impl Snapshot, states: u16, by: By) -> Result<Numbers> {
+        let Candidates { seqs, filter, .. } = self;
+        let known = if seqs.high.0 < OUTLINED_MIN { None } else { Known::of(snapshot, filter)? };
+        Ok(Numbers::new(*seqs, states, by, (filter, known.as_ref())))
+    }
+}
+
+/// The order of a sort, if stretches of numbers can be read in it. Upwards what has not ended
+/// stands before all that has, which no outline tells.
+fn by(sort: &Sort, filter: &Filter) -> Option<By> {
+    let has_ended = filter.mask() == filter.ended_mask();
+    match sort.first()? {
+        (Field::Seq, direction) => Some(By::Number(direction)),
+        (Field::CreatedAt, direction) => Some(By::Time(TaskTime::CreatedAt, direction)),
+        (Field::EndedAt, direction) if direction == Direction::Down || has_ended => {
+            Some(By::Time(TaskTime::EndedAt, direction))
+        }
+        _ => None,
     }
 }
 

@@ -142,6 +142,11 @@ impl Filter {
         State::ALL.iter().any(|state| state.phase() == phase && self.has(*state))
     }
 
+    /// Whether it bounds the numbers or, what comes near to that, when a task was added.
+    pub(super) fn bounds_numbers(&self) -> bool {
+        self.seq != EVERY_SEQ || self.created_at != EVERY_TIME
+    }
+
     /// The states that may match, a bit for each code.
     pub fn mask(&self) -> u16 {
         State::ALL.iter().fold(0, |mask, state| mask | (1 << state.code())) & self.states

@@ -17,6 +17,7 @@
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "what it does not know narrows nothing")]
 mod filter;
+mod outline;
 mod pages;
 mod load;
 mod queues;
@@ -35,6 +36,7 @@ use crate::store::Operation;
 
 pub use crate::range::Range;
 pub use filter::Filter;
+pub use outline::{Outline, Outlines};
 pub use pages::{Columns, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
 pub use steps::Search;
 

@@ -10,11 +10,13 @@
 //!
 //! Proof: `proof::conformance`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::filter::Filter;
+use super::outline::Outlines;
 use crate::error::Result;
-use crate::id::{IdKey, LaneId, Seq};
+use crate::id::{IdKey, LaneId, OperationId, Seq};
 use crate::query::Direction;
 use crate::range::Range;
 use crate::read::WithLogs;
@@ -79,6 +81,12 @@ pub trait Snapshot {
 
     /// The numbers of the running tasks, by start. There are no more than run at once.
     fn running(&mut self) -> Result<Vec<Seq>>;
+
+    /// The outlines of all blocks in which there are tasks; nothing if they are not kept.
+    fn outlines(&mut self) -> Result<Option<Outlines>>;
+
+    /// The numbers of the operations with these names.
+    fn operation_ids(&mut self, names: &BTreeSet<Box<str>>) -> Result<BTreeSet<OperationId>>;
 
     /// The next number in a stretch that a task has, from the end where the direction begins.
     fn next_number(&mut self, seqs: Range<Seq>, direction: Direction) -> Result<Option<Seq>>;

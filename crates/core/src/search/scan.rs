@@ -14,7 +14,7 @@ use std::vec::IntoIter;
 
 use rustc_hash::FxHashSet;
 
-use super::candidates::Candidates;
+use super::candidates::{Candidates, PageOrder};
 use super::filter::Filter;
 use super::load;
 use super::pages::{Columns, Snapshot};
@@ -63,8 +63,7 @@ pub(super) struct Scan {
 /// The tasks of a page that match, each with its document as far as it was asked for.
 pub(super) struct Matches {
     pub(super) tasks: Vec<(TaskRecord, Value)>,
-    /// Whether these and all before stand in the order that is asked for, before all that follow.
-    pub(super) is_sorted: bool,
+    pub(super) order: PageOrder,
 }
 
 impl<'q> Wanted<'q> {
@@ -143,7 +142,7 @@ impl Scan {
                 tasks.push((task, document));
             }
         }
-        Ok(Some(Matches { tasks, is_sorted: page.is_sorted }))
+        Ok(Some(Matches { tasks, order: page.order }))
     }
 
     /// Between pages: renews a snapshot that is old.

@@ -138,7 +138,7 @@ impl Search {
                 if let Some(budget) = budget {
                     matches.tasks.iter().try_for_each(|(task, _)| budget.take_task(task))?;
                 }
-                top.take(matches.tasks, matches.is_sorted);
+                top.take(matches.tasks, matches.order);
                 if top.is_complete() {
                     self.choose();
                     return Ok(None);

@@ -9,8 +9,10 @@
 
 use std::cmp::Ordering;
 
+use super::candidates::PageOrder;
+use super::numbers::{Edge, TaskTime};
 use crate::document;
-use crate::query::{Sort, SortKey, Value};
+use crate::query::{Direction, Sort, SortKey, Value};
 use crate::read::Find;
 use crate::task::TaskRecord;
 
@@ -27,6 +29,8 @@ pub(super) struct TopK {
     all: Vec<Match>,
     /// Whether all matches so far came in the order asked for, before all that follow.
     is_sorted: bool,
+    /// Whether none that follows can stand before those that are kept.
+    is_past_edge: bool,
 }
 
 #[derive(Debug)]
@@ -43,23 +47,37 @@ impl TopK {
             None => usize::MAX,
         };
         let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
-        TopK { sort: find.sort.clone(), skip, needed, all: Vec::new(), is_sorted: true }
+        TopK {
+            sort: find.sort.clone(),
+            skip,
+            needed,
+            all: Vec::new(),
+            is_sorted: true,
+            is_past_edge: false,
+        }
     }
 
     /// Whether no later match can be among those that are returned.
     pub(super) fn is_complete(&self) -> bool {
-        self.needed == 0 || self.is_sorted && self.all.len() >= self.needed
+        let is_enough = self.all.len() >= self.needed;
+        self.needed == 0 || is_enough && (self.is_sorted || self.is_past_edge)
     }
 
     /// Takes matches with their documents.
-    pub(super) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, is_sorted: bool) {
-        self.is_sorted &= is_sorted;
+    pub(super) fn take(&mut self, matches: Vec<(TaskRecord, Value)>, order: PageOrder) {
+        self.is_sorted &= order == PageOrder::Sorted;
         for (task, document) in matches {
             let key = self.sort.as_ref().map(|sort| sort.key(&document));
             self.all.push(Match { task, key });
         }
         if self.all.len() >= self.needed.saturating_mul(2).max(MATCHES_MIN) {
             self.cut();
+        }
+        if let PageOrder::Edge(edge) = order
+            && self.all.len() >= self.needed
+        {
+            self.cut();
+            self.is_past_edge = self.all.last().is_some_and(|last| is_before(edge, &last.task));
         }
         debug_assert!(
             self.all.len() < self.needed.saturating_mul(2).max(MATCHES_MIN),
@@ -87,5 +105,20 @@ impl TopK {
             _ => Ordering::Equal,
         };
         by_sort.then_with(|| document::default_order(&a.task, &b.task))
+    }
+}
+
+/// Whether a task stands before all that is at an edge or behind it.
+fn is_before(Edge { time, direction, at }: Edge, task: &TaskRecord) -> bool {
+    let own = match time {
+        TaskTime::CreatedAt => Some(task.created_at),
+        TaskTime::EndedAt => task.ended_at,
+    };
+    match (own, direction) {
+        (Some(own), Direction::Up) => own < at,
+        (Some(own), Direction::Down) => own > at,
+        // What has not ended stands before what has, and in no place by time.
+        (None, Direction::Up) => true,
+        (None, Direction::Down) => false,
     }
 }

@@ -2,12 +2,15 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
-use tasker_core::query::Sort;
+use tasker_core::query::{Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::Find;
+use tasker_core::store::Change;
+use tasker_core::time::WallMs;
 
 use super::library::library;
-use super::world::{World, find, with_data};
+use super::world::{World, aborted, done, failed, find, of, with_data};
+use crate::rng::Rng;
 
 const QUERIES: &[&str] = &[
     "{}",
@@ -76,6 +79,108 @@ pub(super) fn many_and_large_tasks_come_by_number(world: &mut World) -> Result<(
         assert_eq!(world.by_number(query, (1, u64::MAX), ("-1", 0, None))?, back, "{query}");
         let newest = world.by_number(query, (1, u64::MAX), ("-1", 2, Some(4)))?;
         assert_eq!(newest, back[2..6], "{query}");
+    }
+    Ok(())
+}
+
+/// Where the numbers of tasks begin, far apart, as if those between had been removed.
+const BEGINS: &[u64] = &[1, 4_090, 9_000, 12_280, 40_000, 1_000_000];
+
+/// Tasks far apart, of two operations, added and ended at moments in no order.
+fn scattered(world: &mut World, rng: &mut Rng) -> Result<()> {
+    for begin in BEGINS {
+        world.number_from(Seq(world.seq_next().0.max(*begin)));
+        for _ in 0..14 {
+            let operation = if rng.once_in(3) { "write" } else { "read" };
+            let (task, mut changes) = world.adding(of(operation));
+            if let Some(Change::Add { at, .. }) = changes.last_mut() {
+                *at = WallMs(rng.below(60) as i64);
+            }
+            world.turn(changes)?;
+            if rng.once_in(3) {
+                continue;
+            }
+            let live = world.start(task)?;
+            if rng.once_in(5) {
+                continue;
+            }
+            let outcome = match rng.below(6) {
+                0 => failed(),
+                1 => aborted(),
+                _ => done(),
+            };
+            let mut end = world.ending(live, outcome.clone());
+            if let Change::End { at, .. } = &mut end {
+                *at = WallMs(rng.below(60) as i64);
+            }
+            world.turn(vec![end])?;
+            if rng.once_in(8) {
+                let reopening = world.reopening(task, &outcome);
+                world.turn(vec![reopening])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In which order, as it is asked for, and so that nothing but a look at all tasks gives it.
+const SORTS: &[(Option<&str>, Option<&str>)] = &[
+    (None, None),
+    (Some("{\"seq\":-1}"), Some("{\"attemptsLeftOut\":1,\"seq\":-1}")),
+    (Some("{\"createdAt\":1}"), Some("{\"attemptsLeftOut\":1,\"createdAt\":1}")),
+    (Some("{\"createdAt\":-1}"), Some("{\"attemptsLeftOut\":1,\"createdAt\":-1}")),
+    (Some("{\"endedAt\":1}"), Some("{\"attemptsLeftOut\":1,\"endedAt\":1}")),
+    (Some("{\"endedAt\":-1}"), Some("{\"attemptsLeftOut\":1,\"endedAt\":-1}")),
+    (
+        Some("{\"endedAt\":-1,\"operation\":1}"),
+        Some("{\"attemptsLeftOut\":1,\"endedAt\":-1,\"operation\":1}"),
+    ),
+];
+
+const LISTS: &[&str] = &[
+    "{}",
+    "{\"status\":\"failed\"}",
+    "{\"status\":{\"$in\":[\"failed\",\"aborted\",\"done\"]}}",
+    "{\"operation\":\"write\"}",
+    "{\"operation\":\"write\",\"status\":\"done\"}",
+    "{\"createdAt\":{\"$gte\":{\"$date\":20},\"$lt\":{\"$date\":30}}}",
+    "{\"endedAt\":{\"$gte\":{\"$date\":40}}}",
+    "{\"seq\":{\"$gt\":4095,\"$lte\":12285}}",
+    "{\"status\":\"new\",\"operation\":\"read\"}",
+];
+
+/// Each list that ends early gives the first of the whole list, whatever is left out on the way.
+fn lists_begin_as_the_whole(world: &mut World) -> Result<()> {
+    for query in LISTS {
+        for (sort, slow) in SORTS {
+            let whole = world.find(query, *slow)?;
+            assert_eq!(world.find(query, *sort)?, whole, "{query} {sort:?}");
+            for (skip, limit) in [(0, 1), (0, 3), (2, 5), (10, 20)] {
+                let sort = sort.map(Sort::parse).transpose()?;
+                let what = format!("{query} {sort:?} {skip} {limit}");
+                let asked = Find { sort, skip, limit: Some(limit), ..find(query)? };
+                let found = world.reader()?.find(&asked, &|| false)?;
+                let found: Vec<u64> = found.iter().map(|found| found.task.seq.0).collect();
+                let rest = whole.iter().copied().skip(skip as usize);
+                assert_eq!(found, rest.take(limit as usize).collect::<Vec<_>>(), "{what}");
+            }
+        }
+        let found = world.find(query, None)?.len() as u64;
+        assert_eq!(world.count(query)?, found, "{query}");
+        let exists = world.reader()?.exists(&Query::parse(query)?, &|| false)?;
+        assert_eq!(exists, found > 0, "{query}");
+    }
+    Ok(())
+}
+
+/// Before housekeeping and after it, and with more that has come since.
+pub(super) fn lists_of_tasks_far_apart_begin_as_the_whole(world: &mut World) -> Result<()> {
+    for seed in 0..3 {
+        scattered(world, &mut Rng::new(seed))?;
+        lists_begin_as_the_whole(world)?;
+        world.store()?.maintain(true)?;
+        lists_begin_as_the_whole(world)?;
+        world.number_from(Seq(world.seq_next().0 + 5_000));
     }
     Ok(())
 }

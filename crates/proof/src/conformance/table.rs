@@ -259,6 +259,7 @@ macro_rules! conformance_cases {
             numbers {
                 tasks_by_number_come_in_both_directions_and_within_bounds,
                 many_and_large_tasks_come_by_number,
+                lists_of_tasks_far_apart_begin_as_the_whole,
             }
             reader {
                 a_reader_sees_each_commit_at_once,
