@@ -66,9 +66,10 @@ impl Change {
     /// When a task enters or ends by it.
     fn task_time(&self) -> Option<WallMs> {
         match self {
-            Change::Add { at, .. } | Change::AddDelayed { at, .. } | Change::End { at, .. } => {
-                Some(*at)
-            }
+            Change::Add { at, .. }
+            | Change::AddDelayed { at, .. }
+            | Change::AddBlocked { at, .. }
+            | Change::End { at, .. } => Some(*at),
             Change::Operation(_)
             | Change::Key { .. }
             | Change::Due { .. }
@@ -79,6 +80,11 @@ impl Change {
             | Change::Delay { .. }
             | Change::Prioritize { .. }
             | Change::SetQueueTimeout { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::Unblock { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => None,
