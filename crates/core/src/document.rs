@@ -388,6 +388,9 @@ mod tests {
         }
     }
 
+    const DEPENDENCIES: &str =
+        r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"}"#;
+
     /// A task with every member that can stand together.
     fn failed() -> TaskRecord {
         let run = |n| RunId(Uuid::from_u128(n));
@@ -398,7 +401,7 @@ mod tests {
             label: Some(Json::trusted("\"\\u0041\"")),
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
             start_time: Some(StartTime::At(WallMs(5))),
-            depends_on: None,
+            depends_on: crate::standing::read(DEPENDENCIES, "dependsOn").unwrap().map(Into::into),
             parent: Some(TaskId(Uuid::from_u128(9))),
             run_timeout_ms: Some(300_000),
             queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
@@ -460,7 +463,9 @@ mod tests {
             r#""outcome":"lost"},{"runId":"00000000-0000-0000-0000-000000000002","#,
             r#""startedAt":10,"endedAt":15,"outcome":"failed","cause":"error","#,
             r#""error":{"name":"E"}}],"attemptsLeftOut":3,"error":{"name":"E"},"#,
-            r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
+            r#""progress":{"current":1e300,"total":-0,"unit":"é"},"dependsOn":"#,
+            r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"},"#,
+            r#""parent":"00000000-0000-0000-0000-000000000009","#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
             r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
         );
