@@ -314,12 +314,13 @@ function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, unique, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
+  if (!isOrdinary(unique)) refuseUnstorable(unique, 'unique', place)
   const { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined

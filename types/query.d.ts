@@ -104,6 +104,7 @@ export type PathField =
   | 'abortReason'
   | 'progress'
   | 'retry'
+  | 'unique'
   | 'attempts'
 
 /**
@@ -151,6 +152,7 @@ export interface QueryFields<
   progress?: QueryField
   attempts?: QueryField
   retry?: QueryField
+  unique?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
 

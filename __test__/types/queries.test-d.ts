@@ -37,6 +37,8 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   attempt: { $not: { $eq: 1 } },
   attemptsLeftOut: { $exists: true },
   retry: { $exists: false },
+  'unique.key': 'k',
+  unique: { $exists: true },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
+use crate::key::OnConflict;
 use crate::limits;
 use crate::option::{self, LATER, OPTIONS};
 use crate::task::{NewTask, SharedOptions, TaskOptions, Unsaid};
@@ -170,8 +171,11 @@ fn hint(word: &str) -> String {
         "attempts" | "retries" | "backoff" | "retryLimit" | "retryDelay" | "retryBackoff" => {
             ", retry is meant".to_owned()
         }
-        "repeat" | "cron" | "every" | "jobId" | "key" | "singletonKey" | "deduplication"
-        | "parent" | "children" | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        "jobId" | "key" | "singletonKey" | "deduplication" | "uniqueKey" => {
+            ", unique is meant".to_owned()
+        }
+        "repeat" | "cron" | "every" | "parent" | "children" | "removeOnComplete"
+        | "removeOnFail" => format!(" yet, {SEE}"),
         _ => String::new(),
     }
 }
@@ -205,6 +209,21 @@ pub fn task(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<N
         "an option was taken that breaks a limit (I-17)"
     );
     debug_assert!(task.options.run_timeout_ms != Some(0), "a run would time out before it began");
+    Ok(task)
+}
+
+/// Reads the definition in a row of an outbox.
+///
+/// # Errors
+/// As [`task`], and `Invalid` for what needs somebody who hears of it.
+pub fn row(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
+    let task = task(text, defaults, names)?;
+    let on_conflict = task.options.unique.as_ref().map(|unique| unique.on_conflict);
+    if on_conflict == Some(OnConflict::Reject) {
+        let message = "'reject' is not for an outbox, whose transaction is over by then; \
+                       a unique column of your own refuses within it";
+        return Err(Error::invalid("unique.onConflict", message));
+    }
     Ok(task)
 }
 
@@ -325,12 +344,28 @@ mod tests {
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
             (r#"{"operation":"a","label":1}"#, "label"),
             (r#"{"operation":"a","tags":["a",1]}"#, "tags[1]"),
+            (r#"{"operation":"a","unique":"k"}"#, "unique"),
+            (r#"{"operation":"a","unique":{}}"#, "unique.key"),
             (r#"{"operation":"a","oops":1}"#, "oops"),
             (r#"{"operation":7,"oops":1}"#, "oops"),
             ("7", "task"),
         ] {
             assert_eq!(path_of(text), path, "{text}");
         }
+    }
+
+    #[test]
+    fn a_row_of_an_outbox_rejects_no_duplicate() {
+        let read = |text: &str| row(text, &Defaults::default(), &mut Operations::default());
+        for word in ["return", "replace"] {
+            let text =
+                format!(r#"{{"operation":"a","unique":{{"key":"k","onConflict":"{word}"}}}}"#);
+            assert!(read(&text).is_ok(), "{word}");
+        }
+        let error = read(r#"{"operation":"a","unique":{"key":"k","onConflict":"reject"}}"#);
+        let error = error.unwrap_err();
+        let facts = (error.code(), error.facts().path.as_deref());
+        assert_eq!(facts, (Code::Invalid, Some("unique.onConflict")));
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Word(word) => Value::text(word),
         OptionValue::QueueTimeout(timeout) => Value::from_json(&timeout.to_string())?,
         OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
+        OptionValue::Unique(unique) => Value::from_json(&unique.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -401,6 +402,7 @@ mod tests {
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
+            unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
         }
         .into();
         task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
@@ -458,7 +460,8 @@ mod tests {
             r#""error":{"name":"E"}}],"attemptsLeftOut":3,"error":{"name":"E"},"#,
             r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
+            r#""onInterrupted":"fail","onStop":"wait","#,
+            r#""unique":{"key":"k","while":"unfinished","onConflict":"return"},"logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
     }
@@ -591,6 +594,7 @@ mod tests {
             r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
             r#"{"attempts.error.name":"E","attempts.cause":"error","attemptsLeftOut":3}"#,
             r#"{"retry.attempts":{"$gt":4},"retry.on":"error","queueTimeout":500}"#,
+            r#"{"unique.key":"k","unique.while":"unfinished","unique.ttl":null}"#,
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,

@@ -18,12 +18,14 @@ use crate::argument;
 use crate::backoff::RetryPolicy;
 use crate::error::{Code, Error, Result};
 use crate::json;
+use crate::key::Unique;
 use crate::limits;
 use crate::query::Field;
 use crate::queue_timeout;
 use crate::retry;
 use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
+use crate::unique;
 
 /// One option of a task.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ pub enum OptionValue<'t> {
     QueueTimeout(QueueTimeout),
     /// How often it is tried.
     Retry(&'t RetryPolicy),
+    /// A key that is its own meanwhile.
+    Unique(&'t Unique),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -63,13 +67,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Word(word) => write!(f, "\"{word}\""),
             OptionValue::QueueTimeout(timeout) => write!(f, "{timeout}"),
             OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
+            OptionValue::Unique(unique) => f.write_str(&unique.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 9] = [
+pub const OPTIONS: [TaskOption; 10] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -143,11 +148,16 @@ pub const OPTIONS: [TaskOption; 9] = [
         read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },
+    TaskOption {
+        field: Field::Unique,
+        unsaid: Unsaid::NONE,
+        read: |task, text, path| set(&mut task.unique, unique::read(text, path).map(Arc::new)),
+        value: |task| task.unique.as_deref().map(OptionValue::Unique),
+    },
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 6] =
-    ["concurrency", "attach", "dependsOn", "unique", "retention", "onStopWaiting"];
+pub const LATER: [&str; 5] = ["concurrency", "attach", "dependsOn", "retention", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -256,6 +266,7 @@ mod tests {
             (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
+            (Field::Unique, r#"{"key":"a","while":"new","ttl":7,"onConflict":"reject"}"#),
         ] {
             let task = read(field, text).unwrap();
             assert_eq!(shown(&task), [format!("{}:{text}", field.as_str())]);

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
-use tasker_core::task::{AbortReason, Json, Priority, Tally, TaskEnd};
+use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::transition::RunEffect;
 
@@ -47,8 +47,10 @@ pub struct Draft {
     pub dues: BTreeMap<Seq, DueTask>,
     /// When the next timer is due.
     pub next_timer: Option<WallMs>,
-    /// The keys of new tasks, in order.
-    pub new_keys: Vec<(IdempotencyKey, Seq)>,
+    /// The keys that tasks take, in order.
+    pub new_keys: Vec<Change>,
+    /// The new definitions of tasks that wait in the store.
+    pub(crate) updated: FxHashMap<Seq, NewTask>,
     /// Runs that end.
     pub run_ends: Vec<(RunSlot, RunEnd)>,
     /// Runs whose signal fires because the task is aborted.
@@ -142,6 +144,8 @@ pub enum TaskNews {
     Retrying(TaskId, WallMs, Option<Json>),
     /// It got this priority, and nobody had asked for that.
     Prioritized(TaskId, Priority),
+    /// It got another definition.
+    Updated(TaskId),
 }
 
 /// A new task.
@@ -318,13 +322,7 @@ impl<'a> Planner<'a> {
             self.transition(None, add);
             self.set_queue_timeout_of_new(at);
         }
-        debug_assert!(
-            self.draft.new_keys.iter().all(|(_, seq)| *seq >= first && *seq < self.draft.seq_next),
-            "a key names a task that this turn does not add (I-2)"
-        );
-        let keys = self.draft.new_keys.iter();
-        let keys = keys.map(|(key, seq)| Change::Key { key: *key, seq: *seq });
-        self.draft.changes.extend(keys);
+        self.draft.changes.append(&mut self.draft.new_keys);
         self.draft
     }
 }

@@ -25,6 +25,8 @@ mod abort;
 mod prioritize;
 mod await_end;
 mod operations;
+mod update;
+mod unique;
 mod add;
 mod starts;
 mod stop;

@@ -7,10 +7,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq};
+use tasker_core::key::Key;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, Preview,
+    ReadTransaction, ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -210,7 +211,7 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::Briefs)?.briefs(seqs)
     }
 
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
         self.at(Call::FindByKeys)?.find_by_keys(keys)
     }
 

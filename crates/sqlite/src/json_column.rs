@@ -127,6 +127,8 @@ mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
     use tasker_core::retry;
     use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
+    use tasker_core::time::WallMs;
+    use tasker_core::unique;
 
     use super::*;
 
@@ -171,12 +173,14 @@ mod tests {
             retry: retry::read("3", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
         };
         let told = SharedOptions::from(told);
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
             r#""runAt":7,"runTimeout":500,"queueTimeout":9,"#,
             r#""retry":{"attempts":3,"on":["error"]},"onInterrupted":"fail","onStop":"abort","#,
+            r#""unique":{"key":"é","while":"unfinished","ttl":7,"onConflict":"return"},"#,
             r#""queueTimeoutEndsAt":-3}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));

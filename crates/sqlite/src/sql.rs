@@ -93,6 +93,7 @@ statements! {
     DELAY "delay.sql",
     OPTIONS "options.sql",
     SET_QUEUE_TIMEOUT "set_queue_timeout.sql",
+    UPDATE "update.sql",
     PRIORITIZE "prioritize.sql",
     PROGRESS "progress.sql",
     LOG "log.sql",

@@ -17,11 +17,12 @@ use std::sync::Arc;
 
 use rusqlite::Rows;
 use tasker_core::error::Result;
-use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, OwnerId, RunId, Seq};
+use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Transaction, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, ReadTransaction,
+    ReadyTask, Transaction, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Tally};
 use tasker_core::time::WallMs;
@@ -205,8 +206,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut statement = cached(&self.writer.connection, sql::BRIEF)?;
         let mut rows = statement.query([number]).map_err(error::of)?;
         let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
-        let state = row::state(row, 2)?;
-        let options = row::options(row, 8)?;
+        let (state, options) = (row::state(row, 2)?, row::options(row, 8)?);
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
             lane: row::lane_id(row, 1)?,
@@ -218,14 +218,18 @@ impl<'s> SqliteTransaction<'s> {
             run_at: options.run_at(),
             queue_timeout: options.queue_timeout,
             has_started: get(row, 9)?,
+            created_at: WallMs(get(row, 10)?),
+            unique: options.unique.clone(),
         }))
     }
 
-    fn find_by_key(&self, key: IdempotencyKey) -> Result<Option<TaskId>> {
+    fn find_by_key(&self, key: &Key) -> Result<Option<KeyHolder>> {
         let mut statement = cached(&self.writer.connection, sql::FIND_BY_KEY)?;
-        let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
-        let row = rows.next().map_err(error::of)?;
-        row.map(|row| row::name(row, self.writer.id_key).map(|(_, id)| id)).transpose()
+        let mut rows = statement.query([key.bytes()]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        let (seq, id) = row::name(row, self.writer.id_key)?;
+        let (kind, until) = (row::key_kind(row, 2)?, get::<Option<i64>>(row, 3)?.map(WallMs));
+        Ok(Some(KeyHolder { seq, id, kind, until }))
     }
 
     fn last_error(&self, seq: Seq) -> Result<Option<Json>> {
@@ -350,8 +354,8 @@ impl ReadTransaction for SqliteTransaction<'_> {
         seqs.iter().map(|seq| self.brief(*seq)).collect()
     }
 
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
-        keys.iter().map(|key| self.find_by_key(*key)).collect()
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
+        keys.iter().map(|key| self.find_by_key(key)).collect()
     }
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {

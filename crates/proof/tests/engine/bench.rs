@@ -331,6 +331,11 @@ impl Bench {
         self.started.iter().map(|run| run.id).collect()
     }
 
+    /// The data of the run that was started last.
+    pub(crate) fn started_data(&self) -> Option<Json> {
+        self.started.last()?.data.clone()
+    }
+
     pub(crate) fn signals(&self) -> &[(RunSlot, Cause)] {
         &self.signals
     }

@@ -109,6 +109,8 @@ impl Oracle {
             assert!(!is_carried_out, "it has ended: {task:?}");
             return;
         }
+        self.take_key_again(id);
+        let task = self.tasks.get_mut(&id).unwrap();
         if is_carried_out {
             task.reopen(options, self.wall);
         }
@@ -123,6 +125,9 @@ impl Oracle {
         let task = self.tasks.get_mut(&id).unwrap();
         if !is_carried_out {
             task.reopen(options, self.wall);
+        }
+        if self.reopenings[&id].is_empty() {
+            self.stays_replaced(id);
         }
     }
 

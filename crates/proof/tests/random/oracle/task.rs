@@ -5,6 +5,7 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
 use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
 
 use super::time::compare_times;
@@ -13,6 +14,7 @@ use super::time::compare_times;
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) seq: Seq,
+    pub(super) created_at: WallMs,
     pub(crate) def: NewTask,
     pub(crate) state: State,
     /// The number of its lane among those of its operation.

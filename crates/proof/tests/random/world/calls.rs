@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
@@ -148,11 +149,32 @@ impl World {
                 retry: self.retry_policy(),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
+                unique: self.unique(),
                 ..self.labels()
             }
             .into(),
             unsaid: self.rng.one_of(&[Unsaid::NONE, Unsaid::PRIORITY, Unsaid::ALL]),
         }
+    }
+
+    /// Some tasks say one of a few keys.
+    fn unique(&mut self) -> Option<Arc<Unique>> {
+        if !self.rng.once_in(3) {
+            return None;
+        }
+        let holds = [
+            UniqueWhile::New,
+            UniqueWhile::Unfinished,
+            UniqueWhile::Unfinished,
+            UniqueWhile::Always,
+        ];
+        let unique = Unique {
+            key: self.rng.one_of(&["x", "y"]).into(),
+            hold: self.rng.one_of(&holds),
+            ttl_ms: self.rng.one_of(&[None, None, None, Some(1), Some(5_000)]),
+            on_conflict: self.rng.one_of(OnConflict::ALL),
+        };
+        Some(unique.into())
     }
 
     /// Half of the tasks say nothing of the kind.
