@@ -61,6 +61,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly startedAt: RunnerContext['startedAt']
   readonly progress: RunnerContext['progress']
   readonly snooze: RunnerContext['snooze']
+  readonly checkpoint: RunnerContext['checkpoint']
   readonly #run: Run
   #logger: TaskLogger | undefined
 
@@ -82,6 +83,7 @@ export class Context extends Lazy implements RunnerContext {
     this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
     this.snooze = delay => run.snooze(delay)
+    this.checkpoint = () => run.checkpoint()
   }
 
   static signalOf(context: Context): AbortSignal {

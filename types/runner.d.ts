@@ -70,6 +70,12 @@ export interface RunnerContext<Data = any, Name extends string = any> {
    * call counts. Throws unless it is given a duration.
    */
   readonly snooze: (delay: Duration) => void
+  /**
+   * Where the run may pause. Resolves at once, unless `pauseTask` was called: then when the task
+   * is resumed and its process has a place for it. Rejects with the reason of `abortSignal` if that
+   * has fired or fires meanwhile.
+   */
+  readonly checkpoint: () => Promise<void>
 }
 
 /** What a {@link RetryLater} takes. */

@@ -10,9 +10,10 @@ export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
 /**
  * The engine's word for `status`: `ready` and `delayed`, which waits for its start time, are the
- * status `new`; the others are the same.
+ * status `new`. So is `paused`, unless its run waits at a checkpoint: then it is `running`. The
+ * others are the same.
  */
-export type TaskState = 'delayed' | 'ready' | 'running' | 'done' | 'failed' | 'aborted'
+export type TaskState = 'delayed' | 'ready' | 'running' | 'paused' | 'done' | 'failed' | 'aborted'
 
 /** How a task ended. */
 export type EndStatus = 'done' | 'failed' | 'aborted'
@@ -71,6 +72,8 @@ export interface TaskBase<Name extends string = string> {
   priority: number
   status: TaskStatus
   state: TaskState
+  /** `pauseTask` was called while it ran, and its runner has not come to a checkpoint yet. */
+  isPausing?: true
   /** Why it failed or was aborted. */
   cause?: EndCause
   /** When it was added. */

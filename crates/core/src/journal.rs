@@ -96,6 +96,17 @@ impl Transition {
             Change::RequestAbort { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestAbort, None)
             }
+            Change::Pause { seq, lane, priority, .. } => {
+                (seq, lane, TransitionKind::Pause, Some(*priority))
+            }
+            Change::Resume { seq, lane, priority } => {
+                (seq, lane, TransitionKind::Resume, Some(*priority))
+            }
+            Change::RequestPause { seq, lane, .. } => {
+                (seq, lane, TransitionKind::RequestPause, None)
+            }
+            Change::PauseRun { seq, lane, .. } => (seq, lane, TransitionKind::PauseRun, None),
+            Change::ResumeRun { seq, lane, .. } => (seq, lane, TransitionKind::ResumeRun, None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -130,6 +141,11 @@ impl Transition {
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::RequestAbort { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => None,
         });

@@ -128,7 +128,8 @@ pub enum Change {
         /// Whether its start time has come just now: that is told as well, and written once.
         is_due: bool,
     },
-    /// A task ends. Guard: it is running under `run`; if there is none it is ready or delayed.
+    /// A task ends. Guard: it is running under `run`; if there is none it is ready, delayed or
+    /// paused.
     End {
         /// Which task.
         seq: Seq,
@@ -202,7 +203,8 @@ pub enum Change {
         /// When.
         ends_at: Option<WallMs>,
     },
-    /// A waiting task gets another priority. Guard: it is ready, or delayed if it is not queued.
+    /// A waiting task gets another priority. Guard: it is ready; if it is not queued, delayed or
+    /// paused without a run.
     Prioritize {
         /// Which task.
         seq: Seq,
@@ -215,9 +217,61 @@ pub enum Change {
         /// Whether it has a place in the queue.
         is_queued: bool,
     },
+    /// A waiting task is taken out until it is put back. Guard: it is delayed or ready.
+    Pause {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// When: what it waited for stands still from then on.
+        at: WallMs,
+    },
+    /// A task that was taken out is ready again; a [`Change::Delay`] follows if its start time lies
+    /// ahead. Guard: it is paused and has no run.
+    Resume {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// A run is to halt at its next checkpoint, or to stay halted; or it may go on as soon as its
+    /// owner has a place for it. Guard: it is running under `run`, or paused under it.
+    RequestPause {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+        /// What is wanted of it.
+        wish: PauseWish,
+    },
+    /// A run halts at a checkpoint. Guard: it is running under `run`.
+    PauseRun {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+    },
+    /// A run goes on, or is not to halt any more: its wish is forgotten. Guard: it is running or
+    /// paused under `run`, and there is a wish.
+    ResumeRun {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+    },
     /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
     /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
-    /// `run`.
+    /// `run`, or paused under it.
     RequestAbort {
         /// Which task.
         seq: Seq,
@@ -228,7 +282,7 @@ pub enum Change {
         /// Why.
         abort: AbortReason,
     },
-    /// A run tells how far it is. Guard: it is running under `run`.
+    /// A run tells how far it is. Guard: it is running or paused under `run`.
     Progress {
         /// Which task.
         seq: Seq,
@@ -237,8 +291,8 @@ pub enum Change {
         /// How far.
         progress: Progress,
     },
-    /// A run's logger wrote a line. Guard: it is running under `run` (I-19). Changes for a run's
-    /// lines stand before the change that ends the run.
+    /// A run's logger wrote a line. Guard: it is running or paused under `run` (I-19). Changes for
+    /// a run's lines stand before the change that ends the run.
     Log {
         /// Which task.
         seq: Seq,
@@ -247,6 +301,15 @@ pub enum Change {
         /// The line.
         line: LogLine,
     },
+}
+
+/// What somebody who pauses or resumes a task wants of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseWish {
+    /// It halts at its next checkpoint, and stays halted.
+    Halt,
+    /// It has halted, and may go on when there is a place for it.
+    GoOn,
 }
 
 /// What became of a batch.
@@ -406,6 +469,10 @@ pub struct Orphan {
     pub on_interrupted: OnInterrupted,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
+    /// What is wanted of it, if somebody has paused its task.
+    pub wish: Option<PauseWish>,
+    /// Whether it has halted.
+    pub is_paused: bool,
 }
 
 /// What another owner committed, or we ourselves.
@@ -436,6 +503,10 @@ pub struct Brief {
     pub queue_timeout: Option<QueueTimeout>,
     /// Whether a run of it ever began.
     pub has_started: bool,
+    /// Whether that moment came of a delay, so that it shifts while the task is paused.
+    pub has_delay: bool,
+    /// Since when it is paused, if it is so and has no run.
+    pub paused_at: Option<WallMs>,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// When it was added or last started, whichever is later.
@@ -554,6 +625,9 @@ pub trait ReadTransaction {
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;
+
+    /// What is wanted of these live runs, where somebody has paused their tasks.
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>>;
 
     /// Why these runs are to be aborted, where somebody asked for it.
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;

@@ -22,13 +22,14 @@ use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
+use tasker_core::store::{Entry, LaneHead, Operation, PauseWish, ReadTransaction};
 use tasker_core::task::{AbortReason, TaskEnd};
+use tasker_core::time::MonoMs;
 use tasker_core::transition::{QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
-use crate::live::Run;
+use crate::live::{Run, RunPause};
 use crate::memory::{Freshness, Memory};
 use crate::timers;
 
@@ -87,7 +88,7 @@ fn reload(
     let used = heads.iter().map(|head| head.lane).chain(remote_runs.iter().map(|(lane, _)| *lane));
     check_operations(&operations, used)?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
-    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
+    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), (&live, &live))?;
     let next_timer = timers::next_at(transaction)?;
 
     memory.next_timer = next_timer;
@@ -167,6 +168,8 @@ impl Memory {
 struct Tidings {
     ended: Vec<(Seq, TaskEnd)>,
     aborted: Vec<(RunSlot, AbortReason)>,
+    /// What is wanted of these runs, where somebody has paused or resumed their tasks.
+    wishes: Vec<(RunSlot, Option<PauseWish>)>,
 }
 
 impl Tidings {
@@ -176,7 +179,7 @@ impl Tidings {
         transaction: &mut dyn ReadTransaction,
         memory: &Memory,
         awaited: Vec<Seq>,
-        live: &[Seq],
+        (live, paused): (&[Seq], &[Seq]),
     ) -> Result<Tidings> {
         let briefs = transaction.briefs(&awaited)?;
         debug_assert_eq!(briefs.len(), awaited.len(), "a lookup gives one answer for each item");
@@ -189,7 +192,14 @@ impl Tidings {
         let reasons = transaction.abort_requests(&names)?;
         debug_assert_eq!(reasons.len(), names.len(), "a lookup gives one answer for each run");
         let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
-        Ok(Tidings { ended: ended.collect(), aborted: aborted.collect() })
+        let aborted = aborted.collect();
+
+        let runs = || paused.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let names: Vec<(Seq, RunId)> = runs().map(|run| (run.seq, run.run)).collect();
+        let wishes = transaction.pause_wishes(&names)?;
+        debug_assert_eq!(wishes.len(), names.len(), "a lookup gives one answer for each run");
+        let wishes = runs().map(|run| run.slot).zip(wishes).collect();
+        Ok(Tidings { ended: ended.collect(), aborted, wishes })
     }
 
     /// Answers those who wait, and fires the signals.
@@ -198,6 +208,14 @@ impl Tidings {
             for ticket in memory.waiters.take(seq) {
                 effects.push(Effect::Answer(ticket, Answer::Ended(end.clone())));
             }
+        }
+        for (slot, wish) in self.wishes {
+            let pause = memory.live.get(slot).and_then(|run| run.pause);
+            let has_halted = pause.is_some_and(|(pause, _)| pause.has_halted);
+            debug_assert!(wish.is_some() || !has_halted, "another owner let run {slot} go on");
+            let pause = wish.map(|wish| RunPause { wish, has_halted });
+            // It neither halts nor goes on by this, so its time does not change.
+            memory.set_pause(slot, pause, MonoMs(0), effects);
         }
         for (slot, reason) in self.aborted {
             memory.live.ask_abort(slot);
@@ -234,6 +252,8 @@ struct RemoteChanges {
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
     asked: Vec<Seq>,
+    /// Our runs that are to halt or may go on.
+    paused: Vec<Seq>,
     /// Whether a timer came or went.
     has_timers: bool,
     /// Whether the record of an operation has changed.
@@ -275,6 +295,10 @@ impl RemoteChanges {
         if kind == TransitionKind::RequestAbort && memory.live.of_task(seq).is_some() {
             self.asked.push(seq);
         }
+        let is_wish = matches!(kind, TransitionKind::RequestPause | TransitionKind::ResumeRun);
+        if is_wish && memory.live.of_task(seq).is_some() {
+            self.paused.push(seq);
+        }
         if rule.is_end() && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
@@ -292,7 +316,8 @@ impl RemoteChanges {
         let has_operations = self.has_records || !self.unknown.is_empty();
         let operations = if has_operations { transaction.operations()? } else { Vec::new() };
         check_operations(&operations, self.unknown)?;
-        let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
+        let runs = (self.asked.as_slice(), self.paused.as_slice());
+        let tidings = Tidings::read(transaction, memory, self.ended, runs)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
 

@@ -69,6 +69,9 @@ impl Memory {
             | Input::Prioritize(..)
             | Input::Define(..)
             | Input::PauseOperation(..)
+            | Input::Pause(..)
+            | Input::Resume(..)
+            | Input::Halt(_)
             | Input::Retry(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),

@@ -10,10 +10,10 @@
 //!
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
-use tasker_core::store::{Brief, Lookups, Orphan, ReadTransaction};
+use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
+use tasker_core::store::{Brief, Lookups, Orphan, PauseWish, ReadTransaction};
 use tasker_core::time::WallMs;
 
 use crate::input::Input;
@@ -29,6 +29,10 @@ pub struct Facts {
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
     pub briefs: FxHashMap<Seq, Brief>,
+    /// What is wanted of the runs that are to be paused or resumed, where somebody wants something.
+    pub wishes: FxHashMap<Seq, PauseWish>,
+    /// Those of them whose abort was asked for.
+    pub aborts_asked: FxHashSet<Seq>,
     /// The tasks of the keys that the inputs name, as far as the keys are known.
     pub keys: FxHashMap<IdempotencyKey, TaskId>,
 }
@@ -56,12 +60,43 @@ pub(crate) fn facts(
     debug_assert_eq!(tasks.len(), keys.len(), "a lookup gives one answer for each key");
     let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
+    let briefs = seqs.into_iter().zip(briefs).filter_map(found).collect();
+    let (wishes, aborts_asked) = of_pauses(transaction, key, inputs, &briefs)?;
     Ok(Facts {
         orphans,
         fired,
-        briefs: seqs.into_iter().zip(briefs).filter_map(found).collect(),
+        briefs,
+        wishes,
+        aborts_asked,
         keys: keys.into_iter().zip(tasks).filter_map(known).collect(),
     })
+}
+
+/// What was asked before of the runs that these inputs are to pause or resume.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only two calls do")]
+fn of_pauses(
+    transaction: &mut dyn ReadTransaction,
+    key: IdKey,
+    inputs: &[Input],
+    briefs: &FxHashMap<Seq, Brief>,
+) -> Result<(FxHashMap<Seq, PauseWish>, FxHashSet<Seq>)> {
+    let named = inputs.iter().filter_map(|input| match input {
+        Input::Pause(_, id) | Input::Resume(_, id) => Some(key.seq_of(*id)),
+        _ => None,
+    });
+    let mut runs: Vec<(Seq, RunId)> =
+        named.filter_map(|seq| Some((seq, briefs.get(&seq)?.run?))).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    if runs.is_empty() {
+        return Ok(Default::default());
+    }
+    let (wishes, aborts) = (transaction.pause_wishes(&runs)?, transaction.abort_requests(&runs)?);
+    debug_assert_eq!((wishes.len(), aborts.len()), (runs.len(), runs.len()), "an answer for each");
+    let seqs = || runs.iter().map(|(seq, _)| *seq);
+    let wishes = seqs().zip(wishes).filter_map(|(seq, wish)| Some((seq, wish?)));
+    let asked = seqs().zip(aborts).filter_map(|(seq, abort)| abort.map(|_| seq));
+    Ok((wishes.collect(), asked.collect()))
 }
 
 /// Adds what an input calls for, but windows.
@@ -69,6 +104,8 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
     match input {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
+        | Input::Pause(_, id)
+        | Input::Resume(_, id)
         | Input::Retry(_, id, _)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
@@ -79,6 +116,7 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::AddMany(..)
         | Input::Settle(..)
         | Input::Postpone(_)
+        | Input::Halt(_)
         | Input::Record(..)
         | Input::CancelAwait(..)
         | Input::Assign(..)

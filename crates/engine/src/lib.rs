@@ -22,6 +22,7 @@ mod retry;
 mod record;
 mod timeout;
 mod abort;
+mod pause;
 mod prioritize;
 mod await_end;
 mod operations;

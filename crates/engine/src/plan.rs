@@ -29,6 +29,7 @@ impl Planner<'_> {
             return Ok(self.into_draft());
         }
         self.take_in(inputs);
+        self.go_on();
         self.start_tasks(transaction, is_shared)?;
         Ok(self.finish())
     }
@@ -52,6 +53,9 @@ impl Planner<'_> {
                 Input::PauseOperation(ticket, name, pauses) => {
                     self.pause_operation(*ticket, name, *pauses);
                 }
+                Input::Pause(ticket, id) => self.pause(*ticket, *id),
+                Input::Resume(ticket, id) => self.resume(*ticket, *id),
+                Input::Halt(slot) => self.halt(*slot),
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
                 // When all that may end it has been drafted: below.
                 Input::AwaitEnd(..) => {}

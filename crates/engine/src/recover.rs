@@ -5,6 +5,7 @@
 //!   committed together with the others.
 //! - A loss counts: the third in a row ends the task as poison (I-10).
 //! - A run that was to be aborted ends so: an acknowledged abort is not lost with its owner (I-1).
+//!   The task of one that was to halt, or has, is paused.
 //!
 //! # Left to others
 //! Knowing who is dead is the store's work (`Store::orphans`).
@@ -13,7 +14,7 @@
 
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Orphan};
+use tasker_core::store::{Change, Orphan, PauseWish};
 use tasker_core::task::{AttemptEnd, Tally, TaskEnd};
 
 use crate::draft::{Planner, TaskNews};
@@ -23,6 +24,11 @@ impl Planner<'_> {
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
             self.draft.recovered.push(orphan.lane);
+            if orphan.wish.is_some() {
+                let from = if orphan.is_paused { State::Paused } else { State::Running };
+                let &Orphan { seq, lane, run, .. } = orphan;
+                self.transition(Some(from), Change::ResumeRun { seq, lane, run });
+            }
             match loss(orphan) {
                 Loss::Retry(losses) => self.give_back(orphan, losses),
                 Loss::End(outcome) => self.end_orphan(orphan, outcome),
@@ -42,7 +48,7 @@ impl Planner<'_> {
             due_at: None,
             at: self.now_or(orphan.started_at),
         };
-        self.transition(Some(State::Running), release);
+        self.release(orphan.wish == Some(PauseWish::Halt), release);
     }
 
     fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {

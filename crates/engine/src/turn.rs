@@ -419,7 +419,7 @@ fn has_work(
     let mut first = Picks::up_to(1);
     let picked = starts::pick(&mut memory.dispatch, transaction, &mut first, is_shared);
     memory.dispatch.rollback();
-    Ok(picked? || !first.picks.is_empty())
+    Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
 }
 
 /// Brings memory up to date, reads what the plan needs, and plans.
@@ -465,7 +465,7 @@ fn refuse(
             fence(memory, slot, effects);
         } else {
             let calls: Vec<Input> =
-                inputs.extract_if(.., |input| is_abort(input, seq, key)).collect();
+                inputs.extract_if(.., |input| is_of_run(input, seq, key)).collect();
             if !calls.is_empty() {
                 refuse_all(&calls, &error, effects);
                 return TurnResult::CallRefused;
@@ -476,8 +476,15 @@ fn refuse(
     TurnResult::Stale
 }
 
-fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
-    matches!(input, Input::Abort(_, id, _) if key.seq_of(*id) == seq)
+/// Whether a call asks something of the run of this task.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only a few calls do")]
+fn is_of_run(input: &Input, seq: Seq, key: IdKey) -> bool {
+    match input {
+        Input::Abort(_, id, _) | Input::Pause(_, id) | Input::Resume(_, id) => {
+            key.seq_of(*id) == seq
+        }
+        _ => false,
+    }
 }
 
 /// A run of ours is not the task's run any more.
@@ -485,6 +492,9 @@ fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
     let run = memory.live.remove(slot);
     debug_assert!(run.is_some(), "run {slot} is fenced, and was not live (I-4)");
     if let Some(live) = run {
+        if live.has_halted() {
+            memory.dispatch.continue_run();
+        }
         memory.dispatch.end_run(live.lane.operation());
         memory.dispatch.commit();
     }
@@ -498,6 +508,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         Change::End { seq, run, .. } => run.map(|run| (*seq, run)),
         Change::Release { seq, run, .. }
         | Change::RequestAbort { seq, run, .. }
+        | Change::RequestPause { seq, run, .. }
+        | Change::PauseRun { seq, run, .. }
+        | Change::ResumeRun { seq, run, .. }
         | Change::Progress { seq, run, .. }
         | Change::Log { seq, run, .. } => Some((*seq, *run)),
         Change::Operation(_)
@@ -510,6 +523,8 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Reopen { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
+        | Change::Pause { .. }
+        | Change::Resume { .. }
         | Change::Prioritize { .. } => None,
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, PauseWish, Preview,
+    ReadTransaction, ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -49,6 +49,8 @@ pub enum Call {
     FindByKeys,
     /// `last_errors`
     LastErrors,
+    /// `pause_wishes`
+    PauseWishes,
     /// `abort_requests`
     AbortRequests,
     /// `maintain`
@@ -216,6 +218,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         self.at(Call::LastErrors)?.last_errors(seqs)
+    }
+
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
+        self.at(Call::PauseWishes)?.pause_wishes(runs)
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {

@@ -126,6 +126,11 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
+        | Change::Pause { .. }
+        | Change::Resume { .. }
+        | Change::RequestPause { .. }
+        | Change::PauseRun { .. }
+        | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => None,
     }

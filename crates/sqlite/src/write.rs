@@ -20,10 +20,10 @@ use tasker_core::journal;
 use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
 use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Head, Operation, PauseWish, Refused, Start};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions,
-    StartTime, Tally, TaskEnd,
+    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, Tally,
+    TaskEnd, TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -70,6 +70,13 @@ enum Kind {
     SetQueueTimeout,
     Options,
     Prioritize,
+    PrioritizeUnqueued,
+    Pause,
+    Resume,
+    RequestPause,
+    PauseRun,
+    ResumeRun,
+    PauseForget,
     Progress,
     Log,
     RequestAbort,
@@ -106,6 +113,13 @@ impl Kind {
             Kind::SetQueueTimeout => sql::SET_QUEUE_TIMEOUT,
             Kind::Options => sql::OPTIONS,
             Kind::Prioritize => sql::PRIORITIZE,
+            Kind::PrioritizeUnqueued => sql::PRIORITIZE_UNQUEUED,
+            Kind::Pause => sql::PAUSE,
+            Kind::Resume => sql::RESUME,
+            Kind::RequestPause => sql::REQUEST_PAUSE,
+            Kind::PauseRun => sql::PAUSE_RUN,
+            Kind::ResumeRun => sql::RESUME_RUN,
+            Kind::PauseForget => sql::PAUSE_FORGET,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
             Kind::RequestAbort => sql::REQUEST_ABORT,
@@ -168,7 +182,9 @@ fn fenced(change: &Change) -> Error {
         | Change::Start { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
+        | Change::Pause { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
+        Change::Resume { .. } => "the task is not paused any more",
         Change::Reopen { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
         Change::Add { .. } | Change::AddDelayed { .. } => "the number is taken",
@@ -177,6 +193,9 @@ fn fenced(change: &Change) -> Error {
         Change::End { .. }
         | Change::Release { .. }
         | Change::RequestAbort { .. }
+        | Change::RequestPause { .. }
+        | Change::PauseRun { .. }
+        | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => "the run is not live any more",
     };
@@ -291,9 +310,19 @@ impl<'c> Writing<'c> {
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::Prioritize { seq, to, is_queued, .. } => {
-                let row = (to.get(), seq.0 as i64, waiting(*is_queued));
-                self.statement(Kind::Prioritize)?.execute(row)
+                let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
+                self.statement(kind)?.execute((to.get(), seq.0 as i64))
             }
+            Change::Pause { seq, at, .. } => self.pause(*seq, Some(*at)),
+            Change::Resume { seq, .. } => self.pause(*seq, None),
+            Change::RequestPause { seq, run, wish, .. } => {
+                let row = (*wish == PauseWish::GoOn, seq.0 as i64, run.0.as_bytes());
+                self.statement(Kind::RequestPause)?.execute(row)
+            }
+            Change::PauseRun { seq, run, .. } => {
+                self.statement(Kind::PauseRun)?.execute((seq.0 as i64, run.0.as_bytes()))
+            }
+            Change::ResumeRun { seq, run, .. } => self.resume_run(*seq, *run),
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
             Change::Log { seq, run, line } => self.log(*seq, *run, line),
         }
@@ -420,7 +449,7 @@ impl<'c> Writing<'c> {
         if let Some(at) = ends_at {
             self.timer(Timer { at, kind: TimerKind::QueueTimeout, seq })?;
         }
-        let options = self.changed_options(seq, |options| {
+        let options = self.options_with(seq, |options| {
             if let Some(timeout) = options.queue_timeout {
                 options.queue_timeout = Some(QueueTimeout { ends_at, ..timeout });
             }
@@ -428,17 +457,31 @@ impl<'c> Writing<'c> {
         self.statement(Kind::SetQueueTimeout)?.execute((options, seq.0 as i64))
     }
 
-    /// The options of a task with another start time.
-    fn options_until(&mut self, seq: Seq, due_at: WallMs) -> rusqlite::Result<Option<String>> {
-        self.changed_options(seq, |options| options.start_time = Some(StartTime::At(due_at)))
+    /// A task is taken out, or put back.
+    fn pause(&mut self, seq: Seq, at: Option<WallMs>) -> Rows {
+        let options = self.options_with(seq, |options| options.paused_at = at)?;
+        let kind = if at.is_some() { Kind::Pause } else { Kind::Resume };
+        self.statement(kind)?.execute((options, seq.0 as i64))
     }
 
-    /// The options of a task with a change. They are written anew by us, for SQLite would not keep
-    /// every byte of what the caller gave. A task that is not there has none.
-    fn changed_options(
+    /// Without a wish it is not known to anybody why it would go on.
+    fn resume_run(&mut self, seq: Seq, run: RunId) -> Rows {
+        let row = (seq.0 as i64, run.0.as_bytes());
+        let forgotten = self.statement(Kind::PauseForget)?.execute(row)?;
+        if forgotten == 0 { Ok(0) } else { self.statement(Kind::ResumeRun)?.execute(row) }
+    }
+
+    /// The options of a task with another start time.
+    fn options_until(&mut self, seq: Seq, due_at: WallMs) -> rusqlite::Result<Option<String>> {
+        self.options_with(seq, |options| options.wait_until(due_at))
+    }
+
+    /// The options of a task with this change. They are written anew by us, for SQLite would not
+    /// keep every byte of what the caller gave. A task that is not there has none.
+    fn options_with(
         &mut self,
         seq: Seq,
-        change: impl FnOnce(&mut SharedOptions),
+        change: impl FnOnce(&mut TaskOptions),
     ) -> rusqlite::Result<Option<String>> {
         let mut rows = self.statement(Kind::Options)?.query([seq.0 as i64])?;
         let text: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?.flatten();

@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::id::TaskId;
 use crate::query::{Field, Object, Query, Value};
 use crate::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
-use crate::state::{Counts, State};
+use crate::state::{Counts, State, Status};
 use crate::store::Operation;
 
 pub use filter::{Filter, Range};
@@ -87,7 +87,7 @@ impl<P: Pages> Reader for PageReader<P> {
 
     fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
         if asks_states_only(query) {
-            return Ok(count_states(query, &self.0.head()?.counts) > 0);
+            return Ok(self.count_states(query)? > 0);
         }
         let id_key = self.0.id_key();
         let mut snapshot = self.0.snapshot()?;
@@ -102,7 +102,7 @@ impl<P: Pages> Reader for PageReader<P> {
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
         if asks_states_only(query) {
-            return Ok(count_states(query, &self.0.head()?.counts));
+            return self.count_states(query);
         }
         let id_key = self.0.id_key();
         let mut snapshot = self.0.snapshot()?;
@@ -125,13 +125,37 @@ fn asks_states_only(query: &Query) -> bool {
     query.fields().iter().all(|field| matches!(field, Field::Status | Field::State))
 }
 
-/// How many tasks are in the states that match.
-fn count_states(query: &Query, counts: &Counts) -> u64 {
-    let matches = |state: &&State| {
+impl<P: Pages> PageReader<P> {
+    /// How many tasks are in the states that match.
+    fn count_states(&mut self, query: &Query) -> Result<u64> {
+        let counts = self.0.head()?.counts;
+        if counts.get(State::Paused) == 0 || !query.fields().has(Field::Status) {
+            return Ok(count_states(query, &counts, 0));
+        }
+        let mut snapshot = self.0.snapshot()?;
+        let counts = snapshot.head()?.counts;
+        let started = snapshot.running()?.len() as u64;
+        let halted = started.saturating_sub(counts.get(State::Running));
+        debug_assert!(halted <= counts.get(State::Paused), "more have halted than are paused");
+        Ok(count_states(query, &counts, halted))
+    }
+}
+
+/// How many tasks are in the states that match; so many of those that are paused have a live run.
+fn count_states(query: &Query, counts: &Counts, halted: u64) -> u64 {
+    let matches = |(state, status): &(State, Status)| {
         query.matches(&Value::Object(Object::new(vec![
-            (Field::Status.as_str().into(), Value::text(state.status().as_str())),
+            (Field::Status.as_str().into(), Value::text(status.as_str())),
             (Field::State.as_str().into(), Value::text(state.as_str())),
         ])))
     };
-    State::ALL.iter().filter(matches).map(|state| counts.get(*state)).sum()
+    let count = |(state, status): (State, Status)| match (state, status) {
+        (State::Paused, Status::Running) => halted,
+        (State::Paused, _) => counts.get(state) - halted,
+        _ => counts.get(state),
+    };
+    let kinds = State::ALL
+        .iter()
+        .flat_map(|state| state.statuses().iter().map(move |status| (*state, *status)));
+    kinds.filter(matches).map(count).sum()
 }

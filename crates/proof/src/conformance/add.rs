@@ -46,6 +46,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             retry: Some(retry::read(RETRY, "retry")?.into()),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            paused_at: None,
         }
         .into(),
         unsaid: Unsaid::NONE,

@@ -27,6 +27,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         run_at: None,
         queue_timeout: None,
         has_started: false,
+        has_delay: false,
+        paused_at: None,
         run: None,
         latest_at,
         outcome: None,

@@ -3,7 +3,7 @@
 //! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
 //! ticks), so that a case says no more than what it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
@@ -71,8 +71,8 @@ pub struct World {
     lanes: Vec<Lane>,
     /// The last priority that a change of this hand gave to each task.
     priorities: BTreeMap<Seq, Priority>,
-    /// The tasks whose start time has not come.
-    delayed: BTreeSet<Seq>,
+    /// The states of the tasks that wait outside the queue.
+    unqueued: BTreeMap<Seq, State>,
     clock: i64,
 }
 
@@ -88,7 +88,7 @@ impl World {
         let handle = lab.open()?;
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes, priorities) = (Counts::default(), Vec::new(), BTreeMap::new());
-        let (number, seq_next, clock, delayed) = (0, 1, BEGIN, BTreeSet::new());
+        let (number, seq_next, clock, unqueued) = (0, 1, BEGIN, BTreeMap::new());
         let (handle, other) = (Some(handle), None);
         Ok(Self {
             lab,
@@ -100,7 +100,7 @@ impl World {
             counts,
             lanes,
             priorities,
-            delayed,
+            unqueued,
             clock,
         })
     }
@@ -213,7 +213,7 @@ impl World {
     /// The batch of these changes, with the books as they would be after it.
     pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
         let owner = self.store()?.owner();
-        let counts = tally(self.counts, &self.delayed, &changes);
+        let (counts, _) = tally(self.counts, self.unqueued.clone(), &changes);
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
         Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
@@ -223,26 +223,10 @@ impl World {
         let batch = self.batch(changes)?;
         let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
         if let Commit::Committed = commit {
+            self.unqueued = tally(self.counts, self.unqueued.clone(), &batch.changes).1;
             (self.number, self.counts) = (batch.number, batch.counts);
-            batch.changes.iter().for_each(|change| self.note_delay(change));
         }
         Ok(commit)
-    }
-
-    /// Keeps the books of what is delayed.
-    fn note_delay(&mut self, change: &Change) {
-        if let Change::AddDelayed { seq, .. }
-        | Change::Delay { seq, .. }
-        | Change::Release { seq, due_at: Some(_), .. } = change
-        {
-            self.delayed.insert(*seq);
-        }
-        if let Change::Due { seq, .. }
-        | Change::Start { seq, is_due: true, .. }
-        | Change::End { seq, .. } = change
-        {
-            self.delayed.remove(seq);
-        }
     }
 
     pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
@@ -485,7 +469,7 @@ impl World {
         Ok(Change::Prioritize { seq, lane, from, to, is_queued: true })
     }
 
-    fn priority(&self, task: Task) -> Priority {
+    pub(super) fn priority(&self, task: Task) -> Priority {
         self.priorities.get(&task.seq).copied().unwrap_or_default()
     }
 
@@ -580,42 +564,58 @@ fn ended(end: AttemptEnd) -> State {
     }
 }
 
-/// What the counters are after these changes if none is refused.
-fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Counts {
-    let mut shift = |from: Option<State>, to: State| {
+/// What the counters and the books of what waits outside the queue are after these changes if none
+/// is refused.
+fn tally(
+    mut counts: Counts,
+    mut unqueued: BTreeMap<Seq, State>,
+    changes: &[Change],
+) -> (Counts, BTreeMap<Seq, State>) {
+    for change in changes {
+        let Some((seq, from, to)) = step(change, &unqueued) else { continue };
         if let Some(from) = from {
             counts.set(from, counts.get(from).saturating_sub(1));
         }
         counts.enter(to);
-    };
-    for change in changes {
-        match change {
-            Change::Add { start: None, .. } => shift(None, State::Ready),
-            Change::Add { .. } => shift(None, State::Running),
-            Change::AddDelayed { .. } => shift(None, State::Delayed),
-            Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
-            Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
-            Change::Start { .. } => shift(Some(State::Ready), State::Running),
-            Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
-            Change::Release { .. } => shift(Some(State::Running), State::Delayed),
-            Change::Reopen { end, .. } => shift(Some(ended(*end)), State::Ready),
-            Change::Delay { .. } => shift(Some(State::Ready), State::Delayed),
-            Change::End { seq, run, outcome, .. } => {
-                let waiting = if delayed.contains(seq) { State::Delayed } else { State::Ready };
-                let from = if run.is_some() { State::Running } else { waiting };
-                shift(Some(from), outcome.state());
-            }
-            Change::Operation(_)
-            | Change::Fired(_)
-            | Change::RequestAbort { .. }
-            | Change::Prioritize { .. }
-            | Change::SetQueueTimeout { .. }
-            | Change::Progress { .. }
-            | Change::Key { .. }
-            | Change::Log { .. } => {}
+        unqueued.remove(&seq);
+        if matches!(to, State::Delayed | State::Paused) {
+            unqueued.insert(seq, to);
         }
     }
-    counts
+    (counts, unqueued)
+}
+
+/// From which state to which a change brings its task.
+fn step(change: &Change, unqueued: &BTreeMap<Seq, State>) -> Option<(Seq, Option<State>, State)> {
+    let waiting = |seq: &Seq| unqueued.get(seq).copied().unwrap_or(State::Ready);
+    let live = |seq: &Seq| unqueued.get(seq).copied().unwrap_or(State::Running);
+    let (seq, from, to) = match change {
+        Change::Add { seq, start: None, .. } => return Some((*seq, None, State::Ready)),
+        Change::Add { seq, .. } => return Some((*seq, None, State::Running)),
+        Change::AddDelayed { seq, .. } => return Some((*seq, None, State::Delayed)),
+        Change::Due { seq, .. } => (seq, State::Delayed, State::Ready),
+        Change::Start { seq, .. } => (seq, waiting(seq), State::Running),
+        Change::Release { seq, due_at: None, .. } => (seq, State::Running, State::Ready),
+        Change::Release { seq, .. } => (seq, State::Running, State::Delayed),
+        Change::Reopen { seq, end, .. } => (seq, ended(*end), State::Ready),
+        Change::Delay { seq, .. } => (seq, State::Ready, State::Delayed),
+        Change::Pause { seq, .. } => (seq, waiting(seq), State::Paused),
+        Change::Resume { seq, .. } => (seq, State::Paused, State::Ready),
+        Change::PauseRun { seq, .. } => (seq, State::Running, State::Paused),
+        Change::ResumeRun { seq, .. } => (seq, live(seq), State::Running),
+        Change::End { seq, run: Some(_), outcome, .. } => (seq, State::Running, outcome.state()),
+        Change::End { seq, outcome, .. } => (seq, waiting(seq), outcome.state()),
+        Change::Operation(_)
+        | Change::Fired(_)
+        | Change::RequestAbort { .. }
+        | Change::RequestPause { .. }
+        | Change::SetQueueTimeout { .. }
+        | Change::Prioritize { .. }
+        | Change::Progress { .. }
+        | Change::Key { .. }
+        | Change::Log { .. } => return None,
+    };
+    Some((*seq, Some(from), to))
 }
 
 /// A plain task of operation `read`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Change, Entry, Head, Operation, Window, WindowQuery};
-use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
+use tasker_core::task::{QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -49,7 +49,7 @@ impl Image {
         match change {
             Change::Operation(operation) => self.record(operation),
             Change::RequestAbort { seq, run, abort, .. } => {
-                self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
+                self.live(*seq, *run)?.abort.get_or_insert(abort.clone());
                 Some(())
             }
             Change::Add { .. } => self.add(change, owner),
@@ -94,22 +94,59 @@ impl Image {
                 self.ready(*seq)?.at(*lane, *priority);
                 self.delay(*seq, *due_at)
             }
-            Change::SetQueueTimeout { seq, lane, ends_at } => {
-                self.set_queue_timeout((*seq, *lane), *ends_at)
+            Change::SetQueueTimeout { seq, lane, ends_at: at } => {
+                self.set_queue_timeout((*seq, *lane), *at)
             }
             Change::Prioritize { seq, lane, from, to, is_queued } => {
-                let row = if *is_queued { self.ready(*seq)? } else { self.delayed(*seq)? };
+                let row = if *is_queued { self.ready(*seq)? } else { self.unqueued(*seq)? };
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
+            Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. } => self.pause(change),
             Change::Progress { seq, run, progress } => {
-                self.running(*seq, *run)?.task.progress = Some(progress.clone());
-                Some(())
+                self.live(*seq, *run).map(|row| row.task.progress = Some(progress.clone()))
             }
             Change::Log { seq, run, line } => {
-                self.running(*seq, *run)?.logs.push(line.clone());
+                self.live(*seq, *run).map(|row| row.logs.push(line.clone()))
+            }
+        }
+    }
+
+    /// What pauses a task or resumes it.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`apply` hands over no other")]
+    fn pause(&mut self, change: &Change) -> Option<()> {
+        match change {
+            Change::Pause { seq, lane, priority, at } => {
+                let row = self.waiting(*seq).filter(|row| row.task.state != State::Paused)?;
+                row.at(*lane, *priority).task.state = State::Paused;
+                row.task.def.options.paused_at = Some(*at);
                 Some(())
             }
+            Change::Resume { seq, lane, priority } => {
+                let row = self.waiting(*seq).filter(|row| row.task.state == State::Paused)?;
+                row.at(*lane, *priority).task.state = State::Ready;
+                row.task.def.options.paused_at = None;
+                Some(())
+            }
+            Change::RequestPause { seq, run, wish, .. } => {
+                self.live(*seq, *run)?.wish = Some(*wish);
+                Some(())
+            }
+            Change::PauseRun { seq, run, .. } => {
+                self.running(*seq, *run)?.task.state = State::Paused;
+                Some(())
+            }
+            Change::ResumeRun { seq, run, .. } => {
+                let row = self.live(*seq, *run)?;
+                row.wish.take()?;
+                row.task.state = State::Running;
+                Some(())
+            }
+            _ => None,
         }
     }
 
@@ -146,12 +183,13 @@ impl Image {
             attempt: 0,
             outcome: None,
             progress: None,
+            is_pausing: false,
             attempts: Vec::new(),
             attempts_left_out: 0,
         };
-        let (failures, losses, logs, abort) = (0, 0, Vec::new(), None);
-        let row =
-            Row { task, lane: *lane, owner, failures, losses, logs, abort, has_last_run: false };
+        let (failures, losses, logs, abort, wish) = (0, 0, Vec::new(), None, None);
+        let (lane, has_last_run) = (*lane, false);
+        let row = Row { task, lane, owner, failures, losses, logs, abort, wish, has_last_run };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
@@ -171,7 +209,8 @@ impl Image {
     /// A ready task waits until then.
     pub(super) fn delay(&mut self, seq: Seq, due_at: WallMs) -> Option<()> {
         let task = &mut self.ready(seq)?.task;
-        (task.state, task.def.options.start_time) = (State::Delayed, Some(StartTime::At(due_at)));
+        task.state = State::Delayed;
+        task.def.options.wait_until(due_at);
         self.timers.insert(Timer { at: due_at, kind: TimerKind::Due, seq });
         Some(())
     }
@@ -198,10 +237,24 @@ impl Image {
         Window { is_complete: tasks.len() == rows.len(), tasks }
     }
 
-    /// A task that is ready, or delayed.
+    /// A task that is ready, delayed, or paused without a run.
     pub(super) fn waiting(&mut self, seq: Seq) -> Option<&mut Row> {
-        let is_waiting = |row: &&mut Row| matches!(row.task.state, State::Delayed | State::Ready);
+        let is_waiting = |row: &&mut Row| {
+            matches!(row.task.state, State::Delayed | State::Ready | State::Paused)
+                && !row.task.has_halted()
+        };
         self.tasks.get_mut(&seq).filter(is_waiting)
+    }
+
+    /// One that has no place in the queue.
+    pub(super) fn unqueued(&mut self, seq: Seq) -> Option<&mut Row> {
+        self.waiting(seq).filter(|row| row.task.state != State::Ready)
+    }
+
+    /// One that runs, or has halted, under this run.
+    pub(super) fn live(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
+        let row = self.tasks.get_mut(&seq).filter(|row| row.has_live_run())?;
+        (row.task.attempts.last()?.run == run).then_some(row)
     }
 
     pub(super) fn delayed(&mut self, seq: Seq) -> Option<&mut Row> {

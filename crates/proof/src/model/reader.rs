@@ -25,7 +25,7 @@ impl ModelReader {
             if (i + 1) % PAGE == 0 && cancelled() {
                 return Err(Error::new(Code::Closed, "the read was cancelled"));
             }
-            if query.matches(&value(&row.task, Fields::ALL)?) {
+            if query.matches(&value(&row.record(), Fields::ALL)?) {
                 matching.push(row);
             }
         }
@@ -49,7 +49,7 @@ impl Reader for ModelReader {
     fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
         let mut rows = self.matching(&find.query, cancelled)?;
         if let Some(sort) = &find.sort {
-            let values = rows.iter().map(|row| value(&row.task, Fields::ALL));
+            let values = rows.iter().map(|row| value(&row.record(), Fields::ALL));
             let values = values.collect::<Result<Vec<_>>>()?;
             let mut pairs: Vec<_> = values.into_iter().zip(rows).collect();
             pairs.sort_by(|(a, _), (b, _)| sort.compare(a, b));

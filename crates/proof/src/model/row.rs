@@ -6,10 +6,10 @@ use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Found, ReadBudget, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Orphan, ReadyTask, Start};
+use tasker_core::store::{Brief, Orphan, PauseWish, ReadyTask, Start};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, TaskEnd,
-    TaskRecord,
+    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, StartTime,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) logs: Vec<LogLine>,
     /// Why its run is to be aborted.
     pub(super) abort: Option<AbortReason>,
+    /// What is wanted of its run by those who paused it.
+    pub(super) wish: Option<PauseWish>,
     /// Whether it ended with its last attempt, and not while it waited.
     pub(super) has_last_run: bool,
 }
@@ -93,8 +95,23 @@ impl Row {
     /// The attempts but that of its last run, if it still has one or ended with it.
     pub(super) fn history(&self) -> &[Attempt] {
         let all = &self.task.attempts;
-        let has_run = self.has_last_run || self.task.state == State::Running;
+        let has_run = self.has_last_run || self.has_live_run();
         &all[..all.len() - usize::from(has_run)]
+    }
+
+    /// Whether it runs, or has halted at a checkpoint of its run.
+    pub(super) fn has_live_run(&self) -> bool {
+        self.task.state == State::Running || self.task.has_halted()
+    }
+
+    /// The task as users see it.
+    pub(super) fn record(&self) -> TaskRecord {
+        let is_pausing = self.task.state == State::Running && self.wish.is_some();
+        let mut task = TaskRecord { is_pausing, ..self.task.clone() };
+        if task.state != State::Paused || task.has_halted() {
+            task.def.options.forget_pause();
+        }
+        task
     }
 
     /// Its place in the queue.
@@ -111,7 +128,8 @@ impl Row {
 
     pub(super) fn waiting(&self) -> ReadyTask {
         let TaskRecord { seq, id, created_at, attempt, .. } = self.task;
-        let (def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        let (mut def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        def.options.forget_pause();
         let logs = self.logs.len() as u32;
         ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs }
     }
@@ -121,7 +139,8 @@ impl Row {
         let &Attempt { run, started_at, .. } = self.task.attempts.last()?;
         let NewTask { priority, ref options, .. } = self.task.def;
         let (lane, failures, losses) = (self.lane, self.failures, self.losses);
-        let abort = self.abort.clone();
+        let (abort, wish) = (self.abort.clone(), self.wish);
+        let is_paused = self.task.state == State::Paused;
         Some(Orphan {
             seq,
             lane,
@@ -134,18 +153,22 @@ impl Row {
             losses,
             on_interrupted: options.on_interrupted,
             abort,
+            wish,
+            is_paused,
         })
     }
 
     pub(super) fn brief(&self) -> Brief {
         let TaskRecord { id, state, .. } = self.task;
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
-        let live = self.task.attempts.last().filter(|_| state == State::Running);
+        let live = self.task.attempts.last().filter(|_| self.has_live_run());
         let run = live.map(|attempt| attempt.run);
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
         let (lane, options) = (self.lane, &self.task.def.options);
         let (run_at, queue_timeout) = (options.run_at(), options.queue_timeout);
         let has_started = self.task.started_at.is_some();
+        let has_delay = matches!(options.start_time, Some(StartTime::Delayed(_)));
+        let is_out = state == State::Paused && run.is_none();
         Brief {
             id,
             lane,
@@ -154,6 +177,8 @@ impl Row {
             run_at,
             queue_timeout,
             has_started,
+            has_delay,
+            paused_at: options.paused_at.filter(|_| is_out),
             run,
             latest_at,
             outcome,
@@ -165,6 +190,6 @@ impl Row {
         let pick = |level_max| self.logs.iter().filter(move |line| line.level <= level_max);
         let logs: Option<Vec<_>> = logs.map(|with| pick(with.level_max).cloned().collect());
         logs.iter().flatten().try_for_each(|line| budget.take_line(line))?;
-        Ok(Found { task: self.task.clone(), logs })
+        Ok(Found { task: self.record(), logs })
     }
 }

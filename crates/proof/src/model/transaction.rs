@@ -7,10 +7,9 @@ use std::sync::Arc;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
-use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Refused, Transaction, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, PauseWish, ReadTransaction,
+    ReadyTask, Refused, Transaction, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -67,7 +66,7 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
         for row in self.image.tasks.values() {
-            if row.task.state == State::Running && row.owner != self.store.owner {
+            if row.has_live_run() && row.owner != self.store.owner {
                 *lanes.entry(row.lane).or_default() += 1;
             }
         }
@@ -76,8 +75,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         let living = self.store.disk.lock().owners.clone();
-        let is_orphan =
-            |row: &&Row| row.task.state == State::Running && !living.contains(&row.owner);
+        let is_orphan = |row: &&Row| row.has_live_run() && !living.contains(&row.owner);
         let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
@@ -132,9 +130,14 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(seqs.iter().map(error).collect())
     }
 
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
+        let image = &mut self.image;
+        Ok(runs.iter().map(|(seq, run)| image.live(*seq, *run)?.wish).collect())
+    }
+
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
         let image = &mut self.image;
-        let reason = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.abort.clone();
+        let reason = |(seq, run): &(Seq, RunId)| image.live(*seq, *run)?.abort.clone();
         Ok(runs.iter().map(reason).collect())
     }
 }

@@ -33,6 +33,8 @@ use super::trace::{Began, Mark};
 use super::{DATABASE, HELD, OPERATIONS, TRACE};
 use crate::rng::Rng;
 
+mod pausing;
+
 /// What a worker is told to do.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -69,6 +71,7 @@ enum Call {
     Get,
     Find,
     Count,
+    FindPaused,
     Stop,
     Close,
     Ready,
@@ -84,6 +87,8 @@ struct Run {
     fuse: usize,
     /// Whether it was said that it may be over.
     is_over: bool,
+    /// Whether it waits at a checkpoint.
+    has_halted: bool,
 }
 
 /// A client of the handle: 0 is the first one, n the n-th guest beside it.
@@ -322,7 +327,13 @@ impl Worker {
             Effect::Abort(slot, _) => {
                 self.mark_over((who, slot));
                 if let Some(run) = self.runs.get_mut(&(who, slot)) {
-                    run.fuse = run.fuse.min(1);
+                    (run.fuse, run.has_halted) = (run.fuse.min(1), false);
+                }
+            }
+            Effect::Halt(slot) => self.halt((who, slot)),
+            Effect::GoOn(slot) => {
+                if let Some(run) = self.runs.get_mut(&(who, slot)) {
+                    run.has_halted = false;
                 }
             }
             Effect::Recorded(..)
@@ -348,6 +359,7 @@ impl Worker {
             }
             (Call::Find, Answer::Json(text)) => self.found = uuids(&text)?,
             (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
+            (Call::FindPaused, Answer::Json(text)) => self.resume_all(&uuids(&text)?)?,
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => {
                 self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
@@ -383,7 +395,7 @@ impl Worker {
         let long = if self.rng.once_in(8) { 400 } else { 12 };
         let fuse = if self.orders.drains { 0 } else { self.rng.below(long) };
         let slot = (who, started.slot);
-        self.runs.insert(slot, Run { id: task, run, fuse, is_over: false });
+        self.runs.insert(slot, Run { id: task, run, fuse, is_over: false, has_halted: false });
         // A stop that is under way may give it back at once.
         if self.calls.values().any(|(call, _)| matches!(call, Call::Stop)) {
             self.mark_over(slot);
@@ -405,6 +417,9 @@ impl Worker {
     fn settle(&mut self) -> Result<()> {
         let mut due = Vec::new();
         for (slot, run) in &mut self.runs {
+            if run.has_halted {
+                continue;
+            }
             if run.fuse == 0 {
                 run.fuse = usize::MAX;
                 due.push((*slot, run.run));
@@ -458,6 +473,7 @@ impl Worker {
                 }
                 (38..42, _) => self.find(),
                 (50..54, Some(id)) => self.retry(id),
+                (54..60, Some(id)) => self.pause_or_resume(id),
                 _ => self.add(),
             }
         }
@@ -554,8 +570,7 @@ impl Worker {
 
     fn ask_whether_all_is_done(&mut self) -> Result<()> {
         if self.calls.is_empty() {
-            let query = Query::parse(UNENDED)?;
-            self.read(Call::Count, Read::Count(Box::new(query)));
+            self.find_paused()?;
         }
         Ok(())
     }

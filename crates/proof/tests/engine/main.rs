@@ -7,6 +7,7 @@ mod clients;
 mod overtaken;
 mod keys;
 mod operations;
+mod pauses;
 mod queue_timeouts;
 mod races;
 mod retries;

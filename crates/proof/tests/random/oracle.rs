@@ -2,6 +2,7 @@
 
 pub(crate) mod coverage;
 mod operations;
+mod pauses;
 mod process;
 mod queue_timeouts;
 mod retries;
@@ -41,6 +42,8 @@ pub(crate) enum Asked {
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Retry(TaskId, RetryOptions),
+    PauseTask(TaskId),
+    ResumeTask(TaskId),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -120,6 +123,8 @@ impl Oracle {
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
+                Input::Pause(_, id) => Asked::PauseTask(*id),
+                Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -145,7 +150,7 @@ impl Oracle {
             let said = std::mem::take(&mut self.mine().kept);
             self.expect(said);
         }
-        let is_start = |effect: &Effect| matches!(effect, Effect::Start(_));
+        let is_start = |effect: &Effect| matches!(effect, Effect::GoOn(_) | Effect::Start(_));
         let starts = effects.iter().position(is_start).unwrap_or(effects.len());
         let (before, after) = effects.split_at(starts);
         before.iter().for_each(|effect| self.effect(effect));
@@ -173,9 +178,14 @@ impl Oracle {
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
         let mut fired: BTreeMap<RunSlot, Cause> = BTreeMap::new();
-        let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
         for said in said {
+            if let Said::Halt(slot) = said {
+                self.reached_checkpoint(slot, fired.contains_key(&slot));
+                continue;
+            }
+            let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
             match said {
+                Said::Halt(_) => {}
                 Said::Abort(id, cause) => {
                     if let Some((process, slot)) = tasks.get(&id).and_then(|task| task.run)
                         && process == self.me
@@ -244,6 +254,8 @@ impl Oracle {
             }
             Effect::Remote(client, event) => self.remote_event(*client, event),
             Effect::OperationChanged(_, name, versions) => self.disagree(name, *versions),
+            Effect::Halt(slot) => self.told_to_halt(*slot),
+            Effect::GoOn(slot) => self.goes_on(*slot),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }
@@ -308,6 +320,8 @@ impl Oracle {
             (Asked::Retry(id, options), Answer::Flag(does)) => {
                 self.asked_again(id, options, *does);
             }
+            (Asked::PauseTask(id), Answer::Flag(flag)) => self.paused_task(id, *flag),
+            (Asked::ResumeTask(id), Answer::Flag(flag)) => self.resumed_task(id, *flag),
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 // In the turn that ended it, it may have been opened again.
@@ -382,6 +396,9 @@ impl Oracle {
             abort: None,
             outcome: None,
             image: None,
+            wish: None,
+            has_halted: false,
+            is_paused_somewhen: false,
             is_end_owed: false,
         };
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
@@ -396,6 +413,7 @@ impl Oracle {
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
         let expected = self.mine().expected.remove(&slot);
+        self.mine().freed.remove(&slot);
         let wall = self.wall;
         let task = self.tasks.get_mut(&run.task).unwrap();
         let chances = task.chances(task.abort.is_some());
@@ -442,6 +460,10 @@ impl Oracle {
                 task.cause = run.fired;
             }
         }
+        if *over == RunEnd::Fenced {
+            task.wish = None;
+        }
+        task.wait_or_pause(Some(wall));
     }
 
     fn end(&mut self, id: TaskId, outcome: TaskEnd) {
@@ -458,6 +480,7 @@ impl Oracle {
             assert_eq!(outcome.cause(), Some(cause));
         }
         (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
+        task.def.options.forget_pause();
     }
 
     fn start(&mut self, started: &RunStart) {
@@ -470,8 +493,7 @@ impl Oracle {
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
         assert!(task.has_options(&started.options), "{started:?} {task:?}");
         (task.state, task.run) = (State::Running, Some((self.me, started.slot)));
-        // The clock stands still in a turn: `settle_deadlines` knows the time.
-        let run = Run { task: started.id, deadline: None, fired: None };
+        let run = Run::new(started.id);
         assert!(self.mine().runs.insert(started.slot, run).is_none());
         self.mine().slots.insert(started.slot, started.id);
         self.used.insert(("start", State::Ready.as_str()));
@@ -481,7 +503,7 @@ impl Oracle {
     /// The waiting task that must start next, if any may.
     pub(crate) fn eligible(&self) -> Option<(&TaskId, &Task)> {
         let me = self.me();
-        if !me.is_started || me.runs.len() as u32 >= self.limit {
+        if !me.is_started || !self.has_place() {
             return None;
         }
         // I-6: over all processes.
@@ -507,6 +529,10 @@ impl Oracle {
     /// After a turn: what had to happen has happened.
     pub(crate) fn settle(&mut self, mono: u64) {
         self.meet_start();
+        if self.me().hit.is_none() {
+            self.settle_pauses();
+            assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
+        }
         let tasks = &self.tasks;
         let me = &mut self.processes[self.me];
         if me.hit.is_none() {
@@ -514,6 +540,8 @@ impl Oracle {
             let are_told = self.reopenings.values().all(VecDeque::is_empty);
             assert!(are_told, "not told: {:?}", self.reopenings);
             me.settle_deadlines(tasks, mono);
+            let waits_for_ever = |run: &Run| tasks[&run.task].has_halted && run.fired.is_none();
+            assert!(me.stopping.is_none() || !me.runs.values().any(waits_for_ever), "a stop");
             let is_over = |stopping: &Stopping| mono >= stopping.deadline;
             assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));
             for (ticket, asked) in &me.asked {
@@ -525,7 +553,9 @@ impl Oracle {
             }
         }
         for task in tasks.values() {
-            assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
+            let runs = task.state == State::Running || task.has_halted;
+            assert_eq!(runs, task.run.is_some(), "{task:?}");
+            assert!(!task.has_halted || task.state == State::Paused, "{task:?}");
         }
         if me.runs.is_empty()
             && let Some(stopping) = me.stopping.take()
@@ -547,6 +577,8 @@ impl Oracle {
             let asked = self.tasks[&run.task].abort;
             assert!(asked.is_none() || run.fired.is_some(), "I-1: {run:?} is to be aborted");
         }
+        self.settle_pauses();
+        assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
     }
 
     /// How many tasks are in each state.
@@ -612,6 +644,10 @@ impl Oracle {
             }
             let me = self.me;
             let task = self.tasks.get_mut(&id).unwrap();
+            // It may have ended since, as soon as a process opened: what it was given stays.
+            if task.priorities.contains(&found.task.def.priority) {
+                task.def.priority = found.task.def.priority;
+            }
             let is_remote = task.run.is_some_and(|(process, _)| process != me);
             if !task.state.is_final() && !is_remote {
                 task.adopt(found);

@@ -33,7 +33,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 13] = [
+const READS: [Call; 14] = [
+    Call::PauseWishes,
     Call::LastErrors,
     Call::Heads,
     Call::Contents,
@@ -224,6 +225,12 @@ impl World {
         let inputs: Vec<Input> = (0..self.rng.below(7)).map(|_| self.input()).collect();
         let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
         self.turns(inputs, fault);
+        // What a runner said before and is not written yet would come before the calls.
+        if self.rng.once_in(3) && !self.oracle.me().has_unwritten() {
+            let pauses = self.pauses();
+            let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
+            self.turns(pauses, fault);
+        }
         if self.rng.once_in(6) {
             self.compare();
         }
@@ -245,9 +252,14 @@ impl World {
         for _ in 0..4 * TASKS_MAX {
             let is_at_rest = self.oracle.processes.iter().all(|process| process.is_at_rest());
             let last = self.oracle.last_due();
-            if is_at_rest && last.is_none() {
+            let paused = self.oracle.paused_tasks();
+            if is_at_rest && last.is_none() && paused.is_empty() {
                 break;
             }
+            let resumes: Vec<Input> =
+                paused.into_iter().map(|id| Input::Resume(self.ticket(), id)).collect();
+            self.turn_to(0);
+            self.turns(resumes, None);
             for Process { now, .. } in &mut self.processes {
                 now.wall = last.map_or(now.wall, |at| at.max(now.wall));
             }
@@ -311,6 +323,7 @@ impl World {
     fn look_fault(&mut self) -> Fault {
         let code = self.rng.one_of(&PASSING);
         let reads = [
+            Call::PauseWishes,
             Call::BeginRead,
             Call::RefreshOwners,
             Call::Journal,
@@ -370,7 +383,7 @@ impl World {
             assert!(first.is_none_or(|at| next.is_some_and(|next| next <= at)), "{first:?}");
             self.compare_queue();
         }
-        assert_eq!(running, self.oracle.me().runs.len());
+        assert_eq!(running, self.oracle.running());
         if self.trouble().struck.is_some_and(|fault| !matches!(fault, Fault::Begin(_))) {
             // It knows what others did before, and nothing of what was taken back.
             self.compare_memory();
@@ -411,6 +424,7 @@ impl World {
     fn without_traceless(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
         if matches!(fault, Some(Fault::Unknown(_))) {
             inputs.retain(|input| !matches!(input, Input::Retry(..)));
+            inputs.retain(|input| !matches!(input, Input::Pause(..) | Input::Resume(..)));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
         }
         inputs

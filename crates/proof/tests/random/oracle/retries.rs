@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tasker_core::backoff::{Backoff, BackoffKind};
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
-use tasker_core::task::{Attempt, AttemptEnd, Cause, StartTime, TaskEnd};
+use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RetryOptions;
 
@@ -58,7 +58,8 @@ impl Task {
 
     /// It waits for a moment.
     pub(super) fn delay(&mut self, at: WallMs) {
-        (self.state, self.def.options.start_time) = (State::Delayed, Some(StartTime::At(at)));
+        self.state = State::Delayed;
+        self.def.options.wait_until(at);
     }
 
     /// It has not ended any more.
