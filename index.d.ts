@@ -11,11 +11,15 @@ import type { EventName, Listener } from './types/events'
 import type { Jsonify } from './types/json'
 import type { OperationOptions, OperationRecord } from './types/operations'
 import type {
+  AbortTasksOptions,
+  BulkOptions,
+  BulkResult,
   CallOptions,
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
   RetryTaskOptions,
+  RetryTasksOptions,
   StopOptions,
   TaskerOptions,
 } from './types/options'
@@ -168,6 +172,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * waits for the new end. Resolves with `false` if it has not ended.
    */
   retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean>
+
+  /**
+   * Removes an ended task with its logs and attempts. Resolves with `false` if it has not ended;
+   * rejects with `TASKER_NOT_FOUND` if there is none.
+   */
+  removeTask(uuid: string): Promise<boolean>
+
+  /**
+   * Aborts all tasks that match and were added before the call, each as `abortTask` does, in chunks
+   * of 1,000. After a crash in the middle, ask again.
+   */
+  abortTasks(query: Query<Operations>, options?: AbortTasksOptions): Promise<BulkResult>
+
+  /** The same, each as `retryTask` does. */
+  retryTasks(query: Query<Operations>, options?: RetryTasksOptions): Promise<BulkResult>
+
+  /** The same, each as `removeTask` does. */
+  removeTasks(query: Query<Operations>, options?: BulkOptions): Promise<BulkResult>
 
   /** The task, or some fields of it; rejects with `TASKER_NOT_FOUND` if there is none. */
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

@@ -10,13 +10,15 @@ use serde_json::value::RawValue;
 use tasker_core::argument;
 use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::operation::OperationOptions;
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
-use tasker_engine::input::{Input, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket};
+use tasker_engine::input::{
+    Bulk, BulkVerb, Input, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket,
+};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
@@ -72,6 +74,20 @@ enum Command<'a> {
         #[serde(borrow)]
         priority: Option<&'a RawValue>,
     },
+    Remove {
+        uuid: &'a str,
+    },
+    Bulk {
+        ranges: Vec<(u64, u64)>,
+        is_dry: bool,
+        verb: BulkWord,
+        #[serde(borrow)]
+        reason: Option<&'a RawValue>,
+        #[serde(borrow)]
+        delay: Option<&'a RawValue>,
+        #[serde(borrow)]
+        priority: Option<&'a RawValue>,
+    },
     Await {
         uuid: &'a str,
     },
@@ -122,6 +138,10 @@ enum ReadCommand<'a> {
         #[serde(borrow)]
         query: &'a RawValue,
     },
+    Matching {
+        #[serde(borrow)]
+        query: &'a RawValue,
+    },
     Operations {},
     Cancel {
         ticket: Ticket,
@@ -134,6 +154,15 @@ enum ReadCommand<'a> {
 enum AbortedBy {
     User,
     Signal,
+}
+
+/// What is done to many tasks.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum BulkWord {
+    Abort,
+    Retry,
+    Remove,
 }
 
 /// Which events of other owners JavaScript listens to.
@@ -179,6 +208,18 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Retry { uuid, delay, priority } => {
             Input::Retry(ticket, task_id(uuid)?, retry(delay, priority)?)
         }
+        Command::Remove { uuid } => Input::Remove(ticket, task_id(uuid)?),
+        Command::Bulk { ranges, is_dry, verb, reason, delay, priority } => {
+            let verb = match (verb, reason) {
+                (BulkWord::Abort, Some(reason)) => {
+                    BulkVerb::Abort(abort_reason(AbortedBy::User, reason)?)
+                }
+                (BulkWord::Abort, None) => return Err(Error::invalid("reason", "is missing")),
+                (BulkWord::Retry, _) => BulkVerb::Retry(retry(delay, priority)?),
+                (BulkWord::Remove, _) => BulkVerb::Remove,
+            };
+            Input::Bulk(ticket, Bulk { seqs: numbers(&ranges)?, verb, is_dry })
+        }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
@@ -210,6 +251,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
             Read::Get(task_id(uuid)?, with_logs(logs)?, projection(fields)?)
         }
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Matching { query } => Read::Matching(Box::new(Query::parse(query.get())?)),
         ReadCommand::Operations {} => Read::Operations,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
         ReadCommand::Find { query, sort, skip, limit, logs, fields } => {
@@ -234,6 +276,16 @@ fn task_id(text: &str) -> Result<TaskId> {
 
 fn uuid(text: &str, path: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::invalid(path, "is not a uuid"))
+}
+
+/// The numbers of a chunk.
+fn numbers(ranges: &[(u64, u64)]) -> Result<Vec<Seq>> {
+    let count = |(first, last): &(u64, u64)| last.saturating_sub(*first).saturating_add(1);
+    let total = ranges.iter().map(count).fold(0_u64, u64::saturating_add);
+    if total > limits::TASKS_PER_CHUNK_MAX as u64 {
+        return Err(Error::invalid("ranges", "have too many numbers"));
+    }
+    Ok(ranges.iter().flat_map(|(first, last)| *first..=*last).map(Seq).collect())
 }
 
 fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOptions> {

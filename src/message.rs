@@ -17,7 +17,7 @@ use tasker_core::option::{self, OptionValue};
 use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
-    AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
+    AbortSignal, Answer, BulkOutcome, Effect, RemoteEvent, RunEnd, RunStart, Skipped, TaskEvent,
 };
 use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
@@ -311,7 +311,8 @@ impl<'a> Rest<'a> {
             | OptionValue::Date(_)
             | OptionValue::Word(_)
             | OptionValue::QueueTimeout(_)
-            | OptionValue::Retry(_) => None,
+            | OptionValue::Retry(_)
+            | OptionValue::Retention(_) => None,
         })
     }
 }
@@ -412,6 +413,12 @@ impl Member for &Answer {
                 uuid(id.0, out);
                 out.push_str(if *is_new { ",true]" } else { ",false]" });
             }),
+            Answer::Bulk(BulkOutcome { changed, skipped }) => {
+                let each = |(why, count): (&Skipped, &u64)| format!("\"{}\":{count}", why.as_str());
+                let skipped: Vec<_> = skipped.iter().map(each).collect();
+                let skipped = skipped.join(",");
+                out.push_str(&format!("{{\"changed\":{changed},\"skipped\":{{{skipped}}}}}"));
+            }
             Answer::Ended(end) => {
                 let (status, cause, payload) = parts(end);
                 out.push('[');

@@ -27,6 +27,17 @@ export type Command =
       delay?: JsonText | undefined
       priority?: PriorityJson | undefined
     }
+  | { do: 'remove'; uuid: string }
+  /** The same for the tasks with these numbers, at most 1,000. */
+  | {
+      do: 'bulk'
+      ranges: [first: number, last: number][]
+      isDry: boolean
+      verb: 'abort' | 'retry' | 'remove'
+      reason?: JsonText | undefined
+      delay?: JsonText | undefined
+      priority?: PriorityJson | undefined
+    }
   | { do: 'await'; uuid: string }
   | { do: 'findByKey'; key: string }
   /** Withdraws the `await` with this ticket: it is never answered. */
@@ -57,6 +68,8 @@ export type ReadCommand =
     }
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }
+  /** The numbers of the tasks that match and were added before. */
+  | { do: 'matching'; query: JsonText }
   | { do: 'operations' }
   /** Ends the read with this ticket: it is refused. */
   | { do: 'cancel'; ticket: number }
@@ -84,6 +97,10 @@ export interface Answers {
   prioritize: boolean
   /** Whether it had ended and runs again. */
   retry: boolean
+  /** Whether it had ended and is gone. */
+  remove: boolean
+  /** To how many something was done, and why not to the others. */
+  bulk: { changed: number; skipped: Record<string, number> }
   /** When the task has ended. */
   await: TaskEnd
   /** The uuid of the task that was added under the key. */
@@ -99,6 +116,7 @@ export interface Answers {
   find: DocumentJson[]
   exists: boolean
   count: number
+  matching: [first: number, last: number][]
   operations: DocumentJson[]
   cancel: null
 }

@@ -52,11 +52,12 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   runTimeout: 'engine',
   queueTimeout: 'engine',
   retry: 'engine',
+  retention: 'engine',
 }
 
 /** What the contract has for later versions of it. */
 const LATER = [
-  ...['onStopWaiting', 'retention', 'conditions', 'indexes'],
+  ...['onStopWaiting', 'conditions', 'indexes'],
   ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
 ]
 
@@ -84,7 +85,8 @@ export function openOptions(given: unknown): OpenOptions {
   }
 }
 
-function booleanOf(value: unknown, path: string): boolean {
+/** An argument that is a boolean. */
+export function booleanOf(value: unknown, path: string): boolean {
   if (typeof value === 'boolean') return value
   throw invalid(path, 'must be a boolean')
 }
@@ -314,12 +316,13 @@ function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, retention, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
+  if (!isOrdinary(retention)) refuseUnstorable(retention, 'retention', place)
   const { priority, delay, runTimeout, queueTimeout, onInterrupted, onStop } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined

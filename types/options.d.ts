@@ -1,6 +1,13 @@
 /** The options of a tasker's calls. */
 
-import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
+import type {
+  Duration,
+  OnInterrupted,
+  OnStop,
+  QueueTimeout,
+  Retention,
+  RetryPolicy,
+} from './definition'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
@@ -81,6 +88,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   retry?: number | RetryPolicy | undefined
   /**
+   * How long a task is kept after its end, unless the task or its operation says otherwise; then it
+   * is removed with its logs and its attempts.
+   * @default false
+   */
+  retention?: Retention | undefined
+  /**
    * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
    * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it
    * owes.
@@ -93,6 +106,37 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default false
    */
   captureContext?: boolean | undefined
+}
+
+/** How to do the same to many tasks. */
+export interface BulkOptions extends CallOptions {
+  /**
+   * Whether only to say what would be done. Tasks may change before it is done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+}
+
+/** How to abort many tasks. */
+export interface AbortTasksOptions extends BulkOptions {
+  /** Why; what the signal of a running task has as its reason. */
+  reason?: unknown
+}
+
+/** How to run many ended tasks again. */
+export interface RetryTasksOptions extends BulkOptions, RetryTaskOptions {}
+
+/** Why nothing was done to a task: its state, or it was removed meanwhile. */
+export type BulkSkipReason = 'not-ended' | 'ended' | 'not-found'
+
+/** What a call did to many tasks. */
+export interface BulkResult {
+  /** How many tasks matched the query. */
+  matched: number
+  /** To how many it was done, or with `dryRun` would be. */
+  changed: number
+  /** To how many not, by reason. */
+  skipped: { [Reason in BulkSkipReason]?: number }
 }
 
 /** How to run an ended task again. */

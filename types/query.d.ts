@@ -104,6 +104,7 @@ export type PathField =
   | 'abortReason'
   | 'progress'
   | 'retry'
+  | 'retention'
   | 'attempts'
 
 /**
@@ -151,6 +152,7 @@ export interface QueryFields<
   progress?: QueryField
   attempts?: QueryField
   retry?: QueryField
+  retention?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
 

@@ -37,6 +37,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   attempt: { $not: { $eq: 1 } },
   attemptsLeftOut: { $exists: true },
   retry: { $exists: false },
+  retention: { $exists: false },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',

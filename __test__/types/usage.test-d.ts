@@ -146,6 +146,8 @@ export async function calls() {
     { operation: 'ping', runAt: new Date(0) },
     { operation: 'ping', runAt: 0 },
     { operation: 'ping', retry: 3 },
+    { operation: 'ping', retention: '7d' },
+    { operation: 'ping', retention: { done: false, failed: 1_000 } },
     { operation: 'ping', retry: { attempts: 3, on: ['timeout'] as const } },
     { operation: 'ping', retry: { attempts: 3, backoff: { type: 'linear', delay: '1s' } } },
     { operation: 'ping', id: 7, label: 'the first', tags: ['red', 'wet'] as const },
@@ -173,6 +175,14 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', retry: { backoff: { type: 'fixed', delay: 1 } } })
   // @ts-expect-error no number of attempts
   await tasker.addTask({ operation: 'tidy', retry: true })
+  // @ts-expect-error no way to end
+  await tasker.addTask({ operation: 'tidy', retention: { running: 1 } })
+  const removed = await tasker.removeTasks({ status: 'done' }, { dryRun: true, timeout: '1m' })
+  is<number | undefined>()(removed.skipped['not-ended'], true)
+  await tasker.retryTasks({ operation: 'tidy' }, { delay: '1h', priority: 1 })
+  await tasker.abortTasks({}, { reason: new Error('enough') })
+  // @ts-expect-error no option of a removal
+  await tasker.removeTasks({}, { delay: '1h' })
   // @ts-expect-error no moment
   await tasker.addTask({ operation: 'tidy', runAt: '2099-01-01' })
 

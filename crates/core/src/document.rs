@@ -84,6 +84,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Word(word) => Value::text(word),
         OptionValue::QueueTimeout(timeout) => Value::from_json(&timeout.to_string())?,
         OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
+        OptionValue::Retention(retention) => Value::from_json(&retention.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -364,6 +365,7 @@ mod tests {
     use super::*;
     use crate::id::{RunId, Seq, TaskId};
     use crate::query::Query;
+    use crate::retention::Retention;
     use crate::state::State;
     use crate::task::{
         AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions,
@@ -399,6 +401,7 @@ mod tests {
             run_timeout_ms: Some(300_000),
             queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
+            retention: Retention::after(7).shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
         }
@@ -458,7 +461,7 @@ mod tests {
             r#""error":{"name":"E"}}],"attemptsLeftOut":3,"error":{"name":"E"},"#,
             r#""progress":{"current":1e300,"total":-0,"unit":"é"},"#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
+            r#""retention":7,"onInterrupted":"fail","onStop":"wait","logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
     }

@@ -51,6 +51,10 @@ impl Transition {
         Transition { seq: Seq(0), lane, kind: TransitionKind::Operation, priority: None }
     }
 
+    /// A timer was set: that is of no task.
+    const WAKE: Transition =
+        Transition { seq: Seq(0), lane: LaneId(0), kind: TransitionKind::Wake, priority: None };
+
     /// What a change does to its task or operation, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
@@ -58,7 +62,9 @@ impl Transition {
                 let lane = LaneId::new(operation.id, 0);
                 return Some(Transition::of_operation(lane));
             }
+            Change::Wake(_) => return Some(Transition::WAKE),
             Change::Key { .. }
+            | Change::SweepKeys(_)
             | Change::Fired(_)
             | Change::Progress { .. }
             | Change::Log { .. } => return None,
@@ -96,6 +102,7 @@ impl Transition {
             Change::RequestAbort { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestAbort, None)
             }
+            Change::Purge { seq, lane, .. } => (seq, lane, TransitionKind::Purge, None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -131,7 +138,10 @@ impl Transition {
             | Change::Prioritize { is_queued: false, .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
-            | Change::Log { .. } => None,
+            | Change::Log { .. }
+            | Change::Wake(_)
+            | Change::Purge { .. }
+            | Change::SweepKeys(_) => None,
         });
         first.into_iter().chain(last)
     }

@@ -14,6 +14,7 @@ pub mod timer;
 pub mod state;
 pub mod transition;
 pub mod backoff;
+pub mod retention;
 pub mod task;
 pub mod queue;
 pub mod json;
@@ -22,6 +23,7 @@ mod members;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
 pub mod rules;
+mod keep;
 pub mod retry;
 pub mod queue_timeout;
 pub mod option;

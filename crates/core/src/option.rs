@@ -21,6 +21,7 @@ use crate::json;
 use crate::limits;
 use crate::query::Field;
 use crate::queue_timeout;
+use crate::retention::Retention;
 use crate::retry;
 use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
@@ -50,6 +51,8 @@ pub enum OptionValue<'t> {
     QueueTimeout(QueueTimeout),
     /// How often it is tried.
     Retry(&'t RetryPolicy),
+    /// How long it is kept.
+    Retention(&'t Retention),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -63,13 +66,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Word(word) => write!(f, "\"{word}\""),
             OptionValue::QueueTimeout(timeout) => write!(f, "{timeout}"),
             OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
+            OptionValue::Retention(retention) => f.write_str(&retention.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 9] = [
+pub const OPTIONS: [TaskOption; 10] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -126,6 +130,15 @@ pub const OPTIONS: [TaskOption; 9] = [
         value: |task| task.retry.as_deref().map(OptionValue::Retry),
     },
     TaskOption {
+        field: Field::Retention,
+        unsaid: Unsaid::RETENTION,
+        read: |task, text, path| {
+            task.retention = Retention::read(text, path)?.shared();
+            Ok(())
+        },
+        value: |task| task.retention.as_deref().map(OptionValue::Retention),
+    },
+    TaskOption {
         field: Field::OnInterrupted,
         unsaid: Unsaid::ON_INTERRUPTED,
         read: |task, text, path| {
@@ -146,8 +159,7 @@ pub const OPTIONS: [TaskOption; 9] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 6] =
-    ["concurrency", "attach", "dependsOn", "unique", "retention", "onStopWaiting"];
+pub const LATER: [&str; 5] = ["concurrency", "attach", "dependsOn", "unique", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -254,6 +266,8 @@ mod tests {
             (Field::QueueTimeout, "500"),
             (Field::QueueTimeout, r#"{"after":500,"then":{"priority":2.0}}"#),
             (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
+            (Field::Retention, "7"),
+            (Field::Retention, r#"{"done":7,"aborted":1}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
         ] {
@@ -270,6 +284,9 @@ mod tests {
             (Field::Tags, "[ ]"),
             (Field::RunTimeout, "false"),
             (Field::QueueTimeout, "false"),
+            (Field::Retention, "false"),
+            (Field::Retention, "{}"),
+            (Field::Retention, r#"{"done":false}"#),
             (Field::OnInterrupted, r#""retry""#),
         ] {
             assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");

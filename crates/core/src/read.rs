@@ -8,7 +8,7 @@
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
 use crate::error::{Code, Error, Result};
-use crate::id::TaskId;
+use crate::id::{Seq, TaskId};
 use crate::query::{Projection, Query, Sort};
 use crate::store::Operation;
 use crate::task::{Attempt, Json, Level, LogLine, TaskEnd, TaskRecord};
@@ -143,6 +143,12 @@ pub trait Reader: Send {
     /// # Errors
     /// `Corrupt`, `Io`, or `Closed` if cancelled.
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64>;
+
+    /// The numbers of the tasks that match and were added before the call, in order.
+    ///
+    /// # Errors
+    /// As `count`.
+    fn matching(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Seq>>;
 
     /// Every operation with its record, by name.
     ///

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
+use crate::retention::Retention;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
@@ -247,7 +248,26 @@ pub enum Change {
         /// The line.
         line: LogLine,
     },
+    /// Something is to be looked at at a moment. One that stands there already is the same.
+    Wake(Timer),
+    /// An ended task goes, and with it its attempts, logs and aborts. A key under which it was
+    /// added stays for [`KEYS_KEPT_MS`](crate::limits::KEYS_KEPT_MS) and leads to its uuid. Guard:
+    /// it has ended.
+    Purge {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// When.
+        at: WallMs,
+    },
+    /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
+    /// [`KEYS_SWEPT_MAX`].
+    SweepKeys(WallMs),
 }
+
+/// How many keys one change forgets.
+pub const KEYS_SWEPT_MAX: usize = 1_024;
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -406,6 +426,8 @@ pub struct Orphan {
     pub on_interrupted: OnInterrupted,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
 }
 
 /// What another owner committed, or we ourselves.
@@ -442,6 +464,19 @@ pub struct Brief {
     pub latest_at: WallMs,
     /// How it ended, if it did.
     pub outcome: Option<TaskEnd>,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
+}
+
+/// An ended task whose retention is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Which task.
+    pub seq: Seq,
+    /// Its lane.
+    pub lane: LaneId,
+    /// How it ended.
+    pub state: State,
 }
 
 /// Called from any thread when another owner may have committed something; must not block.
@@ -549,7 +584,10 @@ pub trait ReadTransaction {
     /// Tasks in brief; nothing where there is none with this number.
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>>;
 
-    /// The tasks that were added under these keys, where there is one.
+    /// The ended tasks within these numbers whose retention is over at a moment, by number.
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>>;
+
+    /// The tasks that were added under these keys, where there is one, or was not long ago.
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>>;
 
     /// The errors of the last attempts in the history of these tasks, where there is one.

@@ -102,6 +102,8 @@ pub enum TransitionKind {
     RetryAtOnce = 38,
     /// Its `queueTimeout` ends at another moment, or no longer counts.
     SetQueueTimeout = 39,
+    /// A timer was set that comes with no other transition; of no task.
+    Wake = 40,
 }
 
 /// What a task is after a transition.
@@ -213,7 +215,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Leave, &[Ready], Stays).leaves(),
         reserved(Kind::Update, WAITING, Stays),
         rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
-        reserved(Kind::Purge, ENDED, Removed),
+        rule(Kind::Purge, ENDED, Removed),
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
         reserved(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),
@@ -227,6 +229,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
         rule(Kind::SetQueueTimeout, WAITING, Stays).times(),
+        rule(Kind::Wake, &[], Stays).times(),
     ]
 };
 

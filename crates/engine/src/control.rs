@@ -70,6 +70,8 @@ impl Memory {
             | Input::Define(..)
             | Input::PauseOperation(..)
             | Input::Retry(..)
+            | Input::Remove(..)
+            | Input::Bulk(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),
         }

@@ -1,5 +1,6 @@
 //! What the engine tells the outside, after the commit that makes it true (I-11).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::error::Error;
@@ -102,10 +103,46 @@ pub enum Answer {
     Idempotent(Vec<(TaskId, bool)>),
     /// The task that was asked for, if there is one.
     Found(Option<TaskId>),
+    /// What was done to many tasks.
+    Bulk(BulkOutcome),
     /// How the task ended.
     Ended(TaskEnd),
     /// The JSON text that a read found.
     Json(String),
+}
+
+/// What was done to many tasks, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkOutcome {
+    /// To how many.
+    pub changed: u64,
+    /// To how many not, and why.
+    pub skipped: BTreeMap<Skipped, u64>,
+}
+
+/// Why nothing was done to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skipped {
+    /// It has been removed meanwhile.
+    NotFound,
+    /// It has not ended.
+    NotEnded,
+    /// It has ended.
+    Ended,
+}
+
+impl Skipped {
+    /// Every reason.
+    pub const ALL: &[Skipped] = &[Skipped::NotFound, Skipped::NotEnded, Skipped::Ended];
+
+    /// The public word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Skipped::NotFound => "not-found",
+            Skipped::NotEnded => "not-ended",
+            Skipped::Ended => "ended",
+        }
+    }
 }
 
 /// How a run ended.

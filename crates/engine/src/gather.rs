@@ -47,8 +47,7 @@ pub(crate) fn facts(
     let mut lookups = Lookups::default();
     inputs.iter().for_each(|input| add(&mut lookups, key, input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
-    let timers = fired.iter().flat_map(|fired| &fired.timers);
-    lookups.seqs.extend(timers.map(|timer| timer.seq));
+    lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
     let Lookups { seqs, keys, .. } = lookups;
     let briefs = transaction.briefs(&seqs)?;
     let tasks = transaction.find_by_keys(&keys)?;
@@ -70,9 +69,11 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
         | Input::Retry(_, id, _)
+        | Input::Remove(_, id)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
+        Input::Bulk(_, bulk) => lookups.seqs.extend(&bulk.seqs),
         Input::AddIdempotent(_, defs) => lookups.keys.extend(defs.iter().map(|(key, _)| *key)),
         Input::FindByKey(_, key) => lookups.keys.push(*key),
         Input::Add(..)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::operation::OperationOptions;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
@@ -42,6 +42,10 @@ pub enum Input {
     Prioritize(Ticket, TaskId, Priority),
     /// Runs an ended task again.
     Retry(Ticket, TaskId, RetryOptions),
+    /// Removes an ended task.
+    Remove(Ticket, TaskId),
+    /// Does the same to many tasks.
+    Bulk(Ticket, Bulk),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
     /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
@@ -100,6 +104,28 @@ pub struct RetryOptions {
     pub priority: Option<Priority>,
 }
 
+/// What is to be done to many tasks, each as if it had been named alone.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// Which tasks.
+    pub seqs: Vec<Seq>,
+    /// What.
+    pub verb: BulkVerb,
+    /// Whether it is only asked what would be done.
+    pub is_dry: bool,
+}
+
+/// What can be done to many tasks at once.
+#[derive(Clone, Debug)]
+pub enum BulkVerb {
+    /// As `Abort`.
+    Abort(AbortReason),
+    /// As `Retry`.
+    Retry(RetryOptions),
+    /// As `Remove`.
+    Remove,
+}
+
 /// How to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopOptions {
@@ -144,6 +170,8 @@ impl Input {
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
             | Input::Retry(ticket, ..)
+            | Input::Remove(ticket, _)
+            | Input::Bulk(ticket, _)
             | Input::AwaitEnd(ticket, _)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
@@ -176,6 +204,8 @@ impl Input {
             | Input::Abort(number, ..)
             | Input::Prioritize(number, ..)
             | Input::Retry(number, ..)
+            | Input::Remove(number, _)
+            | Input::Bulk(number, _)
             | Input::AwaitEnd(number, _)
             | Input::Assign(number, ..)
             | Input::Define(number, ..)
@@ -198,6 +228,7 @@ impl Input {
         match self {
             Input::AddMany(_, tasks) => tasks.len(),
             Input::AddIdempotent(_, tasks) => tasks.len(),
+            Input::Bulk(_, bulk) => bulk.seqs.len(),
             _ => 1,
         }
     }

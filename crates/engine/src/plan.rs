@@ -53,6 +53,8 @@ impl Planner<'_> {
                     self.pause_operation(*ticket, name, *pauses);
                 }
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
+                Input::Bulk(ticket, bulk) => self.bulk(*ticket, bulk),
+                Input::Remove(ticket, id) => self.remove(*ticket, *id),
                 // When all that may end it has been drafted: below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)

@@ -14,11 +14,11 @@ use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::TaskId;
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::operation;
 use tasker_core::query::{Projection, Query};
-use tasker_core::read::{Find, Reader, WithLogs};
+use tasker_core::read::{Find, Reader, WithLogs, too_much};
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,9 @@ pub enum Read {
     Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
+    /// The numbers of those that match and were added before: an array of ranges, each an array of
+    /// its first and its last number.
+    Matching(Box<Query>),
     /// Every operation, as an array of documents.
     Operations,
 }
@@ -159,6 +162,12 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
         }
         Read::Exists(query) => text = reader.exists(&query, &cancelled)?.to_string(),
         Read::Count(query) => text = reader.count(&query, &cancelled)?.to_string(),
+        Read::Matching(query) => {
+            text = ranges(&reader.matching(&query, &cancelled)?);
+            if text.len() > bytes_max {
+                return Err(too_much(bytes_max));
+            }
+        }
         Read::Operations => {
             let operations = reader.operations()?;
             let document = |one: &Operation| operation::document(&one.name, &one.record);
@@ -177,4 +186,12 @@ fn answer(reader: &mut dyn Reader, read: Read, token: &CancellationToken) -> Res
         }
     }
     Ok(text)
+}
+
+/// Numbers in order, as JSON of ranges.
+fn ranges(seqs: &[Seq]) -> String {
+    let chunks = seqs.chunk_by(|one, next| one.0 + 1 == next.0);
+    let range = |chunk: &[Seq]| Some(format!("[{},{}]", chunk.first()?.0, chunk.last()?.0));
+    let ranges: Vec<_> = chunks.filter_map(range).collect();
+    format!("[{}]", ranges.join(","))
 }

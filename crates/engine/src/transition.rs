@@ -46,8 +46,13 @@ impl Planner<'_> {
             to.inspect(|state| self.draft.counts.enter(*state));
             self.requeue(from, change);
             self.note_end(seq, change);
-            if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
-                write_through(brief, state, change);
+            match to {
+                Some(state) => {
+                    if let Some(brief) = self.facts.briefs.get_mut(&seq) {
+                        write_through(brief, state, change);
+                    }
+                }
+                None => self.note_removal(seq),
             }
         }
     }
@@ -83,7 +88,10 @@ impl Planner<'_> {
             | Change::End { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
-            | Change::Log { .. } => {}
+            | Change::Log { .. }
+            | Change::Wake(_)
+            | Change::Purge { .. }
+            | Change::SweepKeys(_) => {}
         }
     }
 
@@ -97,10 +105,16 @@ impl Planner<'_> {
     }
 
     fn note_end(&mut self, seq: Seq, change: &Change) {
-        if let Change::End { outcome, .. } = change
-            && self.memory.waiters.has(seq)
-        {
+        let Change::End { outcome, run, at, .. } = change else { return };
+        if self.memory.waiters.has(seq) {
             self.draft.awaited_ends.push((seq, outcome.clone()));
+        }
+        // With a run, its own facts say how long the task is kept.
+        if run.is_none()
+            && let Some(brief) = self.facts.briefs.get(&seq)
+            && let Some(retention) = brief.retention.clone()
+        {
+            self.retain(&retention, seq, outcome.state(), *at);
         }
     }
 }
@@ -134,7 +148,10 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Key { .. }
         | Change::RequestAbort { .. }
         | Change::Progress { .. }
-        | Change::Log { .. } => {}
+        | Change::Log { .. }
+        | Change::Wake(_)
+        | Change::Purge { .. }
+        | Change::SweepKeys(_) => {}
     }
     debug_assert_eq!(
         brief.state.is_final(),

@@ -478,6 +478,7 @@ fn refuse(
 
 fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
     matches!(input, Input::Abort(_, id, _) if key.seq_of(*id) == seq)
+        || matches!(input, Input::Bulk(_, bulk) if bulk.seqs.contains(&seq))
 }
 
 /// A run of ours is not the task's run any more.
@@ -510,7 +511,10 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Reopen { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
-        | Change::Prioritize { .. } => None,
+        | Change::Prioritize { .. }
+        | Change::Wake(_)
+        | Change::Purge { .. }
+        | Change::SweepKeys(_) => None,
     }
 }
 

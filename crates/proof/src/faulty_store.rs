@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, LaneHead, Operation, Orphan, Preview,
+    ReadTransaction, ReadyTask, Store, Transaction, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -43,6 +43,8 @@ pub enum Call {
     Contents,
     /// `timers`
     Timers,
+    /// `expired`
+    Expired,
     /// `briefs`
     Briefs,
     /// `find_by_keys`
@@ -208,6 +210,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         self.at(Call::Briefs)?.briefs(seqs)
+    }
+
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        self.at(Call::Expired)?.expired(seqs, now)
     }
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {

@@ -42,7 +42,8 @@ CREATE INDEX unqueued ON tasks (priority DESC) WHERE state < $running;
 CREATE INDEX live ON tasks (seq) WHERE state BETWEEN $claimed AND $running;
 
 -- What is due when. Whoever finds a timer due looks at the row and acts or drops the timer, so a row
--- that changes need not take its timers back. ref is a task.
+-- that changes need not take its timers back. ref is a task, or the number with which a block of them
+-- begins.
 CREATE TABLE timers (
   at INTEGER NOT NULL,
   kind INTEGER NOT NULL,
@@ -50,12 +51,22 @@ CREATE TABLE timers (
   PRIMARY KEY (at, kind, ref)
 ) STRICT, WITHOUT ROWID;
 
--- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
--- as long as its task: whatever removes a task removes its key.
+-- The keys under which tasks were added, so that adding again makes no second task (I-2). A key
+-- outlives its task by some time, so that a row of an outbox that comes once more finds it (I-20).
 CREATE TABLE keys (
   key BLOB PRIMARY KEY,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  -- Of a task that was removed: its identity, which its number alone does not say, and until when the
+  -- key is kept.
+  uuid BLOB,
+  until INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- The keys of a task, to find them when it is removed.
+CREATE INDEX keys_of ON keys (seq) WHERE uuid IS NULL;
+
+-- The keys that are to go, by when.
+CREATE INDEX keys_until ON keys (until) WHERE until IS NOT NULL;
 
 -- Attempts that another one follows or followed, the last 99 of each task. The facts of the last one
 -- of all are on the task's row.

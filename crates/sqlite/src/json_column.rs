@@ -125,6 +125,7 @@ fn word(value: &RawValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
+    use tasker_core::retention::Retention;
     use tasker_core::retry;
     use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
 
@@ -169,6 +170,7 @@ mod tests {
                 ends_at: Some(WallMs(-3)),
             }),
             retry: retry::read("3", "retry").ok().map(Into::into),
+            retention: Retention::read(r#"{"failed":7}"#, "retention").unwrap().shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
         };
@@ -176,8 +178,8 @@ mod tests {
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
             r#""runAt":7,"runTimeout":500,"queueTimeout":9,"#,
-            r#""retry":{"attempts":3,"on":["error"]},"onInterrupted":"fail","onStop":"abort","#,
-            r#""queueTimeoutEndsAt":-3}"#,
+            r#""retry":{"attempts":3,"on":["error"]},"retention":{"failed":7},"#,
+            r#""onInterrupted":"fail","onStop":"abort","queueTimeoutEndsAt":-3}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));

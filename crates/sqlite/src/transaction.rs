@@ -20,8 +20,8 @@ use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Transaction, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, LaneHead, Operation, Orphan, ReadTransaction,
+    ReadyTask, Transaction, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Tally};
 use tasker_core::time::WallMs;
@@ -29,7 +29,7 @@ use tasker_core::timer::Timer;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
-use crate::{error, sql, write};
+use crate::{error, removal, sql, write};
 
 /// Rows of one lane that are read to its end before the next lane is searched for, which costs as
 /// much as some twenty rows.
@@ -105,6 +105,7 @@ impl<'s> SqliteTransaction<'s> {
         let mut orphans = Vec::new();
         while let Some(row) = rows.next().map_err(error::of)? {
             let (seq, id) = row::name(row, self.writer.id_key)?;
+            let options = row::options(row, 7)?;
             orphans.push(Orphan {
                 seq,
                 id,
@@ -113,7 +114,8 @@ impl<'s> SqliteTransaction<'s> {
                 attempt: get(row, 3)?,
                 losses: get(row, 4)?,
                 failures: get(row, 5)?,
-                on_interrupted: row::options(row, 7)?.on_interrupted,
+                on_interrupted: options.on_interrupted,
+                retention: options.retention.clone(),
                 lane: row::lane_id(row, 8)?,
                 priority: row::priority(row, 6)?,
                 abort: row::abort(row, (9, 10))?,
@@ -218,6 +220,7 @@ impl<'s> SqliteTransaction<'s> {
             run_at: options.run_at(),
             queue_timeout: options.queue_timeout,
             has_started: get(row, 9)?,
+            retention: options.retention.clone(),
         }))
     }
 
@@ -348,6 +351,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         seqs.iter().map(|seq| self.brief(*seq)).collect()
+    }
+
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        removal::expired(&self.writer.connection, &seqs, now)
     }
 
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {

@@ -66,7 +66,25 @@ fn every_kind_of_fault_is_found() {
         ),
         ("UPDATE timers SET kind = 9", "a timer is of no kind"),
         ("UPDATE timers SET kind = 9", "no timer that wakes it in time"),
-        ("UPDATE timers SET ref = 77", "a timer belongs to no task"),
+        ("UPDATE timers SET ref = 77", "a timer names a number that is still free"),
+        (
+            r#"UPDATE tasks SET options = '{"retention":5}' WHERE seq = 2"#,
+            "nothing looks when that is over",
+        ),
+        (
+            r#"UPDATE tasks SET options = '{"retention":{"done":5}}' WHERE seq = 2"#,
+            "nothing looks when that is over",
+        ),
+        ("INSERT INTO keys (key, seq) VALUES (x'01', 77)", "a key belongs to no task"),
+        (
+            "INSERT INTO keys (key, seq, uuid, until) VALUES (x'01', 2, x'02', 3)",
+            "a key belongs to",
+        ),
+        (
+            "UPDATE batches SET transitions = x'1a020401'
+             WHERE number = (SELECT max(number) FROM batches)",
+            "task 2 is there, and was removed",
+        ),
         ("UPDATE timers SET ref = 5", "no timer that wakes it in time"),
         ("UPDATE timers SET at = at + 1", "no timer that wakes it in time"),
         ("DELETE FROM timers", "no timer that wakes it in time"),

@@ -25,7 +25,7 @@ mod scan;
 mod top_k;
 
 use crate::error::Result;
-use crate::id::TaskId;
+use crate::id::{Seq, TaskId};
 use crate::query::{Field, Object, Query, Value};
 use crate::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use crate::state::{Counts, State};
@@ -112,6 +112,21 @@ impl<P: Pages> Reader for PageReader<P> {
             count += matches.tasks.len() as u64;
         }
         Ok(count)
+    }
+
+    fn matching(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Seq>> {
+        let id_key = self.0.id_key();
+        let mut snapshot = self.0.snapshot()?;
+        let next = snapshot.head()?.seq_next;
+        let mut scan = Scan::begin(&mut snapshot, id_key, Wanted::by(query))?;
+        let mut seqs = Vec::new();
+        while let Some(matches) = scan.page(&mut snapshot, cancelled)? {
+            let found = matches.tasks.iter().map(|(task, _)| task.seq);
+            seqs.extend(found.filter(|seq| *seq < next));
+        }
+        seqs.sort_unstable();
+        debug_assert!(seqs.is_sorted_by(|one, next| one < next), "a task is found twice");
+        Ok(seqs)
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -30,6 +30,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         run: None,
         latest_at,
         outcome: None,
+        retention: None,
     };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())

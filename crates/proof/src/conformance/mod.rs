@@ -46,6 +46,7 @@ mod progress;
 mod reader;
 mod release;
 mod queue_timeout;
+mod removal;
 mod retry;
 mod shared;
 mod start;

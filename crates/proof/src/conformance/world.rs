@@ -73,6 +73,8 @@ pub struct World {
     priorities: BTreeMap<Seq, Priority>,
     /// The tasks whose start time has not come.
     delayed: BTreeSet<Seq>,
+    /// How the tasks ended that have.
+    ended: BTreeMap<Seq, State>,
     clock: i64,
 }
 
@@ -101,6 +103,7 @@ impl World {
             lanes,
             priorities,
             delayed,
+            ended: BTreeMap::new(),
             clock,
         })
     }
@@ -213,7 +216,7 @@ impl World {
     /// The batch of these changes, with the books as they would be after it.
     pub(super) fn batch(&mut self, changes: Vec<Change>) -> Result<Batch> {
         let owner = self.store()?.owner();
-        let counts = tally(self.counts, &self.delayed, &changes);
+        let counts = tally(self.counts, &self.delayed, &self.ended, &changes);
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
         Ok(Batch { number, owner, at, seq_next, counts, changes })
     }
@@ -229,8 +232,11 @@ impl World {
         Ok(commit)
     }
 
-    /// Keeps the books of what is delayed.
+    /// Keeps the books of what is delayed, and of what has ended.
     fn note_delay(&mut self, change: &Change) {
+        if let Change::End { seq, outcome, .. } = change {
+            self.ended.insert(*seq, outcome.state());
+        }
         if let Change::AddDelayed { seq, .. }
         | Change::Delay { seq, .. }
         | Change::Release { seq, due_at: Some(_), .. } = change
@@ -461,6 +467,12 @@ impl World {
         Change::Reopen { seq, lane, priority: self.priority(task), end, kept }
     }
 
+    /// The change that removes this task.
+    pub(super) fn purging(&mut self, task: Task) -> Change {
+        let Task { seq, lane, .. } = task;
+        Change::Purge { seq, lane, at: self.tick() }
+    }
+
     /// The change that gives this ready task a start time.
     pub(super) fn delaying(&self, task: Task, due_at: i64) -> Change {
         let Task { seq, lane, .. } = task;
@@ -487,6 +499,11 @@ impl World {
 
     fn priority(&self, task: Task) -> Priority {
         self.priorities.get(&task.seq).copied().unwrap_or_default()
+    }
+
+    /// A task that may have been removed.
+    pub(super) fn find_task(&mut self, task: Task) -> Result<Option<TaskRecord>> {
+        Ok(self.reader()?.get(task.id, None, usize::MAX)?.map(|found| found.task))
     }
 
     pub(super) fn get(&mut self, task: Task) -> Result<TaskRecord> {
@@ -581,13 +598,19 @@ fn ended(end: AttemptEnd) -> State {
 }
 
 /// What the counters are after these changes if none is refused.
-fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Counts {
-    let mut shift = |from: Option<State>, to: State| {
+fn tally(
+    mut counts: Counts,
+    delayed: &BTreeSet<Seq>,
+    before: &BTreeMap<Seq, State>,
+    changes: &[Change],
+) -> Counts {
+    let mut move_on = |from: Option<State>, to: Option<State>| {
         if let Some(from) = from {
             counts.set(from, counts.get(from).saturating_sub(1));
         }
-        counts.enter(to);
+        to.into_iter().for_each(|to| counts.enter(to));
     };
+    let mut shift = |from: Option<State>, to: State| move_on(from, Some(to));
     for change in changes {
         match change {
             Change::Add { start: None, .. } => shift(None, State::Ready),
@@ -612,8 +635,19 @@ fn tally(mut counts: Counts, delayed: &BTreeSet<Seq>, changes: &[Change]) -> Cou
             | Change::SetQueueTimeout { .. }
             | Change::Progress { .. }
             | Change::Key { .. }
+            | Change::Wake(_)
+            | Change::Purge { .. }
+            | Change::SweepKeys(_)
             | Change::Log { .. } => {}
         }
+    }
+    for (at, change) in changes.iter().enumerate() {
+        let Change::Purge { seq, .. } = change else { continue };
+        let earlier = changes[..at].iter().rev().find_map(|change| match change {
+            Change::End { seq: of, outcome, .. } if of == seq => Some(outcome.state()),
+            _ => None,
+        });
+        move_on(earlier.or_else(|| before.get(seq).copied()), None);
     }
     counts
 }

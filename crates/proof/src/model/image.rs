@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq};
+use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Change, Entry, Head, Operation, Window, WindowQuery};
+use tasker_core::store::{Change, Entry, Head, KEYS_SWEPT_MAX, Operation, Window, WindowQuery};
 use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -20,8 +21,16 @@ pub(super) struct Image {
     pub(super) names: BTreeSet<Arc<str>>,
     pub(super) tasks: BTreeMap<Seq, Row>,
     pub(super) journal: Vec<Entry>,
-    pub(super) keys: BTreeMap<IdempotencyKey, Seq>,
+    pub(super) keys: BTreeMap<IdempotencyKey, Key>,
     pub(super) timers: BTreeSet<Timer>,
+}
+
+/// What a key leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    pub(super) seq: Seq,
+    /// The uuid of a task that was removed, and until when the key is kept.
+    pub(super) removed: Option<(TaskId, WallMs)>,
 }
 
 impl Default for Image {
@@ -55,7 +64,8 @@ impl Image {
             Change::Add { .. } => self.add(change, owner),
             Change::Key { key, seq } => {
                 let is_new = !self.keys.contains_key(key);
-                is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
+                let (seq, removed) = (*seq, None);
+                is_new.then(|| self.keys.insert(*key, Key { seq, removed })).map(drop)
             }
             Change::AddDelayed { seq, id, lane, def, at, due_at } => {
                 let (seq, id, lane, def, at) = (*seq, *id, *lane, def.clone(), *at);
@@ -69,10 +79,7 @@ impl Image {
                 self.delayed(*seq)?.at(*lane, *priority).task.state = State::Ready;
                 Some(())
             }
-            Change::Fired(last) => {
-                self.timers.retain(|timer| timer > last);
-                Some(())
-            }
+            Change::Fired(last) => Some(self.timers.retain(|timer| timer > last)),
             Change::Start { seq, lane, priority, start, is_due } => {
                 let row = if *is_due { self.delayed(*seq)? } else { self.ready(*seq)? };
                 row.at(*lane, *priority).start(*start, owner)
@@ -110,6 +117,30 @@ impl Image {
                 self.running(*seq, *run)?.logs.push(line.clone());
                 Some(())
             }
+            Change::Wake(timer) => Some(drop(self.timers.insert(*timer))),
+            Change::Purge { seq, lane, at } => self.purge(*seq, *lane, *at),
+            Change::SweepKeys(now) => Some(self.sweep_keys(*now)),
+        }
+    }
+
+    /// An ended task goes; the keys under which it was added stay for a while.
+    fn purge(&mut self, seq: Seq, lane: LaneId, at: WallMs) -> Option<()> {
+        let row = self.tasks.get(&seq).filter(|row| row.task.state.is_final())?;
+        assert_eq!(lane, row.lane, "{:?}", row.task);
+        let id = row.task.id;
+        self.tasks.remove(&seq);
+        for key in self.keys.values_mut().filter(|key| key.seq == seq) {
+            key.removed = Some((id, at.plus(KEYS_KEPT_MS)));
+        }
+        Some(())
+    }
+
+    fn sweep_keys(&mut self, now: WallMs) {
+        let over = self.keys.iter().filter_map(|(key, kept)| Some((kept.removed?.1, *key)));
+        let mut over: Vec<_> = over.filter(|(until, _)| *until <= now).collect();
+        over.sort();
+        for (_, key) in over.iter().take(KEYS_SWEPT_MAX) {
+            self.keys.remove(key);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::TaskId;
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::query::{Fields, Query};
 use tasker_core::read::{Cancelled, Find, Found, ReadBudget, Reader, WithLogs};
 use tasker_core::store::Operation;
@@ -18,7 +18,7 @@ pub struct ModelReader(pub(super) Disk);
 const PAGE: usize = 1_000;
 
 impl ModelReader {
-    fn matching(&self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Row>> {
+    fn rows(&self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Row>> {
         let rows: Vec<_> = self.0.lock().saved.tasks.values().cloned().collect();
         let mut matching = Vec::new();
         for (i, row) in rows.into_iter().enumerate() {
@@ -47,7 +47,7 @@ impl Reader for ModelReader {
     }
 
     fn find(&mut self, find: &Find, cancelled: Cancelled<'_>) -> Result<Vec<Found>> {
-        let mut rows = self.matching(&find.query, cancelled)?;
+        let mut rows = self.rows(&find.query, cancelled)?;
         if let Some(sort) = &find.sort {
             let values = rows.iter().map(|row| value(&row.task, Fields::ALL));
             let values = values.collect::<Result<Vec<_>>>()?;
@@ -63,11 +63,18 @@ impl Reader for ModelReader {
     }
 
     fn exists(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<bool> {
-        Ok(!self.matching(query, cancelled)?.is_empty())
+        Ok(!self.rows(query, cancelled)?.is_empty())
     }
 
     fn count(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<u64> {
-        Ok(self.matching(query, cancelled)?.len() as u64)
+        Ok(self.rows(query, cancelled)?.len() as u64)
+    }
+
+    fn matching(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Seq>> {
+        let rows = self.rows(query, cancelled)?;
+        let mut seqs: Vec<Seq> = rows.iter().map(|row| row.task.seq).collect();
+        seqs.sort();
+        Ok(seqs)
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

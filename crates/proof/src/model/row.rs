@@ -6,7 +6,7 @@ use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Found, ReadBudget, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Orphan, ReadyTask, Start};
+use tasker_core::store::{Brief, Expired, Orphan, ReadyTask, Start};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, TaskEnd,
     TaskRecord,
@@ -134,6 +134,7 @@ impl Row {
             losses,
             on_interrupted: options.on_interrupted,
             abort,
+            retention: options.retention.clone(),
         })
     }
 
@@ -157,7 +158,16 @@ impl Row {
             run,
             latest_at,
             outcome,
+            retention: options.retention.clone(),
         }
+    }
+
+    /// Nothing unless its retention is over.
+    pub(super) fn expired(&self, now: WallMs) -> Option<Expired> {
+        let TaskRecord { seq, state, ended_at, .. } = self.task;
+        let retention = self.task.def.options.retention.as_ref()?;
+        let is_over = retention.is_over(state, ended_at?, now);
+        is_over.then_some(Expired { seq, lane: self.lane, state })
     }
 
     pub(super) fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {

@@ -9,8 +9,8 @@ use tasker_core::id::{IdempotencyKey, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Refused, Transaction, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, LaneHead, Operation, Orphan, ReadTransaction,
+    ReadyTask, Refused, Transaction, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json};
 use tasker_core::time::WallMs;
@@ -118,9 +118,17 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(Row::brief)).collect())
     }
 
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        Ok(self.image.tasks.range(seqs).filter_map(|(_, row)| row.expired(now)).collect())
+    }
+
     fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
         let Image { keys: known, tasks, .. } = &self.image;
-        let find = |key| known.get(key).and_then(|seq| tasks.get(seq)).map(|row| row.task.id);
+        let find = |key| {
+            let key = known.get(key)?;
+            let removed = key.removed.map(|(id, _)| id);
+            removed.or_else(|| tasks.get(&key.seq).map(|row| row.task.id))
+        };
         Ok(keys.iter().map(find).collect())
     }
 

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 mod bench;
+mod bulk;
 mod clients;
 mod overtaken;
 mod keys;
 mod operations;
 mod queue_timeouts;
 mod races;
+mod removals;
 mod retries;
 mod shared;
 mod timers;

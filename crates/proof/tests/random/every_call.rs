@@ -17,7 +17,7 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 14] = [
+const READS: [Call; 15] = [
     Call::BeginRead,
     Call::RefreshOwners,
     Call::Head,
@@ -28,6 +28,7 @@ const READS: [Call; 14] = [
     Call::Heads,
     Call::Windows,
     Call::Timers,
+    Call::Expired,
     Call::Contents,
     Call::Briefs,
     Call::FindByKeys,

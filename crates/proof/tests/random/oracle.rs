@@ -4,6 +4,7 @@ pub(crate) mod coverage;
 mod operations;
 mod process;
 mod queue_timeouts;
+pub(crate) mod removals;
 mod retries;
 mod said;
 mod task;
@@ -41,6 +42,7 @@ pub(crate) enum Asked {
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Retry(TaskId, RetryOptions),
+    Remove(TaskId),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -55,6 +57,8 @@ pub(crate) struct Oracle {
     limit: u32,
     pub(crate) key: Option<IdKey>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Those that were removed, and when by the clock of who did it.
+    removed: BTreeMap<TaskId, WallMs>,
     pub(crate) processes: Vec<Process>,
     /// The one that turns.
     me: usize,
@@ -68,8 +72,9 @@ pub(crate) struct Oracle {
     reopenings: BTreeMap<TaskId, VecDeque<Reopening>>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
-    /// What the wall clock says.
+    /// What the wall clock says, and the latest that any has said.
     wall: WallMs,
+    latest: WallMs,
     pub(crate) started: u64,
     /// Which verbs have met which states.
     pub(crate) used: Coverage,
@@ -106,10 +111,11 @@ impl Oracle {
     /// What calls change at once, whatever becomes of the turn.
     pub(crate) fn ask(&mut self, inputs: &[Input], now: Now) {
         let mono = now.mono.0;
-        self.wall = now.wall;
+        (self.wall, self.latest) = (now.wall, self.latest.max(now.wall));
         self.meet_deadlines(mono);
         self.meet_due();
         self.meet_queue_timeouts();
+        self.meet_purge();
         for input in inputs {
             self.meet_by(input);
             let asked = match input {
@@ -120,6 +126,7 @@ impl Oracle {
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
+                Input::Remove(_, id) => Asked::Remove(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -155,6 +162,7 @@ impl Oracle {
             assert!(late.is_none(), "it has waited too long: {late:?}");
         }
         after.iter().for_each(|effect| self.effect(effect));
+        self.let_go();
     }
 
     /// Hears what a look told; what was said before still waits for a turn.
@@ -210,8 +218,18 @@ impl Oracle {
                 let me = self.mine();
                 let asked = me.asked.remove(ticket).expect("a call is answered once");
                 let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
+                let named = match &asked {
+                    Asked::Abort(id, _)
+                    | Asked::Prioritize(id, _)
+                    | Asked::Retry(id, _)
+                    | Asked::Remove(id)
+                    | Asked::Watch(id) => Some(*id),
+                    _ => None,
+                };
+                let is_gone = named.is_some_and(|id| self.may_be_gone(id));
+                let me = self.mine();
                 let is_fair = match error.code() {
-                    Code::NotFound => !matches!(asked, Asked::Add(_) | Asked::Once(_)),
+                    Code::NotFound => is_gone,
                     Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
                     Code::Closed => closes || me.is_closed,
                     code => [me.hit, me.close_fault].contains(&Some(code)),
@@ -224,6 +242,11 @@ impl Oracle {
                     && let Some(task) = self.tasks.get_mut(id)
                 {
                     task.priorities.push(*to);
+                }
+                if let (Asked::Remove(id), Code::Unknown) = (&asked, error.code())
+                    && let Some(task) = self.tasks.get_mut(id)
+                {
+                    task.is_doubtful = true;
                 }
                 if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
                     let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
@@ -308,6 +331,7 @@ impl Oracle {
             (Asked::Retry(id, options), Answer::Flag(does)) => {
                 self.asked_again(id, options, *does);
             }
+            (Asked::Remove(id), Answer::Flag(does)) => self.asked_to_remove(id, *does),
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 // In the turn that ended it, it may have been opened again.
@@ -339,6 +363,7 @@ impl Oracle {
         if !is_new {
             return self.see_key(key, Some(id));
         }
+        self.forget_key(key);
         assert!(!self.keys.contains_key(&key), "I-2: a second task of {key:?}");
         assert_ne!(self.open_keys.remove(&key), Some(true), "I-2: {key:?} was committed");
         self.keys.insert(key, id);
@@ -348,9 +373,13 @@ impl Oracle {
     /// The store says which task a key has made.
     fn see_key(&mut self, key: IdempotencyKey, id: Option<TaskId>) {
         if let (Some(is_committed), Some(id)) = (self.open_keys.get(&key), id) {
-            assert!(*is_committed && self.tasks.contains_key(&id), "I-2: from nowhere");
+            let is_known = self.tasks.contains_key(&id) || self.removed.contains_key(&id);
+            assert!(*is_committed && is_known, "I-2: from nowhere");
             self.open_keys.remove(&key);
             self.keys.insert(key, id);
+        }
+        if id.is_none() {
+            self.forget_key(key);
         }
         assert_ne!(self.open_keys.get(&key), Some(&true), "I-1: the store forgot {key:?}");
         assert_eq!(self.keys.get(&key), id.as_ref(), "I-2: {key:?}");
@@ -383,6 +412,9 @@ impl Oracle {
             outcome: None,
             image: None,
             is_end_owed: false,
+            is_leaving: false,
+            is_doubtful: false,
+            ended_from: WallMs::FIRST,
         };
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
     }
@@ -406,10 +438,13 @@ impl Oracle {
             (task.outcome, said) = (outcome, Some(expected));
         }
         match over {
-            RunEnd::Done => task.state = State::Done,
-            RunEnd::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(*cause)),
+            RunEnd::Done => (task.state, task.ended_from) = (State::Done, wall),
+            RunEnd::Failed(cause) => {
+                (task.state, task.cause, task.ended_from) = (State::Failed, Some(*cause), wall);
+            }
             RunEnd::Aborted(AbortReason { cause, reason }) => {
                 (task.state, task.cause) = (State::Aborted, Some(*cause));
+                task.ended_from = wall;
                 task.outcome = Some(TaskEnd::Aborted(*cause, reason.clone()));
             }
             RunEnd::Postponed => {
@@ -445,6 +480,7 @@ impl Oracle {
     }
 
     fn end(&mut self, id: TaskId, outcome: TaskEnd) {
+        let wall = self.wall;
         let task = self.tasks.get_mut(&id).unwrap();
         if std::mem::take(&mut task.is_end_owed) {
             return task.ended_as(&outcome);
@@ -457,6 +493,7 @@ impl Oracle {
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
         }
+        task.ended_from = wall;
         (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
     }
 
@@ -518,7 +555,7 @@ impl Oracle {
             assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));
             for (ticket, asked) in &me.asked {
                 let is_due = match asked {
-                    Asked::Watch(id) => tasks[id].state.is_final(),
+                    Asked::Watch(id) => tasks.get(id).is_none_or(|task| task.state.is_final()),
                     _ => me.stopping.is_none(),
                 };
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
@@ -541,7 +578,8 @@ impl Oracle {
     pub(crate) fn settle_look(&self) {
         for (ticket, asked) in &self.me().asked {
             let Asked::Watch(id) = asked else { continue };
-            assert!(!self.tasks[id].state.is_final(), "not answered: {ticket} {asked:?}");
+            let is_open = self.tasks.get(id).is_some_and(|task| !task.state.is_final());
+            assert!(is_open, "not answered: {ticket} {asked:?}");
         }
         for run in self.me().runs.values() {
             let asked = self.tasks[&run.task].abort;

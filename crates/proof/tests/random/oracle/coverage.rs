@@ -84,6 +84,7 @@ impl Oracle {
             Input::Abort(_, id, _) => self.meet("abort", Some(id)),
             Input::Prioritize(_, id, _) => self.meet("prioritize", Some(id)),
             Input::Retry(_, id, _) => self.meet("retry", Some(id)),
+            Input::Remove(_, id) => self.meet("remove", Some(id)),
             Input::AwaitEnd(_, id) => self.meet("await end", Some(id)),
             Input::Settle(slot, settlement) => {
                 let id = self.me().slots.get(slot).copied();
@@ -112,7 +113,8 @@ impl Oracle {
                 let verb = if *pauses { "pause operation" } else { "resume operation" };
                 self.meet_operation(verb, name);
             }
-            Input::FindByKey(..)
+            Input::Bulk(..)
+            | Input::FindByKey(..)
             | Input::Record(..)
             | Input::CancelAwait(..)
             | Input::Assign(..)
@@ -162,6 +164,13 @@ impl Oracle {
         });
         for verb in verbs.collect::<BTreeSet<_>>() {
             self.meet_all(|_| Some(verb), &[verb]);
+        }
+    }
+
+    /// The retention of a task is over: what looks at it looks at all of them.
+    pub(super) fn meet_purge(&mut self) {
+        if !self.expired(self.wall).is_empty() {
+            self.meet_all(|_| Some("purge"), &["purge"]);
         }
     }
 

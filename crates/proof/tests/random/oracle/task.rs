@@ -5,6 +5,7 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
 use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
 
 use super::time::compare_times;
@@ -40,6 +41,12 @@ pub(crate) struct Task {
     pub(super) image: Option<TaskRecord>,
     /// It ended with its process, and those that live have not said so yet.
     pub(super) is_end_owed: bool,
+    /// It was removed by hand in this turn, of which not all is told.
+    pub(super) is_leaving: bool,
+    /// Nobody knows whether it was removed by hand.
+    pub(super) is_doubtful: bool,
+    /// The earliest moment at which it may have ended, if it has.
+    pub(super) ended_from: WallMs,
 }
 
 impl Task {
@@ -55,7 +62,7 @@ impl Task {
 
     /// Its process died.
     pub(super) fn lose(&mut self) {
-        self.run = None;
+        (self.run, self.ended_from) = (None, WallMs::FIRST);
         if let Some(cause) = self.abort {
             (self.state, self.cause) = (State::Aborted, Some(cause));
             return;
@@ -86,7 +93,7 @@ impl Task {
 
     pub(super) fn adopt(&mut self, Found { task, logs }: &Found) {
         assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
-        self.run = None;
+        (self.run, self.ended_from) = (None, WallMs::FIRST);
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
