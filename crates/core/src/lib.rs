@@ -12,6 +12,7 @@ pub mod time;
 pub mod id;
 pub mod timer;
 pub mod state;
+pub mod reason;
 pub mod transition;
 pub mod backoff;
 pub mod task;

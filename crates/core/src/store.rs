@@ -26,8 +26,8 @@ use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
 use crate::state::{Counts, State};
 use crate::task::{
-    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
-    Progress, QueueTimeout, Tally, TaskEnd,
+    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
+    Priority, Progress, QueueTimeout, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -179,8 +179,8 @@ pub enum Change {
         /// What is kept of its result or error, bounded.
         kept: Option<Json>,
     },
-    /// A ready task gets a start time that lies ahead, with a timer at that moment. Guard: it is
-    /// ready.
+    /// A ready or delayed task gets a start time that lies ahead, with a timer at that moment. Guard:
+    /// it is ready or delayed.
     Delay {
         /// Which task.
         seq: Seq,
@@ -227,6 +227,19 @@ pub enum Change {
         run: RunId,
         /// Why.
         abort: AbortReason,
+    },
+    /// A running task is to go back to the queue: its owner gives the run back, and if that owner
+    /// dies, whoever recovers it does. The last wish for a run counts. Guard: it is running under
+    /// `run`.
+    RequestPostpone {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+        /// Until when, and why.
+        postponement: Postponement,
     },
     /// A run tells how far it is. Guard: it is running under `run`.
     Progress {
@@ -406,6 +419,8 @@ pub struct Orphan {
     pub on_interrupted: OnInterrupted,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
+    /// Until when it was to be given back, if it was.
+    pub postponement: Option<Postponement>,
 }
 
 /// What another owner committed, or we ourselves.
@@ -557,6 +572,9 @@ pub trait ReadTransaction {
 
     /// Why these runs are to be aborted, where somebody asked for it.
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;
+
+    /// Until when these runs are to be given back, where somebody asked for it.
+    fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>>;
 }
 
 /// A transaction that may write. Dropped, it is as if it had never been.

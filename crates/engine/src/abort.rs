@@ -53,6 +53,7 @@ impl Planner<'_> {
                 self.draft.fired.push((live.slot, abort.clone()));
             }
         }
+        self.facts.abort_asked.insert(seq);
         let request = Change::RequestAbort { seq, lane: brief.lane, run, abort };
         self.transition(Some(brief.state), request);
         true

@@ -70,6 +70,7 @@ impl Memory {
         debug_assert!(draft.starts.is_empty(), "a recovery starts a task");
         debug_assert!(draft.answers.is_empty(), "a recovery answers a call");
         self.counts = draft.counts;
+        self.next_timer = draft.next_timer;
         self.dispatch.commit();
         for lane in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation());

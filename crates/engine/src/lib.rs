@@ -27,6 +27,7 @@ mod await_end;
 mod operations;
 mod add;
 mod starts;
+mod postpone;
 mod stop;
 mod control;
 mod apply;

@@ -53,6 +53,9 @@ impl Planner<'_> {
                     self.pause_operation(*ticket, name, *pauses);
                 }
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
+                Input::PostponeTask(ticket, id, options) => {
+                    self.postpone_task(*ticket, *id, options);
+                }
                 // When all that may end it has been drafted: below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
@@ -67,6 +70,7 @@ impl Planner<'_> {
                 | Input::IsShared(_) => debug_assert!(false, "control answers {input:?}"),
             }
         }
+        self.give_back_asked();
         self.time_out();
         self.stop();
         self.fire_timers();

@@ -64,7 +64,7 @@ impl Planner<'_> {
             | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
-            Change::Delay { seq, lane, priority, .. } => {
+            Change::Delay { seq, lane, priority, .. } if from == Some(State::Ready) => {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true } => {
@@ -80,8 +80,10 @@ impl Planner<'_> {
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Release { due_at: Some(_), .. }
+            | Change::Delay { .. }
             | Change::End { .. }
             | Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => {}
         }
@@ -133,6 +135,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::RequestAbort { .. }
+        | Change::RequestPostpone { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => {}
     }

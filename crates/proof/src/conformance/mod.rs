@@ -45,6 +45,7 @@ mod prioritize;
 mod progress;
 mod reader;
 mod release;
+mod postponing;
 mod queue_timeout;
 mod retry;
 mod shared;

@@ -49,6 +49,7 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
         losses,
         on_interrupted,
         abort: None,
+        postponement: None,
     };
     assert_eq!(world.orphans()?, [expected]);
     Ok(())

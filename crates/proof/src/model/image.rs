@@ -52,6 +52,10 @@ impl Image {
                 self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
                 Some(())
             }
+            Change::RequestPostpone { seq, run, postponement, .. } => {
+                self.running(*seq, *run)?.postponement = Some(postponement.clone());
+                Some(())
+            }
             Change::Add { .. } => self.add(change, owner),
             Change::Key { key, seq } => {
                 let is_new = !self.keys.contains_key(key);
@@ -91,7 +95,7 @@ impl Image {
                 Some(())
             }
             Change::Delay { seq, lane, priority, due_at } => {
-                self.ready(*seq)?.at(*lane, *priority);
+                self.waiting(*seq)?.at(*lane, *priority);
                 self.delay(*seq, *due_at)
             }
             Change::SetQueueTimeout { seq, lane, ends_at } => {
@@ -150,8 +154,9 @@ impl Image {
             attempts_left_out: 0,
         };
         let (failures, losses, logs, abort) = (0, 0, Vec::new(), None);
+        let (lane, postponement, has_last_run) = (*lane, None, false);
         let row =
-            Row { task, lane: *lane, owner, failures, losses, logs, abort, has_last_run: false };
+            Row { task, lane, owner, failures, losses, logs, abort, postponement, has_last_run };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
@@ -168,9 +173,9 @@ impl Image {
         Some(())
     }
 
-    /// A ready task waits until then.
+    /// A task waits until then.
     pub(super) fn delay(&mut self, seq: Seq, due_at: WallMs) -> Option<()> {
-        let task = &mut self.ready(seq)?.task;
+        let task = &mut self.waiting(seq)?.task;
         (task.state, task.def.options.start_time) = (State::Delayed, Some(StartTime::At(due_at)));
         self.timers.insert(Timer { at: due_at, kind: TimerKind::Due, seq });
         Some(())
