@@ -170,8 +170,9 @@ fn hint(word: &str) -> String {
         "attempts" | "retries" | "backoff" | "retryLimit" | "retryDelay" | "retryBackoff" => {
             ", retry is meant".to_owned()
         }
+        "children" | "dependencies" | "after" => ", dependsOn is meant".to_owned(),
         "repeat" | "cron" | "every" | "jobId" | "key" | "singletonKey" | "deduplication"
-        | "children" | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
         _ => String::new(),
     }
 }
