@@ -36,6 +36,7 @@ mod json_column;
 mod padding;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod row;
+mod schema;
 mod migrate;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod coalesce;

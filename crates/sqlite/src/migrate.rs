@@ -24,7 +24,7 @@ use crate::code_words::with_codes;
 use crate::location::{DatabaseFile, beside};
 use crate::settings::{self, Sync};
 use crate::temporary::random;
-use crate::{error, row, sql};
+use crate::{error, row, schema, sql};
 
 /// The mark of our files, "Tskr".
 pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
@@ -158,7 +158,7 @@ pub(crate) fn migrate(writer: &Connection, database: &DatabaseFile, sync: Sync) 
         }
         writer.execute_batch(sql::COMMIT).map_err(error::of)?;
     }
-    Ok(())
+    schema::check(writer, MIGRATIONS)
 }
 
 /// Inside the transaction: another process may have been faster, so everything is read again.

@@ -135,6 +135,7 @@ statements! {
     OWNER_FORGET "owner_forget.sql",
     META "meta.sql",
     META_PUT "meta_put.sql",
+    SCHEMA "schema.sql",
     SCHEMA_OBJECTS "schema_objects.sql",
     IMMUTABLE_END "immutable_end.sql",
     LAST "last.sql",

@@ -187,6 +187,47 @@ fn a_flipped_bit_never_crashes_and_never_makes_up_a_task() {
     }
 }
 
+/// F-14: a name of a table, a type of a column, the condition of an index.
+#[test]
+fn a_flipped_bit_in_the_schema_gives_the_right_tasks_or_corrupt() {
+    let (bytes, truth) = sound();
+    let mut refused = 0;
+    for at in (100..PAGE).step_by(29) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        match read_damaged(&damaged) {
+            Ok(tasks) => assert_eq!(tasks, truth, "byte {at}"),
+            Err(error) => {
+                assert_eq!(error.code(), Code::Corrupt, "byte {at}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 20, "only {refused} flipped bits of the schema were noticed");
+}
+
+/// F-14: without the condition of an index, or without the index, tasks would be passed over.
+#[test]
+fn a_file_with_other_indexes_than_ours_is_refused_and_one_with_more_is_not() {
+    let (bytes, truth) = sound();
+    let (_folder, path) = folder();
+    for (change, is_refused) in [
+        ("DROP INDEX ready", true),
+        ("DROP INDEX ready; CREATE INDEX ready ON tasks (lane_id)", true),
+        ("CREATE INDEX mine ON tasks (created_at); CREATE TABLE other (a)", false),
+    ] {
+        fs::write(&path, &bytes).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        match read_all(&path) {
+            Ok(tasks) => assert!(!is_refused && tasks == truth, "{change}"),
+            Err(error) => {
+                assert!(is_refused && error.code() == Code::Corrupt, "{change}: {error}");
+                assert!(error.message().contains("ready"), "{change}: {error}");
+            }
+        }
+    }
+}
+
 /// F-14
 #[test]
 fn a_file_cut_anywhere_gives_the_right_tasks_or_corrupt() {

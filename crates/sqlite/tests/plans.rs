@@ -23,6 +23,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("open_dependencies", "the rows that an index gave, no more than a bound"),
     ("last", "the last row of a scan that stops at once"),
     ("head", "the last row of a scan that stops at once"),
+    ("schema", "at open only"),
     ("schema_objects", "at open only"),
     ("outlines", "a row for 4,096 tasks"),
     ("audit_outlines", "the audit looks at everything"),
