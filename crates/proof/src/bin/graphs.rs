@@ -134,7 +134,7 @@ impl Graph {
             return Err(Error::bug("tasks still wait for what has ended"));
         }
         say(&format!(
-            "{what}: {ms} ms, {ends} runs; {turns} turns, {long} over {LONG_MS} ms, at most {longest_ms}"
+            "{what}: {ms} ms, {ends} runs, {turns} turns, {long} over {LONG_MS} (to {longest_ms} ms)"
         ));
         Ok(())
     }
