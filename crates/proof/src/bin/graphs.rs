@@ -133,9 +133,8 @@ impl Graph {
         if self.reader.count(&blocked, &|| false)? > 0 {
             return Err(Error::bug("tasks still wait for what has ended"));
         }
-        say(&format!(
-            "{what}: {ms} ms, {ends} runs, {turns} turns, {long} over {LONG_MS} (to {longest_ms} ms)"
-        ));
+        let long = format!("{long} over {LONG_MS} ms, the longest {longest_ms} ms");
+        say(&format!("{what}: {ms} ms, {ends} runs, {turns} turns, {long}"));
         Ok(())
     }
 
