@@ -56,6 +56,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     }
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
     ledger.told(&tasks);
+    ledger.dependencies(&marks, &tasks);
     ledger.effects(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
     for task in tasks.values() {

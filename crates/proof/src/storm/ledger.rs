@@ -89,6 +89,8 @@ pub struct Report {
     pub retries: u64,
     /// Tasks that their `queueTimeout` ended.
     pub expired: u64,
+    /// Ended tasks that depend on others.
+    pub dependents: u64,
     /// The longest that an add waited for its answer.
     pub waited_ms: u64,
     /// Things acknowledged that are not there.
@@ -139,6 +141,7 @@ impl fmt::Display for Report {
             ("losses", self.losses),
             ("retries", self.retries),
             ("expired", self.expired),
+            ("dependents", self.dependents),
             ("longest wait ms", self.waited_ms),
             ("lost", self.lost),
             ("doubled", self.doubled),

@@ -15,6 +15,8 @@
 //! - An ended task stays as it was when it was first seen so (I-3).
 //! - An operation has at most its limit of live runs, over all processes (I-6), while workers
 //!   define limits for each other. No task of a paused one starts in any process.
+//! - A task starts after all that it depends on have ended, in whatever process, and not at all if
+//!   one of them failed and it says so.
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
 //!   (I-10). No task loses its process more often than its budget allows.
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
@@ -29,6 +31,7 @@
 mod line;
 mod ledger;
 mod trace;
+mod graphs;
 mod child;
 mod worker;
 mod check;

@@ -296,7 +296,10 @@ impl Storm {
             report.violation("no worker came to anything".to_owned());
         }
         let is_long = report.kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
-        if is_long && [report.beside, report.seen, report.aborted, report.still].contains(&0) {
+        if is_long
+            && [report.beside, report.seen, report.aborted, report.still, report.dependents]
+                .contains(&0)
+        {
             report.violation("the workers hardly met".to_owned());
         }
     }

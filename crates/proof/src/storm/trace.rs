@@ -85,7 +85,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Mark>> {
 }
 
 /// Up to which place of the file each run was live for certain.
-fn ends(marks: &[Mark]) -> BTreeMap<RunId, usize> {
+pub(super) fn ends(marks: &[Mark]) -> BTreeMap<RunId, usize> {
     let last: BTreeMap<u32, usize> =
         (0..).zip(marks).map(|(at, mark)| (mark.worker(), at)).collect();
     let mut ends = BTreeMap::new();
@@ -153,7 +153,7 @@ impl Ledger {
 }
 
 /// Whether a stop gave the run back.
-fn is_taken_back(began: &Began, tasks: &BTreeMap<TaskId, TaskRecord>) -> bool {
+pub(super) fn is_taken_back(began: &Began, tasks: &BTreeMap<TaskId, TaskRecord>) -> bool {
     let attempts = tasks.get(&began.task).map(|task| task.attempts.as_slice());
     let attempt = attempts.unwrap_or_default().iter().find(|attempt| attempt.run == began.run);
     attempt.is_some_and(|attempt| attempt.end == Some(AttemptEnd::Postponed))

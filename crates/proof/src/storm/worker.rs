@@ -493,7 +493,8 @@ impl Worker {
 
     fn add(&mut self) {
         let key = self.key(1);
-        let def = self.rng.definition(key);
+        let mut def = self.rng.definition(key);
+        self.depend(&mut def, 0);
         self.try_call(Call::Add(key), |ticket| Input::Add(ticket, def));
     }
 
@@ -501,8 +502,15 @@ impl Worker {
         let count = 2 + self.rng.below(6) as u32;
         let key = self.key(count);
         let keys = (key.n..).take(count as usize).map(|n| Key { n, ..key });
-        let defs = keys.map(|key| self.rng.definition(key)).collect();
+        let mut defs: Vec<_> = keys.map(|key| self.rng.definition(key)).collect();
+        (0..).zip(&mut defs).for_each(|(n, def)| self.depend(def, n));
         self.try_call(Call::AddMany(key), |ticket| Input::AddMany(ticket, defs));
+    }
+
+    /// Lets it perhaps depend on tasks of our own, on found ones, or on `earlier` ones of its call.
+    fn depend(&mut self, def: &mut NewTask, earlier: usize) {
+        let known = if self.rng.once_in(2) { &self.tasks } else { &self.found };
+        self.rng.depend(def, known, earlier);
     }
 
     fn prioritize(&mut self, id: TaskId) {
