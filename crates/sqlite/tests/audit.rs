@@ -81,3 +81,36 @@ fn every_kind_of_fault_is_found() {
         assert!(faults.iter().any(|found| found.contains(fault)), "{damage}: {faults:?}");
     }
 }
+
+/// In a file with a task that waits for two others, of which one has ended since.
+#[test]
+fn every_kind_of_fault_of_dependencies_is_found() {
+    let cases = [
+        ("DELETE FROM waits", "a blocked task waits for nothing"),
+        ("UPDATE waits SET is_met = 1", "a blocked task waits for nothing"),
+        ("UPDATE waits SET is_met = 0 WHERE dependency = 1", "and no timer says so"),
+        ("UPDATE waits SET dependency = 77 WHERE is_met = 0", "a dependency is not there"),
+        ("UPDATE waits SET dependent = 77", "a task depends on others that is not there"),
+        ("UPDATE waits SET dependent = 1 WHERE dependency = 2", "has ended"),
+        ("UPDATE waits SET dependent = 4 WHERE dependency = 2", "waits while it may run"),
+    ];
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    let lane = hand.lane(1, "read-book");
+    let on = [hand.add(&lane, def("1", 0.0)), hand.add(&lane, def("2", 0.0))];
+    let dependent = hand.add_blocked(&lane, &on);
+    hand.add(&lane, def("4", 0.0));
+    let run = hand.start(on[0], 1);
+    let met = Change::Met { dependency: on[0].seq, dependents: dependent.seq..=dependent.seq };
+    let end = hand.ending(on[0].seq, Some(run), done());
+    hand.turn(vec![end, met]);
+    hand.close();
+    assert_eq!(audit(&path).unwrap().faults, Vec::<String>::new());
+    let sound = std::fs::read(&path).unwrap();
+    for (damage, fault) in cases {
+        std::fs::write(&path, &sound).unwrap();
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let faults = audit(&path).unwrap().faults;
+        assert!(faults.iter().any(|found| found.contains(fault)), "{damage}: {faults:?}");
+    }
+}

@@ -4,7 +4,9 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::query::{Query, Sort};
@@ -175,6 +177,23 @@ impl Hand {
         let mut def = def("1", 0.0);
         def.options.start_time = Some(StartTime::At(due_at));
         self.turn(vec![Change::AddDelayed { seq, id, lane: lane.id, def, at, due_at }]);
+        Task { seq, id }
+    }
+
+    /// Adds a task that depends on these, of which none has ended.
+    pub fn add_blocked(&mut self, lane: &Lane, on: &[Task]) -> Task {
+        let (seq, at) = (Seq(self.seq_next), self.tick());
+        self.seq_next += 1;
+        let id = self.ids.task(seq, at);
+        self.counts.enter(State::Blocked);
+        let mut def = def("1", 0.0);
+        let uuids = on.iter().map(|one| Dependency::Task(one.id)).collect();
+        let on_failure = OnFailure::Abort;
+        def.options.depends_on =
+            Some(Arc::new(Dependencies { on: uuids, on_failure, is_list: false }));
+        let add = Change::AddBlocked { seq, id, lane: lane.id, def, at };
+        let dependencies = on.iter().map(|one| (one.seq, false)).collect();
+        self.turn(vec![add, Change::DependOn { seq, dependencies }]);
         Task { seq, id }
     }
 
