@@ -15,6 +15,7 @@ import type {
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
+  PostponeTaskOptions,
   RetryTaskOptions,
   StopOptions,
   TaskerOptions,
@@ -169,6 +170,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * waits for the new end. Resolves with `false` if it has not ended.
    */
   retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean>
+
+  /**
+   * Lets a task wait: one that has not started, for `delay` from now on at least; one that runs
+   * goes back to the queue, in whatever process it runs, and its attempt does not count. Its signal
+   * fires with the cause `shutdown`, and what its runner returns counts for nothing. Resolves with
+   * `false` if the task has ended, is being aborted, or waits for dependencies.
+   */
+  postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean>
 
   /** The task, or some fields of it; rejects with `TASKER_NOT_FOUND` if there is none. */
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

@@ -17,7 +17,9 @@ use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
-use tasker_engine::input::{Input, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket};
+use tasker_engine::input::{
+    Input, PostponeOptions, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket,
+};
 use tasker_engine::thread::Read;
 use uuid::Uuid;
 
@@ -75,6 +77,13 @@ enum Command<'a> {
         delay: Option<&'a RawValue>,
         #[serde(borrow)]
         priority: Option<&'a RawValue>,
+    },
+    PostponeTask {
+        uuid: &'a str,
+        #[serde(borrow)]
+        delay: Option<&'a RawValue>,
+        #[serde(borrow)]
+        reason: &'a RawValue,
     },
     Await {
         uuid: &'a str,
@@ -194,6 +203,9 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Retry { uuid, delay, priority } => {
             Input::Retry(ticket, task_id(uuid)?, retry(delay, priority)?)
         }
+        Command::PostponeTask { uuid, delay, reason } => {
+            Input::PostponeTask(ticket, task_id(uuid)?, postpone(delay, reason)?)
+        }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
@@ -280,6 +292,12 @@ fn retry(delay: Option<&RawValue>, priority: Option<&RawValue>) -> Result<RetryO
     let delay = delay.map(|raw| argument::duration(raw.get(), "delay"));
     let priority = priority.map(|raw| argument::priority(raw.get()));
     Ok(RetryOptions { delay_ms: delay.transpose()?, priority: priority.transpose()? })
+}
+
+fn postpone(delay: Option<&RawValue>, reason: &RawValue) -> Result<PostponeOptions> {
+    let delay = delay.map(|raw| argument::duration(raw.get(), "delay"));
+    let reason = argument::payload(reason.get(), "reason", limits::ERROR_BYTES_MAX)?;
+    Ok(PostponeOptions { delay_ms: delay.transpose()?, reason })
 }
 
 fn abort_reason(cause: AbortedBy, reason: &RawValue) -> Result<AbortReason> {

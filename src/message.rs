@@ -14,7 +14,7 @@ use std::iter::repeat;
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::option::{self, OptionValue};
-use tasker_core::task::{AbortReason, Cause, Json, Priority, TaskEnd, TaskOptions};
+use tasker_core::task::{Cause, Json, Priority, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
@@ -67,7 +67,7 @@ messages! {
         /// Fire the signal of the run.
         Signal "signal" { slot: RunSlot, cause: Word, reason: Nullable<&'a Json> },
         /// The run is over, and that is on disk.
-        RunEnd "runEnd" { slot: RunSlot, status: Word, abort: Option<&'a AbortReason> },
+        RunEnd "runEnd" { slot: RunSlot, status: Word, abort: Option<Abort<'a>> },
         /// The task ended although its runner did not settle.
         TaskEnd "taskEnd" {
             uuid: TaskId, status: Word, cause: Nullable<Word>, payload: Option<&'a Json>,
@@ -168,12 +168,14 @@ fn run_end(slot: RunSlot, end: &RunEnd) -> Message<'_> {
     let (status, abort) = match end {
         RunEnd::Done => ("done", None),
         RunEnd::Failed(_) => ("failed", None),
-        RunEnd::Aborted(abort) => ("aborted", Some(abort)),
+        RunEnd::Aborted(abort) => ("aborted", Some(Abort(word(abort.cause), &abort.reason))),
         RunEnd::Retrying(run_at, reason) => {
             return Message::RunRetry { slot, run_at: *run_at, reason: reason.as_ref() };
         }
         RunEnd::Snoozed => ("snoozed", None),
-        RunEnd::Postponed => ("postponed", None),
+        RunEnd::Postponed(reason) => {
+            ("postponed", reason.as_ref().map(|reason| Abort(Word("shutdown"), reason)))
+        }
         RunEnd::Fenced => ("fenced", None),
     };
     Message::RunEnd { slot, status: Word(status), abort }
@@ -390,12 +392,15 @@ impl Member for RunId {
     }
 }
 
-/// The cause and the reason of an abort.
-impl Member for &AbortReason {
+/// The cause and the reason of a signal.
+#[derive(Clone, Copy)]
+pub(crate) struct Abort<'a>(Word, &'a Json);
+
+impl Member for Abort<'_> {
     fn write(&self, out: &mut String) {
         out.push_str(",[");
-        quoted(self.cause.as_str(), out);
-        (&self.reason).write(out);
+        quoted(self.0.0, out);
+        self.1.write(out);
         out.push(']');
     }
 }

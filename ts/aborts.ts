@@ -62,7 +62,18 @@ const toError = (value: unknown): Error => (isError(value) ? value : new Error(S
 /** The JSON text under which the reason of an abort is stored. */
 export function serialiseReason(cause: 'user' | 'signal', given: unknown): string {
   if (isError(given)) return serialise(given)
-  const { name, message, code, reason } = abortReason(cause, given) as AbortError
+  return textOf(cause, abortReason(cause, given) as AbortError)
+}
+
+/** The JSON text under which the reason of a postponement is stored. */
+export function serialisePostponement(given: unknown): string {
+  if (isError(given)) return serialise(given)
+  const isText = typeof given === 'string'
+  const message = isText ? given : 'the task was postponed; it goes back to the queue'
+  return textOf('shutdown', new AbortError(message, 'shutdown', isText ? undefined : given))
+}
+
+function textOf(cause: AbortCause, { name, message, code, reason }: AbortError): string {
   const value = reason === undefined ? undefined : json(reason, REASON_BYTES_MAX)
   const known = `"name":"${name}","code":"${code}","cause":"${cause}"`
   const text = `${known},"message":${cut(message, MESSAGE_MAX)}`

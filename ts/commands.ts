@@ -27,6 +27,7 @@ export type Command =
       delay?: JsonText | undefined
       priority?: PriorityJson | undefined
     }
+  | { do: 'postponeTask'; uuid: string; delay?: JsonText | undefined; reason: JsonText }
   | { do: 'await'; uuid: string }
   | { do: 'findByKey'; key: string }
   /** Withdraws the `await` with this ticket: it is never answered. */
@@ -100,6 +101,8 @@ export interface Answers {
   prioritize: boolean
   /** Whether it had ended and runs again. */
   retry: boolean
+  /** Whether it waits now, or its run is to be given back. */
+  postponeTask: boolean
   /** When the task has ended. */
   await: TaskEnd
   /** The uuid of the task that was added under the key. */

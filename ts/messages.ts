@@ -96,7 +96,7 @@ export interface Rest {
 /** How a run ended; one that was snoozed, postponed or fenced ended no task. */
 export type RunEndStatus = EndStatus | 'snoozed' | 'postponed' | 'fenced'
 
-/** Why a run was aborted. */
+/** Why a run was aborted, or given back by a call. */
 export type Abort = [cause: AbortCause, reason: StoredError]
 
 /** How a task ended, as the answer to the command `await`. */

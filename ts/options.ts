@@ -9,6 +9,7 @@
 
 import { types } from 'node:util'
 import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
+import { serialisePostponement } from './aborts'
 import { isBare } from './bounded-json'
 import { JsonText } from './commands'
 import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
@@ -165,6 +166,15 @@ export function retryOptions(given: unknown): { delay?: JsonText; priority?: Pri
   return {
     ...(delay !== undefined && { delay: new JsonText(jsonOf(delay)) }),
     ...(priority !== undefined && { priority: priorityOf(priority) }),
+  }
+}
+
+/** The members of a postponement. */
+export function postponeOptions(given: unknown): { delay?: JsonText; reason: JsonText } {
+  const { delay, reason } = only(given, ['delay', 'reason'], 'options')
+  return {
+    ...(delay !== undefined && { delay: new JsonText(jsonOf(delay)) }),
+    reason: new JsonText(serialisePostponement(reason)),
   }
 }
 

@@ -312,7 +312,8 @@ export class Runs implements RunHost, HintSource, Attachment {
     run.isOver = true
     if (status === 'snoozed') return true
     if (status === 'postponed' || status === 'fenced') {
-      run.abort(abortReason(status === 'fenced' ? status : 'shutdown', undefined))
+      const cause = status === 'fenced' ? status : 'shutdown'
+      run.abort(storedReason(cause, (abort as Abort | undefined)?.[1]))
       return true
     }
     if (status === 'done') this.#emitDone(run)

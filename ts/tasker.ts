@@ -21,6 +21,7 @@ import type {
   OperationRecord,
   Outbox,
   OutboxOptions,
+  PostponeTaskOptions,
   Projected,
   Query,
   Registry,
@@ -58,6 +59,7 @@ import {
   only,
   openOptions,
   operationOf,
+  postponeOptions,
   priorityOf,
   retryOptions,
   runnerOf,
@@ -292,6 +294,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean> {
     const command = { do: 'retry', uuid: uuidOf(uuid), ...retryOptions(options) } as const
+    return await traced(this.#bridge.command(command))
+  }
+
+  async postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean> {
+    const command = { do: 'postponeTask', uuid: uuidOf(uuid), ...postponeOptions(options) } as const
     return await traced(this.#bridge.command(command))
   }
 

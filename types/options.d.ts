@@ -95,6 +95,14 @@ export interface TaskerOptions<Operations = AnyOperations> {
   captureContext?: boolean | undefined
 }
 
+/** How to put a task off. */
+export interface PostponeTaskOptions {
+  /** How long it waits from now on at least; without it, a running task may start again at once. */
+  delay?: Duration | undefined
+  /** What the `abortSignal` of its run has as its reason: an Error, or what an AbortError says. */
+  reason?: unknown
+}
+
 /** How to run an ended task again. */
 export interface RetryTaskOptions {
   /** How long it waits before; not at all if absent. */

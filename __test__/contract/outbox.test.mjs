@@ -149,6 +149,7 @@ for (const library of libraries) {
         { operation: 'a', data: { at: new Date(0), none: undefined, text: 'lone \ud800 ☃\u0000' } },
         { operation: 'a', priority: -Infinity, runTimeout: '2m', onStop: 'abort' },
         { operation: 'a', priority: 0.5, runTimeout: false, onInterrupted: 'retry' },
+        { operation: 'b', queueTimeout: { after: '2h', then: { priority: Infinity } } },
       ]
       const keys = []
       inTransaction(db, () => {

@@ -237,6 +237,7 @@ export async function living(signal: AbortSignal) {
   await using other = new Tasker('other.db')
   is<boolean>()(await other.abortTask('uuid', new Error('why')), true)
   is<boolean>()(await other.prioritizeTask('uuid', 3), true)
+  is<boolean>()(await other.postponeTask('uuid', { delay: '1m', reason: 'busy' }), true)
   is<boolean>()(await other.unassignRunner('anything'), true)
   await other.waitForTaskOutputData('uuid', { abortSignal: signal, timeout: '1h' })
 }

@@ -106,6 +106,9 @@ impl Transition {
             Change::RequestAbort { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestAbort, None)
             }
+            Change::RequestPostpone { seq, lane, .. } => {
+                (seq, lane, TransitionKind::RequestPostpone, None)
+            }
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -146,6 +149,7 @@ impl Transition {
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => None,
         });
@@ -251,8 +255,8 @@ fn prioritize_of(is_queued: bool) -> TransitionKind {
 fn release_of(end: AttemptEnd, is_delayed: bool) -> TransitionKind {
     match end {
         AttemptEnd::Lost => TransitionKind::Lost,
-        AttemptEnd::Postponed => TransitionKind::Postpone,
-        AttemptEnd::Snoozed => TransitionKind::Snooze,
+        AttemptEnd::Postponed if !is_delayed => TransitionKind::Postpone,
+        AttemptEnd::Postponed | AttemptEnd::Snoozed => TransitionKind::Snooze,
         AttemptEnd::Done | AttemptEnd::Failed | AttemptEnd::Aborted if is_delayed => {
             TransitionKind::Retry
         }

@@ -13,6 +13,7 @@ pub mod range;
 pub mod id;
 pub mod timer;
 pub mod state;
+pub mod reason;
 pub mod transition;
 pub mod backoff;
 pub mod dependency;

@@ -22,17 +22,19 @@ use std::sync::Arc;
 
 use crate::dependency::OnFailure;
 use crate::error::{Error, Result};
-use crate::id::{IdKey, IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
-use crate::operation::OperationRecord;
-use crate::queue::QueueKey;
+use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::range::Range;
 use crate::state::{Counts, State};
 use crate::task::{
-    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Priority,
-    Progress, QueueTimeout, Tally, TaskEnd,
+    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
+    Priority, Progress, QueueTimeout, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
+
+mod mirror;
+
+pub use mirror::{Head, Lane, LaneHead, Operation, ReadyTask, Window, WindowQuery};
 
 /// What one turn writes, in one transaction with one sync.
 #[derive(Clone, Debug)]
@@ -87,6 +89,7 @@ impl Change {
             | Change::Timer { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
+            | Change::RequestPostpone { .. }
             | Change::Log { .. } => None,
         }
     }
@@ -271,9 +274,9 @@ pub enum Change {
         /// What is kept of its result or error, bounded.
         kept: Option<Json>,
     },
-    /// A task waits for its start time, which lies ahead, with a timer at that moment: a ready one
-    /// that is to start later, or a blocked one whose last dependency is met. Guard: it waits, and
-    /// is not delayed.
+    /// A task waits for its start time, which lies ahead, with a timer at that moment: a ready or
+    /// delayed one that is to start later, or a blocked one whose last dependency is met. Guard: it
+    /// waits.
     Delay {
         /// Which task.
         seq: Seq,
@@ -322,6 +325,19 @@ pub enum Change {
         /// Why.
         abort: AbortReason,
     },
+    /// A running task is to go back to the queue: its owner gives the run back, and if that owner
+    /// dies, whoever recovers it does. The last wish for a run counts. Guard: it is running under
+    /// `run`.
+    RequestPostpone {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+        /// Until when, and why.
+        postponement: Postponement,
+    },
     /// A run tells how far it is. Guard: it is running under `run`.
     Progress {
         /// Which task.
@@ -366,96 +382,6 @@ pub struct Refused {
     pub change: usize,
     /// `Fenced`, and why.
     pub error: Error,
-}
-
-/// An operation that has, or had, tasks, or of which something was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its number, a part of each of its lanes' numbers.
-    pub id: OperationId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// What is said of it, for all processes.
-    pub record: OperationRecord,
-}
-
-impl Operation {
-    /// One that is stored for the first time, and of which nothing is said.
-    pub fn new(id: OperationId, name: impl Into<Arc<str>>) -> Self {
-        Self { id, name: name.into(), record: OperationRecord::first() }
-    }
-}
-
-/// All tasks with the same operation and the same resolved conditions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Its number, stored with each of its tasks.
-    pub id: LaneId,
-    /// Its operation.
-    pub operation: Arc<str>,
-}
-
-/// Where the store stands: the facts of its last batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// The number of the last batch; 0 for a new store.
-    pub number: u64,
-    /// The next free sequence number; 1 for a new store.
-    pub seq_next: Seq,
-    /// How many tasks are in each state.
-    pub counts: Counts,
-}
-
-/// A ready task with all that its start needs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadyTask {
-    /// Its number in commit order.
-    pub seq: Seq,
-    /// Its identity.
-    pub id: TaskId,
-    /// When it was added.
-    pub created_at: WallMs,
-    /// What the caller defined.
-    pub def: NewTask,
-    /// Attempts so far.
-    pub attempt: u32,
-    /// Failures so far.
-    pub failures: u32,
-    /// Losses in a row so far.
-    pub losses: u32,
-    /// Log lines kept so far; the next one has the number after it.
-    pub logs: u32,
-}
-
-/// The first ready tasks of a lane.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// In queue order: greater priority first, then smaller sequence number (I-7).
-    pub tasks: Vec<ReadyTask>,
-    /// Whether these are all.
-    pub is_complete: bool,
-}
-
-/// The first ready task of a lane, and where the next one stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneHead {
-    /// The lane.
-    pub lane: LaneId,
-    /// The position of its first task.
-    pub first: QueueKey,
-    /// The position of its second task, if it has one.
-    pub next: Option<QueueKey>,
-}
-
-/// Which ready tasks of a lane to load.
-#[derive(Clone, Debug)]
-pub struct WindowQuery {
-    /// The lane.
-    pub lane: Lane,
-    /// Those from this position on.
-    pub from: QueueKey,
-    /// At most this many.
-    pub tasks_max: usize,
 }
 
 /// What a turn is going to look up, as far as it is known before it begins.
@@ -504,6 +430,8 @@ pub struct Orphan {
     pub has_dependencies: bool,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
+    /// Until when it was to be given back, if it was.
+    pub postponement: Option<Postponement>,
 }
 
 /// What another owner committed, or we ourselves.
@@ -681,6 +609,9 @@ pub trait ReadTransaction {
 
     /// Why these runs are to be aborted, where somebody asked for it.
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;
+
+    /// Until when these runs are to be given back, where somebody asked for it.
+    fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>>;
 }
 
 /// A transaction that may write. Dropped, it is as if it had never been.

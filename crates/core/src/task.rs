@@ -498,6 +498,15 @@ pub struct AbortReason {
     pub reason: Json,
 }
 
+/// A running task that is to go back to the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postponement {
+    /// When it may start again; at once if absent.
+    pub due_at: Option<WallMs>,
+    /// What the runner sees as the signal's reason: a JSON error object.
+    pub reason: Json,
+}
+
 /// How far a run says it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {

@@ -36,7 +36,7 @@ pub enum TransitionKind {
     Fail = 5,
     /// A decision ended it while it had a run.
     Abort = 6,
-    /// A stop gave its run back.
+    /// Its run was given back, by a stop or a call.
     Postpone = 7,
     /// The process of its run died; it waits again.
     Lost = 8,
@@ -56,7 +56,7 @@ pub enum TransitionKind {
     Unblock = 15,
     /// Its run failed and it is tried again later.
     Retry = 16,
-    /// Its runner wants to go on later.
+    /// Its run is over and it goes on later: its runner wanted that, or a call gave the run back.
     Snooze = 17,
     /// An outside executor took it.
     Claim = 18,
@@ -86,7 +86,7 @@ pub enum TransitionKind {
     Owners = 30,
     /// A schedule was changed; of no task.
     Schedule = 31,
-    /// Its start time lies ahead again: it was unblocked or put back too early, or is held.
+    /// Its start time lies ahead again: it was unblocked or put back too early, postponed, or held.
     Delay = 32,
     /// Dependencies are open again: it was put back, or given a new definition.
     Block = 33,
@@ -104,6 +104,10 @@ pub enum TransitionKind {
     SetQueueTimeout = 39,
     /// A timer was set that belongs to no other change; of no task.
     Timer = 40,
+    /// Its definition was changed while it is in the queue, and perhaps its place there.
+    UpdateQueued = 41,
+    /// It has a run and is to be given back to the queue by the owner of that run.
+    RequestPostpone = 42,
 }
 
 /// What a task is after a transition.
@@ -221,7 +225,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Operation, &[], Stays),
         reserved(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
-        rule(Kind::Delay, &[Blocked, Ready, Paused], Becomes(Delayed)).times().leaves(),
+        rule(Kind::Delay, WAITING, Becomes(Delayed)).times().leaves(),
         reserved(Kind::Block, &[Delayed, Ready, Paused], Becomes(Blocked)).leaves(),
         reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
         reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
@@ -230,6 +234,8 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
         rule(Kind::SetQueueTimeout, WAITING, Stays).times(),
         rule(Kind::Timer, &[], Stays).times(),
+        reserved(Kind::UpdateQueued, &[Ready], Stays),
+        rule(Kind::RequestPostpone, &[Running], Stays),
     ]
 };
 

@@ -55,6 +55,7 @@ impl Planner<'_> {
                 self.draft.fired.push((live.slot, abort.clone()));
             }
         }
+        self.facts.abort_asked.insert(seq);
         let request = Change::RequestAbort { seq, lane: brief.lane, run, abort };
         self.transition(Some(brief.state), request);
         true

@@ -23,7 +23,7 @@ use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
-use tasker_core::task::{AbortReason, TaskEnd};
+use tasker_core::task::{AbortReason, Postponement, TaskEnd};
 use tasker_core::transition::{QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
@@ -87,7 +87,7 @@ fn reload(
     let used = heads.iter().map(|head| head.lane).chain(remote_runs.iter().map(|(lane, _)| *lane));
     check_operations(&operations, used)?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
-    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live)?;
+    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live, &live)?;
     let next_timer = timers::next_at(transaction)?;
 
     memory.next_timer = next_timer;
@@ -167,16 +167,18 @@ impl Memory {
 struct Tidings {
     ended: Vec<(Seq, TaskEnd)>,
     aborted: Vec<(RunSlot, AbortReason)>,
+    postponed: Vec<(RunSlot, Postponement)>,
 }
 
 impl Tidings {
-    /// Of these awaited tasks those that have ended, and of the live runs of these tasks those that
-    /// are to be aborted and do not know it.
+    /// Of these awaited tasks those that have ended, of the live runs of these tasks those that
+    /// are to be aborted and do not know it, and of these those that are to be given back.
     fn read(
         transaction: &mut dyn ReadTransaction,
         memory: &Memory,
         awaited: Vec<Seq>,
         live: &[Seq],
+        postponed: &[Seq],
     ) -> Result<Tidings> {
         let briefs = transaction.briefs(&awaited)?;
         debug_assert_eq!(briefs.len(), awaited.len(), "a lookup gives one answer for each item");
@@ -189,7 +191,14 @@ impl Tidings {
         let reasons = transaction.abort_requests(&names)?;
         debug_assert_eq!(reasons.len(), names.len(), "a lookup gives one answer for each run");
         let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
-        Ok(Tidings { ended: ended.collect(), aborted: aborted.collect() })
+        let runs = postponed.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let (slots, names): (Vec<_>, Vec<_>) =
+            runs.map(|run| (run.slot, (run.seq, run.run))).unzip();
+        let wishes = transaction.postpone_requests(&names)?;
+        debug_assert_eq!(wishes.len(), names.len(), "a lookup gives one answer for each run");
+        let postponed = slots.into_iter().zip(wishes).filter_map(|(slot, why)| Some((slot, why?)));
+        let postponed = postponed.collect();
+        Ok(Tidings { ended: ended.collect(), aborted: aborted.collect(), postponed })
     }
 
     /// Answers those who wait, and fires the signals.
@@ -206,6 +215,10 @@ impl Tidings {
                 memory.live.fire(slot, reason.clone());
                 effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
             }
+        }
+        // The next turn gives them back, unless they are to be aborted.
+        for (slot, wish) in self.postponed {
+            memory.live.postpone(slot, wish);
         }
     }
 }
@@ -234,6 +247,8 @@ struct RemoteChanges {
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
     asked: Vec<Seq>,
+    /// Our runs that are to be given back.
+    postponed: Vec<Seq>,
     /// Whether a timer came or went.
     has_timers: bool,
     /// Whether the record of an operation has changed.
@@ -275,6 +290,9 @@ impl RemoteChanges {
         if kind == TransitionKind::RequestAbort && memory.live.of_task(seq).is_some() {
             self.asked.push(seq);
         }
+        if kind == TransitionKind::RequestPostpone && memory.live.of_task(seq).is_some() {
+            self.postponed.push(seq);
+        }
         if rule.is_end() && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
@@ -292,7 +310,8 @@ impl RemoteChanges {
         let has_operations = self.has_records || !self.unknown.is_empty();
         let operations = if has_operations { transaction.operations()? } else { Vec::new() };
         check_operations(&operations, self.unknown)?;
-        let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
+        let (asked, postponed) = (&self.asked, &self.postponed);
+        let tidings = Tidings::read(transaction, memory, self.ended, asked, postponed)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
 

@@ -70,6 +70,7 @@ impl Memory {
             | Input::Define(..)
             | Input::PauseOperation(..)
             | Input::Retry(..)
+            | Input::PostponeTask(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),
         }

@@ -30,6 +30,7 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
                 tracing::debug!(uuid = %id.0, cause = reason.cause.as_str(), "abort");
             }
             Input::Retry(_, id, _) => tracing::debug!(uuid = %id.0, "retry"),
+            Input::PostponeTask(_, id, _) => tracing::debug!(uuid = %id.0, "postpone"),
             Input::Leave(client) => tracing::debug!(?client, "a client has gone"),
             Input::AwaitEnd(_, id) => tracing::debug!(uuid = %id.0, "wait"),
             _ => {}

@@ -122,8 +122,8 @@ pub enum RunEnd {
     Retrying(WallMs, Option<Json>),
     /// Its runner asked to go on later.
     Snoozed,
-    /// The run was given back to the queue.
-    Postponed,
+    /// The run was given back to the queue, by a stop or for this reason.
+    Postponed(Option<Json>),
     /// The run was replaced: what it returned counts for nothing.
     Fenced,
 }
@@ -158,7 +158,7 @@ pub struct RunStart {
 pub enum AbortSignal {
     /// The task is being aborted.
     Abort(AbortReason),
-    /// A stop gave the run back to the queue.
+    /// The run was given back to the queue.
     Shutdown,
     /// The run was replaced.
     Fenced,

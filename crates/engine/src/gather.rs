@@ -10,7 +10,7 @@
 //!
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
 use tasker_core::state::State;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub states: FxHashMap<Seq, (TaskId, State)>,
     /// The tasks of the keys that the inputs name, as far as the keys are known.
     pub keys: FxHashMap<IdempotencyKey, TaskId>,
+    /// Of the tasks that are to be put off, those whose runs are to be aborted.
+    pub abort_asked: FxHashSet<Seq>,
 }
 
 /// Reads what these inputs call for, and what is due at a moment if something is.
@@ -65,13 +67,39 @@ pub(crate) fn facts(
     let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
     let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
     let states = dependencies.into_iter().zip(states);
+    let briefs: FxHashMap<Seq, Brief> = seqs.into_iter().zip(briefs).filter_map(found).collect();
+    let abort_asked = abort_asked(transaction, key, inputs, &briefs)?;
     Ok(Facts {
         orphans,
         fired,
         states: states.filter_map(|(seq, state)| Some((seq, state?))).collect(),
-        briefs: seqs.into_iter().zip(briefs).filter_map(found).collect(),
+        briefs,
+        abort_asked,
         keys: keys.into_iter().zip(tasks).filter_map(known).collect(),
     })
+}
+
+/// Of the tasks that are to be put off, those whose runs are to be aborted.
+fn abort_asked(
+    transaction: &mut dyn ReadTransaction,
+    key: IdKey,
+    inputs: &[Input],
+    briefs: &FxHashMap<Seq, Brief>,
+) -> Result<FxHashSet<Seq>> {
+    let mut runs = Vec::new();
+    for input in inputs {
+        if let Input::PostponeTask(_, id, _) = input {
+            let seq = key.seq_of(*id);
+            runs.extend(briefs.get(&seq).and_then(|brief| Some((seq, brief.run?))));
+        }
+    }
+    if runs.is_empty() {
+        return Ok(FxHashSet::default());
+    }
+    let reasons = transaction.abort_requests(&runs)?;
+    debug_assert_eq!(reasons.len(), runs.len(), "a lookup gives one answer for each run");
+    let asked = runs.into_iter().zip(reasons).filter(|(_, reason)| reason.is_some());
+    Ok(asked.map(|((seq, _), _)| seq).collect())
 }
 
 /// Adds what an input calls for, but windows.
@@ -80,6 +108,7 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
         | Input::Retry(_, id, _)
+        | Input::PostponeTask(_, id, _)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }

@@ -42,6 +42,8 @@ pub enum Input {
     Prioritize(Ticket, TaskId, Priority),
     /// Runs an ended task again.
     Retry(Ticket, TaskId, RetryOptions),
+    /// Lets a task wait, and gives its run back to the queue if it has one.
+    PostponeTask(Ticket, TaskId, PostponeOptions),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
     /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
@@ -100,6 +102,15 @@ pub struct RetryOptions {
     pub priority: Option<Priority>,
 }
 
+/// How to put a task off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostponeOptions {
+    /// How long it waits from now on at least, in milliseconds.
+    pub delay_ms: Option<u64>,
+    /// What its runner sees as the signal's reason: a JSON error object.
+    pub reason: Json,
+}
+
 /// How to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopOptions {
@@ -144,6 +155,7 @@ impl Input {
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
             | Input::Retry(ticket, ..)
+            | Input::PostponeTask(ticket, ..)
             | Input::AwaitEnd(ticket, _)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
@@ -176,6 +188,7 @@ impl Input {
             | Input::Abort(number, ..)
             | Input::Prioritize(number, ..)
             | Input::Retry(number, ..)
+            | Input::PostponeTask(number, ..)
             | Input::AwaitEnd(number, _)
             | Input::Assign(number, ..)
             | Input::Define(number, ..)

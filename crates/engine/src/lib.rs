@@ -28,6 +28,7 @@ mod operations;
 mod dependents;
 mod add;
 mod starts;
+mod postpone;
 mod stop;
 mod control;
 mod apply;

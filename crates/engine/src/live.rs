@@ -2,14 +2,14 @@
 //!
 //! Timeouts lie in one ordered set that the turn reads; nothing here starts a timer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::backoff::RetryPolicy;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
-use tasker_core::task::{AbortReason, OnStop, Priority};
+use tasker_core::task::{AbortReason, OnStop, Postponement, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
 use crate::client_id::outside;
@@ -69,6 +69,9 @@ pub struct LiveRuns {
     by_slot: FxHashMap<RunSlot, Run>,
     by_seq: FxHashMap<Seq, RunSlot>,
     deadlines: BTreeSet<(MonoMs, RunSlot)>,
+    /// Those of which another process has asked that they are given back, and whose signal has not
+    /// fired.
+    postponed: BTreeMap<RunSlot, Postponement>,
 }
 
 impl LiveRuns {
@@ -120,6 +123,7 @@ impl LiveRuns {
     /// A run is over.
     pub fn remove(&mut self, slot: RunSlot) -> Option<Run> {
         let run = self.by_slot.remove(&slot)?;
+        self.postponed.remove(&slot);
         let known = self.by_seq.remove(&run.seq);
         debug_assert_eq!(known, Some(slot), "task {} had another run (I-4)", run.seq.0);
         if let Some((at, _)) = run.deadline {
@@ -134,13 +138,28 @@ impl LiveRuns {
     pub fn fire(&mut self, slot: RunSlot, reason: AbortReason) {
         if let Some(run) = self.by_slot.get_mut(&slot) {
             run.fired.get_or_insert(reason);
+            self.postponed.remove(&slot);
         }
+    }
+
+    /// Another process has asked that a run is given back; one that is ending anyway is not.
+    pub(crate) fn postpone(&mut self, slot: RunSlot, wish: Postponement) {
+        let run = self.by_slot.get(&slot);
+        if run.is_some_and(|run| run.fired.is_none() && !run.is_abort_asked) {
+            self.postponed.insert(slot, wish);
+        }
+    }
+
+    /// The runs that are to be given back, and until when.
+    pub(crate) fn postponed(&self) -> &BTreeMap<RunSlot, Postponement> {
+        &self.postponed
     }
 
     /// Somebody has aborted the task of a run.
     pub fn ask_abort(&mut self, slot: RunSlot) {
         if let Some(run) = self.by_slot.get_mut(&slot) {
             run.is_abort_asked = true;
+            self.postponed.remove(&slot);
         }
     }
 

@@ -56,6 +56,9 @@ impl Planner<'_> {
                     self.pause_operation(*ticket, name, *pauses);
                 }
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
+                Input::PostponeTask(ticket, id, options) => {
+                    self.postpone_task(*ticket, *id, options);
+                }
                 // Below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
@@ -70,6 +73,7 @@ impl Planner<'_> {
                 | Input::IsShared(_) => debug_assert!(false, "control answers {input:?}"),
             }
         }
+        self.give_back_asked();
         self.time_out();
         self.stop();
         self.fire_timers();

@@ -4,7 +4,8 @@
 //! - Each lost run is recovered exactly once (I-4): its release or end is guarded by its run id and
 //!   committed together with the others.
 //! - A loss counts: the third in a row ends the task as poison (I-10).
-//! - A run that was to be aborted ends so: an acknowledged abort is not lost with its owner (I-1).
+//! - A run that was to be aborted ends so, and one that was to be given back is, which is no loss:
+//!   what was acknowledged is not lost with its owner (I-1).
 //!
 //! # Left to others
 //! Knowing who is dead is the store's work (`Store::orphans`).
@@ -15,6 +16,7 @@ use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan};
 use tasker_core::task::{AttemptEnd, Tally, TaskEnd};
+use tasker_core::time::WallMs;
 
 use crate::draft::{Planner, TaskNews};
 
@@ -23,6 +25,10 @@ impl Planner<'_> {
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
             self.draft.recovered.push(orphan.lane);
+            if let (None, Some(wish)) = (&orphan.abort, &orphan.postponement) {
+                self.postpone_orphan(orphan, wish.due_at);
+                continue;
+            }
             match loss(orphan) {
                 Loss::Retry(losses) => self.give_back(orphan, losses),
                 Loss::End(outcome) => self.end_orphan(orphan, outcome),
@@ -40,6 +46,24 @@ impl Planner<'_> {
             error: None,
             tally: Tally { attempt: orphan.attempt, failures: orphan.failures, losses },
             due_at: None,
+            at: self.now_or(orphan.started_at),
+        };
+        self.transition(Some(State::Running), release);
+    }
+
+    /// A run that was to be given back is: the wish was acknowledged (I-1).
+    fn postpone_orphan(&mut self, orphan: &Orphan, due_at: Option<WallMs>) {
+        let (attempt, failures) = (orphan.attempt - 1, orphan.failures);
+        self.wake_at(due_at);
+        let release = Change::Release {
+            seq: orphan.seq,
+            lane: orphan.lane,
+            priority: orphan.priority,
+            run: orphan.run,
+            end: AttemptEnd::Postponed,
+            error: None,
+            tally: Tally { attempt, failures, losses: 0 },
+            due_at,
             at: self.now_or(orphan.started_at),
         };
         self.transition(Some(State::Running), release);

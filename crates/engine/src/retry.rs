@@ -84,7 +84,8 @@ impl Planner<'_> {
         GivenBack { tally, logs: run.logs + lines }
     }
 
-    fn after(&self, ms: u64) -> WallMs {
+    /// So many milliseconds from now.
+    pub(crate) fn after(&self, ms: u64) -> WallMs {
         StartTime::After(ms).moment(self.now.wall)
     }
 

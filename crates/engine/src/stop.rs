@@ -4,20 +4,16 @@
 //! given back, or aborted. When the stop's timeout is over, those still live are given back, or
 //! ended if they were being aborted.
 //!
-//! # Promises
-//! - A run that is given back is fenced, its attempt is not counted, and its task is ready (I-4,
-//!   I-14).
+//! # Left to others
+//! How a run is given back: `postpone`.
 //!
 //! Proof: `proof/tests/engine`.
 
 use tasker_core::rules;
-use tasker_core::state::State;
-use tasker_core::store::Change;
-use tasker_core::task::{AttemptEnd, Cause, OnStop, Tally};
+use tasker_core::task::{Cause, OnStop};
 
 use crate::client_id::ClientId;
 use crate::draft::Planner;
-use crate::effect::{AbortSignal, RunEnd};
 use crate::input::RunSlot;
 use crate::live::Run;
 use crate::memory::Stopping;
@@ -39,8 +35,8 @@ impl Planner<'_> {
                 // An abort that was acknowledged is not undone by giving the run back.
                 OnStop::Postpone if is_fired => self.reclaim(run),
                 _ if is_over && is_fired => self.reclaim(run),
-                OnStop::Postpone => self.postpone(run),
-                OnStop::Wait if is_over => self.postpone(run),
+                OnStop::Postpone => self.postpone(run, None, None),
+                OnStop::Wait if is_over => self.postpone(run, None, None),
                 OnStop::Abort if is_over => self.reclaim(run),
                 OnStop::Abort => self.abort_for_stop(run),
                 OnStop::Wait => {}
@@ -55,7 +51,7 @@ impl Planner<'_> {
         if self.fired(run).is_some() {
             self.reclaim(run);
         } else {
-            self.postpone(run);
+            self.postpone(run, None, None);
         }
     }
 
@@ -79,27 +75,5 @@ impl Planner<'_> {
             let reason = rules::abort_reason(Cause::Stop, "the tasker was stopped");
             self.draft.fired.push((run.slot, reason));
         }
-    }
-
-    fn postpone(&mut self, run: &Run) {
-        debug_assert!(self.fired(run).is_none(), "an acknowledged abort is undone (I-1)");
-        debug_assert!(run.attempt > 0, "an attempt is not counted that never was (I-10)");
-        self.free(run, RunEnd::Postponed);
-        self.draft.signals.push((run.slot, AbortSignal::Shutdown));
-        let (attempt, failures) = (run.attempt - 1, run.failures);
-        let tally = Tally { attempt, failures, losses: 0 };
-        self.note_given_back(run, tally);
-        let release = Change::Release {
-            seq: run.seq,
-            lane: run.lane,
-            priority: run.priority,
-            run: run.run,
-            end: AttemptEnd::Postponed,
-            error: None,
-            tally,
-            due_at: None,
-            at: self.now_or(run.started_at),
-        };
-        self.transition(Some(State::Running), release);
     }
 }

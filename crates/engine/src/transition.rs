@@ -83,15 +83,16 @@ impl Planner<'_> {
             | Change::Met { .. }
             | Change::LetGo { .. }
             | Change::Timer { .. }
-            | Change::Delay { .. }
             | Change::Fired(_)
             | Change::Key { .. }
             | Change::Start { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Release { due_at: Some(_), .. }
+            | Change::Delay { .. }
             | Change::End { .. }
             | Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
             | Change::Progress { .. }
             | Change::Log { .. } => {}
         }
@@ -159,6 +160,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::RequestAbort { .. }
+        | Change::RequestPostpone { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => {}
     }

@@ -413,7 +413,7 @@ fn has_work(
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    if !transaction.orphans()?.is_empty() {
+    if !transaction.orphans()?.is_empty() || !memory.live.postponed().is_empty() {
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
@@ -465,7 +465,7 @@ fn refuse(
             fence(memory, slot, effects);
         } else {
             let calls: Vec<Input> =
-                inputs.extract_if(.., |input| is_abort(input, seq, key)).collect();
+                inputs.extract_if(.., |input| asks_of_run(input, seq, key)).collect();
             if !calls.is_empty() {
                 refuse_all(&calls, &error, effects);
                 return TurnResult::CallRefused;
@@ -476,8 +476,12 @@ fn refuse(
     TurnResult::Stale
 }
 
-fn is_abort(input: &Input, seq: Seq, key: IdKey) -> bool {
-    matches!(input, Input::Abort(_, id, _) if key.seq_of(*id) == seq)
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these ask something of a run of others")]
+fn asks_of_run(input: &Input, seq: Seq, key: IdKey) -> bool {
+    match input {
+        Input::Abort(_, id, _) | Input::PostponeTask(_, id, _) => key.seq_of(*id) == seq,
+        _ => false,
+    }
 }
 
 /// A run of ours is not the task's run any more.
@@ -498,6 +502,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         Change::End { seq, run, .. } => run.map(|run| (*seq, run)),
         Change::Release { seq, run, .. }
         | Change::RequestAbort { seq, run, .. }
+        | Change::RequestPostpone { seq, run, .. }
         | Change::Progress { seq, run, .. }
         | Change::Log { seq, run, .. } => Some((*seq, *run)),
         Change::Operation(_)

@@ -13,7 +13,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
     ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
 };
-use tasker_core::task::{AbortReason, Json};
+use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -56,6 +56,8 @@ pub enum Call {
     FindByKeys,
     /// `last_errors`
     LastErrors,
+    /// `postpone_requests`
+    PostponeRequests,
     /// `abort_requests`
     AbortRequests,
     /// `maintain`
@@ -244,6 +246,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
         self.at(Call::AbortRequests)?.abort_requests(runs)
+    }
+
+    fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>> {
+        self.at(Call::PostponeRequests)?.postpone_requests(runs)
     }
 }
 

@@ -121,6 +121,16 @@ CREATE TABLE aborts (
   reason TEXT NOT NULL
 ) STRICT;
 
+-- Running tasks that are to go back to the queue, the last wish for each; it holds for the run that it
+-- names.
+CREATE TABLE postponements (
+  seq INTEGER PRIMARY KEY,
+  run_id BLOB NOT NULL,
+  -- When it may start again; at once if absent.
+  due_at INTEGER,
+  reason TEXT NOT NULL
+) STRICT;
+
 -- The journal: one row per commit, which also says where the store stands after it.
 CREATE TABLE batches (
   number INTEGER PRIMARY KEY,

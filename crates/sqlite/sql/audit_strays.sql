@@ -77,6 +77,9 @@ UNION ALL
 SELECT 'an abort belongs to no task', seq FROM aborts
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL
+SELECT 'a postponement belongs to no task', seq FROM postponements
+  WHERE seq NOT IN (SELECT seq FROM tasks)
+UNION ALL
 SELECT 'a log line belongs to no task', seq FROM logs
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL

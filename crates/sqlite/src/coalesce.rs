@@ -132,6 +132,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::SetQueueTimeout { .. }
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
+        | Change::RequestPostpone { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => None,
     }

@@ -19,8 +19,8 @@ use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Priority,
-    Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
+    AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask,
+    Postponement, Priority, Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -95,6 +95,13 @@ pub(crate) fn abort(row: &Row<'_>, columns: (usize, usize)) -> Result<Option<Abo
     let cause = Cause::from_code(code).ok_or_else(|| corrupt("an unknown cause"))?;
     let reason = json(row, columns.1)?.ok_or_else(|| corrupt("an abort without a reason"))?;
     Ok(Some(AbortReason { cause, reason }))
+}
+
+/// Until when a run is to be given back, if it is; `columns`: the moment, the reason.
+pub(crate) fn postponement(row: &Row<'_>, columns: (usize, usize)) -> Result<Option<Postponement>> {
+    let Some(reason) = json(row, columns.1)? else { return Ok(None) };
+    let due_at = get::<Option<i64>>(row, columns.0)?.map(WallMs);
+    Ok(Some(Postponement { due_at, reason }))
 }
 
 /// The run of a task, if it has one.

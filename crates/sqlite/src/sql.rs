@@ -97,6 +97,8 @@ statements! {
     REOPEN_TALLY "reopen_tally.sql",
     REOPEN "reopen.sql",
     DELAY "delay.sql",
+    POSTPONE_REQUEST "postpone_request.sql",
+    REQUEST_POSTPONE "request_postpone.sql",
     OPTIONS "options.sql",
     SET_QUEUE_TIMEOUT "set_queue_timeout.sql",
     PRIORITIZE "prioritize.sql",

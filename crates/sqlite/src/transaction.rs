@@ -24,7 +24,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
     Transaction, Wait, Window, WindowQuery,
 };
-use tasker_core::task::{AbortReason, Json, Tally};
+use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -120,6 +120,7 @@ impl<'s> SqliteTransaction<'s> {
                 lane: row::lane_id(row, 8)?,
                 priority: row::priority(row, 6)?,
                 abort: row::abort(row, (9, 10))?,
+                postponement: row::postponement(row, (12, 13))?,
             });
         }
         Ok(orphans)
@@ -274,6 +275,17 @@ impl<'s> SqliteTransaction<'s> {
     }
 }
 
+impl SqliteTransaction<'_> {
+    fn postpone_request(&self, seq: Seq, run: RunId) -> Result<Option<Postponement>> {
+        let mut statement = cached(&self.writer.connection, sql::POSTPONE_REQUEST)?;
+        let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
+        match rows.next().map_err(error::of)? {
+            Some(row) => row::postponement(row, (0, 1)),
+            None => Ok(None),
+        }
+    }
+}
+
 impl ReadTransaction for SqliteTransaction<'_> {
     fn has_news(&self) -> bool {
         self.has_news
@@ -414,6 +426,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
         runs.iter().map(|(seq, run)| self.abort_request(*seq, *run)).collect()
+    }
+
+    fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>> {
+        runs.iter().map(|(seq, run)| self.postpone_request(*seq, *run)).collect()
     }
 }
 

@@ -24,8 +24,8 @@ use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions,
-    StartTime, Tally, TaskEnd,
+    AbortReason, AttemptEnd, Json, LogLine, NewTask, Postponement, Progress, QueueTimeout,
+    SharedOptions, StartTime, Tally, TaskEnd,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -81,9 +81,10 @@ enum Kind {
     Progress,
     Log,
     RequestAbort,
+    RequestPostpone,
 }
 
-const KINDS: usize = Kind::RequestAbort as usize + 1;
+const KINDS: usize = Kind::RequestPostpone as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -123,6 +124,7 @@ impl Kind {
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
             Kind::RequestAbort => sql::REQUEST_ABORT,
+            Kind::RequestPostpone => sql::REQUEST_POSTPONE,
         }
     }
 }
@@ -198,6 +200,7 @@ fn fenced(change: &Change) -> Error {
         Change::End { .. }
         | Change::Release { .. }
         | Change::RequestAbort { .. }
+        | Change::RequestPostpone { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => "the run is not live any more",
     };
@@ -329,6 +332,12 @@ impl<'c> Writing<'c> {
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
+            Change::RequestPostpone { seq, run, postponement, .. } => {
+                let Postponement { due_at, reason } = postponement;
+                let (due_at, run) = (due_at.map(|at| at.0), run.0.as_bytes());
+                let row = (due_at, reason.as_str(), seq.0 as i64, run);
+                self.statement(Kind::RequestPostpone)?.execute(row)
+            }
             Change::Prioritize { seq, to, is_queued, .. } => {
                 let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
                 self.statement(kind)?.execute((to.get(), seq.0 as i64))

@@ -7,6 +7,8 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
+use crate::reason::Reason;
+
 /// What keeps a ready task from starting, the widest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -20,4 +22,17 @@ pub enum Gate {
     NoRunner,
     /// The operation runs as often as it may, in all processes together (I-6).
     OperationLimit,
+}
+
+impl Gate {
+    /// Why a task waits behind it, in the word that users see.
+    pub const fn reason(self) -> Reason {
+        match self {
+            // Where nothing is started, nobody runs what waits.
+            Gate::Stopped | Gate::NoRunner => Reason::NoRunner,
+            Gate::ProcessLimit => Reason::Place,
+            Gate::Paused => Reason::Paused,
+            Gate::OperationLimit => Reason::Limit,
+        }
+    }
 }

@@ -76,6 +76,7 @@ pub(super) fn tally(
             | Change::Met { .. }
             | Change::LetGo { .. }
             | Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
             | Change::Prioritize { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Progress { .. }

@@ -77,6 +77,7 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
             world.reopening(live.task, &outcome)
         }
         TransitionKind::Delay => world.delaying(live.task, 9),
+        TransitionKind::RequestPostpone => World::asking_postpone(live, Some(9), "1"),
         TransitionKind::RequestAbort => World::asking_abort(live, "1"),
         other => return Err(Error::bug(format!("no change makes {other:?}"))),
     })

@@ -48,6 +48,7 @@ mod progress;
 mod numbers;
 mod reader;
 mod release;
+mod postponing;
 mod queue_timeout;
 mod retry;
 mod shared;

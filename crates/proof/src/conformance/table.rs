@@ -84,6 +84,14 @@ macro_rules! conformance_cases {
                 a_delayed_task_that_is_aborted_leaves_a_timer_for_nothing,
                 the_content_of_a_delayed_task_is_there_when_it_is_due,
             }
+            postponing {
+                a_wish_to_give_a_run_back_is_kept_for_its_run,
+                a_wish_for_a_run_that_is_not_live_is_refused,
+                a_run_may_be_given_back_until_a_moment,
+                a_delayed_task_may_be_put_off,
+                a_run_that_is_given_back_keeps_its_dependencies,
+                a_task_that_is_put_off_has_a_later_queue_timeout,
+            }
             queue_timeout {
                 a_queue_timeout_comes_back_with_its_moment_and_a_timer,
                 it_may_end_at_another_moment_or_not_at_all,

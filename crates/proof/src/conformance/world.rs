@@ -20,8 +20,8 @@ use tasker_core::store::{
     Start, Store, Window, WindowQuery,
 };
 use tasker_core::task::{
-    AbortReason, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Priority,
-    Progress, StartTime, Tally, TaskEnd, TaskRecord,
+    AbortReason, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Postponement,
+    Priority, Progress, StartTime, Tally, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -479,7 +479,19 @@ impl World {
         Change::Reopen { seq, lane, priority: self.priority(task), end, kept }
     }
 
-    /// The change that gives this ready task a start time.
+    /// The change by which a run is to be given back until a moment, for this reason.
+    pub(super) fn asking_postpone(live: Live, due_at: Option<i64>, text: &str) -> Change {
+        let Live { task: Task { seq, .. }, lane, run, .. } = live;
+        let postponement = Postponement { due_at: due_at.map(WallMs), reason: json(text) };
+        Change::RequestPostpone { seq, lane, run, postponement }
+    }
+
+    /// Until when a run is to be given back, if it is.
+    pub(super) fn postpone_request(&mut self, live: Live) -> Result<Option<Postponement>> {
+        self.inside(|store| Ok(store.postpone_requests(&[(live.task.seq, live.run)])?.remove(0)))
+    }
+
+    /// The change that gives this waiting task a start time.
     pub(super) fn delaying(&self, task: Task, due_at: i64) -> Change {
         let Task { seq, lane, .. } = task;
         Change::Delay { seq, lane, priority: self.priority(task), due_at: WallMs(due_at) }

@@ -51,10 +51,6 @@ impl Image {
     pub(super) fn apply(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
         match change {
             Change::Operation(operation) => self.record(operation),
-            Change::RequestAbort { seq, run, abort, .. } => {
-                self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
-                Some(())
-            }
             Change::Add { .. } => self.add(change, owner),
             Change::Key { key, seq } => {
                 let is_new = !self.keys.contains_key(key);
@@ -93,7 +89,7 @@ impl Image {
                 Some(())
             }
             Change::Delay { seq, lane, priority, due_at } => {
-                let row = self.waiting(*seq).filter(|row| row.task.state != State::Delayed)?;
+                let row = self.waiting(*seq)?;
                 row.at(*lane, *priority).task.state = State::Ready;
                 self.delay(*seq, *due_at)
             }
@@ -106,15 +102,31 @@ impl Image {
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
+            Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
+            | Change::Progress { .. }
+            | Change::Log { .. } => self.apply_to_run(change),
+        }
+    }
+
+    /// Applies what is asked of a live run, and what it says.
+    fn apply_to_run(&mut self, change: &Change) -> Option<()> {
+        match change {
+            Change::RequestAbort { seq, run, abort, .. } => {
+                self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
+            }
+            Change::RequestPostpone { seq, run, postponement, .. } => {
+                self.running(*seq, *run)?.postponement = Some(postponement.clone());
+            }
             Change::Progress { seq, run, progress } => {
                 self.running(*seq, *run)?.task.progress = Some(progress.clone());
-                Some(())
             }
             Change::Log { seq, run, line } => {
                 self.running(*seq, *run)?.logs.push(line.clone());
-                Some(())
             }
+            _ => return None,
         }
+        Some(())
     }
 
     fn add_delayed(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
@@ -207,8 +219,9 @@ impl Image {
             attempts_left_out: 0,
         };
         let (failures, losses, logs, abort) = (0, 0, Vec::new(), None);
+        let (lane, postponement, has_last_run) = (*lane, None, false);
         let row =
-            Row { task, lane: *lane, owner, failures, losses, logs, abort, has_last_run: false };
+            Row { task, lane, owner, failures, losses, logs, abort, postponement, has_last_run };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
@@ -225,9 +238,9 @@ impl Image {
         Some(())
     }
 
-    /// A ready task waits until then.
+    /// A task waits until then.
     pub(super) fn delay(&mut self, seq: Seq, due_at: WallMs) -> Option<()> {
-        let task = &mut self.ready(seq)?.task;
+        let task = &mut self.waiting(seq)?.task;
         (task.state, task.def.options.start_time) = (State::Delayed, Some(StartTime::At(due_at)));
         self.timers.insert(Timer { at: due_at, kind: TimerKind::Due, seq });
         Some(())

@@ -8,8 +8,8 @@ use tasker_core::read::{Found, ReadBudget, WithLogs};
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Orphan, ReadyTask, Start};
 use tasker_core::task::{
-    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Priority, TaskEnd,
-    TaskRecord,
+    AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) logs: Vec<LogLine>,
     /// Why its run is to be aborted.
     pub(super) abort: Option<AbortReason>,
+    /// Until when its run is to be given back.
+    pub(super) postponement: Option<Postponement>,
     /// Whether it ended with its last attempt, and not while it waited.
     pub(super) has_last_run: bool,
 }
@@ -66,6 +68,7 @@ impl Row {
     /// The task waits for another run: what it had of the last one is history, which is bounded.
     pub(super) fn go_on(&mut self) {
         (self.task.progress, self.abort, self.has_last_run) = (None, None, false);
+        self.postponement = None;
         let excess = self.task.attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX as usize - 1);
         self.task.attempts.drain(..excess);
         self.task.attempts_left_out += excess as u32;
@@ -122,7 +125,7 @@ impl Row {
         let NewTask { priority, ref options, .. } = self.task.def;
         let (lane, failures, losses) = (self.lane, self.failures, self.losses);
         let has_dependencies = options.depends_on.is_some();
-        let abort = self.abort.clone();
+        let (abort, postponement) = (self.abort.clone(), self.postponement.clone());
         Some(Orphan {
             seq,
             lane,
@@ -136,6 +139,7 @@ impl Row {
             on_interrupted: options.on_interrupted,
             has_dependencies,
             abort,
+            postponement,
         })
     }
 

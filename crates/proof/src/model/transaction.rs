@@ -12,7 +12,7 @@ use tasker_core::store::{
     Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
     Refused, Transaction, Wait, Window, WindowQuery,
 };
-use tasker_core::task::{AbortReason, Json};
+use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -163,6 +163,12 @@ impl ReadTransaction for ModelTransaction<'_> {
         let image = &mut self.image;
         let reason = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.abort.clone();
         Ok(runs.iter().map(reason).collect())
+    }
+
+    fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>> {
+        let image = &mut self.image;
+        let wish = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.postponement.clone();
+        Ok(runs.iter().map(wish).collect())
     }
 }
 

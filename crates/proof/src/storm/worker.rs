@@ -23,7 +23,9 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
-use tasker_engine::input::{Input, Record, RetryOptions, RunSlot, StopOptions, Ticket};
+use tasker_engine::input::{
+    Input, PostponeOptions, Record, RetryOptions, RunSlot, StopOptions, Ticket,
+};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
@@ -396,7 +398,7 @@ impl Worker {
             RunEnd::Done => self.tell(Line::Ended(run.id, State::Done)),
             RunEnd::Failed(_) => self.tell(Line::Ended(run.id, State::Failed)),
             RunEnd::Aborted(_) => self.tell(Line::Ended(run.id, State::Aborted)),
-            RunEnd::Retrying(..) | RunEnd::Snoozed | RunEnd::Postponed => {}
+            RunEnd::Retrying(..) | RunEnd::Snoozed | RunEnd::Postponed(_) => {}
             RunEnd::Fenced => self.tell(Line::Fenced(run.id)),
         }
     }
@@ -458,6 +460,7 @@ impl Worker {
                 }
                 (38..42, _) => self.find(),
                 (50..54, Some(id)) => self.retry(id),
+                (54..58, Some(id)) => self.postpone(id),
                 _ => self.add(),
             }
         }
@@ -536,6 +539,12 @@ impl Worker {
         }
         let options = RetryOptions { delay_ms, priority };
         self.try_call(Call::Other, |ticket| Input::Retry(ticket, id, options));
+    }
+
+    fn postpone(&mut self, id: TaskId) {
+        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
+        let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };
+        self.call(Call::Flag, |ticket| Input::PostponeTask(ticket, id, options));
     }
 
     fn abort(&mut self, id: TaskId) {

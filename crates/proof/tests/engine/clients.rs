@@ -88,7 +88,7 @@ fn a_client_that_goes_waits_for_nothing_and_its_runs_wait_for_another() {
     bench.turn(vec![Input::AwaitEnd(gone.inside(2), ours)]);
     let last = vec![Input::AwaitEnd(gone.inside(3), ours), Input::Leave(gone)];
     let effects = bench.turn(last);
-    assert_eq!(bench::over(&effects), [(gone.inside(2), RunEnd::Postponed)]);
+    assert_eq!(bench::over(&effects), [(gone.inside(2), RunEnd::Postponed(None))]);
     assert_eq!(bench.state(theirs), State::Ready);
     let effects = bench.turn(vec![Input::Settle(1, Settlement::Returned(Some(json())))]);
     assert!(bench::answers(&effects).is_empty(), "nobody waits any more: {effects:?}");

@@ -8,6 +8,7 @@ mod dependencies;
 mod overtaken;
 mod keys;
 mod operations;
+mod postponing;
 mod queue_timeouts;
 mod races;
 mod retries;
@@ -286,7 +287,7 @@ fn a_stop_waits_then_postpones_and_the_attempt_is_not_counted() {
     assert!(!bench::answers(&effects).contains(&stop));
     let effects = bench.advance(limits::STOP_TIMEOUT_MS);
     assert!(bench::answers(&effects).contains(&stop));
-    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed)]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed(None))]);
     let task = bench.get(id).task;
     assert_eq!((task.state, task.attempt, task.attempts.len()), (State::Ready, 0, 1));
     assert_eq!(bench.state(waits), State::Ready);
@@ -359,7 +360,7 @@ fn a_run_that_postpones_itself_waits_again_and_its_attempt_is_not_counted() {
     bench.turn(vec![Input::Stop(stop, StopOptions::default())]);
     let threw = Input::Settle(1, Settlement::Threw(json()));
     let effects = bench.turn(vec![Input::Postpone(1), threw]);
-    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed)]);
+    assert_eq!(bench::over(&effects), [(1, RunEnd::Postponed(None))]);
     assert_eq!(bench::answers(&effects), [stop]);
     assert_eq!((bench.state(id), bench.get(id).task.attempt), (State::Ready, 0));
 }

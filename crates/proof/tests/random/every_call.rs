@@ -17,7 +17,8 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 17] = [
+const READS: [Call; 18] = [
+    Call::PostponeRequests,
     Call::States,
     Call::Dependents,
     Call::OpenDependencies,

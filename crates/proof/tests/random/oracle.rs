@@ -3,6 +3,7 @@
 pub(crate) mod coverage;
 mod dependencies;
 mod operations;
+mod postponing;
 mod process;
 mod queue_timeouts;
 mod retries;
@@ -42,6 +43,8 @@ pub(crate) enum Asked {
     Abort(TaskId, Cause),
     Prioritize(TaskId, Priority),
     Retry(TaskId, RetryOptions),
+    /// How long the task is to wait.
+    Postpone(TaskId, Option<u64>),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -121,6 +124,7 @@ impl Oracle {
                 Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
+                Input::PostponeTask(_, id, options) => Asked::Postpone(*id, options.delay_ms),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -141,7 +145,8 @@ impl Oracle {
     pub(crate) fn hear(&mut self, effects: &[Effect], hit: Option<Code>) {
         self.mine().hit = hit;
         if hit.is_some() {
-            self.mine().kept.retain(|said| !matches!(said, Said::Abort(..)));
+            let is_call = |said: &Said| matches!(said, Said::Abort(..) | Said::PutOff(..));
+            self.mine().kept.retain(|said| !is_call(said));
         } else {
             let said = std::mem::take(&mut self.mine().kept);
             self.expect(said);
@@ -175,7 +180,7 @@ impl Oracle {
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
         let mut fired: BTreeMap<RunSlot, Cause> = BTreeMap::new();
-        let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
+        let (wall, tasks, me) = (self.wall, &mut self.tasks, &mut self.processes[self.me]);
         for said in said {
             match said {
                 Said::Abort(id, cause) => {
@@ -183,6 +188,19 @@ impl Oracle {
                         && process == self.me
                     {
                         fired.entry(slot).or_insert(cause);
+                    }
+                }
+                Said::PutOff(id, ms) => {
+                    if let Some(task) = tasks.get_mut(&id)
+                        && let Some((process, slot)) = task.run
+                        && process == self.me
+                    {
+                        me.put_off(
+                            slot,
+                            task,
+                            fired.contains_key(&slot),
+                            ms.map(|ms| wall.plus(ms)),
+                        );
                     }
                 }
                 Said::Line(slot, line) => {
@@ -203,6 +221,7 @@ impl Oracle {
                 }
             }
         }
+        me.give_back_asked(tasks, &fired);
     }
 
     fn effect(&mut self, effect: &Effect) {
@@ -310,6 +329,7 @@ impl Oracle {
                 task.def.priority = priority;
                 task.priorities.push(priority);
             }
+            (Asked::Postpone(id, ms), Answer::Flag(does)) => self.put_off(id, ms, *does),
             (Asked::Retry(id, options), Answer::Flag(does)) => {
                 self.asked_again(id, options, *does);
             }
@@ -391,6 +411,8 @@ impl Oracle {
             starts: 0,
             reopened_at: 0,
             earlier: Vec::new(),
+            postponed: None,
+            put_off: None,
             run: None,
             lines: Vec::new(),
             cause: None,
@@ -414,7 +436,7 @@ impl Oracle {
         let wall = self.wall;
         let task = self.tasks.get_mut(&run.task).unwrap();
         let chances = task.chances(task.abort.is_some());
-        (task.run, task.abort) = (None, None);
+        (task.run, task.abort, task.postponed) = (None, None, None);
         let mut said = None;
         if let Some((expected, outcome)) = expected {
             assert!(expected.is_met_by(over), "the runner's word decides: {expected:?} {over:?}");
@@ -427,10 +449,15 @@ impl Oracle {
                 (task.state, task.cause) = (State::Aborted, Some(*cause));
                 task.outcome = Some(TaskEnd::Aborted(*cause, reason.clone()));
             }
-            RunEnd::Postponed => {
+            RunEnd::Postponed(_) => {
                 assert!(run.fired.is_none(), "an abort that was acknowledged is not undone");
                 (task.state, task.losses) = (State::Ready, 0);
                 task.attempt -= 1;
+                if let Some(Expected::PutOff(Some(at))) = said
+                    && at > wall
+                {
+                    task.delay(at);
+                }
             }
             RunEnd::Retrying(at, _) => {
                 let pause = match said {
@@ -456,6 +483,9 @@ impl Oracle {
                 assert!(!is_retried, "it is to be tried again: {task:?}");
                 task.cause = run.fired;
             }
+        }
+        if let Some(at) = task.put_off.take() {
+            task.wait_until(at);
         }
     }
 

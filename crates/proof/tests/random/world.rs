@@ -34,7 +34,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 16] = [
+const READS: [Call; 17] = [
+    Call::PostponeRequests,
     Call::States,
     Call::Dependents,
     Call::OpenDependencies,
@@ -320,6 +321,7 @@ impl World {
             Call::Journal,
             Call::Briefs,
             Call::AbortRequests,
+            Call::PostponeRequests,
         ];
         Fault::Read(code, self.rng.one_of(&reads))
     }
@@ -414,7 +416,9 @@ impl World {
     /// on in another process; nor whether a task was opened again.
     fn without_traceless(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
         if matches!(fault, Some(Fault::Unknown(_))) {
-            inputs.retain(|input| !matches!(input, Input::Retry(..)));
+            let is_traceless =
+                |input: &Input| matches!(input, Input::Retry(..) | Input::PostponeTask(..));
+            inputs.retain(|input| !is_traceless(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
         }
         inputs

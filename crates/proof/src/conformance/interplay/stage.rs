@@ -390,6 +390,6 @@ fn ended(end: &RunEnd) -> Option<&'static str> {
         RunEnd::Failed(_) => Some("failed"),
         RunEnd::Aborted(_) => Some("aborted"),
         RunEnd::Retrying(..) => Some("retrying"),
-        RunEnd::Snoozed | RunEnd::Postponed | RunEnd::Fenced => None,
+        RunEnd::Snoozed | RunEnd::Postponed(_) | RunEnd::Fenced => None,
     }
 }

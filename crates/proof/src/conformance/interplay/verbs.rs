@@ -10,7 +10,7 @@ use tasker_core::state::State;
 use tasker_core::task::{
     AfterQueueTimeout, Json, NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, StartTime,
 };
-use tasker_engine::input::{Input, RetryOptions, StopOptions, Ticket};
+use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ticket};
 
 use super::stage::{Stage, aborting};
 
@@ -104,6 +104,16 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     verb("retry", |stage| {
         let id = stage.id();
         stage.call(|ticket| Input::Retry(ticket, id, RetryOptions::default())).map(Some)
+    }),
+    verb("postpone task", |stage| {
+        let id = stage.id();
+        let options = PostponeOptions { delay_ms: Some(2 * DELAY_MS), reason: error() };
+        stage.call(|ticket| Input::PostponeTask(ticket, id, options)).map(Some)
+    }),
+    verb("postpone task, at once", |stage| {
+        let id = stage.id();
+        let options = PostponeOptions { delay_ms: None, reason: error() };
+        stage.call(|ticket| Input::PostponeTask(ticket, id, options)).map(Some)
     }),
     verb("unstorable", |stage| silent(stage.settle(Settlement::Unstorable(error())))),
     verb("postpone", |stage| silent(stage.turn(vec![Input::Postpone(stage.slot())]))),

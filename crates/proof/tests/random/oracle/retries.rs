@@ -27,6 +27,8 @@ pub(super) struct Reopening {
     options: RetryOptions,
     /// Whether the task had ended when the call was answered, so that it has been opened.
     is_carried_out: bool,
+    /// Until when a later call has put it off.
+    put_off: Option<WallMs>,
 }
 
 impl Task {
@@ -112,18 +114,32 @@ impl Oracle {
         if is_carried_out {
             task.reopen(options, self.wall);
         }
-        self.reopenings.entry(id).or_default().push_back(Reopening { options, is_carried_out });
+        let reopening = Reopening { options, is_carried_out, put_off: None };
+        self.reopenings.entry(id).or_default().push_back(reopening);
     }
 
     /// It is told that a task runs again because a call asked for it.
     pub(super) fn told_again(&mut self, id: TaskId, run_at: WallMs) {
         let open = self.reopenings.get_mut(&id).and_then(VecDeque::pop_front);
-        let Reopening { options, is_carried_out } = open.expect("somebody asked for it");
+        let reopening = open.expect("somebody asked for it");
+        let Reopening { options, is_carried_out, put_off } = reopening;
         assert_eq!(run_at, self.wall.plus(options.delay_ms.unwrap_or(0)));
         let task = self.tasks.get_mut(&id).unwrap();
         if !is_carried_out {
             task.reopen(options, self.wall);
+            if let Some(at) = put_off {
+                task.wait_until(at);
+            }
         }
+    }
+
+    /// A call puts off a task that another call of this turn has opened, of which it is not told
+    /// yet that it ended. Whether there is such a one.
+    pub(super) fn put_off_reopened(&mut self, id: TaskId, at: Option<WallMs>) -> bool {
+        let last = self.reopenings.get_mut(&id).and_then(VecDeque::back_mut);
+        let Some(last) = last.filter(|last| !last.is_carried_out) else { return false };
+        last.put_off = last.put_off.max(at);
+        true
     }
 
     /// Whether a call has opened a task in this turn of which it is not told yet that it ended.

@@ -3,6 +3,7 @@
 use tasker_core::id::TaskId;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{Cause, TaskEnd};
+use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::RunEnd;
 use tasker_engine::input::{Input, Record, RunSlot};
@@ -16,6 +17,7 @@ pub(super) enum Said {
     Postpone(RunSlot),
     Line(RunSlot, String),
     Abort(TaskId, Cause),
+    PutOff(TaskId, Option<u64>),
     Leave(ClientId),
 }
 
@@ -28,6 +30,7 @@ pub(super) fn said(input: &Input) -> Option<Said> {
             Some(Said::Line(*slot, message.to_string()))
         }
         Input::Abort(_, id, reason) => Some(Said::Abort(*id, reason.cause)),
+        Input::PostponeTask(_, id, options) => Some(Said::PutOff(*id, options.delay_ms)),
         Input::Leave(client) => Some(Said::Leave(*client)),
         _ => None,
     }
@@ -42,6 +45,8 @@ pub(super) enum Expected {
     Retrying(Pause),
     Snoozed(u64),
     Postponed,
+    /// Given back because a call asked for it: until when.
+    PutOff(Option<WallMs>),
     Fenced,
 }
 
@@ -55,14 +60,15 @@ impl Expected {
             // When is told, and compared, by itself.
             RunEnd::Retrying(..) => matches!(self, Self::Retrying(_)),
             RunEnd::Snoozed => matches!(self, Self::Snoozed(_)),
-            RunEnd::Postponed => self == Self::Postponed,
+            RunEnd::Postponed(None) => self == Self::Postponed,
+            RunEnd::Postponed(Some(_)) => matches!(self, Self::PutOff(_)),
             RunEnd::Fenced => self == Self::Fenced,
         }
     }
 
     /// Whether the task waits again after such an end.
     pub(super) fn is_wait(self) -> bool {
-        matches!(self, Self::Retrying(_) | Self::Snoozed(_) | Self::Postponed)
+        matches!(self, Self::Retrying(_) | Self::Snoozed(_) | Self::Postponed | Self::PutOff(_))
     }
 }
 

@@ -7,6 +7,7 @@ use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
 use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
+use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
 
 use super::time::compare_times;
@@ -30,6 +31,10 @@ pub(crate) struct Task {
     pub(super) reopened_at: usize,
     /// How it ended before it was opened again.
     pub(super) earlier: Vec<(State, Option<TaskEnd>)>,
+    /// Until when its run is to be given back by the process that has it.
+    pub(super) postponed: Option<Option<WallMs>>,
+    /// Until when it has been put off after its run, of which it is not told yet that it is over.
+    pub(super) put_off: Option<WallMs>,
     /// Its live run, and whose it is.
     pub(super) run: Option<(usize, RunSlot)>,
     pub(super) lines: Vec<String>,
@@ -62,8 +67,15 @@ impl Task {
     /// Its process died.
     pub(super) fn lose(&mut self) {
         self.run = None;
+        let postponed = self.postponed.take();
         if let Some(cause) = self.abort {
             (self.state, self.cause) = (State::Aborted, Some(cause));
+            return;
+        }
+        if let Some(at) = postponed {
+            (self.state, self.losses) = (State::Ready, 0);
+            self.attempt -= 1;
+            at.into_iter().for_each(|at| self.delay(at));
             return;
         }
         self.losses += 1;
@@ -92,7 +104,7 @@ impl Task {
 
     pub(super) fn adopt(&mut self, Found { task, logs }: &Found) {
         assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
-        self.run = None;
+        (self.run, self.postponed, self.put_off) = (None, None, None);
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);

@@ -14,7 +14,8 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{
-    Input, Record, RemoteFilter, RetryOptions, RunSlot, StopOptions, Subscription, Ticket,
+    Input, PostponeOptions, Record, RemoteFilter, RetryOptions, RunSlot, StopOptions, Subscription,
+    Ticket,
 };
 
 use super::{OPERATIONS, TASKS_MAX, World};
@@ -99,12 +100,18 @@ impl World {
         let is_nobody = ids.is_empty() || self.rng.once_in(20);
         let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
         let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
-        match self.rng.below(8) {
+        match self.rng.below(10) {
+            8 | 9 => Input::PostponeTask(ticket, id, self.postpone_options()),
             0 | 1 => self.abort(id),
             2 => Input::AwaitEnd(ticket, id),
             3 | 4 => Input::Retry(ticket, id, self.retry_options()),
             _ => Input::Prioritize(ticket, id, self.priority()),
         }
+    }
+
+    fn postpone_options(&mut self) -> PostponeOptions {
+        let delay_ms = self.rng.one_of(&[None, Some(1), Some(5_000)]);
+        PostponeOptions { delay_ms, reason: Json::trusted("{}") }
     }
 
     fn retry_options(&mut self) -> RetryOptions {
