@@ -103,6 +103,8 @@ export type PathField =
   | 'error'
   | 'abortReason'
   | 'progress'
+  | 'dependsOn'
+  | 'queueTimeout'
   | 'retry'
   | 'attempts'
 
@@ -140,6 +142,8 @@ export interface QueryFields<
   endedAt?: QueryField<Date>
   attempt?: QueryField<number>
   attemptsLeftOut?: QueryField<number>
+  dependsOn?: QueryField
+  parent?: QueryField<string>
   runTimeout?: QueryField<number>
   queueTimeout?: QueryField
   onInterrupted?: QueryField<OnInterrupted>

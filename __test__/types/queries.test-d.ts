@@ -3,6 +3,7 @@
 
 import {
   type Query,
+  type QueryFields,
   type Sort,
   type Task,
   type TaskAttempt,
@@ -17,6 +18,10 @@ interface Operations {
 }
 
 const tasker = new Tasker<Operations>()
+
+/** Whatever a task has can be asked for; log lines are no part of it. */
+declare const unasked: Exclude<keyof Task, keyof QueryFields>
+is<'logs'>()(unasked, true)
 
 /** Every field of a task that a query knows, and every operator. */
 export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> = {
@@ -37,6 +42,8 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   attempt: { $not: { $eq: 1 } },
   attemptsLeftOut: { $exists: true },
   retry: { $exists: false },
+  dependsOn: { $exists: true },
+  parent: { $ne: null },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',
