@@ -57,7 +57,7 @@ pub(crate) fn idempotent_adds(
     let read: Vec<(&str, i64, &RawValue)> = envelope(text)?;
     let task = |(key, at, text): (&str, i64, &RawValue)| {
         let key = Uuid::try_parse(key).map_err(|_| malformed())?;
-        let mut task = definition::task(text.get(), defaults, names)?;
+        let mut task = definition::row(text.get(), defaults, names)?;
         task.options.fix_start_time(WallMs(at));
         Ok((IdempotencyKey(key), task))
     };

@@ -16,6 +16,8 @@ struct ErrorJson<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     uuids: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
 }
 
@@ -28,6 +30,7 @@ pub(crate) fn text(error: &Error) -> String {
         path: facts.path.as_deref(),
         pid: facts.pid,
         uuids: &facts.uuids,
+        uuid: facts.uuid.as_deref(),
         cause: error.source().map(ToString::to_string),
     };
     serde_json::to_string(&json).unwrap_or_else(|_| r#"{"code":"TASKER_BUG"}"#.to_owned())

@@ -17,7 +17,7 @@ use tasker_core::option::{self, OptionValue};
 use tasker_core::task::{Cause, Json, Priority, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
-    AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
+    AbortSignal, Added, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
 use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
@@ -79,6 +79,8 @@ messages! {
         TaskRetry "taskRetry" { uuid: TaskId, run_at: WallMs, error: Option<&'a Json> },
         /// The task got this priority because its `queueTimeout` is over.
         TaskPriority "taskPriority" { uuid: TaskId, priority: Priority },
+        /// The task got another definition.
+        TaskUpdate "taskUpdate" { uuid: TaskId },
         /// So many more log lines of the run are on disk.
         Logs "logs" { slot: RunSlot, count: u32 },
         /// So many more progress reports of the run are on disk.
@@ -117,6 +119,7 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
             Message::TaskRetry { uuid: *id, run_at: *run_at, error: error.as_ref() }
         }
         Effect::Prioritized(id, to) => Message::TaskPriority { uuid: *id, priority: *to },
+        Effect::Updated(id) => Message::TaskUpdate { uuid: *id },
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -203,6 +206,7 @@ fn task_event(uuid: TaskId, event: &TaskEvent) -> Message<'_> {
         TaskEvent::Added { has_started: false } => "added",
         TaskEvent::Added { has_started: true } => "added-and-run",
         TaskEvent::Run => "run",
+        TaskEvent::Updated => "updated",
         TaskEvent::Prioritized(to) => return Message::RemotePriority { uuid, priority: *to },
         TaskEvent::Retrying(run_at, error) => {
             return Message::RemoteRetry { uuid, run_at: *run_at, error: error.as_ref() };
@@ -315,7 +319,8 @@ impl<'a> Rest<'a> {
             | OptionValue::QueueTimeout(_)
             | OptionValue::Dependencies(_)
             | OptionValue::Task(_)
-            | OptionValue::Retry(_) => None,
+            | OptionValue::Retry(_)
+            | OptionValue::Unique(_) => None,
         })
     }
 }
@@ -418,6 +423,16 @@ impl Member for &Answer {
                 out.push('[');
                 uuid(id.0, out);
                 out.push_str(if *is_new { ",true]" } else { ",false]" });
+            }),
+            Answer::Adds(tasks) => list(tasks, out, |(id, added), out| {
+                out.push('[');
+                uuid(id.0, out);
+                out.push_str(match added {
+                    Added::New => ",true]",
+                    Added::Known => ",false]",
+                    Added::Duplicate => r#","duplicate"]"#,
+                    Added::Replaced => r#","replaced"]"#,
+                });
             }),
             Answer::Ended(end) => {
                 let (status, cause, payload) = parts(end);

@@ -133,11 +133,11 @@ impl Native {
         }
     }
 
-    /// What is wrong with a definition, as the JSON text of an error.
+    /// What is wrong with a definition of an outbox, as the JSON text of an error.
     #[napi(catch_unwind)]
     pub fn check(&self, text: String) -> Option<String> {
         let inner = &self.inner;
-        let read = definition::task(&text, &inner.defaults, &mut inner.names.lock());
+        let read = definition::row(&text, &inner.defaults, &mut inner.names.lock());
         read.err().map(|error| error::text(&error))
     }
 

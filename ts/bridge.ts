@@ -17,7 +17,7 @@ import { type Answers, type Command, commandText, type ReadCommand } from './com
 import { read, refusal, renewed, TaskerError } from './errors'
 import { parse } from './globals'
 import type { KeepAlive } from './keepalive'
-import type { Refusal } from './messages'
+import type { Added, Refusal } from './messages'
 import { inRootContext, type NativeHandle, native } from './native'
 
 /** Something that uses a bridge and ends with it: the runs of this process, an outbox. */
@@ -69,23 +69,24 @@ export class Bridge {
   }
 
   /** Adds several tasks. */
-  addMany<Value>(definitions: string, transform: (uuids: string[]) => Value): Promise<Value> {
-    const call = new Call(transform)
+  addMany<Value>(
+    definitions: string,
+    transform: (answers: (string | Added)[]) => Value,
+    refusedBy: (error: unknown) => void,
+  ): Promise<Value> {
+    const call = new Call(transform, refusedBy)
     this.#send('addMany', definitions, call)
     return call.promise
   }
 
   /** Adds tasks by their keys: `[[key, ms, definition], …]`; a delay counts from `ms`. */
-  addIdempotent<Value>(
-    rows: string,
-    transform: (tasks: [uuid: string, isNew: boolean][]) => Value,
-  ): Promise<Value> {
+  addIdempotent<Value>(rows: string, transform: (tasks: Added[]) => Value): Promise<Value> {
     const call = new Call(transform)
     this.#send('addIdempotent', rows, call)
     return call.promise
   }
 
-  /** What is wrong with a definition, if anything is. */
+  /** What is wrong with a definition of an outbox, if anything is. */
   fault(definition: string): TaskerError | undefined {
     const fault = this.#native.check(definition)
     return fault === null ? undefined : refusal(parse(fault))

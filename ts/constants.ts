@@ -53,6 +53,7 @@ export const TASK_WORDS = [
   'retry',
   'onInterrupted',
   'onStop',
+  'unique',
   'delay',
   'abortSignal',
 ] as const

@@ -137,6 +137,8 @@ export class Delivery {
         return runs.reopened(message)
       case 'taskPriority':
         return runs.prioritized(message)
+      case 'taskUpdate':
+        return runs.updated(message)
       case 'taskEnd':
         return runs.ended(message)
       case 'logs':

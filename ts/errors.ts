@@ -14,6 +14,7 @@ export class TaskerError extends Error {
   declare readonly path?: string
   declare readonly pid?: number
   declare readonly uuids?: string[]
+  declare readonly uuid?: string
 
   constructor(code: TaskerErrorCode, message: string, facts: TaskerErrorFacts = {}) {
     super(message, 'cause' in facts ? { cause: facts.cause } : undefined)
@@ -22,6 +23,7 @@ export class TaskerError extends Error {
     if (facts.path !== undefined) this.path = facts.path
     if (facts.pid !== undefined) this.pid = facts.pid
     if (facts.uuids?.length) this.uuids = facts.uuids
+    if (facts.uuid !== undefined) this.uuid = facts.uuid
   }
 }
 
@@ -61,8 +63,8 @@ export function untraced(error: TaskerError): TaskerError {
 /** The same error for another call. */
 export function renewed(error: unknown): unknown {
   if (!(error instanceof TaskerError)) return error
-  const { code, message, path, pid, uuids } = error
-  const facts = { path, pid, uuids, ...('cause' in error && { cause: error.cause }) }
+  const { code, message, path, pid, uuids, uuid } = error
+  const facts = { path, pid, uuids, uuid, ...('cause' in error && { cause: error.cause }) }
   return untraced(new TaskerError(code, message, facts as TaskerErrorFacts))
 }
 

@@ -22,10 +22,10 @@ const emitAtImport = EventEmitter.prototype.emit
 
 /** The events of one task, without `task.<uuid>.`. */
 const TASK_EVENTS = [
-  ...['added', 'prioritized', 'run', 'log', 'progress', 'retrying'],
+  ...['added', 'add.skipped', 'updated', 'prioritized', 'run', 'log', 'progress', 'retrying'],
   ...['done', 'failed', 'aborted'],
 ]
-const TASK_EVENT = /^task\.[^.]+\./
+const TASK_EVENT = /^task\.(?!add\.skipped$)[^.]+\./
 
 type AnyListener = (...args: unknown[]) => unknown
 
@@ -165,7 +165,7 @@ export class EventHub {
   count(event: unknown, change: number): void {
     if (change === 0 || typeof event !== 'string' || !event.startsWith('task.')) return
     this.#taskListeners += change
-    if (event.indexOf('.', 5) > 0) this.#singleTaskListeners += change
+    if (TASK_EVENT.test(event)) this.#singleTaskListeners += change
     if (event.endsWith('.log')) this.#logListeners += change
     if (event.endsWith('.progress')) this.#progressListeners += change
     this.#review()

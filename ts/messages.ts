@@ -56,12 +56,14 @@ export type Message =
   | ['taskRetry', uuid: string, runAt: number, error?: StoredError]
   /** The task got this priority because its `queueTimeout` is over. */
   | ['taskPriority', uuid: string, priority: PriorityJson]
+  /** The task got another definition. */
+  | ['taskUpdate', uuid: string]
   /** So many more log lines of the run are on disk. */
   | ['logs', slot: number, count: number]
   /** So many more progress reports of the run are on disk. */
   | ['progress', slot: number, count: number]
   /** What another process did to a task. */
-  | ['remoteEvent', uuid: string, event: 'added' | 'run' | 'added-and-run']
+  | ['remoteEvent', uuid: string, event: 'added' | 'run' | 'added-and-run' | 'updated']
   /** Another process gave the task this priority. */
   | ['remotePriority', uuid: string, priority: PriorityJson]
   /** Another process tries the task again. */
@@ -101,6 +103,12 @@ export type Abort = [cause: AbortCause, reason: StoredError]
 
 /** How a task ended, as the answer to the command `await`. */
 export type TaskEnd = [status: EndStatus, cause: EndCause | null, payload?: unknown]
+
+/**
+ * What became of one task that was to be added, and which one it is. One of an outbox that had been
+ * added before is not new.
+ */
+export type Added = [uuid: string, isNew: boolean | 'duplicate' | 'replaced']
 
 /** A priority in JSON, which has no infinities. */
 export type PriorityJson = number | 'Infinity' | '-Infinity'

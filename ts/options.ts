@@ -324,12 +324,13 @@ export function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, dependsOn, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, unique, dependsOn, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
+  if (!isOrdinary(unique)) refuseUnstorable(unique, 'unique', place)
   if (!isOrdinary(dependsOn)) refuseUnstorable(dependsOn, 'dependsOn', place)
   const { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)

@@ -22,14 +22,22 @@ import type { Attachment, Bridge } from './bridge'
 import { Deferred } from './calls'
 import { invalid, read, TaskerError } from './errors'
 import type { EventHub } from './events'
-import { clearImmediate, clearTimeout, monotonicMs, setImmediate, setTimeout } from './globals'
+import {
+  clearImmediate,
+  clearTimeout,
+  monotonicMs,
+  parse,
+  setImmediate,
+  setTimeout,
+} from './globals'
+import type { Added } from './messages'
 import { inRootContext } from './native'
 import { definitionSignal, definitionText, only, outboxKeyOf } from './options'
 import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
 import type { Schemas } from './schemas'
 import { identity, isBusy, SqliteConnection } from './sqlite-connection'
-import type { TaskExtras } from './task-extras'
+import type { Adds } from './unique'
 import { warn } from './warnings'
 
 /** How long to wait while a transaction stays open, or after a fault: twice as long each time. */
@@ -45,7 +53,7 @@ const BUSY_MS_MAX = 10_000
 export interface OutboxContext {
   readonly bridge: Bridge
   readonly events: EventHub
-  readonly extras: TaskExtras
+  readonly adds: Adds
   readonly schemas: Schemas
   /** The path of the store, if it is a file. */
   readonly storePath: string | undefined
@@ -185,7 +193,7 @@ export class Outbox implements Attachment {
     const sound = page.filter(row => this.#isSound(row))
     const text = sound.map(({ key, at, task }) => `["${hexOf(key)}",${at},${task}]`).join(',')
     this.#isSent = true
-    const sent = this.#context.bridge.addIdempotent(`[${text}]`, tasks => this.#added(tasks))
+    const sent = this.#context.bridge.addIdempotent(`[${text}]`, tasks => this.#added(tasks, sound))
     sent.then(
       () => {
         this.#isSent = false
@@ -225,10 +233,11 @@ export class Outbox implements Attachment {
     this.#context.events.fault(new TaskerError(fault.code, message, { cause: fault }))
   }
 
-  #added(tasks: [uuid: string, isNew: boolean][]) {
-    for (const [uuid, isNew] of tasks) {
-      if (isNew) this.#context.extras.added(uuid, { signal: undefined, context: undefined })
-    }
+  #added(tasks: Added[], rows: Row[]) {
+    const nothing = { signal: undefined, context: undefined }
+    tasks.forEach((added, i) => {
+      this.#context.adds.added(added, () => parse((rows[i] as Row).task), nothing)
+    })
   }
 
   /** Rows are read in the order of their keys: what is older than the oldest row is over. */

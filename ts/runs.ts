@@ -35,6 +35,7 @@ import { Run, type RunHost } from './run'
 import { Schemas } from './schemas'
 import { rebuild, type StoredError, serialise } from './stored'
 import { type Snapshot, TaskExtras } from './task-extras'
+import { Adds } from './unique'
 import { warn } from './warnings'
 
 /** A function that carries out tasks. */
@@ -61,6 +62,7 @@ interface PendingCall {
 export class Runs implements RunHost, HintSource, Attachment {
   readonly level: number
   readonly extras: TaskExtras
+  readonly adds: Adds
   readonly pacer = new Pacer()
   readonly hints = new Hints(this)
   readonly schemas = new Schemas()
@@ -94,6 +96,7 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.events = events
     this.level = level
     this.extras = new TaskExtras(bridge, events, capturesContext)
+    this.adds = new Adds(this.extras, events)
     bridge.attach(this)
   }
 
@@ -353,6 +356,11 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.events.emitTask('task.prioritized', uuid, Number(priority))
   }
 
+  /** A task got another definition. */
+  updated([, uuid]: MessageOf<'taskUpdate'>): void {
+    this.events.emitTask('task.updated', uuid)
+  }
+
   #emitRetrying(uuid: string, error: unknown, runAt: number) {
     this.events.emitTask('task.retrying', uuid, error, dateOf(runAt))
   }
@@ -444,8 +452,11 @@ export class Runs implements RunHost, HintSource, Attachment {
   /** What another process on the file did. */
   remoteEvent([, uuid, event]: MessageOf<'remoteEvent'>): void {
     if (!this.#hearsRemote) return
-    if (event !== 'run') this.events.emitTask('task.added', uuid)
-    if (event !== 'added') this.events.emitTask('task.run', uuid)
+    if (event === 'updated') this.events.emitTask('task.updated', uuid)
+    else {
+      if (event !== 'run') this.events.emitTask('task.added', uuid)
+      if (event !== 'added') this.events.emitTask('task.run', uuid)
+    }
   }
 
   remotePriority([, uuid, priority]: MessageOf<'remotePriority'>): void {

@@ -104,6 +104,17 @@ export class TaskExtras {
   /** A task is on disk. */
   added(uuid: string, extras: Extras): void {
     if (this.#events.hasListeners('task.added')) this.#events.emitTask('task.added', uuid)
+    this.#keep(uuid, extras)
+  }
+
+  /** A task has another definition: what the old one brought along counts for nothing. */
+  replaced(uuid: string, extras: Extras): void {
+    this.#tasks.get(uuid)?.release()
+    this.#tasks.delete(uuid)
+    this.#keep(uuid, extras)
+  }
+
+  #keep(uuid: string, extras: Extras) {
     const { signal, context } = extras
     if (!signal && !context) return
     const abort = (fired: AbortSignal) => this.#abortBy(fired, uuid)

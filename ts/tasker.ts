@@ -48,6 +48,7 @@ import { read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
+import type { Added } from './messages'
 import { objectOf } from './objects'
 import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
 import {
@@ -73,6 +74,7 @@ import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { PendingAdd } from './task-extras'
 import { tasksOf } from './tasks'
+import { isUnique, PendingUniqueAdd } from './unique'
 
 const BOUNDS = ['abortSignal', 'timeout']
 const LOGS = ['withLogs', 'logsMaxLevel']
@@ -131,13 +133,19 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       const text = definitionText(definition)
       this.#runs.schemas.checkData(definition)
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
-      const adding = new PendingAdd(this.#runs.extras, signal)
+      const adding = this.#adding(definition, signal)
       this.#bridge.add(text, adding)
       this.#runs.hints.added(read(Object(definition), 'operation'))
       return adding.promise
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #adding(definition: unknown, signal: AbortSignal | undefined): PendingAdd {
+    const { extras, adds } = this.#runs
+    if (!isUnique(definition)) return new PendingAdd(extras, signal)
+    return new PendingUniqueAdd(extras, signal, { adds, definition })
   }
 
   async addTasks<Names extends readonly OperationName<Operations>[]>(
@@ -154,20 +162,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
     }
     for (const one of definitions) this.#runs.hints.added(read(one, 'operation'))
-    const context = this.#runs.extras.snapshot()
-    const adding = this.#bridge.addMany(text, (uuids: string[]) => {
-      uuids.forEach((uuid, i) => {
-        this.#runs.extras.added(uuid, { signal: signals[i], context })
+    const { adds, extras } = this.#runs
+    const context = extras.snapshot()
+    const added = (answers: (string | Added)[]) => {
+      const uuids = answers.map((one, i) => {
+        const answer: Added = typeof one === 'string' ? [one, true] : one
+        return adds.added(answer, () => definitions[i], { signal: signals[i], context })
       })
       return uuids as unknown as TaskUuids<Names>
-    })
+    }
+    const refused = (error: unknown) => adds.refused(error, place => definitions[place])
+    const adding = this.#bridge.addMany(text, added, refused)
     return await traced(adding)
   }
 
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
     const [bridge, events, storePath] = [this.#bridge, this.#events, this.#storePath]
-    const { extras, schemas } = this.#runs
-    const context = { bridge, events, extras, schemas, storePath }
+    const { adds, schemas } = this.#runs
+    const context = { bridge, events, adds, schemas, storePath }
     return outboxOf(context, db, options) as unknown as Outbox<Operations>
   }
 

@@ -72,6 +72,33 @@ export interface DependsOn {
   onFailure?: 'abort' | 'run' | undefined
 }
 
+/** How long a task has its key: until its first run begins, until it ends, while it is stored. */
+export type UniqueWhile = 'new' | 'unfinished' | 'always'
+
+/** What `addTask` does that finds a task with its key. */
+export type OnConflict = 'return' | 'replace' | 'reject'
+
+/** A key that one task of an operation has at a time. */
+export interface Unique {
+  /** Any text of 1 to 255 bytes. Tasks of other operations may have the same. */
+  key: string
+  /**
+   * How long the task has it. It is free in the very commit that starts or ends the task.
+   * @default 'unfinished'
+   */
+  while?: UniqueWhile | undefined
+  /** The longest that it has it, from its add. */
+  ttl?: Duration | undefined
+  /**
+   * What an add does that finds the key taken. `return` resolves with the uuid of the earlier task.
+   * `replace` does too, and gives it this definition if it has never started; it is not for a task
+   * with `dependsOn` yet (`TASKER_UNSUPPORTED`). `reject` rejects with `TASKER_DUPLICATE`; the
+   * error has the `uuid` of the earlier task.
+   * @default 'return'
+   */
+  onConflict?: OnConflict | undefined
+}
+
 /** A task of one operation to add; `data` goes with `operation`. Unknown keys are errors. */
 export type TaskDefinition<
   Operations = AnyOperations,
@@ -187,6 +214,11 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * tasker's.
    */
   onInterrupted?: OnInterrupted | undefined
+  /**
+   * A key of its own: if an earlier task of the operation has it, none is added. Neither the `data`
+   * nor the `abortSignal` of a duplicate count for anything.
+   */
+  unique?: Unique | undefined
   /** What a stop does with the task while it runs. Default: the operation's, else the tasker's. */
   onStop?: OnStop | undefined
   /**

@@ -8,6 +8,7 @@ export type TaskerErrorCode =
   | 'TASKER_LIMIT'
   | 'TASKER_NOT_FOUND'
   | 'TASKER_CONFLICT'
+  | 'TASKER_DUPLICATE'
   | 'TASKER_FENCED'
   | 'TASKER_LOCKED'
   | 'TASKER_FILE_SHARED'
@@ -35,6 +36,8 @@ export class TaskerError extends Error {
   readonly pid?: number
   /** The tasks whose fate is unknown. */
   readonly uuids?: string[]
+  /** The task that is in the way. */
+  readonly uuid?: string
 }
 
 /** What an error may carry besides its code and message. */
@@ -42,6 +45,7 @@ export interface TaskerErrorFacts {
   path?: string
   pid?: number
   uuids?: string[]
+  uuid?: string
   cause?: unknown
 }
 

@@ -18,8 +18,15 @@ export interface TaskerEvents<Operations = AnyOperations> {
   error: [error: unknown]
   /** `addTask` was called. The task is not stored yet and may still be refused. */
   'task.add': [definition: TaskDefinition<Operations>]
+  /**
+   * It was not added, for an earlier task has its `unique` key: the uuid of that one, and the
+   * definition that counts for nothing. Told by the tasker that was asked.
+   */
+  'task.add.skipped': [uuid: TaskUuid, definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
+  /** A waiting task got another definition, by an add with its `unique` key. */
+  'task.updated': [uuid: TaskUuid]
   /** A waiting task got another priority, by `prioritizeTask` or by its `queueTimeout`. */
   'task.prioritized': [uuid: TaskUuid, priority: number]
   /** Its runner is about to be called. */
@@ -49,6 +56,8 @@ export type EventName =
   | keyof TaskerEvents
   | `task.${string}.${
       | 'added'
+      | 'add.skipped'
+      | 'updated'
       | 'prioritized'
       | 'run'
       | 'log'

@@ -1,6 +1,6 @@
 /** Tasks added inside transactions of your own SQLite file. */
 
-import type { TaskToAdd } from './definition'
+import type { TaskToAdd, Unique } from './definition'
 import type { AnyOperations, OfOperation, OperationName, TaskUuid } from './registry'
 
 /**
@@ -33,11 +33,17 @@ export interface OutboxOptions {
  */
 export type OutboxKey<Name extends string = string> = string & OfOperation<Name>
 
-/** A task to add through an outbox: no signal, because the row outlives the process. */
+/**
+ * A task to add through an outbox: no signal, because the row outlives the process, and no
+ * `onConflict: 'reject'`, because nobody would hear of it.
+ */
 export type OutboxDefinition<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = OperationName<Operations>,
-> = TaskToAdd<Operations, Name> & { abortSignal?: undefined }
+> = TaskToAdd<Operations, Name> & {
+  abortSignal?: undefined
+  unique?: (Unique & { onConflict?: 'return' | 'replace' | undefined }) | undefined
+}
 
 /**
  * Adds tasks inside transactions of your own SQLite file. After the commit, each becomes exactly

@@ -106,6 +106,7 @@ export type PathField =
   | 'dependsOn'
   | 'queueTimeout'
   | 'retry'
+  | 'unique'
   | 'attempts'
 
 /**
@@ -155,6 +156,7 @@ export interface QueryFields<
   progress?: QueryField
   attempts?: QueryField
   retry?: QueryField
+  unique?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
 

@@ -1,6 +1,13 @@
 /** Tasks as they are stored. */
 
-import type { BackoffType, OnInterrupted, OnStop, RetryCause } from './definition'
+import type {
+  BackoffType,
+  OnConflict,
+  OnInterrupted,
+  OnStop,
+  RetryCause,
+  UniqueWhile,
+} from './definition'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 import type { LogLevel } from './runner'
@@ -109,6 +116,8 @@ export interface TaskBase<Name extends string = string> {
   onInterrupted?: OnInterrupted
   /** What a stop does while it runs; absent for that of the tasker that runs it. */
   onStop?: OnStop
+  /** Its key, and how long it has it; absent for none. */
+  unique?: StoredUnique
   /** Its log lines in order, with the option `withLogs`. */
   logs?: TaskLog[]
 }
@@ -153,6 +162,14 @@ export interface StoredRetryPolicy {
   attempts: number
   backoff?: { type: BackoffType; delay: number; factor?: number; max?: number; jitter?: number }
   on: RetryCause[]
+}
+
+/** A `unique` as it is stored; `ttl` is milliseconds. */
+export interface StoredUnique {
+  key: string
+  while: UniqueWhile
+  ttl?: number
+  onConflict: OnConflict
 }
 
 /**

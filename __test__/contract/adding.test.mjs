@@ -200,7 +200,11 @@ test('a refusal says what is meant, or that it is not there yet', async t => {
     ],
     [() => tasker.addTask({ operation: 'a', name: 'b' }), /operation is meant/],
     [() => tasker.addTask({ operation: 'a', attempts: 3 }), /retry is meant/],
-    ...['repeat', 'jobId', 'singletonKey', 'removeOnComplete'].map(word => [
+    ...['jobId', 'singletonKey', 'deduplication'].map(word => [
+      () => tasker.addTask({ operation: 'a', [word]: 'b' }),
+      /unique is meant/,
+    ]),
+    ...['repeat', 'removeOnComplete'].map(word => [
       () => tasker.addTask({ operation: 'a', [word]: 1 }),
       /addTask yet, see "What tasker does not do yet"/,
     ]),

@@ -22,8 +22,17 @@ interface Operations {
 function assert<_Condition extends true>() {}
 type Arguments<Name extends keyof TaskerEvents> = EventArguments<Operations, Name>
 type OfOne<
-  Name extends `task.${string}.${'done' | 'failed' | 'aborted' | 'ended' | 'log' | 'retrying'}`,
+  Name extends `task.${string}.${
+    | 'done'
+    | 'failed'
+    | 'aborted'
+    | 'ended'
+    | 'log'
+    | 'retrying'
+    | 'updated'
+    | 'add.skipped'}`,
 > = EventArguments<Operations, Name>
+type Skipped = Arguments<'task.add.skipped'>
 type Result = { words: number } | string[]
 
 assert<Equal<Arguments<'started'>, []>>()
@@ -31,6 +40,8 @@ assert<Equal<Arguments<'stopped'>, []>>()
 assert<Equal<Arguments<'error'>, [error: unknown]>>()
 assert<Equal<Arguments<'task.add'>, [definition: TaskDefinition<Operations>]>>()
 assert<Equal<Arguments<'task.added'>, [uuid: TaskUuid]>>()
+assert<Equal<Arguments<'task.updated'>, [uuid: TaskUuid]>>()
+assert<Equal<Skipped, [uuid: TaskUuid, definition: TaskDefinition<Operations>]>>()
 assert<Equal<Arguments<'task.prioritized'>, [uuid: TaskUuid, priority: number]>>()
 assert<Equal<Arguments<'task.run'>, [uuid: TaskUuid]>>()
 assert<Equal<Arguments<'task.log'>, [uuid: TaskUuid, log: TaskLog]>>()
@@ -43,6 +54,8 @@ assert<Equal<Arguments<'task.ended'>, [uuid: TaskUuid, status: EndStatus, value:
 assert<Equal<OfOne<'task.018f.done'>, [result: Result]>>()
 assert<Equal<OfOne<'task.018f.failed'>, [error: unknown]>>()
 assert<Equal<OfOne<'task.018f.ended'>, [status: EndStatus, value: unknown]>>()
+assert<Equal<OfOne<'task.018f.updated'>, []>>()
+assert<Equal<OfOne<'task.018f.add.skipped'>, [definition: TaskDefinition<Operations>]>>()
 assert<Equal<OfOne<'task.018f.log'>, [log: TaskLog]>>()
 assert<Equal<OfOne<'task.018f.retrying'>, [error: unknown, runAt: Date]>>()
 

@@ -44,6 +44,8 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   retry: { $exists: false },
   dependsOn: { $exists: true },
   parent: { $ne: null },
+  'unique.key': 'k',
+  unique: { $exists: true },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',

@@ -146,6 +146,8 @@ export async function calls() {
     { operation: 'ping', runAt: new Date(0) },
     { operation: 'ping', runAt: 0 },
     { operation: 'ping', retry: 3 },
+    { operation: 'ping', unique: { key: 'k' } },
+    { operation: 'ping', unique: { key: 'k', while: 'new', ttl: '1h', onConflict: 'replace' } },
     { operation: 'ping', retry: { attempts: 3, on: ['timeout'] as const } },
     { operation: 'ping', retry: { attempts: 3, backoff: { type: 'linear', delay: '1s' } } },
     { operation: 'ping', id: 7, label: 'the first', tags: ['red', 'wet'] as const },
@@ -173,6 +175,10 @@ export async function calls() {
   await tasker.addTask({ operation: 'tidy', retry: { backoff: { type: 'fixed', delay: 1 } } })
   // @ts-expect-error no number of attempts
   await tasker.addTask({ operation: 'tidy', retry: true })
+  // @ts-expect-error a key is named
+  await tasker.addTask({ operation: 'tidy', unique: 'k' })
+  // @ts-expect-error there are three words
+  await tasker.addTask({ operation: 'tidy', unique: { key: 'k', while: 'running' } })
   // @ts-expect-error no moment
   await tasker.addTask({ operation: 'tidy', runAt: '2099-01-01' })
 

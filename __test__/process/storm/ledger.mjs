@@ -32,6 +32,8 @@ export class Ledger {
   tried = new Set()
   acked = new Map()
   aborted = new Set()
+  /** The task of each unique key. */
+  unique = new Map()
   ended = new Map()
   images = new Map()
   violations = []
@@ -47,6 +49,10 @@ export class Ledger {
     if (kind === 'try') this.tried.add(a)
     if (kind === 'ack') this.acked.set(b, a)
     if (kind === 'abort') this.aborted.add(a)
+    if (kind === 'unique') {
+      this.#hold((this.unique.get(b) ?? a) === a, 'a unique key made two tasks (I-2)', a)
+      this.unique.set(b, a)
+    }
     if (kind === 'end') this.ended.set(a, b)
     if (kind === 'image') this.#image(a, b)
     this.#hold(kind !== 'ran', 'ran although its operation is paused', a)
@@ -66,7 +72,8 @@ export class Ledger {
   /** Compares with the tasks in the store and with what the runners noted. */
   check(tasks, runs) {
     const stored = new Map(tasks.map(task => [task.uuid, task]))
-    const lost = [...this.acked.keys()].filter(uuid => !stored.has(uuid))
+    const told = [...this.acked.keys(), ...this.unique.values()]
+    const lost = told.filter(uuid => !stored.has(uuid))
     for (const uuid of lost) this.#hold(false, 'acknowledged and lost (I-1)', uuid)
     const doubled = this.#checkTasks(tasks) + this.#checkRuns(stored, runs)
     return { lost: lost.length, doubled }
@@ -94,6 +101,8 @@ export class Ledger {
       this.#hold(isAborted, 'its abort was acknowledged and lost (I-1)', uuid)
       if (this.images.has(uuid)) this.#image(uuid, task)
     }
+    const keys = tasks.flatMap(({ unique }) => unique?.key ?? [])
+    this.#hold(new Set(keys).size === keys.length, 'a unique key has two tasks (I-2)', keys)
     this.#hold(doubled === 0, 'tasks stored twice (I-2)', doubled)
     return doubled
   }

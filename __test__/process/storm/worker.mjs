@@ -1,10 +1,10 @@
 // One life of the storm, a process or a thread: adds, runs and aborts tasks until it is killed or
 // ends itself as `ending` says. What it was told is on disk it writes to stdout, or to the file
 // `told`, at once, a JSON line each: `["try", n]` before a task is added, `["ack", n, uuid]` after,
-// `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]` of tasks that ended in
-// earlier lives, and `["ran", uuid]` of one that must not run. With a `limit` some tasks are of an
-// operation of which only so many may run at once. When it has done enough to be worth an end and
-// is in the middle of a run, it says `["busy"]`.
+// `["unique", uuid, key]`, `["abort", uuid]`, `["end", uuid, status]`, and `["image", uuid, image]`
+// of tasks that ended in earlier lives, and `["ran", uuid]` of one that must not run. With a
+// `limit` some tasks are of an operation of which only so many may run at once. When it has done
+// enough to be worth an end and is in the middle of a run, it says `["busy"]`.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -75,6 +75,23 @@ async function change() {
   await tasker.resumeOperation('slow')
 }
 
+/** Says a key that all lives share; of the adds of all of them one makes the task. */
+async function addUnique() {
+  const key = `day ${below(9)}`
+  const operation = 'quick'
+  const unique = { key, while: 'always' }
+  const n = life * 100_000 + tried++
+  tell('try', n)
+  const uuid = await tasker.addTask({
+    operation,
+    data: { n },
+    retry: retryOf(n),
+    unique,
+    ...labelsOf(n),
+  })
+  tell('unique', uuid, key)
+}
+
 async function abortOne(tasks) {
   const { uuid } = tasks[below(tasks.length)]
   if (await tasker.abortTask(uuid, 'storm')) tell('abort', uuid)
@@ -108,6 +125,7 @@ try {
 async function work() {
   const ones = await Promise.all(Array.from({ length: 1 + below(5) }, addOne))
   const tasks = [...ones, ...(await addMany(1 + below(10)))]
+  await Promise.all([addUnique(), addUnique()])
   if (below(3) === 0) await abortOne(tasks)
   if (below(3) === 0) await change()
   const mayRun = tasks.filter(({ operation }) => operation !== 'held')

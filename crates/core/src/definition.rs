@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
+use crate::key::OnConflict;
 use crate::limits;
 use crate::option::{self, LATER, OPTIONS};
 use crate::task::{NewTask, SharedOptions, TaskOptions, Unsaid};
@@ -171,8 +172,12 @@ fn hint(word: &str) -> String {
             ", retry is meant".to_owned()
         }
         "children" | "dependencies" | "after" => ", dependsOn is meant".to_owned(),
-        "repeat" | "cron" | "every" | "jobId" | "key" | "singletonKey" | "deduplication"
-        | "removeOnComplete" | "removeOnFail" => format!(" yet, {SEE}"),
+        "jobId" | "key" | "singletonKey" | "deduplication" | "uniqueKey" => {
+            ", unique is meant".to_owned()
+        }
+        "repeat" | "cron" | "every" | "removeOnComplete" | "removeOnFail" => {
+            format!(" yet, {SEE}")
+        }
         _ => String::new(),
     }
 }
@@ -212,6 +217,7 @@ fn one_of(
         if let Some(dependencies) = &task.options.depends_on {
             dependencies.check_earlier(earlier)?;
         }
+        check_replacement(&task.options)?;
     }
     task.unsaid = members.unsaid();
     debug_assert!(
@@ -219,6 +225,31 @@ fn one_of(
         "an option was taken that breaks a limit (I-17)"
     );
     debug_assert!(task.options.run_timeout_ms != Some(0), "a run would time out before it began");
+    Ok(task)
+}
+
+/// What replaces another task depends on nothing: that one may be in the queue already.
+fn check_replacement(options: &TaskOptions) -> Result<()> {
+    let on_conflict = options.unique.as_ref().map(|unique| unique.on_conflict);
+    if on_conflict == Some(OnConflict::Replace) && options.depends_on.is_some() {
+        let what = "is not taken together with unique.onConflict 'replace' yet";
+        return Err(Error::at(Code::Unsupported, "dependsOn", format!("{what}; {SEE}")));
+    }
+    Ok(())
+}
+
+/// Reads the definition in a row of an outbox.
+///
+/// # Errors
+/// As [`task`], and `Invalid` for what needs somebody who hears of it.
+pub fn row(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
+    let task = task(text, defaults, names)?;
+    let on_conflict = task.options.unique.as_ref().map(|unique| unique.on_conflict);
+    if on_conflict == Some(OnConflict::Reject) {
+        let message = "'reject' is not for an outbox, whose transaction is over by then; \
+                       a unique column of your own refuses within it";
+        return Err(Error::invalid("unique.onConflict", message));
+    }
     Ok(task)
 }
 
@@ -351,11 +382,41 @@ mod tests {
             (r#"{"operation":"a","dependsOn":{"uuids":[0]}}"#, "dependsOn.uuids[0]"),
             (r#"{"operation":"a","parent":"x"}"#, "parent"),
             (r#"{"operation":"a","tags":["a",1]}"#, "tags[1]"),
+            (r#"{"operation":"a","unique":"k"}"#, "unique"),
+            (r#"{"operation":"a","unique":{}}"#, "unique.key"),
             (r#"{"operation":"a","oops":1}"#, "oops"),
             (r#"{"operation":7,"oops":1}"#, "oops"),
             ("7", "task"),
         ] {
             assert_eq!(path_of(text), path, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_an_outbox_rejects_no_duplicate() {
+        let read = |text: &str| row(text, &Defaults::default(), &mut Operations::default());
+        for word in ["return", "replace"] {
+            let text =
+                format!(r#"{{"operation":"a","unique":{{"key":"k","onConflict":"{word}"}}}}"#);
+            assert!(read(&text).is_ok(), "{word}");
+        }
+        let error = read(r#"{"operation":"a","unique":{"key":"k","onConflict":"reject"}}"#);
+        let error = error.unwrap_err();
+        let facts = (error.code(), error.facts().path.as_deref());
+        assert_eq!(facts, (Code::Invalid, Some("unique.onConflict")));
+    }
+
+    #[test]
+    fn what_replaces_another_task_depends_on_nothing() {
+        let on = r#""dependsOn":["018f0000-0000-7000-8000-000000000001"]"#;
+        for (word, is_taken) in [("return", true), ("reject", true), ("replace", false)] {
+            let unique = format!(r#""unique":{{"key":"k","onConflict":"{word}"}}"#);
+            let text = format!(r#"{{"operation":"a",{unique},{on}}}"#);
+            let read = task(&text, &Defaults::default(), &mut Operations::default());
+            assert_eq!(read.is_ok(), is_taken, "{word}");
+            let Err(error) = read else { continue };
+            let facts = (error.code(), error.facts().path.as_deref());
+            assert_eq!(facts, (Code::Unsupported, Some("dependsOn")));
         }
     }
 

@@ -86,6 +86,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Retry(policy) => Value::from_json(&policy.to_json())?,
         OptionValue::Dependencies(all) => Value::from_json(&all.to_string())?,
         OptionValue::Task(id) => Value::text(hyphenated(id.0, &mut Uuid::encode_buffer())),
+        OptionValue::Unique(unique) => Value::from_json(&unique.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -408,6 +409,7 @@ mod tests {
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
+            unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
         }
         .into();
         task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
@@ -467,7 +469,8 @@ mod tests {
             r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"},"#,
             r#""parent":"00000000-0000-0000-0000-000000000009","#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"wait","logs":[]}"#,
+            r#""onInterrupted":"fail","onStop":"wait","#,
+            r#""unique":{"key":"k","while":"unfinished","onConflict":"return"},"logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
     }
@@ -600,6 +603,7 @@ mod tests {
             r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
             r#"{"attempts.error.name":"E","attempts.cause":"error","attemptsLeftOut":3}"#,
             r#"{"retry.attempts":{"$gt":4},"retry.on":"error","queueTimeout":500}"#,
+            r#"{"unique.key":"k","unique.while":"unfinished","unique.ttl":null}"#,
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,

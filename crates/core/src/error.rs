@@ -55,6 +55,8 @@ codes! {
         "There is no task with this uuid.",
     Conflict "TASKER_CONFLICT" false
         "The operation already has a runner; unassign it first.",
+    Duplicate "TASKER_DUPLICATE" false
+        "Another task has the unique key; `err.uuid` is that task, unless it is of the same call.",
     Fenced "TASKER_FENCED" false
         "The run was replaced; it can no longer write anything.",
     Locked "TASKER_LOCKED" true
@@ -96,6 +98,8 @@ pub struct Facts {
     pub pid: Option<u32>,
     /// The tasks whose fate is unknown.
     pub uuids: Vec<String>,
+    /// The task that is in the way.
+    pub uuid: Option<String>,
 }
 
 /// What went wrong, as a fact a caller can act on.
@@ -156,6 +160,13 @@ impl Error {
     #[must_use]
     pub fn with_uuids(mut self, uuids: Vec<String>) -> Self {
         self.0.facts.uuids = uuids;
+        self
+    }
+
+    /// The same error with the task that is in the way.
+    #[must_use]
+    pub fn with_uuid(mut self, uuid: impl Into<String>) -> Self {
+        self.0.facts.uuid = Some(uuid.into());
         self
     }
 

@@ -103,6 +103,9 @@ impl Transition {
             Change::Prioritize { seq, lane, to, is_queued, .. } => {
                 (seq, lane, prioritize_of(*is_queued), Some(*to))
             }
+            Change::Update { seq, lane, to, is_queued, .. } => {
+                (seq, lane, update_of(*is_queued), Some(*to))
+            }
             Change::RequestAbort { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestAbort, None)
             }
@@ -122,7 +125,8 @@ impl Transition {
     fn all_of(change: &Change) -> impl Iterator<Item = Transition> {
         let last = Transition::of(change);
         let first = last.and_then(|last| match change {
-            Change::Prioritize { from, is_queued: true, .. } => {
+            Change::Prioritize { from, is_queued: true, .. }
+            | Change::Update { from, is_queued: true, .. } => {
                 let (kind, priority) = (TransitionKind::Leave, Some(*from));
                 Some(Transition { kind, priority, ..last })
             }
@@ -148,6 +152,7 @@ impl Transition {
             | Change::Delay { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
+            | Change::Update { is_queued: false, .. }
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
@@ -250,6 +255,10 @@ fn end_of(outcome: &TaskEnd, has_run: bool) -> TransitionKind {
 
 fn prioritize_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::Prioritize } else { TransitionKind::PrioritizeUnqueued }
+}
+
+fn update_of(is_queued: bool) -> TransitionKind {
+    if is_queued { TransitionKind::UpdateQueued } else { TransitionKind::Update }
 }
 
 fn release_of(end: AttemptEnd, is_delayed: bool) -> TransitionKind {

@@ -22,6 +22,8 @@ pub const LABEL_BYTES_MAX: usize = 1024;
 pub const TAGS_MAX: usize = 64;
 /// Bytes of the JSON text of one tag.
 pub const TAG_BYTES_MAX: usize = 256;
+/// Bytes of the key of a unique task, as UTF-8.
+pub const UNIQUE_KEY_BYTES_MAX: usize = 255;
 /// Bytes of the JSON text of the error of an attempt that another one follows; what is too long is
 /// cut.
 pub const ATTEMPT_BYTES_MAX: usize = 16 * 1024;

@@ -20,6 +20,7 @@ use crate::dependency::Dependencies;
 use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
 use crate::json;
+use crate::key::Unique;
 use crate::limits;
 use crate::query::Field;
 use crate::queue_timeout;
@@ -27,6 +28,7 @@ use crate::retry;
 use crate::standing;
 use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
 use crate::time::WallMs;
+use crate::unique;
 
 /// One option of a task.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,8 @@ pub enum OptionValue<'t> {
     Dependencies(&'t Dependencies),
     /// A task.
     Task(TaskId),
+    /// A key that is its own meanwhile.
+    Unique(&'t Unique),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -72,13 +76,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Retry(policy) => f.write_str(&policy.to_json()),
             OptionValue::Dependencies(all) => write!(f, "{all}"),
             OptionValue::Task(id) => write!(f, "\"{}\"", id.0),
+            OptionValue::Unique(unique) => f.write_str(&unique.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 11] = [
+pub const OPTIONS: [TaskOption; 12] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -167,10 +172,16 @@ pub const OPTIONS: [TaskOption; 11] = [
         read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },
+    TaskOption {
+        field: Field::Unique,
+        unsaid: Unsaid::NONE,
+        read: |task, text, path| set(&mut task.unique, unique::read(text, path).map(Arc::new)),
+        value: |task| task.unique.as_deref().map(OptionValue::Unique),
+    },
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 5] = ["concurrency", "attach", "unique", "retention", "onStopWaiting"];
+pub const LATER: [&str; 4] = ["concurrency", "attach", "retention", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -290,6 +301,7 @@ mod tests {
             (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
+            (Field::Unique, r#"{"key":"a","while":"new","ttl":7,"onConflict":"reject"}"#),
         ] {
             let task = read(field, text).unwrap();
             assert_eq!(shown(&task), [format!("{}:{text}", field.as_str())]);

@@ -22,12 +22,13 @@ use std::sync::Arc;
 
 use crate::dependency::OnFailure;
 use crate::error::{Error, Result};
-use crate::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::key::{Key, KeyKind, Unique};
 use crate::range::Range;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
-    Priority, Progress, QueueTimeout, Tally, TaskEnd,
+    Priority, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -81,6 +82,7 @@ impl Change {
             | Change::Reopen { .. }
             | Change::Delay { .. }
             | Change::Prioritize { .. }
+            | Change::Update { .. }
             | Change::SetQueueTimeout { .. }
             | Change::DependOn { .. }
             | Change::Met { .. }
@@ -191,13 +193,20 @@ pub enum Change {
         /// The lane of its task.
         lane: LaneId,
     },
-    /// The task with this number was added under this key. Guard: the key is new. Stands after
-    /// the task's `Add`, in the same batch (I-2).
+    /// The task with this number was added under this key, or takes it over. Guard: the key is
+    /// new, or the task that had it last is `had_by`. Stands after the task's `Add`, if that is in
+    /// the same batch (I-2).
     Key {
-        /// The caller's name for the add.
-        key: IdempotencyKey,
+        /// The name of the add.
+        key: Key,
         /// Which task.
         seq: Seq,
+        /// How long that holds it.
+        kind: KeyKind,
+        /// Until when at the longest.
+        until: Option<WallMs>,
+        /// Which task had it last, and holds it no more, or is this very one.
+        had_by: Option<Seq>,
     },
     /// The start time of a delayed task has come, and it is ready now. Guard: it is delayed.
     Due {
@@ -298,6 +307,26 @@ pub enum Change {
         /// When.
         ends_at: Option<WallMs>,
     },
+    /// A waiting task gets another definition, of the same operation. Guard: it is ready, or it
+    /// waits without a place in the queue if it is not queued.
+    Update {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority so far.
+        from: Priority,
+        /// Its new priority.
+        to: Priority,
+        /// Whether it has a place in the queue.
+        is_queued: bool,
+        /// What its runner gets from now on.
+        data: Option<Json>,
+        /// What few tasks say.
+        options: SharedOptions,
+        /// When it is due, if it goes on waiting for that: a timer at this moment.
+        due_at: Option<WallMs>,
+    },
     /// A waiting task gets another priority. Guard: it is ready, or if it is not queued it waits
     /// for something else.
     Prioritize {
@@ -390,7 +419,7 @@ pub struct Lookups {
     /// For [`ReadTransaction::briefs`].
     pub seqs: Vec<Seq>,
     /// For [`ReadTransaction::find_by_keys`].
-    pub keys: Vec<IdempotencyKey>,
+    pub keys: Vec<Key>,
     /// For [`ReadTransaction::windows`].
     pub windows: Vec<WindowQuery>,
     /// For [`ReadTransaction::states`].
@@ -470,6 +499,23 @@ pub struct Brief {
     pub latest_at: WallMs,
     /// How it ended, if it did.
     pub outcome: Option<TaskEnd>,
+    /// When it was added.
+    pub created_at: WallMs,
+    /// What it says of a key of its own.
+    pub unique: Option<Arc<Unique>>,
+}
+
+/// The task that was added under a key, or took it over last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// Its number.
+    pub seq: Seq,
+    /// Its identity.
+    pub id: TaskId,
+    /// How long it holds the key.
+    pub kind: KeyKind,
+    /// Until when at the longest.
+    pub until: Option<WallMs>,
 }
 
 /// A task waits for another one to end.
@@ -601,8 +647,9 @@ pub trait ReadTransaction {
     /// For how many dependencies each of these tasks waits; counted no further than to its bound.
     fn open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>>;
 
-    /// The tasks that were added under these keys, where there is one.
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>>;
+    /// The tasks that have, or had, these keys last, where there is one. Whether they hold them
+    /// still is for the caller to judge, by their state and the time.
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>>;
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;

@@ -8,8 +8,10 @@ use crate::backoff::RetryPolicy;
 use crate::dependency::Dependencies;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
+use crate::key::Unique;
 use crate::state::State;
 use crate::time::{DATE_MS_MAX, WallMs};
+use crate::words::words;
 
 /// JSON text that passed the checks of [`crate::json`]: stored and returned byte for byte, never
 /// re-encoded. In the file a TEXT value is JSON; BLOB is reserved for raw bytes.
@@ -102,33 +104,6 @@ pub enum OnStop {
     Postpone = 1,
     /// Aborts it.
     Abort = 2,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident $word:literal),* $(,)? }) => {
-        impl $type {
-            /// Every value.
-            pub const ALL: &[$type] = &[$($type::$variant),*];
-            /// Every word with its value.
-            pub const WORDS: &[(&str, $type)] = &[$(($word, $type::$variant)),*];
-            /// The public word.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word),* }
-            }
-            /// The value with this word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some($type::$variant),)* _ => None }
-            }
-            /// The code under which it is stored.
-            pub const fn code(self) -> u8 {
-                self as u8
-            }
-            /// The value with this stored code.
-            pub fn from_code(code: u8) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.code() == code)
-            }
-        }
-    };
 }
 
 words!(OnInterrupted { Retry "retry", Abort "abort", Fail "fail" });
@@ -333,6 +308,8 @@ pub struct TaskOptions {
     pub on_interrupted: OnInterrupted,
     /// What a stop does while it runs; its operation's or the stop's own choice if absent.
     pub on_stop: Option<OnStop>,
+    /// The key that no other task of its operation has meanwhile.
+    pub unique: Option<Arc<Unique>>,
 }
 
 impl TaskOptions {
@@ -349,6 +326,7 @@ impl TaskOptions {
         retry: None,
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
+        unique: None,
     };
 
     /// The moment at which a stored task may start at the earliest, if it has one.
@@ -426,6 +404,11 @@ impl NewTask {
             options: SharedOptions::default(),
             unsaid: Unsaid::NONE,
         }
+    }
+
+    /// Whether it says a key of its own.
+    pub fn is_unique(&self) -> bool {
+        !self.options.is_none() && self.options.unique.is_some()
     }
 
     /// How many bytes of the caller's its start has to bring along.

@@ -70,7 +70,7 @@ pub enum TransitionKind {
     Resume = 22,
     /// It left its place in the queue for another one.
     Leave = 23,
-    /// Its definition was changed, but not its place in the queue.
+    /// Its definition was changed while it has no place in the queue.
     Update = 24,
     /// Its `queueTimeout` ended it.
     Expire = 25,
@@ -152,6 +152,8 @@ pub enum EventKind {
     Run,
     /// A task got another priority.
     Prioritized,
+    /// A task got another definition.
+    Updated,
     /// A task is tried again.
     Retrying,
     /// A task ended.
@@ -181,6 +183,8 @@ pub struct TransitionRule {
 
 /// The states of a task that has no run and may get one.
 const WAITING: &[State] = &[State::Blocked, State::Delayed, State::Ready, State::Paused];
+/// Those of them without a place in the queue.
+const UNQUEUED: &[State] = &[State::Blocked, State::Delayed, State::Paused];
 /// The states of a task that may have a run in a process.
 const RUNNING: &[State] = &[State::Running, State::Paused];
 /// As `RUNNING`, and with an outside executor.
@@ -190,7 +194,7 @@ const ENDED: &[State] = &[State::Done, State::Failed, State::Aborted];
 /// Every transition there is, by code.
 pub const TRANSITIONS: &[TransitionRule] = {
     use After::{Becomes, Removed, Stays};
-    use EventKind::{Added, Ended, Prioritized, Retrying, Run};
+    use EventKind::{Added, Ended, Prioritized, Retrying, Run, Updated};
     use State::{Aborted, Blocked, Claimed, Delayed, Done, Failed, Paused, Ready, Running};
     use TransitionKind as Kind;
     &[
@@ -217,7 +221,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::Pause, &[Blocked, Delayed, Ready], Becomes(Paused)).leaves(),
         reserved(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
         rule(Kind::Leave, &[Ready], Stays).leaves(),
-        reserved(Kind::Update, WAITING, Stays),
+        rule(Kind::Update, UNQUEUED, Stays).times().tells(&[Updated]),
         rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         reserved(Kind::Purge, ENDED, Removed),
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
@@ -230,11 +234,11 @@ pub const TRANSITIONS: &[TransitionRule] = {
         reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
         reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
         reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
-        rule(Kind::PrioritizeUnqueued, &[Blocked, Delayed, Paused], Stays).tells(&[Prioritized]),
+        rule(Kind::PrioritizeUnqueued, UNQUEUED, Stays).tells(&[Prioritized]),
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
         rule(Kind::SetQueueTimeout, WAITING, Stays).times(),
         rule(Kind::Timer, &[], Stays).times(),
-        reserved(Kind::UpdateQueued, &[Ready], Stays),
+        rule(Kind::UpdateQueued, &[Ready], Stays).enters().tells(&[Updated]),
         rule(Kind::RequestPostpone, &[Running], Stays),
     ]
 };

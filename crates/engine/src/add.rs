@@ -16,17 +16,22 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
+use tasker_core::key::{Key, KeyKind};
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Operation, ReadyTask};
+use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
 use crate::draft::{Addition, Depends, Planner};
 use crate::effect::{Answer, Effect};
 use crate::input::Ticket;
+use crate::unique::{Asked, at_place};
 
 impl Planner<'_> {
     /// One task.
     pub(crate) fn add(&mut self, ticket: Ticket, def: NewTask) {
+        if def.is_unique() {
+            return self.add_unique(ticket, &[(None, &def)], |_| None);
+        }
         let known = self.check_dependencies(&def);
         let lane = known.and_then(|()| self.lane(&def.operation));
         let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, &[])));
@@ -35,7 +40,11 @@ impl Planner<'_> {
 
     /// Several tasks with one answer.
     pub(crate) fn add_many(&mut self, ticket: Ticket, defs: &[NewTask]) {
-        let lanes = self.lanes(defs.iter().enumerate());
+        if defs.iter().any(NewTask::is_unique) {
+            let asked: Vec<Asked<'_>> = defs.iter().map(|def| (None, def)).collect();
+            return self.add_unique(ticket, &asked, in_list);
+        }
+        let lanes = self.lanes(defs.iter().enumerate(), in_list);
         let answer = lanes.map(|lanes| {
             debug_assert_eq!(lanes.len(), defs.len(), "a task has no lane");
             let mut tasks = Vec::with_capacity(defs.len());
@@ -50,18 +59,23 @@ impl Planner<'_> {
     /// Several tasks under idempotency keys, with one answer. A task that is known already makes
     /// no operation known.
     pub(crate) fn add_idempotent(&mut self, ticket: Ticket, defs: &[(IdempotencyKey, NewTask)]) {
+        if defs.iter().any(|(_, def)| def.is_unique()) {
+            let asked = defs.iter().map(|(key, def)| (Some(Key::Idempotency(*key)), def));
+            let asked: Vec<Asked<'_>> = asked.collect();
+            return self.add_unique(ticket, &asked, in_list);
+        }
         let is_new = self.are_new(defs);
         let adds = defs.iter().enumerate().zip(&is_new).filter(|(_, is_new)| **is_new);
         let adds: Vec<(usize, &(IdempotencyKey, NewTask))> = adds.map(|(add, _)| add).collect();
-        let lanes = self.lanes(adds.iter().map(|(index, (_, def))| (*index, def)));
+        let lanes = self.lanes(adds.iter().map(|(index, (_, def))| (*index, def)), in_list);
         let answer = lanes.map(|lanes| {
             for ((_, (key, def)), lane) in adds.into_iter().zip(lanes) {
-                self.draft.new_keys.push((*key, self.draft.seq_next));
-                let id = self.enter(lane, def.clone(), &[]);
-                self.facts.keys.insert(*key, id);
+                let (seq, id) = (self.draft.seq_next, self.enter(lane, def.clone(), &[]));
+                let holder = KeyHolder { seq, id, kind: KeyKind::Idempotency, until: None };
+                self.give_key(Key::Idempotency(*key), holder);
             }
             let task = |((key, _), is_new): (&(IdempotencyKey, NewTask), bool)| {
-                self.facts.keys.get(key).map(|id| (*id, is_new))
+                self.known(&Key::Idempotency(*key)).map(|holder| (holder.id, is_new))
             };
             let tasks: Vec<_> = defs.iter().zip(is_new).filter_map(task).collect();
             debug_assert_eq!(tasks.len(), defs.len(), "a key has no task after its add (I-2)");
@@ -72,19 +86,20 @@ impl Planner<'_> {
 
     /// Which task was added under a key, in the store or in this very turn.
     pub(crate) fn find_by_key(&mut self, ticket: Ticket, key: IdempotencyKey) {
-        let known = self.facts.keys.get(&key).copied();
+        let known = self.known(&Key::Idempotency(key)).map(|holder| holder.id);
         self.answer(Effect::Answer(ticket, Answer::Found(known)));
     }
 
     /// Which of these adds a task: the first one of each key that is not known.
     fn are_new(&self, defs: &[(IdempotencyKey, NewTask)]) -> Vec<bool> {
         let mut new = FxHashSet::default();
-        let mut is_new = |key| !self.facts.keys.contains_key(key) && new.insert(*key);
+        let is_known = |key: &IdempotencyKey| self.known(&Key::Idempotency(*key)).is_some();
+        let mut is_new = |key| !is_known(key) && new.insert(*key);
         defs.iter().map(|(key, _)| is_new(key)).collect()
     }
 
     /// A task enters; `earlier` are those of its call that stand before it.
-    fn enter(&mut self, lane: LaneId, mut def: NewTask, earlier: &[TaskId]) -> TaskId {
+    pub(crate) fn enter(&mut self, lane: LaneId, mut def: NewTask, earlier: &[TaskId]) -> TaskId {
         debug_assert_eq!(
             self.dispatch.operation(&def.operation),
             Some(lane.operation()),
@@ -95,11 +110,7 @@ impl Planner<'_> {
             self.draft.adds.len() as u64,
             "numbers are given without gaps (I-8)"
         );
-        let run_at = def.options.fix_start_time(self.now.wall);
-        let mut due_at = run_at.filter(|at| *at > self.now.wall);
-        if !def.unsaid.is_empty() {
-            self.complete(lane, &mut def);
-        }
+        let mut due_at = self.prepare(lane, &mut def);
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
         let id = self.ids.task(seq, self.now.wall);
@@ -114,6 +125,11 @@ impl Planner<'_> {
             None => self.dispatch.enter(lane, QueueKey::new(def.priority, seq)),
             Some(_) => self.wake_at(due_at),
         }
+        if def.is_unique()
+            && let Some(unique) = def.options.unique.clone()
+        {
+            self.take_key(lane.operation(), &unique, (seq, id, self.now.wall));
+        }
         let (created_at, attempt, failures, losses, logs) = (self.now.wall, 0, 0, 0, 0);
         let task = ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs };
         self.draft.adds.push(Addition { lane, task, due_at, start: None, depends });
@@ -122,15 +138,16 @@ impl Planner<'_> {
 
     /// The lane of each task; with each stands its place in the call. If one has none, the call
     /// makes no operation known.
-    fn lanes<'d>(
+    pub(crate) fn lanes<'d>(
         &mut self,
         defs: impl Iterator<Item = (usize, &'d NewTask)>,
+        path: fn(usize) -> Option<String>,
     ) -> Result<Vec<LaneId>> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
         let new_operations = self.draft.new_operations;
         let lane = |(index, def): (usize, &NewTask)| {
             let lane = self.check_dependencies(def).and_then(|()| self.lane(&def.operation));
-            lane.map_err(|error| error.within(&format!("[{index}]")))
+            lane.map_err(|error| at_place(error, path(index)))
         };
         let lanes = defs.map(lane).collect();
         if Result::is_err(&lanes) {
@@ -149,4 +166,9 @@ impl Planner<'_> {
         self.store_operation(Operation::new(id, operation.clone()));
         Ok(LaneId::new(id, 0))
     }
+}
+
+/// Where the task at a place of a list stands.
+fn in_list(place: usize) -> Option<String> {
+    Some(format!("[{place}]"))
 }

@@ -46,6 +46,7 @@ impl Memory {
             stopping.has_begun = true;
         }
         self.dispatch.commit();
+        draft.updated.keys().for_each(|seq| self.dispatch.forget_content(*seq));
         self.next_operation += draft.new_operations;
         self.apply_assigned(&mut draft);
         effects.append(&mut draft.answers);
@@ -105,6 +106,7 @@ impl Memory {
             TaskNews::Ended(id, outcome) => Effect::TaskEnded(id, outcome),
             TaskNews::Retrying(id, run_at, error) => Effect::Retrying(id, run_at, error),
             TaskNews::Prioritized(id, to) => Effect::Prioritized(id, to),
+            TaskNews::Updated(id) => Effect::Updated(id),
         }));
     }
 

@@ -150,6 +150,9 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
             let copy = || Effect::Prioritized(id, to);
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
         }
+        Effect::Updated(id) => {
+            return parcels.iter_mut().for_each(|one| one.effects.push(Effect::Updated(id)));
+        }
         Effect::Closed(error) => {
             let copy = || Effect::Closed(error.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));

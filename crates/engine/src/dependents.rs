@@ -107,26 +107,39 @@ impl Planner<'_> {
         Some(Depends { on, on_failure, orphaned })
     }
 
+    /// Whether a new task ends as it comes; `earlier` are the states of those of its call that
+    /// stand before it.
+    pub(crate) fn is_orphan(&self, def: &NewTask, earlier: &[State]) -> bool {
+        let Some(all) = def.options.depends_on.as_deref() else { return false };
+        let states = all.on.iter().filter_map(|one| match one {
+            Dependency::Earlier(n) => earlier.get(*n).copied(),
+            Dependency::Task(id) => {
+                let seq = self.ids.key().seq_of(*id);
+                // The call of one that is not there is refused.
+                let is_known = self.facts.states.contains_key(&seq) || self.addition(seq).is_some();
+                is_known.then(|| self.state_of(seq))
+            }
+        });
+        matches!(standing::standing(all.on_failure, states), Standing::Orphaned(_))
+    }
+
     /// The state of a task that another one depends on, as far as this turn is drafted.
-    fn state_of(&self, seq: Seq) -> State {
+    pub(crate) fn state_of(&self, seq: Seq) -> State {
         if let Some(add) = self.addition(seq) {
-            let is_orphaned = |depends: &Depends| depends.orphaned.is_some();
-            return if add.depends.as_ref().is_some_and(is_orphaned) {
-                State::Aborted
-            } else {
-                State::Ready
-            };
+            return add.state();
         }
         if self.draft.ended.contains_key(&seq) {
             // Whether it stays so is known when the turn has heard all calls.
             return State::Running;
         }
-        let known = self.facts.states.get(&seq);
+        // One that has the key of an earlier definition is known in brief.
+        let in_brief = || self.facts.briefs.get(&seq).map(|brief| brief.state);
+        let known = self.facts.states.get(&seq).map(|(_, state)| *state).or_else(in_brief);
         debug_assert!(known.is_some(), "task {} is not there, and was not missed", seq.0);
-        known.map_or(State::Aborted, |(_, state)| *state)
+        known.unwrap_or(State::Aborted)
     }
 
-    fn addition(&self, seq: Seq) -> Option<&Addition> {
+    pub(crate) fn addition(&self, seq: Seq) -> Option<&Addition> {
         let index = seq.0.checked_sub(self.memory.seq_next.0)?;
         self.draft.adds.get(index as usize)
     }
@@ -218,7 +231,8 @@ impl Planner<'_> {
                 let waits = |brief: &Brief| matches!(brief.state, State::Blocked | State::Paused);
                 // It may have ended in this very turn.
                 let Some(brief) = brief.filter(waits) else { continue };
-                let on_failure = brief.on_failure.unwrap_or_default();
+                // Or it depends on nothing any more.
+                let Some(on_failure) = brief.on_failure else { continue };
                 if standing::is_met(*state, on_failure).is_some() {
                     let count = met.entry(*dependent).or_default();
                     *count += 1;

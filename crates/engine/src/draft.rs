@@ -13,11 +13,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdSource, IdempotencyKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
-use tasker_core::task::{AbortReason, Json, Priority, Tally, TaskEnd};
+use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::transition::RunEffect;
 
@@ -48,8 +48,10 @@ pub struct Draft {
     pub dues: BTreeMap<Seq, DueTask>,
     /// When the next timer is due.
     pub next_timer: Option<WallMs>,
-    /// The keys of new tasks, in order.
-    pub new_keys: Vec<(IdempotencyKey, Seq)>,
+    /// The keys that tasks take, in order.
+    pub new_keys: Vec<Change>,
+    /// The new definitions of tasks that wait in the store.
+    pub(crate) updated: FxHashMap<Seq, NewTask>,
     /// Runs that end.
     pub run_ends: Vec<(RunSlot, RunEnd)>,
     /// Runs whose signal fires because the task is aborted.
@@ -147,6 +149,8 @@ pub enum TaskNews {
     Retrying(TaskId, WallMs, Option<Json>),
     /// It got this priority, and nobody had asked for that.
     Prioritized(TaskId, Priority),
+    /// It got another definition.
+    Updated(TaskId),
 }
 
 /// A new task.
@@ -201,6 +205,13 @@ pub struct DueTask {
 }
 
 impl Addition {
+    /// Whether it has ended as it came, or waits; for others it makes no difference for what.
+    pub(crate) fn state(&self) -> State {
+        let is_orphaned = |depends: &Depends| depends.orphaned.is_some();
+        let has_ended = self.depends.as_ref().is_some_and(is_orphaned);
+        if has_ended { State::Aborted } else { State::Ready }
+    }
+
     /// Whether it cannot start, because of its dependencies.
     pub(crate) fn is_blocked(&self) -> bool {
         self.depends.as_ref().is_some_and(Depends::is_blocked)
@@ -368,13 +379,7 @@ impl<'a> Planner<'a> {
             self.set_queue_timeout_of_new(at);
             self.write_dependencies(at);
         }
-        debug_assert!(
-            self.draft.new_keys.iter().all(|(_, seq)| *seq >= first && *seq < self.draft.seq_next),
-            "a key names a task that this turn does not add (I-2)"
-        );
-        let keys = self.draft.new_keys.iter();
-        let keys = keys.map(|(key, seq)| Change::Key { key: *key, seq: *seq });
-        self.draft.changes.extend(keys);
+        self.draft.changes.append(&mut self.draft.new_keys);
         self.draft
     }
 }

@@ -25,6 +25,8 @@ pub enum Effect {
     Retrying(TaskId, WallMs, Option<Json>),
     /// A task got this priority because its `queueTimeout` is over.
     Prioritized(TaskId, Priority),
+    /// A task got another definition.
+    Updated(TaskId),
     /// So many more log lines and progress reports of a run are on disk.
     Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
@@ -49,7 +51,10 @@ impl Effect {
             Effect::Answer(..) | Effect::Refuse(..) | Effect::OperationChanged(..) => 0,
             Effect::Recorded(..) => 1,
             Effect::RunEnded(..) => 2,
-            Effect::TaskEnded(..) | Effect::Retrying(..) | Effect::Prioritized(..) => 3,
+            Effect::TaskEnded(..)
+            | Effect::Retrying(..)
+            | Effect::Prioritized(..)
+            | Effect::Updated(_) => 3,
             Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,
@@ -81,6 +86,8 @@ pub enum TaskEvent {
     Run,
     /// It got this priority, or one after it.
     Prioritized(Priority),
+    /// It got another definition.
+    Updated,
     /// It is tried again: when, and the error of its last attempt.
     Retrying(WallMs, Option<Json>),
     /// It ended.
@@ -100,12 +107,28 @@ pub enum Answer {
     Tasks(Vec<TaskId>),
     /// For each idempotency key its task, in order, and whether this call added it.
     Idempotent(Vec<(TaskId, bool)>),
+    /// For each task of a call in which some have a key of their own, in order: which one it is,
+    /// and what became of it.
+    Adds(Vec<(TaskId, Added)>),
     /// The task that was asked for, if there is one.
     Found(Option<TaskId>),
     /// How the task ended.
     Ended(TaskEnd),
     /// The JSON text that a read found.
     Json(String),
+}
+
+/// What became of a task that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It was added.
+    New,
+    /// It had been added under its idempotency key.
+    Known,
+    /// An earlier task has its key, and stays as it is.
+    Duplicate,
+    /// An earlier task had its key, and has its definition now.
+    Replaced,
 }
 
 /// How a run ended.

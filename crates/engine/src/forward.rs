@@ -142,6 +142,7 @@ fn event_of(transition: Transition, brief: Brief, error: Option<Json>) -> Option
         EventKind::Prioritized => {
             Some(TaskEvent::Prioritized(transition.priority.unwrap_or(brief.priority)))
         }
+        EventKind::Updated => Some(TaskEvent::Updated),
         EventKind::Retrying => {
             let run_at = brief.run_at.map_or(brief.latest_at, |at| at.max(brief.latest_at));
             Some(TaskEvent::Retrying(run_at, error))

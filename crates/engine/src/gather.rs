@@ -11,10 +11,12 @@
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tasker_core::dispatch::Dispatch;
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, IdempotencyKey, Seq, TaskId};
+use tasker_core::id::{IdKey, Seq, TaskId};
+use tasker_core::key::Key;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Lookups, Orphan, ReadTransaction};
+use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, ReadTransaction};
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
@@ -33,8 +35,8 @@ pub struct Facts {
     pub briefs: FxHashMap<Seq, Brief>,
     /// The tasks that new tasks depend on.
     pub states: FxHashMap<Seq, (TaskId, State)>,
-    /// The tasks of the keys that the inputs name, as far as the keys are known.
-    pub keys: FxHashMap<IdempotencyKey, TaskId>,
+    /// The tasks that have, or had, the keys that the inputs name, as far as the keys are known.
+    pub keys: FxHashMap<Key, KeyHolder>,
     /// Of the tasks that are to be put off, those whose runs are to be aborted.
     pub abort_asked: FxHashSet<Seq>,
 }
@@ -42,7 +44,7 @@ pub struct Facts {
 /// Reads what these inputs call for, and what is due at a moment if something is.
 pub(crate) fn facts(
     transaction: &mut dyn ReadTransaction,
-    key: IdKey,
+    (key, dispatch): (IdKey, &Dispatch),
     inputs: &[Input],
     due: Option<WallMs>,
 ) -> Result<Facts> {
@@ -51,32 +53,58 @@ pub(crate) fn facts(
         return Ok(Facts { orphans, ..Facts::default() });
     }
     let mut lookups = Lookups::default();
-    inputs.iter().for_each(|input| add(&mut lookups, key, input));
+    inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     let timers = fired.iter().flat_map(|fired| &fired.timers);
     lookups.seqs.extend(timers.map(|timer| timer.seq));
-    let Lookups { seqs, keys, mut dependencies, .. } = lookups;
+    let Lookups { seqs, mut keys, mut dependencies, .. } = lookups;
     dependencies.sort_unstable();
     dependencies.dedup();
     let states = transaction.states(&dependencies)?;
     debug_assert_eq!(states.len(), dependencies.len(), "a lookup gives one answer for each item");
-    let briefs = transaction.briefs(&seqs)?;
-    let tasks = transaction.find_by_keys(&keys)?;
-    debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
-    debug_assert_eq!(tasks.len(), keys.len(), "a lookup gives one answer for each key");
-    let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
-    let known = |(key, task): (IdempotencyKey, Option<TaskId>)| Some((key, task?));
     let states = dependencies.into_iter().zip(states);
-    let briefs: FxHashMap<Seq, Brief> = seqs.into_iter().zip(briefs).filter_map(found).collect();
+    let states = states.filter_map(|(seq, state)| Some((seq, state?))).collect();
+    let mut briefs = read_briefs(transaction, seqs)?;
+    if !briefs.is_empty() {
+        keys.extend(inputs.iter().filter_map(|input| key_again(input, key, &briefs)));
+    }
+    let holders = transaction.find_by_keys(&keys)?;
+    debug_assert_eq!(holders.len(), keys.len(), "a lookup gives one answer for each key");
+    let known = |(key, holder): (Key, Option<KeyHolder>)| Some((key, holder?));
+    let keys: FxHashMap<Key, KeyHolder> = keys.into_iter().zip(holders).filter_map(known).collect();
+    let is_asked = |(key, holder): (&Key, &KeyHolder)| match key {
+        Key::Unique(..) if !briefs.contains_key(&holder.seq) => Some(holder.seq),
+        Key::Unique(..) | Key::Idempotency(_) => None,
+    };
+    let seqs: Vec<Seq> = keys.iter().filter_map(is_asked).collect();
+    if !seqs.is_empty() {
+        briefs.extend(read_briefs(transaction, seqs)?);
+    }
     let abort_asked = abort_asked(transaction, key, inputs, &briefs)?;
-    Ok(Facts {
-        orphans,
-        fired,
-        states: states.filter_map(|(seq, state)| Some((seq, state?))).collect(),
-        briefs,
-        abort_asked,
-        keys: keys.into_iter().zip(tasks).filter_map(known).collect(),
-    })
+    Ok(Facts { orphans, fired, briefs, states, keys, abort_asked })
+}
+
+fn read_briefs(
+    transaction: &mut dyn ReadTransaction,
+    seqs: Vec<Seq>,
+) -> Result<FxHashMap<Seq, Brief>> {
+    let briefs = transaction.briefs(&seqs)?;
+    debug_assert_eq!(briefs.len(), seqs.len(), "a lookup gives one answer for each item");
+    let found = |(seq, brief): (Seq, Option<Brief>)| Some((seq, brief?));
+    Ok(seqs.into_iter().zip(briefs).filter_map(found).collect())
+}
+
+/// The key of a task that is to run again, which it may have lost to another one.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only an ended task takes its key again")]
+fn key_again(input: &Input, key: IdKey, briefs: &FxHashMap<Seq, Brief>) -> Option<Key> {
+    match input {
+        Input::Retry(_, id, _) => {
+            let brief = briefs.get(&key.seq_of(*id))?;
+            let unique = brief.unique.as_ref()?;
+            Some(Key::Unique(brief.lane.operation(), unique.key.clone()))
+        }
+        _ => None,
+    }
 }
 
 /// Of the tasks that are to be put off, those whose runs are to be aborted.
@@ -103,7 +131,11 @@ fn abort_asked(
 }
 
 /// Adds what an input calls for, but windows.
-pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
+pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), input: &Input) {
+    let unique = |def: &NewTask| {
+        let unique = def.options.unique.as_ref().filter(|_| def.is_unique())?;
+        Some(Key::Unique(dispatch.operation(&def.operation)?, unique.key.clone()))
+    };
     match input {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
@@ -112,15 +144,22 @@ pub(crate) fn add(lookups: &mut Lookups, key: IdKey, input: &Input) {
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
-        Input::AddIdempotent(_, defs) => {
-            lookups.keys.extend(defs.iter().map(|(key, _)| *key));
-            defs.iter().for_each(|(_, def)| add_dependencies(lookups, key, def));
+        Input::Add(_, def) => {
+            lookups.keys.extend(unique(def));
+            add_dependencies(lookups, key, def);
         }
-        Input::Add(_, def) => add_dependencies(lookups, key, def),
         Input::AddMany(_, defs) => {
+            lookups.keys.extend(defs.iter().filter_map(unique));
             defs.iter().for_each(|def| add_dependencies(lookups, key, def));
         }
-        Input::FindByKey(_, key) => lookups.keys.push(*key),
+        Input::AddIdempotent(_, defs) => {
+            for (row, def) in defs {
+                lookups.keys.push(Key::Idempotency(*row));
+                lookups.keys.extend(unique(def));
+                add_dependencies(lookups, key, def);
+            }
+        }
+        Input::FindByKey(_, key) => lookups.keys.push(Key::Idempotency(*key)),
         Input::Settle(..)
         | Input::Postpone(_)
         | Input::Record(..)

@@ -26,6 +26,8 @@ mod prioritize;
 mod await_end;
 mod operations;
 mod dependents;
+mod update;
+mod unique;
 mod add;
 mod starts;
 mod postpone;

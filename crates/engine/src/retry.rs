@@ -99,6 +99,10 @@ impl Planner<'_> {
     pub(crate) fn retry(&mut self, ticket: Ticket, id: TaskId, options: RetryOptions) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         let may = Self::allows(TransitionKind::Reopen, brief.state);
+        let taken = if may { self.take_key_again(seq, &brief) } else { Ok(()) };
+        if let Err(error) = taken {
+            return self.answer(Effect::Refuse(ticket, error));
+        }
         self.answer(Effect::Answer(ticket, Answer::Flag(may)));
         if !may {
             return;

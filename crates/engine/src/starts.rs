@@ -37,6 +37,7 @@ impl Planner<'_> {
         let mut picks = Picks::up_to(usize::MAX);
         self.draft.is_starved = pick(self.dispatch, transaction, &mut picks, is_shared)?;
         self.read_contents(transaction, &mut picks)?;
+        self.put_updates(&mut picks);
         let is_known = |pick: &Pick| pick.task.is_some() || pick.key.seq >= self.memory.seq_next;
         debug_assert!(
             self.draft.is_stale || picks.picks.iter().all(is_known),
@@ -92,6 +93,18 @@ impl Planner<'_> {
             self.dispatch.unpick(picks);
         }
         Ok(())
+    }
+
+    /// What starts has the definition that this very turn gave it.
+    fn put_updates(&self, picks: &mut Picks) {
+        if self.draft.updated.is_empty() {
+            return;
+        }
+        for Pick { key, task, .. } in &mut picks.picks {
+            if let (Some(def), Some(task)) = (self.draft.updated.get(&key.seq), task) {
+                task.def = def.clone();
+            }
+        }
     }
 
     /// A task of which the store does not know yet that this very turn has given it back, or opened

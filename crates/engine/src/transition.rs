@@ -71,7 +71,8 @@ impl Planner<'_> {
             Change::Delay { seq, lane, priority, .. } if from == Some(State::Ready) => {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
-            Change::Prioritize { seq, lane, from, to, is_queued: true } => {
+            Change::Prioritize { seq, lane, from, to, is_queued: true }
+            | Change::Update { seq, lane, from, to, is_queued: true, .. } => {
                 self.dequeue(lane, QueueKey::new(from, seq));
                 self.dispatch.enter(lane, QueueKey::new(to, seq));
             }
@@ -88,6 +89,7 @@ impl Planner<'_> {
             | Change::Start { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
+            | Change::Update { is_queued: false, .. }
             | Change::Release { due_at: Some(_), .. }
             | Change::Delay { .. }
             | Change::End { .. }
@@ -147,6 +149,12 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
                 brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
         }
         Change::Prioritize { to, .. } => brief.priority = *to,
+        Change::Update { to, options, .. } => {
+            (brief.priority, brief.run_at) = (*to, options.run_at());
+            brief.queue_timeout = options.queue_timeout;
+            brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
+            brief.unique.clone_from(&options.unique);
+        }
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }

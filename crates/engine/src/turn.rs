@@ -75,7 +75,8 @@ impl Work<'_> {
     /// What the turn is going to look up, as far as it can be known.
     fn preview(&self, memory: &Memory, key: IdKey, is_shared: bool) -> Lookups {
         let mut lookups = Lookups::default();
-        let mut add = |input: &Input| gather::add(&mut lookups, key, input);
+        let names = (key, &memory.dispatch);
+        let mut add = |input: &Input| gather::add(&mut lookups, names, input);
         self.inputs.iter().for_each(&mut add);
         if let Some(source) = &self.source {
             source.each(&mut add);
@@ -433,7 +434,8 @@ fn draft(
     let Work { inputs, now, .. } = work;
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    let facts = gather::facts(transaction, ids.key(), inputs, work.due(memory))?;
+    let facts =
+        gather::facts(transaction, (ids.key(), &memory.dispatch), inputs, work.due(memory))?;
     Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
 }
 
@@ -521,6 +523,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Reopen { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
+        | Change::Update { .. }
         | Change::Prioritize { .. } => None,
     }
 }

@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, Preview, ReadTransaction,
-    ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, Preview,
+    ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -236,7 +237,7 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::OpenDependencies)?.open_dependencies(tasks)
     }
 
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
         self.at(Call::FindByKeys)?.find_by_keys(keys)
     }
 

@@ -111,6 +111,7 @@ fn row(out: &mut String, rule: &TransitionRule, comments: &[(String, &str)]) {
         EventKind::Added => "added",
         EventKind::Run => "run",
         EventKind::Prioritized => "prioritized",
+        EventKind::Updated => "updated",
         EventKind::Retrying => "retrying",
         EventKind::Ended => "ended",
     });

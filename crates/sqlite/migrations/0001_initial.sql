@@ -62,11 +62,17 @@ CREATE TABLE waits (
 -- What one task waits for.
 CREATE INDEX waits_of ON waits (dependent, is_met);
 
--- The keys under which tasks were added, so that adding again makes no second task (I-2). A key lives
--- as long as its task: whatever removes a task removes its key.
+-- The keys under which tasks were added, so that adding again makes no second task (I-2): the task
+-- that has, or had, each one last. Whether a unique key is held is said by the state of its task and
+-- by holds, which is a code of KeyKind, so no row is written when a task starts or ends; until is when
+-- its ttl is over. The first byte of a key says whether it is of an outbox row or of an operation. The
+-- key of an outbox row may outlive its task, until then; uuid is that of the task that is gone.
 CREATE TABLE keys (
   key BLOB PRIMARY KEY,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  holds INTEGER NOT NULL,
+  until INTEGER,
+  uuid BLOB
 ) STRICT, WITHOUT ROWID;
 
 -- Attempts that another one follows or followed, the last 99 of each task. The facts of the last one

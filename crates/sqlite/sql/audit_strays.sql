@@ -67,9 +67,31 @@ UNION ALL
 SELECT 'an attempt belongs to no task', seq FROM attempts
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL
-SELECT 'a key belongs to no task, or to the task of another key', seq FROM keys
-  WHERE seq NOT IN (SELECT seq FROM tasks)
-    OR seq IN (SELECT seq FROM keys GROUP BY seq HAVING count(*) > 1)
+SELECT 'a key belongs to no task', seq FROM keys
+  WHERE (seq IN (SELECT seq FROM tasks)) IS NOT (uuid IS NULL)
+    OR (uuid IS NOT NULL AND (holds <> $idempotency_key OR until IS NULL))
+UNION ALL
+SELECT 'a key is of no kind', seq FROM keys
+  WHERE holds NOT BETWEEN $idempotency_key AND $always_key
+    OR (holds = $idempotency_key) IS NOT (substr(key, 1, 1) = x'69')
+    OR (holds <> $idempotency_key) IS NOT (substr(key, 1, 1) = x'75')
+UNION ALL
+SELECT 'a unique key is not the one that its task says', keys.seq FROM keys
+  JOIN tasks ON tasks.seq = keys.seq
+  WHERE keys.holds <> $idempotency_key AND (
+    CAST(tasks.options -> 'unique' ->> 'key' AS BLOB) IS NOT substr(keys.key, 4)
+    OR hex(substr(keys.key, 2, 2)) IS NOT printf('%04X', tasks.lane_id & 65535)
+    OR keys.holds IS NOT CASE tasks.options -> 'unique' ->> 'while'
+      WHEN 'new' THEN $new_key WHEN 'unfinished' THEN $unfinished_key ELSE $always_key END
+    OR keys.until IS NOT tasks.created_at + (tasks.options -> 'unique' ->> 'ttl'))
+UNION ALL
+SELECT 'a task does not have the key that its state holds', seq FROM tasks
+  WHERE options -> 'unique' ->> 'key' IS NOT NULL AND options -> 'unique' ->> 'ttl' IS NULL
+    AND CASE options -> 'unique' ->> 'while'
+      WHEN 'new' THEN state < $done AND started_at IS NULL
+      WHEN 'unfinished' THEN state < $done
+      ELSE TRUE END
+    AND seq NOT IN (SELECT seq FROM keys WHERE holds <> $idempotency_key)
 UNION ALL
 SELECT 'a run id stands twice', attempts.seq FROM attempts
   JOIN tasks ON tasks.seq = attempts.seq AND tasks.run_id = attempts.run_id

@@ -19,7 +19,7 @@ use tasker_core::search::Outlines;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
 use tasker_core::time::WallMs;
-use tasker_core::transition::After;
+use tasker_core::transition::{After, TransitionKind};
 
 use crate::row::{self, cached, get};
 use crate::{error, outlines, sql};
@@ -159,7 +159,10 @@ fn follow(told: &mut BTreeMap<Seq, Told>, step: Transition) -> Option<String> {
         return None;
     }
     let before = told.remove(&seq);
-    let priority = priority.or(before.as_ref().and_then(|task| task.priority));
+    // Outside the queue a priority changes untold.
+    let is_untold = matches!(kind, TransitionKind::PrioritizeUnqueued | TransitionKind::Update);
+    let known = before.as_ref().and_then(|task| task.priority).filter(|_| !is_untold);
+    let priority = priority.or(known);
     let state = before.and_then(|task| task.state);
     if rule.after != After::Removed {
         told.insert(seq, Told { state: rule.leads_to(state), lane, priority });

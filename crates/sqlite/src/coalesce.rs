@@ -130,6 +130,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Reopen { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
+        | Change::Update { .. }
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }

@@ -1,5 +1,5 @@
 //! Codes by name in SQL: `$ready` stands for the code of the state ready, `$due_timer` for that of
-//! the timer of a start time.
+//! the timer of a start time, `$new_key` for that of a kind of key.
 //!
 //! A partial index is used only where its condition stands in the statement word for word, so a
 //! code cannot be bound. Words give way to codes when the program is compiled; a word of nothing
@@ -7,10 +7,11 @@
 //!
 //! Proof: the test below, `tests/plans.rs`; that no statement has a bare code: `proof/tests/tidy`.
 
+use tasker_core::key::{KeyKind, UniqueWhile};
 use tasker_core::state::State;
 use tasker_core::timer::TimerKind;
 
-/// A text of SQL with the codes of the states and timers that it names.
+/// A text of SQL with the codes of the states, timers and keys that it names.
 macro_rules! with_codes {
     ($text:expr) => {{
         const TEXT: &str = $text;
@@ -72,6 +73,14 @@ const fn word_at(bytes: &[u8], at: usize) -> Word {
         index += 1;
     }
     index = 0;
+    while index < KeyKind::ALL.len() {
+        let kind = KeyKind::ALL[index];
+        if is_word_at(bytes, at, key_word(kind).as_bytes()) {
+            return Word { text: key_word(kind), code: kind.code() };
+        }
+        index += 1;
+    }
+    index = 0;
     while !is_word_at(bytes, at, timer_word(TimerKind::ALL[index]).as_bytes()) {
         index += 1;
     }
@@ -84,6 +93,15 @@ const fn timer_word(kind: TimerKind) -> &'static str {
         TimerKind::Due => "due_timer",
         TimerKind::QueueTimeout => "queue_timeout_timer",
         TimerKind::Unblock => "unblock_timer",
+    }
+}
+
+const fn key_word(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Idempotency => "idempotency_key",
+        KeyKind::Unique(UniqueWhile::New) => "new_key",
+        KeyKind::Unique(UniqueWhile::Unfinished) => "unfinished_key",
+        KeyKind::Unique(UniqueWhile::Always) => "always_key",
     }
 }
 
@@ -107,6 +125,7 @@ mod tests {
         assert_eq!(TEXT, "state IN (6, 5) AND x = :x OR state = 7");
         assert_eq!(with_codes!("kind = $due_timer"), "kind = 1");
         assert_eq!(with_codes!("kind = $unblock_timer"), "kind = 2");
+        assert_eq!(with_codes!("holds <> $idempotency_key"), "holds <> 0");
         assert_eq!(with_codes!(""), "");
     }
 }

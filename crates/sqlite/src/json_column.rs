@@ -128,6 +128,8 @@ mod tests {
     use tasker_core::retry;
     use tasker_core::standing;
     use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
+    use tasker_core::time::WallMs;
+    use tasker_core::unique;
 
     use super::*;
 
@@ -177,6 +179,7 @@ mod tests {
             retry: retry::read("3", "retry").ok().map(Into::into),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
         };
         let told = SharedOptions::from(told);
         let expected = concat!(
@@ -184,7 +187,9 @@ mod tests {
             r#""runAt":7,"dependsOn":{"uuids":["018f0000-0000-7000-8000-000000000002"],"#,
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"abort","queueTimeoutEndsAt":-3}"#,
+            r#""onInterrupted":"fail","onStop":"abort","#,
+            r#""unique":{"key":"é","while":"unfinished","ttl":7,"onConflict":"return"},"#,
+            r#""queueTimeoutEndsAt":-3}"#,
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));

@@ -15,6 +15,7 @@ use rusqlite::{CachedStatement, Connection, Row};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
+use tasker_core::key::KeyKind;
 use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Operation};
@@ -87,6 +88,10 @@ pub(crate) fn is_set(row: &Row<'_>, column: usize) -> Result<bool> {
 pub(crate) fn timer(row: &Row<'_>) -> Result<Timer> {
     let kind = TimerKind::from_code(get(row, 1)?).ok_or_else(|| corrupt("an unknown timer"))?;
     Ok(Timer { at: wall(row, 0)?, kind, seq: seq(row, 2)? })
+}
+
+pub(crate) fn key_kind(row: &Row<'_>, column: usize) -> Result<KeyKind> {
+    KeyKind::from_code(get(row, column)?).ok_or_else(|| corrupt("an unknown kind of key"))
 }
 
 /// Why a run is to be aborted, if it is; `columns` are those of the cause and the reason.

@@ -101,6 +101,7 @@ statements! {
     REQUEST_POSTPONE "request_postpone.sql",
     OPTIONS "options.sql",
     SET_QUEUE_TIMEOUT "set_queue_timeout.sql",
+    UPDATE "update.sql",
     PRIORITIZE "prioritize.sql",
     PRIORITIZE_UNQUEUED "prioritize_unqueued.sql",
     PROGRESS "progress.sql",

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use rusqlite::Rows;
 use tasker_core::error::Result;
-use tasker_core::id::{IdempotencyKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, ReadTransaction,
+    ReadyTask, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
@@ -222,6 +223,8 @@ impl<'s> SqliteTransaction<'s> {
             queue_timeout: options.queue_timeout,
             has_started: get(row, 9)?,
             on_failure: options.depends_on.as_ref().map(|all| all.on_failure),
+            created_at: WallMs(get(row, 10)?),
+            unique: options.unique.clone(),
         }))
     }
 
@@ -251,11 +254,13 @@ impl<'s> SqliteTransaction<'s> {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    fn find_by_key(&self, key: IdempotencyKey) -> Result<Option<TaskId>> {
+    fn find_by_key(&self, key: &Key) -> Result<Option<KeyHolder>> {
         let mut statement = cached(&self.writer.connection, sql::FIND_BY_KEY)?;
-        let mut rows = statement.query([key.0.as_bytes()]).map_err(error::of)?;
-        let row = rows.next().map_err(error::of)?;
-        row.map(|row| row::name(row, self.writer.id_key).map(|(_, id)| id)).transpose()
+        let mut rows = statement.query([key.bytes()]).map_err(error::of)?;
+        let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+        let (seq, id) = row::name(row, self.writer.id_key)?;
+        let (kind, until) = (row::key_kind(row, 2)?, get::<Option<i64>>(row, 3)?.map(WallMs));
+        Ok(Some(KeyHolder { seq, id, kind, until }))
     }
 
     fn last_error(&self, seq: Seq) -> Result<Option<Json>> {
@@ -416,8 +421,8 @@ impl ReadTransaction for SqliteTransaction<'_> {
         tasks.iter().map(|(seq, max)| self.open_dependencies_of(*seq, *max)).collect()
     }
 
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
-        keys.iter().map(|key| self.find_by_key(*key)).collect()
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
+        keys.iter().map(|key| self.find_by_key(key)).collect()
     }
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {

@@ -76,6 +76,7 @@ enum Kind {
     Delay,
     SetQueueTimeout,
     Options,
+    Update,
     Prioritize,
     PrioritizeUnqueued,
     Progress,
@@ -119,6 +120,7 @@ impl Kind {
             Kind::Delay => sql::DELAY,
             Kind::SetQueueTimeout => sql::SET_QUEUE_TIMEOUT,
             Kind::Options => sql::OPTIONS,
+            Kind::Update => sql::UPDATE,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::PrioritizeUnqueued => sql::PRIORITIZE_UNQUEUED,
             Kind::Progress => sql::PROGRESS,
@@ -185,6 +187,7 @@ fn fenced(change: &Change) -> Error {
         | Change::Start { .. }
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
+        | Change::Update { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
         Change::Reopen { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
@@ -196,7 +199,7 @@ fn fenced(change: &Change) -> Error {
         | Change::DependOn { .. }
         | Change::Met { .. }
         | Change::LetGo { .. } => "a change without a guard has no effect",
-        Change::Key { .. } => "a task was added under this key before",
+        Change::Key { .. } => "another task has this key",
         Change::End { .. }
         | Change::Release { .. }
         | Change::RequestAbort { .. }
@@ -316,8 +319,10 @@ impl<'c> Writing<'c> {
             }
             Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
             Change::Fired(last) => self.fired(*last),
-            Change::Key { key, seq } => {
-                self.statement(Kind::Key)?.execute((key.0.as_bytes(), seq.0 as i64))
+            Change::Key { key, seq, kind, until, had_by } => {
+                let had_by = had_by.map(|seq| seq.0 as i64);
+                let row = (key.bytes(), seq.0 as i64, kind.code(), until.map(|at| at.0), had_by);
+                self.statement(Kind::Key)?.execute(row)
             }
             Change::Start { seq, start, is_due, .. } => self.start(*seq, *start, *is_due),
             Change::End { seq, run, outcome, at, .. } => {
@@ -331,6 +336,7 @@ impl<'c> Writing<'c> {
             Change::Reopen { seq, end, kept, .. } => self.reopen(*seq, *end, kept.as_ref()),
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
+            Change::Update { .. } => self.update(change),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::RequestPostpone { seq, run, postponement, .. } => {
                 let Postponement { due_at, reason } = postponement;
@@ -496,6 +502,18 @@ impl<'c> Writing<'c> {
             }
         })?;
         self.statement(Kind::SetQueueTimeout)?.execute((options, seq.0 as i64))
+    }
+
+    fn update(&mut self, change: &Change) -> Rows {
+        let Change::Update { seq, to, is_queued, data, options, due_at, .. } = change else {
+            return Ok(0);
+        };
+        if let Some(at) = *due_at {
+            self.timer(Timer { at, kind: TimerKind::Due, seq: *seq })?;
+        }
+        let (options, data) = (json_column::options(options), text(data.as_ref()));
+        let row = (to.get(), options, data, seq.0 as i64, *is_queued);
+        self.statement(Kind::Update)?.execute(row)
     }
 
     /// The options of a task with another start time.

@@ -42,7 +42,7 @@ use slot::{LaneSlot, OperationSlot};
 use undo::{Overlay, Step, Undo};
 
 use crate::fault::{Fault, is_on};
-use crate::id::{LaneId, OperationId};
+use crate::id::{LaneId, OperationId, Seq};
 use crate::operation::{OperationOptions, OperationRecord};
 use crate::queue::QueueKey;
 use crate::store::{LaneHead, ReadyTask, Window};
@@ -201,6 +201,11 @@ impl Dispatch {
         if self.is_started && self.operations.get(self.lanes.get(slot).operation).has_runner {
             self.contents.offer(task);
         }
+    }
+
+    /// What was kept for the start of a task is not as it is any more.
+    pub fn forget_content(&mut self, seq: Seq) {
+        self.contents.take(seq);
     }
 
     /// A run of an operation that was live here is over.

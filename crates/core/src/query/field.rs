@@ -59,6 +59,7 @@ fields! {
     Retry "retry" "How often it is tried, if more than once.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",
+    Unique "unique" "The key that no other task of its operation has meanwhile.",
 }
 
 /// A set of fields.

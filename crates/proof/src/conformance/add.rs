@@ -9,6 +9,7 @@ use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
 use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions, Unsaid};
 use tasker_core::time::WallMs;
+use tasker_core::unique;
 
 use super::world::{World, json, of, read, with_data, with_priority};
 
@@ -59,6 +60,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             retry: Some(retry::read(RETRY, "retry")?.into()),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            unique: Some(unique::read(r#"{"key":"é\"","ttl":7}"#, "unique")?.into()),
         }
         .into(),
         unsaid: Unsaid::NONE,

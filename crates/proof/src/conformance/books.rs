@@ -78,6 +78,7 @@ pub(super) fn tally(
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Prioritize { .. }
+            | Change::Update { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Progress { .. }
             | Change::Key { .. }

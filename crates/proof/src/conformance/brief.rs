@@ -31,6 +31,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         run: None,
         latest_at,
         outcome: None,
+        created_at: latest_at,
+        unique: None,
     };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())

@@ -7,7 +7,7 @@ use tasker_core::store::Change;
 use tasker_core::task::{Level, TaskRecord};
 use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
-use super::world::{Live, World, aborted, done, failed, progressing, read};
+use super::world::{Live, World, aborted, done, failed, progressing, read, with_data};
 
 /// What a change of this version makes; to leave a place is a part of taking another one.
 fn made() -> impl Iterator<Item = &'static TransitionRule> {
@@ -66,6 +66,8 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
             }
             change
         }
+        TransitionKind::Update => world.updating(live.task, with_data("7"), false),
+        TransitionKind::UpdateQueued => world.updating(live.task, with_data("7"), true),
         TransitionKind::Withdraw => world.aborting(live.task),
         TransitionKind::Expire => world.expiring(live.task),
         TransitionKind::SetQueueTimeout => World::timing_out(live.task, Some(9)),

@@ -1,37 +1,44 @@
 //! A key makes one task.
 
 use tasker_core::error::Result;
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, Seq, TaskId};
+use tasker_core::key::{Key, KeyKind};
 use tasker_core::store::Change;
 use uuid::Uuid;
 
 use super::world::{Task, World, of, read};
 
-fn key(n: u128) -> IdempotencyKey {
-    IdempotencyKey(Uuid::from_u128(n))
+fn key(n: u128) -> Key {
+    Key::Idempotency(IdempotencyKey(Uuid::from_u128(n)))
+}
+
+/// A task was added under a key that is new.
+fn naming(key: Key, seq: Seq) -> Change {
+    Change::Key { key, seq, kind: KeyKind::Idempotency, until: None, had_by: None }
 }
 
 /// The changes that add a task under a key; not yet written.
-fn adding(world: &mut World, key: IdempotencyKey) -> (Task, Vec<Change>) {
+fn adding(world: &mut World, key: Key) -> (Task, Vec<Change>) {
     let (task, mut changes) = world.adding(read());
-    changes.push(Change::Key { key, seq: task.seq });
+    changes.push(naming(key, task.seq));
     (task, changes)
 }
 
-fn add(world: &mut World, key: IdempotencyKey) -> Result<Task> {
+fn add(world: &mut World, key: Key) -> Result<Task> {
     let (task, changes) = adding(world, key);
     world.turn(changes)?;
     Ok(task)
 }
 
-fn keyed(world: &mut World, key: IdempotencyKey) -> Result<Option<TaskId>> {
-    world.inside(|store| Ok(store.find_by_keys(&[key])?.remove(0)))
+fn keyed(world: &mut World, key: Key) -> Result<Option<TaskId>> {
+    let holder = world.inside(|store| Ok(store.find_by_keys(&[key])?.remove(0)))?;
+    Ok(holder.map(|holder| holder.id))
 }
 
 /// I-2.
 pub(super) fn a_key_leads_to_its_task(world: &mut World) -> Result<()> {
     let keys = [key(0), key(1), key(u128::MAX)];
-    let tasks = keys.map(|key| add(world, key));
+    let tasks = keys.clone().map(|key| add(world, key));
     for (key, task) in keys.into_iter().zip(tasks) {
         assert_eq!(keyed(world, key)?, Some(task?.id));
     }
@@ -82,7 +89,7 @@ pub(super) fn a_key_outlives_the_process_and_the_end_of_its_task(world: &mut Wor
 pub(super) fn a_key_goes_with_its_refused_batch(world: &mut World) -> Result<()> {
     let taken = world.add(of("read"))?;
     let (_, mut changes) = adding(world, key(7));
-    let again = Change::Key { key: key(9), seq: taken.seq };
+    let again = naming(key(9), taken.seq);
     changes.extend([again.clone(), again]);
     world.assert_fenced(changes);
     assert_eq!(keyed(world, key(7))?, None);

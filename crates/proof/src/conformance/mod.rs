@@ -53,6 +53,8 @@ mod queue_timeout;
 mod retry;
 mod shared;
 mod start;
+mod unique;
+mod update;
 mod window;
 pub mod interplay;
 

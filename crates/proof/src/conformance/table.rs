@@ -192,6 +192,23 @@ macro_rules! conformance_cases {
                 queries_know_attempts_and_policy,
                 a_task_that_was_tried_often_survives_a_crash,
             }
+            unique {
+                a_unique_key_belongs_to_its_operation,
+                a_holder_comes_back_with_how_long_it_holds,
+                a_unique_key_that_another_has_is_refused,
+                a_unique_key_is_taken_over_from_the_task_that_had_it,
+                a_task_ends_and_the_next_takes_its_key_in_one_batch,
+                a_task_may_have_keys_of_both_kinds,
+                queries_know_what_is_unique,
+            }
+            update {
+                a_task_that_waits_gets_another_definition_and_stays_the_same,
+                its_place_in_the_queue_is_that_of_its_priority,
+                a_delayed_task_gets_another_moment_and_a_timer,
+                a_task_may_be_updated_and_delayed_or_made_ready_in_one_batch,
+                a_blocked_task_gets_another_definition_and_waits_for_nothing,
+                an_update_of_a_task_that_waits_elsewhere_is_refused,
+            }
             operations {
                 a_new_store_has_no_operations,
                 an_operation_comes_with_its_first_task,

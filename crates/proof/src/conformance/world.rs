@@ -515,7 +515,16 @@ impl World {
         Ok(Change::Prioritize { seq, lane, from, to, is_queued: true })
     }
 
-    fn priority(&self, task: Task) -> Priority {
+    /// The change that gives this waiting task another definition, in the queue or outside.
+    pub(super) fn updating(&mut self, task: Task, def: NewTask, is_queued: bool) -> Change {
+        let (Task { seq, lane, .. }, from, to) = (task, self.priority(task), def.priority);
+        self.priorities.insert(seq, to);
+        let NewTask { data, options, .. } = def;
+        let due_at = options.run_at().filter(|_| !is_queued);
+        Change::Update { seq, lane, from, to, is_queued, data, options, due_at }
+    }
+
+    pub(super) fn priority(&self, task: Task) -> Priority {
         self.priorities.get(&task.seq).copied().unwrap_or_default()
     }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tasker_core::id::{IdempotencyKey, LaneId, OperationId, OwnerId, RunId, Seq};
+use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
+use tasker_core::key::Key;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Change, Entry, Head, Operation, Wait, Window, WindowQuery};
+use tasker_core::store::{Change, Entry, Head, KeyHolder, Operation, Wait, Window, WindowQuery};
 use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -20,7 +21,7 @@ pub(super) struct Image {
     pub(super) names: BTreeSet<Arc<str>>,
     pub(super) tasks: BTreeMap<Seq, Row>,
     pub(super) journal: Vec<Entry>,
-    pub(super) keys: BTreeMap<IdempotencyKey, Seq>,
+    pub(super) keys: BTreeMap<Key, KeyHolder>,
     pub(super) timers: BTreeSet<Timer>,
     /// What tasks that have not ended depend on, and whether it is met.
     pub(super) waits: BTreeMap<Wait, bool>,
@@ -52,10 +53,7 @@ impl Image {
         match change {
             Change::Operation(operation) => self.record(operation),
             Change::Add { .. } => self.add(change, owner),
-            Change::Key { key, seq } => {
-                let is_new = !self.keys.contains_key(key);
-                is_new.then(|| self.keys.insert(*key, *seq)).map(drop)
-            }
+            Change::Key { .. } => self.give_key(change),
             Change::AddDelayed { .. } => self.add_delayed(change, owner),
             Change::AddBlocked { .. }
             | Change::DependOn { .. }
@@ -102,6 +100,7 @@ impl Image {
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
+            Change::Update { .. } => self.update(change),
             Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
@@ -180,6 +179,30 @@ impl Image {
             }
             _ => None,
         }
+    }
+
+    fn give_key(&mut self, change: &Change) -> Option<()> {
+        let Change::Key { key, seq, kind, until, had_by } = change else { return None };
+        let before = self.keys.get(key).map(|holder| holder.seq);
+        let (seq, kind, until) = (*seq, *kind, *until);
+        let id = self.tasks.get(&seq)?.task.id;
+        let is_right = before.is_none() || before == *had_by;
+        let holder = KeyHolder { seq, id, kind, until };
+        is_right.then(|| self.keys.insert(key.clone(), holder)).map(drop)
+    }
+
+    fn update(&mut self, change: &Change) -> Option<()> {
+        let Change::Update { seq, lane, from, to, is_queued, data, options, due_at } = change
+        else {
+            return None;
+        };
+        let is_ready = |row: &&mut Row| row.task.state == State::Ready;
+        let row = self.waiting(*seq).filter(|row| is_ready(row) == *is_queued)?;
+        let def = &mut row.at(*lane, *from).task.def;
+        (def.priority, def.data, def.options) = (*to, data.clone(), options.clone());
+        let timer = due_at.map(|at| Timer { at, kind: TimerKind::Due, seq: *seq });
+        self.timers.extend(timer);
+        Some(())
     }
 
     pub(super) fn release(&mut self, change: &Change) -> Option<()> {

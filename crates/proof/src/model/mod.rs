@@ -59,6 +59,11 @@ impl Disk {
         ModelReader::new(self.clone())
     }
 
+    /// How many dependencies are held by tasks that have not ended.
+    pub fn waits(&self) -> usize {
+        self.lock().saved.waits.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

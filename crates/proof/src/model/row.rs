@@ -151,8 +151,9 @@ impl Row {
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
         let (lane, options) = (self.lane, &self.task.def.options);
         let (run_at, queue_timeout) = (options.run_at(), options.queue_timeout);
-        let has_started = self.task.started_at.is_some();
+        let (created_at, has_started) = (self.task.created_at, self.task.started_at.is_some());
         let on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
+        let unique = options.unique.clone();
         Brief {
             id,
             lane,
@@ -165,6 +166,8 @@ impl Row {
             run,
             latest_at,
             outcome,
+            created_at,
+            unique,
         }
     }
 

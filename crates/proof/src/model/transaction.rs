@@ -5,12 +5,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdempotencyKey, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
+use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, LaneHead, Operation, Orphan, ReadTransaction, ReadyTask,
-    Refused, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, ReadTransaction,
+    ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -145,10 +146,8 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(tasks.iter().map(open).collect())
     }
 
-    fn find_by_keys(&mut self, keys: &[IdempotencyKey]) -> Result<Vec<Option<TaskId>>> {
-        let Image { keys: known, tasks, .. } = &self.image;
-        let find = |key| known.get(key).and_then(|seq| tasks.get(seq)).map(|row| row.task.id);
-        Ok(keys.iter().map(find).collect())
+    fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
+        Ok(keys.iter().map(|key| self.image.keys.get(key).copied()).collect())
     }
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {

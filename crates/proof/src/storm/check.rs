@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tasker_core::error::Result;
 use tasker_core::id::TaskId;
+use tasker_core::key::UniqueWhile;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::Find;
@@ -57,6 +58,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
     ledger.told(&tasks);
     ledger.dependencies(&marks, &tasks);
+    ledger.uniques(&tasks);
     ledger.effects(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
     for task in tasks.values() {
@@ -86,7 +88,27 @@ fn has_its_labels(task: &TaskRecord) -> bool {
     (&is.id, &is.label, &is.tags) == (&id, &label, &tags)
 }
 
+fn is_unique(task: &TaskRecord) -> bool {
+    task.def.options.unique.is_some()
+}
+
 impl Ledger {
+    /// What other adds have found is there, and of a key that is never free again there is one task
+    /// (I-2).
+    fn uniques(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
+        for id in &self.earlier {
+            if !tasks.get(id).is_some_and(is_unique) {
+                self.report.is_lost(format!("{} had a unique key and is lost", id.0));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for unique in tasks.values().filter_map(|task| task.def.options.unique.as_ref()) {
+            if unique.hold == UniqueWhile::Always && !keys.insert(&unique.key) {
+                self.report.is_doubled(format!("{:?} is the key of two tasks", unique.key));
+            }
+        }
+    }
+
     /// Keeps the first image of an ended task, compares the others with it (I-3).
     fn image(&mut self, task: &TaskRecord) {
         let name = task.id.0;
@@ -126,8 +148,11 @@ impl Ledger {
                 _ => self.report.violation(format!("{name} comes from nowhere")),
             }
         }
+        let replaceable: BTreeSet<_> =
+            tasks.iter().filter(|task| is_unique(task)).map(|task| task.id).collect();
         for (key, id) in &self.added {
-            if stored.get(key) != Some(id) {
+            // Another add may have given it its own definition, and with it its own name.
+            if stored.get(key) != Some(id) && !replaceable.contains(id) {
                 self.report.is_lost(format!("{key} was acknowledged as {} and is lost", id.0));
             }
         }
@@ -252,7 +277,8 @@ impl Ledger {
             known.entry(*id).or_default().push(by_worker);
         }
         for (id, known) in known {
-            let Some(task) = tasks.get(&id) else { continue };
+            // An add that has replaced its definition has given it another priority too.
+            let Some(task) = tasks.get(&id).filter(|task| !is_unique(task)) else { continue };
             let is = task.def.priority.get();
             let moved = AfterQueueTimeout::Prioritize(task.def.priority);
             if task.def.options.queue_timeout.is_some_and(|timeout| timeout.then == moved) {

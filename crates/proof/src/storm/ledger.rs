@@ -23,6 +23,8 @@ pub(super) struct Priorities {
 pub(super) struct Ledger {
     pub(super) tried: BTreeSet<Key>,
     pub(super) added: BTreeMap<Key, TaskId>,
+    /// Tasks that other adds have found by their unique keys.
+    pub(super) earlier: BTreeSet<TaskId>,
     pub(super) ended: BTreeMap<TaskId, State>,
     /// By task and worker: each one's calls are answered in order, those of two are not.
     pub(super) priorities: BTreeMap<(TaskId, u32), Priorities>,
@@ -73,6 +75,8 @@ pub struct Report {
     pub deaths: u64,
     /// Adds acknowledged.
     pub acked: u64,
+    /// Adds that found an earlier task by its unique key.
+    pub duplicates: u64,
     /// Ends told.
     pub ended: u64,
     /// Aborts acknowledged.
@@ -133,6 +137,7 @@ impl fmt::Display for Report {
             ("stops", self.stops),
             ("deaths by a task", self.deaths),
             ("acked", self.acked),
+            ("duplicates", self.duplicates),
             ("ended", self.ended),
             ("aborted", self.aborted),
             ("watched", self.seen),
@@ -165,6 +170,10 @@ impl Ledger {
                 self.tried.extend((key.n..).take(count as usize).map(|n| Key { n, ..key }));
             }
             Line::Added(key, id) => self.add(key, id),
+            Line::Earlier(id) => {
+                self.report.duplicates += 1;
+                self.earlier.insert(id);
+            }
             Line::Ended(id, state) => self.end(id, state),
             Line::TryPriority(id, to) => {
                 self.priorities.entry((id, worker)).or_default().tried.push(to);

@@ -23,6 +23,8 @@ pub(super) enum Line {
     Try(Key, u32),
     /// An add was acknowledged.
     Added(Key, TaskId),
+    /// An add found this task, which had its unique key.
+    Earlier(TaskId),
     /// An end was told; it is on disk.
     Ended(TaskId, State),
     /// A task is about to get another priority.
@@ -62,6 +64,7 @@ impl fmt::Display for Line {
             Line::Ready => writeln!(f, "READY"),
             Line::Try(key, count) => writeln!(f, "TRY {key} {count}"),
             Line::Added(key, id) => writeln!(f, "ACK {key} {}", id.0),
+            Line::Earlier(id) => writeln!(f, "EARLIER {}", id.0),
             Line::Ended(id, state) => writeln!(f, "END {} {}", id.0, state.code()),
             Line::TryPriority(id, to) => writeln!(f, "TRYP {} {to}", id.0),
             Line::Prioritized(id, to) => writeln!(f, "ACKP {} {to}", id.0),
@@ -84,6 +87,7 @@ impl Line {
             ["READY"] => Line::Ready,
             ["TRY", key, count] => Line::Try(key.parse().ok()?, count.parse().ok()?),
             ["ACK", key, uuid] => Line::Added(key.parse().ok()?, id(uuid)?),
+            ["EARLIER", uuid] => Line::Earlier(id(uuid)?),
             ["END", uuid, code] => Line::Ended(id(uuid)?, state(code)?),
             ["TRYP", uuid, to] => Line::TryPriority(id(uuid)?, to.parse().ok()?),
             ["ACKP", uuid, to] => Line::Prioritized(id(uuid)?, to.parse().ok()?),
@@ -108,6 +112,7 @@ mod tests {
             Line::Ready,
             Line::Try(key, 9),
             Line::Added(key, id),
+            Line::Earlier(id),
             Line::Ended(id, State::Failed),
             Line::TryPriority(id, f64::NEG_INFINITY),
             Line::Prioritized(id, 0.1),

@@ -1,5 +1,7 @@
 //! The process that is killed.
 
+mod unique;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -65,6 +67,7 @@ const UNENDED: &str = "{\"status\":{\"$in\":[\"new\",\"running\"]}}";
 enum Call {
     Add(Key),
     AddMany(Key),
+    AddUnique(Key),
     Prioritize(TaskId, f64),
     Abort(TaskId),
     Watch(TaskId),
@@ -314,6 +317,10 @@ impl Worker {
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
+                // An add that rejects duplicates, or a task whose key another one has by now.
+                if error.code() == Code::Duplicate {
+                    return Ok(());
+                }
                 return Err(error);
             }
             Effect::RunEnded(slot, over) => self.over((who, slot), &over),
@@ -330,6 +337,7 @@ impl Worker {
             Effect::Recorded(..)
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
+            | Effect::Updated(_)
             | Effect::Remote(..)
             | Effect::OperationChanged(..) => {}
             Effect::Closed(None) => self.is_closed = true,
@@ -344,6 +352,7 @@ impl Worker {
         match (call, answer) {
             (Call::Add(key), Answer::Task(id)) => self.added(key, &[id], &begun),
             (Call::AddMany(key), Answer::Tasks(ids)) => self.added(key, &ids, &begun),
+            (Call::AddUnique(key), Answer::Adds(adds)) => self.added_unique(key, &adds, &begun),
             (Call::Abort(id), Answer::Flag(true)) => self.tell(Line::Aborted(id)),
             (Call::Watch(id), Answer::Ended(outcome)) => {
                 self.tell(Line::Seen(id, outcome.state()));
@@ -461,6 +470,7 @@ impl Worker {
                 (38..42, _) => self.find(),
                 (50..54, Some(id)) => self.retry(id),
                 (54..58, Some(id)) => self.postpone(id),
+                (58..70, _) => self.add_unique(),
                 _ => self.add(),
             }
         }

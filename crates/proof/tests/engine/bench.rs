@@ -332,6 +332,11 @@ impl Bench {
         self.started.iter().map(|run| run.id).collect()
     }
 
+    /// The data of the run that was started last.
+    pub(crate) fn started_data(&self) -> Option<Json> {
+        self.started.last()?.data.clone()
+    }
+
     pub(crate) fn signals(&self) -> &[(RunSlot, Cause)] {
         &self.signals
     }
@@ -398,6 +403,10 @@ impl Bench {
 
     pub(crate) fn state(&self, id: TaskId) -> State {
         self.get(id).task.state
+    }
+
+    pub(crate) fn waits(&self) -> usize {
+        self.disk.waits()
     }
 
     pub(crate) fn outcome(&self, id: TaskId) -> Option<TaskEnd> {

@@ -14,6 +14,7 @@ mod races;
 mod retries;
 mod shared;
 mod timers;
+mod unique;
 
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;

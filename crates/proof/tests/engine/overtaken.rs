@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tasker_core::id::IdempotencyKey;
+use tasker_core::key::Key;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::Cause;
@@ -82,5 +83,5 @@ fn a_turn_says_before_it_begins_what_it_will_look_up() {
     bench.add("a", 0.0);
     bench.turn(vec![Input::AwaitEnd(watch, id), Input::FindByKey(find, key)]);
     let preview = bench.preview();
-    assert_eq!((preview.seqs, preview.keys), (vec![seq], vec![key]));
+    assert_eq!((preview.seqs, preview.keys), (vec![seq], vec![Key::Idempotency(key)]));
 }

@@ -300,6 +300,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
             TaskEvent::Added { has_started: true } => "added and run".into(),
             TaskEvent::Run => "run".into(),
             TaskEvent::Prioritized(to) => format!("prioritized {}", to.get()),
+            TaskEvent::Updated => "updated".into(),
             TaskEvent::Retrying(..) => "retrying".into(),
             TaskEvent::Ended(outcome) => format!("{:?}", outcome.state()),
         }),

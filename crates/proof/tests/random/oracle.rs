@@ -7,9 +7,11 @@ mod postponing;
 mod process;
 mod queue_timeouts;
 mod retries;
+mod rows;
 mod said;
 mod task;
 mod time;
+mod unique;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -70,6 +72,16 @@ pub(crate) struct Oracle {
     operations: BTreeMap<Arc<str>, OperationRecord>,
     /// Calls that opened tasks in this turn.
     reopenings: BTreeMap<TaskId, VecDeque<Reopening>>,
+    /// The task that took each unique key last.
+    takers: BTreeMap<unique::UniqueKey, TaskId>,
+    /// Those whose keys others have taken in this turn.
+    dispossessed: Vec<TaskId>,
+    /// The definitions that replaced others in this turn, and the states that came with them.
+    replaced: BTreeMap<TaskId, (NewTask, State)>,
+    /// Waiting tasks that were aborted in this turn.
+    withdrawn: BTreeSet<TaskId>,
+    /// How often it is yet to be told that a task got another definition.
+    updates_owed: BTreeMap<TaskId, u32>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says.
@@ -233,6 +245,7 @@ impl Oracle {
                 let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
                 let is_fair = match error.code() {
                     Code::NotFound => self.may_be_unknown(&asked),
+                    Code::Duplicate => self.may_be_duplicate(&asked),
                     Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
                     Code::Closed => closes || me.is_closed,
                     code => [me.hit, me.close_fault].contains(&Some(code)),
@@ -257,6 +270,7 @@ impl Oracle {
             Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Retrying(id, run_at, _) => self.told_again(*id, *run_at),
             Effect::Prioritized(id, to) => self.moved(*id, *to),
+            Effect::Updated(id) => self.told_update(*id),
             Effect::Start(started) => self.start(started),
             Effect::Abort(slot, AbortSignal::Abort(abort)) => {
                 if let Some(run) = self.mine().runs.get_mut(slot) {
@@ -280,6 +294,7 @@ impl Oracle {
                     TaskEvent::Ended(outcome) => task.ended_as(outcome),
                     TaskEvent::Prioritized(to) => assert!(task.priorities.contains(to), "{to:?}"),
                     TaskEvent::Retrying(..) => assert!(task.is_tried_again(), "{task:?}"),
+                    TaskEvent::Updated => assert!(task.def.options.unique.is_some(), "{task:?}"),
                     TaskEvent::Added { .. } | TaskEvent::Run => {}
                 }
             }
@@ -301,6 +316,8 @@ impl Oracle {
                     self.enter(*id, def);
                 }
             }
+            (Asked::Add(defs), Answer::Adds(tasks)) => self.enter_list(defs, tasks),
+            (Asked::Once(defs), Answer::Adds(tasks)) => self.enter_rows(defs, tasks),
             (Asked::Once(defs), Answer::Idempotent(tasks)) => {
                 assert_eq!(tasks.len(), defs.len());
                 for ((key, def), (id, is_new)) in defs.into_iter().zip(tasks) {
@@ -313,6 +330,10 @@ impl Oracle {
                 let task = self.tasks.get_mut(&id).unwrap();
                 assert!(!task.state.is_final(), "I-3: {task:?}");
                 let is_live = |run: &(usize, RunSlot)| !is_reopening && !given_back.contains(run);
+                if task.run.is_none_or(|run| !is_live(&run)) {
+                    self.withdrawn.insert(id);
+                    self.replaced.remove(&id);
+                }
                 if let Some((process, slot)) = task.run.filter(is_live) {
                     task.abort.get_or_insert(cause);
                     if process == self.me {
@@ -359,28 +380,6 @@ impl Oracle {
         given_back.map(|(slot, _)| (self.me, *slot)).collect()
     }
 
-    /// A key makes one task (I-2).
-    fn enter_once(&mut self, key: IdempotencyKey, def: NewTask, id: TaskId, is_new: bool) {
-        if !is_new {
-            return self.see_key(key, Some(id));
-        }
-        assert!(!self.keys.contains_key(&key), "I-2: a second task of {key:?}");
-        assert_ne!(self.open_keys.remove(&key), Some(true), "I-2: {key:?} was committed");
-        self.keys.insert(key, id);
-        self.enter(id, def);
-    }
-
-    /// The store says which task a key has made.
-    fn see_key(&mut self, key: IdempotencyKey, id: Option<TaskId>) {
-        if let (Some(is_committed), Some(id)) = (self.open_keys.get(&key), id) {
-            assert!(*is_committed && self.tasks.contains_key(&id), "I-2: from nowhere");
-            self.open_keys.remove(&key);
-            self.keys.insert(key, id);
-        }
-        assert_ne!(self.open_keys.get(&key), Some(&true), "I-1: the store forgot {key:?}");
-        assert_eq!(self.keys.get(&key), id.as_ref(), "I-2: {key:?}");
-    }
-
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
         self.said(&def.operation).in_force().complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
@@ -395,6 +394,7 @@ impl Oracle {
         self.last_seq = seq;
         let task = Task {
             seq,
+            created_at: self.wall,
             def,
             state: match (&waits, is_delayed) {
                 (Some(_), _) => State::Blocked,
@@ -422,6 +422,7 @@ impl Oracle {
             is_end_owed: false,
         };
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
+        self.take_key(id);
     }
 
     /// A stranger added a task to the n-th lane of its operation.
@@ -573,9 +574,6 @@ impl Oracle {
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
             }
         }
-        for task in tasks.values() {
-            assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
-        }
         if me.runs.is_empty()
             && let Some(stopping) = me.stopping.take()
         {
@@ -583,6 +581,12 @@ impl Oracle {
             let is_open = |ticket: &Ticket| me.asked.contains_key(ticket);
             assert!(!stopping.tickets.iter().any(is_open), "a stop is answered when it is over");
             me.is_started = std::mem::take(&mut me.starts_later);
+        }
+        for task in self.tasks.values() {
+            assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
+        }
+        if self.me().hit.is_none() {
+            self.settle_keys();
         }
     }
 
@@ -659,6 +663,7 @@ impl Oracle {
             if !self.tasks.contains_key(&id) {
                 assert!(uuids.contains(&id.0.to_string()), "I-2: from nowhere");
                 self.enter(id, found.task.def.clone());
+                self.tasks.get_mut(&id).unwrap().created_at = found.task.created_at;
             }
             let me = self.me;
             let task = self.tasks.get_mut(&id).unwrap();

@@ -11,7 +11,7 @@ use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
 use tasker_core::time::{MonoMs, Now, WallMs};
-use tasker_engine::effect::{Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
+use tasker_engine::effect::{Added, Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
 use tasker_engine::input::{Input, RemoteFilter, RetryOptions, RunSlot, Subscription, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::turn::{Engine, Next};
@@ -23,6 +23,9 @@ use super::super::world::{BEGIN, of};
 /// The name of no task, and the number of no run.
 const NOBODY: TaskId = TaskId(Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001));
 const NO_RUN: RunSlot = 99;
+
+/// What only the tasker that was asked tells, of a task that was not added.
+const SKIPPED: &str = "add.skipped";
 
 /// What came of a verb, in the words of the page.
 pub(super) type Outcome = [String; 3];
@@ -257,8 +260,9 @@ impl<'a> Stage<'a> {
             Some(ticket) => self.answers.get(&ticket).map_or("waits", String::as_str),
         };
         let told = if self.told.is_empty() { "–".into() } else { self.told.join(", ") };
-        let of_runs =
-            |word: &&&str| ["run", "retrying", "done", "failed", "aborted"].contains(word);
+        let of_runs = |word: &&&str| {
+            ["run", "retrying", "updated", "done", "failed", "aborted"].contains(word)
+        };
         let heard: Vec<_> = self.told.iter().filter(of_runs).copied().collect();
         assert!(self.mine.is_none() || heard == self.own, "{heard:?} {:?}", self.own);
         Ok([state.into(), answer.into(), told])
@@ -272,8 +276,14 @@ impl<'a> Stage<'a> {
                     self.answers.insert(*ticket, word);
                 }
                 Effect::Refuse(ticket, error) => {
-                    let is_unknown = error.code() == Code::NotFound;
-                    let word = if is_unknown { "not found" } else { error.code().as_str() };
+                    let word = match error.code() {
+                        Code::NotFound => "not found",
+                        Code::Duplicate => {
+                            self.told.push(SKIPPED);
+                            "duplicate"
+                        }
+                        other => other.as_str(),
+                    };
                     self.answers.insert(*ticket, word.into());
                 }
                 Effect::Start(run) if Some(run.id) == self.dependency => {
@@ -289,6 +299,7 @@ impl<'a> Stage<'a> {
                 Effect::RunEnded(_, end) => self.own.extend(ended(end)),
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
                 Effect::Retrying(..) => self.own.push("retrying"),
+                Effect::Updated(_) => self.own.push("updated"),
                 Effect::Abort(..) => self.told.push("signal"),
                 Effect::Recorded(..)
                 | Effect::Prioritized(..)
@@ -305,6 +316,11 @@ impl<'a> Stage<'a> {
             Answer::Flag(flag) => flag.to_string(),
             Answer::Task(id) => self.named(*id),
             Answer::Idempotent(tasks) => tasks.iter().map(|(id, _)| self.named(*id)).collect(),
+            Answer::Adds(tasks) => {
+                let skipped = tasks.iter().filter(|(_, added)| *added == Added::Duplicate);
+                self.told.extend(skipped.map(|_| SKIPPED));
+                tasks.iter().map(|(id, _)| self.named(*id)).collect()
+            }
             Answer::Ended(end) => {
                 let stored = self.record().ok().flatten().and_then(|task| task.outcome);
                 if stored.as_ref() == Some(end) { "its end".into() } else { format!("{end:?}") }
@@ -373,6 +389,7 @@ fn heard(effect: &Effect, unheard: Option<TaskId>) -> Vec<&'static str> {
             TaskEvent::Added { has_started: true } => vec!["added", "run"],
             TaskEvent::Run => vec!["run"],
             TaskEvent::Prioritized(_) => vec!["prioritized"],
+            TaskEvent::Updated => vec!["updated"],
             TaskEvent::Retrying(..) => vec!["retrying"],
             TaskEvent::Ended(end) => vec![end.state().as_str()],
         },

@@ -2,6 +2,7 @@
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::Result;
+use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::limits;
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::retry;
@@ -70,6 +71,9 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     verb("orphan", |stage| silent(stage.end_dependency(Settlement::Unrecoverable(error()))))
         .dependent(),
     verb("add, known key", |stage| stage.add_under_key(stage.definition()).map(Some)),
+    verb("add, unique", |stage| add_unique(stage, OnConflict::Return)).of(unique),
+    verb("add, unique, replace", |stage| add_unique(stage, OnConflict::Replace)).of(unique),
+    verb("add, unique, reject", |stage| add_unique(stage, OnConflict::Reject)).of(unique),
     verb("abort", |stage| {
         let id = stage.id();
         stage.call(|ticket| aborting(ticket, id)).map(Some)
@@ -161,6 +165,22 @@ pub(super) const VERBS: &[BuiltVerb] = &[
 /// A verb that nobody called.
 fn silent(done: Result<()>) -> Result<Option<Ticket>> {
     done.map(|()| None)
+}
+
+/// With a key of its own until it ends.
+fn unique(def: &mut NewTask) {
+    say_key(def, OnConflict::Return);
+}
+
+fn say_key(def: &mut NewTask, on_conflict: OnConflict) {
+    let (key, hold, ttl_ms) = ("key".into(), UniqueWhile::Unfinished, None);
+    def.options.unique = Some(Unique { key, hold, ttl_ms, on_conflict }.into());
+}
+
+fn add_unique(stage: &mut Stage, on_conflict: OnConflict) -> Result<Option<Ticket>> {
+    let mut def = stage.definition();
+    say_key(&mut def, on_conflict);
+    stage.call(|ticket| Input::Add(ticket, def)).map(Some)
 }
 
 fn error() -> Json {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tasker_core::id::TaskId;
+use tasker_core::key::OnConflict;
 use tasker_core::limits;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
@@ -14,6 +15,7 @@ use tasker_core::task::{AfterQueueTimeout, Cause, NewTask, OnInterrupted, OnStop
 use tasker_engine::input::{Input, StopOptions};
 use tasker_proof::conformance::interplay::cells;
 
+use super::unique::{UniqueKey, key_of};
 use super::{Oracle, Stopping, Task};
 
 /// Few tasks are delayed that have lost their last runs: only a call puts them off. And none is
@@ -144,6 +146,9 @@ impl Oracle {
     }
 
     fn meet_add(&mut self, def: &NewTask) {
+        if let Some((key, unique)) = key_of(def) {
+            return self.meet_unique(&key, unique.on_conflict);
+        }
         let run_at = def.options.start_time.map(|start_time| start_time.moment(self.wall));
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         let verb = match is_delayed {
@@ -152,6 +157,16 @@ impl Oracle {
             false => "add",
         };
         self.meet_all(|_| Some(verb), &[verb]);
+    }
+
+    fn meet_unique(&mut self, key: &UniqueKey, on_conflict: OnConflict) {
+        let verb = match on_conflict {
+            OnConflict::Return => "add, unique",
+            OnConflict::Replace => "add, unique, replace",
+            OnConflict::Reject => "add, unique, reject",
+        };
+        let taker = self.takers.get(key).copied();
+        self.meet(verb, taker.as_ref());
     }
 
     /// A start time has come: that meets every task, whosever it is.

@@ -77,6 +77,14 @@ impl Oracle {
         task.doomed_by.or_else(|| self.failed_of(&task.waits))
     }
 
+    /// Whether a task of this turn has ended as it came, which is told later.
+    pub(super) fn is_doomed(&self, id: TaskId) -> bool {
+        let task = &self.tasks[&id];
+        let aborts = |all: &Dependencies| all.on_failure == OnFailure::Abort;
+        task.dependencies().is_some_and(aborts)
+            && (task.doomed_by.is_some() || task.waits.iter().any(|wait| self.is_doomed(*wait)))
+    }
+
     /// A task was told to have ended because of a dependency.
     pub(super) fn assert_orphan(&mut self, id: TaskId, outcome: &TaskEnd) {
         let task = &self.tasks[&id];

@@ -111,6 +111,8 @@ impl Oracle {
             assert!(!is_carried_out, "it has ended: {task:?}");
             return;
         }
+        self.take_key_again(id);
+        let task = self.tasks.get_mut(&id).unwrap();
         if is_carried_out {
             task.reopen(options, self.wall);
         }
@@ -130,6 +132,9 @@ impl Oracle {
             if let Some(at) = put_off {
                 task.wait_until(at);
             }
+        }
+        if self.reopenings[&id].is_empty() {
+            self.stays_replaced(id);
         }
     }
 

@@ -16,6 +16,7 @@ use super::time::compare_times;
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) seq: Seq,
+    pub(super) created_at: WallMs,
     pub(crate) def: NewTask,
     pub(crate) state: State,
     /// The number of its lane among those of its operation.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
@@ -159,6 +160,7 @@ impl World {
                 retry: self.retry_policy(),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
+                unique: self.unique(),
                 ..self.labels()
             }
             .into(),
@@ -187,8 +189,34 @@ impl World {
             // The process that finds the last end decides when it begins: the engine's tests look.
             (def.options.queue_timeout, def.unsaid) = (None, Unsaid::NONE);
             def.options.depends_on = Some(all.into());
+            // No definition says both.
+            let unique = def.options.unique.as_deref().cloned();
+            let replaces = unique.filter(|unique| unique.on_conflict == OnConflict::Replace);
+            let returns = |unique| Unique { on_conflict: OnConflict::Return, ..unique };
+            let changed = replaces.map(returns).map(Arc::new);
+            def.options.unique = changed.or_else(|| def.options.unique.clone());
         }
         def
+    }
+
+    /// Some tasks say one of a few keys.
+    fn unique(&mut self) -> Option<Arc<Unique>> {
+        if !self.rng.once_in(3) {
+            return None;
+        }
+        let holds = [
+            UniqueWhile::New,
+            UniqueWhile::Unfinished,
+            UniqueWhile::Unfinished,
+            UniqueWhile::Always,
+        ];
+        let unique = Unique {
+            key: self.rng.one_of(&["x", "y"]).into(),
+            hold: self.rng.one_of(&holds),
+            ttl_ms: self.rng.one_of(&[None, None, None, Some(1), Some(5_000)]),
+            on_conflict: self.rng.one_of(OnConflict::ALL),
+        };
+        Some(unique.into())
     }
 
     /// Half of the tasks say nothing of the kind.

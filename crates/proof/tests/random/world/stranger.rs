@@ -23,6 +23,8 @@ impl World {
             let lane = 1 + self.rng.throw() % LANES;
             let mut def = self.def();
             (def.options.start_time, def.options.queue_timeout) = (None, None);
+            // It takes no keys.
+            def.options.unique = None;
             // It decides everything itself.
             def.unsaid = Unsaid::NONE;
             (def, lane)

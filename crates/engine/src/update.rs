@@ -1,0 +1,102 @@
+//! Giving another definition to a task that waits.
+//!
+//! # Promises
+//! - A task keeps its number and its identity, and so its place among those of its priority (I-7).
+//! - What starts from the commit on has the new definition, in every process.
+//!
+//! Proof: `proof/tests/engine/unique.rs`, `conformance::update`, `proof/tests/random`.
+
+use tasker_core::id::{LaneId, Seq};
+use tasker_core::queue::QueueKey;
+use tasker_core::state::State;
+use tasker_core::store::{Brief, Change};
+use tasker_core::task::NewTask;
+use tasker_core::time::WallMs;
+use tasker_core::transition::TransitionKind;
+
+use crate::draft::Planner;
+
+impl Planner<'_> {
+    /// Whether a task in this state may get another definition.
+    pub(crate) fn may_update(state: State) -> bool {
+        Self::allows(TransitionKind::UpdateQueued, state)
+            || Self::allows(TransitionKind::Update, state)
+    }
+
+    /// Makes a definition that of a task which enters this lane now, but for its `queueTimeout`.
+    /// When it is due, if it has to wait for that.
+    pub(crate) fn prepare(&self, lane: LaneId, def: &mut NewTask) -> Option<WallMs> {
+        let run_at = def.options.fix_start_time(self.now.wall);
+        if !def.unsaid.is_empty() {
+            self.complete(lane, def);
+        }
+        run_at.filter(|at| *at > self.now.wall)
+    }
+
+    /// The same for a task that depends on nothing, whose `queueTimeout` begins.
+    pub(crate) fn prepare_free(&self, lane: LaneId, def: &mut NewTask) -> Option<WallMs> {
+        debug_assert_eq!(def.options.depends_on, None, "what replaces depends on nothing");
+        let due_at = self.prepare(lane, def);
+        if !def.options.is_none() {
+            def.options.begin_queue_timeout(due_at.unwrap_or(self.now.wall));
+        }
+        due_at
+    }
+
+    /// A task that waits in the store gets another definition, and the state that goes with it: it
+    /// waits for no other task any more.
+    pub(crate) fn update(&mut self, seq: Seq, brief: &Brief, mut def: NewTask) {
+        let Brief { lane, priority: from, state, .. } = *brief;
+        let (due_at, is_delayed) = (self.prepare_free(lane, &mut def), state == State::Delayed);
+        let (to, is_queued) = (def.priority, Self::allows(TransitionKind::UpdateQueued, state));
+        let update = Change::Update {
+            seq,
+            lane,
+            from,
+            to,
+            is_queued,
+            data: def.data.clone(),
+            options: def.options.clone(),
+            due_at: due_at.filter(|_| is_delayed),
+        };
+        let is_blocked = state == State::Blocked;
+        self.transition(Some(state), update);
+        self.let_go(seq, brief.on_failure.is_some());
+        let ends_at = def.options.queue_timeout.and_then(|timeout| timeout.ends_at);
+        if ends_at.is_some() {
+            self.set_queue_timeout((seq, state), lane, ends_at);
+        }
+        self.draft.updated.insert(seq, def);
+        self.wake_at(due_at);
+        match due_at {
+            Some(due_at) if is_queued || is_blocked => {
+                let delay = Change::Delay { seq, lane, priority: to, due_at };
+                self.transition(Some(state), delay);
+            }
+            // Written at once, and not with its start: another call may delay it again.
+            None if is_delayed => {
+                self.transition(Some(state), Change::Due { seq, lane, priority: to });
+            }
+            None if is_blocked => {
+                self.transition(Some(state), Change::Unblock { seq, lane, priority: to });
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// A task that this turn adds gets another definition.
+    pub(crate) fn redefine(&mut self, index: usize, def: NewTask, due_at: Option<WallMs>) {
+        let added = &mut self.draft.adds[index];
+        let (lane, seq) = (added.lane, added.task.seq);
+        let (old, was_ready) = (added.task.def.priority, added.is_ready());
+        let priority = def.priority;
+        (added.task.def, added.due_at, added.depends) = (def, due_at, None);
+        if was_ready {
+            self.dispatch.leave(lane, QueueKey::new(old, seq));
+        }
+        match due_at {
+            None => self.dispatch.enter(lane, QueueKey::new(priority, seq)),
+            Some(_) => self.wake_at(due_at),
+        }
+    }
+}
