@@ -8,6 +8,7 @@
 import { EventEmitter } from 'node:events'
 import type { TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
+import type { QueryExplanation } from './types/indexes'
 import type { Jsonify } from './types/json'
 import type { OperationOptions, OperationRecord } from './types/operations'
 import type {
@@ -31,6 +32,7 @@ import type { Task } from './types/task'
 export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'
+export * from './types/indexes'
 export * from './types/json'
 export * from './types/operations'
 export * from './types/options'
@@ -199,6 +201,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /** How many tasks match; without a query, how many there are. */
   countTasks(query?: Query<Operations>, options?: CallOptions): Promise<number>
+
+  /**
+   * Says how the tasks that match are found: by which index, how many rows are read, and what to
+   * declare in `indexes` to read less. It counts them to know, so it takes as long as to find all.
+   */
+  explainQuery(
+    query: Query<Operations>,
+    options?: CallOptions,
+  ): Promise<QueryExplanation<Operations>>
 
   /** The first task that matches, or some fields of it, or `undefined`. */
   findTask<

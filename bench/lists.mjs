@@ -1,12 +1,15 @@
 // `npm run bench:lists`: how long the lists take that an operator looks at, with many tasks that do
-// not match, and a `getTask` beside reads that look at all of them. Fails if a list is wrong.
+// not match, a `getTask` beside reads that look at all of them, searches by an own field without an
+// index and with one, and how long others wait while it is made. Fails if a list is wrong.
 // `--quick` does it with few tasks, `--tasks=n` with so many; `--store=tasks.db` keeps the file and
 // goes on with it where an earlier run ended.
 
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { Tasker } from '../index.mjs'
 import { measureApart } from './parts.mjs'
 
@@ -40,6 +43,18 @@ const LISTS = {
   'whether a rare one failed': [t => t.hasTask({ operation: 'rare', status: 'failed' }), false],
   'whether there is one of no operation': [t => t.hasTask({ operation: 'none' }), false],
 }
+
+const LATE = (n / 4) * 3
+
+/** Searches by an own field: what is asked, and how many tasks it has to give. */
+const OWN = {
+  'one of all': [t => t.findTasks({ 'data.n': LATE }), 1],
+  'one of all, by hasTask': [t => t.hasTask({ 'data.n': LATE }), true],
+  'a range of 100': [t => t.findTasks({ 'data.n': { $gte: LATE, $lt: LATE + 100 } }), 100],
+  'one in 1,000, counted': [t => t.countTasks({ 'data.book': 'b7' }), n / 1_000],
+  'one in 1,000, newest 10': [t => t.findTasks({ 'data.book': 'b7' }, newest), 10],
+}
+const INDEXES = ['data.n', 'data.book']
 
 const size = found => (Array.isArray(found) ? found.length : found)
 
@@ -124,6 +139,58 @@ const measured = {
   },
 }
 
+/** What adds one task after the other beside the making of an index: the longest it waited. */
+const adder = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  const { Tasker } = await import(workerData.tasker)
+  const tasker = new Tasker(workerData.store)
+  await tasker.ready()
+  let longest = 0
+  let goesOn = true
+  parentPort.once('message', () => (goesOn = false))
+  parentPort.postMessage('ready')
+  while (goesOn) {
+    const begin = performance.now()
+    await tasker.addTask({ operation: 'beside', data: null })
+    longest = Math.max(longest, performance.now() - begin)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  await tasker.close()
+  parentPort.postMessage(longest)
+`
+
+Object.assign(measured, {
+  /** Searches by an own field, without an index and with one. */
+  async own(store) {
+    const all = {}
+    const ask = async (tasker, how) => {
+      for (const [name, [search, expected]] of Object.entries(OWN)) {
+        const { value } = await time(() => search(tasker))
+        if (size(value) !== expected) throw new Error(`${name}: ${size(value)}, not ${expected}`)
+        const some = []
+        for (let i = 0; i < (how === 'plain' ? 3 : 50); i += 1) {
+          some.push((await time(() => search(tasker))).ms)
+        }
+        all[name] = { ...all[name], [how]: median(some) }
+      }
+    }
+    const plain = new Tasker({ store, indexes: [] })
+    await ask(plain, 'plain')
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(adder)}`), {
+      workerData: { store, tasker: new URL('../index.mjs', import.meta.url).href },
+    })
+    await once(worker, 'message')
+    const indexed = new Tasker({ store, indexes: INDEXES })
+    const { ms: made } = await time(() => indexed.ready())
+    worker.postMessage('end')
+    const [longest] = await once(worker, 'message')
+    await plain.close()
+    await ask(indexed, 'indexed')
+    await indexed.close()
+    return { all, made, longest }
+  },
+})
+
 const [what, store, name] = process.argv.slice(2)
 if (measured[what]) {
   console.log(JSON.stringify(await measured[what](store, name)))
@@ -137,6 +204,15 @@ if (measured[what]) {
     const { cold, warm } = measureApart(file, ['list', path, name, ...flags])
     console.log(`${name.padEnd(38)} ${warm.toFixed(1).padStart(7)} ms, first ${cold.toFixed(1)} ms`)
   }
+  const { all, made, longest } = measureApart(file, ['own', path, '', ...flags])
+  for (const [name, { plain, indexed }] of Object.entries(all)) {
+    const times = `${indexed.toFixed(2).padStart(7)} ms, without ${plain.toFixed(0)} ms`
+    console.log(`by an index: ${name.padEnd(25)} ${times}`)
+  }
+  const seconds = ms => `${(ms / 1e3).toFixed(1)} s`
+  console.log(
+    `two indexes made in ${seconds(made)}; an addTask beside took ${seconds(longest)} at most`,
+  )
   const { p50, p99 } = measureApart(file, ['beside', path, '', ...flags])
   console.log(`getTask beside reads of all: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
   rmSync(folder, { recursive: true })

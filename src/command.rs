@@ -146,6 +146,10 @@ enum ReadCommand<'a> {
         #[serde(borrow)]
         query: &'a RawValue,
     },
+    Explain {
+        #[serde(borrow)]
+        query: &'a RawValue,
+    },
     Operations {},
     Cancel {
         ticket: Ticket,
@@ -239,6 +243,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
         ReadCommand::Operations {} => Read::Operations,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Explain { query } => Read::Explain(Box::new(Query::parse(query.get())?)),
         ReadCommand::Find { query, sort, skip, limit, logs, fields } => {
             Read::Find(Box::new(Find {
                 query: Query::parse(query.get())?,

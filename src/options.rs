@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tasker_core::argument;
 use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::index::{self, IndexPath};
 use tasker_core::limits;
 use tasker_core::queue_timeout;
 use tasker_core::retry;
@@ -35,6 +36,8 @@ struct OptionFields<'a> {
     queue_timeout: Option<&'a RawValue>,
     #[serde(borrow)]
     retry: Option<&'a RawValue>,
+    #[serde(borrow)]
+    indexes: Option<&'a RawValue>,
 }
 
 /// What to open and how.
@@ -42,6 +45,8 @@ pub(crate) struct Options {
     location: Location,
     durability: Durability,
     exclusive: bool,
+    /// Nothing if it says nothing of them: then those that are there stay.
+    indexes: Option<Vec<IndexPath>>,
     pub(crate) settings: Settings,
     pub(crate) defaults: Defaults,
 }
@@ -67,6 +72,7 @@ impl Options {
             durability: word(fields.durability, "durability", &DURABILITIES)?
                 .unwrap_or(Durability::Full),
             exclusive: fields.exclusive.unwrap_or_default(),
+            indexes: fields.indexes.map(|raw| index::read(raw.get())).transpose()?,
             settings: Settings {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
                 on_stop: word(fields.on_stop, "onStop", OnStop::WORDS)?.unwrap_or_default(),
@@ -86,9 +92,13 @@ impl Options {
     pub(crate) fn opener(&self) -> Opener {
         let location = self.location.clone();
         let (durability, exclusive) = (self.durability, self.exclusive);
+        let indexes = self.indexes.clone();
         Box::new(move || {
             let options = tasker_sqlite::Options { durability, exclusive };
-            let (store, reader) = tasker_sqlite::open(&location, options)?;
+            let (mut store, reader) = tasker_sqlite::open(&location, options)?;
+            if let Some(paths) = indexes {
+                store.declare_indexes(&paths)?;
+            }
             Ok((Box::new(store), Box::new(reader)))
         })
     }

@@ -6,7 +6,7 @@
  * `__test__/contract/bridge.test.mjs`, `__test__/border/native.test.mjs`.
  */
 
-import type { LogLevel, TaskProgress } from '../index'
+import type { LogLevel, QueryExplanation, TaskProgress } from '../index'
 import { stringify } from './globals'
 import type { PriorityJson, TaskEnd } from './messages'
 
@@ -68,6 +68,7 @@ export type ReadCommand =
     }
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }
+  | { do: 'explain'; query: JsonText }
   | { do: 'operations' }
   /** Ends the read with this ticket: it is refused. */
   | { do: 'cancel'; ticket: number }
@@ -119,6 +120,7 @@ export interface Answers {
   page: PageJson
   exists: boolean
   count: number
+  explain: QueryExplanation
   operations: DocumentJson[]
   cancel: null
 }

@@ -53,11 +53,12 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   runTimeout: 'engine',
   queueTimeout: 'engine',
   retry: 'engine',
+  indexes: 'engine',
 }
 
 /** What the contract has for later versions of it. */
 const LATER = [
-  ...['onStopWaiting', 'retention', 'conditions', 'indexes'],
+  ...['onStopWaiting', 'retention', 'conditions'],
   ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
 ]
 

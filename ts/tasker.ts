@@ -24,6 +24,7 @@ import type {
   PostponeTaskOptions,
   Projected,
   Query,
+  QueryExplanation,
   Registry,
   ResultOf,
   RetryTaskOptions,
@@ -346,6 +347,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const command = { do: 'count', query: encodeQuery(query, 'query') } as const
     const bounds = boundsOf('countTasks', only(options, BOUNDS, 'options'))
     return await traced(this.#bridge.read(command, bounds))
+  }
+
+  async explainQuery(
+    query: Query<Operations>,
+    options: CallOptions = {},
+  ): Promise<QueryExplanation<Operations>> {
+    const command = { do: 'explain', query: encodeQuery(query, 'query') } as const
+    const bounds = boundsOf('explainQuery', only(options, BOUNDS, 'options'))
+    return (await traced(this.#bridge.read(command, bounds))) as QueryExplanation<Operations>
   }
 
   findTask<

@@ -1,6 +1,7 @@
 /** The options of a tasker's calls. */
 
 import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
+import type { IndexPath } from './indexes'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
@@ -80,6 +81,13 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default 1
    */
   retry?: number | RetryPolicy | undefined
+  /**
+   * Paths by which tasks are found without reading all of them, such as `['data.book']`; at most
+   * 16. Their indexes are made as the file opens, which may take seconds for millions of tasks, and
+   * stay in the file; those that no open tasker declares are dropped. Without this option nothing
+   * is made or dropped.
+   */
+  indexes?: readonly IndexPath<Operations>[] | undefined
   /**
    * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
    * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it

@@ -67,7 +67,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
   const words = text => text.split(' ')
   const later = {
     constructor: [
-      words('onStopWaiting retention conditions indexes logger telemetry traces mirrorLogs'),
+      words('onStopWaiting retention conditions logger telemetry traces mirrorLogs'),
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [

@@ -26,6 +26,7 @@ pub mod argument;
 mod members;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
+pub mod index;
 pub mod rules;
 pub mod standing;
 pub mod retry;

@@ -77,6 +77,10 @@ pub const PATTERN_SIZE_MAX: usize = 1024 * 1024;
 pub const PROJECTION_FIELDS_MAX: usize = 256;
 /// Fields of a sort.
 pub const SORT_FIELDS_MAX: usize = 16;
+/// Paths of `indexes`.
+pub const INDEXES_MAX: usize = 16;
+/// Bytes of one path of `indexes`.
+pub const INDEX_PATH_BYTES_MAX: usize = 255;
 /// Times in a row that a task may lose its process before it fails as poison.
 pub const LOSSES_MAX: u32 = 3;
 /// How long a run may go on after its timeout fired before it is fenced, in milliseconds.

@@ -4,7 +4,9 @@
 
 use crate::error::{Code, Error, Result};
 use crate::id::Seq;
-use crate::query::{Projection, Query, Sort};
+use crate::index::IndexPath;
+use crate::json;
+use crate::query::{Field, Projection, Query, Sort};
 use crate::range::Range;
 use crate::task::{Attempt, Json, Level, LogLine, TaskRecord};
 
@@ -120,6 +122,74 @@ pub enum Request {
     Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
+    /// How the tasks that match are found.
+    Explain(Box<Query>),
+}
+
+/// What left out tasks before they were compared with a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchedBy {
+    /// The query names uuids.
+    Uuid,
+    /// The query names numbers.
+    Seq,
+    /// The index of an own field.
+    Index(IndexPath),
+    /// Its status or state: only tasks that have not ended were looked at.
+    Status,
+    /// What is known of 4,096 tasks at once, or bounds of their numbers.
+    Blocks,
+}
+
+impl SearchedBy {
+    /// What names the tasks of a query that names some.
+    pub(crate) fn exact(query: &Query) -> SearchedBy {
+        let fields = query.conjuncts().filter_map(|predicate| predicate.path.whole_field());
+        let names_uuids = fields.into_iter().any(|field| field == Field::Uuid);
+        if names_uuids { SearchedBy::Uuid } else { SearchedBy::Seq }
+    }
+
+    /// Its word; of an index its path.
+    pub fn as_str(&self) -> &str {
+        match self {
+            SearchedBy::Uuid => Field::Uuid.as_str(),
+            SearchedBy::Seq => Field::Seq.as_str(),
+            SearchedBy::Index(path) => path.as_str(),
+            SearchedBy::Status => Field::Status.as_str(),
+            SearchedBy::Blocks => "blocks",
+        }
+    }
+}
+
+/// How a search was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryExplanation {
+    /// What left out tasks; nothing if every task was looked at.
+    pub by: Option<SearchedBy>,
+    /// Rows and entries of indexes that were looked at.
+    pub read: u64,
+    /// Tasks that were compared with the query.
+    pub decided: u64,
+    /// Tasks that match.
+    pub matched: u64,
+    /// Own fields of which an index would help and is not there.
+    pub declare: Vec<IndexPath>,
+}
+
+impl QueryExplanation {
+    /// Its JSON text.
+    pub fn to_json(&self) -> String {
+        let QueryExplanation { by, read, decided, matched, declare } = self;
+        let text = |text: &str| {
+            let mut out = String::new();
+            json::write_string(text, &mut out);
+            out
+        };
+        let index = by.as_ref().map_or_else(|| "null".into(), |by| text(by.as_str()));
+        let declare: Vec<_> = declare.iter().map(|path| text(path.as_str())).collect();
+        let counts = format!(r#""read":{read},"decided":{decided},"matched":{matched}"#);
+        format!(r#"{{"index":{index},{counts},"declare":[{}]}}"#, declare.join(","))
+    }
 }
 
 /// What a step of a search has brought.
@@ -133,6 +203,8 @@ pub enum Step {
     Exists(bool),
     /// How many match.
     Count(u64),
+    /// How the search was made.
+    Explained(Box<QueryExplanation>),
 }
 
 /// The error of a read that its caller gave up.

@@ -10,7 +10,7 @@
 use crate::error::{Error, Result};
 use crate::id::TaskId;
 use crate::query::Query;
-use crate::read::{Find, Found, Request, Step, WithLogs, cancelled_read};
+use crate::read::{Find, Found, QueryExplanation, Request, Step, WithLogs, cancelled_read};
 pub use crate::search::Search;
 use crate::search::{PageReader, Pages};
 use crate::store::Operation;
@@ -73,6 +73,20 @@ pub trait Reader: Send {
         Ok(matches!(last, Step::Exists(true)))
     }
 
+    /// All steps of a search that says how it was made.
+    ///
+    /// # Errors
+    /// As `step`, or `Closed` if cancelled.
+    fn explain(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<QueryExplanation> {
+        let request = Request::Explain(Box::new(query.clone()));
+        match take_steps(self, request, cancelled, &mut Vec::new())? {
+            Step::Explained(explanation) => Ok(*explanation),
+            Step::More(_) | Step::Found(_) | Step::Exists(_) | Step::Count(_) => {
+                Err(Error::bug("no explanation"))
+            }
+        }
+    }
+
     /// All steps of a count.
     ///
     /// # Errors
@@ -81,7 +95,9 @@ pub trait Reader: Send {
         let request = Request::Count(Box::new(query.clone()));
         match take_steps(self, request, cancelled, &mut Vec::new())? {
             Step::Count(count) => Ok(count),
-            Step::More(_) | Step::Found(_) | Step::Exists(_) => Err(Error::bug("no count")),
+            Step::More(_) | Step::Found(_) | Step::Exists(_) | Step::Explained(_) => {
+                Err(Error::bug("no count"))
+            }
         }
     }
 }
@@ -105,7 +121,7 @@ fn take_steps<R: Reader + ?Sized>(
                 all.extend(found);
                 return Ok(Step::Found(Vec::new()));
             }
-            last @ (Step::Exists(_) | Step::Count(_)) => return Ok(last),
+            last @ (Step::Exists(_) | Step::Count(_) | Step::Explained(_)) => return Ok(last),
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Read {
     Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
+    /// How the tasks that match are found.
+    Explain(Box<Query>),
     /// Every operation, as an array of documents.
     Operations,
 }
@@ -74,6 +76,7 @@ impl OpenRead {
             Read::Page(find) => search(Request::Find(find), true),
             Read::Exists(query) => search(Request::Exists(query), false),
             Read::Count(query) => search(Request::Count(query), false),
+            Read::Explain(query) => search(Request::Explain(query), false),
         };
         Self { ticket, token, asked, reader: None, steps: 0 }
     }
@@ -128,6 +131,7 @@ impl Documents {
         match step {
             Step::Exists(flag) => Ok(Some(flag.to_string())),
             Step::Count(count) => Ok(Some(count.to_string())),
+            Step::Explained(explanation) => Ok(Some(explanation.to_json())),
             Step::More(found) => {
                 self.write(&found, search)?;
                 Ok(self.is_full().then(|| self.end(search, true)))

@@ -47,6 +47,9 @@ mod transaction;
 mod store;
 mod operations;
 mod outlines;
+#[deny(clippy::wildcard_enum_match_arm)]
+mod indexes;
+mod declare;
 mod pages;
 mod open;
 #[deny(clippy::wildcard_enum_match_arm)]

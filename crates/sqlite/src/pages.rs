@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
+use tasker_core::index::{IndexPath, Key};
 use tasker_core::query::Direction;
 use tasker_core::read::WithLogs;
 use tasker_core::search::{
-    Columns, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead, QueuePart, Range,
-    Snapshot,
+    Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
+    QueuePart, Range, Snapshot,
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
@@ -26,7 +27,7 @@ use tasker_core::task::{Attempt, LogLine, TaskRecord};
 use crate::location::DatabaseFile;
 use crate::operations::Operations;
 use crate::row::{self, cached};
-use crate::{error, outlines, settings, sql};
+use crate::{error, indexes, outlines, settings, sql};
 
 /// Bytes of data and outcomes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -231,6 +232,15 @@ impl Snapshot for SqliteSnapshot<'_> {
         let mut tasks = Vec::new();
         let is_whole = self.read_tasks(text, bounds, PAGE_BYTES, &mut tasks)?;
         Ok((tasks, is_whole))
+    }
+
+    fn indexes(&mut self) -> Result<Vec<IndexPath>> {
+        let existing = indexes::existing(self.connection)?;
+        Ok(existing.into_iter().filter_map(|index| index.path).collect())
+    }
+
+    fn entries(&mut self, part: EntriesPart<'_>) -> Result<Option<Vec<(Key, Seq)>>> {
+        indexes::entries(self.connection, part)
     }
 
     fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)> {

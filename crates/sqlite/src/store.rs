@@ -48,7 +48,7 @@ const COMMITS_PER_CHECK: u32 = 16;
 /// The writing side of a handle on a SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    pub(crate) writer: Writer,
     lock: Option<Lock>,
     queue: WriteQueue,
     /// Pages with which the log begins anew; more after a read has been too long to wait for.
@@ -84,7 +84,7 @@ impl SqliteStore {
     }
 
     /// Takes SQLite's write lock; in turn, if there are others.
-    fn lock_for_writing(&mut self) -> Result<()> {
+    pub(crate) fn lock_for_writing(&mut self) -> Result<()> {
         debug_assert!(self.writer.connection.is_autocommit(), "a turn is open already");
         if self.writer.living.is_empty() {
             return self.writer.frame(sql::BEGIN).map_err(error::of);

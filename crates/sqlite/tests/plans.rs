@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hand::{Hand, folder};
 use rusqlite::Connection;
+use tasker_core::index::IndexPath;
 use tasker_core::state::State;
 
 /// Statements that may scan, each with why that is bounded or wanted.
@@ -20,12 +21,14 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("orphans", "the index holds only what runs at once"),
     ("owner_forget", "the index holds only what runs at once"),
     ("owners", "as many as open handles"),
+    ("index_retract", "as many as open handles"),
     ("open_dependencies", "the rows that an index gave, no more than a bound"),
     ("last", "the last row of a scan that stops at once"),
     ("head", "the last row of a scan that stops at once"),
     ("schema", "at open only"),
     ("schema_objects", "at open only"),
     ("outlines", "a row for 4,096 tasks"),
+    ("indexes", "the few rows of the schema"),
     ("audit_outlines", "the audit looks at everything"),
     ("audit_counts", "the audit looks at everything"),
     ("audit_strays", "the audit looks at everything"),
@@ -43,7 +46,7 @@ fn statements() -> Vec<(String, String)> {
             let is_rest =
                 text.lines().any(|line| line.starts_with("FROM")) && !text.contains("\nSELECT");
             let text = if is_rest { columns.clone() + &text } else { text };
-            (name, with_codes(text))
+            (name, of_an_index(with_codes(text)))
         })
         .filter(|(name, _)| name != "task_columns")
         .collect();
@@ -56,6 +59,26 @@ fn with_codes(text: String) -> String {
     State::ALL.iter().fold(text, |text, state| {
         text.replace(&format!("${}", state.as_str()), &state.code().to_string())
     })
+}
+
+/// A statement of the index of an own field, as it is for `data.book`.
+fn of_an_index(text: String) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let part = |name: &str| {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        let code = text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>();
+        code.join("\n")
+    };
+    let values = [
+        ("{expression}", part("index_key.sql")),
+        ("{condition}", part("index_has.sql")),
+        ("{name}", r#""own:data.book""#.into()),
+        ("{column}", r#""data""#.into()),
+        ("{path}", r#"'$."book"'"#.into()),
+        ("{above}", r#"json_type("data", '$')"#.into()),
+        ("{chars}", "128".into()),
+    ];
+    values.iter().fold(text, |text, (name, value)| text.replace(name, value))
 }
 
 /// The lines of the plan, or nothing for a statement that has none.
@@ -75,7 +98,10 @@ fn plan(connection: &Connection, text: &str) -> Vec<String> {
 
 fn plans() -> Vec<(String, Vec<String>)> {
     let (_folder, path) = folder();
-    Hand::open(&path).close();
+    let mut hand = Hand::open(&path);
+    // Beside an index of an own field no other statement has another plan.
+    hand.store.declare_indexes(&[IndexPath::new("data.book").unwrap()]).unwrap();
+    hand.close();
     let connection = Connection::open(&path).unwrap();
     statements().into_iter().map(|(name, text)| (name, plan(&connection, &text))).collect()
 }

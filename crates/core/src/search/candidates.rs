@@ -3,7 +3,8 @@
 //! First the waiting tasks in queue order, whatever they wait for, then the running ones by start,
 //! then the ended ones in the order of their numbers. A query that names uuids or numbers goes
 //! straight to those, and one that is sorted by number takes all tasks in that order, so that a
-//! limit ends it early, unless few tasks are in the states that it asks for.
+//! limit ends it early, unless few tasks are in the states that it asks for. Where an index names
+//! few tasks, only those are looked at.
 //!
 //! # Promises
 //! - A page looks at a bounded number of rows, so that a read can be cancelled and never holds a
@@ -18,13 +19,16 @@
 use std::collections::VecDeque;
 
 use super::filter::Filter;
+use super::indexed::{Lookups, Plan, Progress};
 use super::numbers::{By, Edge, Known, Numbers, TaskTime};
 use super::pages::{Columns, Snapshot};
 use super::queues::{Portion, Queues};
 use crate::error::Result;
 use crate::id::Seq;
+use crate::index::IndexPath;
 use crate::query::{Direction, Field, Sort};
 use crate::range::Range;
+use crate::read::EVERY_SEQ;
 use crate::state::{self, Counts, State};
 use crate::store::Head;
 use crate::task::TaskRecord;
@@ -42,6 +46,8 @@ pub(super) struct Page {
     pub(super) order: PageOrder,
     /// Rows that it may have looked at, the measure of how long it took.
     pub(super) rows: usize,
+    /// Rows and entries of indexes that it has looked at.
+    pub(super) read: u64,
 }
 
 /// What is known of the order of these tasks and all that follow.
@@ -72,6 +78,12 @@ pub(super) struct Candidates {
     order: Order,
     /// Tasks that have not ended, in the states that may match.
     unended: u64,
+    /// The indexes that are to be read first.
+    lookups: Option<Lookups>,
+    /// What has left out tasks.
+    narrowed: Option<Narrowed>,
+    /// Entries of indexes that were read, and not yet told of.
+    read: u64,
     phase: Phase,
 }
 
@@ -86,9 +98,34 @@ enum Order {
     Other,
 }
 
+/// How many tasks that match are enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Needed {
+    /// So many of any.
+    Any(u64),
+    /// So many of the first, in the order asked for.
+    First(u64),
+    /// Every one.
+    All,
+}
+
+/// What left out tasks of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Narrowed {
+    /// The query names uuids or numbers.
+    Exact,
+    /// An index of this own field.
+    Index(IndexPath),
+    /// Only tasks that have not ended are looked at.
+    Unended,
+    /// The outlines of blocks, or bounds of numbers.
+    Blocks,
+}
+
 #[derive(Debug)]
 enum Phase {
     Begin,
+    Indexes(Lookups),
     Exact(VecDeque<Seq>),
     Waiting(Queues),
     Running(VecDeque<Seq>),
@@ -117,7 +154,65 @@ impl Candidates {
         let waiting = State::ALL.iter().filter(|state| !state.is_final() && filter.has(**state));
         let unended = waiting.map(|state| head.counts.get(*state)).sum();
         let (page_rows, phase) = (FIRST_PAGE_ROWS, Phase::Begin);
-        Candidates { filter, seqs, columns, page_rows, order, unended, phase }
+        let is_unended = filter.ended_mask() == 0;
+        let narrowed = is_unended.then_some(Narrowed::Unended);
+        let lookups = None;
+        Candidates {
+            filter,
+            seqs,
+            columns,
+            page_rows,
+            order,
+            unended,
+            lookups,
+            narrowed,
+            read: 0,
+            phase,
+        }
+    }
+
+    /// Looks at indexes first. `needed` is how many that match are enough.
+    pub(super) fn with_indexes(&mut self, plan: Plan, needed: Needed) {
+        if self.filter.exact.is_some() {
+            return;
+        }
+        let rows = if self.filter.ended_mask() == 0 { self.unended } else { numbers_in(self.seqs) };
+        let needed = match needed {
+            Needed::Any(count) => Some(count),
+            Needed::First(count) if self.order != Order::Other => Some(count),
+            Needed::First(_) | Needed::All => None,
+        };
+        self.lookups = plan.lookups(rows, needed);
+    }
+
+    /// Reads a part of the indexes. Nothing once they say what to look at, or cannot.
+    fn page_of_indexes(&mut self, snapshot: &mut impl Snapshot) -> Result<Option<Page>> {
+        let Phase::Indexes(lookups) = &mut self.phase else { return Ok(None) };
+        let progress = lookups.read(snapshot, &self.filter)?;
+        self.read += lookups.take_read();
+        match progress {
+            Progress::Open => {
+                let (read, order) = (std::mem::take(&mut self.read), PageOrder::Sorted);
+                let rows = PAGE_ROWS;
+                let page = Page { tasks: Vec::new(), is_unfinished: false, order, rows, read };
+                return Ok(Some(page));
+            }
+            Progress::Found(path, mut seqs) => {
+                seqs.retain(|seq| self.seqs.has(*seq));
+                if self.order == Order::By(By::Number(Direction::Down)) {
+                    seqs.reverse();
+                }
+                self.narrowed = Some(Narrowed::Index(path));
+                self.phase = Phase::Exact(seqs.into());
+            }
+            Progress::GivenUp => self.phase = Phase::Begin,
+        }
+        Ok(None)
+    }
+
+    /// What has left out tasks, as far as is known.
+    pub(super) fn narrowed(&self) -> Option<&Narrowed> {
+        self.narrowed.as_ref()
     }
 
     /// The numbers to look at.
@@ -134,6 +229,9 @@ impl Candidates {
     pub(super) fn page(&mut self, snapshot: &mut impl Snapshot) -> Result<Option<Page>> {
         let rows = self.page_rows;
         loop {
+            if let Some(page) = self.page_of_indexes(snapshot)? {
+                return Ok(Some(page));
+            }
             if let Some(page) = self.page_of_phase(snapshot, rows)? {
                 debug_assert!(page.tasks.len() <= page.rows, "a page looked at more than it says");
                 self.page_rows = (rows * 4).min(PAGE_ROWS);
@@ -148,22 +246,30 @@ impl Candidates {
 
     /// The next page of this phase; nothing at its end.
     fn page_of_phase(&mut self, snapshot: &mut impl Snapshot, rows: usize) -> Result<Option<Page>> {
-        let (columns, order) = (self.columns, self.order);
+        let (columns, order, before) = (self.columns, self.order, std::mem::take(&mut self.read));
         let portion = Portion { tasks_max: rows, columns };
-        let unended = |tasks| {
+        let unended = |(tasks, read): (Vec<_>, usize)| {
             let is_default = order == Order::Default;
             let order = if is_default { PageOrder::Sorted } else { PageOrder::Unknown };
-            Page { tasks, is_unfinished: true, order, rows }
+            Page { tasks, is_unfinished: true, order, rows, read: before + read as u64 }
         };
         Ok(match &mut self.phase {
-            Phase::Over | Phase::Begin => None,
-            Phase::Exact(seqs) => listed(snapshot, seqs, rows, columns)?.map(|tasks| Page {
-                tasks,
-                is_unfinished: false,
-                order: PageOrder::Unknown,
-                rows,
+            Phase::Over | Phase::Begin | Phase::Indexes(_) => {
+                self.read = before;
+                None
+            }
+            Phase::Exact(seqs) => listed(snapshot, seqs, rows, columns)?.map(|(tasks, read)| {
+                let is_by_number = matches!(order, Order::By(By::Number(_)));
+                let order = if is_by_number { PageOrder::Sorted } else { PageOrder::Unknown };
+                Page { tasks, is_unfinished: false, order, rows, read: before + read as u64 }
             }),
-            Phase::Waiting(queues) => queues.page(snapshot, &self.filter, portion)?.map(unended),
+            Phase::Waiting(queues) => {
+                let tasks = queues.page(snapshot, &self.filter, portion)?;
+                tasks.map(|tasks| {
+                    let read = tasks.len();
+                    unended((tasks, read))
+                })
+            }
             Phase::Running(seqs) => listed(snapshot, seqs, rows, columns)?.map(unended),
             Phase::Numbers(numbers) => {
                 let tasks = numbers.page(snapshot, &self.filter, portion)?;
@@ -173,16 +279,24 @@ impl Candidates {
                     Order::By(By::Time(..)) | Order::Default => edge,
                     Order::Other => PageOrder::Unknown,
                 };
-                tasks.map(|tasks| Page { tasks, is_unfinished: false, order, rows })
+                let read = before + numbers.take_read();
+                tasks.map(|tasks| Page { tasks, is_unfinished: false, order, rows, read })
             }
         })
     }
 
-    fn next_phase(&self, snapshot: &mut impl Snapshot) -> Result<Phase> {
+    fn next_phase(&mut self, snapshot: &mut impl Snapshot) -> Result<Phase> {
         let is_begin = matches!(self.phase, Phase::Begin);
         if let (true, Some(seqs)) = (is_begin, &self.filter.exact) {
+            self.narrowed = Some(Narrowed::Exact);
             let known = seqs.iter().copied().filter(|seq| self.seqs.has(*seq));
-            return Ok(Phase::Exact(known.collect()));
+            return Ok(Phase::Exact(match self.order {
+                Order::By(By::Number(Direction::Down)) => known.rev().collect(),
+                Order::Default | Order::By(_) | Order::Other => known.collect(),
+            }));
+        }
+        if is_begin && let Some(lookups) = self.lookups.take() {
+            return Ok(Phase::Indexes(lookups));
         }
         if is_begin && let Some(numbers) = self.all_by_number(snapshot)? {
             return Ok(Phase::Numbers(numbers));
@@ -207,7 +321,7 @@ impl Candidates {
 
     /// All tasks by number, whatever their state, if that is the order asked for, or if that are
     /// fewer than those that wait or run.
-    fn all_by_number(&self, snapshot: &mut impl Snapshot) -> Result<Option<Numbers>> {
+    fn all_by_number(&mut self, snapshot: &mut impl Snapshot) -> Result<Option<Numbers>> {
         let states = self.filter.mask();
         if let Order::By(by) = self.order {
             return self.numbers(snapshot, states, by).map(Some);
@@ -220,10 +334,16 @@ impl Candidates {
         Ok(Some(numbers).filter(|numbers| numbers.len() <= self.unended / 2))
     }
 
-    fn numbers(&self, snapshot: &mut impl Snapshot, states: u16, by: By) -> Result<Numbers> {
+    fn numbers(&mut self, snapshot: &mut impl Snapshot, states: u16, by: By) -> Result<Numbers> {
         let Candidates { seqs, filter, .. } = self;
         let known = if seqs.high.0 < OUTLINED_MIN { None } else { Known::of(snapshot, filter)? };
-        Ok(Numbers::new(*seqs, states, by, (filter, known.as_ref())))
+        let numbers = Numbers::new(*seqs, states, by, (filter, known.as_ref()));
+        if !self.filter.is_open()
+            && numbers.len() < numbers_in(Range { low: EVERY_SEQ.low, ..*seqs })
+        {
+            self.narrowed.get_or_insert(Narrowed::Blocks);
+        }
+        Ok(numbers)
     }
 }
 
@@ -247,19 +367,25 @@ fn is_of_few(filter: &Filter, counts: &Counts) -> bool {
     filter.ended_mask() == 0 && matching.map(|state| counts.get(*state)).sum::<u64>() <= FEW_TASKS
 }
 
-/// The next tasks of a list of numbers; nothing at its end.
+/// How many numbers there are.
+fn numbers_in(seqs: Range<Seq>) -> u64 {
+    (seqs.high.0 + 1).saturating_sub(seqs.low.0)
+}
+
+/// The next tasks of a list of numbers, and how many numbers were looked at; nothing at its end.
 fn listed(
     snapshot: &mut impl Snapshot,
     seqs: &mut VecDeque<Seq>,
     rows: usize,
     columns: Columns,
-) -> Result<Option<Vec<TaskRecord>>> {
+) -> Result<Option<(Vec<TaskRecord>, usize)>> {
     if seqs.is_empty() {
         return Ok(None);
     }
     let mut tasks = Vec::new();
-    for seq in seqs.drain(..rows.min(seqs.len())) {
+    let read = rows.min(seqs.len());
+    for seq in seqs.drain(..read) {
         tasks.extend(snapshot.task(seq, columns)?);
     }
-    Ok(Some(tasks))
+    Ok(Some((tasks, read)))
 }

@@ -142,6 +142,17 @@ impl Filter {
         State::ALL.iter().any(|state| state.phase() == phase && self.has(*state))
     }
 
+    /// Whether it lets every task through.
+    pub(super) fn is_open(&self) -> bool {
+        let every = State::ALL.iter().all(|state| self.has(*state));
+        every
+            && self.exact.is_none()
+            && !self.bounds_numbers()
+            && self.operations.is_none()
+            && self.started_at.is_none()
+            && self.ended_at.is_none()
+    }
+
     /// Whether it bounds the numbers or, what comes near to that, when a task was added.
     pub(super) fn bounds_numbers(&self) -> bool {
         self.seq != EVERY_SEQ || self.created_at != EVERY_TIME

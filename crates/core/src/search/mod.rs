@@ -22,6 +22,7 @@ mod pages;
 mod load;
 mod queues;
 mod numbers;
+mod indexed;
 mod candidates;
 mod scan;
 mod top_k;
@@ -37,7 +38,7 @@ use crate::store::Operation;
 pub use crate::range::Range;
 pub use filter::Filter;
 pub use outline::{Outline, Outlines};
-pub use pages::{Columns, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
+pub use pages::{Columns, EntriesPart, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
 pub use steps::Search;
 
 /// The reading side of a backend that gives pages.

@@ -63,6 +63,8 @@ pub(super) struct Numbers {
     by: By,
     /// Whether a gap may begin here.
     may_be_gap: bool,
+    /// Numbers that were looked at, and not yet told of.
+    read: u64,
 }
 
 impl Numbers {
@@ -84,12 +86,17 @@ impl Numbers {
             By::Time(_, Direction::Up) => left.sort_by_key(|stretch| stretch.best),
             By::Time(_, Direction::Down) => left.sort_by_key(|stretch| Reverse(stretch.best)),
         }
-        Numbers { left: left.into(), states, by, may_be_gap: true }
+        Numbers { left: left.into(), states, by, may_be_gap: true, read: 0 }
     }
 
     /// How many numbers there are to look at.
     pub(super) fn len(&self) -> u64 {
         self.left.iter().map(|Stretch { seqs, .. }| seqs.high.0 - seqs.low.0 + 1).sum()
+    }
+
+    /// How many numbers were looked at since this was last asked.
+    pub(super) fn take_read(&mut self) -> u64 {
+        std::mem::take(&mut self.read)
     }
 
     /// The tasks of the next part that the filter lets through; nothing at the end.
@@ -115,6 +122,11 @@ impl Numbers {
         let asked = NumbersPart { seqs, states, direction };
         let (tasks, is_whole) = snapshot.numbers(asked, filter, columns)?;
         let last = tasks.last().filter(|_| !is_whole).map(|task| task.seq);
+        let (from, to) = match direction {
+            Direction::Up => (seqs.low, last.unwrap_or(seqs.high)),
+            Direction::Down => (last.unwrap_or(seqs.low), seqs.high),
+        };
+        self.read += to.0 - from.0 + 1;
         match direction {
             Direction::Up => left.low = Seq(last.unwrap_or(seqs.high).0.saturating_add(1)),
             // The numbers begin at 1, so there is one below.

@@ -17,6 +17,7 @@ use super::filter::Filter;
 use super::outline::Outlines;
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, OperationId, Seq};
+use crate::index::{IndexPath, Key, KeyRange};
 use crate::query::Direction;
 use crate::range::Range;
 use crate::read::WithLogs;
@@ -100,6 +101,13 @@ pub trait Snapshot {
         columns: Columns,
     ) -> Result<(Vec<TaskRecord>, bool)>;
 
+    /// The own fields of which there is an index now.
+    fn indexes(&mut self) -> Result<Vec<IndexPath>>;
+
+    /// The next entries of an index, by key and number; nothing if there is no such index any more.
+    /// A key may be given that stands beside the range, but none that stands in it is left out.
+    fn entries(&mut self, part: EntriesPart<'_>) -> Result<Option<Vec<(Key, Seq)>>>;
+
     /// The attempts of a task that are in its history, oldest first, and how many before them are
     /// not kept.
     fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)>;
@@ -153,6 +161,19 @@ pub struct QueuePart {
     pub priority_low: Priority,
     /// So many tasks at most.
     pub tasks_max: usize,
+}
+
+/// A part of an index of an own field.
+#[derive(Clone, Copy, Debug)]
+pub struct EntriesPart<'p> {
+    /// Of which field.
+    pub path: &'p IndexPath,
+    /// Which keys.
+    pub range: &'p KeyRange,
+    /// Only what stands behind this entry.
+    pub after: Option<&'p (Key, Seq)>,
+    /// So many at most.
+    pub max: usize,
 }
 
 /// A stretch of numbers to be read at once.

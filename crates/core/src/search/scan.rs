@@ -14,16 +14,18 @@ use std::vec::IntoIter;
 
 use rustc_hash::FxHashSet;
 
-use super::candidates::{Candidates, PageOrder};
+use super::candidates::{Candidates, Narrowed, Needed, PageOrder};
 use super::filter::Filter;
+use super::indexed::Plan;
 use super::load;
 use super::pages::{Columns, Snapshot};
 use crate::document;
 use crate::error::{Code, Error, Result};
 use crate::id::{IdKey, Seq};
+use crate::index::IndexPath;
 use crate::query::{Field, Fields, Projection, Query, Value};
 use crate::range::Range;
-use crate::read::{EVERY_SEQ, Find, Found, ReadBudget, Request};
+use crate::read::{EVERY_SEQ, Find, Found, QueryExplanation, ReadBudget, Request, SearchedBy};
 use crate::task::TaskRecord;
 
 /// Rows after which a search goes on in a newer snapshot: some 25 to 60 ms on a file, and as many
@@ -58,6 +60,11 @@ pub(super) struct Scan {
     is_renewed: bool,
     /// Matches among the waiting and the running: in a newer snapshot they may have ended.
     unfinished: FxHashSet<u64>,
+    /// Own fields of which an index would help.
+    declare: Vec<IndexPath>,
+    /// Rows and entries of indexes that were read, and tasks that were compared with the query.
+    read: u64,
+    decided: u64,
 }
 
 /// The tasks of a page that match, each with its document as far as it was asked for.
@@ -71,7 +78,9 @@ impl<'q> Wanted<'q> {
     pub(super) fn of_request(request: &'q Request) -> Wanted<'q> {
         match request {
             Request::Find(find) => Wanted::to_find(find),
-            Request::Exists(query) | Request::Count(query) => Wanted::by(query),
+            Request::Exists(query) | Request::Count(query) | Request::Explain(query) => {
+                Wanted::by(query)
+            }
         }
     }
 
@@ -99,6 +108,17 @@ impl<'q> Wanted<'q> {
     }
 }
 
+/// How many tasks that match are enough.
+fn needed(request: &Request) -> Needed {
+    match request {
+        Request::Find(find) => {
+            find.limit.map_or(Needed::All, |limit| Needed::First(limit.saturating_add(find.skip)))
+        }
+        Request::Exists(_) => Needed::Any(1),
+        Request::Count(_) | Request::Explain(_) => Needed::All,
+    }
+}
+
 fn is_wide(fields: Fields) -> bool {
     WIDE.iter().any(|field| fields.has(*field))
 }
@@ -112,11 +132,28 @@ impl Scan {
         let wanted = Wanted::of_request(request);
         let (sort, seqs) = match request {
             Request::Find(find) => (Some(find.sort.as_ref()), find.seqs),
-            Request::Exists(_) | Request::Count(_) => (None, EVERY_SEQ),
+            Request::Exists(_) | Request::Count(_) | Request::Explain(_) => (None, EVERY_SEQ),
         };
         let filter = Filter::of(wanted.query, seqs, id_key);
-        let candidates = Candidates::new(filter, &snapshot.head()?, sort, wanted.columns);
-        Ok(Scan { candidates, rows: 0, is_renewed: false, unfinished: FxHashSet::default() })
+        let mut candidates = Candidates::new(filter, &snapshot.head()?, sort, wanted.columns);
+        let mut plan = Plan::of(snapshot, wanted.query)?;
+        let declare = std::mem::take(&mut plan.declare);
+        candidates.with_indexes(plan, needed(request));
+        let (rows, read, decided) = (0, 0, 0);
+        let (is_renewed, unfinished) = (false, FxHashSet::default());
+        Ok(Scan { candidates, rows, is_renewed, unfinished, declare, read, decided })
+    }
+
+    /// How the search was made, once it is over; `matched` is how many tasks it has found.
+    pub(super) fn explanation(&self, query: &Query, matched: u64) -> QueryExplanation {
+        let by = self.candidates.narrowed().map(|narrowed| match narrowed {
+            Narrowed::Exact => SearchedBy::exact(query),
+            Narrowed::Index(path) => SearchedBy::Index(path.clone()),
+            Narrowed::Unended => SearchedBy::Status,
+            Narrowed::Blocks => SearchedBy::Blocks,
+        });
+        let (read, decided, declare) = (self.read, self.decided, self.declare.clone());
+        QueryExplanation { by, read, decided, matched, declare }
     }
 
     /// The snapshot has ended, and there will be a newer one.
@@ -133,6 +170,8 @@ impl Scan {
         self.renew_old(snapshot)?;
         let Some(page) = self.candidates.page(snapshot)? else { return Ok(None) };
         self.rows += page.rows;
+        self.read += page.read;
+        self.decided += page.tasks.len() as u64;
         let mut tasks = Vec::new();
         for mut task in page.tasks {
             if let Some(document) = wanted.matching(snapshot, &mut task)?

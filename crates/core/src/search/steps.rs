@@ -85,7 +85,7 @@ impl Search {
         match &self.request {
             Request::Count(query) => Step::Count(count_states(query, counts)),
             Request::Exists(query) => Step::Exists(count_states(query, counts) > 0),
-            Request::Find(_) => Step::Found(Vec::new()),
+            Request::Find(_) | Request::Explain(_) => Step::Found(Vec::new()),
         }
     }
 
@@ -117,7 +117,7 @@ impl Search {
                 Matched::Top(TopK::new(find), budget)
             }
             Request::Exists(_) => Matched::None,
-            Request::Count(_) => Matched::Count(0),
+            Request::Count(_) | Request::Explain(_) => Matched::Count(0),
         };
         self.work = Work::Look(Box::new(scan), matched);
         Ok(())
@@ -131,7 +131,16 @@ impl Search {
             if is_known { None } else { scan.page(snapshot, Wanted::of_request(&self.request))? };
         match (matched, page) {
             (Matched::Count(count), Some(matches)) => *count += matches.tasks.len() as u64,
-            (Matched::Count(count), None) => return Ok(Some(Step::Count(*count))),
+            (Matched::Count(count), None) => {
+                return Ok(Some(match &self.request {
+                    Request::Explain(query) => {
+                        Step::Explained(Box::new(scan.explanation(query, *count)))
+                    }
+                    Request::Find(_) | Request::Exists(_) | Request::Count(_) => {
+                        Step::Count(*count)
+                    }
+                }));
+            }
             (Matched::None, Some(matches)) if matches.tasks.is_empty() => {}
             (Matched::None, page) => return Ok(Some(Step::Exists(page.is_some()))),
             (Matched::Top(top, budget), Some(matches)) => {

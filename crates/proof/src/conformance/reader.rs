@@ -118,6 +118,18 @@ const QUERIES: &[(&str, &[u64])] = &[
     (r#"{"endedAt":{"$type":"date"}}"#, &[3, 5, 8, 6]),
 ];
 
+/// An explanation finds what the query finds, and has looked at no less.
+pub(super) fn every_query_of_the_table_is_explained(world: &mut World) -> Result<()> {
+    library(world)?;
+    for (query, expected) in QUERIES {
+        let explained = world.reader()?.explain(&Query::parse(query)?, &|| false)?;
+        assert_eq!(explained.matched, expected.len() as u64, "{query}");
+        assert!(explained.matched <= explained.decided, "{query}: {explained:?}");
+        assert!(explained.decided <= explained.read, "{query}: {explained:?}");
+    }
+    Ok(())
+}
+
 /// I-16: whatever is pushed down to the backend, the result is that of the matcher.
 pub(super) fn every_query_of_the_table_finds_its_tasks(world: &mut World) -> Result<()> {
     library(world)?;

@@ -291,6 +291,7 @@ macro_rules! conformance_cases {
                 a_reader_sees_the_last_commit_while_the_next_is_open,
                 nothing_is_found_in_a_new_store,
                 every_query_of_the_table_finds_its_tasks,
+                every_query_of_the_table_is_explained,
                 a_count_is_the_number_of_tasks_found,
                 a_found_task_is_the_one_that_get_gives,
                 found_tasks_have_the_fields_that_are_asked_for,

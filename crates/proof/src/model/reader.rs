@@ -4,7 +4,7 @@ use tasker_core::document::{default_order, value};
 use tasker_core::error::Result;
 use tasker_core::id::TaskId;
 use tasker_core::query::{Fields, Query};
-use tasker_core::read::{Find, Found, ReadBudget, Request, Step, WithLogs};
+use tasker_core::read::{Find, Found, QueryExplanation, ReadBudget, Request, Step, WithLogs};
 use tasker_core::reader::{Reader, Search};
 use tasker_core::store::Operation;
 
@@ -86,6 +86,12 @@ impl Reader for ModelReader {
             Request::Find(find) => Step::Found(self.found(find)?),
             Request::Exists(query) => Step::Exists(!self.matching(query)?.is_empty()),
             Request::Count(query) => Step::Count(self.matching(query)?.len() as u64),
+            Request::Explain(query) => {
+                let matched = self.matching(query)?.len() as u64;
+                let all = self.disk.lock().saved.tasks.len() as u64;
+                let (by, read, decided, declare) = (None, all, all, Vec::new());
+                Step::Explained(Box::new(QueryExplanation { by, read, decided, matched, declare }))
+            }
         })
     }
 

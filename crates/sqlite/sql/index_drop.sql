@@ -1,0 +1,2 @@
+-- Drops the index of an own field.
+DROP INDEX {name}
