@@ -19,6 +19,7 @@ const quick = process.argv.includes('--quick')
 const n = Number(word('tasks') ?? (quick ? 20_000 : 1_000_000))
 const CALL = 10_000
 const RARE = n / 200
+const DONE = n / 2 - 2 * Math.ceil(n / 2 / RARE)
 
 const newest = { sort: { seq: -1 }, limit: 10 }
 const ended = { sort: { endedAt: -1 }, limit: 10 }
@@ -39,7 +40,16 @@ const LISTS = {
   'by number, upwards': [t => t.findTasks({ seq: { $gt: recent } }, { limit: 100 }), 100],
   'last added': [t => t.findTasks({}, { sort: { createdAt: -1 }, limit: 10 }), 10],
   'first added': [t => t.findTasks({}, { sort: { createdAt: 1 }, limit: 10 }), 10],
-  'how many are done': [t => t.countTasks({ status: 'done' }), n / 2 - 2 * Math.ceil(n / 2 / RARE)],
+  'how many are done': [t => t.countTasks({ status: 'done' }), DONE],
+  'how many an operation has': [t => t.countTasks({ operation: 'often' }), n - 2],
+  'how many of an operation are done': [
+    t => t.countTasks({ operation: 'often', status: 'done' }),
+    DONE - 2,
+  ],
+  'how many of an operation wait': [
+    t => t.countTasks({ operation: 'often', status: 'new' }),
+    n / 2,
+  ],
   'whether a rare one failed': [t => t.hasTask({ operation: 'rare', status: 'failed' }), false],
   'whether there is one of no operation': [t => t.hasTask({ operation: 'none' }), false],
 }

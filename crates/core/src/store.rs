@@ -278,6 +278,8 @@ pub enum Change {
         lane: LaneId,
         /// Its priority.
         priority: Priority,
+        /// The state that it leaves. Guard: it is in this one, and that is an end.
+        from: State,
         /// How its last attempt ended.
         end: AttemptEnd,
         /// What is kept of its result or error, bounded.

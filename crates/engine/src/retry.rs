@@ -119,8 +119,9 @@ impl Planner<'_> {
         }
         let Some(outcome) = &brief.outcome else { return };
         let (end, kept) = (outcome.attempt_end(), rules::kept_outcome(outcome));
-        let reopen = Change::Reopen { seq, lane, priority: from, end, kept };
-        self.transition(Some(brief.state), reopen);
+        let state = brief.state;
+        let reopen = Change::Reopen { seq, lane, priority: from, from: state, end, kept };
+        self.transition(Some(state), reopen);
         let is_counting = |timeout: &QueueTimeout| timeout.ends_at.is_some();
         if !brief.has_started && brief.queue_timeout.as_ref().is_some_and(is_counting) {
             // What is asked for by hand waits as long as it takes.

@@ -147,6 +147,8 @@ CREATE TABLE batches (
   -- Between which moments tasks entered or ended by it.
   first_at INTEGER,
   last_at INTEGER,
+  -- How many tasks of which operation left which end by it, which the transitions do not tell.
+  left_ends BLOB,
   transitions BLOB NOT NULL
 ) STRICT;
 
@@ -161,6 +163,16 @@ CREATE TABLE outlines (
   ended_first INTEGER,
   ended_last INTEGER,
   operations BLOB NOT NULL
+) STRICT;
+
+-- How many tasks each operation has, and how many have ended how. As of batch meta.outlined; later
+-- batches are to be added.
+CREATE TABLE totals (
+  operation_id INTEGER PRIMARY KEY,
+  "all" INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  aborted INTEGER NOT NULL
 ) STRICT;
 
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.

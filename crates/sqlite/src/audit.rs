@@ -13,9 +13,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, Seq};
+use tasker_core::id::{LaneId, OperationId, Seq};
 use tasker_core::journal::{self, Transition};
-use tasker_core::search::Outlines;
+use tasker_core::search::{Outlines, Total};
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
 use tasker_core::time::WallMs;
@@ -62,6 +62,7 @@ pub fn audit(path: &Path) -> Result<Audit> {
     audit.faults.extend(strays(&connection)?);
     audit.faults.extend(journal(&connection)?);
     audit.faults.extend(outlined(&connection)?);
+    audit.faults.extend(totals(&connection)?);
     Ok(audit)
 }
 
@@ -118,6 +119,27 @@ fn outlined(connection: &Connection) -> Result<Vec<String>> {
             faults.push(format!("the outline of its block does not allow task {}", seq.0));
         }
     }
+    Ok(faults)
+}
+
+/// Operations that do not have as many tasks as their totals say.
+fn totals(connection: &Connection) -> Result<Vec<String>> {
+    let mut totals = match outlines::read_totals(connection) {
+        Ok(totals) => totals.unwrap_or_default(),
+        Err(error) => return Ok(vec![format!("totals that cannot be read: {error}")]),
+    };
+    let mut statement = cached(connection, sql::AUDIT_TOTALS)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let mut faults = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let (operation, counted) = (OperationId(get(row, 0)?), outlines::total(row, 1)?);
+        let told = totals.0.remove(&operation).unwrap_or_default();
+        if told != counted {
+            faults.push(format!("totals {told:?} of operation {operation:?}, but {counted:?}"));
+        }
+    }
+    let left = totals.0.iter().filter(|(_, total)| **total != Total::default());
+    faults.extend(left.map(|(id, total)| format!("totals {total:?} of operation {id:?}, no task")));
     Ok(faults)
 }
 

@@ -1,11 +1,12 @@
-//! The outlines of blocks in the file: brought up to date from the journal now and then, and read.
+//! The outlines of blocks and the totals of operations in the file: brought up to date from the
+//! journal now and then, and read.
 //!
 //! # Promises
 //! - No commit pays for them: housekeeping takes many batches at once, before they are trimmed.
 //! - What is read is complete: batches that housekeeping has not taken yet are added.
 //!
 //! # Left to others
-//! What an outline says is `core::search`'s.
+//! What an outline and a total say is `core::search`'s.
 //!
 //! Proof: `tests/audit.rs`, `conformance::numbers`.
 
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Row};
 use tasker_core::error::Result;
 use tasker_core::id::OperationId;
-use tasker_core::search::{Outline, Outlines, Range};
+use tasker_core::search::{Outline, Outlines, Range, Total, Totals};
 use tasker_core::time::WallMs;
 
 use crate::row::{cached, get};
@@ -23,7 +24,7 @@ use crate::{error, sql};
 /// Batches that are taken at once.
 pub(crate) const BATCHES_MAX: u64 = 1_000;
 
-/// Up to which batch the stored outlines are complete.
+/// Up to which batch the stored outlines and totals are complete.
 pub(crate) fn outlined(connection: &Connection) -> Result<u64> {
     let mut statement = cached(connection, sql::OUTLINED)?;
     let mut rows = statement.query([]).map_err(error::of)?;
@@ -31,14 +32,18 @@ pub(crate) fn outlined(connection: &Connection) -> Result<u64> {
     row.map_or(Ok(0), |row| Ok(get::<i64>(row, 0)?.max(0) as u64))
 }
 
-/// Takes batches that the stored outlines do not know yet, in the open transaction. Gives how many
-/// there were.
+/// Takes batches that the stored outlines and totals do not know yet, in the open transaction.
+/// Gives how many there were.
 pub(crate) fn take_batches(connection: &Connection) -> Result<u64> {
     debug_assert!(!connection.is_autocommit(), "outlines and their batch belong together");
     let before = outlined(connection)?;
-    let mut changed = Outlines::default();
-    let last = read_batches(connection, before, BATCHES_MAX, &mut changed)?
-        .ok_or_else(|| error::corrupt("batches that no outline knows are missing"))?;
+    let (mut changed, mut added) = (Outlines::default(), Totals::default());
+    let last = read_batches(connection, before, BATCHES_MAX, &mut |batch| {
+        changed.take_batch(&batch.transitions, batch.times)?;
+        added.take_batch(&batch.transitions, &batch.left_ends)
+    })?
+    .ok_or_else(|| error::corrupt("batches that no outline knows are missing"))?;
+    put_totals(connection, &added)?;
     for (block, change) in &changed.0 {
         let mut stored = Outlines::default();
         let mut statement = cached(connection, sql::OUTLINE)?;
@@ -69,17 +74,60 @@ pub(crate) fn read(connection: &Connection) -> Result<Option<Outlines>> {
         let (block, outline) = outline(row)?;
         outlines.take(block, &outline);
     }
-    let read = read_batches(connection, outlined(connection)?, u64::MAX, &mut outlines)?;
+    let read = read_batches(connection, outlined(connection)?, u64::MAX, &mut |batch| {
+        outlines.take_batch(&batch.transitions, batch.times)
+    })?;
     Ok(read.map(|_| outlines))
 }
 
-/// Adds what batches behind a number did; gives the number of the last one, or nothing if some are
+/// How many tasks each operation has now; nothing if batches are missing.
+pub(crate) fn read_totals(connection: &Connection) -> Result<Option<Totals>> {
+    let mut totals = Totals::default();
+    let mut statement = cached(connection, sql::TOTALS)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    while let Some(row) = rows.next().map_err(error::of)? {
+        totals.0.insert(OperationId(get(row, 0)?), total(row, 1)?);
+    }
+    let read = read_batches(connection, outlined(connection)?, u64::MAX, &mut |batch| {
+        totals.take_batch(&batch.transitions, &batch.left_ends)
+    })?;
+    Ok(read.map(|_| totals))
+}
+
+/// Four figures of a row.
+pub(crate) fn total(row: &Row<'_>, first: usize) -> Result<Total> {
+    Ok(Total {
+        all: get(row, first)?,
+        done: get(row, first + 1)?,
+        failed: get(row, first + 2)?,
+        aborted: get(row, first + 3)?,
+    })
+}
+
+fn put_totals(connection: &Connection, added: &Totals) -> Result<()> {
+    for (operation, total) in &added.0 {
+        let Total { all, done, failed, aborted } = total;
+        cached(connection, sql::TOTAL_PUT)?
+            .execute((operation.0, all, done, failed, aborted))
+            .map_err(error::of)?;
+    }
+    Ok(())
+}
+
+/// What a batch did.
+struct Done {
+    times: Option<Range<WallMs>>,
+    left_ends: Vec<u8>,
+    transitions: Vec<u8>,
+}
+
+/// Tells what batches behind a number did; gives the number of the last one, or nothing if some are
 /// missing.
 fn read_batches(
     connection: &Connection,
     after: u64,
     batches_max: u64,
-    outlines: &mut Outlines,
+    take: &mut dyn FnMut(Done) -> Result<()>,
 ) -> Result<Option<u64>> {
     let mut statement = cached(connection, sql::OUTLINE_BATCHES)?;
     let limit = i64::try_from(batches_max).unwrap_or(i64::MAX);
@@ -90,8 +138,8 @@ fn read_batches(
         if number != last + 1 {
             return Ok(None);
         }
-        let transitions: Vec<u8> = get(row, 3)?;
-        outlines.take_batch(&transitions, range(row, 1)?)?;
+        let left_ends = get::<Option<Vec<u8>>>(row, 3)?.unwrap_or_default();
+        take(Done { times: range(row, 1)?, left_ends, transitions: get(row, 4)? })?;
         last = number;
     }
     Ok(Some(last))

@@ -19,7 +19,7 @@ use tasker_core::query::Direction;
 use tasker_core::read::WithLogs;
 use tasker_core::search::{
     Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
-    QueuePart, Range, Snapshot,
+    QueuePart, Range, Snapshot, Totals,
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
@@ -177,6 +177,10 @@ impl Snapshot for SqliteSnapshot<'_> {
 
     fn outlines(&mut self) -> Result<Option<Outlines>> {
         outlines::read(self.connection)
+    }
+
+    fn totals(&mut self) -> Result<Option<Totals>> {
+        outlines::read_totals(self.connection)
     }
 
     fn operation_ids(&mut self, names: &BTreeSet<Box<str>>) -> Result<BTreeSet<OperationId>> {

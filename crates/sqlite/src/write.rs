@@ -21,6 +21,7 @@ use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
 use tasker_core::operation::OperationRecord;
+use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
 use tasker_core::task::{
@@ -220,6 +221,7 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
         counts_text(&batch.counts),
         times.map(|times| times.low.0),
         times.map(|times| times.high.0),
+        left_ends(&batch.changes),
         journal::pack(batch),
     ))
 }
@@ -333,7 +335,7 @@ impl<'c> Writing<'c> {
                 }
             }
             Change::Release { .. } => self.release(change),
-            Change::Reopen { seq, end, kept, .. } => self.reopen(*seq, *end, kept.as_ref()),
+            Change::Reopen { seq, from, end, kept, .. } => self.reopen(*seq, *from, *end, kept),
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::Update { .. } => self.update(change),
@@ -479,11 +481,11 @@ impl<'c> Writing<'c> {
         Ok(())
     }
 
-    fn reopen(&mut self, seq: Seq, end: AttemptEnd, kept: Option<&Json>) -> Rows {
+    fn reopen(&mut self, seq: Seq, from: State, end: AttemptEnd, kept: &Option<Json>) -> Rows {
         let number = seq.0 as i64;
-        self.history(Kind::ReopenHistory, seq, (number, end.code(), text(kept)))?;
+        self.history(Kind::ReopenHistory, seq, (number, end.code(), text(kept.as_ref())))?;
         self.statement(Kind::ReopenTally)?.execute([number])?;
-        self.statement(Kind::Reopen)?.execute((padding::READY_AGAIN, number))
+        self.statement(Kind::Reopen)?.execute((padding::READY_AGAIN, number, from.code()))
     }
 
     fn delay(&mut self, seq: Seq, due_at: WallMs) -> Rows {

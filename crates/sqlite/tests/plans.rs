@@ -29,6 +29,8 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("schema_objects", "at open only"),
     ("outlines", "a row for 4,096 tasks"),
     ("indexes", "the few rows of the schema"),
+    ("totals", "a row for an operation"),
+    ("audit_totals", "the audit looks at everything"),
     ("audit_outlines", "the audit looks at everything"),
     ("audit_counts", "the audit looks at everything"),
     ("audit_strays", "the audit looks at everything"),

@@ -6,7 +6,8 @@
 //! # Promises
 //! - A read sees what was committed before the call (I-16).
 //! - Sorting with a limit keeps no more than twice the limit in memory.
-//! - A query about states alone is answered by the counters, whatever its form.
+//! - A query about states alone is answered by the counters, and one about operations too by the
+//!   totals, whatever its form.
 //!
 //! # Left to others
 //! What matches is [`crate::query`]'s, what a document is [`crate::document`]'s. Which read goes on
@@ -18,8 +19,10 @@
 #[allow(clippy::wildcard_enum_match_arm, reason = "what it does not know narrows nothing")]
 mod filter;
 mod outline;
+mod totals;
 mod pages;
 mod load;
+mod counting;
 mod queues;
 mod numbers;
 mod indexed;
@@ -30,9 +33,7 @@ mod steps;
 
 use crate::error::Result;
 use crate::id::TaskId;
-use crate::query::{Field, Object, Query, Value};
 use crate::read::{Found, ReadBudget, Step, WithLogs};
-use crate::state::{Counts, State};
 use crate::store::Operation;
 
 pub use crate::range::Range;
@@ -40,6 +41,7 @@ pub use filter::Filter;
 pub use outline::{Outline, Outlines};
 pub use pages::{Columns, EntriesPart, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
 pub use steps::Search;
+pub use totals::{Total, Totals, left_ends};
 
 /// The reading side of a backend that gives pages.
 #[derive(Debug)]
@@ -76,6 +78,12 @@ impl<P: Pages> PageReader<P> {
             return Ok(search.answer_of(&self.0.head()?.counts));
         }
         let id_key = self.0.id_key();
+        if let Some(query) = search.of_operations() {
+            let count = counting::count_by_totals(query, &mut self.0.snapshot()?, id_key)?;
+            if let Some(count) = count {
+                return Ok(search.answer_count(count));
+            }
+        }
         search.step(&mut self.0.snapshot()?, id_key)
     }
 
@@ -116,19 +124,4 @@ impl<P: Pages> PageReader<P> {
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
     }
-}
-
-fn asks_states_only(query: &Query) -> bool {
-    query.fields().iter().all(|field| matches!(field, Field::Status | Field::State))
-}
-
-/// How many tasks are in the states that match.
-fn count_states(query: &Query, counts: &Counts) -> u64 {
-    let matches = |state: &&State| {
-        query.matches(&Value::Object(Object::new(vec![
-            (Field::Status.as_str().into(), Value::text(state.status().as_str())),
-            (Field::State.as_str().into(), Value::text(state.as_str())),
-        ])))
-    };
-    State::ALL.iter().filter(matches).map(|state| counts.get(*state)).sum()
 }

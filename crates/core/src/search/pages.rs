@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::filter::Filter;
 use super::outline::Outlines;
+use super::totals::Totals;
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, OperationId, Seq};
 use crate::index::{IndexPath, Key, KeyRange};
@@ -85,6 +86,9 @@ pub trait Snapshot {
 
     /// The outlines of all blocks in which there are tasks; nothing if they are not kept.
     fn outlines(&mut self) -> Result<Option<Outlines>>;
+
+    /// How many tasks each operation has; nothing if that is not kept.
+    fn totals(&mut self) -> Result<Option<Totals>>;
 
     /// The numbers of the operations with these names.
     fn operation_ids(&mut self, names: &BTreeSet<Box<str>>) -> Result<BTreeSet<OperationId>>;

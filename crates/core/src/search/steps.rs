@@ -13,10 +13,10 @@
 
 use std::vec::IntoIter;
 
+use super::counting::{asks_operations_and_states_only, asks_states_only, count_states};
 use super::pages::Snapshot;
 use super::scan::{Scan, Wanted};
 use super::top_k::TopK;
-use super::{asks_states_only, count_states};
 use crate::error::{Error, Result};
 use crate::id::{IdKey, Seq};
 use crate::query::Query;
@@ -72,19 +72,36 @@ impl Search {
 
     /// The query about states alone that has not been asked yet, if it is one: the counters know.
     pub(super) fn of_states(&self) -> Option<&Query> {
-        let (Work::Begin, Request::Exists(query) | Request::Count(query)) =
-            (&self.work, &self.request)
-        else {
-            return None;
-        };
-        asks_states_only(query).then_some(query)
+        self.unasked().filter(|query| asks_states_only(query))
+    }
+
+    /// The query about operations and states alone that has not been asked yet, if it is one.
+    pub(super) fn of_operations(&self) -> Option<&Query> {
+        self.unasked().filter(|query| asks_operations_and_states_only(query))
+    }
+
+    fn unasked(&self) -> Option<&Query> {
+        match (&self.work, &self.request) {
+            (Work::Begin, Request::Exists(query) | Request::Count(query)) => Some(query),
+            _ => None,
+        }
     }
 
     /// What the counters say to a query about states alone.
     pub(super) fn answer_of(&self, counts: &Counts) -> Step {
         match &self.request {
-            Request::Count(query) => Step::Count(count_states(query, counts)),
-            Request::Exists(query) => Step::Exists(count_states(query, counts) > 0),
+            Request::Exists(query) | Request::Count(query) => {
+                self.answer_count(count_states(query, counts))
+            }
+            Request::Find(_) | Request::Explain(_) => Step::Found(Vec::new()),
+        }
+    }
+
+    /// The answer if so many tasks match.
+    pub(super) fn answer_count(&self, count: u64) -> Step {
+        match &self.request {
+            Request::Count(_) => Step::Count(count),
+            Request::Exists(_) => Step::Exists(count > 0),
             Request::Find(_) | Request::Explain(_) => Step::Found(Vec::new()),
         }
     }

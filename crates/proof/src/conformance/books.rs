@@ -5,18 +5,6 @@ use std::collections::BTreeMap;
 use tasker_core::id::Seq;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Change;
-use tasker_core::task::AttemptEnd;
-
-/// The state of a task whose last attempt ended so.
-fn ended(end: AttemptEnd) -> State {
-    match end {
-        AttemptEnd::Done => State::Done,
-        AttemptEnd::Failed => State::Failed,
-        AttemptEnd::Aborted | AttemptEnd::Lost | AttemptEnd::Postponed | AttemptEnd::Snoozed => {
-            State::Aborted
-        }
-    }
-}
 
 /// Keeps the books of what waits outside the queue.
 pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
@@ -63,7 +51,7 @@ pub(super) fn tally(
             Change::Start { .. } => shift(Some(State::Ready), State::Running),
             Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
             Change::Release { .. } => shift(Some(State::Running), State::Delayed),
-            Change::Reopen { end, .. } => shift(Some(ended(*end)), State::Ready),
+            Change::Reopen { from, .. } => shift(Some(*from), State::Ready),
             Change::Delay { seq, .. } => shift(Some(waiting(seq)), State::Delayed),
             Change::End { seq, run, outcome, .. } => {
                 let from = if run.is_some() { State::Running } else { waiting(seq) };

@@ -5,7 +5,7 @@ use tasker_core::id::Seq;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Head;
 
-use super::world::{World, aborted, done, failed, read};
+use super::world::{World, aborted, done, failed, of, read};
 
 fn head(world: &mut World) -> Result<Head> {
     world.inside(|store| store.head())
@@ -83,5 +83,50 @@ pub(super) fn counters_equal_a_recount(world: &mut World) -> Result<()> {
         let query = format!("{{\"state\":\"{}\"}}", state.as_str());
         assert_eq!(counts.get(*state), world.count(&query)?, "{query}");
     }
+    Ok(())
+}
+
+/// Counted by operation and state, also after tasks were opened again, whoever asks: a query that
+/// looks at each task says the same.
+pub(super) fn counts_of_operations_are_those_of_their_tasks(world: &mut World) -> Result<()> {
+    for operation in ["read", "write"] {
+        let tasks = world.add_many(vec![of(operation); 9])?;
+        world.add_delayed(of(operation), 9_000)?;
+        for (i, outcome) in [done(), failed(), aborted(), done(), failed()].into_iter().enumerate()
+        {
+            let live = world.start(tasks[i])?;
+            world.end(live, outcome)?;
+        }
+        let withdrawn = world.aborting(tasks[5]);
+        world.turn(vec![withdrawn])?;
+        world.start(tasks[6])?;
+    }
+    let tasks = world.add_many(vec![read(); 3])?;
+    for (task, outcome) in tasks.into_iter().zip([done(), failed(), aborted()]) {
+        let live = world.start(task)?;
+        world.end(live, outcome.clone())?;
+        let reopened = world.reopening(task, &outcome);
+        world.turn(vec![reopened])?;
+    }
+    assert_counts_of_operations(world)?;
+    world.crash()?;
+    assert_counts_of_operations(world)
+}
+
+fn assert_counts_of_operations(world: &mut World) -> Result<()> {
+    let states = ["new", "running", "done", "failed", "aborted"]
+        .map(|status| format!(r#""status":"{status}""#))
+        .into_iter()
+        .chain(State::ALL.iter().map(|state| format!(r#""state":"{}""#, state.as_str())))
+        .chain([r#""status":{"$in":["new","failed"]}"#.into(), r#""state":{"$ne":"done"}"#.into()]);
+    for state in states {
+        for operation in [r#""read""#, r#"{"$ne":"read"}"#, r#"{"$in":["write","none"]}"#] {
+            let totals = format!(r#"{{"operation":{operation},{state}}}"#);
+            // No figure tells anything of numbers.
+            let each = format!(r#"{{"operation":{operation},{state},"attempt":{{"$gte":0}}}}"#);
+            assert_eq!(world.count(&totals)?, world.count(&each)?, "{totals}");
+        }
+    }
+    assert_eq!(world.count(r#"{"operation":"read"}"#)?, 13);
     Ok(())
 }

@@ -253,6 +253,7 @@ macro_rules! conformance_cases {
                 a_refused_batch_leaves_the_head,
                 the_next_number_may_leap,
                 counters_equal_a_recount,
+                counts_of_operations_are_those_of_their_tasks,
             }
             journal {
                 an_empty_batch_moves_the_number,

@@ -476,7 +476,14 @@ impl World {
     pub(super) fn reopening(&self, task: Task, outcome: &TaskEnd) -> Change {
         let Task { seq, lane, .. } = task;
         let (end, kept) = (outcome.attempt_end(), rules::kept_outcome(outcome));
-        Change::Reopen { seq, lane, priority: self.priority(task), end, kept }
+        Change::Reopen {
+            seq,
+            lane,
+            priority: self.priority(task),
+            from: outcome.state(),
+            end,
+            kept,
+        }
     }
 
     /// The change by which a run is to be given back until a moment, for this reason.

@@ -81,8 +81,9 @@ impl Image {
                 row.at(*lane, *priority).end(outcome, *at)
             }
             Change::Release { .. } => self.release(change),
-            Change::Reopen { seq, lane, priority, end, kept } => {
-                let row = self.tasks.get_mut(seq).filter(|row| row.task.state.is_final())?;
+            Change::Reopen { seq, lane, priority, from, end, kept } => {
+                let is_so = |row: &&mut Row| row.task.state.is_final() && row.task.state == *from;
+                let row = self.tasks.get_mut(seq).filter(is_so)?;
                 row.at(*lane, *priority).reopen(*end, kept.clone());
                 Some(())
             }

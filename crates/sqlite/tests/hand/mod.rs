@@ -2,6 +2,7 @@
 //! engine would keep.
 #![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Hand {
     pub seq_next: u64,
     pub counts: Counts,
     pub clock: i64,
+    /// The lane of each task that was added.
+    lanes: BTreeMap<Seq, LaneId>,
 }
 
 /// The lane in which tests that do not care have their tasks.
@@ -100,6 +103,7 @@ impl Hand {
             seq_next: head.seq_next.0,
             counts: head.counts,
             clock: 1_000,
+            lanes: BTreeMap::new(),
         }
     }
 
@@ -152,12 +156,17 @@ impl Hand {
         Lane { id: LaneId::new(operation.id, 0), operation: operation.name }
     }
 
+    fn lane_of(&self, seq: Seq) -> LaneId {
+        self.lanes.get(&seq).copied().unwrap_or(LANE)
+    }
+
     /// The change that adds a task.
     pub fn adding(&mut self, lane: &Lane, def: NewTask) -> (Task, Change) {
         let at = self.tick();
         let seq = Seq(self.seq_next);
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
+        self.lanes.insert(seq, lane.id);
         self.counts.enter(State::Ready);
         (Task { seq, id }, Change::Add { seq, id, lane: lane.id, def, at, start: None })
     }
@@ -173,6 +182,7 @@ impl Hand {
         let (seq, at, due_at) = (Seq(self.seq_next), self.tick(), WallMs(due_at));
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
+        self.lanes.insert(seq, lane.id);
         self.counts.enter(State::Delayed);
         let mut def = def("1", 0.0);
         def.options.start_time = Some(StartTime::At(due_at));
@@ -185,6 +195,7 @@ impl Hand {
         let (seq, at) = (Seq(self.seq_next), self.tick());
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
+        self.lanes.insert(seq, lane.id);
         self.counts.enter(State::Blocked);
         let mut def = def("1", 0.0);
         let uuids = on.iter().map(|one| Dependency::Task(one.id)).collect();
@@ -202,7 +213,7 @@ impl Hand {
         let run = self.ids.run(at);
         self.counts.shift(State::Ready, State::Running);
         let (priority, start) = (Priority::default(), Start { run, attempt, at });
-        (run, Change::Start { seq, lane: LANE, priority, start, is_due: false })
+        (run, Change::Start { seq, lane: self.lane_of(seq), priority, start, is_due: false })
     }
 
     pub fn start(&mut self, task: Task, attempt: u32) -> RunId {
@@ -215,7 +226,7 @@ impl Hand {
         let from = if run.is_some() { State::Running } else { State::Ready };
         self.counts.shift(from, outcome.state());
         let (priority, at) = (Priority::default(), self.tick());
-        Change::End { seq, lane: LANE, priority, run, outcome, at }
+        Change::End { seq, lane: self.lane_of(seq), priority, run, outcome, at }
     }
 
     pub fn end(&mut self, task: Task, run: Option<RunId>, outcome: TaskEnd) {
@@ -228,7 +239,17 @@ impl Hand {
         let (priority, at) = (Priority::default(), self.tick());
         let tally = Tally { attempt: 1, failures: 0, losses: u32::from(end == AttemptEnd::Lost) };
         let (error, due_at) = (None, None);
-        Change::Release { seq, lane: LANE, priority, run, end, error, tally, due_at, at }
+        Change::Release {
+            seq,
+            lane: self.lane_of(seq),
+            priority,
+            run,
+            end,
+            error,
+            tally,
+            due_at,
+            at,
+        }
     }
 
     pub fn find(&mut self, query: &str, sort: Option<&str>, limit: Option<u64>) -> Vec<u64> {
