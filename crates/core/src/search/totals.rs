@@ -105,8 +105,31 @@ fn unreadable() -> Error {
 pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
     let mut left: BTreeMap<(OperationId, u8), u64> = BTreeMap::new();
     for change in changes {
-        if let Change::Reopen { lane, from, .. } = change {
-            *left.entry((lane.operation(), from.code())).or_default() += 1;
+        match change {
+            // A task that leaves its end has to say here which one it was.
+            Change::Reopen { lane, from, .. } => {
+                *left.entry((lane.operation(), from.code())).or_default() += 1;
+            }
+            Change::Add { .. }
+            | Change::Operation(_)
+            | Change::Key { .. }
+            | Change::Due { .. }
+            | Change::Fired(_)
+            | Change::Start { .. }
+            | Change::Release { .. }
+            | Change::Delay { .. }
+            | Change::Prioritize { .. }
+            | Change::Update { .. }
+            | Change::SetQueueTimeout { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::Unblock { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. }
+            | Change::RequestAbort { .. }
+            | Change::Progress { .. }
+            | Change::RequestPostpone { .. }
+            | Change::Log { .. } => {}
         }
     }
     let mut bytes = Vec::new();
