@@ -111,6 +111,9 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
                 *left.entry((lane.operation(), from.code())).or_default() += 1;
             }
             Change::Add { .. }
+            | Change::AddDelayed { .. }
+            | Change::AddBlocked { .. }
+            | Change::End { .. }
             | Change::Operation(_)
             | Change::Key { .. }
             | Change::Due { .. }
