@@ -12,12 +12,16 @@ import type { QueryExplanation } from './types/indexes'
 import type { Jsonify } from './types/json'
 import type { OperationOptions, OperationRecord } from './types/operations'
 import type {
+  AbortTasksOptions,
+  BulkOptions,
+  BulkResult,
   CallOptions,
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
   PostponeTaskOptions,
   RetryTaskOptions,
+  RetryTasksOptions,
   StopOptions,
   TaskerOptions,
   TasksOptions,
@@ -180,6 +184,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * `false` if the task has ended, is being aborted, or waits for dependencies.
    */
   postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean>
+
+  /**
+   * Removes an ended task with its logs and attempts. Resolves with `false` if it has not ended, or
+   * if a task that has not ended depends on it; rejects with `TASKER_NOT_FOUND` if there is none.
+   */
+  removeTask(uuid: string): Promise<boolean>
+
+  /**
+   * Aborts all tasks that match and were added before the call, each as `abortTask` does, in chunks
+   * of 1,000. After a crash in the middle, ask again.
+   */
+  abortTasks(query: Query<Operations>, options?: AbortTasksOptions): Promise<BulkResult>
+
+  /** The same, each as `retryTask` does. */
+  retryTasks(query: Query<Operations>, options?: RetryTasksOptions): Promise<BulkResult>
+
+  /** The same, each as `removeTask` does. */
+  removeTasks(query: Query<Operations>, options?: BulkOptions): Promise<BulkResult>
 
   /** The task, or some fields of it; rejects with `TASKER_NOT_FOUND` if there is none. */
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

@@ -18,7 +18,8 @@ use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{
-    Input, PostponeOptions, RemoteFilter, RetryOptions, StopOptions, Subscription, Ticket,
+    Bulk, BulkVerb, Input, PostponeOptions, RemoteFilter, RetryOptions, StopOptions, Subscription,
+    Ticket,
 };
 use tasker_engine::thread::Read;
 use uuid::Uuid;
@@ -85,6 +86,20 @@ enum Command<'a> {
         #[serde(borrow)]
         reason: &'a RawValue,
     },
+    Remove {
+        uuid: &'a str,
+    },
+    Bulk {
+        ranges: Vec<(u64, u64)>,
+        is_dry: bool,
+        verb: BulkWord,
+        #[serde(borrow)]
+        reason: Option<&'a RawValue>,
+        #[serde(borrow)]
+        delay: Option<&'a RawValue>,
+        #[serde(borrow)]
+        priority: Option<&'a RawValue>,
+    },
     Await {
         uuid: &'a str,
     },
@@ -150,6 +165,10 @@ enum ReadCommand<'a> {
         #[serde(borrow)]
         query: &'a RawValue,
     },
+    Matching {
+        #[serde(borrow)]
+        query: &'a RawValue,
+    },
     Operations {},
     Cancel {
         ticket: Ticket,
@@ -162,6 +181,15 @@ enum ReadCommand<'a> {
 enum AbortedBy {
     User,
     Signal,
+}
+
+/// What is done to many tasks.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum BulkWord {
+    Abort,
+    Retry,
+    Remove,
 }
 
 /// Which events of other owners JavaScript listens to.
@@ -210,6 +238,18 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::PostponeTask { uuid, delay, reason } => {
             Input::PostponeTask(ticket, task_id(uuid)?, postpone(delay, reason)?)
         }
+        Command::Remove { uuid } => Input::Remove(ticket, task_id(uuid)?),
+        Command::Bulk { ranges, is_dry, verb, reason, delay, priority } => {
+            let verb = match (verb, reason) {
+                (BulkWord::Abort, Some(reason)) => {
+                    BulkVerb::Abort(abort_reason(AbortedBy::User, reason)?)
+                }
+                (BulkWord::Abort, None) => return Err(Error::invalid("reason", "is missing")),
+                (BulkWord::Retry, _) => BulkVerb::Retry(retry(delay, priority)?),
+                (BulkWord::Remove, _) => BulkVerb::Remove,
+            };
+            Input::Bulk(ticket, Bulk { seqs: numbers(&ranges)?, verb, is_dry })
+        }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
@@ -241,6 +281,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
             Read::Get(task_id(uuid)?, with_logs(logs)?, projection(fields)?)
         }
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Matching { query } => Read::Matching(Box::new(Query::parse(query.get())?)),
         ReadCommand::Operations {} => Read::Operations,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
         ReadCommand::Explain { query } => Read::Explain(Box::new(Query::parse(query.get())?)),
@@ -280,6 +321,16 @@ fn task_id(text: &str) -> Result<TaskId> {
 
 fn uuid(text: &str, path: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::invalid(path, "is not a uuid"))
+}
+
+/// The numbers of a chunk.
+fn numbers(ranges: &[(u64, u64)]) -> Result<Vec<Seq>> {
+    let count = |(first, last): &(u64, u64)| last.saturating_sub(*first).saturating_add(1);
+    let total = ranges.iter().map(count).fold(0_u64, u64::saturating_add);
+    if total > limits::TASKS_PER_CHUNK_MAX as u64 {
+        return Err(Error::invalid("ranges", "have too many numbers"));
+    }
+    Ok(ranges.iter().flat_map(|(first, last)| *first..=*last).map(Seq).collect())
 }
 
 fn stop(on_stop: Option<&RawValue>, timeout: Option<&RawValue>) -> Result<StopOptions> {

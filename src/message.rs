@@ -17,7 +17,8 @@ use tasker_core::option::{self, OptionValue};
 use tasker_core::task::{Cause, Json, Priority, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
-    AbortSignal, Added, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
+    AbortSignal, Added, Answer, BulkOutcome, Effect, RemoteEvent, RunEnd, RunStart, Skipped,
+    TaskEvent,
 };
 use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
@@ -320,6 +321,7 @@ impl<'a> Rest<'a> {
             | OptionValue::Dependencies(_)
             | OptionValue::Task(_)
             | OptionValue::Retry(_)
+            | OptionValue::Retention(_)
             | OptionValue::Unique(_) => None,
         })
     }
@@ -434,6 +436,12 @@ impl Member for &Answer {
                     Added::Replaced => r#","replaced"]"#,
                 });
             }),
+            Answer::Bulk(BulkOutcome { changed, skipped }) => {
+                let each = |(why, count): (&Skipped, &u64)| format!("\"{}\":{count}", why.as_str());
+                let skipped: Vec<_> = skipped.iter().map(each).collect();
+                let skipped = skipped.join(",");
+                out.push_str(&format!("{{\"changed\":{changed},\"skipped\":{{{skipped}}}}}"));
+            }
             Answer::Ended(end) => {
                 let (status, cause, payload) = parts(end);
                 out.push('[');

@@ -10,6 +10,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::index::{self, IndexPath};
 use tasker_core::limits;
 use tasker_core::queue_timeout;
+use tasker_core::retention::Retention;
 use tasker_core::retry;
 use tasker_core::task::{OnInterrupted, OnStop, TaskOptions};
 use tasker_engine::memory::Settings;
@@ -38,6 +39,8 @@ struct OptionFields<'a> {
     retry: Option<&'a RawValue>,
     #[serde(borrow)]
     indexes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retention: Option<&'a RawValue>,
 }
 
 /// What to open and how.
@@ -67,6 +70,7 @@ impl Options {
         let queue_timeout =
             fields.queue_timeout.map(|raw| queue_timeout::read(raw.get(), "queueTimeout"));
         let retry = fields.retry.map(|raw| retry::read(raw.get(), "retry"));
+        let retention = fields.retention.map(|raw| Retention::read(raw.get(), "retention"));
         Ok(Self {
             location: location(fields.store)?,
             durability: word(fields.durability, "durability", &DURABILITIES)?
@@ -81,6 +85,7 @@ impl Options {
                 run_timeout_ms: run_timeout.transpose()?.flatten(),
                 queue_timeout: queue_timeout.transpose()?.flatten(),
                 retry: retry.transpose()?.map(Arc::new),
+                retention: retention.transpose()?.and_then(Retention::shared),
                 on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
                     .unwrap_or_default(),
                 ..TaskOptions::default()

@@ -28,6 +28,17 @@ export type Command =
       priority?: PriorityJson | undefined
     }
   | { do: 'postponeTask'; uuid: string; delay?: JsonText | undefined; reason: JsonText }
+  | { do: 'remove'; uuid: string }
+  /** The same for the tasks with these numbers, at most 1,000. */
+  | {
+      do: 'bulk'
+      ranges: [first: number, last: number][]
+      isDry: boolean
+      verb: 'abort' | 'retry' | 'remove'
+      reason?: JsonText | undefined
+      delay?: JsonText | undefined
+      priority?: PriorityJson | undefined
+    }
   | { do: 'await'; uuid: string }
   | { do: 'findByKey'; key: string }
   /** Withdraws the `await` with this ticket: it is never answered. */
@@ -69,6 +80,8 @@ export type ReadCommand =
   | { do: 'exists'; query: JsonText }
   | { do: 'count'; query: JsonText }
   | { do: 'explain'; query: JsonText }
+  /** The numbers of the tasks that match and were added before. */
+  | { do: 'matching'; query: JsonText }
   | { do: 'operations' }
   /** Ends the read with this ticket: it is refused. */
   | { do: 'cancel'; ticket: number }
@@ -104,6 +117,10 @@ export interface Answers {
   retry: boolean
   /** Whether it waits now, or its run is to be given back. */
   postponeTask: boolean
+  /** Whether it had ended and is gone. */
+  remove: boolean
+  /** To how many something was done, and why not to the others. */
+  bulk: { changed: number; skipped: Record<string, number> }
   /** When the task has ended. */
   await: TaskEnd
   /** The uuid of the task that was added under the key. */
@@ -121,6 +138,7 @@ export interface Answers {
   exists: boolean
   count: number
   explain: QueryExplanation
+  matching: [first: number, last: number][]
   operations: DocumentJson[]
   cancel: null
 }

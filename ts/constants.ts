@@ -7,6 +7,9 @@
 /** Tasks in one `addTasks` call. */
 export const TASKS_PER_CALL_MAX = 10_000
 
+/** Tasks of one commit of `abortTasks`, `retryTasks` and `removeTasks`. */
+export const TASKS_PER_CHUNK_MAX = 1_000
+
 /** Bytes of all the tasks of one `addTasks` call. */
 export const CALL_BYTES_MAX = 128 * 1024 * 1024
 
@@ -51,6 +54,7 @@ export const TASK_WORDS = [
   'runTimeout',
   'queueTimeout',
   'retry',
+  'retention',
   'onInterrupted',
   'onStop',
   'unique',
@@ -65,6 +69,7 @@ export const OPERATION_WORDS = [
   'runTimeout',
   'queueTimeout',
   'retry',
+  'retention',
   'onInterrupted',
   'onStop',
   'schema',
@@ -75,7 +80,6 @@ export const OPERATION_WORDS_LATER = [
   'conditions',
   'rateLimit',
   'circuitBreaker',
-  'retention',
   'onStopWaiting',
   'executor',
   'batch',

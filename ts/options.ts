@@ -54,11 +54,12 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   queueTimeout: 'engine',
   retry: 'engine',
   indexes: 'engine',
+  retention: 'engine',
 }
 
 /** What the contract has for later versions of it. */
 const LATER = [
-  ...['onStopWaiting', 'retention', 'conditions'],
+  ...['onStopWaiting', 'conditions'],
   ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
 ]
 
@@ -86,7 +87,8 @@ export function openOptions(given: unknown): OpenOptions {
   }
 }
 
-function booleanOf(value: unknown, path: string): boolean {
+/** An argument that is a boolean. */
+export function booleanOf(value: unknown, path: string): boolean {
   if (typeof value === 'boolean') return value
   throw invalid(path, 'must be a boolean')
 }
@@ -325,7 +327,7 @@ export function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, unique, dependsOn, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, unique, dependsOn, retention, runAt, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
@@ -333,6 +335,7 @@ function prepare(given: unknown, place?: number): unknown {
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
   if (!isOrdinary(unique)) refuseUnstorable(unique, 'unique', place)
   if (!isOrdinary(dependsOn)) refuseUnstorable(dependsOn, 'dependsOn', place)
+  if (!isOrdinary(retention)) refuseUnstorable(retention, 'retention', place)
   const { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined

@@ -9,7 +9,10 @@
 
 import { type InspectOptions, inspect } from 'node:util'
 import type {
+  AbortTasksOptions,
   AnyOperations,
+  BulkOptions,
+  BulkResult,
   CallOptions,
   FieldsOption,
   FindTaskOptions,
@@ -28,6 +31,7 @@ import type {
   Registry,
   ResultOf,
   RetryTaskOptions,
+  RetryTasksOptions,
   Runner,
   SqliteHandle,
   StopOptions,
@@ -40,8 +44,10 @@ import type {
   TaskUuid,
   TaskUuids,
 } from '../index'
+import { serialiseReason } from './aborts'
 import { Bridge } from './bridge'
-import { boundsOf } from './calls'
+import { type BulkVerb, bulk } from './bulk'
+import { boundsOf, durationOf } from './calls'
 import { type Command, type DocumentJson, JsonText } from './commands'
 import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
@@ -53,6 +59,7 @@ import type { Added } from './messages'
 import { objectOf } from './objects'
 import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
 import {
+  booleanOf,
   definitionSignal,
   definitionsText,
   definitionText,
@@ -78,6 +85,7 @@ import { tasksOf } from './tasks'
 import { isUnique, PendingUniqueAdd } from './unique'
 
 const BOUNDS = ['abortSignal', 'timeout']
+const BULK = ['dryRun', ...BOUNDS]
 const LOGS = ['withLogs', 'logsMaxLevel']
 
 /** An open store of tasks, with the runners of this process. */
@@ -313,6 +321,37 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean> {
     const command = { do: 'postponeTask', uuid: uuidOf(uuid), ...postponeOptions(options) } as const
     return await traced(this.#bridge.command(command))
+  }
+
+  async removeTask(uuid: string): Promise<boolean> {
+    return await traced(this.#bridge.command({ do: 'remove', uuid: uuidOf(uuid) }))
+  }
+
+  async abortTasks(query: Query<Operations>, options: AbortTasksOptions = {}): Promise<BulkResult> {
+    only(options, ['reason', ...BULK], 'options')
+    const reason = new JsonText(serialiseReason('user', options.reason))
+    return await this.#bulk('abortTasks', { verb: 'abort', reason }, query, options)
+  }
+
+  async retryTasks(query: Query<Operations>, options: RetryTasksOptions = {}): Promise<BulkResult> {
+    const { delay, priority } = only(options, ['delay', 'priority', ...BULK], 'options')
+    // Here, because the engine sees no chunk if nothing matches.
+    if (delay !== undefined) durationOf(delay, 'delay')
+    const verb = { verb: 'retry', ...retryOptions({ delay, priority }) } as const
+    return await this.#bulk('retryTasks', verb, query, options)
+  }
+
+  async removeTasks(query: Query<Operations>, options: BulkOptions = {}): Promise<BulkResult> {
+    only(options, BULK, 'options')
+    return await this.#bulk('removeTasks', { verb: 'remove' }, query, options)
+  }
+
+  #bulk(what: string, verb: BulkVerb, query: object, options: BulkOptions): Promise<BulkResult> {
+    // Without a query nothing is meant: all would be too much.
+    const text = encodeQuery(objectOf(query, 'query'), 'query')
+    const isDry = booleanOf(options.dryRun ?? false, 'dryRun')
+    const bounds = boundsOf(what, options)
+    return traced(bulk(this.#bridge, verb, text, { bounds, isDry }))
   }
 
   getTask<Name extends OperationName<Operations>, Field extends TaskField<Operations, Name>>(

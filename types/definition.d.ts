@@ -15,6 +15,19 @@ export type OnInterrupted = 'retry' | 'abort' | 'fail'
 /** What a stop does with a running task: wait for it, give it back to the queue, or abort it. */
 export type OnStop = 'wait' | 'postpone' | 'abort'
 
+/**
+ * How long a task is kept after its end: a duration, `false` for ever, or one of these for each way
+ * to end. A way that is left out is kept for ever.
+ */
+export type Retention =
+  | Duration
+  | false
+  | {
+      done?: Duration | false | undefined
+      failed?: Duration | false | undefined
+      aborted?: Duration | false | undefined
+    }
+
 /** What a task is tried again after: a throw of its runner, its `runTimeout`. */
 export type RetryCause = 'error' | 'timeout'
 
@@ -209,6 +222,11 @@ export interface TaskDefinitionBase<Name extends string = string> {
    * tasker's.
    */
   retry?: number | RetryPolicy | undefined
+  /**
+   * How long the task is kept after its end; then it is removed with its logs and its attempts.
+   * Default: the operation's, else the tasker's.
+   */
+  retention?: Retention | undefined
   /**
    * What becomes of the task if its process dies while it runs. Default: the operation's, else the
    * tasker's.

@@ -1,7 +1,14 @@
 /** What a tasker says of an operation, for all processes on the file. */
 
-import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
-import type { StoredQueueTimeout, StoredRetryPolicy } from './task'
+import type {
+  Duration,
+  OnInterrupted,
+  OnStop,
+  QueueTimeout,
+  Retention,
+  RetryPolicy,
+} from './definition'
+import type { StoredQueueTimeout, StoredRetention, StoredRetryPolicy } from './task'
 
 /** How the tasks of an operation are run, and what they take that do not say otherwise. */
 export interface OperationOptions {
@@ -27,6 +34,11 @@ export interface OperationOptions {
    * made. Default: what the tasker says that adds the task.
    */
   retry?: number | RetryPolicy | undefined
+  /**
+   * How long tasks are kept after their end that are added without a word. Default: what the tasker
+   * says that adds the task.
+   */
+  retention?: Retention | undefined
   /**
    * What becomes of a running task whose process dies, of tasks that are added without a word.
    * Default: what the tasker says that adds the task.
@@ -108,6 +120,7 @@ export interface StoredOperationOptions {
   /** In milliseconds; `false` for no limit. */
   queueTimeout?: StoredQueueTimeout | false
   retry?: StoredRetryPolicy
+  retention?: StoredRetention | false
   onInterrupted?: OnInterrupted
   onStop?: OnStop
 }

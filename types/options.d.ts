@@ -1,6 +1,13 @@
 /** The options of a tasker's calls. */
 
-import type { Duration, OnInterrupted, OnStop, QueueTimeout, RetryPolicy } from './definition'
+import type {
+  Duration,
+  OnInterrupted,
+  OnStop,
+  QueueTimeout,
+  Retention,
+  RetryPolicy,
+} from './definition'
 import type { IndexPath } from './indexes'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
@@ -89,6 +96,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   indexes?: readonly IndexPath<Operations>[] | undefined
   /**
+   * How long a task is kept after its end, unless the task or its operation says otherwise; then it
+   * is removed with its logs and its attempts.
+   * @default false
+   */
+  retention?: Retention | undefined
+  /**
    * Whether the tasker keeps the process alive. `'auto'`: while it is started, owes a promise or
    * has live runs. `'always'`: until it is closed. `'never'`: not at all, not even for a promise it
    * owes.
@@ -109,6 +122,40 @@ export interface PostponeTaskOptions {
   delay?: Duration | undefined
   /** What the `abortSignal` of its run has as its reason: an Error, or what an AbortError says. */
   reason?: unknown
+}
+
+/** How to do the same to many tasks. */
+export interface BulkOptions extends CallOptions {
+  /**
+   * Whether only to say what would be done. Tasks may change before it is done.
+   * @default false
+   */
+  dryRun?: boolean | undefined
+}
+
+/** How to abort many tasks. */
+export interface AbortTasksOptions extends BulkOptions {
+  /** Why; what the signal of a running task has as its reason. */
+  reason?: unknown
+}
+
+/** How to run many ended tasks again. */
+export interface RetryTasksOptions extends BulkOptions, RetryTaskOptions {}
+
+/**
+ * Why nothing was done to a task: its state; it was removed meanwhile; a task that has not ended
+ * depends on it; or another one has its unique key.
+ */
+export type BulkSkipReason = 'not-ended' | 'ended' | 'not-found' | 'needed' | 'duplicate'
+
+/** What a call did to many tasks. */
+export interface BulkResult {
+  /** How many tasks matched the query. */
+  matched: number
+  /** To how many it was done, or with `dryRun` would be. */
+  changed: number
+  /** To how many not, by reason. */
+  skipped: { [Reason in BulkSkipReason]?: number }
 }
 
 /** How to run an ended task again. */

@@ -107,6 +107,7 @@ export type PathField =
   | 'queueTimeout'
   | 'retry'
   | 'unique'
+  | 'retention'
   | 'attempts'
 
 /**
@@ -157,6 +158,7 @@ export interface QueryFields<
   attempts?: QueryField
   retry?: QueryField
   unique?: QueryField
+  retention?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }
 

@@ -112,6 +112,8 @@ export interface TaskBase<Name extends string = string> {
   queueTimeout?: StoredQueueTimeout
   /** How often it is tried; absent for once. Durations are milliseconds. */
   retry?: StoredRetryPolicy
+  /** How long it is kept after its end, in milliseconds; absent for ever. */
+  retention?: StoredRetention
   /** What becomes of it if its process dies while it runs; absent for `'retry'`. */
   onInterrupted?: OnInterrupted
   /** What a stop does while it runs; absent for that of the tasker that runs it. */
@@ -156,6 +158,9 @@ export interface TaskAttempt {
   /** What it returned, if `retryTask` ran the task again after that; left out above 16 KiB. */
   result?: Json
 }
+
+/** A `retention` as it is stored: milliseconds, for every end or for each that has one. */
+export type StoredRetention = number | { done?: number; failed?: number; aborted?: number }
 
 /** A `retry` as it is stored. */
 export interface StoredRetryPolicy {

@@ -206,7 +206,6 @@ test('what comes later is refused as such', async t => {
     conditions: [],
     rateLimit: { limit: 1, per: '1s' },
     circuitBreaker: {},
-    retention: '1d',
     onStopWaiting: 'abort',
     executor: true,
     batch: { max: 2 },

@@ -75,7 +75,7 @@ test('options.md has each option of the other calls', () => {
 test('methods.md has each method of the class', () => {
   const calls = firstCells(read('docs/reference/methods.md'))
   const named = new Set(calls.map(call => call.split('(')[0]))
-  const emitter = /^(on|once|off|emit|prepend.*|add.*Listener|remove.*)$/
+  const emitter = /^(on|once|off|emit|prepend.*|add.*Listener|remove.*Listeners?)$/
   const methods = namesOf('Tasker').filter(name => !emitter.test(name) && !name.startsWith('__'))
   assert.deepEqual([...named].filter(name => !name.startsWith('[')).sort(), methods.sort())
 })

@@ -46,6 +46,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   parent: { $ne: null },
   'unique.key': 'k',
   unique: { $exists: true },
+  retention: { $exists: false },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',

@@ -148,6 +148,8 @@ export async function calls() {
     { operation: 'ping', retry: 3 },
     { operation: 'ping', unique: { key: 'k' } },
     { operation: 'ping', unique: { key: 'k', while: 'new', ttl: '1h', onConflict: 'replace' } },
+    { operation: 'ping', retention: '7d' },
+    { operation: 'ping', retention: { done: false, failed: 1_000 } },
     { operation: 'ping', retry: { attempts: 3, on: ['timeout'] as const } },
     { operation: 'ping', retry: { attempts: 3, backoff: { type: 'linear', delay: '1s' } } },
     { operation: 'ping', id: 7, label: 'the first', tags: ['red', 'wet'] as const },
@@ -190,6 +192,17 @@ export async function calls() {
 
   const definition: TaskDefinition<Operations> = { operation: 'tidy' }
   await tasker.addTask(definition)
+}
+
+export async function removing() {
+  // @ts-expect-error no way to end
+  await tasker.addTask({ operation: 'tidy', retention: { running: 1 } })
+  const removed = await tasker.removeTasks({ status: 'done' }, { dryRun: true, timeout: '1m' })
+  is<number | undefined>()(removed.skipped['not-ended'], true)
+  await tasker.retryTasks({ operation: 'tidy' }, { delay: '1h', priority: 1 })
+  await tasker.abortTasks({}, { reason: new Error('enough') })
+  // @ts-expect-error no option of a removal
+  await tasker.removeTasks({}, { delay: '1h' })
 }
 
 export async function finding() {

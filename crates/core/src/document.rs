@@ -87,6 +87,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Dependencies(all) => Value::from_json(&all.to_string())?,
         OptionValue::Task(id) => Value::text(hyphenated(id.0, &mut Uuid::encode_buffer())),
         OptionValue::Unique(unique) => Value::from_json(&unique.to_json())?,
+        OptionValue::Retention(retention) => Value::from_json(&retention.to_json())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -367,6 +368,7 @@ mod tests {
     use super::*;
     use crate::id::{RunId, Seq, TaskId};
     use crate::query::Query;
+    use crate::retention::Retention;
     use crate::state::State;
     use crate::task::{
         AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions,
@@ -407,6 +409,7 @@ mod tests {
             run_timeout_ms: Some(300_000),
             queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
+            retention: Retention::after(7).shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
@@ -469,7 +472,7 @@ mod tests {
             r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"},"#,
             r#""parent":"00000000-0000-0000-0000-000000000009","#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"wait","#,
+            r#""retention":7,"onInterrupted":"fail","onStop":"wait","#,
             r#""unique":{"key":"k","while":"unfinished","onConflict":"return"},"logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);

@@ -62,6 +62,7 @@ impl Transition {
                 return Some(Transition::of_no_task(*lane, TransitionKind::Timer));
             }
             Change::Key { .. }
+            | Change::SweepKeys(_)
             | Change::Fired(_)
             | Change::DependOn { .. }
             | Change::Met { .. }
@@ -112,6 +113,7 @@ impl Transition {
             Change::RequestPostpone { seq, lane, .. } => {
                 (seq, lane, TransitionKind::RequestPostpone, None)
             }
+            Change::Purge { seq, lane, .. } => (seq, lane, TransitionKind::Purge, None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -156,7 +158,9 @@ impl Transition {
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
-            | Change::Log { .. } => None,
+            | Change::Log { .. }
+            | Change::Purge { .. }
+            | Change::SweepKeys(_) => None,
         });
         first.into_iter().chain(last)
     }

@@ -43,6 +43,8 @@ pub const OPERATIONS_MAX: usize = 65_535;
 pub const TASKS_PER_CALL_MAX: usize = 10_000;
 /// Bytes of all the tasks of one `addTasks` call.
 pub const CALL_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Tasks of one commit of `abortTasks`, `retryTasks` and `removeTasks`.
+pub const TASKS_PER_CHUNK_MAX: usize = 1_000;
 /// Bytes of one log line: its message and its fields.
 pub const LOG_LINE_BYTES_MAX: usize = 64 * 1024;
 /// Log lines kept per task; later ones are counted, not stored.
@@ -83,6 +85,8 @@ pub const INDEXES_MAX: usize = 16;
 pub const INDEX_PATH_BYTES_MAX: usize = 255;
 /// Times in a row that a task may lose its process before it fails as poison.
 pub const LOSSES_MAX: u32 = 3;
+/// How long the key of an outbox row outlives its task, in milliseconds: 30 days.
+pub const KEYS_KEPT_MS: u64 = 30 * 24 * 3_600_000;
 /// How long a run may go on after its timeout fired before it is fenced, in milliseconds.
 pub const RUN_TIMEOUT_GRACE_MS: u64 = 5_000;
 /// How long `stop` waits for running tasks by default, in milliseconds.

@@ -24,6 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::limits;
 use crate::queue_timeout;
+use crate::retention::Retention;
 use crate::retry;
 use crate::task::{NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, Unsaid};
 use crate::time::WallMs;
@@ -126,6 +127,9 @@ options! {
     /// How often its tasks are tried.
     retry "retry": Arc<RetryPolicy>,
         |text, path| retry::read(text, path).map(Arc::new), |policy| policy.to_json();
+    /// How long its tasks are kept after their end.
+    retention "retention": Retention,
+        |text, path| Retention::read(text, path), Retention::to_json;
     /// What a crash means to its tasks.
     on_interrupted "onInterrupted": OnInterrupted,
         |text, path| argument::word(text, path, OnInterrupted::WORDS),
@@ -136,15 +140,8 @@ options! {
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 7] = [
-    "conditions",
-    "rateLimit",
-    "circuitBreaker",
-    "retention",
-    "onStopWaiting",
-    "executor",
-    "batch",
-];
+pub const LATER: [&str; 6] =
+    ["conditions", "rateLimit", "circuitBreaker", "onStopWaiting", "executor", "batch"];
 
 fn concurrency(text: &str, path: &str) -> Result<u32> {
     if text.starts_with('{') {
@@ -214,6 +211,9 @@ impl OperationOptions {
         }
         if let Some(policy) = self.retry.as_ref().filter(|_| unsaid.has(Unsaid::RETRY)) {
             task.options.retry = Some(Arc::clone(policy));
+        }
+        if let Some(retention) = self.retention.filter(|_| unsaid.has(Unsaid::RETENTION)) {
+            task.options.retention = retention.shared();
         }
         let word = self.on_interrupted.filter(|_| unsaid.has(Unsaid::ON_INTERRUPTED));
         if let Some(word) = word {
@@ -329,6 +329,7 @@ mod tests {
             run_timeout: Some(RunTimeout::Ms(300_000)),
             queue_timeout: queue_timeout::read("7", "x").unwrap().map(QueueWait::AtMost),
             retry: retry::read("3", "retry").ok().map(Arc::new),
+            retention: Retention::read(r#"{"done":7}"#, "retention").ok(),
             on_interrupted: Some(OnInterrupted::Fail),
             on_stop: Some(OnStop::Postpone),
         }
@@ -340,6 +341,7 @@ mod tests {
         infinite.priority = Some(Priority::MIN);
         infinite.run_timeout = Some(RunTimeout::Off);
         infinite.queue_timeout = Some(QueueWait::Off);
+        infinite.retention = Some(Retention::default());
         for options in [whole(), infinite, OperationOptions::default()] {
             assert_eq!(OperationOptions::read(&options.to_json()).unwrap(), options);
             let record = OperationRecord {

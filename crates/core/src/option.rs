@@ -24,6 +24,7 @@ use crate::key::Unique;
 use crate::limits;
 use crate::query::Field;
 use crate::queue_timeout;
+use crate::retention::Retention;
 use crate::retry;
 use crate::standing;
 use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
@@ -61,6 +62,8 @@ pub enum OptionValue<'t> {
     Task(TaskId),
     /// A key that is its own meanwhile.
     Unique(&'t Unique),
+    /// How long it is kept.
+    Retention(&'t Retention),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -77,13 +80,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Dependencies(all) => write!(f, "{all}"),
             OptionValue::Task(id) => write!(f, "\"{}\"", id.0),
             OptionValue::Unique(unique) => f.write_str(&unique.to_json()),
+            OptionValue::Retention(retention) => f.write_str(&retention.to_json()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 12] = [
+pub const OPTIONS: [TaskOption; 13] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -155,6 +159,15 @@ pub const OPTIONS: [TaskOption; 12] = [
         value: |task| task.retry.as_deref().map(OptionValue::Retry),
     },
     TaskOption {
+        field: Field::Retention,
+        unsaid: Unsaid::RETENTION,
+        read: |task, text, path| {
+            task.retention = Retention::read(text, path)?.shared();
+            Ok(())
+        },
+        value: |task| task.retention.as_deref().map(OptionValue::Retention),
+    },
+    TaskOption {
         field: Field::OnInterrupted,
         unsaid: Unsaid::ON_INTERRUPTED,
         read: |task, text, path| {
@@ -181,7 +194,7 @@ pub const OPTIONS: [TaskOption; 12] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 4] = ["concurrency", "attach", "retention", "onStopWaiting"];
+pub const LATER: [&str; 3] = ["concurrency", "attach", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -299,6 +312,8 @@ mod tests {
             (Field::QueueTimeout, "500"),
             (Field::QueueTimeout, r#"{"after":500,"then":{"priority":2.0}}"#),
             (Field::Retry, r#"{"attempts":3,"on":["timeout"]}"#),
+            (Field::Retention, "7"),
+            (Field::Retention, r#"{"done":7,"aborted":1}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
             (Field::Unique, r#"{"key":"a","while":"new","ttl":7,"onConflict":"reject"}"#),
@@ -317,6 +332,9 @@ mod tests {
             (Field::DependsOn, "[]"),
             (Field::RunTimeout, "false"),
             (Field::QueueTimeout, "false"),
+            (Field::Retention, "false"),
+            (Field::Retention, "{}"),
+            (Field::Retention, r#"{"done":false}"#),
             (Field::OnInterrupted, r#""retry""#),
         ] {
             assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");

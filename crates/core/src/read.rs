@@ -122,6 +122,8 @@ pub enum Request {
     Exists(Box<Query>),
     /// How many match.
     Count(Box<Query>),
+    /// The numbers of those that match.
+    Matching(Box<Query>),
     /// How the tasks that match are found.
     Explain(Box<Query>),
 }
@@ -205,6 +207,8 @@ pub enum Step {
     Count(u64),
     /// How the search was made.
     Explained(Box<QueryExplanation>),
+    /// The numbers of those that match and were added before, in order.
+    Matching(Vec<Seq>),
 }
 
 /// The error of a read that its caller gave up.

@@ -8,7 +8,7 @@
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
 use crate::error::{Error, Result};
-use crate::id::TaskId;
+use crate::id::{Seq, TaskId};
 use crate::query::Query;
 use crate::read::{Find, Found, QueryExplanation, Request, Step, WithLogs, cancelled_read};
 pub use crate::search::Search;
@@ -81,9 +81,11 @@ pub trait Reader: Send {
         let request = Request::Explain(Box::new(query.clone()));
         match take_steps(self, request, cancelled, &mut Vec::new())? {
             Step::Explained(explanation) => Ok(*explanation),
-            Step::More(_) | Step::Found(_) | Step::Exists(_) | Step::Count(_) => {
-                Err(Error::bug("no explanation"))
-            }
+            Step::More(_)
+            | Step::Found(_)
+            | Step::Exists(_)
+            | Step::Matching(_)
+            | Step::Count(_) => Err(Error::bug("no explanation")),
         }
     }
 
@@ -95,9 +97,28 @@ pub trait Reader: Send {
         let request = Request::Count(Box::new(query.clone()));
         match take_steps(self, request, cancelled, &mut Vec::new())? {
             Step::Count(count) => Ok(count),
-            Step::More(_) | Step::Found(_) | Step::Exists(_) | Step::Explained(_) => {
-                Err(Error::bug("no count"))
-            }
+            Step::More(_)
+            | Step::Found(_)
+            | Step::Exists(_)
+            | Step::Explained(_)
+            | Step::Matching(_) => Err(Error::bug("no count")),
+        }
+    }
+
+    /// All steps of a search for the numbers of the tasks that match and were added before, in
+    /// order.
+    ///
+    /// # Errors
+    /// As `step`, or `Closed` if cancelled.
+    fn matching(&mut self, query: &Query, cancelled: Cancelled<'_>) -> Result<Vec<Seq>> {
+        let request = Request::Matching(Box::new(query.clone()));
+        match take_steps(self, request, cancelled, &mut Vec::new())? {
+            Step::Matching(seqs) => Ok(seqs),
+            Step::More(_)
+            | Step::Found(_)
+            | Step::Exists(_)
+            | Step::Explained(_)
+            | Step::Count(_) => Err(Error::bug("no numbers")),
         }
     }
 }
@@ -121,7 +142,9 @@ fn take_steps<R: Reader + ?Sized>(
                 all.extend(found);
                 return Ok(Step::Found(Vec::new()));
             }
-            last @ (Step::Exists(_) | Step::Count(_) | Step::Explained(_)) => return Ok(last),
+            last @ (Step::Exists(_) | Step::Count(_) | Step::Explained(_) | Step::Matching(_)) => {
+                return Ok(last);
+            }
         }
     }
 }

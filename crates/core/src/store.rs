@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::key::{Key, KeyKind, Unique};
 use crate::range::Range;
+use crate::retention::Retention;
 use crate::state::{Counts, State};
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
@@ -33,8 +34,10 @@ use crate::task::{
 use crate::time::WallMs;
 use crate::timer::Timer;
 
+mod lookup;
 mod mirror;
 
+pub use lookup::{Expired, KeyHolder, Wait};
 pub use mirror::{Head, Lane, LaneHead, Operation, ReadyTask, Window, WindowQuery};
 
 /// What one turn writes, in one transaction with one sync.
@@ -83,6 +86,8 @@ impl Change {
             | Change::Delay { .. }
             | Change::Prioritize { .. }
             | Change::Update { .. }
+            | Change::Purge { .. }
+            | Change::SweepKeys(_)
             | Change::SetQueueTimeout { .. }
             | Change::DependOn { .. }
             | Change::Met { .. }
@@ -388,7 +393,26 @@ pub enum Change {
         /// The line.
         line: LogLine,
     },
+    /// An ended task goes, and with it its attempts, logs, aborts, and a unique key that it had
+    /// last. The key of an outbox row stays for [`KEYS_KEPT_MS`](crate::limits::KEYS_KEPT_MS) and
+    /// leads to its uuid. Guard: it is in the state `from`, and that is an end.
+    Purge {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// The state that it leaves.
+        from: State,
+        /// When.
+        at: WallMs,
+    },
+    /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
+    /// [`KEYS_SWEPT_MAX`].
+    SweepKeys(WallMs),
 }
+
+/// How many keys one change forgets.
+pub const KEYS_SWEPT_MAX: usize = 1_024;
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -463,6 +487,8 @@ pub struct Orphan {
     pub abort: Option<AbortReason>,
     /// Until when it was to be given back, if it was.
     pub postponement: Option<Postponement>,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
 }
 
 /// What another owner committed, or we ourselves.
@@ -505,28 +531,10 @@ pub struct Brief {
     pub created_at: WallMs,
     /// What it says of a key of its own.
     pub unique: Option<Arc<Unique>>,
-}
-
-/// The task that was added under a key, or took it over last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyHolder {
-    /// Its number.
-    pub seq: Seq,
-    /// Its identity.
-    pub id: TaskId,
-    /// How long it holds the key.
-    pub kind: KeyKind,
-    /// Until when at the longest.
-    pub until: Option<WallMs>,
-}
-
-/// A task waits for another one to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wait {
-    /// For which.
-    pub dependency: Seq,
-    /// Which one waits.
-    pub dependent: Seq,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
+    /// Whether a task that has not ended depends on it.
+    pub is_needed: bool,
 }
 
 /// Called from any thread when another owner may have committed something; must not block.
@@ -633,6 +641,9 @@ pub trait ReadTransaction {
 
     /// Tasks in brief; nothing where there is none with this number.
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>>;
+
+    /// The ended tasks within these numbers whose retention is over at a moment, by number.
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>>;
 
     /// The identity and the state of tasks; nothing where there is none with this number.
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>>;

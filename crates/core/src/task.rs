@@ -9,6 +9,7 @@ use crate::dependency::Dependencies;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
 use crate::key::Unique;
+use crate::retention::Retention;
 use crate::state::State;
 use crate::time::{DATE_MS_MAX, WallMs};
 use crate::words::words;
@@ -248,8 +249,10 @@ impl Unsaid {
     pub const RETRY: Self = Self(1 << 3);
     /// How long it may wait for its first start.
     pub const QUEUE_TIMEOUT: Self = Self(1 << 4);
+    /// How long it is kept.
+    pub const RETENTION: Self = Self(1 << 5);
     /// All of them.
-    pub const ALL: Self = Self((1 << 5) - 1);
+    pub const ALL: Self = Self((1 << 6) - 1);
 
     /// Whether all are decided.
     pub const fn is_empty(self) -> bool {
@@ -304,6 +307,8 @@ pub struct TaskOptions {
     pub queue_timeout: Option<QueueTimeout>,
     /// How often it is tried after a failure; once if absent.
     pub retry: Option<Arc<RetryPolicy>>,
+    /// How long it is kept after its end; for ever if absent.
+    pub retention: Option<Arc<Retention>>,
     /// What a crash means.
     pub on_interrupted: OnInterrupted,
     /// What a stop does while it runs; its operation's or the stop's own choice if absent.
@@ -324,6 +329,7 @@ impl TaskOptions {
         run_timeout_ms: None,
         queue_timeout: None,
         retry: None,
+        retention: None,
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
         unique: None,

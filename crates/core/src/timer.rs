@@ -22,11 +22,14 @@ pub enum TimerKind {
     Unblock = 2,
     /// The end of the `queueTimeout` of a task.
     QueueTimeout = 3,
+    /// The end of the retention of tasks: those of the block that begins with this number.
+    Purge = 4,
 }
 
 impl TimerKind {
     /// Every kind, by code.
-    pub const ALL: &[TimerKind] = &[TimerKind::Due, TimerKind::Unblock, TimerKind::QueueTimeout];
+    pub const ALL: &[TimerKind] =
+        &[TimerKind::Due, TimerKind::Unblock, TimerKind::QueueTimeout, TimerKind::Purge];
 
     /// The code under which it is stored.
     pub const fn code(self) -> u8 {
@@ -39,14 +42,14 @@ impl TimerKind {
     }
 }
 
-/// A moment at which to look at a task. In the order in which they fire.
+/// A moment at which to look at a task, or a block of them. In the order in which they fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timer {
     /// When.
     pub at: WallMs,
     /// Why.
     pub kind: TimerKind,
-    /// Which task.
+    /// Which task, or the number with which its block begins.
     pub seq: Seq,
 }
 

@@ -223,7 +223,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Leave, &[Ready], Stays).leaves(),
         rule(Kind::Update, UNQUEUED, Stays).times().tells(&[Updated]),
         rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
-        reserved(Kind::Purge, ENDED, Removed),
+        rule(Kind::Purge, ENDED, Removed),
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
         reserved(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),

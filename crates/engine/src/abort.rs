@@ -18,18 +18,23 @@ impl Planner<'_> {
     /// Ends a waiting task at once and fires the signal of a running one.
     pub(crate) fn abort(&mut self, ticket: Ticket, id: TaskId, reason: &AbortReason) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
+        let is_open = self.abort_task(seq, &brief, reason);
+        self.answer(Effect::Answer(ticket, Answer::Flag(is_open)));
+    }
+
+    /// The same for a task that is there; whether it had not ended.
+    pub(crate) fn abort_task(&mut self, seq: Seq, brief: &Brief, reason: &AbortReason) -> bool {
         let allows = |kind| Self::allows(kind, brief.state);
-        let is_open = match brief.run {
+        match brief.run {
             None if allows(TransitionKind::Withdraw) => {
-                self.withdraw(seq, &brief, reason.clone());
+                self.withdraw(seq, brief, reason.clone());
                 true
             }
             Some(run) if allows(TransitionKind::RequestAbort) => {
-                self.request_abort(seq, &brief, run, reason.clone())
+                self.request_abort(seq, brief, run, reason.clone())
             }
             None | Some(_) => false,
-        };
-        self.answer(Effect::Answer(ticket, Answer::Flag(is_open)));
+        }
     }
 
     /// A task that waits, for whatever, ends.

@@ -174,6 +174,7 @@ impl Memory {
             attempt: start.attempt,
             failures: task.failures,
             retry: task.def.options.retry.clone(),
+            retention: task.def.options.retention.clone(),
             on_stop: task.def.options.on_stop,
             has_dependencies: task.def.options.depends_on.is_some(),
             logs: task.logs,

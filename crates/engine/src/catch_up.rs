@@ -24,7 +24,7 @@ use tasker_core::operation::OperationRecord;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
 use tasker_core::task::{AbortReason, Postponement, TaskEnd};
-use tasker_core::transition::{QueueEffect, RunEffect, TransitionKind};
+use tasker_core::transition::{After, QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
@@ -166,6 +166,8 @@ impl Memory {
 /// What others did to tasks that somebody waits for, and to runs of ours.
 struct Tidings {
     ended: Vec<(Seq, TaskEnd)>,
+    /// Those that are not there any more.
+    removed: Vec<Seq>,
     aborted: Vec<(RunSlot, AbortReason)>,
     postponed: Vec<(RunSlot, Postponement)>,
 }
@@ -182,8 +184,13 @@ impl Tidings {
     ) -> Result<Tidings> {
         let briefs = transaction.briefs(&awaited)?;
         debug_assert_eq!(briefs.len(), awaited.len(), "a lookup gives one answer for each item");
-        let ends = briefs.into_iter().map(|brief| brief.and_then(|brief| brief.outcome));
-        let ended = awaited.into_iter().zip(ends).filter_map(|(seq, end)| Some((seq, end?)));
+        let (mut ended, mut removed) = (Vec::new(), Vec::new());
+        for (seq, brief) in awaited.into_iter().zip(briefs) {
+            match brief {
+                Some(brief) => ended.extend(brief.outcome.map(|end| (seq, end))),
+                None => removed.push(seq),
+            }
+        }
 
         let runs = live.iter().filter_map(|seq| memory.live.of_task(*seq));
         let runs: Vec<&Run> = runs.filter(|run| !run.is_abort_asked).collect();
@@ -198,7 +205,7 @@ impl Tidings {
         debug_assert_eq!(wishes.len(), names.len(), "a lookup gives one answer for each run");
         let postponed = slots.into_iter().zip(wishes).filter_map(|(slot, why)| Some((slot, why?)));
         let postponed = postponed.collect();
-        Ok(Tidings { ended: ended.collect(), aborted: aborted.collect(), postponed })
+        Ok(Tidings { ended, removed, aborted: aborted.collect(), postponed })
     }
 
     /// Answers those who wait, and fires the signals.
@@ -207,6 +214,11 @@ impl Tidings {
             for ticket in memory.waiters.take(seq) {
                 effects.push(Effect::Answer(ticket, Answer::Ended(end.clone())));
             }
+        }
+        for seq in self.removed {
+            let error = Error::new(Code::NotFound, "the task has been removed");
+            let tickets = memory.waiters.take(seq).into_iter();
+            effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
         }
         for (slot, reason) in self.aborted {
             memory.live.ask_abort(slot);
@@ -243,7 +255,7 @@ struct RemoteChanges {
     unknown: Vec<LaneId>,
     /// What happened to the queue and to runs, in order.
     steps: Vec<Step>,
-    /// Tasks that ended while somebody here waits for that.
+    /// Tasks that ended, or were removed, while somebody here waits for their end.
     ended: Vec<Seq>,
     /// Our runs that are to be aborted.
     asked: Vec<Seq>,
@@ -268,13 +280,12 @@ impl RemoteChanges {
 
     fn note(&mut self, transition: Transition, memory: &Memory) {
         let Transition { seq, lane, kind, priority } = transition;
-        let operation = lane.operation();
+        let (operation, rule) = (lane.operation(), kind.rule());
+        self.has_timers |= rule.changes_timers;
         if memory.dispatch.operation_name(operation).is_none() {
             self.unknown.push(lane);
         }
         self.has_records |= kind == TransitionKind::Operation;
-        let rule = kind.rule();
-        self.has_timers |= rule.changes_timers;
         match rule.runs {
             RunEffect::Begins => self.steps.push(Step::Begin(operation)),
             RunEffect::Ends => self.steps.push(Step::End(operation)),
@@ -293,7 +304,8 @@ impl RemoteChanges {
         if kind == TransitionKind::RequestPostpone && memory.live.of_task(seq).is_some() {
             self.postponed.push(seq);
         }
-        if rule.is_end() && memory.waiters.has(seq) {
+        let is_over = rule.is_end() || rule.after == After::Removed;
+        if is_over && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
     }

@@ -71,6 +71,8 @@ impl Memory {
             | Input::PauseOperation(..)
             | Input::Retry(..)
             | Input::PostponeTask(..)
+            | Input::Remove(..)
+            | Input::Bulk(..)
             | Input::AwaitEnd(..)
             | Input::IsShared(_)) => return Some(others),
         }

@@ -31,6 +31,8 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
             }
             Input::Retry(_, id, _) => tracing::debug!(uuid = %id.0, "retry"),
             Input::PostponeTask(_, id, _) => tracing::debug!(uuid = %id.0, "postpone"),
+            Input::Bulk(_, bulk) => tracing::debug!(tasks = bulk.seqs.len(), "bulk"),
+            Input::Remove(_, id) => tracing::debug!(uuid = %id.0, "remove"),
             Input::Leave(client) => tracing::debug!(?client, "a client has gone"),
             Input::AwaitEnd(_, id) => tracing::debug!(uuid = %id.0, "wait"),
             _ => {}

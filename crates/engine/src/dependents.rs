@@ -100,6 +100,7 @@ impl Planner<'_> {
         on.sort_unstable();
         on.dedup();
         if orphaned.is_none() {
+            self.draft.needed.extend(on.iter().map(|(dependency, _)| *dependency));
             for (dependency, _) in on.iter().filter(|(_, is_met)| !is_met) {
                 self.draft.new_waits.entry(*dependency).or_default().push(seq);
             }
@@ -151,6 +152,7 @@ impl Planner<'_> {
             return;
         };
         let (seq, id, priority) = (task.seq, task.id, task.def.priority);
+        let retention = task.def.options.retention.clone();
         let Some(abort) = depends.orphaned.clone() else {
             let dependencies = depends.on.as_slice().into();
             self.draft.changes.push(Change::DependOn { seq, dependencies });
@@ -159,6 +161,9 @@ impl Planner<'_> {
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
         self.draft.task_news.push(TaskNews::Ended(id, outcome.clone()));
         let at = self.now.wall;
+        if let Some(retention) = retention {
+            self.retain(&retention, (seq, lane), State::Aborted, at);
+        }
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
         self.transition(Some(State::Blocked), end);
     }

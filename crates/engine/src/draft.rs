@@ -2,11 +2,11 @@
 //!
 //! [`Planner`] reads the memory and writes a [`Draft`]; of memory it changes the queue alone, which
 //! takes that back if the batch is not committed. Each verb has a file of its own (`add`, `settle`,
-//! `retry`, `record`, `timeout`, `abort`, `prioritize`, `await_end`, `stop`, `recover`) and changes
-//! tasks by `transition` alone; this file holds what else they share. What starts is chosen by
-//! `starts`.
+//! `retry`, `record`, `timeout`, `abort`, `prioritize`, `remove`, `await_end`, `stop`, `recover`)
+//! and changes tasks by `transition` alone; this file holds what else they share. What starts is
+//! chosen by `starts`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -19,6 +19,7 @@ use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
 use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
+use tasker_core::timer::Timer;
 use tasker_core::transition::RunEffect;
 
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
@@ -68,6 +69,14 @@ pub struct Draft {
     pub given_back: FxHashMap<Seq, GivenBack>,
     /// Ended tasks that run again, and have no run that ends in this turn.
     pub reopened: FxHashSet<Seq>,
+    /// Tasks that are removed.
+    pub removed: FxHashSet<Seq>,
+    /// The changes that remove them. They stand behind all others.
+    pub purges: Vec<Change>,
+    /// Tasks on which new tasks depend.
+    pub needed: FxHashSet<Seq>,
+    /// The timers of tasks that end and are not kept for ever.
+    pub purge_timers: BTreeSet<Timer>,
     /// The lane of each recovered run.
     pub recovered: Vec<LaneId>,
     /// Answers to calls, in order.
@@ -98,7 +107,7 @@ impl Draft {
         debug_assert!(!self.is_stale, "a draft is written that is known to be wrong");
         debug_assert!(self.seq_next >= memory.seq_next, "numbers were given back (I-8)");
         debug_assert_eq!(
-            self.counts.total() - memory.counts.total(),
+            self.counts.total() + self.removed.len() as u64 - memory.counts.total(),
             self.seq_next.0 - memory.seq_next.0,
             "as many tasks came as numbers were given (I-8, I-13)"
         );
@@ -331,16 +340,20 @@ impl<'a> Planner<'a> {
     /// A run's task ends with it.
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
         debug_assert!(self.live(run.slot).is_none(), "a task ends whose run goes on (I-4)");
+        let (at, state) = (self.now_or(run.started_at), outcome.state());
         let end = Change::End {
             seq: run.seq,
             lane: run.lane,
             priority: run.priority,
             run: Some(run.run),
             outcome,
-            at: self.now_or(run.started_at),
+            at,
         };
         self.transition(Some(State::Running), end);
         self.let_go(run.seq, run.has_dependencies);
+        if let Some(retention) = &run.retention {
+            self.retain(retention, (run.seq, run.lane), state, at);
+        }
     }
 
     /// Now, or the moment before if the clock was set back since: nothing ends before it started.
@@ -380,6 +393,7 @@ impl<'a> Planner<'a> {
             self.write_dependencies(at);
         }
         self.draft.changes.append(&mut self.draft.new_keys);
+        self.draft.changes.append(&mut self.draft.purges);
         self.draft
     }
 }

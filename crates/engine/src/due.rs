@@ -16,18 +16,24 @@ use tasker_core::timer::TimerKind;
 use tasker_core::transition::TransitionKind;
 
 use crate::draft::{DueTask, Planner};
+use crate::timers::Fired;
 
 impl Planner<'_> {
     /// Looks at what is due. Stands behind the verbs of the turn: what one has ended is not due.
     pub(crate) fn fire_timers(&mut self) {
-        let timers = std::mem::take(&mut self.facts.fired).map_or(Vec::new(), |fired| fired.timers);
+        let Some(Fired { timers, expired, .. }) = std::mem::take(&mut self.facts.fired) else {
+            return;
+        };
         for timer in &timers {
             match timer.kind {
                 TimerKind::Due => self.become_due(timer.seq),
                 TimerKind::QueueTimeout => self.expire(*timer),
                 TimerKind::Unblock => self.go_on_with(timer.seq),
+                // Below: they were looked up with the timers.
+                TimerKind::Purge => {}
             }
         }
+        self.purge(&expired);
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
     }
 
@@ -35,8 +41,7 @@ impl Planner<'_> {
     /// starts.
     fn become_due(&mut self, seq: Seq) {
         let brief = self.facts.briefs.get(&seq);
-        debug_assert!(brief.is_some(), "a timer of task {}, which is not there", seq.0);
-        // One that was delayed once more has another timer.
+        // One that was removed has left its timer; one that was delayed once more has another one.
         let is_due = |brief: &&Brief| brief.run_at.is_none_or(|at| at <= self.now.wall);
         let is_delayed = |brief: &&Brief| Self::allows(TransitionKind::Due, brief.state);
         let Some(brief) = brief.filter(is_delayed).filter(is_due) else { return };

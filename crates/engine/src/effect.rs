@@ -1,5 +1,6 @@
 //! What the engine tells the outside, after the commit that makes it true (I-11).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::error::Error;
@@ -112,6 +113,8 @@ pub enum Answer {
     Adds(Vec<(TaskId, Added)>),
     /// The task that was asked for, if there is one.
     Found(Option<TaskId>),
+    /// What was done to many tasks.
+    Bulk(BulkOutcome),
     /// How the task ended.
     Ended(TaskEnd),
     /// The JSON text that a read found.
@@ -129,6 +132,52 @@ pub enum Added {
     Duplicate,
     /// An earlier task had its key, and has its definition now.
     Replaced,
+}
+
+/// What was done to many tasks, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkOutcome {
+    /// To how many.
+    pub changed: u64,
+    /// To how many not, and why.
+    pub skipped: BTreeMap<Skipped, u64>,
+}
+
+/// Why nothing was done to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skipped {
+    /// It has been removed meanwhile.
+    NotFound,
+    /// It has not ended.
+    NotEnded,
+    /// It has ended.
+    Ended,
+    /// A task that has not ended depends on it.
+    Needed,
+    /// Another task has its unique key.
+    Duplicate,
+}
+
+impl Skipped {
+    /// Every reason.
+    pub const ALL: &[Skipped] = &[
+        Skipped::NotFound,
+        Skipped::NotEnded,
+        Skipped::Ended,
+        Skipped::Needed,
+        Skipped::Duplicate,
+    ];
+
+    /// The public word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Skipped::NotFound => "not-found",
+            Skipped::NotEnded => "not-ended",
+            Skipped::Ended => "ended",
+            Skipped::Needed => "needed",
+            Skipped::Duplicate => "duplicate",
+        }
+    }
 }
 
 /// How a run ended.

@@ -20,7 +20,7 @@ use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, ReadTransaction};
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
-use crate::input::Input;
+use crate::input::{Bulk, BulkVerb, Input};
 use crate::timers::Fired;
 
 /// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
@@ -55,8 +55,7 @@ pub(crate) fn facts(
     let mut lookups = Lookups::default();
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
-    let timers = fired.iter().flat_map(|fired| &fired.timers);
-    lookups.seqs.extend(timers.map(|timer| timer.seq));
+    lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
     let Lookups { seqs, mut keys, mut dependencies, .. } = lookups;
     dependencies.sort_unstable();
     dependencies.dedup();
@@ -66,7 +65,7 @@ pub(crate) fn facts(
     let states = states.filter_map(|(seq, state)| Some((seq, state?))).collect();
     let mut briefs = read_briefs(transaction, seqs)?;
     if !briefs.is_empty() {
-        keys.extend(inputs.iter().filter_map(|input| key_again(input, key, &briefs)));
+        keys.extend(inputs.iter().flat_map(|input| keys_again(input, key, &briefs)));
     }
     let holders = transaction.find_by_keys(&keys)?;
     debug_assert_eq!(holders.len(), keys.len(), "a lookup gives one answer for each key");
@@ -94,16 +93,20 @@ fn read_briefs(
     Ok(seqs.into_iter().zip(briefs).filter_map(found).collect())
 }
 
-/// The key of a task that is to run again, which it may have lost to another one.
+/// The keys of tasks that are to run again, which they may have lost to others.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only an ended task takes its key again")]
-fn key_again(input: &Input, key: IdKey, briefs: &FxHashMap<Seq, Brief>) -> Option<Key> {
+fn keys_again(input: &Input, key: IdKey, briefs: &FxHashMap<Seq, Brief>) -> Vec<Key> {
+    let key_of = |seq: &Seq| {
+        let brief = briefs.get(seq)?;
+        let unique = brief.unique.as_ref()?;
+        Some(Key::Unique(brief.lane.operation(), unique.key.clone()))
+    };
     match input {
-        Input::Retry(_, id, _) => {
-            let brief = briefs.get(&key.seq_of(*id))?;
-            let unique = brief.unique.as_ref()?;
-            Some(Key::Unique(brief.lane.operation(), unique.key.clone()))
+        Input::Retry(_, id, _) => key_of(&key.seq_of(*id)).into_iter().collect(),
+        Input::Bulk(_, Bulk { seqs, verb: BulkVerb::Retry(_), .. }) => {
+            seqs.iter().filter_map(key_of).collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -141,9 +144,11 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Prioritize(_, id, _)
         | Input::Retry(_, id, _)
         | Input::PostponeTask(_, id, _)
+        | Input::Remove(_, id)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
+        Input::Bulk(_, bulk) => lookups.seqs.extend(&bulk.seqs),
         Input::Add(_, def) => {
             lookups.keys.extend(unique(def));
             add_dependencies(lookups, key, def);

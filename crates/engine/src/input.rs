@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::operation::OperationOptions;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
@@ -44,6 +44,10 @@ pub enum Input {
     Retry(Ticket, TaskId, RetryOptions),
     /// Lets a task wait, and gives its run back to the queue if it has one.
     PostponeTask(Ticket, TaskId, PostponeOptions),
+    /// Removes an ended task.
+    Remove(Ticket, TaskId),
+    /// Does the same to many tasks.
+    Bulk(Ticket, Bulk),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
     /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
@@ -111,6 +115,28 @@ pub struct PostponeOptions {
     pub reason: Json,
 }
 
+/// What is to be done to many tasks, each as if it had been named alone.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// Which tasks.
+    pub seqs: Vec<Seq>,
+    /// What.
+    pub verb: BulkVerb,
+    /// Whether it is only asked what would be done.
+    pub is_dry: bool,
+}
+
+/// What can be done to many tasks at once.
+#[derive(Clone, Debug)]
+pub enum BulkVerb {
+    /// As `Abort`.
+    Abort(AbortReason),
+    /// As `Retry`.
+    Retry(RetryOptions),
+    /// As `Remove`.
+    Remove,
+}
+
 /// How to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopOptions {
@@ -156,6 +182,8 @@ impl Input {
             | Input::Prioritize(ticket, ..)
             | Input::Retry(ticket, ..)
             | Input::PostponeTask(ticket, ..)
+            | Input::Remove(ticket, _)
+            | Input::Bulk(ticket, _)
             | Input::AwaitEnd(ticket, _)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
@@ -189,6 +217,8 @@ impl Input {
             | Input::Prioritize(number, ..)
             | Input::Retry(number, ..)
             | Input::PostponeTask(number, ..)
+            | Input::Remove(number, _)
+            | Input::Bulk(number, _)
             | Input::AwaitEnd(number, _)
             | Input::Assign(number, ..)
             | Input::Define(number, ..)
@@ -211,6 +241,7 @@ impl Input {
         match self {
             Input::AddMany(_, tasks) => tasks.len(),
             Input::AddIdempotent(_, tasks) => tasks.len(),
+            Input::Bulk(_, bulk) => bulk.seqs.len(),
             _ => 1,
         }
     }

@@ -18,6 +18,8 @@ pub mod gather;
 pub mod draft;
 mod transition;
 mod settle;
+mod bulk;
+mod remove;
 mod retry;
 mod record;
 mod timeout;

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use tasker_core::backoff::RetryPolicy;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
+use tasker_core::retention::Retention;
 use tasker_core::task::{AbortReason, OnStop, Postponement, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
@@ -40,6 +41,8 @@ pub struct Run {
     pub failures: u32,
     /// How often the task is tried.
     pub retry: Option<Arc<RetryPolicy>>,
+    /// How long the task is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
     /// What the task says about a stop.
     pub on_stop: Option<OnStop>,
     /// Whether its task has dependencies.

@@ -4,11 +4,11 @@
 
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::TaskId;
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::limits::{PAGE_BYTES, READ_BYTES_MAX};
 use tasker_core::operation;
 use tasker_core::query::{Projection, Query};
-use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read};
+use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read, too_much};
 use tasker_core::reader::{Reader, Search};
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,9 @@ pub enum Read {
     Count(Box<Query>),
     /// How the tasks that match are found.
     Explain(Box<Query>),
+    /// The numbers of those that match and were added before: an array of ranges, each an array of
+    /// its first and its last number.
+    Matching(Box<Query>),
     /// Every operation, as an array of documents.
     Operations,
 }
@@ -77,6 +80,7 @@ impl OpenRead {
             Read::Exists(query) => search(Request::Exists(query), false),
             Read::Count(query) => search(Request::Count(query), false),
             Read::Explain(query) => search(Request::Explain(query), false),
+            Read::Matching(query) => search(Request::Matching(query), false),
         };
         Self { ticket, token, asked, reader: None, steps: 0 }
     }
@@ -132,6 +136,14 @@ impl Documents {
             Step::Exists(flag) => Ok(Some(flag.to_string())),
             Step::Count(count) => Ok(Some(count.to_string())),
             Step::Explained(explanation) => Ok(Some(explanation.to_json())),
+            Step::Matching(seqs) => {
+                let text = ranges(&seqs);
+                if text.len() > READ_BYTES_MAX {
+                    Err(too_much(READ_BYTES_MAX))
+                } else {
+                    Ok(Some(text))
+                }
+            }
             Step::More(found) => {
                 self.write(&found, search)?;
                 Ok(self.is_full().then(|| self.end(search, true)))
@@ -178,4 +190,12 @@ impl Documents {
         let last = number(search.seqs().map(|seqs| seqs.high.0));
         format!("[{text},{next},{last}]")
     }
+}
+
+/// Numbers in order, as JSON of ranges.
+fn ranges(seqs: &[Seq]) -> String {
+    let chunks = seqs.chunk_by(|one, next| one.0 + 1 == next.0);
+    let range = |chunk: &[Seq]| Some(format!("[{},{}]", chunk.first()?.0, chunk.last()?.0));
+    let ranges: Vec<_> = chunks.filter_map(range).collect();
+    format!("[{}]", ranges.join(","))
 }

@@ -59,6 +59,8 @@ impl Planner<'_> {
                 Input::PostponeTask(ticket, id, options) => {
                     self.postpone_task(*ticket, *id, options);
                 }
+                Input::Bulk(ticket, bulk) => self.bulk(*ticket, bulk),
+                Input::Remove(ticket, id) => self.remove(*ticket, *id),
                 // Below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)

@@ -71,16 +71,20 @@ impl Planner<'_> {
 
     fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {
         self.draft.task_news.push(TaskNews::Ended(orphan.id, outcome.clone()));
+        let (at, state) = (self.now_or(orphan.started_at), outcome.state());
         let end = Change::End {
             seq: orphan.seq,
             lane: orphan.lane,
             priority: orphan.priority,
             run: Some(orphan.run),
             outcome,
-            at: self.now_or(orphan.started_at),
+            at,
         };
         self.transition(Some(State::Running), end);
         self.let_go(orphan.seq, orphan.has_dependencies);
+        if let Some(retention) = &orphan.retention {
+            self.retain(retention, (orphan.seq, orphan.lane), state, at);
+        }
     }
 }
 

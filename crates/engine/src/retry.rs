@@ -11,11 +11,12 @@
 //!
 //! Proof: `proof/tests/engine/retries.rs`, `conformance::interplay`.
 
-use tasker_core::id::TaskId;
+use tasker_core::error::Result;
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::retry::{Again, Tries};
 use tasker_core::rules;
 use tasker_core::state::State;
-use tasker_core::store::Change;
+use tasker_core::store::{Brief, Change};
 use tasker_core::task::{AttemptEnd, AttemptError, QueueTimeout, StartTime, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
@@ -98,16 +99,30 @@ impl Planner<'_> {
     /// Runs an ended task again; any other is left as it is.
     pub(crate) fn retry(&mut self, ticket: Ticket, id: TaskId, options: RetryOptions) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
-        let may = Self::allows(TransitionKind::Reopen, brief.state);
-        let taken = if may { self.take_key_again(seq, &brief) } else { Ok(()) };
-        if let Err(error) = taken {
-            return self.answer(Effect::Refuse(ticket, error));
-        }
+        let may = match self.retry_task(seq, &brief, options) {
+            Ok(may) => may,
+            Err(error) => return self.answer(Effect::Refuse(ticket, error)),
+        };
         self.answer(Effect::Answer(ticket, Answer::Flag(may)));
-        if !may {
-            return;
-        }
-        let (lane, from) = (brief.lane, brief.priority);
+    }
+
+    /// The same for a task that is there; whether it had ended.
+    ///
+    /// # Errors
+    /// `Duplicate` if another task has its unique key.
+    pub(crate) fn retry_task(
+        &mut self,
+        seq: Seq,
+        brief: &Brief,
+        options: RetryOptions,
+    ) -> Result<bool> {
+        let Some(outcome) =
+            brief.outcome.as_ref().filter(|_| Self::allows(TransitionKind::Reopen, brief.state))
+        else {
+            return Ok(false);
+        };
+        self.take_key_again(seq, brief)?;
+        let (id, lane, from) = (brief.id, brief.lane, brief.priority);
         if let Some(run) = self.memory.live.of_task(seq) {
             // It has ended in this very turn, with its run or after that was given back.
             let before = self.draft.given_back.get(&seq);
@@ -117,7 +132,6 @@ impl Planner<'_> {
         } else {
             self.draft.reopened.insert(seq);
         }
-        let Some(outcome) = &brief.outcome else { return };
         let (end, kept) = (outcome.attempt_end(), rules::kept_outcome(outcome));
         let state = brief.state;
         let reopen = Change::Reopen { seq, lane, priority: from, from: state, end, kept };
@@ -140,5 +154,6 @@ impl Planner<'_> {
         let error = AttemptError::of(outcome).map(|error| error.error);
         let run_at = due_at.unwrap_or(self.now.wall);
         self.draft.task_news.push(TaskNews::Retrying(id, run_at, error));
+        Ok(true)
     }
 }

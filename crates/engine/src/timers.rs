@@ -16,21 +16,31 @@
 //!
 //! Proof: `proof/tests/engine/timers.rs`, `proof/tests/random`.
 
+use std::collections::BTreeSet;
+
 use tasker_core::error::Result;
-use tasker_core::store::ReadTransaction;
+use tasker_core::id::Seq;
+use tasker_core::retention;
+use tasker_core::store::{Expired, ReadTransaction};
 use tasker_core::time::WallMs;
-use tasker_core::timer::Timer;
+use tasker_core::timer::{Timer, TimerKind};
 
 use crate::memory::Memory;
 
 /// How many timers fire in one turn.
 const FIRED_MAX: usize = 1_024;
+/// With so many tasks to remove a turn looks for no more.
+const EXPIRED_MAX: usize = 1_024;
+/// How many blocks a turn looks at.
+const BLOCKS_MAX: usize = 32;
 
 /// The timers that fire in a turn.
 #[derive(Debug)]
 pub struct Fired {
     /// In the order in which they fire.
     pub(crate) timers: Vec<Timer>,
+    /// The tasks of their blocks whose retention is over.
+    pub(crate) expired: Vec<Expired>,
     /// When the next one behind them is due.
     pub(crate) next_at: Option<WallMs>,
 }
@@ -38,14 +48,47 @@ pub struct Fired {
 impl Fired {
     /// Reads the timers that are due.
     pub(crate) fn read(transaction: &mut dyn ReadTransaction, now: WallMs) -> Result<Fired> {
-        let timers = transaction.timers(WallMs::FIRST..=now, FIRED_MAX)?;
+        let mut timers = transaction.timers(WallMs::FIRST..=now, FIRED_MAX)?;
         debug_assert!(timers.is_sorted() && timers.iter().all(|timer| timer.at <= now));
-        let next_at = match timers.last() {
-            Some(last) if timers.len() == FIRED_MAX => Some(last.at),
-            Some(_) | None => first_from(transaction, now.plus(1))?,
+        let (expired, looked_at) = expired(transaction, &timers, now)?;
+        let next_at = match (timers.get(looked_at), timers.last()) {
+            (Some(next), _) => Some(next.at),
+            (None, Some(last)) if timers.len() == FIRED_MAX => Some(last.at),
+            (None, _) => first_from(transaction, now.plus(1))?,
         };
-        Ok(Fired { timers, next_at })
+        timers.truncate(looked_at);
+        Ok(Fired { timers, expired, next_at })
     }
+
+    /// The tasks of the timers that are each about one.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = Seq> {
+        let of_task = |timer: &Timer| match timer.kind {
+            TimerKind::Due | TimerKind::Unblock | TimerKind::QueueTimeout => Some(timer.seq),
+            TimerKind::Purge => None,
+        };
+        self.timers.iter().filter_map(of_task)
+    }
+}
+
+/// The tasks whose retention is over in the blocks of these timers, until they are enough for one
+/// turn; and how many of the timers come into it.
+fn expired(
+    transaction: &mut dyn ReadTransaction,
+    timers: &[Timer],
+    now: WallMs,
+) -> Result<(Vec<Expired>, usize)> {
+    let (mut expired, mut seen) = (Vec::new(), BTreeSet::new());
+    for (at, timer) in timers.iter().enumerate() {
+        if timer.kind != TimerKind::Purge || seen.contains(&timer.seq) {
+            continue;
+        }
+        if expired.len() >= EXPIRED_MAX || seen.len() >= BLOCKS_MAX {
+            return Ok((expired, at));
+        }
+        expired.extend(transaction.expired(retention::block(*timer), now)?);
+        seen.insert(timer.seq);
+    }
+    Ok((expired, timers.len()))
 }
 
 /// When the first timer is due.

@@ -49,8 +49,13 @@ impl Planner<'_> {
             if let (Some(state), Some(known)) = (to, self.facts.states.get_mut(&seq)) {
                 known.1 = state;
             }
-            if let (Some(state), Some(brief)) = (to, self.facts.briefs.get_mut(&seq)) {
-                write_through(brief, state, change);
+            match to {
+                Some(state) => {
+                    if let Some(brief) = self.facts.briefs.get_mut(&seq) {
+                        write_through(brief, state, change);
+                    }
+                }
+                None => self.note_removal(seq),
             }
         }
     }
@@ -96,7 +101,9 @@ impl Planner<'_> {
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
-            | Change::Log { .. } => {}
+            | Change::Log { .. }
+            | Change::Purge { .. }
+            | Change::SweepKeys(_) => {}
         }
     }
 
@@ -110,20 +117,24 @@ impl Planner<'_> {
     }
 
     fn note_end(&mut self, seq: Seq, change: &Change) {
-        if let Change::End { outcome, .. } = change
-            && self.memory.waiters.has(seq)
-        {
-            self.draft.awaited_ends.push((seq, outcome.clone()));
-        }
-        if let Change::End { lane, outcome, .. } = change
-            && (self.may_have_dependents() || self.facts.states.contains_key(&seq))
-        {
-            let task = EndedTask { lane: *lane, state: outcome.state() };
-            self.draft.ended.insert(seq, task);
-        }
         if let Change::Reopen { .. } = change {
             // Who waits for it waits for its new end.
             self.draft.ended.remove(&seq);
+        }
+        let Change::End { outcome, lane, run, at, .. } = change else { return };
+        if self.memory.waiters.has(seq) {
+            self.draft.awaited_ends.push((seq, outcome.clone()));
+        }
+        if self.may_have_dependents() || self.facts.states.contains_key(&seq) {
+            let task = EndedTask { lane: *lane, state: outcome.state() };
+            self.draft.ended.insert(seq, task);
+        }
+        // With a run, its own facts say how long the task is kept.
+        if run.is_none()
+            && let Some(brief) = self.facts.briefs.get(&seq)
+            && let Some(retention) = brief.retention.clone()
+        {
+            self.retain(&retention, (seq, *lane), outcome.state(), *at);
         }
     }
 }
@@ -154,6 +165,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             brief.queue_timeout = options.queue_timeout;
             brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
             brief.unique.clone_from(&options.unique);
+            brief.retention.clone_from(&options.retention);
         }
         Change::Operation(_)
         | Change::Add { .. }
@@ -170,7 +182,9 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }
         | Change::Progress { .. }
-        | Change::Log { .. } => {}
+        | Change::Log { .. }
+        | Change::Purge { .. }
+        | Change::SweepKeys(_) => {}
     }
     debug_assert_eq!(
         brief.state.is_final(),

@@ -482,6 +482,7 @@ fn refuse(
 fn asks_of_run(input: &Input, seq: Seq, key: IdKey) -> bool {
     match input {
         Input::Abort(_, id, _) | Input::PostponeTask(_, id, _) => key.seq_of(*id) == seq,
+        Input::Bulk(_, bulk) => bulk.seqs.contains(&seq),
         _ => false,
     }
 }
@@ -524,7 +525,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
-        | Change::Prioritize { .. } => None,
+        | Change::Prioritize { .. }
+        | Change::Purge { .. }
+        | Change::SweepKeys(_) => None,
     }
 }
 

@@ -11,6 +11,8 @@
 //!
 //! Proof: `proof/tests/engine/unique.rs`, `proof/tests/random`, the storm.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
@@ -281,20 +283,28 @@ impl Planner<'_> {
     /// # Errors
     /// `Duplicate` if another task holds it.
     pub(crate) fn take_key_again(&mut self, seq: Seq, brief: &Brief) -> Result<()> {
-        let Some(unique) = brief.unique.clone() else { return Ok(()) };
+        if let Some(unique) = self.key_again(seq, brief)? {
+            let operation = brief.lane.operation();
+            self.take_key(operation, &unique, (seq, brief.id, brief.created_at));
+        }
+        Ok(())
+    }
+
+    /// The key that an ended task takes when it is to run again, if it holds one then.
+    ///
+    /// # Errors
+    /// `Duplicate` if another task holds it.
+    pub(crate) fn key_again(&self, seq: Seq, brief: &Brief) -> Result<Option<Arc<Unique>>> {
+        let Some(unique) = brief.unique.clone() else { return Ok(None) };
         let kind = KeyKind::Unique(unique.hold);
         let until = unique.until(brief.created_at);
         let is_held = kind.is_held(State::Ready, brief.has_started);
         if !is_held || self.is_over(&KeyHolder { seq, id: brief.id, kind, until }) {
-            return Ok(());
+            return Ok(None);
         }
-        let operation = brief.lane.operation();
-        match self.holder_of(operation, &unique) {
+        match self.holder_of(brief.lane.operation(), &unique) {
             Some(holder) if holder.seq != seq => Err(duplicate(&unique, Some(holder.id))),
-            Some(_) | None => {
-                self.take_key(operation, &unique, (seq, brief.id, brief.created_at));
-                Ok(())
-            }
+            Some(_) | None => Ok(Some(unique)),
         }
     }
 }

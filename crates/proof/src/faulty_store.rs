@@ -11,7 +11,7 @@ use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, Preview,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, Preview,
     ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
@@ -45,6 +45,8 @@ pub enum Call {
     Contents,
     /// `timers`
     Timers,
+    /// `expired`
+    Expired,
     /// `briefs`
     Briefs,
     /// `states`
@@ -218,6 +220,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         self.at(Call::Briefs)?.briefs(seqs)
+    }
+
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        self.at(Call::Expired)?.expired(seqs, now)
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {

@@ -278,7 +278,10 @@ impl Reader for Trapped {
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         self.0.at(match search.request() {
             Request::Find(_) => Point::Find,
-            Request::Exists(_) | Request::Count(_) | Request::Explain(_) => Point::Count,
+            Request::Exists(_)
+            | Request::Count(_)
+            | Request::Explain(_)
+            | Request::Matching(_) => Point::Count,
         });
         self.1.step(search)
     }

@@ -42,7 +42,8 @@ CREATE INDEX unqueued ON tasks (priority DESC) WHERE state < $running;
 CREATE INDEX live ON tasks (seq) WHERE state BETWEEN $claimed AND $running;
 
 -- What is due when. Whoever finds a timer due looks at the row and acts or drops the timer, so a row
--- that changes need not take its timers back. ref is a task.
+-- that changes need not take its timers back. ref is a task, or the number with which a block of them
+-- begins.
 CREATE TABLE timers (
   at INTEGER NOT NULL,
   kind INTEGER NOT NULL,
@@ -74,6 +75,12 @@ CREATE TABLE keys (
   until INTEGER,
   uuid BLOB
 ) STRICT, WITHOUT ROWID;
+
+-- The keys of a task, to find them when it is removed.
+CREATE INDEX keys_of ON keys (seq) WHERE uuid IS NULL;
+
+-- The keys of tasks that are gone, by when they are to go too.
+CREATE INDEX keys_until ON keys (until) WHERE uuid IS NOT NULL;
 
 -- Attempts that another one follows or followed, the last 99 of each task. The facts of the last one
 -- of all are on the task's row.

@@ -56,10 +56,22 @@ SELECT 'a task depends on others that is not there, has ended, or waits while it
     OR (is_met = 0 AND state NOT IN ($blocked, $paused))
 UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
-  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer)
+  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer)
 UNION ALL
-SELECT 'a timer belongs to no task', ref FROM timers
-  WHERE ref NOT IN (SELECT seq FROM tasks)
+SELECT 'a timer names a number that is still free', ref FROM timers
+  WHERE ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
+UNION ALL
+SELECT 'a task is not kept for ever, and nothing looks when that is over', seq FROM (
+  SELECT seq, ended_at + iif(
+    json_type(options -> 'retention') = 'object',
+    options -> 'retention' ->> CASE state
+      WHEN $done THEN 'done' WHEN $failed THEN 'failed' ELSE 'aborted' END,
+    options ->> 'retention') AS over_at
+  FROM tasks WHERE state IN ($done, $failed, $aborted) AND options ->> 'retention' IS NOT NULL
+) LEFT JOIN (
+  SELECT ref, max(at) AS last_at FROM timers WHERE kind = $purge_timer GROUP BY ref
+) ON ref = seq - seq % 256
+  WHERE over_at IS NOT NULL AND (last_at IS NULL OR last_at < over_at)
 UNION ALL
 SELECT 'a task has a number that is still free', seq FROM tasks
   WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)

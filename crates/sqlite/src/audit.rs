@@ -149,6 +149,7 @@ struct Told {
     state: Option<State>,
     lane: LaneId,
     priority: Option<Priority>,
+    is_removed: bool,
 }
 
 /// Compares the steps of each task that the journal still names with the table of transitions, and
@@ -181,14 +182,16 @@ fn follow(told: &mut BTreeMap<Seq, Told>, step: Transition) -> Option<String> {
         return None;
     }
     let before = told.remove(&seq);
+    if before.as_ref().is_some_and(|task| task.is_removed) {
+        return Some(format!("task {} was removed before its {kind:?}", seq.0));
+    }
     // Outside the queue a priority changes untold.
     let is_untold = matches!(kind, TransitionKind::PrioritizeUnqueued | TransitionKind::Update);
     let known = before.as_ref().and_then(|task| task.priority).filter(|_| !is_untold);
     let priority = priority.or(known);
     let state = before.and_then(|task| task.state);
-    if rule.after != After::Removed {
-        told.insert(seq, Told { state: rule.leads_to(state), lane, priority });
-    }
+    let is_removed = rule.after == After::Removed;
+    told.insert(seq, Told { state: rule.leads_to(state), lane, priority, is_removed });
     let before = state.filter(|state| !rule.leads_from(Some(*state)))?;
     Some(format!("task {} was {} before its {kind:?}", seq.0, before.as_str()))
 }
@@ -198,8 +201,13 @@ fn compare(connection: &Connection, seq: Seq, told: &Told) -> Result<Option<Stri
     let mut statement = cached(connection, sql::AUDIT_TASK)?;
     let mut rows = statement.query([seq.0 as i64]).map_err(error::of)?;
     let Some(row) = rows.next().map_err(error::of)? else {
-        return Ok(Some(format!("task {} is not there, but in the journal", seq.0)));
+        return Ok(
+            (!told.is_removed).then(|| format!("task {} is not there, but in the journal", seq.0))
+        );
     };
+    if told.is_removed {
+        return Ok(Some(format!("task {} is there, and was removed", seq.0)));
+    }
     let (state, lane) = (row::state(row, 0)?, row::lane_id(row, 1)?);
     let priority = row::priority(row, 2)?;
     if let Some(told) = told.state.filter(|told| *told != state) {

@@ -24,15 +24,17 @@ pub(crate) enum BulkKind {
     Start { attempt: u32, at: WallMs, is_due: bool },
     Due,
     Done { at: WallMs, result_bytes: Option<usize> },
+    Purge { from: State, at: WallMs },
 }
 
 impl BulkKind {
-    /// The state that they lead to.
-    pub(crate) fn state(self) -> State {
+    /// The state that they lead to, if any.
+    pub(crate) fn state(self) -> Option<State> {
         match self {
-            BulkKind::Start { .. } => State::Running,
-            BulkKind::Due => State::Ready,
-            BulkKind::Done { .. } => State::Done,
+            BulkKind::Start { .. } => Some(State::Running),
+            BulkKind::Due => Some(State::Ready),
+            BulkKind::Done { .. } => Some(State::Done),
+            BulkKind::Purge { .. } => None,
         }
     }
 
@@ -40,7 +42,7 @@ impl BulkKind {
     pub(crate) fn at(self) -> Option<WallMs> {
         match self {
             BulkKind::Start { at, .. } | BulkKind::Done { at, .. } => Some(at),
-            BulkKind::Due => None,
+            BulkKind::Due | BulkKind::Purge { .. } => None,
         }
     }
 }
@@ -87,7 +89,7 @@ impl BulkChange {
     pub(crate) fn is_sound(&self) -> bool {
         let (run_bytes, result_bytes) = match self.kind {
             BulkKind::Start { .. } => (RUN_BYTES, 0),
-            BulkKind::Due => (0, 0),
+            BulkKind::Due | BulkKind::Purge { .. } => (0, 0),
             BulkKind::Done { result_bytes, .. } => (RUN_BYTES, result_bytes.unwrap_or(0)),
         };
         (self.runs.len(), self.results.len()) == (run_bytes * self.len(), result_bytes * self.len())
@@ -107,6 +109,9 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
             Some((BulkKind::Start { attempt, at, is_due: *is_due }, *seq, Some(run), ""))
         }
         Change::Due { seq, .. } => Some((BulkKind::Due, *seq, None, "")),
+        Change::Purge { seq, from, at, .. } => {
+            Some((BulkKind::Purge { from: *from, at: *at }, *seq, None, ""))
+        }
         Change::End { seq, run: Some(run), outcome: TaskEnd::Done(result), at, .. } => {
             let text = result.as_ref().map(|json| json.as_str());
             let result_bytes = text.map(str::len);
@@ -135,7 +140,8 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }
         | Change::Progress { .. }
-        | Change::Log { .. } => None,
+        | Change::Log { .. }
+        | Change::SweepKeys(_) => None,
     }
 }
 

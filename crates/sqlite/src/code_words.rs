@@ -92,6 +92,7 @@ const fn timer_word(kind: TimerKind) -> &'static str {
     match kind {
         TimerKind::Due => "due_timer",
         TimerKind::QueueTimeout => "queue_timeout_timer",
+        TimerKind::Purge => "purge_timer",
         TimerKind::Unblock => "unblock_timer",
     }
 }

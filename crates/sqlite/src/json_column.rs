@@ -125,6 +125,7 @@ fn word(value: &RawValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use tasker_core::limits::DURATION_MS_MAX;
+    use tasker_core::retention::Retention;
     use tasker_core::retry;
     use tasker_core::standing;
     use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
@@ -177,6 +178,7 @@ mod tests {
                 ends_at: Some(WallMs(-3)),
             }),
             retry: retry::read("3", "retry").ok().map(Into::into),
+            retention: Retention::read(r#"{"failed":7}"#, "retention").unwrap().shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
             unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
@@ -187,7 +189,7 @@ mod tests {
             r#""runAt":7,"dependsOn":{"uuids":["018f0000-0000-7000-8000-000000000002"],"#,
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
-            r#""onInterrupted":"fail","onStop":"abort","#,
+            r#""retention":{"failed":7},"onInterrupted":"fail","onStop":"abort","#,
             r#""unique":{"key":"é","while":"unfinished","ttl":7,"onConflict":"return"},"#,
             r#""queueTimeoutEndsAt":-3}"#,
         );

@@ -37,6 +37,7 @@ mod padding;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod row;
 mod schema;
+mod removal;
 mod migrate;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod coalesce;

@@ -22,8 +22,8 @@ use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, ReadTransaction,
-    ReadyTask, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan,
+    ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
@@ -31,7 +31,7 @@ use tasker_core::timer::Timer;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
-use crate::{error, sql, write};
+use crate::{error, removal, sql, write};
 
 /// Rows of one lane that are read to its end before the next lane is searched for, which costs as
 /// much as some twenty rows.
@@ -118,6 +118,7 @@ impl<'s> SqliteTransaction<'s> {
                 failures: get(row, 5)?,
                 on_interrupted: options.on_interrupted,
                 has_dependencies: options.depends_on.is_some(),
+                retention: options.retention.clone(),
                 lane: row::lane_id(row, 8)?,
                 priority: row::priority(row, 6)?,
                 abort: row::abort(row, (9, 10))?,
@@ -225,6 +226,8 @@ impl<'s> SqliteTransaction<'s> {
             on_failure: options.depends_on.as_ref().map(|all| all.on_failure),
             created_at: WallMs(get(row, 10)?),
             unique: options.unique.clone(),
+            retention: options.retention.clone(),
+            is_needed: get(row, 11)?,
         }))
     }
 
@@ -394,6 +397,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         seqs.iter().map(|seq| self.brief(*seq)).collect()
+    }
+
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        removal::expired(&self.writer.connection, &seqs, now)
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {

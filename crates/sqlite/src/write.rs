@@ -32,7 +32,7 @@ use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
 use crate::coalesce::{BulkChange, BulkKind};
-use crate::{error, json_column, padding, row, sql};
+use crate::{error, json_column, padding, removal, row, sql};
 
 /// Attempts of a task in its history; one more stands in its row.
 const HISTORY_MAX: u32 = ATTEMPTS_KEPT_MAX - 1;
@@ -42,6 +42,8 @@ struct Writing<'c> {
     connection: &'c Connection,
     owner: i64,
     prepared: [Option<CachedStatement<'c>>; KINDS],
+    /// Whether what is deleted is overwritten.
+    overwrites: bool,
 }
 
 /// Which statement; the number is its index in [`Writing::prepared`].
@@ -147,8 +149,30 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
         "batch {} leaves a gap in the journal (I-11)",
         batch.number
     );
-    let mut writing =
-        Writing { connection, owner: batch.owner.0 as i64, prepared: [const { None }; KINDS] };
+    let mut writing = Writing {
+        connection,
+        owner: batch.owner.0 as i64,
+        prepared: [const { None }; KINDS],
+        overwrites: false,
+    };
+    let written = changes(&mut writing, batch);
+    if writing.overwrites {
+        removal::overwrite(connection, false).map_err(unwritten)?;
+    }
+    written?;
+    journal(connection, batch).map(drop).map_err(unwritten)?;
+    debug_assert!(
+        row::head(connection).is_ok_and(|head| {
+            let Head { number, seq_next, counts } = head;
+            (number, seq_next, counts) == (batch.number, batch.seq_next, batch.counts)
+        }),
+        "where the store stands is not read as it was written (I-8, I-13)"
+    );
+    Ok(())
+}
+
+/// Writes the changes of a batch.
+fn changes(writing: &mut Writing<'_>, batch: &Batch) -> Result<(), Commit> {
     let mut index = 0;
     while let Some(change) = batch.changes.get(index) {
         let bulk = BulkChange::of(&batch.changes[index..]);
@@ -165,14 +189,6 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
         }
         index += count;
     }
-    journal(connection, batch).map(drop).map_err(unwritten)?;
-    debug_assert!(
-        row::head(connection).is_ok_and(|head| {
-            let Head { number, seq_next, counts } = head;
-            (number, seq_next, counts) == (batch.number, batch.seq_next, batch.counts)
-        }),
-        "where the store stands is not read as it was written (I-8, I-13)"
-    );
     Ok(())
 }
 
@@ -190,7 +206,7 @@ fn fenced(change: &Change) -> Error {
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
-        Change::Reopen { .. } => "the task has not ended",
+        Change::Reopen { .. } | Change::Purge { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
         Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
             "the number is taken"
@@ -199,6 +215,7 @@ fn fenced(change: &Change) -> Error {
         | Change::Timer { .. }
         | Change::DependOn { .. }
         | Change::Met { .. }
+        | Change::SweepKeys(_)
         | Change::LetGo { .. } => "a change without a guard has no effect",
         Change::Key { .. } => "another task has this key",
         Change::End { .. }
@@ -252,9 +269,21 @@ impl<'c> Writing<'c> {
             all.len() > 1,
             "a single change needs no search for the one that did not hold"
         );
+        if let BulkKind::Purge { .. } = all.kind {
+            // What is left has not ended; of what was not there nothing tells.
+            let range = (all.first.0 as i64, all.last.0 as i64);
+            let mut left = self.connection.prepare_cached(sql::FIRST_BETWEEN)?;
+            let first: Option<i64> = left.query_row(range, |row| row.get(0))?;
+            return Ok(first.map_or(0, |first| (first - range.0) as usize));
+        }
         let mut is_written = self.connection.prepare_cached(sql::IS_WRITTEN)?;
         for (held, (seq, run)) in all.each().enumerate() {
-            let row = (seq.0 as i64, all.kind.state().code(), run, all.kind.at().map(|at| at.0));
+            let row = (
+                seq.0 as i64,
+                all.kind.state().map(State::code),
+                run,
+                all.kind.at().map(|at| at.0),
+            );
             if is_written.query_row(row, |row| row.get::<_, u32>(0))? == 0 {
                 return Ok(held);
             }
@@ -273,6 +302,7 @@ impl<'c> Writing<'c> {
                 let row = (owner, runs, first, attempt, at.0, zeros, last, from);
                 self.statement(Kind::StartRange)?.execute(row)
             }
+            BulkKind::Purge { from, at } => self.purge((all.first, all.last), from, at),
             BulkKind::Due => self.statement(Kind::DueRange)?.execute((first, last)),
             BulkKind::Done { at, result_bytes } => {
                 let zeros = padding::done(padding::running(owner), result_bytes);
@@ -341,10 +371,7 @@ impl<'c> Writing<'c> {
             Change::Update { .. } => self.update(change),
             Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
             Change::RequestPostpone { seq, run, postponement, .. } => {
-                let Postponement { due_at, reason } = postponement;
-                let (due_at, run) = (due_at.map(|at| at.0), run.0.as_bytes());
-                let row = (due_at, reason.as_str(), seq.0 as i64, run);
-                self.statement(Kind::RequestPostpone)?.execute(row)
+                self.request_postpone(*seq, *run, postponement)
             }
             Change::Prioritize { seq, to, is_queued, .. } => {
                 let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
@@ -352,6 +379,8 @@ impl<'c> Writing<'c> {
             }
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
             Change::Log { seq, run, line } => self.log(*seq, *run, line),
+            Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
+            Change::SweepKeys(now) => self.sweep_keys(*now),
         }
     }
 
@@ -545,6 +574,30 @@ impl<'c> Writing<'c> {
     fn timer(&mut self, timer: Timer) -> Rows {
         let row = (timer.at.0, timer.kind.code(), timer.seq.0 as i64);
         self.statement(Kind::Timer)?.execute(row)
+    }
+
+    fn request_postpone(&mut self, seq: Seq, run: RunId, wish: &Postponement) -> Rows {
+        let Postponement { due_at, reason } = wish;
+        let row = (due_at.map(|at| at.0), reason.as_str(), seq.0 as i64, run.0.as_bytes());
+        self.statement(Kind::RequestPostpone)?.execute(row)
+    }
+
+    fn sweep_keys(&mut self, now: WallMs) -> Rows {
+        self.overwrite()?;
+        removal::sweep_keys(self.connection, now).map(|()| 1)
+    }
+
+    fn purge(&mut self, seqs: (Seq, Seq), from: State, at: WallMs) -> Rows {
+        self.overwrite()?;
+        removal::purge(self.connection, seqs, from, at)
+    }
+
+    /// From here on the batch overwrites what it deletes.
+    fn overwrite(&mut self) -> rusqlite::Result<()> {
+        if !std::mem::replace(&mut self.overwrites, true) {
+            removal::overwrite(self.connection, true)?;
+        }
+        Ok(())
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {

@@ -66,7 +66,20 @@ fn every_kind_of_fault_is_found() {
         ),
         ("UPDATE timers SET kind = 9", "a timer is of no kind"),
         ("UPDATE timers SET kind = 9", "no timer that wakes it in time"),
-        ("UPDATE timers SET ref = 77", "a timer belongs to no task"),
+        ("UPDATE timers SET ref = 77", "a timer names a number that is still free"),
+        (
+            r#"UPDATE tasks SET options = '{"retention":5}' WHERE seq = 2"#,
+            "nothing looks when that is over",
+        ),
+        (
+            r#"UPDATE tasks SET options = '{"retention":{"done":5}}' WHERE seq = 2"#,
+            "nothing looks when that is over",
+        ),
+        (
+            "UPDATE batches SET transitions = x'1a020401'
+             WHERE number = (SELECT max(number) FROM batches)",
+            "task 2 is there, and was removed",
+        ),
         ("UPDATE timers SET ref = 5", "no timer that wakes it in time"),
         ("UPDATE timers SET at = at + 1", "no timer that wakes it in time"),
         ("DELETE FROM batches WHERE number = 3", "that no outline knows"),
@@ -76,6 +89,41 @@ fn every_kind_of_fault_is_found() {
         ("UPDATE batches SET left_ends = x'ff' WHERE number = 2", "cannot be read"),
         ("DELETE FROM timers", "no timer that wakes it in time"),
     ];
+    assert_found(&cases);
+}
+
+#[test]
+fn every_kind_of_fault_of_keys_is_found() {
+    let cases = [
+        ("INSERT INTO keys (key, seq, holds) VALUES (x'69', 77, 0)", "a key belongs to no task"),
+        (
+            "INSERT INTO keys (key, seq, holds, uuid, until) VALUES (x'69', 2, 0, x'02', 3)",
+            "a key belongs to no task",
+        ),
+        (
+            "INSERT INTO keys (key, seq, holds, uuid) VALUES (x'69', 77, 0, x'02')",
+            "a key belongs to no task",
+        ),
+        (
+            "INSERT INTO keys (key, seq, holds, uuid, until) VALUES (x'75', 77, 2, x'02', 3)",
+            "a key belongs to no task",
+        ),
+        ("INSERT INTO keys (key, seq, holds) VALUES (x'75', 2, 0)", "a key is of no kind"),
+        ("INSERT INTO keys (key, seq, holds) VALUES (x'75', 2, 9)", "a key is of no kind"),
+        (
+            "INSERT INTO keys (key, seq, holds) VALUES (x'7500016b', 2, 2)",
+            "a unique key is not the one that its task says",
+        ),
+        (
+            r#"UPDATE tasks SET options = '{"unique":{"key":"k","while":"always"}}' WHERE seq = 2"#,
+            "a task does not have the key that its state holds",
+        ),
+    ];
+    assert_found(&cases);
+}
+
+/// Each damage is found, and called so.
+fn assert_found(cases: &[(&str, &str)]) {
     for (damage, fault) in cases {
         let (_folder, path) = folder();
         filled(&path);

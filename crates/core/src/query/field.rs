@@ -57,6 +57,7 @@ fields! {
     RunTimeout "runTimeout" "The longest a run may take, in milliseconds.",
     QueueTimeout "queueTimeout" "How long it may wait for its first start.",
     Retry "retry" "How often it is tried, if more than once.",
+    Retention "retention" "How long it is kept after its end, in milliseconds.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",
     Unique "unique" "The key that no other task of its operation has meanwhile.",

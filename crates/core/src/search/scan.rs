@@ -78,9 +78,10 @@ impl<'q> Wanted<'q> {
     pub(super) fn of_request(request: &'q Request) -> Wanted<'q> {
         match request {
             Request::Find(find) => Wanted::to_find(find),
-            Request::Exists(query) | Request::Count(query) | Request::Explain(query) => {
-                Wanted::by(query)
-            }
+            Request::Exists(query)
+            | Request::Count(query)
+            | Request::Explain(query)
+            | Request::Matching(query) => Wanted::by(query),
         }
     }
 
@@ -115,7 +116,7 @@ fn needed(request: &Request) -> Needed {
             find.limit.map_or(Needed::All, |limit| Needed::First(limit.saturating_add(find.skip)))
         }
         Request::Exists(_) => Needed::Any(1),
-        Request::Count(_) | Request::Explain(_) => Needed::All,
+        Request::Count(_) | Request::Explain(_) | Request::Matching(_) => Needed::All,
     }
 }
 
@@ -132,7 +133,9 @@ impl Scan {
         let wanted = Wanted::of_request(request);
         let (sort, seqs) = match request {
             Request::Find(find) => (Some(find.sort.as_ref()), find.seqs),
-            Request::Exists(_) | Request::Count(_) | Request::Explain(_) => (None, EVERY_SEQ),
+            Request::Exists(_) | Request::Count(_) | Request::Explain(_) | Request::Matching(_) => {
+                (None, EVERY_SEQ)
+            }
         };
         let filter = Filter::of(wanted.query, seqs, id_key);
         let mut candidates = Candidates::new(filter, &snapshot.head()?, sort, wanted.columns);

@@ -45,6 +45,8 @@ enum Work {
 enum Matched {
     /// Their number.
     Count(u64),
+    /// Their numbers.
+    Seqs(Vec<Seq>),
     /// Nothing yet.
     None,
     /// Those that may be returned. If all are, what is too much need not be read to its end.
@@ -93,7 +95,9 @@ impl Search {
             Request::Exists(query) | Request::Count(query) => {
                 self.answer_count(count_states(query, counts))
             }
-            Request::Find(_) | Request::Explain(_) => Step::Found(Vec::new()),
+            Request::Find(_) | Request::Explain(_) | Request::Matching(_) => {
+                Step::Found(Vec::new())
+            }
         }
     }
 
@@ -102,7 +106,9 @@ impl Search {
         match &self.request {
             Request::Count(_) => Step::Count(count),
             Request::Exists(_) => Step::Exists(count > 0),
-            Request::Find(_) | Request::Explain(_) => Step::Found(Vec::new()),
+            Request::Find(_) | Request::Explain(_) | Request::Matching(_) => {
+                Step::Found(Vec::new())
+            }
         }
     }
 
@@ -135,6 +141,7 @@ impl Search {
             }
             Request::Exists(_) => Matched::None,
             Request::Count(_) | Request::Explain(_) => Matched::Count(0),
+            Request::Matching(_) => Matched::Seqs(Vec::new()),
         };
         self.work = Work::Look(Box::new(scan), matched);
         Ok(())
@@ -153,10 +160,21 @@ impl Search {
                     Request::Explain(query) => {
                         Step::Explained(Box::new(scan.explanation(query, *count)))
                     }
-                    Request::Find(_) | Request::Exists(_) | Request::Count(_) => {
-                        Step::Count(*count)
-                    }
+                    Request::Find(_)
+                    | Request::Exists(_)
+                    | Request::Matching(_)
+                    | Request::Count(_) => Step::Count(*count),
                 }));
+            }
+            (Matched::Seqs(seqs), Some(matches)) => {
+                seqs.extend(matches.tasks.iter().map(|(task, _)| task.seq));
+            }
+            (Matched::Seqs(seqs), None) => {
+                let (mut seqs, known) = (std::mem::take(seqs), scan.seqs());
+                seqs.retain(|seq| known.has(*seq));
+                seqs.sort_unstable();
+                debug_assert!(seqs.is_sorted_by(|one, next| one < next), "a task is found twice");
+                return Ok(Some(Step::Matching(seqs)));
             }
             (Matched::None, Some(matches)) if matches.tasks.is_empty() => {}
             (Matched::None, page) => return Ok(Some(Step::Exists(page.is_some()))),

@@ -107,7 +107,7 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
     for change in changes {
         match change {
             // A task that leaves its end has to say here which one it was.
-            Change::Reopen { lane, from, .. } => {
+            Change::Reopen { lane, from, .. } | Change::Purge { lane, from, .. } => {
                 *left.entry((lane.operation(), from.code())).or_default() += 1;
             }
             Change::Add { .. }
@@ -128,6 +128,7 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::Met { .. }
             | Change::Unblock { .. }
             | Change::LetGo { .. }
+            | Change::SweepKeys(_)
             | Change::Timer { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }

@@ -3,6 +3,7 @@
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::queue_timeout;
+use tasker_core::retention::Retention;
 use tasker_core::retry;
 use tasker_core::standing;
 use tasker_core::state::State;
@@ -49,6 +50,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
         data: Some(json("{\"book\":\"dune\"}")),
         priority: Priority::new(-2.5)?,
         options: TaskOptions {
+            retention: Retention::read(r#"{"done":7,"failed":1}"#, "retention")?.shared(),
             id: Some(json("{\"order\":[7]}")),
             label: Some(json("\"the first\"")),
             tags: Some(json("[\"red\",\"wet\"]")),

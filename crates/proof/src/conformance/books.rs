@@ -6,7 +6,7 @@ use tasker_core::id::Seq;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::Change;
 
-/// Keeps the books of what waits outside the queue.
+/// Keeps the books of what waits outside the queue, and of what has ended.
 pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
     if let Change::AddDelayed { seq, .. }
     | Change::Delay { seq, .. }
@@ -20,9 +20,13 @@ pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change)
     if let Change::Due { seq, .. }
     | Change::Unblock { seq, .. }
     | Change::Start { seq, is_due: true, .. }
-    | Change::End { seq, .. } = change
+    | Change::Reopen { seq, .. }
+    | Change::Purge { seq, .. } = change
     {
         unqueued.remove(seq);
+    }
+    if let Change::End { seq, outcome, .. } = change {
+        unqueued.insert(*seq, outcome.state());
     }
 }
 
@@ -32,6 +36,7 @@ pub(super) fn tally(
     unqueued: &mut BTreeMap<Seq, State>,
     changes: &[Change],
 ) -> Counts {
+    let mut purged = Vec::new();
     let mut shift = |from: Option<State>, to: State| {
         if let Some(from) = from {
             counts.set(from, counts.get(from).saturating_sub(1));
@@ -57,7 +62,9 @@ pub(super) fn tally(
                 let from = if run.is_some() { State::Running } else { waiting(seq) };
                 shift(Some(from), outcome.state());
             }
+            Change::Purge { from, .. } => purged.push(*from),
             Change::Operation(_)
+            | Change::SweepKeys(_)
             | Change::Fired(_)
             | Change::Timer { .. }
             | Change::DependOn { .. }
@@ -73,6 +80,9 @@ pub(super) fn tally(
             | Change::Log { .. } => {}
         }
         note_waiting(unqueued, change);
+    }
+    for state in purged {
+        counts.set(state, counts.get(state).saturating_sub(1));
     }
     counts
 }

@@ -33,6 +33,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         outcome: None,
         created_at: latest_at,
         unique: None,
+        retention: None,
+        is_needed: false,
     };
     assert_eq!(brief(world, task)?, Some(expected));
     Ok(())

@@ -54,6 +54,7 @@ mod retry;
 mod shared;
 mod start;
 mod unique;
+mod removal;
 mod update;
 mod window;
 pub mod interplay;

@@ -38,6 +38,7 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
     world.crash()?;
     let (super::world::Task { seq, lane, id }, run, losses) = (task, live.run, 2);
     let expected = Orphan {
+        retention: None,
         seq,
         lane,
         priority,

@@ -113,6 +113,21 @@ macro_rules! conformance_cases {
                 queries_know_dependencies_and_parents,
                 dependencies_survive_a_crash,
             }
+            removal {
+                a_removed_task_is_gone_with_all_that_is_of_it,
+                what_has_not_ended_is_not_removed,
+                a_removed_task_is_not_removed_again_and_its_number_is_not_given_again,
+                many_are_removed_in_one_batch_and_one_that_has_not_ended_refuses_it,
+                a_removal_survives_a_crash_and_a_refused_one_was_never_there,
+                a_key_outlives_its_removed_task_and_leads_to_its_uuid,
+                keys_of_removed_tasks_are_forgotten_when_their_time_is_over_and_no_others,
+                what_is_expired_has_ended_and_its_own_retention_is_over,
+                a_brief_and_an_orphan_say_how_long_a_task_is_kept,
+                a_reader_finds_what_is_left_between_removed_tasks,
+                what_matches_comes_by_number_whatever_its_state,
+                what_is_needed_is_said_to_be,
+                a_unique_key_goes_with_its_task,
+            }
             prioritize {
                 a_greater_priority_moves_a_waiting_task_ahead,
                 a_new_priority_survives_a_crash,

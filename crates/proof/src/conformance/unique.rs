@@ -41,7 +41,7 @@ fn taking(
 }
 
 /// The changes that add such a task; not yet written.
-fn adding(world: &mut World, def: &NewTask, had_by: Option<Seq>) -> (Task, Vec<Change>) {
+pub(super) fn adding(world: &mut World, def: &NewTask, had_by: Option<Seq>) -> (Task, Vec<Change>) {
     let (task, mut changes) = world.adding(def.clone());
     let at = changes.iter().find_map(|change| match change {
         Change::Add { at, .. } => Some(*at),
@@ -63,7 +63,7 @@ fn holder(world: &mut World, operation: &str, key: &str) -> Result<Option<KeyHol
     world.inside(|store| Ok(store.find_by_keys(&[key])?.remove(0)))
 }
 
-fn owner(world: &mut World, operation: &str, key: &str) -> Result<Option<Seq>> {
+pub(super) fn owner(world: &mut World, operation: &str, key: &str) -> Result<Option<Seq>> {
     Ok(holder(world, operation, key)?.map(|holder| holder.seq))
 }
 

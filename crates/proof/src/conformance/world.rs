@@ -486,6 +486,13 @@ impl World {
         }
     }
 
+    /// The change that removes this task.
+    pub(super) fn purging(&mut self, task: Task) -> Change {
+        let Task { seq, lane, .. } = task;
+        let from = self.unqueued.get(&seq).copied().unwrap_or(State::Done);
+        Change::Purge { seq, lane, from, at: self.tick() }
+    }
+
     /// The change by which a run is to be given back until a moment, for this reason.
     pub(super) fn asking_postpone(live: Live, due_at: Option<i64>, text: &str) -> Change {
         let Live { task: Task { seq, .. }, lane, run, .. } = live;
@@ -533,6 +540,11 @@ impl World {
 
     pub(super) fn priority(&self, task: Task) -> Priority {
         self.priorities.get(&task.seq).copied().unwrap_or_default()
+    }
+
+    /// A task that may have been removed.
+    pub(super) fn find_task(&mut self, task: Task) -> Result<Option<TaskRecord>> {
+        Ok(self.reader()?.get(task.id, None, usize::MAX)?.map(|found| found.task))
     }
 
     pub(super) fn get(&mut self, task: Task) -> Result<TaskRecord> {

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
-use tasker_core::key::Key;
+use tasker_core::key::{Key, KeyKind};
+use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Change, Entry, Head, KeyHolder, Operation, Wait, Window, WindowQuery};
+use tasker_core::store::{
+    Change, Entry, Head, KEYS_SWEPT_MAX, KeyHolder, Operation, Wait, Window, WindowQuery,
+};
 use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -102,6 +105,11 @@ impl Image {
                 Some(())
             }
             Change::Update { .. } => self.update(change),
+            Change::Purge { seq, lane, from, at } => self.purge((*seq, *lane), *from, *at),
+            Change::SweepKeys(now) => {
+                self.sweep_keys(*now);
+                Some(())
+            }
             Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
@@ -180,6 +188,37 @@ impl Image {
             }
             _ => None,
         }
+    }
+
+    /// An ended task goes; the keys of outbox rows stay for a while.
+    fn purge(&mut self, (seq, lane): (Seq, LaneId), from: State, at: WallMs) -> Option<()> {
+        let is_so = |row: &&Row| row.task.state.is_final() && row.task.state == from;
+        let row = self.tasks.get(&seq).filter(is_so)?;
+        assert_eq!(lane, row.lane, "{:?}", row.task);
+        assert!(!self.is_needed(seq), "a task that has not ended depends on it: {:?}", row.task);
+        self.tasks.remove(&seq);
+        self.keys.retain(|_, kept| kept.seq != seq || kept.kind == KeyKind::Idempotency);
+        for kept in self.keys.values_mut().filter(|kept| kept.seq == seq) {
+            kept.until = Some(at.plus(KEYS_KEPT_MS));
+        }
+        Some(())
+    }
+
+    fn sweep_keys(&mut self, now: WallMs) {
+        let is_gone = |kept: &KeyHolder| !self.tasks.contains_key(&kept.seq);
+        let gone = self.keys.iter().filter(|(_, kept)| is_gone(kept));
+        let mut over: Vec<_> =
+            gone.filter_map(|(key, kept)| Some((kept.until?, key.clone()))).collect();
+        over.retain(|(until, _)| *until <= now);
+        over.sort();
+        for (_, key) in over.iter().take(KEYS_SWEPT_MAX) {
+            self.keys.remove(key);
+        }
+    }
+
+    /// Whether a task that has not ended depends on this one.
+    pub(super) fn is_needed(&self, seq: Seq) -> bool {
+        self.waits.keys().any(|wait| wait.dependency == seq)
     }
 
     fn give_key(&mut self, change: &Change) -> Option<()> {

@@ -2,7 +2,7 @@
 
 use tasker_core::document::{default_order, value};
 use tasker_core::error::Result;
-use tasker_core::id::TaskId;
+use tasker_core::id::{Seq, TaskId};
 use tasker_core::query::{Fields, Query};
 use tasker_core::read::{Find, Found, QueryExplanation, ReadBudget, Request, Step, WithLogs};
 use tasker_core::reader::{Reader, Search};
@@ -24,7 +24,7 @@ impl ModelReader {
         ModelReader { disk, has_begun: false }
     }
 
-    fn matching(&self, query: &Query) -> Result<Vec<Row>> {
+    fn rows(&self, query: &Query) -> Result<Vec<Row>> {
         let rows: Vec<_> = self.disk.lock().saved.tasks.values().cloned().collect();
         let mut matching = Vec::new();
         for row in rows {
@@ -37,7 +37,7 @@ impl ModelReader {
     }
 
     fn found(&self, find: &Find) -> Result<Vec<Found>> {
-        let mut rows = self.matching(&find.query)?;
+        let mut rows = self.rows(&find.query)?;
         rows.retain(|row| find.seqs.has(row.task.seq));
         if let Some(sort) = &find.sort {
             let values = rows.iter().map(|row| value(&row.task, Fields::ALL));
@@ -84,13 +84,19 @@ impl Reader for ModelReader {
         }
         Ok(match search.request() {
             Request::Find(find) => Step::Found(self.found(find)?),
-            Request::Exists(query) => Step::Exists(!self.matching(query)?.is_empty()),
-            Request::Count(query) => Step::Count(self.matching(query)?.len() as u64),
+            Request::Exists(query) => Step::Exists(!self.rows(query)?.is_empty()),
+            Request::Count(query) => Step::Count(self.rows(query)?.len() as u64),
             Request::Explain(query) => {
-                let matched = self.matching(query)?.len() as u64;
+                let matched = self.rows(query)?.len() as u64;
                 let all = self.disk.lock().saved.tasks.len() as u64;
                 let (by, read, decided, declare) = (None, all, all, Vec::new());
                 Step::Explained(Box::new(QueryExplanation { by, read, decided, matched, declare }))
+            }
+            Request::Matching(query) => {
+                let rows = self.rows(query)?;
+                let mut seqs: Vec<Seq> = rows.iter().map(|row| row.task.seq).collect();
+                seqs.sort();
+                Step::Matching(seqs)
             }
         })
     }

@@ -6,7 +6,7 @@ use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Found, ReadBudget, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Orphan, ReadyTask, Start};
+use tasker_core::store::{Brief, Expired, Orphan, ReadyTask, Start};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
     TaskEnd, TaskRecord,
@@ -140,10 +140,11 @@ impl Row {
             has_dependencies,
             abort,
             postponement,
+            retention: options.retention.clone(),
         })
     }
 
-    pub(super) fn brief(&self) -> Brief {
+    pub(super) fn brief(&self, is_needed: bool) -> Brief {
         let TaskRecord { id, state, .. } = self.task;
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
         let live = self.task.attempts.last().filter(|_| state == State::Running);
@@ -168,7 +169,18 @@ impl Row {
             outcome,
             created_at,
             unique,
+            retention: options.retention.clone(),
+            is_needed,
         }
+    }
+
+    /// Nothing unless its retention is over.
+    pub(super) fn expired(&self, now: WallMs, is_needed: bool) -> Option<Expired> {
+        let TaskRecord { seq, state, ended_at, .. } = self.task;
+        let retention = self.task.def.options.retention.as_ref()?;
+        let (lane, kept_ms) = (self.lane, retention.ms(state)?);
+        let is_over = retention.is_over(state, ended_at?, now);
+        is_over.then_some(Expired { seq, lane, state, kept_ms, is_needed })
     }
 
     pub(super) fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {

@@ -10,8 +10,8 @@ use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Head, KeyHolder, LaneHead, Operation, Orphan, ReadTransaction,
-    ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan,
+    ReadTransaction, ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -116,7 +116,17 @@ impl ReadTransaction for ModelTransaction<'_> {
     }
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
-        Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(Row::brief)).collect())
+        let brief = |seq: &Seq| {
+            let row = self.image.tasks.get(seq)?;
+            Some(row.brief(self.image.is_needed(*seq)))
+        };
+        Ok(seqs.iter().map(brief).collect())
+    }
+
+    fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
+        let image = &self.image;
+        let expired = |(seq, row): (&Seq, &Row)| row.expired(now, image.is_needed(*seq));
+        Ok(image.tasks.range(seqs).filter_map(expired).collect())
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 mod bench;
+mod bulk;
 mod clients;
 mod dependencies;
 mod overtaken;
@@ -11,6 +12,7 @@ mod operations;
 mod postponing;
 mod queue_timeouts;
 mod races;
+mod removals;
 mod retries;
 mod shared;
 mod timers;

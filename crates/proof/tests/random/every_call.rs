@@ -17,7 +17,7 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 18] = [
+const READS: [Call; 19] = [
     Call::PostponeRequests,
     Call::States,
     Call::Dependents,
@@ -32,6 +32,7 @@ const READS: [Call; 18] = [
     Call::Heads,
     Call::Windows,
     Call::Timers,
+    Call::Expired,
     Call::Contents,
     Call::Briefs,
     Call::FindByKeys,

@@ -6,6 +6,8 @@ mod operations;
 mod postponing;
 mod process;
 mod queue_timeouts;
+mod refusals;
+pub(crate) mod removals;
 mod retries;
 mod rows;
 mod said;
@@ -47,6 +49,7 @@ pub(crate) enum Asked {
     Retry(TaskId, RetryOptions),
     /// How long the task is to wait.
     Postpone(TaskId, Option<u64>),
+    Remove(TaskId),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -61,6 +64,8 @@ pub(crate) struct Oracle {
     limit: u32,
     pub(crate) key: Option<IdKey>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Those that were removed, and when by the clock of who did it.
+    removed: BTreeMap<TaskId, WallMs>,
     pub(crate) processes: Vec<Process>,
     /// The one that turns.
     me: usize,
@@ -78,14 +83,17 @@ pub(crate) struct Oracle {
     dispossessed: Vec<TaskId>,
     /// The definitions that replaced others in this turn, and the states that came with them.
     replaced: BTreeMap<TaskId, (NewTask, State)>,
+    /// The tasks on which others depend, or did.
+    pub(crate) named: BTreeSet<TaskId>,
     /// Waiting tasks that were aborted in this turn.
     withdrawn: BTreeSet<TaskId>,
     /// How often it is yet to be told that a task got another definition.
     updates_owed: BTreeMap<TaskId, u32>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
-    /// What the wall clock says.
+    /// What the wall clock says, and the latest that any has said.
     wall: WallMs,
+    latest: WallMs,
     pub(crate) started: u64,
     /// Which verbs have met which states.
     pub(crate) used: Coverage,
@@ -122,10 +130,11 @@ impl Oracle {
     /// What calls change at once, whatever becomes of the turn.
     pub(crate) fn ask(&mut self, inputs: &[Input], now: Now) {
         let mono = now.mono.0;
-        self.wall = now.wall;
+        (self.wall, self.latest) = (now.wall, self.latest.max(now.wall));
         self.meet_deadlines(mono);
         self.meet_due();
         self.meet_queue_timeouts();
+        self.meet_purge();
         for input in inputs {
             self.meet_by(input);
             let asked = match input {
@@ -137,6 +146,7 @@ impl Oracle {
                 Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
                 Input::PostponeTask(_, id, options) => Asked::Postpone(*id, options.delay_ms),
+                Input::Remove(_, id) => Asked::Remove(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -174,6 +184,7 @@ impl Oracle {
             assert!(late.is_none(), "it has waited too long: {late:?}");
         }
         after.iter().for_each(|effect| self.effect(effect));
+        self.let_go();
     }
 
     /// Hears what a look told; what was said before still waits for a turn.
@@ -239,33 +250,7 @@ impl Oracle {
     fn effect(&mut self, effect: &Effect) {
         match effect {
             Effect::Answer(ticket, answer) => self.answer(*ticket, answer),
-            Effect::Refuse(ticket, error) => {
-                let asked = self.mine().asked.remove(ticket).expect("a call is answered once");
-                let me = self.me();
-                let closes = me.stopping.as_ref().is_some_and(|stopping| stopping.closes);
-                let is_fair = match error.code() {
-                    Code::NotFound => self.may_be_unknown(&asked),
-                    Code::Duplicate => self.may_be_duplicate(&asked),
-                    Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
-                    Code::Closed => closes || me.is_closed,
-                    code => [me.hit, me.close_fault].contains(&Some(code)),
-                };
-                assert!(is_fair, "refused {asked:?} with {error:?}");
-                if let Asked::Assign(name, _) = &asked {
-                    self.not_assigned(*ticket, name);
-                }
-                if let (Asked::Prioritize(id, to), Code::Unknown) = (&asked, error.code())
-                    && let Some(task) = self.tasks.get_mut(id)
-                {
-                    task.priorities.push(*to);
-                }
-                if let (Asked::Once(defs), Code::Unknown) = (&asked, error.code()) {
-                    let fresh = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
-                    for (key, _) in fresh {
-                        self.open_keys.entry(*key).or_insert(false);
-                    }
-                }
-            }
+            Effect::Refuse(ticket, error) => self.refused(*ticket, error),
             Effect::RunEnded(slot, over) => self.over(*slot, over),
             Effect::TaskEnded(id, outcome) => self.end(*id, outcome.clone()),
             Effect::Retrying(id, run_at, _) => self.told_again(*id, *run_at),
@@ -354,6 +339,7 @@ impl Oracle {
             (Asked::Retry(id, options), Answer::Flag(does)) => {
                 self.asked_again(id, options, *does);
             }
+            (Asked::Remove(id), Answer::Flag(does)) => self.asked_to_remove(id, *does),
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 // In the turn that ended it, it may have been opened again.
@@ -420,7 +406,11 @@ impl Oracle {
             outcome: None,
             image: None,
             is_end_owed: false,
+            is_leaving: false,
+            is_doubtful: false,
+            ended_from: WallMs::FIRST,
         };
+        self.named.extend(task.def.options.depends_on.iter().flat_map(|all| all.tasks()));
         assert!(self.tasks.insert(id, task).is_none(), "I-2: twice");
         self.take_key(id);
     }
@@ -444,10 +434,13 @@ impl Oracle {
             (task.outcome, said) = (outcome, Some(expected));
         }
         match over {
-            RunEnd::Done => task.state = State::Done,
-            RunEnd::Failed(cause) => (task.state, task.cause) = (State::Failed, Some(*cause)),
+            RunEnd::Done => (task.state, task.ended_from) = (State::Done, wall),
+            RunEnd::Failed(cause) => {
+                (task.state, task.cause, task.ended_from) = (State::Failed, Some(*cause), wall);
+            }
             RunEnd::Aborted(AbortReason { cause, reason }) => {
                 (task.state, task.cause) = (State::Aborted, Some(*cause));
+                task.ended_from = wall;
                 task.outcome = Some(TaskEnd::Aborted(*cause, reason.clone()));
             }
             RunEnd::Postponed(_) => {
@@ -491,6 +484,7 @@ impl Oracle {
     }
 
     fn end(&mut self, id: TaskId, outcome: TaskEnd) {
+        let wall = self.wall;
         let task = self.tasks.get_mut(&id).unwrap();
         if std::mem::take(&mut task.is_end_owed) {
             return task.ended_as(&outcome);
@@ -507,6 +501,7 @@ impl Oracle {
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
         }
+        task.ended_from = wall;
         (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
     }
 
@@ -568,7 +563,7 @@ impl Oracle {
             assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));
             for (ticket, asked) in &me.asked {
                 let is_due = match asked {
-                    Asked::Watch(id) => tasks[id].state.is_final(),
+                    Asked::Watch(id) => tasks.get(id).is_none_or(|task| task.state.is_final()),
                     _ => me.stopping.is_none(),
                 };
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
@@ -594,7 +589,8 @@ impl Oracle {
     pub(crate) fn settle_look(&self) {
         for (ticket, asked) in &self.me().asked {
             let Asked::Watch(id) = asked else { continue };
-            assert!(!self.tasks[id].state.is_final(), "not answered: {ticket} {asked:?}");
+            let is_open = self.tasks.get(id).is_some_and(|task| !task.state.is_final());
+            assert!(is_open, "not answered: {ticket} {asked:?}");
         }
         for run in self.me().runs.values() {
             let asked = self.tasks[&run.task].abort;
@@ -670,6 +666,9 @@ impl Oracle {
             let is_remote = task.run.is_some_and(|(process, _)| process != me);
             if !task.state.is_final() && !is_remote {
                 task.adopt(found);
+            } else if task.priorities.contains(&found.task.def.priority) {
+                // It got it in the very turn in which its time was over.
+                task.def.priority = found.task.def.priority;
             }
         }
         self.reach_dependents(true);

@@ -27,6 +27,7 @@ use tasker_proof::rng::Rng;
 use crate::mirror::Mirror;
 use crate::oracle::Oracle;
 use crate::oracle::coverage::Coverage;
+use crate::oracle::removals;
 use crate::queue;
 use crate::store::{FailingCall, Fault, Trouble, Troubled};
 
@@ -34,7 +35,7 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 17] = [
+const READS: [Call; 18] = [
     Call::PostponeRequests,
     Call::States,
     Call::Dependents,
@@ -52,6 +53,7 @@ const READS: [Call; 17] = [
     Call::Windows,
     Call::Briefs,
     Call::Timers,
+    Call::Expired,
 ];
 pub(crate) const PASSING: [Code; 4] = [Code::Full, Code::Busy, Code::ReadOnly, Code::Io];
 const HOUR_MS: i64 = 3_600_000;
@@ -351,6 +353,28 @@ impl World {
         assert!(first.is_none_or(|at| at > self.now().wall), "I-12: {first:?} is due");
         let waiting = self.oracle.eligible();
         assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
+        self.assert_removed();
+    }
+
+    /// What is over may be gone.
+    fn see_removals(&mut self) {
+        let wall = self.now().wall;
+        for id in self.oracle.expired(wall) {
+            let is_there = self.reader().get(id, None, usize::MAX).unwrap().is_some();
+            self.oracle.see_over(id, is_there, wall);
+        }
+    }
+
+    /// After turns with which nothing went wrong nothing is there that has been over for long.
+    fn assert_removed(&mut self) {
+        let wall = self.now().wall;
+        for id in self.oracle.expired(wall) {
+            let found = self.reader().get(id, None, usize::MAX).unwrap().unwrap();
+            // What others depend on, or did, is kept for longer.
+            if !self.oracle.named.contains(&id) {
+                removals::assert_not_late(&found, wall);
+            }
+        }
     }
 
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
@@ -363,6 +387,7 @@ impl World {
         self.oracle.hear(&effects, hit);
         self.oracle.settle(now.mono.0);
         assert_eq!(self.oracle.me().is_closed, after == Next::Closed);
+        self.see_removals();
         if after == Next::Closed {
             self.closed(hit, &effects);
             return after;
@@ -594,6 +619,7 @@ impl World {
             self.oracle.expire_at(wall);
             self.oracle.reach_after_death(false);
             self.oracle.become_due_at(wall);
+            self.see_removals();
         }
         is_open
     }

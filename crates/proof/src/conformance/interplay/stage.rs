@@ -251,6 +251,7 @@ impl<'a> Stage<'a> {
             None => None,
         };
         let state = match after {
+            None if before.is_some() => "removed",
             None => "–",
             Some(_) if after == before => "stays",
             Some(state) => state.as_str(),
@@ -325,7 +326,9 @@ impl<'a> Stage<'a> {
                 let stored = self.record().ok().flatten().and_then(|task| task.outcome);
                 if stored.as_ref() == Some(end) { "its end".into() } else { format!("{end:?}") }
             }
-            Answer::Tasks(_) | Answer::Found(_) | Answer::Json(_) => format!("{answer:?}"),
+            Answer::Tasks(_) | Answer::Found(_) | Answer::Bulk(_) | Answer::Json(_) => {
+                format!("{answer:?}")
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use tasker_core::error::Result;
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::limits;
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::retention::Retention;
 use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
@@ -16,6 +17,7 @@ use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ti
 use super::stage::{Stage, aborting};
 
 const TIMEOUT_MS: u64 = 1_000;
+const RETENTION_MS: u64 = 1_000;
 /// A start time that no other verb reaches.
 pub(super) const DELAY_MS: u64 = 1_000_000;
 
@@ -119,6 +121,12 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         let options = PostponeOptions { delay_ms: None, reason: error() };
         stage.call(|ticket| Input::PostponeTask(ticket, id, options)).map(Some)
     }),
+    verb("remove", |stage| {
+        let id = stage.id();
+        stage.call(|ticket| Input::Remove(ticket, id)).map(Some)
+    }),
+    verb("purge", |stage| silent(stage.advance(2 * RETENTION_MS)))
+        .of(|def| def.options.retention = Retention::after(RETENTION_MS).shared()),
     verb("unstorable", |stage| silent(stage.settle(Settlement::Unstorable(error())))),
     verb("postpone", |stage| silent(stage.turn(vec![Input::Postpone(stage.slot())]))),
     verb("stop, wait", |stage| stop(stage, OnStop::Wait)),

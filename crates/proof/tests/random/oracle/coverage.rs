@@ -99,6 +99,7 @@ impl Oracle {
                 let verb = if has_delay { "postpone task" } else { "postpone task, at once" };
                 self.meet(verb, Some(id));
             }
+            Input::Remove(_, id) => self.meet("remove", Some(id)),
             Input::AwaitEnd(_, id) => self.meet("await end", Some(id)),
             Input::Settle(slot, settlement) => {
                 let id = self.me().slots.get(slot).copied();
@@ -127,7 +128,8 @@ impl Oracle {
                 let verb = if *pauses { "pause operation" } else { "resume operation" };
                 self.meet_operation(verb, name);
             }
-            Input::FindByKey(..)
+            Input::Bulk(..)
+            | Input::FindByKey(..)
             | Input::Record(..)
             | Input::CancelAwait(..)
             | Input::Assign(..)
@@ -200,6 +202,13 @@ impl Oracle {
     /// A dependency is done or has failed: that meets every task, whosever it is.
     pub(super) fn meet_end_of_dependency(&mut self, verb: &'static str) {
         self.meet_all(|_| Some(verb), &[verb]);
+    }
+
+    /// The retention of a task is over: what looks at it looks at all of them.
+    pub(super) fn meet_purge(&mut self) {
+        if !self.expired(self.wall).is_empty() {
+            self.meet_all(|_| Some("purge"), &["purge"]);
+        }
     }
 
     fn meet_stop(&mut self, options: StopOptions) {

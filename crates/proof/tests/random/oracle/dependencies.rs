@@ -51,7 +51,7 @@ impl Oracle {
     pub(super) fn may_be_unknown(&self, asked: &Asked) -> bool {
         let is_unknown = |def: &NewTask| {
             let all = def.options.depends_on.as_deref();
-            all.is_some_and(|all| all.tasks().any(|id| !self.tasks.contains_key(&id)))
+            all.is_some_and(|all| all.tasks().any(|id| self.may_be_gone(id)))
         };
         match asked {
             Asked::Add(defs) => defs.iter().any(is_unknown),
@@ -59,8 +59,18 @@ impl Oracle {
                 let new = defs.iter().filter(|(key, _)| !self.keys.contains_key(key));
                 new.map(|(_, def)| def).any(is_unknown)
             }
-            _ => true,
+            _ => false,
         }
+    }
+
+    /// Whether a task certainly waits for this one.
+    pub(super) fn is_waited_for(&self, id: TaskId) -> bool {
+        let names =
+            |task: &Task| task.dependencies().is_some_and(|all| all.tasks().any(|on| on == id));
+        let waits = |(one, task): (&TaskId, &Task)| {
+            task.state == State::Blocked && names(task) && !self.is_doomed(*one)
+        };
+        self.tasks.iter().any(waits)
     }
 
     /// Which of these has failed or was aborted.
@@ -79,7 +89,8 @@ impl Oracle {
 
     /// Whether a task of this turn has ended as it came, which is told later.
     pub(super) fn is_doomed(&self, id: TaskId) -> bool {
-        let task = &self.tasks[&id];
+        let blocked = self.tasks.get(&id).filter(|task| task.state == State::Blocked);
+        let Some(task) = blocked else { return false };
         let aborts = |all: &Dependencies| all.on_failure == OnFailure::Abort;
         task.dependencies().is_some_and(aborts)
             && (task.doomed_by.is_some() || task.waits.iter().any(|wait| self.is_doomed(*wait)))

@@ -23,6 +23,7 @@ impl Oracle {
 
     /// A key that was not known leads to this task.
     pub(super) fn name(&mut self, key: IdempotencyKey, id: TaskId) {
+        self.forget_key(key);
         assert!(!self.keys.contains_key(&key), "I-2: a second task of {key:?}");
         assert_ne!(self.open_keys.remove(&key), Some(true), "I-2: {key:?} was committed");
         self.keys.insert(key, id);
@@ -31,9 +32,13 @@ impl Oracle {
     /// The store says which task a key has made.
     pub(super) fn see_key(&mut self, key: IdempotencyKey, id: Option<TaskId>) {
         if let (Some(is_committed), Some(id)) = (self.open_keys.get(&key), id) {
-            assert!(*is_committed && self.tasks.contains_key(&id), "I-2: from nowhere");
+            let is_known = self.tasks.contains_key(&id) || self.removed.contains_key(&id);
+            assert!(*is_committed && is_known, "I-2: from nowhere");
             self.open_keys.remove(&key);
             self.keys.insert(key, id);
+        }
+        if id.is_none() {
+            self.forget_key(key);
         }
         assert_ne!(self.open_keys.get(&key), Some(&true), "I-1: the store forgot {key:?}");
         assert_eq!(self.keys.get(&key), id.as_ref(), "I-2: {key:?}");

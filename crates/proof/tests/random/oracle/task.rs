@@ -52,6 +52,12 @@ pub(crate) struct Task {
     pub(super) waits: BTreeSet<TaskId>,
     /// What had failed of it when it came.
     pub(super) doomed_by: Option<TaskId>,
+    /// It was removed by hand in this turn, of which not all is told.
+    pub(super) is_leaving: bool,
+    /// Nobody knows whether it was removed by hand.
+    pub(super) is_doubtful: bool,
+    /// The earliest moment at which it may have ended, if it has.
+    pub(super) ended_from: WallMs,
 }
 
 impl Task {
@@ -67,7 +73,7 @@ impl Task {
 
     /// Its process died.
     pub(super) fn lose(&mut self) {
-        self.run = None;
+        (self.run, self.ended_from) = (None, WallMs::FIRST);
         let postponed = self.postponed.take();
         if let Some(cause) = self.abort {
             (self.state, self.cause) = (State::Aborted, Some(cause));
@@ -105,7 +111,8 @@ impl Task {
 
     pub(super) fn adopt(&mut self, Found { task, logs }: &Found) {
         assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
-        (self.run, self.postponed, self.put_off) = (None, None, None);
+        (self.run, self.ended_from) = (None, WallMs::FIRST);
+        (self.postponed, self.put_off) = (None, None);
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);

@@ -29,7 +29,7 @@ impl Task {
         unique.is_some_and(|unique| kind(unique).is_held(self.state, self.starts > 0))
     }
 
-    fn is_over(&self, wall: WallMs) -> bool {
+    fn has_let_go(&self, wall: WallMs) -> bool {
         let unique = self.def.options.unique.as_deref();
         let until = unique.and_then(|unique| unique.until(self.created_at));
         until.is_some_and(|until| until <= wall)
@@ -114,7 +114,8 @@ impl Oracle {
         let (key, unique) = key_of(def).expect("only a unique task is a duplicate");
         assert_eq!(self.takers.get(&key), Some(&id), "another task had {key:?} last");
         let task = &self.tasks[&id];
-        let is_held = (task.holds_by_state() || self.is_reopening(id)) && !task.is_over(self.wall);
+        let is_held =
+            (task.holds_by_state() || self.is_reopening(id)) && !task.has_let_go(self.wall);
         assert!(is_held, "it does not hold its key: {task:?}");
         unique.on_conflict
     }
@@ -125,7 +126,9 @@ impl Oracle {
         let Some((key, _)) = key_of(&task.def) else { return };
         let before = self.takers.insert(key, id).filter(|before| *before != id);
         self.dispossessed.retain(|other| *other != id);
-        self.dispossessed.extend(before.filter(|before| !self.tasks[before].is_over(self.wall)));
+        let is_over =
+            |id: &TaskId| self.tasks.get(id).is_none_or(|task| task.has_let_go(self.wall));
+        self.dispossessed.extend(before.filter(|before| !is_over(before)));
     }
 
     /// A task is opened again, and takes its key if it holds it then.
@@ -134,7 +137,7 @@ impl Oracle {
         let unique = task.def.options.unique.as_deref();
         let kind = unique.map(|unique| KeyKind::Unique(unique.hold));
         let is_held = kind.is_some_and(|kind| kind.is_held(State::Ready, task.starts > 0));
-        if is_held && !task.is_over(self.wall) {
+        if is_held && !task.has_let_go(self.wall) {
             self.take_key(id);
         }
     }
@@ -177,8 +180,8 @@ impl Oracle {
         (self.updates_owed, self.replaced) = (BTreeMap::new(), BTreeMap::new());
         self.withdrawn.clear();
         for id in std::mem::take(&mut self.dispossessed) {
-            let task = &self.tasks[&id];
-            assert!(!task.holds_by_state(), "I-2: its key was taken: {task:?}");
+            let task = self.tasks.get(&id).filter(|task| task.holds_by_state());
+            assert!(task.is_none(), "I-2: its key was taken: {task:?}");
         }
         for (id, task) in &self.tasks {
             let Some((key, unique)) = key_of(&task.def) else { continue };

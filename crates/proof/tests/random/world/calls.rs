@@ -7,6 +7,7 @@ use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::retention::Retention;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
     AbortReason, AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority,
@@ -101,8 +102,9 @@ impl World {
         let is_nobody = ids.is_empty() || self.rng.once_in(20);
         let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
         let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             8 | 9 => Input::PostponeTask(ticket, id, self.postpone_options()),
+            10 => Input::Remove(ticket, id),
             0 | 1 => self.abort(id),
             2 => Input::AwaitEnd(ticket, id),
             3 | 4 => Input::Retry(ticket, id, self.retry_options()),
@@ -158,6 +160,7 @@ impl World {
                 run_timeout_ms: self.rng.one_of(&[None, None, Some(1), Some(100), Some(5_000)]),
                 queue_timeout: self.rng.once_in(3).then(|| self.queue_timeout()),
                 retry: self.retry_policy(),
+                retention: self.retention().and_then(Retention::shared),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
                 unique: self.unique(),
@@ -242,6 +245,7 @@ impl World {
             run_timeout: self.rng.one_of(&timeouts),
             queue_timeout: self.queue_wait(),
             retry: self.retry_policy().filter(|_| self.rng.once_in(3)),
+            retention: self.retention(),
             on_interrupted: self.rng.one_of(&[None, None, Some(OnInterrupted::Fail)]),
             on_stop: self.rng.one_of(&[None, Some(OnStop::Postpone), Some(OnStop::Abort)]),
         }
@@ -261,6 +265,13 @@ impl World {
             _ => AfterQueueTimeout::Abort,
         };
         QueueTimeout { after_ms: self.rng.one_of(&[1, 100, 5_000]), then, ends_at: None }
+    }
+
+    /// Few are not kept for ever: what is gone is met by nothing.
+    fn retention(&mut self) -> Option<Retention> {
+        let texts = ["false", "1", "100", "5000", r#"{"done":1000,"aborted":7}"#];
+        let text = self.rng.one_of(&texts);
+        self.rng.once_in(4).then(|| Retention::read(text, "retention").unwrap())
     }
 
     fn retry_policy(&mut self) -> Option<Arc<RetryPolicy>> {

@@ -1,0 +1,43 @@
+//! What a store answers to the lookups of a plan, where that is no task.
+
+use crate::id::{LaneId, Seq, TaskId};
+use crate::key::KeyKind;
+use crate::state::State;
+use crate::time::WallMs;
+
+/// The task that was added under a key, or took it over last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// Its number.
+    pub seq: Seq,
+    /// Its identity.
+    pub id: TaskId,
+    /// How long it holds the key.
+    pub kind: KeyKind,
+    /// Until when at the longest.
+    pub until: Option<WallMs>,
+}
+
+/// An ended task whose retention is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Which task.
+    pub seq: Seq,
+    /// Its lane.
+    pub lane: LaneId,
+    /// How it ended.
+    pub state: State,
+    /// How long it was to be kept, in milliseconds.
+    pub kept_ms: u64,
+    /// Whether a task that has not ended depends on it: so long it stays.
+    pub is_needed: bool,
+}
+
+/// A task waits for another one to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait {
+    /// For which.
+    pub dependency: Seq,
+    /// Which one waits.
+    pub dependent: Seq,
+}

@@ -1,0 +1,2 @@
+-- The history of removed tasks goes. By primary key.
+DELETE FROM attempts WHERE seq BETWEEN :first AND :last;
