@@ -188,9 +188,10 @@ impl Planner<'_> {
         ids.into_iter().zip(done).map(|(id, (_, added))| (id, added)).collect()
     }
 
-    /// The task that was added from this row of an outbox, if that is still known.
+    /// The task that was added from this row of an outbox, if that is still known: as long as its
+    /// key is there, whatever the clocks of those who ask say.
     pub(crate) fn known(&self, row: &Key) -> Option<KeyHolder> {
-        self.facts.keys.get(row).copied().filter(|holder| !self.is_over(holder))
+        self.facts.keys.get(row).copied()
     }
 
     /// The task that holds the key of this definition, and whether it may be replaced.

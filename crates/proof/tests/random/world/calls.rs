@@ -188,16 +188,12 @@ impl World {
         }
         let on_failure = self.rng.one_of(OnFailure::ALL);
         let all = Dependencies { on, on_failure, is_list: self.rng.once_in(2) };
-        if !all.on.is_empty() {
+        let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
+        // What may replace another task depends on nothing.
+        if !all.on.is_empty() && !def.options.unique.as_deref().is_some_and(replaces) {
             // The process that finds the last end decides when it begins: the engine's tests look.
             (def.options.queue_timeout, def.unsaid) = (None, Unsaid::NONE);
             def.options.depends_on = Some(all.into());
-            // No definition says both.
-            let unique = def.options.unique.as_deref().cloned();
-            let replaces = unique.filter(|unique| unique.on_conflict == OnConflict::Replace);
-            let returns = |unique| Unique { on_conflict: OnConflict::Return, ..unique };
-            let changed = replaces.map(returns).map(Arc::new);
-            def.options.unique = changed.or_else(|| def.options.unique.clone());
         }
         def
     }
@@ -213,11 +209,13 @@ impl World {
             UniqueWhile::Unfinished,
             UniqueWhile::Always,
         ];
+        let conflicts =
+            [OnConflict::Return, OnConflict::Replace, OnConflict::Replace, OnConflict::Reject];
         let unique = Unique {
             key: self.rng.one_of(&["x", "y"]).into(),
             hold: self.rng.one_of(&holds),
             ttl_ms: self.rng.one_of(&[None, None, None, Some(1), Some(5_000)]),
-            on_conflict: self.rng.one_of(OnConflict::ALL),
+            on_conflict: self.rng.one_of(&conflicts),
         };
         Some(unique.into())
     }
