@@ -8,13 +8,13 @@
 //! - An index that a living owner declares is not dropped.
 //! - A kill leaves each index whole or not there at all; the next one that declares it makes it.
 //! - Nothing is made in a turn: it happens as a handle opens. Others wait for the write lock as
-//!   long as SQLite takes to make one index.
+//!   long as SQLite takes to make one index, up to some five minutes.
 //!
 //! Proof: `tests/indexes.rs`, `__test__/process/indexes.test.mjs`.
 
 use std::collections::BTreeSet;
 
-use tasker_core::error::{Code, Result};
+use tasker_core::error::Result;
 use tasker_core::index::IndexPath;
 use tasker_core::json::write_string;
 
@@ -24,19 +24,15 @@ use crate::row::{cached, get};
 use crate::sql;
 use crate::store::SqliteStore;
 
-/// How often to wait for the write lock, some five seconds each time: another owner may be making
-/// an index of many tasks.
-const TRIES: u32 = 60;
-
 impl SqliteStore {
     /// Declares which own fields are indexed, and makes the indexes that are missing.
     ///
     /// # Errors
     /// `Full`, `Busy`, `Corrupt` or `Io`; an index that could not be made is not there.
     pub fn declare_indexes(&mut self, paths: &[IndexPath]) -> Result<()> {
-        self.in_transaction(|store| store.declare(paths))?;
+        self.in_long_transaction(|store| store.declare(paths))?;
         for path in paths {
-            self.in_transaction(|store| store.make(path))?;
+            self.in_long_transaction(|store| store.make(path))?;
         }
         Ok(())
     }
@@ -83,27 +79,6 @@ impl SqliteStore {
         }
         tracing::debug!(%path, "an index is made");
         connection.execute_batch(&IndexSql::of(path).make()).map_err(error::of)
-    }
-
-    /// Does something in a write transaction of its own.
-    fn in_transaction(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        for _ in 1..TRIES {
-            match self.lock_for_writing() {
-                Err(error) if error.code() == Code::Busy => {}
-                Err(error) => return Err(error),
-                Ok(()) => return self.finish(work),
-            }
-        }
-        self.lock_for_writing()?;
-        self.finish(work)
-    }
-
-    fn finish(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let done = work(self).and_then(|()| self.writer.frame(sql::COMMIT).map_err(error::of));
-        if done.is_err() {
-            self.writer.rollback();
-        }
-        done
     }
 }
 

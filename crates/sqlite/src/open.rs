@@ -51,7 +51,9 @@ pub fn open(location: &Location, options: Options) -> Result<(SqliteStore, Sqlit
     let path = database.path.clone();
     let mut queue = WriteQueue::of(&database);
     // First of all that writes, because the system tells best why a folder cannot be written.
-    let opened = queue.lock(LockTimeout::Open).and_then(|_| open_locked(database, options));
+    let opened = queue
+        .lock(LockTimeout::Open)
+        .and_then(|is_in_turn| open_locked(database, options, is_in_turn));
     match opened {
         Ok(Opened { writer, registered, id_key, reader, database }) => {
             queue.unlock();
@@ -86,7 +88,7 @@ struct Opened {
 }
 
 /// Under the fair lock: nobody else is opening or closing the file.
-fn open_locked(mut database: DatabaseFile, options: Options) -> Result<Opened> {
+fn open_locked(mut database: DatabaseFile, options: Options, is_in_turn: bool) -> Result<Opened> {
     // Under the lock, because another thread of this process may be opening it too.
     refuse_strangers(&mut database)?;
     migrate::inspect(&database)?;
@@ -100,7 +102,7 @@ fn open_locked(mut database: DatabaseFile, options: Options) -> Result<Opened> {
     if cfg!(debug_assertions) {
         writer.execute_batch(sql::IMMUTABLE_END).map_err(error::of)?;
     }
-    let registered = owner::register(&writer, &database, lock, options.exclusive)?;
+    let registered = owner::register(&writer, &database, lock, (options.exclusive, is_in_turn))?;
     let reader = settings::connect_reader(&database)?;
     database.finish_open()?;
     Ok(Opened { writer, registered, id_key, reader, database })

@@ -31,6 +31,7 @@ use crate::location::{DatabaseFile, beside};
 use crate::notifier::{self, Notifier};
 use crate::process::{self, Process};
 use crate::temporary::random;
+use crate::write_queue::begin_write;
 use crate::{error, side_file, sql};
 
 /// What stands between the name of the database and the random part of a lock file's name.
@@ -175,10 +176,10 @@ pub(crate) fn register(
     writer: &Connection,
     database: &DatabaseFile,
     lock: Option<Lock>,
-    is_exclusive: bool,
+    (is_exclusive, is_in_turn): (bool, bool),
 ) -> Result<Registered> {
     debug_assert_eq!(lock.is_some(), !database.is_memory(), "nobody would know that we live");
-    writer.execute_batch(sql::BEGIN).map_err(error::of)?;
+    begin_write(writer, is_in_turn)?;
     match add_row(writer, database, lock, is_exclusive) {
         Ok((registered, forgotten)) => {
             writer.execute_batch(sql::COMMIT).map_err(error::of)?;

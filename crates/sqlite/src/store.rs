@@ -11,7 +11,7 @@
 //! Proof: `proof::conformance`, `tests/write.rs`, `tests/owner.rs`.
 
 use rusqlite::Connection;
-use tasker_core::error::Result;
+use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
@@ -20,7 +20,7 @@ use crate::notifier::Notifier;
 use crate::owner::{self, Lock, Registered};
 use crate::row::{self, cached};
 use crate::transaction::SqliteTransaction;
-use crate::write_queue::{LockTimeout, WriteQueue};
+use crate::write_queue::{LockTimeout, WriteQueue, begin_write};
 use crate::writer::Writer;
 use crate::{error, outlines, sql};
 
@@ -84,15 +84,37 @@ impl SqliteStore {
     }
 
     /// Takes SQLite's write lock; in turn, if there are others.
-    pub(crate) fn lock_for_writing(&mut self) -> Result<()> {
+    fn lock_for_writing(&mut self) -> Result<()> {
         debug_assert!(self.writer.connection.is_autocommit(), "a turn is open already");
         if self.writer.living.is_empty() {
-            return self.writer.frame(sql::BEGIN).map_err(error::of);
+            match begin_write(&self.writer.connection, true) {
+                // A newcomer of whom we have not heard.
+                Err(error) if error.code() == Code::Busy => {}
+                begun => return begun,
+            }
         }
-        self.queue.lock(LockTimeout::Turn)?;
-        let begun = self.writer.frame(sql::BEGIN).map_err(error::of);
+        let is_in_turn = self.queue.lock(LockTimeout::Turn)?;
+        let begun = begin_write(&self.writer.connection, is_in_turn);
         self.queue.unlock();
         begun
+    }
+
+    /// Does something in a transaction of its own that may take long. The fair lock is held until
+    /// it is over, so that others know that somebody lives who is at work, and wait.
+    pub(crate) fn in_long_transaction(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let is_in_turn = self.queue.lock(LockTimeout::Open)?;
+        let done = begin_write(&self.writer.connection, is_in_turn).and_then(|()| {
+            let done = work(self).and_then(|()| self.writer.frame(sql::COMMIT).map_err(error::of));
+            if done.is_err() {
+                self.writer.rollback();
+            }
+            done
+        });
+        self.queue.unlock();
+        done
     }
 
     /// Whether a new owner would wake us.
@@ -169,9 +191,9 @@ impl SqliteStore {
 
     /// Removes our row, unless a run of ours is still live: then it stays, as an orphan's owner.
     /// Under the fair lock.
-    fn unregister(&mut self) -> Result<()> {
+    fn unregister(&mut self, is_in_turn: bool) -> Result<()> {
         self.writer.database.check()?;
-        self.writer.frame(sql::BEGIN).map_err(error::of)?;
+        begin_write(&self.writer.connection, is_in_turn)?;
         self.writer.read_owners()?;
         owner::forget(&self.writer.connection, self.writer.owner)?;
         self.writer.frame(sql::COMMIT).map_err(error::of)
@@ -234,7 +256,7 @@ impl Store for SqliteStore {
     fn close(mut self: Box<Self>) -> Result<()> {
         // Without the fair lock all is released too; only an open at this very moment has to wait.
         let is_locked = self.queue.lock(LockTimeout::Turn).unwrap_or(false);
-        let left = self.unregister();
+        let left = self.unregister(is_locked);
         if left.is_err() {
             self.writer.rollback();
         }
@@ -255,7 +277,6 @@ impl Store for SqliteStore {
 mod tests {
     use super::*;
     use crate::{Location, Options, SqliteReader, open, write};
-    use tasker_core::error::Code;
     use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
     use tasker_core::query::Query;
     use tasker_core::reader::Reader;

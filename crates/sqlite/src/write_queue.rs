@@ -17,16 +17,20 @@ use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tasker_core::error::{Error, Result};
+use rusqlite::Connection;
+use tasker_core::error::{Code, Error, Result};
 
 use crate::identity::Identity;
 use crate::location::{DatabaseFile, beside};
-use crate::side_file;
+use crate::{error, side_file, sql};
 
 /// How the name of the lock goes on after that of the database.
 const SUFFIX: &str = "-lock";
 /// Between two tries.
 const PAUSE: Duration = Duration::from_micros(200);
+
+/// How often to wait for five seconds while somebody makes an index.
+const TRIES: u32 = 60;
 
 /// How often to try until the holder counts as stopped: longer than any turn takes.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +86,9 @@ impl WriteQueue {
                 }
             }
         }
-        tracing::warn!("a process is stopped while it holds the fair lock; going on without it");
+        tracing::warn!(
+            "the fair lock is held by a stopped process or for an index; going on without"
+        );
         Ok(false)
     }
 
@@ -127,6 +133,22 @@ fn pause() {
     std::thread::sleep(PAUSE);
 }
 
+/// Begins a transaction that writes; `is_in_turn` says whether we hold the fair lock. Whoever holds
+/// that and the write lock too is making an index, which is worth the wait.
+///
+/// # Errors
+/// `Busy` after some five seconds, or some five minutes for an index.
+pub(crate) fn begin_write(connection: &Connection, is_in_turn: bool) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        let begun = connection.prepare_cached(sql::BEGIN).and_then(|mut begin| begin.execute([]));
+        match begun.map_err(error::of) {
+            Err(error) if error.code() == Code::Busy && !is_in_turn && tries < TRIES => tries += 1,
+            begun => return begun.map(drop),
+        }
+    }
+}
+
 /// What a call does while another process has SQLite's own lock: 100 µs first, then 1 ms, for about
 /// five seconds. A longer sleep would let the lock go by.
 #[expect(clippy::disallowed_methods, reason = "SQLite asks what to do while a lock is held")]
@@ -138,4 +160,36 @@ pub(crate) fn wait_for_lock(tries: i32) -> bool {
 
 fn failed(error: std::io::Error, paths: &Paths) -> Error {
     side_file::failed(error, &paths.lock, &paths.database)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+
+    fn give_up(_tries: i32) -> bool {
+        TRIED.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+
+    /// Its holder is a process that lives and works: one that was stopped holds one lock at most.
+    #[test]
+    fn a_lock_that_is_held_with_the_fair_lock_is_waited_for_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tasks.db");
+        let holder = Connection::open(&path).unwrap();
+        let mut other = Connection::open(&path).unwrap();
+        other.busy_handler(Some(give_up)).unwrap();
+        begin_write(&holder, true).unwrap();
+        for (is_in_turn, tries) in [(true, 1), (false, TRIES)] {
+            TRIED.store(0, Ordering::Relaxed);
+            assert_eq!(begin_write(&other, is_in_turn).unwrap_err().code(), Code::Busy);
+            assert_eq!(TRIED.load(Ordering::Relaxed), tries);
+        }
+        holder.execute_batch(sql::ROLLBACK).unwrap();
+        begin_write(&other, false).unwrap();
+    }
 }
