@@ -171,6 +171,22 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   prioritizeTask(uuid: string, priority: number): Promise<boolean>
 
   /**
+   * Takes a task out until `resumeTask`, over restarts too. One that waits is paused at once; one
+   * that runs, in whatever process, at the next `checkpoint()` of its runner, or when that run is
+   * over and the task would wait for another one. Resolves with `true` when that is on disk, with
+   * `false` if the task has ended or is being aborted.
+   */
+  pauseTask(uuid: string): Promise<boolean>
+
+  /**
+   * Puts a paused task back, or takes a pause back that has not come yet. What was left of a
+   * `delay` or a backoff is left still; a `runAt` stays the moment that it is. A runner that waits
+   * at a checkpoint goes on when its process has a place for it. Resolves with `false` if the task
+   * was not paused.
+   */
+  resumeTask(uuid: string): Promise<boolean>
+
+  /**
    * Runs an ended task again, whatever its end: the same task, with its data and its history. What
    * it ended with goes to its `attempts`, and its `retry` begins anew. Who waits for it from now on
    * waits for the new end. Resolves with `false` if it has not ended.

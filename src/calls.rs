@@ -151,7 +151,7 @@ fn thrown(value: Option<&str>) -> std::result::Result<Json, Json> {
         .map_err(|error| rules::unstorable(error.code(), error.message()))
 }
 
-/// `record`: log lines and progress of live runs.
+/// `record`: log lines and progress of live runs, and that one waits at a checkpoint.
 pub(crate) fn records(text: &str) -> Vec<Input> {
     let read = |line| record(line).map_err(|error| tracing::warn!(%error, "a record is left out"));
     text.split('\n').filter_map(|line| read(line).ok()).collect()
@@ -161,6 +161,7 @@ fn record(line: &str) -> Result<Input> {
     let parts: Vec<&RawValue> = envelope(line)?;
     let parts: Vec<&str> = parts.iter().map(|part| part.get()).collect();
     let (slot, record) = match parts.as_slice() {
+        [slot, "\"halt\""] => return Ok(Input::Halt(envelope(slot)?)),
         [slot, "\"log\"", level, at, message, rest @ ..] => {
             (slot, log(level, at, (message, rest.first().copied())))
         }

@@ -72,6 +72,12 @@ enum Command<'a> {
         #[serde(borrow)]
         priority: &'a RawValue,
     },
+    Pause {
+        uuid: &'a str,
+    },
+    Resume {
+        uuid: &'a str,
+    },
     Retry {
         uuid: &'a str,
         #[serde(borrow)]
@@ -232,6 +238,8 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Prioritize { uuid, priority } => {
             Input::Prioritize(ticket, task_id(uuid)?, argument::priority(priority.get())?)
         }
+        Command::Pause { uuid } => Input::Pause(ticket, task_id(uuid)?),
+        Command::Resume { uuid } => Input::Resume(ticket, task_id(uuid)?),
         Command::Retry { uuid, delay, priority } => {
             Input::Retry(ticket, task_id(uuid)?, retry(delay, priority)?)
         }

@@ -67,6 +67,10 @@ messages! {
         },
         /// Fire the signal of the run.
         Signal "signal" { slot: RunSlot, cause: Word, reason: Nullable<&'a Json> },
+        /// The run is to halt at its next checkpoint.
+        Halt "halt" { slot: RunSlot },
+        /// The run that waits at a checkpoint goes on.
+        GoOn "goOn" { slot: RunSlot },
         /// The run is over, and that is on disk.
         RunEnd "runEnd" { slot: RunSlot, status: Word, abort: Option<Abort<'a>> },
         /// The task ended although its runner did not settle.
@@ -130,6 +134,8 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         }
         Effect::Start(started) => start(started, since),
         Effect::Abort(slot, signal) => self::signal(*slot, signal),
+        Effect::Halt(slot) => Message::Halt { slot: *slot },
+        Effect::GoOn(slot) => Message::GoOn { slot: *slot },
         Effect::Remote(_, event) => remote(event),
         Effect::OperationChanged(_, operation, (ours, theirs)) => {
             Message::OperationChanged { operation, ours: *ours, theirs: *theirs }

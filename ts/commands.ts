@@ -21,6 +21,8 @@ export type Command =
   | { do: 'close'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
   | { do: 'abort'; uuid: string; cause: 'user' | 'signal'; reason: JsonText }
   | { do: 'prioritize'; uuid: string; priority: PriorityJson }
+  | { do: 'pause'; uuid: string }
+  | { do: 'resume'; uuid: string }
   | {
       do: 'retry'
       uuid: string
@@ -113,6 +115,10 @@ export interface Answers {
   abort: boolean
   /** Whether it was waiting and has the priority now. */
   prioritize: boolean
+  /** Whether it is paused, or will be at its next checkpoint. */
+  pause: boolean
+  /** Whether it was paused, or was to be. */
+  resume: boolean
   /** Whether it had ended and runs again. */
   retry: boolean
   /** Whether it waits now, or its run is to be given back. */
@@ -192,6 +198,9 @@ export const logLine = (
   fields: string | undefined,
 ): string =>
   `[${slot},"log","${level}",${at},${message}${fields === undefined ? '' : `,${fields}`}]`
+
+/** The line that says that a runner waits at a checkpoint. */
+export const haltLine = (slot: number): string => `[${slot},"halt"]`
 
 /** The line of a progress report. */
 export function progressLine(slot: number, report: TaskProgress): string {

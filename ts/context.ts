@@ -63,6 +63,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly snooze: RunnerContext['snooze']
   readonly addTask: RunnerContext['addTask']
   readonly results: RunnerContext['results']
+  readonly checkpoint: RunnerContext['checkpoint']
   readonly #run: Run
   #logger: TaskLogger | undefined
 
@@ -86,6 +87,7 @@ export class Context extends Lazy implements RunnerContext {
     this.snooze = delay => run.snooze(delay)
     this.addTask = definition => run.host.addChild(run.uuid, definition)
     this.results = () => run.host.results(run.uuid)
+    this.checkpoint = () => run.checkpoint()
   }
 
   static signalOf(context: Context): AbortSignal {

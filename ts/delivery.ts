@@ -126,6 +126,11 @@ export class Delivery {
       case 'signal':
         calling.push(message)
         return
+      case 'halt':
+        if (!runs.halt(message)) calling.push(message)
+        return
+      case 'goOn':
+        return runs.goOn(message)
       case 'runEnd':
         // A run that a stop took back before its runner was called is not called at all.
         if (!runs.over(message)) withdraw(calling, message[1])

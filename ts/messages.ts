@@ -43,6 +43,10 @@ export type Message =
     ]
   /** Fire the signal of the run. */
   | ['signal', slot: number, cause: AbortCause, reason: StoredError | null]
+  /** The run is to halt at its next checkpoint. */
+  | ['halt', slot: number]
+  /** The run that waits at a checkpoint goes on. */
+  | ['goOn', slot: number]
   /** The run is over, and that is on disk; one that was fenced counts for nothing. */
   | ['runEnd', slot: number, status: RunEndStatus, abort?: Abort]
   /** The task ended although its runner did not settle: aborted while ready, lost, too long. */

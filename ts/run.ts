@@ -3,8 +3,9 @@
  *
  * # Promises
  * - A signal is made only when somebody asks for it.
+ * - A checkpoint asks the engine only if the run is to halt there.
  *
- * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`.
+ * Proof: `__test__/contract/running.test.mjs`, `progress.test.mjs`, `pausing.test.mjs`.
  */
 
 import type {
@@ -15,8 +16,8 @@ import type {
   TaskProgress,
   TaskUuid,
 } from '../index'
-import { durationOf } from './calls'
-import { logLine, progressLine } from './commands'
+import { Deferred, durationOf } from './calls'
+import { haltLine, logLine, progressLine } from './commands'
 import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
@@ -60,6 +61,9 @@ export class Run {
   /** What was sent while someone listened, and is not confirmed yet. */
   lines: SentLine[] | undefined
   reports: TaskProgress[] | undefined
+  /** Whether somebody has paused its task: it asks the engine at its next checkpoint. */
+  isToHalt = false
+  #checkpoint: Deferred | undefined
   #controller: AbortController | undefined
 
   constructor(message: MessageOf<'start'>, since: number, host: RunHost) {
@@ -93,6 +97,32 @@ export class Run {
     if (this.reason) return
     this.reason = reason
     this.#controller?.abort(reason)
+    if (!this.#checkpoint) return
+    // A runner that does not wait there harms nobody.
+    this.#checkpoint.promise.catch(() => {})
+    this.#checkpoint.reject(reason)
+    this.#checkpoint = undefined
+  }
+
+  /**
+   * Where the run may halt: settles at once if nobody has paused its task, and else when it goes on
+   * or its signal fires.
+   */
+  checkpoint(): Promise<void> {
+    if (this.reason) return Promise.reject(this.reason)
+    if (this.isOver || !this.isToHalt) return Promise.resolve()
+    if (!this.#checkpoint) {
+      this.#checkpoint = new Deferred()
+      this.host.record(haltLine(this.slot))
+    }
+    return this.#checkpoint.promise
+  }
+
+  /** It may go on. */
+  goOn(): void {
+    this.isToHalt = false
+    this.#checkpoint?.resolve(undefined)
+    this.#checkpoint = undefined
   }
 
   /** Whether a log line of this level is stored at all. */

@@ -48,7 +48,7 @@ const UNSERVED_MS_MAX = 200
 const CALLS_MAX = 256
 
 /** A message that calls into user code. */
-export type Calling = MessageOf<'start' | 'signal'>
+export type Calling = MessageOf<'start' | 'signal' | 'halt'>
 
 /** A run whose runner is to be called, in the async context of its `addTask`. */
 interface PendingCall {
@@ -177,6 +177,10 @@ export class Runs implements RunHost, HintSource, Attachment {
   begin(messages: Calling[], since: number): void {
     const calls: (PendingCall | MessageOf<'signal'>)[] = []
     for (const message of messages) {
+      if (message[0] === 'halt') {
+        this.halt(message)
+        continue
+      }
       const call = message[0] === 'start' ? this.#started(message, since) : message
       if (call) calls.push(call)
     }
@@ -305,6 +309,18 @@ export class Runs implements RunHost, HintSource, Attachment {
   readonly #signal = ([, slot, cause, stored]: MessageOf<'signal'>): void => {
     const run = this.#live.get(slot)
     run?.abort(this.extras.reasonOf(run.uuid, cause, stored))
+  }
+
+  /** A run is to halt at its next checkpoint. False if it has not begun here. */
+  halt([, slot]: MessageOf<'halt'>): boolean {
+    const run = this.#live.get(slot)
+    if (run) run.isToHalt = true
+    return run !== undefined
+  }
+
+  /** A run that waits at a checkpoint goes on. */
+  goOn([, slot]: MessageOf<'goOn'>): void {
+    this.#live.get(slot)?.goOn()
   }
 
   /** A run is over. False if no runner was called for it. */

@@ -313,6 +313,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return await traced(change)
   }
 
+  async pauseTask(uuid: string): Promise<boolean> {
+    return await traced(this.#bridge.command({ do: 'pause', uuid: uuidOf(uuid) }))
+  }
+
+  async resumeTask(uuid: string): Promise<boolean> {
+    return await traced(this.#bridge.command({ do: 'resume', uuid: uuidOf(uuid) }))
+  }
+
   async retryTask(uuid: string, options?: RetryTaskOptions): Promise<boolean> {
     const command = { do: 'retry', uuid: uuidOf(uuid), ...retryOptions(options) } as const
     return await traced(this.#bridge.command(command))

@@ -136,6 +136,7 @@ export interface QueryFields<
   tags?: QueryField<string | readonly string[]>
   status?: QueryField<TaskStatus>
   state?: QueryField<TaskState>
+  isPausing?: QueryField<true>
   cause?: QueryField<EndCause>
   priority?: QueryField<number>
   createdAt?: QueryField<Date>

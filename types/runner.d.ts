@@ -72,6 +72,12 @@ export interface RunnerContext<Data = any, Name extends string = any> {
    */
   readonly snooze: (delay: Duration) => void
   /**
+   * Where the run may pause. Resolves at once, unless `pauseTask` was called: then when the task
+   * is resumed and its process has a place for it. Rejects with the reason of `abortSignal` if that
+   * has fired or fires meanwhile.
+   */
+  readonly checkpoint: () => Promise<void>
+  /**
    * Adds a task whose `parent` is this one: a link, and no more. It is a task like any other, also
    * if this run fails or runs again.
    */

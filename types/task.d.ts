@@ -17,9 +17,10 @@ export type TaskStatus = 'new' | 'running' | 'done' | 'failed' | 'aborted'
 
 /**
  * The engine's word for `status`: `ready`, `delayed`, which waits for its start time, and
- * `blocked`, which waits for other tasks, are the status `new`; the others are the same.
+ * `blocked`, which waits for other tasks, are the status `new`. So is `paused`, unless its run
+ * waits at a checkpoint: then it is `running`. The others are the same.
  */
-export type TaskState = 'blocked' | 'delayed' | 'ready' | 'running' | EndStatus
+export type TaskState = 'blocked' | 'delayed' | 'ready' | 'running' | 'paused' | EndStatus
 
 /** How a task ended. */
 export type EndStatus = 'done' | 'failed' | 'aborted'
@@ -80,6 +81,8 @@ export interface TaskBase<Name extends string = string> {
   priority: number
   status: TaskStatus
   state: TaskState
+  /** `pauseTask` was called while it ran, and its runner has not come to a checkpoint yet. */
+  isPausing?: true
   /** Why it failed or was aborted. */
   cause?: EndCause
   /** When it was added. */

@@ -61,7 +61,8 @@ test('a copy of the context has everything, and so has what is printed (N-1)', a
   const uuid = await tasker.addTask({ operation: 'a', data: { n: 7 }, priority: 2 })
   assert.equal(await tasker.waitForTaskOutputData(uuid), false)
   const task = await tasker.getTask(uuid, { withLogs: true })
-  const { runId, logger, progress, snooze, addTask, results, abortSignal, ...facts } = copy
+  const { runId, logger, progress, snooze, checkpoint, addTask, results, abortSignal, ...facts } =
+    copy
   assert.deepEqual(facts, {
     uuid,
     operation: 'a',

@@ -33,6 +33,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   tags: ['red', 'wet'],
   status: { $nin: ['failed', 'aborted'] },
   state: 'ready',
+  isPausing: true,
   cause: { $ne: 'poison' },
   priority: { $gte: -Infinity, $lt: Infinity },
   createdAt: { $gte: new Date(0) },

@@ -49,8 +49,9 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         Field::Seq => Some(number(task.seq.0)),
         Field::Operation => Some(Value::text(&task.def.operation)),
         Field::Priority => Some(Value::Number(task.def.priority.get())),
-        Field::Status => Some(Value::text(task.state.status().as_str())),
+        Field::Status => Some(Value::text(task.status().as_str())),
         Field::State => Some(Value::text(task.state.as_str())),
+        Field::IsPausing => is_pausing(task).map(Value::Bool),
         Field::Cause => cause(task).map(Value::text),
         Field::CreatedAt => Some(date(task.created_at)),
         Field::StartedAt => task.started_at.map(date),
@@ -112,6 +113,10 @@ fn read(json: &Json, field: Field) -> Result<Value> {
 
 fn cause(task: &TaskRecord) -> Option<&'static str> {
     task.outcome.as_ref()?.cause().map(|cause| cause.as_str())
+}
+
+fn is_pausing(task: &TaskRecord) -> Option<bool> {
+    task.is_pausing.then_some(true)
 }
 
 fn number(value: u64) -> Value {
@@ -207,8 +212,9 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
         Field::Seq => members.plain(name, task.seq.0),
         Field::Operation => members.text(name, &task.def.operation),
         Field::Priority => members.float(name, task.def.priority.get()),
-        Field::Status => members.text(name, task.state.status().as_str()),
+        Field::Status => members.text(name, task.status().as_str()),
         Field::State => members.text(name, task.state.as_str()),
+        Field::IsPausing => members.maybe(name, is_pausing(task), Members::plain),
         Field::Cause => members.maybe(name, cause(task), Members::text),
         Field::CreatedAt => members.plain(name, task.created_at.0),
         Field::StartedAt => members.maybe(name, task.started_at, Members::date),
@@ -354,8 +360,8 @@ impl<'o> Members<'o> {
 /// whatever they wait for, then running ones by their start, then ended ones by their end. Total:
 /// ties are broken by `seq`.
 pub fn default_order(a: &TaskRecord, b: &TaskRecord) -> Ordering {
-    let by_phase = a.state.phase().cmp(&b.state.phase());
-    let within = || match a.state.phase() {
+    let by_phase = a.phase().cmp(&b.phase());
+    let within = || match a.phase() {
         Phase::Waiting => b.def.priority.cmp(&a.def.priority),
         Phase::Running => a.started_at.cmp(&b.started_at),
         Phase::Ended => a.ended_at.cmp(&b.ended_at),
@@ -386,6 +392,7 @@ mod tests {
             attempt: 0,
             outcome: None,
             progress: None,
+            is_pausing: false,
             attempts: Vec::new(),
             attempts_left_out: 0,
         }
@@ -413,6 +420,7 @@ mod tests {
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
+            paused_at: None,
         }
         .into();
         task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
@@ -583,7 +591,8 @@ mod tests {
         let ended = ends.map(|outcome| TaskRecord { outcome: Some(outcome), ..failed() });
         let has = |field: &Field| {
             let is_shown = |task: &TaskRecord| member(task, *field).unwrap().is_some();
-            ended.iter().any(is_shown) || is_shown(&failed())
+            let pausing = TaskRecord { is_pausing: true, ..failed() };
+            ended.iter().any(is_shown) || is_shown(&pausing)
         };
         let missing: Vec<_> = Field::ALL.iter().filter(|field| !has(field)).collect();
         assert!(missing.is_empty(), "{missing:?}");

@@ -98,22 +98,24 @@ impl Transition {
             Change::Delay { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Delay, Some(*priority))
             }
-            Change::SetQueueTimeout { seq, lane, .. } => {
-                (seq, lane, TransitionKind::SetQueueTimeout, None)
-            }
             Change::Prioritize { seq, lane, to, is_queued, .. } => {
                 (seq, lane, prioritize_of(*is_queued), Some(*to))
             }
             Change::Update { seq, lane, to, is_queued, .. } => {
                 (seq, lane, update_of(*is_queued), Some(*to))
             }
-            Change::RequestAbort { seq, lane, .. } => {
-                (seq, lane, TransitionKind::RequestAbort, None)
+            Change::Pause { seq, lane, priority, .. }
+            | Change::Resume { seq, lane, priority }
+            | Change::Block { seq, lane, priority, .. } => {
+                (seq, lane, asked_of(change), Some(*priority))
             }
-            Change::RequestPostpone { seq, lane, .. } => {
-                (seq, lane, TransitionKind::RequestPostpone, None)
-            }
-            Change::Purge { seq, lane, .. } => (seq, lane, TransitionKind::Purge, None),
+            Change::Purge { seq, lane, .. }
+            | Change::SetQueueTimeout { seq, lane, .. }
+            | Change::RequestAbort { seq, lane, .. }
+            | Change::RequestPostpone { seq, lane, .. }
+            | Change::RequestPause { seq, lane, .. }
+            | Change::PauseRun { seq, lane, .. }
+            | Change::ResumeRun { seq, lane, .. } => (seq, lane, asked_of(change), None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -157,6 +159,12 @@ impl Transition {
             | Change::Update { is_queued: false, .. }
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
@@ -263,6 +271,24 @@ fn prioritize_of(is_queued: bool) -> TransitionKind {
 
 fn update_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::UpdateQueued } else { TransitionKind::Update }
+}
+
+/// What somebody asks of a task or its run: to pause, to go on, to end, to be given back, to wait
+/// no longer than until then, to be removed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nobody asks for the others")]
+fn asked_of(change: &Change) -> TransitionKind {
+    match change {
+        Change::Purge { .. } => TransitionKind::Purge,
+        Change::SetQueueTimeout { .. } => TransitionKind::SetQueueTimeout,
+        Change::Resume { .. } => TransitionKind::Resume,
+        Change::Block { .. } => TransitionKind::Block,
+        Change::RequestAbort { .. } => TransitionKind::RequestAbort,
+        Change::RequestPostpone { .. } => TransitionKind::RequestPostpone,
+        Change::RequestPause { .. } => TransitionKind::RequestPause,
+        Change::PauseRun { .. } => TransitionKind::PauseRun,
+        Change::ResumeRun { .. } => TransitionKind::ResumeRun,
+        _ => TransitionKind::Pause,
+    }
 }
 
 fn release_of(end: AttemptEnd, is_delayed: bool) -> TransitionKind {

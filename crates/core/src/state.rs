@@ -69,7 +69,7 @@ impl State {
         State::Aborted,
     ];
 
-    /// In which part of its life the task is.
+    /// In which part of its life the task is; one that is paused with a live run has started.
     pub const fn phase(self) -> Phase {
         match self {
             State::Blocked | State::Delayed | State::Ready | State::Claimed | State::Paused => {
@@ -110,7 +110,7 @@ impl State {
         }
     }
 
-    /// The word for `task.status`.
+    /// The word for `task.status`; a task that is paused with a live run is running.
     pub const fn status(self) -> Status {
         match self {
             State::Blocked | State::Delayed | State::Ready | State::Claimed | State::Paused => {
@@ -124,7 +124,30 @@ impl State {
     }
 }
 
+impl State {
+    /// Every word that `task.status` may have for a task in this state.
+    pub const fn statuses(self) -> &'static [Status] {
+        match self {
+            State::Blocked | State::Delayed | State::Ready | State::Claimed => &[Status::New],
+            State::Paused => &[Status::New, Status::Running],
+            State::Running => &[Status::Running],
+            State::Done => &[Status::Done],
+            State::Failed => &[Status::Failed],
+            State::Aborted => &[Status::Aborted],
+        }
+    }
+}
+
 impl Status {
+    /// The part of a task's life that has this word.
+    pub const fn phase(self) -> Phase {
+        match self {
+            Status::New => Phase::Waiting,
+            Status::Running => Phase::Running,
+            Status::Done | Status::Failed | Status::Aborted => Phase::Ended,
+        }
+    }
+
     /// Every status, in the order of a life.
     pub const ALL: &[Status] =
         &[Status::New, Status::Running, Status::Done, Status::Failed, Status::Aborted];

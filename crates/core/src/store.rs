@@ -21,12 +21,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::dependency::OnFailure;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use crate::key::{Key, KeyKind, Unique};
-use crate::range::Range;
 use crate::retention::Retention;
-use crate::state::{Counts, State};
+use crate::state::State;
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
     Priority, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
@@ -34,39 +33,13 @@ use crate::task::{
 use crate::time::WallMs;
 use crate::timer::Timer;
 
+mod batch;
 mod lookup;
 mod mirror;
 
+pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
 pub use lookup::{Expired, KeyHolder, Wait};
 pub use mirror::{Head, Lane, LaneHead, Operation, ReadyTask, Window, WindowQuery};
-
-/// What one turn writes, in one transaction with one sync.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// Its number: one more than that of the last commit. The journal's key.
-    pub number: u64,
-    /// Who writes it.
-    pub owner: OwnerId,
-    /// When, by the clock of its owner.
-    pub at: WallMs,
-    /// The next sequence number that is free after it.
-    pub seq_next: Seq,
-    /// How many tasks are in each state after it.
-    pub counts: Counts,
-    /// What changes, in order.
-    pub changes: Vec<Change>,
-}
-
-impl Batch {
-    /// The first and the last of the moments at which tasks enter or end by it, if any does.
-    pub fn task_times(&self) -> Option<Range<WallMs>> {
-        let times = self.changes.iter().filter_map(Change::task_time);
-        times.fold(None, |range: Option<Range<WallMs>>, at| {
-            let Range { low, high } = range.unwrap_or(Range { low: at, high: at });
-            Some(Range { low: low.min(at), high: high.max(at) })
-        })
-    }
-}
 
 impl Change {
     /// When a task enters or ends by it.
@@ -97,20 +70,15 @@ impl Change {
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
             | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
             | Change::Log { .. } => None,
         }
     }
-}
-
-/// A run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Its new id.
-    pub run: RunId,
-    /// Which attempt it is; 1 is the first.
-    pub attempt: u32,
-    /// When.
-    pub at: WallMs,
 }
 
 /// One change to one task (or one new operation). The guard is part of the change.
@@ -237,7 +205,7 @@ pub enum Change {
         /// Whether its start time has come just now: that is told as well, and written once.
         is_due: bool,
     },
-    /// A task ends. Guard: it is running under `run`; if there is none it waits, for whatever.
+    /// A task ends. Guard: it is running under `run`; if there is none it waits without a run.
     End {
         /// Which task.
         seq: Seq,
@@ -335,7 +303,7 @@ pub enum Change {
         due_at: Option<WallMs>,
     },
     /// A waiting task gets another priority. Guard: it is ready, or if it is not queued it waits
-    /// for something else.
+    /// for something else, without a run.
     Prioritize {
         /// Which task.
         seq: Seq,
@@ -348,9 +316,74 @@ pub enum Change {
         /// Whether it has a place in the queue.
         is_queued: bool,
     },
+    /// A waiting task is taken out until it is put back. Guard: it is blocked, delayed or ready.
+    Pause {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// When: what it waited for stands still from then on.
+        at: WallMs,
+    },
+    /// A task that was taken out is ready again; a [`Change::Block`] follows if it waits for others
+    /// still, or a [`Change::Delay`] if its start time lies ahead. Guard: it is paused and has no
+    /// run.
+    Resume {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// A task that was put back waits for others still, and then until the moment of its start time
+    /// at least. Guard: it is ready.
+    Block {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// Its start time, if it has one.
+        run_at: Option<WallMs>,
+    },
+    /// A run is to halt at its next checkpoint, or to stay halted; or it may go on as soon as its
+    /// owner has a place for it. Guard: it is running under `run`, or paused under it.
+    RequestPause {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+        /// What is wanted of it.
+        wish: PauseWish,
+    },
+    /// A run halts at a checkpoint. Guard: it is running under `run`.
+    PauseRun {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+    },
+    /// A run goes on, or is not to halt any more: its wish is forgotten. Guard: it is running or
+    /// paused under `run`, and there is a wish.
+    ResumeRun {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its run.
+        run: RunId,
+    },
     /// A running task is to be aborted: its owner fires the run's signal, and if that owner dies
     /// the task ends for this reason. The first reason for a run stays. Guard: it is running under
-    /// `run`.
+    /// `run`, or paused under it.
     RequestAbort {
         /// Which task.
         seq: Seq,
@@ -374,7 +407,7 @@ pub enum Change {
         /// Until when, and why.
         postponement: Postponement,
     },
-    /// A run tells how far it is. Guard: it is running under `run`.
+    /// A run tells how far it is. Guard: it is running or paused under `run`.
     Progress {
         /// Which task.
         seq: Seq,
@@ -383,8 +416,8 @@ pub enum Change {
         /// How far.
         progress: Progress,
     },
-    /// A run's logger wrote a line. Guard: it is running under `run` (I-19). Changes for a run's
-    /// lines stand before the change that ends the run.
+    /// A run's logger wrote a line. Guard: it is running or paused under `run` (I-19). Changes for
+    /// a run's lines stand before the change that ends the run.
     Log {
         /// Which task.
         seq: Seq,
@@ -413,31 +446,6 @@ pub enum Change {
 
 /// How many keys one change forgets.
 pub const KEYS_SWEPT_MAX: usize = 1_024;
-
-/// What became of a batch.
-#[derive(Debug)]
-pub enum Commit {
-    /// It is on disk.
-    Committed,
-    /// The guard of a change does not hold; the store is as before.
-    Refused(Refused),
-    /// Another owner committed since the transaction began; the store is as before. Catch up and
-    /// plan again.
-    Overtaken,
-    /// It cannot be written; the store is as before and can be used.
-    NotCommitted(Error),
-    /// Nobody knows whether it is on disk; the store must not be used again.
-    Unknown(Error),
-}
-
-/// A change whose guard does not hold.
-#[derive(Debug)]
-pub struct Refused {
-    /// Its index in `Batch::changes`.
-    pub change: usize,
-    /// `Fenced`, and why.
-    pub error: Error,
-}
 
 /// What a turn is going to look up, as far as it is known before it begins.
 #[derive(Debug, Default)]
@@ -489,17 +497,10 @@ pub struct Orphan {
     pub postponement: Option<Postponement>,
     /// How long it is kept after its end, if not for ever.
     pub retention: Option<Arc<Retention>>,
-}
-
-/// What another owner committed, or we ourselves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The number of the batch.
-    pub number: u64,
-    /// Who wrote it.
-    pub owner: OwnerId,
-    /// What it did, as [`crate::journal::unpack`] reads it.
-    pub transitions: Box<[u8]>,
+    /// What is wanted of it, if somebody has paused its task.
+    pub wish: Option<PauseWish>,
+    /// Whether it has halted.
+    pub is_paused: bool,
 }
 
 /// What aborting, prioritizing and awaiting need to know of a task.
@@ -521,6 +522,10 @@ pub struct Brief {
     pub has_started: bool,
     /// What the failure of a dependency means, if it has dependencies.
     pub on_failure: Option<OnFailure>,
+    /// Whether that moment came of a delay, so that it shifts while the task is paused.
+    pub has_delay: bool,
+    /// Since when it is paused, if it is so and has no run.
+    pub paused_at: Option<WallMs>,
     /// Its live run, if it has one.
     pub run: Option<RunId>,
     /// When it was added or last started, whichever is later.
@@ -666,6 +671,9 @@ pub trait ReadTransaction {
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;
+
+    /// What is wanted of these live runs, where somebody has paused their tasks.
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>>;
 
     /// Why these runs are to be aborted, where somebody asked for it.
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>>;

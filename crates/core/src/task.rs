@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
 use crate::key::Unique;
 use crate::retention::Retention;
-use crate::state::State;
+use crate::state::{Phase, State, Status};
 use crate::time::{DATE_MS_MAX, WallMs};
 use crate::words::words;
 
@@ -191,13 +191,15 @@ pub enum StartTime {
     At(WallMs),
     /// So many milliseconds after it was added. A stored task has the moment in its place.
     After(u64),
+    /// At the moment to which a delay or a backoff leads. While the task is paused it stands still.
+    Delayed(WallMs),
 }
 
 impl StartTime {
     /// The moment, for a task that was added then.
     pub fn moment(self, added_at: WallMs) -> WallMs {
         match self {
-            StartTime::At(at) => at,
+            StartTime::At(at) | StartTime::Delayed(at) => at,
             // No later than the last moment that a date can say, wherever the clock stands.
             StartTime::After(ms) => added_at.plus(ms).min(WallMs(DATE_MS_MAX as i64)),
         }
@@ -315,6 +317,8 @@ pub struct TaskOptions {
     pub on_stop: Option<OnStop>,
     /// The key that no other task of its operation has meanwhile.
     pub unique: Option<Arc<Unique>>,
+    /// Since when a stored task is paused that has no run; for any other it says nothing.
+    pub paused_at: Option<WallMs>,
 }
 
 impl TaskOptions {
@@ -333,12 +337,13 @@ impl TaskOptions {
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
         unique: None,
+        paused_at: None,
     };
 
     /// The moment at which a stored task may start at the earliest, if it has one.
     pub fn run_at(&self) -> Option<WallMs> {
         match self.start_time {
-            Some(StartTime::At(at)) => Some(at),
+            Some(StartTime::At(at) | StartTime::Delayed(at)) => Some(at),
             Some(StartTime::After(_)) | None => None,
         }
     }
@@ -355,10 +360,20 @@ impl SharedOptions {
         self.0.is_none()
     }
 
+    /// What is left of an earlier pause says nothing of a task that is not paused now.
+    pub fn forget_pause(&mut self) {
+        if self.paused_at.is_some() {
+            self.paused_at = None;
+        }
+    }
+
     /// Makes a moment of a start time that counts from `added_at`, and says which it is.
     pub fn fix_start_time(&mut self, added_at: WallMs) -> Option<WallMs> {
-        let at = self.start_time?.moment(added_at);
-        self.start_time = Some(StartTime::At(at));
+        let start_time = self.start_time?;
+        let at = start_time.moment(added_at);
+        if let StartTime::After(_) = start_time {
+            self.start_time = Some(StartTime::Delayed(at));
+        }
         Some(at)
     }
 
@@ -367,6 +382,15 @@ impl SharedOptions {
         if let Some(timeout) = self.queue_timeout {
             let ends_at = Some(timeout.end(since));
             self.queue_timeout = Some(QueueTimeout { ends_at, ..timeout });
+        }
+    }
+}
+
+impl TaskOptions {
+    /// It waits until this moment. If that is its start time, it stays what it is.
+    pub fn wait_until(&mut self, at: WallMs) {
+        if self.run_at() != Some(at) {
+            self.start_time = Some(StartTime::Delayed(at));
         }
     }
 }
@@ -606,6 +630,8 @@ pub struct TaskRecord {
     pub outcome: Option<TaskEnd>,
     /// How far it is.
     pub progress: Option<Progress>,
+    /// Whether it runs, and is to pause at its next checkpoint.
+    pub is_pausing: bool,
     /// The last attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// How many attempts before them are not kept.
@@ -617,5 +643,21 @@ impl TaskRecord {
     pub fn bytes(&self) -> usize {
         let payload = self.outcome.as_ref().and_then(TaskEnd::payload);
         self.def.bytes() + payload.map_or(0, Json::len)
+    }
+
+    /// Whether it has halted at a checkpoint of a live run.
+    pub fn has_halted(&self) -> bool {
+        let is_live = || self.attempts.last().is_some_and(|attempt| attempt.end.is_none());
+        self.state == State::Paused && is_live()
+    }
+
+    /// In which part of its life it is.
+    pub fn phase(&self) -> Phase {
+        if self.has_halted() { Phase::Running } else { self.state.phase() }
+    }
+
+    /// The word for `task.status`.
+    pub fn status(&self) -> Status {
+        if self.has_halted() { Status::Running } else { self.state.status() }
     }
 }

@@ -7,7 +7,8 @@
 //! from it.
 //!
 //! A change for which there is no kind is made of two: an ended task that is to run again later is
-//! reopened, then delayed.
+//! reopened, then delayed; a run that has halted goes on before it ends; a task whose run is given
+//! back while a pause of it is wished for is ready, then taken out.
 //!
 //! Codes are stored in the journal and never change. A *reserved* kind is one that no change of
 //! this version makes; readers know it all the same.
@@ -92,10 +93,10 @@ pub enum TransitionKind {
     Block = 33,
     /// Its run halted at a checkpoint.
     PauseRun = 34,
-    /// Its run goes on after a checkpoint.
+    /// Its run goes on after a checkpoint, or is not to halt any more.
     ResumeRun = 35,
-    /// A halted run was given back or lost; the task stays taken out.
-    ReleasePaused = 36,
+    /// Its run is to halt at its next checkpoint, or may go on when there is a place for it.
+    RequestPause = 36,
     /// It got another priority while it has no place in the queue.
     PrioritizeUnqueued = 37,
     /// Its run failed and it is tried again at once.
@@ -187,8 +188,8 @@ const WAITING: &[State] = &[State::Blocked, State::Delayed, State::Ready, State:
 const UNQUEUED: &[State] = &[State::Blocked, State::Delayed, State::Paused];
 /// The states of a task that may have a run in a process.
 const RUNNING: &[State] = &[State::Running, State::Paused];
-/// As `RUNNING`, and with an outside executor.
-const HELD: &[State] = &[State::Claimed, State::Running, State::Paused];
+/// The states of a task whose run may end with it: one that has halted goes on for that.
+const HELD: &[State] = &[State::Claimed, State::Running];
 const ENDED: &[State] = &[State::Done, State::Failed, State::Aborted];
 
 /// Every transition there is, by code.
@@ -201,8 +202,8 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Add, &[], Becomes(Ready)).enters().tells(&[Added]),
         rule(Kind::AddStart, &[], Becomes(Running)).begins().tells(&[Added, Run]),
         rule(Kind::Start, &[Ready], Becomes(Running)).leaves().begins().tells(&[Run]),
-        rule(Kind::Done, RUNNING, Becomes(Done)).ends().tells(&[Ended]),
-        rule(Kind::Fail, RUNNING, Becomes(Failed)).ends().tells(&[Ended]),
+        rule(Kind::Done, &[Running], Becomes(Done)).ends().tells(&[Ended]),
+        rule(Kind::Fail, &[Running], Becomes(Failed)).ends().tells(&[Ended]),
         rule(Kind::Abort, HELD, Becomes(Aborted)).ends().tells(&[Ended]),
         rule(Kind::Postpone, &[Running], Becomes(Ready)).enters().ends(),
         rule(Kind::Lost, &[Running], Becomes(Ready)).enters().ends(),
@@ -213,13 +214,13 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::AddBlocked, &[], Becomes(Blocked)).tells(&[Added]),
         rule(Kind::Due, &[Delayed], Becomes(Ready)).times().enters(),
         rule(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
-        rule(Kind::Retry, RUNNING, Becomes(Delayed)).times().ends().tells(&[Retrying]),
-        rule(Kind::Snooze, RUNNING, Becomes(Delayed)).times().ends(),
+        rule(Kind::Retry, &[Running], Becomes(Delayed)).times().ends().tells(&[Retrying]),
+        rule(Kind::Snooze, &[Running], Becomes(Delayed)).times().ends(),
         reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
         reserved(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
         reserved(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
-        reserved(Kind::Pause, &[Blocked, Delayed, Ready], Becomes(Paused)).leaves(),
-        reserved(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
+        rule(Kind::Pause, &[Blocked, Delayed, Ready], Becomes(Paused)).leaves(),
+        rule(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
         rule(Kind::Leave, &[Ready], Stays).leaves(),
         rule(Kind::Update, UNQUEUED, Stays).times().tells(&[Updated]),
         rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
@@ -229,11 +230,11 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Operation, &[], Stays),
         reserved(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
-        rule(Kind::Delay, WAITING, Becomes(Delayed)).times().leaves(),
-        reserved(Kind::Block, &[Delayed, Ready, Paused], Becomes(Blocked)).leaves(),
-        reserved(Kind::PauseRun, &[Running], Becomes(Paused)),
-        reserved(Kind::ResumeRun, &[Paused], Becomes(Running)),
-        reserved(Kind::ReleasePaused, &[Paused], Stays).ends(),
+        rule(Kind::Delay, &[Blocked, Delayed, Ready], Becomes(Delayed)).times().leaves(),
+        rule(Kind::Block, &[Ready], Becomes(Blocked)).leaves(),
+        rule(Kind::PauseRun, &[Running], Becomes(Paused)),
+        rule(Kind::ResumeRun, RUNNING, Becomes(Running)),
+        rule(Kind::RequestPause, RUNNING, Stays),
         rule(Kind::PrioritizeUnqueued, UNQUEUED, Stays).tells(&[Prioritized]),
         rule(Kind::RetryAtOnce, &[Running], Becomes(Ready)).enters().ends().tells(&[Retrying]),
         rule(Kind::SetQueueTimeout, WAITING, Stays).times(),

@@ -13,12 +13,13 @@
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{ReadyTask, Start};
-use tasker_core::time::Now;
+use tasker_core::time::{MonoMs, Now};
 
 use crate::client_id::ClientId;
 use crate::draft::{Addition, Draft, TaskNews};
 use crate::effect::{AbortSignal, Answer, Effect, RunStart};
-use crate::live::{Deadline, Run};
+use crate::input::RunSlot;
+use crate::live::{Deadline, Run, RunPause};
 use crate::memory::{Memory, Runner};
 
 impl Memory {
@@ -49,6 +50,7 @@ impl Memory {
         draft.updated.keys().for_each(|seq| self.dispatch.forget_content(*seq));
         self.next_operation += draft.new_operations;
         self.apply_assigned(&mut draft);
+        self.apply_pauses(&mut draft, now, effects);
         effects.append(&mut draft.answers);
         self.apply_records(&draft, effects);
         self.apply_ends(&mut draft, effects);
@@ -56,6 +58,8 @@ impl Memory {
             self.waiters.add(seq, ticket);
         }
         self.answer_waiters(&mut draft, effects);
+        let went_on = std::mem::take(&mut draft.went_on).into_iter();
+        effects.extend(went_on.filter(|slot| !draft.has_ended(*slot)).map(Effect::GoOn));
         self.apply_starts(&mut draft, now, effects);
         self.apply_signals(&mut draft, effects);
         debug_assert!(
@@ -92,6 +96,31 @@ impl Memory {
                 runner.assigned = assigned;
             }
         }
+    }
+
+    /// A runner is told that it is to halt before the caller hears that it will.
+    fn apply_pauses(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
+        for (slot, pause) in std::mem::take(&mut draft.pauses) {
+            if !draft.has_ended(slot) {
+                self.set_pause(slot, pause, now.mono, effects);
+            }
+        }
+    }
+
+    /// Sets what is known of the pause of a run, and tells its client what it has to know.
+    pub(crate) fn set_pause(
+        &mut self,
+        slot: RunSlot,
+        pause: Option<RunPause>,
+        now: MonoMs,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(run) = self.live.get(slot) else { return };
+        let was_to_halt = run.pause.is_some_and(|(pause, _)| pause.is_to_halt());
+        if !was_to_halt && pause.is_some_and(RunPause::is_to_halt) {
+            effects.push(Effect::Halt(slot));
+        }
+        self.live.set_pause(slot, pause, now);
     }
 
     fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
@@ -181,6 +210,7 @@ impl Memory {
             fired: None,
             is_abort_asked: false,
             deadline: timeout.map(|ms| (now.mono.plus(ms), Deadline::Timeout)),
+            pause: None,
         });
         Effect::Start(RunStart {
             slot,

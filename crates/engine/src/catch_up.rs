@@ -22,13 +22,14 @@ use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Entry, LaneHead, Operation, ReadTransaction};
+use tasker_core::store::{Entry, LaneHead, Operation, PauseWish, ReadTransaction};
 use tasker_core::task::{AbortReason, Postponement, TaskEnd};
+use tasker_core::time::MonoMs;
 use tasker_core::transition::{After, QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
-use crate::live::Run;
+use crate::live::{Run, RunPause};
 use crate::memory::{Freshness, Memory};
 use crate::timers;
 
@@ -87,7 +88,8 @@ fn reload(
     let used = heads.iter().map(|head| head.lane).chain(remote_runs.iter().map(|(lane, _)| *lane));
     check_operations(&operations, used)?;
     let live: Vec<Seq> = memory.live.in_order().iter().map(|run| run.seq).collect();
-    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &live, &live)?;
+    let asked = Asked { aborted: live.clone(), postponed: live.clone(), paused: live };
+    let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &asked)?;
     let next_timer = timers::next_at(transaction)?;
 
     memory.next_timer = next_timer;
@@ -170,6 +172,8 @@ struct Tidings {
     removed: Vec<Seq>,
     aborted: Vec<(RunSlot, AbortReason)>,
     postponed: Vec<(RunSlot, Postponement)>,
+    /// What is wanted of these runs, where somebody has paused or resumed their tasks.
+    wishes: Vec<(RunSlot, Option<PauseWish>)>,
 }
 
 impl Tidings {
@@ -179,8 +183,7 @@ impl Tidings {
         transaction: &mut dyn ReadTransaction,
         memory: &Memory,
         awaited: Vec<Seq>,
-        live: &[Seq],
-        postponed: &[Seq],
+        asked: &Asked,
     ) -> Result<Tidings> {
         let briefs = transaction.briefs(&awaited)?;
         debug_assert_eq!(briefs.len(), awaited.len(), "a lookup gives one answer for each item");
@@ -192,20 +195,27 @@ impl Tidings {
             }
         }
 
-        let runs = live.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let runs = asked.aborted.iter().filter_map(|seq| memory.live.of_task(*seq));
         let runs: Vec<&Run> = runs.filter(|run| !run.is_abort_asked).collect();
         let names: Vec<(Seq, RunId)> = runs.iter().map(|run| (run.seq, run.run)).collect();
         let reasons = transaction.abort_requests(&names)?;
         debug_assert_eq!(reasons.len(), names.len(), "a lookup gives one answer for each run");
         let aborted = runs.iter().zip(reasons).filter_map(|(run, why)| Some((run.slot, why?)));
-        let runs = postponed.iter().filter_map(|seq| memory.live.of_task(*seq));
-        let (slots, names): (Vec<_>, Vec<_>) =
-            runs.map(|run| (run.slot, (run.seq, run.run))).unzip();
+        let aborted = aborted.collect();
+
+        let runs = || asked.postponed.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let names: Vec<(Seq, RunId)> = runs().map(|run| (run.seq, run.run)).collect();
         let wishes = transaction.postpone_requests(&names)?;
         debug_assert_eq!(wishes.len(), names.len(), "a lookup gives one answer for each run");
-        let postponed = slots.into_iter().zip(wishes).filter_map(|(slot, why)| Some((slot, why?)));
+        let postponed = runs().zip(wishes).filter_map(|(run, wish)| Some((run.slot, wish?)));
         let postponed = postponed.collect();
-        Ok(Tidings { ended, removed, aborted: aborted.collect(), postponed })
+
+        let runs = || asked.paused.iter().filter_map(|seq| memory.live.of_task(*seq));
+        let names: Vec<(Seq, RunId)> = runs().map(|run| (run.seq, run.run)).collect();
+        let wishes = transaction.pause_wishes(&names)?;
+        debug_assert_eq!(wishes.len(), names.len(), "a lookup gives one answer for each run");
+        let wishes = runs().map(|run| run.slot).zip(wishes).collect();
+        Ok(Tidings { ended, removed, aborted, postponed, wishes })
     }
 
     /// Answers those who wait, and fires the signals.
@@ -219,6 +229,14 @@ impl Tidings {
             let error = Error::new(Code::NotFound, "the task has been removed");
             let tickets = memory.waiters.take(seq).into_iter();
             effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
+        }
+        for (slot, wish) in self.wishes {
+            let pause = memory.live.get(slot).and_then(|run| run.pause);
+            let has_halted = pause.is_some_and(|(pause, _)| pause.has_halted);
+            debug_assert!(wish.is_some() || !has_halted, "another owner let run {slot} go on");
+            let pause = wish.map(|wish| RunPause { wish, has_halted });
+            // It neither halts nor goes on by this, so its time does not change.
+            memory.set_pause(slot, pause, MonoMs(0), effects);
         }
         for (slot, reason) in self.aborted {
             memory.live.ask_abort(slot);
@@ -248,6 +266,17 @@ enum Step {
     End(OperationId),
 }
 
+/// Tasks of our runs of which something was asked.
+#[derive(Default)]
+struct Asked {
+    /// Those that are to be aborted.
+    aborted: Vec<Seq>,
+    /// Those that are to be given back.
+    postponed: Vec<Seq>,
+    /// Those that are to halt or may go on.
+    paused: Vec<Seq>,
+}
+
 /// What concerns us in the batches of others.
 #[derive(Default)]
 struct RemoteChanges {
@@ -257,10 +286,8 @@ struct RemoteChanges {
     steps: Vec<Step>,
     /// Tasks that ended, or were removed, while somebody here waits for their end.
     ended: Vec<Seq>,
-    /// Our runs that are to be aborted.
-    asked: Vec<Seq>,
-    /// Our runs that are to be given back.
-    postponed: Vec<Seq>,
+    /// Our runs of which something was asked.
+    asked: Asked,
     /// Whether a timer came or went.
     has_timers: bool,
     /// Whether the record of an operation has changed.
@@ -299,10 +326,14 @@ impl RemoteChanges {
             (QueueEffect::Keeps, _) | (_, None) => {}
         }
         if kind == TransitionKind::RequestAbort && memory.live.of_task(seq).is_some() {
-            self.asked.push(seq);
+            self.asked.aborted.push(seq);
         }
         if kind == TransitionKind::RequestPostpone && memory.live.of_task(seq).is_some() {
-            self.postponed.push(seq);
+            self.asked.postponed.push(seq);
+        }
+        let is_wish = matches!(kind, TransitionKind::RequestPause | TransitionKind::ResumeRun);
+        if is_wish && memory.live.of_task(seq).is_some() {
+            self.asked.paused.push(seq);
         }
         let is_over = rule.is_end() || rule.after == After::Removed;
         if is_over && memory.waiters.has(seq) {
@@ -322,8 +353,7 @@ impl RemoteChanges {
         let has_operations = self.has_records || !self.unknown.is_empty();
         let operations = if has_operations { transaction.operations()? } else { Vec::new() };
         check_operations(&operations, self.unknown)?;
-        let (asked, postponed) = (&self.asked, &self.postponed);
-        let tidings = Tidings::read(transaction, memory, self.ended, asked, postponed)?;
+        let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
 

@@ -22,12 +22,13 @@ impl Memory {
             "a delayed task has no timer that would wake it"
         );
         debug_assert_eq!(
-            self.dispatch.running() as usize,
+            (self.dispatch.running() + self.dispatch.halted()) as usize,
             self.live.len(),
             "the queue counts other runs than there are (D5)"
         );
         debug_assert!(
-            self.live.len() as u64 <= self.counts.get(State::Running),
+            self.live.len() as u64
+                <= self.counts.get(State::Running) + self.counts.get(State::Paused),
             "a run is live whose task does not run (I-13)"
         );
         debug_assert!(self.next_operation > 0, "operations count from 1");

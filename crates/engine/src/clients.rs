@@ -131,6 +131,8 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
             (run.slot, Effect::Start(RunStart { slot: outside(run.slot), ..run }))
         }
         Effect::Abort(slot, signal) => (slot, Effect::Abort(outside(slot), signal)),
+        Effect::Halt(slot) => (slot, Effect::Halt(outside(slot))),
+        Effect::GoOn(slot) => (slot, Effect::GoOn(outside(slot))),
         Effect::Remote(client, event) => {
             return lay(Effect::Remote(client, event), client, parcels);
         }

@@ -49,6 +49,7 @@ impl Planner<'_> {
     /// A task that has ended holds its dependencies no more.
     pub(crate) fn let_go(&mut self, seq: Seq, has_dependencies: bool) {
         if has_dependencies {
+            self.facts.blocked.remove(&seq);
             self.draft.changes.push(Change::LetGo { seq });
         }
     }
@@ -298,6 +299,9 @@ impl Planner<'_> {
             debug_assert!(open >= met, "more was met than task {} waits for", seq.0);
             let brief = self.facts.briefs.get(&seq).cloned();
             let Some(brief) = brief.filter(|_| open <= met) else { continue };
+            if brief.state == State::Paused {
+                self.begin_paused_queue_timeout(seq, &brief);
+            }
             if brief.state != State::Blocked {
                 continue;
             }
@@ -316,6 +320,15 @@ impl Planner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The last dependency of a paused task is met: the time that it may wait is whole when it is
+    /// put back, as if it had been met when the pause began.
+    fn begin_paused_queue_timeout(&mut self, seq: Seq, brief: &Brief) {
+        let Some(timeout) = brief.queue_timeout.filter(|_| !brief.has_started) else { return };
+        let Some(paused_at) = brief.paused_at else { return };
+        let since = brief.run_at.map_or(paused_at, |run_at| run_at.max(paused_at));
+        self.set_queue_timeout((seq, State::Paused), brief.lane, Some(timeout.end(since)));
     }
 
     /// What this turn adds and what waits for a task that ends in it.

@@ -2,7 +2,8 @@
 //!
 //! [`Planner`] reads the memory and writes a [`Draft`]; of memory it changes the queue alone, which
 //! takes that back if the batch is not committed. Each verb has a file of its own (`add`, `settle`,
-//! `retry`, `record`, `timeout`, `abort`, `prioritize`, `remove`, `await_end`, `stop`, `recover`)
+//! `retry`, `record`, `timeout`, `abort`, `pause`, `prioritize`, `remove`, `await_end`, `stop`,
+//! `recover`)
 //! and changes tasks by `transition` alone; this file holds what else they share. What starts is
 //! chosen by `starts`.
 
@@ -25,7 +26,7 @@ use tasker_core::transition::RunEffect;
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::gather::Facts;
 use crate::input::{RunSlot, Ticket};
-use crate::live::{Deadline, Run};
+use crate::live::{Deadline, Run, RunPause};
 use crate::memory::{Assigned, Known, Memory};
 
 /// What a turn is going to do.
@@ -61,6 +62,10 @@ pub struct Draft {
     pub abort_asked: FxHashSet<RunSlot>,
     /// Signals to tell that change nothing else.
     pub signals: Vec<(RunSlot, AbortSignal)>,
+    /// What is known of the pauses of runs from now on.
+    pub pauses: BTreeMap<RunSlot, Option<RunPause>>,
+    /// Runs that wait at a checkpoint and go on.
+    pub went_on: Vec<RunSlot>,
     /// Deadlines to set.
     pub deadlines: Vec<(RunSlot, MonoMs, Deadline)>,
     /// Log lines and progress reports per run.
@@ -102,6 +107,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Whether a run ends in this turn.
+    pub(crate) fn has_ended(&self, slot: RunSlot) -> bool {
+        self.ended_runs.contains(&slot)
+    }
+
     /// What is to be written; nothing if nothing changes.
     pub(crate) fn take_batch(&mut self, memory: &Memory, now: Now) -> Option<Batch> {
         debug_assert!(!self.is_stale, "a draft is written that is known to be wrong");
@@ -112,9 +122,13 @@ impl Draft {
             "as many tasks came as numbers were given (I-8, I-13)"
         );
         let changes = std::mem::take(&mut self.changes);
-        debug_assert_eq!(
-            memory.counts.get(State::Running).checked_add_signed(runs_begun(&changes)),
-            Some(self.counts.get(State::Running)),
+        let has_pauses = changes
+            .iter()
+            .any(|change| matches!(change, Change::PauseRun { .. } | Change::ResumeRun { .. }));
+        debug_assert!(
+            has_pauses
+                || memory.counts.get(State::Running).checked_add_signed(runs_begun(&changes))
+                    == Some(self.counts.get(State::Running)),
             "as many tasks run as runs have begun and not ended (I-13)"
         );
         (!changes.is_empty()).then_some(Batch {
@@ -334,6 +348,9 @@ impl<'a> Planner<'a> {
         let is_new = self.draft.ended_runs.insert(run.slot);
         debug_assert!(is_new, "run {} ends twice in a turn (I-4)", run.slot);
         self.draft.run_ends.push((run.slot, over));
+        if self.has_halted(run) {
+            self.dispatch.continue_run();
+        }
         self.dispatch.end_run(run.lane.operation());
     }
 
@@ -341,6 +358,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn end_run(&mut self, run: &Run, outcome: TaskEnd) {
         debug_assert!(self.live(run.slot).is_none(), "a task ends whose run goes on (I-4)");
         let (at, state) = (self.now_or(run.started_at), outcome.state());
+        self.forget_pause(run);
         let end = Change::End {
             seq: run.seq,
             lane: run.lane,

@@ -32,6 +32,10 @@ pub enum Effect {
     Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
     Start(RunStart),
+    /// A run is to halt at its next checkpoint. If it is not to any more, it hears so there.
+    Halt(RunSlot),
+    /// A run that waits at a checkpoint goes on.
+    GoOn(RunSlot),
     /// Fire the signal of a run.
     Abort(RunSlot, AbortSignal),
     /// What another owner of the store did, for a client that has subscribed to it.
@@ -49,14 +53,17 @@ impl Effect {
     pub(crate) fn place(&self) -> u8 {
         match self {
             Effect::Answer(_, Answer::Ended(_)) => 4,
-            Effect::Answer(..) | Effect::Refuse(..) | Effect::OperationChanged(..) => 0,
+            Effect::Answer(..)
+            | Effect::Refuse(..)
+            | Effect::OperationChanged(..)
+            | Effect::Halt(..) => 0,
             Effect::Recorded(..) => 1,
             Effect::RunEnded(..) => 2,
             Effect::TaskEnded(..)
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
             | Effect::Updated(_) => 3,
-            Effect::Start(_) => 5,
+            Effect::GoOn(_) | Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,
             Effect::Closed(_) => 8,

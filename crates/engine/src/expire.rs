@@ -44,7 +44,9 @@ impl Planner<'_> {
         let Some(timeout) = brief.queue_timeout.filter(|timeout| is_its(timeout.ends_at)) else {
             return;
         };
-        if brief.has_started || !Self::allows(TransitionKind::Expire, brief.state) {
+        // What is paused has time: it gets another timer when it is put back.
+        let is_out = brief.state == State::Paused;
+        if brief.has_started || is_out || !Self::allows(TransitionKind::Expire, brief.state) {
             return;
         }
         let brief = brief.clone();

@@ -13,10 +13,10 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::Dispatch;
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, Seq, TaskId};
+use tasker_core::id::{IdKey, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, ReadTransaction};
+use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction};
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
@@ -35,10 +35,14 @@ pub struct Facts {
     pub briefs: FxHashMap<Seq, Brief>,
     /// The tasks that new tasks depend on.
     pub states: FxHashMap<Seq, (TaskId, State)>,
+    /// What is wanted of the runs that are to be paused or resumed, where somebody wants something.
+    pub wishes: FxHashMap<Seq, PauseWish>,
     /// The tasks that have, or had, the keys that the inputs name, as far as the keys are known.
     pub keys: FxHashMap<Key, KeyHolder>,
-    /// Of the tasks that are to be put off, those whose runs are to be aborted.
+    /// Of the tasks that are to be paused or put off, those whose runs are to be aborted.
     pub abort_asked: FxHashSet<Seq>,
+    /// Of the tasks that are to be resumed, those that still wait for others.
+    pub blocked: FxHashSet<Seq>,
 }
 
 /// Reads what these inputs call for, and what is due at a moment if something is.
@@ -79,8 +83,10 @@ pub(crate) fn facts(
     if !seqs.is_empty() {
         briefs.extend(read_briefs(transaction, seqs)?);
     }
-    let abort_asked = abort_asked(transaction, key, inputs, &briefs)?;
-    Ok(Facts { orphans, fired, briefs, states, keys, abort_asked })
+    let mut facts = Facts { orphans, fired, briefs, states, keys, ..Facts::default() };
+    facts.read_of_runs(transaction, key, inputs)?;
+    facts.read_blocked(transaction, key, inputs)?;
+    Ok(facts)
 }
 
 fn read_briefs(
@@ -110,27 +116,68 @@ fn keys_again(input: &Input, key: IdKey, briefs: &FxHashMap<Seq, Brief>) -> Vec<
     }
 }
 
-/// Of the tasks that are to be put off, those whose runs are to be aborted.
-fn abort_asked(
-    transaction: &mut dyn ReadTransaction,
-    key: IdKey,
-    inputs: &[Input],
-    briefs: &FxHashMap<Seq, Brief>,
-) -> Result<FxHashSet<Seq>> {
-    let mut runs = Vec::new();
-    for input in inputs {
-        if let Input::PostponeTask(_, id, _) = input {
-            let seq = key.seq_of(*id);
-            runs.extend(briefs.get(&seq).and_then(|brief| Some((seq, brief.run?))));
+impl Facts {
+    /// What was asked before of the runs that these inputs are to pause, to resume or to give back.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these calls do")]
+    fn read_of_runs(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        key: IdKey,
+        inputs: &[Input],
+    ) -> Result<()> {
+        let named = inputs.iter().filter_map(|input| match input {
+            Input::Pause(_, id) | Input::Resume(_, id) | Input::PostponeTask(_, id, _) => {
+                Some(key.seq_of(*id))
+            }
+            _ => None,
+        });
+        let mut runs: Vec<(Seq, RunId)> =
+            named.filter_map(|seq| Some((seq, self.briefs.get(&seq)?.run?))).collect();
+        if runs.is_empty() {
+            return Ok(());
         }
+        runs.sort_unstable();
+        runs.dedup();
+        let wishes = transaction.pause_wishes(&runs)?;
+        let aborts = transaction.abort_requests(&runs)?;
+        debug_assert_eq!(wishes.len(), runs.len(), "a lookup gives one answer for each run");
+        debug_assert_eq!(aborts.len(), runs.len(), "a lookup gives one answer for each run");
+        for (((seq, _), wish), abort) in runs.into_iter().zip(wishes).zip(aborts) {
+            self.wishes.extend(wish.map(|wish| (seq, wish)));
+            self.abort_asked.extend(abort.map(|_| seq));
+        }
+        Ok(())
     }
-    if runs.is_empty() {
-        return Ok(FxHashSet::default());
+
+    /// Which of the tasks that are to be resumed still wait for others.
+    fn read_blocked(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        key: IdKey,
+        inputs: &[Input],
+    ) -> Result<()> {
+        let may_wait = |seq: &Seq| {
+            self.briefs
+                .get(seq)
+                .is_some_and(|brief| brief.on_failure.is_some() && brief.run.is_none())
+        };
+        let mut asked: Vec<(Seq, usize)> = Vec::new();
+        for input in inputs {
+            if let Input::Resume(_, id) = input {
+                asked.extend(Some(key.seq_of(*id)).filter(may_wait).map(|seq| (seq, 1)));
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        let open = transaction.open_dependencies(&asked)?;
+        debug_assert_eq!(open.len(), asked.len(), "a lookup gives one answer for each item");
+        let blocked = asked.into_iter().zip(open).filter(|(_, open)| *open > 0);
+        self.blocked.extend(blocked.map(|((seq, _), _)| seq));
+        Ok(())
     }
-    let reasons = transaction.abort_requests(&runs)?;
-    debug_assert_eq!(reasons.len(), runs.len(), "a lookup gives one answer for each run");
-    let asked = runs.into_iter().zip(reasons).filter(|(_, reason)| reason.is_some());
-    Ok(asked.map(|((seq, _), _)| seq).collect())
 }
 
 /// Adds what an input calls for, but windows.
@@ -142,6 +189,8 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
     match input {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
+        | Input::Pause(_, id)
+        | Input::Resume(_, id)
         | Input::Retry(_, id, _)
         | Input::PostponeTask(_, id, _)
         | Input::Remove(_, id)
@@ -167,6 +216,7 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         Input::FindByKey(_, key) => lookups.keys.push(Key::Idempotency(*key)),
         Input::Settle(..)
         | Input::Postpone(_)
+        | Input::Halt(_)
         | Input::Record(..)
         | Input::CancelAwait(..)
         | Input::Assign(..)

@@ -34,12 +34,19 @@ pub enum Input {
     Settle(RunSlot, Settlement),
     /// A run cannot go on, for the handle closes: its task goes back to the queue.
     Postpone(RunSlot),
+    /// A runner waits at a checkpoint, because it was told to halt there.
+    Halt(RunSlot),
     /// A run reports something; comes before its `Settle`.
     Record(RunSlot, Record),
     /// Ends a task: a ready one at once, a running one by its signal.
     Abort(Ticket, TaskId, AbortReason),
     /// Gives a ready task another priority.
     Prioritize(Ticket, TaskId, Priority),
+    /// Takes a task out until it is put back: one that waits at once, one that runs at its next
+    /// checkpoint.
+    Pause(Ticket, TaskId),
+    /// Puts a task back that was taken out.
+    Resume(Ticket, TaskId),
     /// Runs an ended task again.
     Retry(Ticket, TaskId, RetryOptions),
     /// Lets a task wait, and gives its run back to the queue if it has one.
@@ -173,13 +180,19 @@ impl Input {
     /// The ticket to answer; what is said of a run has none, and who has gone hears none.
     pub fn ticket(&self) -> Option<Ticket> {
         match self {
-            Input::Settle(..) | Input::Postpone(_) | Input::Record(..) | Input::Leave(_) => None,
+            Input::Settle(..)
+            | Input::Postpone(_)
+            | Input::Halt(_)
+            | Input::Record(..)
+            | Input::Leave(_) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
             | Input::AddIdempotent(ticket, _)
             | Input::FindByKey(ticket, _)
             | Input::Abort(ticket, ..)
             | Input::Prioritize(ticket, ..)
+            | Input::Pause(ticket, _)
+            | Input::Resume(ticket, _)
             | Input::Retry(ticket, ..)
             | Input::PostponeTask(ticket, ..)
             | Input::Remove(ticket, _)
@@ -208,6 +221,7 @@ impl Input {
             }
             Input::Settle(number, _)
             | Input::Postpone(number)
+            | Input::Halt(number)
             | Input::Record(number, _)
             | Input::Add(number, _)
             | Input::AddMany(number, _)
@@ -215,6 +229,8 @@ impl Input {
             | Input::FindByKey(number, _)
             | Input::Abort(number, ..)
             | Input::Prioritize(number, ..)
+            | Input::Pause(number, _)
+            | Input::Resume(number, _)
             | Input::Retry(number, ..)
             | Input::PostponeTask(number, ..)
             | Input::Remove(number, _)

@@ -24,6 +24,7 @@ mod retry;
 mod record;
 mod timeout;
 mod abort;
+mod pause;
 mod prioritize;
 mod await_end;
 mod operations;

@@ -10,6 +10,7 @@ use tasker_core::backoff::RetryPolicy;
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::retention::Retention;
+use tasker_core::store::PauseWish;
 use tasker_core::task::{AbortReason, OnStop, Postponement, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
@@ -53,9 +54,42 @@ pub struct Run {
     pub fired: Option<AbortReason>,
     /// Whether somebody has aborted its task: whatever its signal fired for, it is not tried again.
     pub is_abort_asked: bool,
-    /// When its time is up, and what happens then.
+    /// When its time is up, and what happens then. One that has halted has none.
     pub deadline: Option<(MonoMs, Deadline)>,
+    /// What is known of its pause, and the time that it has left when it goes on.
+    pub pause: Option<(RunPause, TimeLeft)>,
 }
+
+impl Run {
+    /// Whether it waits at a checkpoint.
+    pub fn has_halted(&self) -> bool {
+        self.pause.is_some_and(|(pause, _)| pause.has_halted)
+    }
+}
+
+impl RunPause {
+    /// Whether its run halts at its next checkpoint.
+    pub fn is_to_halt(self) -> bool {
+        self.wish == PauseWish::Halt && !self.has_halted
+    }
+
+    /// Whether its run goes on when there is a place for it.
+    pub fn may_go_on(self) -> bool {
+        self.wish == PauseWish::GoOn && self.has_halted
+    }
+}
+
+/// What is known of the pause of a live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunPause {
+    /// What those want who have paused or resumed its task.
+    pub wish: PauseWish,
+    /// Whether it waits at a checkpoint.
+    pub has_halted: bool,
+}
+
+/// How many milliseconds a run that has halted has left, and what happens then.
+pub type TimeLeft = Option<(u64, Deadline)>;
 
 /// What happens when a run's time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +109,8 @@ pub struct LiveRuns {
     /// Those of which another process has asked that they are given back, and whose signal has not
     /// fired.
     postponed: BTreeMap<RunSlot, Postponement>,
+    /// How many have a pause.
+    pauses: usize,
 }
 
 impl LiveRuns {
@@ -110,6 +146,11 @@ impl LiveRuns {
         runs
     }
 
+    /// Whether anybody has paused the task of one.
+    pub fn has_pauses(&self) -> bool {
+        self.pauses > 0
+    }
+
     /// A run begins.
     pub fn insert(&mut self, run: Run) {
         if let Some((at, _)) = run.deadline {
@@ -133,8 +174,31 @@ impl LiveRuns {
             let was_set = self.deadlines.remove(&(at, slot));
             debug_assert!(was_set, "the time of run {slot} would never have been up");
         }
+        self.pauses -= usize::from(run.pause.is_some());
         debug_assert_eq!(self.by_slot.len(), self.by_seq.len(), "a task without a run, or two");
         Some(run)
+    }
+
+    /// Sets what is known of the pause of a run. As long as it has halted its time stands still.
+    pub fn set_pause(&mut self, slot: RunSlot, pause: Option<RunPause>, now: MonoMs) {
+        let Some(run) = self.by_slot.get_mut(&slot) else { return };
+        let had_halted = run.has_halted();
+        let mut left = run.pause.and_then(|(_, left)| left);
+        let has_halted = pause.is_some_and(|pause| pause.has_halted);
+        self.pauses += usize::from(pause.is_some());
+        self.pauses -= usize::from(run.pause.is_some());
+        if has_halted && !had_halted {
+            left = run.deadline.take().map(|(at, deadline)| {
+                self.deadlines.remove(&(at, slot));
+                // Not nothing: it is looked at in another turn than that in which it goes on.
+                (at.0.saturating_sub(now.0).max(1), deadline)
+            });
+        }
+        run.pause = pause.map(|pause| (pause, left));
+        if had_halted && !has_halted {
+            run.deadline = left.map(|(ms, deadline)| (now.plus(ms), deadline));
+            self.deadlines.extend(run.deadline.map(|(at, _)| (at, slot)));
+        }
     }
 
     /// Fires the signal of a run; the first reason stays.

@@ -32,6 +32,7 @@ impl Planner<'_> {
         self.take_in(inputs);
         self.reach_dependents(transaction)?;
         self.await_ends(inputs);
+        self.go_on();
         self.start_tasks(transaction, is_shared)?;
         Ok(self.finish())
     }
@@ -55,6 +56,9 @@ impl Planner<'_> {
                 Input::PauseOperation(ticket, name, pauses) => {
                     self.pause_operation(*ticket, name, *pauses);
                 }
+                Input::Pause(ticket, id) => self.pause(*ticket, *id),
+                Input::Resume(ticket, id) => self.resume(*ticket, *id),
+                Input::Halt(slot) => self.halt(*slot),
                 Input::Retry(ticket, id, options) => self.retry(*ticket, *id, *options),
                 Input::PostponeTask(ticket, id, options) => {
                     self.postpone_task(*ticket, *id, options);

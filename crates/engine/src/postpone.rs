@@ -107,6 +107,7 @@ impl Planner<'_> {
         let tally = Tally { attempt, failures, losses: 0 };
         self.note_given_back(run, tally);
         self.wake_at(due_at);
+        let wants_halt = self.forget_pause(run);
         let release = Change::Release {
             seq: run.seq,
             lane: run.lane,
@@ -118,6 +119,6 @@ impl Planner<'_> {
             due_at,
             at: self.now_or(run.started_at),
         };
-        self.transition(Some(State::Running), release);
+        self.release(wants_halt, release);
     }
 }

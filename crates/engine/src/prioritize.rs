@@ -16,7 +16,9 @@ impl Planner<'_> {
     pub(crate) fn prioritize(&mut self, ticket: Ticket, id: TaskId, to: Priority) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         let is_queued = Self::allows(TransitionKind::Prioritize, brief.state);
-        let may = is_queued || Self::allows(TransitionKind::PrioritizeUnqueued, brief.state);
+        let is_out = Self::allows(TransitionKind::PrioritizeUnqueued, brief.state);
+        // One that has halted has a run, and keeps what it started with.
+        let may = is_queued || (is_out && brief.run.is_none());
         if may {
             let (lane, from) = (brief.lane, brief.priority);
             let change = Change::Prioritize { seq, lane, from, to, is_queued };

@@ -5,7 +5,8 @@
 //!   committed together with the others.
 //! - A loss counts: the third in a row ends the task as poison (I-10).
 //! - A run that was to be aborted ends so, and one that was to be given back is, which is no loss:
-//!   what was acknowledged is not lost with its owner (I-1).
+//!   what was acknowledged is not lost with its owner (I-1). The task of one that was to halt, or
+//!   has, is paused.
 //!
 //! # Left to others
 //! Knowing who is dead is the store's work (`Store::orphans`).
@@ -14,7 +15,7 @@
 
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
-use tasker_core::store::{Change, Orphan};
+use tasker_core::store::{Change, Orphan, PauseWish};
 use tasker_core::task::{AttemptEnd, Tally, TaskEnd};
 use tasker_core::time::WallMs;
 
@@ -25,6 +26,11 @@ impl Planner<'_> {
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
             self.draft.recovered.push(orphan.lane);
+            if orphan.wish.is_some() {
+                let from = if orphan.is_paused { State::Paused } else { State::Running };
+                let &Orphan { seq, lane, run, .. } = orphan;
+                self.transition(Some(from), Change::ResumeRun { seq, lane, run });
+            }
             if let (None, Some(wish)) = (&orphan.abort, &orphan.postponement) {
                 self.postpone_orphan(orphan, wish.due_at);
                 continue;
@@ -48,7 +54,7 @@ impl Planner<'_> {
             due_at: None,
             at: self.now_or(orphan.started_at),
         };
-        self.transition(Some(State::Running), release);
+        self.release(orphan.wish == Some(PauseWish::Halt), release);
     }
 
     /// A run that was to be given back is: the wish was acknowledged (I-1).
@@ -66,7 +72,7 @@ impl Planner<'_> {
             due_at,
             at: self.now_or(orphan.started_at),
         };
-        self.transition(Some(State::Running), release);
+        self.release(orphan.wish == Some(PauseWish::Halt), release);
     }
 
     fn end_orphan(&mut self, orphan: &Orphan, outcome: TaskEnd) {

@@ -58,6 +58,7 @@ impl Planner<'_> {
         };
         self.note_given_back(run, tally);
         self.wake_at(due_at);
+        let wants_halt = self.forget_pause(run);
         let release = Change::Release {
             seq: run.seq,
             lane: run.lane,
@@ -69,7 +70,7 @@ impl Planner<'_> {
             due_at,
             at,
         };
-        self.transition(Some(State::Running), release);
+        self.release(wants_halt, release);
     }
 
     /// What the task of a run that is given back brings to its next one, if that begins in this

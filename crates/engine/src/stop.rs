@@ -2,7 +2,7 @@
 //!
 //! Each follows its own `onStop`, or its operation's, unless the stop says otherwise: waited for,
 //! given back, or aborted. When the stop's timeout is over, those still live are given back, or
-//! ended if they were being aborted.
+//! ended if they were being aborted. A run that halts at a checkpoint is not waited for.
 //!
 //! # Left to others
 //! How a run is given back: `postpone`.
@@ -23,15 +23,21 @@ impl Planner<'_> {
     pub(crate) fn stop(&mut self) {
         let Some(stopping) = self.memory.stopping else { return };
         let is_over = self.now.mono >= stopping.deadline;
-        if stopping.has_begun && !is_over {
+        let has_pauses = self.memory.live.has_pauses() || !self.draft.pauses.is_empty();
+        if stopping.has_begun && !is_over && !has_pauses {
             return;
         }
         for run in self.memory.live.in_order() {
             if self.live(run.slot).is_none() {
                 continue;
             }
-            let is_fired = self.fired(run).is_some();
+            let (is_fired, has_halted) = (self.fired(run).is_some(), self.has_halted(run));
+            if stopping.has_begun && !is_over && !has_halted {
+                continue;
+            }
             match self.policy(run, stopping) {
+                // It would wait for somebody who resumes it.
+                OnStop::Wait if has_halted && !is_fired => self.postpone(run, None, None),
                 // An abort that was acknowledged is not undone by giving the run back.
                 OnStop::Postpone if is_fired => self.reclaim(run),
                 _ if is_over && is_fired => self.reclaim(run),

@@ -16,6 +16,10 @@ impl Planner<'_> {
     pub(crate) fn time_out(&mut self) {
         for slot in self.memory.live.due(self.now.mono) {
             let Some(run) = self.live(slot) else { continue };
+            if self.has_halted(run) {
+                // In this very turn: its time stands still from now on.
+                continue;
+            }
             match run.deadline {
                 Some((_, Deadline::Timeout)) => self.fire_timeout(run),
                 Some((_, Deadline::Grace)) => self.reclaim(run),

@@ -13,6 +13,7 @@ use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
 use tasker_core::task::QueueTimeout;
+use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
 use crate::draft::{EndedTask, Planner};
@@ -64,16 +65,22 @@ impl Planner<'_> {
     /// is known whether it starts, nor for one that starts, which was taken out when it was picked.
     fn requeue(&mut self, from: Option<State>, change: &Change) {
         match *change {
-            Change::End { seq, lane, priority, .. } if from == Some(State::Ready) => {
+            Change::End { seq, lane, priority, .. } | Change::Pause { seq, lane, priority, .. }
+                if from == Some(State::Ready) =>
+            {
                 self.dequeue(lane, QueueKey::new(priority, seq));
             }
             Change::Release { seq, lane, priority, due_at: None, .. }
             | Change::Unblock { seq, lane, priority }
             | Change::Reopen { seq, lane, priority, .. }
+            | Change::Resume { seq, lane, priority }
             | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
-            Change::Delay { seq, lane, priority, .. } if from == Some(State::Ready) => {
+            Change::Delay { seq, lane, priority, .. }
+            | Change::Block { seq, lane, priority, .. }
+                if from == Some(State::Ready) =>
+            {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true }
@@ -100,6 +107,11 @@ impl Planner<'_> {
             | Change::End { .. }
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
@@ -151,14 +163,18 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             (brief.run, brief.outcome) = (None, Some(outcome.clone()));
         }
         Change::Release { due_at, .. } => {
-            (brief.run, brief.run_at) = (None, due_at.or(brief.run_at));
+            brief.run = None;
+            due_at.iter().for_each(|due_at| wait_until(brief, *due_at));
         }
         Change::Reopen { .. } => brief.outcome = None,
-        Change::Delay { due_at, .. } => brief.run_at = Some(*due_at),
         Change::SetQueueTimeout { ends_at, .. } => {
             brief.queue_timeout =
                 brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
         }
+        Change::Delay { due_at, .. } => wait_until(brief, *due_at),
+        Change::Block { run_at, .. } => run_at.iter().for_each(|at| wait_until(brief, *at)),
+        Change::Pause { at, .. } => brief.paused_at = Some(*at),
+        Change::Resume { .. } => brief.paused_at = None,
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Update { to, options, .. } => {
             (brief.priority, brief.run_at) = (*to, options.run_at());
@@ -181,6 +197,9 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Key { .. }
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }
+        | Change::RequestPause { .. }
+        | Change::PauseRun { .. }
+        | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. }
         | Change::Purge { .. }
@@ -191,5 +210,14 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         brief.outcome.is_some(),
         "a task has ended, and nobody knows how: {brief:?}"
     );
-    debug_assert!(brief.run.is_none() || brief.state == State::Running, "a run is left: {brief:?}");
+    debug_assert!(
+        brief.run.is_none() || matches!(brief.state, State::Running | State::Paused),
+        "a run is left: {brief:?}"
+    );
+}
+
+/// Another start time comes of a delay.
+fn wait_until(brief: &mut Brief, at: WallMs) {
+    brief.has_delay |= brief.run_at != Some(at);
+    brief.run_at = Some(at);
 }

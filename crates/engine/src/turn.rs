@@ -420,7 +420,7 @@ fn has_work(
     let mut first = Picks::up_to(1);
     let picked = starts::pick(&mut memory.dispatch, transaction, &mut first, is_shared);
     memory.dispatch.rollback();
-    Ok(picked? || !first.picks.is_empty())
+    Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
 }
 
 /// Brings memory up to date, reads what the plan needs, and plans.
@@ -478,10 +478,14 @@ fn refuse(
     TurnResult::Stale
 }
 
+/// Whether a call asks something of the run of this task.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only these ask something of a run of others")]
 fn asks_of_run(input: &Input, seq: Seq, key: IdKey) -> bool {
     match input {
-        Input::Abort(_, id, _) | Input::PostponeTask(_, id, _) => key.seq_of(*id) == seq,
+        Input::Abort(_, id, _)
+        | Input::PostponeTask(_, id, _)
+        | Input::Pause(_, id)
+        | Input::Resume(_, id) => key.seq_of(*id) == seq,
         Input::Bulk(_, bulk) => bulk.seqs.contains(&seq),
         _ => false,
     }
@@ -492,6 +496,9 @@ fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
     let run = memory.live.remove(slot);
     debug_assert!(run.is_some(), "run {slot} is fenced, and was not live (I-4)");
     if let Some(live) = run {
+        if live.has_halted() {
+            memory.dispatch.continue_run();
+        }
         memory.dispatch.end_run(live.lane.operation());
         memory.dispatch.commit();
     }
@@ -506,6 +513,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         Change::Release { seq, run, .. }
         | Change::RequestAbort { seq, run, .. }
         | Change::RequestPostpone { seq, run, .. }
+        | Change::RequestPause { seq, run, .. }
+        | Change::PauseRun { seq, run, .. }
+        | Change::ResumeRun { seq, run, .. }
         | Change::Progress { seq, run, .. }
         | Change::Log { seq, run, .. } => Some((*seq, *run)),
         Change::Operation(_)
@@ -525,6 +535,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
+        | Change::Pause { .. }
+        | Change::Resume { .. }
+        | Change::Block { .. }
         | Change::Prioritize { .. }
         | Change::Purge { .. }
         | Change::SweepKeys(_) => None,

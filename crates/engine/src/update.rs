@@ -44,9 +44,13 @@ impl Planner<'_> {
     }
 
     /// A task that waits in the store gets another definition, and the state that goes with it: it
-    /// waits for no other task any more.
+    /// waits for no other task any more, nor is it paused.
     pub(crate) fn update(&mut self, seq: Seq, brief: &Brief, mut def: NewTask) {
-        let Brief { lane, priority: from, state, .. } = *brief;
+        let Brief { lane, priority: from, mut state, .. } = *brief;
+        if state == State::Paused {
+            self.transition(Some(state), Change::Resume { seq, lane, priority: from });
+            state = State::Ready;
+        }
         let (due_at, is_delayed) = (self.prepare_free(lane, &mut def), state == State::Delayed);
         let (to, is_queued) = (def.priority, Self::allows(TransitionKind::UpdateQueued, state));
         let update = Change::Update {

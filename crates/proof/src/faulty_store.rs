@@ -11,8 +11,8 @@ use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, Preview,
-    ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, PauseWish,
+    Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -61,6 +61,8 @@ pub enum Call {
     LastErrors,
     /// `postpone_requests`
     PostponeRequests,
+    /// `pause_wishes`
+    PauseWishes,
     /// `abort_requests`
     AbortRequests,
     /// `maintain`
@@ -249,6 +251,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         self.at(Call::LastErrors)?.last_errors(seqs)
+    }
+
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
+        self.at(Call::PauseWishes)?.pause_wishes(runs)
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {

@@ -144,6 +144,14 @@ CREATE TABLE postponements (
   reason TEXT NOT NULL
 ) STRICT;
 
+-- Live runs that are to halt at a checkpoint or have halted, and whether they may go on again. A wish
+-- goes with its run: so these rows are few, and lead to the halted runs, which index live has not.
+CREATE TABLE pauses (
+  seq INTEGER PRIMARY KEY,
+  run_id BLOB NOT NULL,
+  goes_on INTEGER NOT NULL
+) STRICT;
+
 -- The journal: one row per commit, which also says where the store stands after it.
 CREATE TABLE batches (
   number INTEGER PRIMARY KEY,

@@ -13,6 +13,20 @@ SELECT 'a running task has no run or no owner', seq FROM tasks
   WHERE state = $running AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
     OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
 UNION ALL
+SELECT 'a paused task has a run and no wish, or a wish and another run', tasks.seq FROM tasks
+  LEFT JOIN pauses ON pauses.seq = tasks.seq
+  WHERE state = $paused AND tasks.run_id IS NOT pauses.run_id
+UNION ALL
+SELECT 'a paused task does not say since when, or its run has no owner', seq FROM tasks
+  WHERE state = $paused AND iif(run_id IS NULL,
+    owner_id IS NOT NULL OR options ->> 'pausedAt' IS NULL,
+    started_at IS NULL OR attempt < 1 OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
+UNION ALL
+SELECT 'a wish to pause is of no live run, or its run goes on and runs', pauses.seq FROM pauses
+  LEFT JOIN tasks ON tasks.seq = pauses.seq AND tasks.run_id = pauses.run_id
+  WHERE coalesce(state, 0) NOT IN ($paused, $running) OR (state = $running AND goes_on <> 0)
+    OR goes_on NOT IN (0, 1)
+UNION ALL
 SELECT 'a waiting task has a run', seq FROM tasks
   WHERE state IN ($blocked, $delayed, $ready) AND (run_id IS NOT NULL OR owner_id IS NOT NULL)
 UNION ALL
@@ -32,7 +46,7 @@ SELECT 'a delayed task has no timer that wakes it in time', seq FROM tasks
   )
 UNION ALL
 SELECT 'a task that has never started has no timer that ends its queueTimeout', seq FROM tasks
-  WHERE state < $running AND started_at IS NULL
+  WHERE state < $running AND state <> $paused AND started_at IS NULL
     AND options ->> 'queueTimeoutEndsAt' IS NOT NULL
     AND NOT EXISTS (
       SELECT 1 FROM timers

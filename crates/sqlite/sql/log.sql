@@ -2,4 +2,4 @@
 INSERT INTO logs (seq, n, attempt, level, at, message, fields)
 SELECT :seq, :n, :attempt, :level, :at, :message, :fields
 FROM tasks
-WHERE seq = :seq AND state = $running AND run_id = :run_id;
+WHERE seq = :seq AND state IN ($paused, $running) AND run_id = :run_id;

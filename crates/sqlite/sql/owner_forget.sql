@@ -3,4 +3,7 @@
 DELETE FROM owners
 WHERE id = :id AND NOT EXISTS (
   SELECT 1 FROM tasks WHERE state BETWEEN $claimed AND $running AND owner_id = :id
+) AND NOT EXISTS (
+  SELECT 1 FROM pauses CROSS JOIN tasks ON tasks.seq = pauses.seq
+  WHERE tasks.state = $paused AND owner_id = :id
 );

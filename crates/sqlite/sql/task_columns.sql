@@ -2,4 +2,5 @@
 -- the wide columns are not read.
 SELECT
   seq, uuid, state, lane_id, priority, options, attempt, created_at, started_at, ended_at, cause,
-  progress, iif(:with_payload, data, NULL), iif(:with_payload, outcome, NULL), run_id
+  progress, iif(:with_payload, data, NULL), iif(:with_payload, outcome, NULL), run_id,
+  iif(state = $running, EXISTS (SELECT 1 FROM pauses WHERE pauses.seq = tasks.seq), 0)

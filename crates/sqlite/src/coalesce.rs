@@ -139,6 +139,12 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Prioritize { .. }
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }
+        | Change::Pause { .. }
+        | Change::Resume { .. }
+        | Change::Block { .. }
+        | Change::RequestPause { .. }
+        | Change::PauseRun { .. }
+        | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. }
         | Change::SweepKeys(_) => None,

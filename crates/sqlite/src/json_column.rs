@@ -18,6 +18,10 @@ use tasker_core::option::{self, OPTIONS};
 use tasker_core::task::{Progress, SharedOptions, StartTime, TaskOptions};
 use tasker_core::time::WallMs;
 
+/// That the start time came of a delay.
+const HAS_DELAY: &str = "hasDelay";
+/// Since when it is paused.
+const PAUSED_AT: &str = "pausedAt";
 const CURRENT: &str = "current";
 const TOTAL: &str = "total";
 const UNIT: &str = "unit";
@@ -35,6 +39,12 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
     if let Some(at) = options.queue_timeout.and_then(|timeout| timeout.ends_at) {
         member(&mut text, QUEUE_TIMEOUT_ENDS_AT, at.0);
     }
+    if let Some(StartTime::Delayed(_)) = options.start_time {
+        member(&mut text, HAS_DELAY, true);
+    }
+    if let Some(at) = options.paused_at {
+        member(&mut text, PAUSED_AT, at.0);
+    }
     let text = (!text.is_empty()).then(|| text + "}");
     debug_assert_eq!(
         text.as_deref().map_or_else(|| Some(SharedOptions::default()), read_options).as_ref(),
@@ -46,12 +56,21 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
 
 /// Reads what [`options`] wrote.
 pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
-    let mut options = TaskOptions::default();
+    let (mut options, mut has_delay) = (TaskOptions::default(), false);
     let mut members = members(text)?;
     let ends_at = members.remove(QUEUE_TIMEOUT_ENDS_AT);
     for (word, value) in members {
-        let option = OPTIONS.iter().find(|option| option.word() == word)?;
-        option.read(&mut options, value.get(), &word).ok()?;
+        match &*word {
+            HAS_DELAY => has_delay = value.get() == "true",
+            PAUSED_AT => options.paused_at = Some(WallMs(number(value)?)),
+            _ => {
+                let option = OPTIONS.iter().find(|option| option.word() == word)?;
+                option.read(&mut options, value.get(), &word).ok()?;
+            }
+        }
+    }
+    if has_delay {
+        options.start_time = Some(StartTime::Delayed(options.run_at()?));
     }
     if let Some(at) = ends_at {
         options.queue_timeout.as_mut()?.ends_at = Some(WallMs(number(at)?));
@@ -182,6 +201,7 @@ mod tests {
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
             unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
+            paused_at: None,
         };
         let told = SharedOptions::from(told);
         let expected = concat!(
@@ -195,6 +215,18 @@ mod tests {
         );
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));
+    }
+
+    #[test]
+    fn what_a_pause_must_know_comes_back_and_is_no_option() {
+        let start_time = Some(StartTime::Delayed(WallMs(7)));
+        let told =
+            TaskOptions { start_time, paused_at: Some(WallMs(-3)), ..TaskOptions::default() };
+        let told = SharedOptions::from(told);
+        let expected = r#"{"runAt":7,"hasDelay":true,"pausedAt":-3}"#;
+        assert_eq!(options(&told).as_deref(), Some(expected));
+        assert_eq!(read_options(expected), Some(told));
+        assert_eq!(read_options(r#"{"hasDelay":true}"#), None);
     }
 
     #[test]

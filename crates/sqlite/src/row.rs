@@ -18,7 +18,7 @@ use tasker_core::json::is_json;
 use tasker_core::key::KeyKind;
 use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Head, Operation};
+use tasker_core::store::{Head, Operation, PauseWish};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask,
     Postponement, Priority, Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
@@ -107,6 +107,12 @@ pub(crate) fn postponement(row: &Row<'_>, columns: (usize, usize)) -> Result<Opt
     let Some(reason) = json(row, columns.1)? else { return Ok(None) };
     let due_at = get::<Option<i64>>(row, columns.0)?.map(WallMs);
     Ok(Some(Postponement { due_at, reason }))
+}
+
+/// What is wanted of a run whose task somebody has paused, if somebody has.
+pub(crate) fn pause_wish(row: &Row<'_>, column: usize) -> Result<Option<PauseWish>> {
+    let goes_on = get::<Option<bool>>(row, column)?;
+    Ok(goes_on.map(|goes_on| if goes_on { PauseWish::GoOn } else { PauseWish::Halt }))
 }
 
 /// The run of a task, if it has one.
@@ -207,11 +213,15 @@ pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Resul
         attempt: get(row, 6)?,
         outcome,
         progress: progress(row)?,
+        is_pausing: get(row, 15)?,
         attempts: Vec::new(),
         attempts_left_out: 0,
     };
     if let Some(run) = get::<Option<[u8; 16]>>(row, 14)? {
         task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
+    }
+    if state != State::Paused || task.has_halted() {
+        task.def.options.forget_pause();
     }
     Ok(task)
 }

@@ -22,10 +22,10 @@ use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, PauseWish,
     ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
 };
-use tasker_core::task::{AbortReason, Json, Postponement, Tally};
+use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -123,6 +123,8 @@ impl<'s> SqliteTransaction<'s> {
                 priority: row::priority(row, 6)?,
                 abort: row::abort(row, (9, 10))?,
                 postponement: row::postponement(row, (12, 13))?,
+                wish: row::pause_wish(row, 14)?,
+                is_paused: row::state(row, 15)? == State::Paused,
             });
         }
         Ok(orphans)
@@ -187,7 +189,9 @@ impl<'s> SqliteTransaction<'s> {
     /// A task as `window.sql` selects it.
     fn ready_task(&self, row: &rusqlite::Row<'_>, operation: Arc<str>) -> Result<ReadyTask> {
         let (seq, id) = row::name(row, self.writer.id_key)?;
-        let def = Definition { first: 2, data: 5 }.read(row, operation)?;
+        let mut def = Definition { first: 2, data: 5 }.read(row, operation)?;
+        // It may be put back in the very turn that asks.
+        def.options.forget_pause();
         let has_started = row::is_set(row, 4)?;
         let (Tally { attempt, failures, losses }, logs) =
             if has_started { self.history(seq)? } else { (Tally::default(), 0) };
@@ -212,13 +216,15 @@ impl<'s> SqliteTransaction<'s> {
         let mut rows = statement.query([number]).map_err(error::of)?;
         let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
         let (state, options) = (row::state(row, 2)?, row::options(row, 8)?);
+        let run = row::run_id_if(row, 6)?;
+        let is_out = state == State::Paused && run.is_none();
         Ok(Some(Brief {
             id: row::task_id(row, 0)?,
             lane: row::lane_id(row, 1)?,
             state,
             priority: row::priority(row, 3)?,
             outcome: row::outcome(row, state, (4, 5))?,
-            run: row::run_id_if(row, 6)?,
+            run,
             latest_at: WallMs(get(row, 7)?),
             run_at: options.run_at(),
             queue_timeout: options.queue_timeout,
@@ -228,6 +234,8 @@ impl<'s> SqliteTransaction<'s> {
             unique: options.unique.clone(),
             retention: options.retention.clone(),
             is_needed: get(row, 11)?,
+            has_delay: matches!(options.start_time, Some(StartTime::Delayed(_))),
+            paused_at: options.paused_at.filter(|_| is_out),
         }))
     }
 
@@ -271,6 +279,15 @@ impl<'s> SqliteTransaction<'s> {
         let mut rows = statement.query([seq.0 as i64]).map_err(error::of)?;
         let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
         Ok(row::attempt_error(row, (0, 1))?.map(|error| error.error))
+    }
+
+    fn pause_wish(&self, seq: Seq, run: RunId) -> Result<Option<PauseWish>> {
+        let mut statement = cached(&self.writer.connection, sql::PAUSE_WISH)?;
+        let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
+        match rows.next().map_err(error::of)? {
+            Some(row) => row::pause_wish(row, 0),
+            None => Ok(None),
+        }
     }
 
     fn abort_request(&self, seq: Seq, run: RunId) -> Result<Option<AbortReason>> {
@@ -434,6 +451,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         seqs.iter().map(|seq| self.last_error(*seq)).collect()
+    }
+
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
+        runs.iter().map(|(seq, run)| self.pause_wish(*seq, *run)).collect()
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {

@@ -25,14 +25,16 @@ use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
 use tasker_core::task::{
-    AbortReason, AttemptEnd, Json, LogLine, NewTask, Postponement, Progress, QueueTimeout,
-    SharedOptions, StartTime, Tally, TaskEnd,
+    AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
+    TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
 use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, removal, row, sql};
+
+mod asked;
 
 /// Attempts of a task in its history; one more stands in its row.
 const HISTORY_MAX: u32 = ATTEMPTS_KEPT_MAX - 1;
@@ -82,6 +84,13 @@ enum Kind {
     Update,
     Prioritize,
     PrioritizeUnqueued,
+    Pause,
+    Resume,
+    Block,
+    RequestPause,
+    PauseRun,
+    ResumeRun,
+    PauseForget,
     Progress,
     Log,
     RequestAbort,
@@ -126,6 +135,13 @@ impl Kind {
             Kind::Update => sql::UPDATE,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::PrioritizeUnqueued => sql::PRIORITIZE_UNQUEUED,
+            Kind::Pause => sql::PAUSE,
+            Kind::Resume => sql::RESUME,
+            Kind::Block => sql::BLOCK,
+            Kind::RequestPause => sql::REQUEST_PAUSE,
+            Kind::PauseRun => sql::PAUSE_RUN,
+            Kind::ResumeRun => sql::RESUME_RUN,
+            Kind::PauseForget => sql::PAUSE_FORGET,
             Kind::Progress => sql::PROGRESS,
             Kind::Log => sql::LOG,
             Kind::RequestAbort => sql::REQUEST_ABORT,
@@ -205,7 +221,10 @@ fn fenced(change: &Change) -> Error {
         | Change::Delay { .. }
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
+        | Change::Pause { .. }
+        | Change::Block { .. }
         | Change::Prioritize { .. } => "the task does not wait any more",
+        Change::Resume { .. } => "the task is not paused any more",
         Change::Reopen { .. } | Change::Purge { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
         Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
@@ -222,6 +241,9 @@ fn fenced(change: &Change) -> Error {
         | Change::Release { .. }
         | Change::RequestAbort { .. }
         | Change::RequestPostpone { .. }
+        | Change::RequestPause { .. }
+        | Change::PauseRun { .. }
+        | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. } => "the run is not live any more",
     };
@@ -345,10 +367,7 @@ impl<'c> Writing<'c> {
                 self.statement(Kind::LetGo)?.execute([seq.0 as i64])?;
                 Ok(1)
             }
-            Change::Timer { timer, .. } => {
-                self.timer(*timer)?;
-                Ok(1)
-            }
+            Change::Timer { timer, .. } => self.timer(*timer).map(|_| 1),
             Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
             Change::Fired(last) => self.fired(*last),
             Change::Key { key, seq, kind, until, had_by } => {
@@ -369,14 +388,18 @@ impl<'c> Writing<'c> {
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::Update { .. } => self.update(change),
-            Change::RequestAbort { seq, run, abort, .. } => self.request_abort(*seq, *run, abort),
-            Change::RequestPostpone { seq, run, postponement, .. } => {
-                self.request_postpone(*seq, *run, postponement)
-            }
             Change::Prioritize { seq, to, is_queued, .. } => {
                 let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
                 self.statement(kind)?.execute((to.get(), seq.0 as i64))
             }
+            Change::RequestAbort { .. }
+            | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. } => self.asked(change),
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
             Change::Log { seq, run, line } => self.log(*seq, *run, line),
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
@@ -527,7 +550,7 @@ impl<'c> Writing<'c> {
         if let Some(at) = ends_at {
             self.timer(Timer { at, kind: TimerKind::QueueTimeout, seq })?;
         }
-        let options = self.changed_options(seq, |options| {
+        let options = self.options_with(seq, |options| {
             if let Some(timeout) = options.queue_timeout {
                 options.queue_timeout = Some(QueueTimeout { ends_at, ..timeout });
             }
@@ -549,15 +572,15 @@ impl<'c> Writing<'c> {
 
     /// The options of a task with another start time.
     fn options_until(&mut self, seq: Seq, due_at: WallMs) -> rusqlite::Result<Option<String>> {
-        self.changed_options(seq, |options| options.start_time = Some(StartTime::At(due_at)))
+        self.options_with(seq, |options| options.wait_until(due_at))
     }
 
-    /// The options of a task with a change. They are written anew by us, for SQLite would not keep
-    /// every byte of what the caller gave. A task that is not there has none.
-    fn changed_options(
+    /// The options of a task with this change. They are written anew by us, for SQLite would not
+    /// keep every byte of what the caller gave. A task that is not there has none.
+    fn options_with(
         &mut self,
         seq: Seq,
-        change: impl FnOnce(&mut SharedOptions),
+        change: impl FnOnce(&mut TaskOptions),
     ) -> rusqlite::Result<Option<String>> {
         let mut rows = self.statement(Kind::Options)?.query([seq.0 as i64])?;
         let text: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?.flatten();
@@ -574,12 +597,6 @@ impl<'c> Writing<'c> {
     fn timer(&mut self, timer: Timer) -> Rows {
         let row = (timer.at.0, timer.kind.code(), timer.seq.0 as i64);
         self.statement(Kind::Timer)?.execute(row)
-    }
-
-    fn request_postpone(&mut self, seq: Seq, run: RunId, wish: &Postponement) -> Rows {
-        let Postponement { due_at, reason } = wish;
-        let row = (due_at.map(|at| at.0), reason.as_str(), seq.0 as i64, run.0.as_bytes());
-        self.statement(Kind::RequestPostpone)?.execute(row)
     }
 
     fn sweep_keys(&mut self, now: WallMs) -> Rows {
@@ -603,12 +620,6 @@ impl<'c> Writing<'c> {
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
         let row = (json_column::progress(progress), seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::Progress)?.execute(row)
-    }
-
-    fn request_abort(&mut self, seq: Seq, run: RunId, abort: &AbortReason) -> Rows {
-        let (run, reason) = (run.0.as_bytes(), abort.reason.as_str());
-        let row = (abort.cause.code(), reason, seq.0 as i64, run);
-        self.statement(Kind::RequestAbort)?.execute(row)
     }
 
     fn log(&mut self, seq: Seq, run: RunId, line: &LogLine) -> Rows {

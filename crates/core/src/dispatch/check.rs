@@ -76,7 +76,7 @@ impl Dispatch {
         let outside = outside.filter(|keys| *keys > 0);
         let outside = outside.fold((0, 0), |(keys, windows), more| (keys + more, windows + 1));
         let counted = (heads, runs, outside);
-        let known = (self.lanes.len(), self.running, self.lanes.outside());
+        let known = (self.lanes.len(), self.running + self.halted, self.lanes.outside());
         (counted != known).then(|| format!("counted {counted:?}, known {known:?}"))
     }
 }

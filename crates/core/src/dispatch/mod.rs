@@ -53,6 +53,8 @@ pub struct Dispatch {
     is_started: bool,
     limit: u32,
     running: u32,
+    /// Runs that are live here, halt at a checkpoint and take no place of the process.
+    halted: u32,
     operations: Operations,
     /// The operations that may start something, in the order of their first tasks.
     open: BTreeSet<(QueueKey, OperationSlot)>,
@@ -75,6 +77,7 @@ impl Dispatch {
             is_started: false,
             limit,
             running: 0,
+            halted: 0,
             operations: Operations::default(),
             open: BTreeSet::new(),
             lanes: Lanes::default(),
@@ -93,9 +96,14 @@ impl Dispatch {
         self.is_started = is_started;
     }
 
-    /// How many runs are live here.
+    /// How many runs are live here and have a place.
     pub fn running(&self) -> u32 {
         self.running
+    }
+
+    /// How many runs are live here and have halted.
+    pub fn halted(&self) -> u32 {
+        self.halted
     }
 
     /// What keeps every task from starting here.
@@ -215,6 +223,33 @@ impl Dispatch {
         let Some(slot) = slot else { return };
         self.change_runs(slot, false);
         self.undo.push(Step::End(slot));
+    }
+
+    /// A run that is live here halts. It counts for its operation and gives up its place here.
+    pub fn halt_run(&mut self) {
+        self.change_halted(true);
+        self.undo.push(Step::Halt);
+    }
+
+    /// A run that has halted goes on.
+    pub fn continue_run(&mut self) {
+        self.change_halted(false);
+        self.undo.push(Step::GoOn);
+    }
+
+    /// Whether a run that has halted has a place to go on.
+    pub fn has_place(&self) -> bool {
+        self.running < self.limit
+    }
+
+    fn change_halted(&mut self, halts: bool) {
+        let (from, to) = if halts {
+            (&mut self.running, &mut self.halted)
+        } else {
+            (&mut self.halted, &mut self.running)
+        };
+        debug_assert!(*from > 0, "a run halts or goes on that is not there");
+        (*from, *to) = (from.saturating_sub(1), *to + 1);
     }
 
     /// So many runs of other owners have begun.
@@ -345,6 +380,8 @@ impl Dispatch {
             }
             Step::Begin(slot) => self.change_runs(slot, false),
             Step::End(slot) => self.change_runs(slot, true),
+            Step::Halt => self.change_halted(false),
+            Step::GoOn => self.change_halted(true),
             Step::Number(slot) => self.operations.set_id(slot, None),
             Step::Record(slot) => {
                 if let Some(record) = self.undo.pop_record() {
@@ -456,7 +493,10 @@ impl Dispatch {
         let change = |runs: &mut u32| *runs = if begins { *runs + 1 } else { *runs - 1 };
         change(&mut operation.running);
         change(&mut self.running);
-        debug_assert!(operation.running <= self.running, "an operation runs more than all (D5)");
+        debug_assert!(
+            operation.running <= self.running + self.halted,
+            "an operation runs more than all (D5)"
+        );
         let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
         if operation.options.concurrency.is_some() && is_reopened {
             self.relist(slot);

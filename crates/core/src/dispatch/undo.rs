@@ -28,6 +28,10 @@ pub(super) enum Step {
     Begin(OperationSlot),
     /// A run of this operation that was live here is over.
     End(OperationSlot),
+    /// A run that is live here has halted.
+    Halt,
+    /// A run that had halted goes on.
+    GoOn,
     /// The operation got its number.
     Number(OperationSlot),
     /// The operation got another record.
@@ -94,7 +98,12 @@ impl Undo {
             let (lane, key, is_there) = match *step {
                 Step::Enter(lane, key) => (lane, key, true),
                 Step::Leave(lane, key) => (lane, key, false),
-                Step::Begin(_) | Step::End(_) | Step::Number(_) | Step::Record(_) => continue,
+                Step::Begin(_)
+                | Step::End(_)
+                | Step::Halt
+                | Step::GoOn
+                | Step::Number(_)
+                | Step::Record(_) => continue,
             };
             if from.get(&lane).is_some_and(|from| *from <= key) {
                 overlay.insert((lane, key), is_there);

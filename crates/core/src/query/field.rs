@@ -40,6 +40,7 @@ fields! {
     Priority "priority" "How soon it runs.",
     Status "status" "One of five public words.",
     State "state" "Where it is in its life.",
+    IsPausing "isPausing" "Whether it runs and is to pause at its next checkpoint.",
     Cause "cause" "Why it ended as it did.",
     CreatedAt "createdAt" "When it was added.",
     RunAt "runAt" "When it may start at the earliest.",

@@ -26,15 +26,23 @@ pub(super) fn asks_operations_and_states_only(query: &Query) -> bool {
     query.fields().iter().all(is_known)
 }
 
-/// How many tasks are in the states that match.
-pub(super) fn count_states(query: &Query, counts: &Counts) -> u64 {
-    let matches = |state: &&State| {
+/// How many tasks are in the states that match; so many of those that are paused have a live run.
+pub(super) fn count_states(query: &Query, counts: &Counts, halted: u64) -> u64 {
+    let matches = |(state, status): &(State, Status)| {
         query.matches(&Value::Object(Object::new(vec![
-            (Field::Status.as_str().into(), Value::text(state.status().as_str())),
+            (Field::Status.as_str().into(), Value::text(status.as_str())),
             (Field::State.as_str().into(), Value::text(state.as_str())),
         ])))
     };
-    State::ALL.iter().filter(matches).map(|state| counts.get(*state)).sum()
+    let count = |(state, status): (State, Status)| match (state, status) {
+        (State::Paused, Status::Running) => halted,
+        (State::Paused, _) => counts.get(state) - halted,
+        _ => counts.get(state),
+    };
+    let kinds = State::ALL
+        .iter()
+        .flat_map(|state| state.statuses().iter().map(move |status| (*state, *status)));
+    kinds.filter(matches).map(count).sum()
 }
 
 /// How many tasks match a query about operations and states alone; nothing if the totals do not
@@ -49,7 +57,9 @@ pub(super) fn count_by_totals(
         filter.operations.as_ref().is_none_or(|names| names.contains(&*operation.name))
     };
     let operations: Vec<Operation> = snapshot.operations()?.into_iter().filter(is_asked).collect();
-    let verdicts: Vec<_> = operations.iter().map(|one| Verdict::of(query, &one.name)).collect();
+    let has_paused = snapshot.head()?.counts.get(State::Paused) > 0;
+    let verdict = |operation: &Operation| Verdict::of(query, &operation.name, has_paused);
+    let verdicts: Vec<_> = operations.iter().map(verdict).collect();
     if verdicts.iter().any(|verdict| verdict.waiting.is_none() || verdict.running.is_none()) {
         return Ok(None);
     }
@@ -99,25 +109,31 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn of(query: &Query, operation: &str) -> Verdict {
-        let matches = |state: State| {
+    fn of(query: &Query, operation: &str, has_paused: bool) -> Verdict {
+        let matches = |state: State, status: Status| {
             query.matches(&Value::Object(Object::new(vec![
                 (Field::Operation.as_str().into(), Value::text(operation)),
-                (Field::Status.as_str().into(), Value::text(state.status().as_str())),
+                (Field::Status.as_str().into(), Value::text(status.as_str())),
                 (Field::State.as_str().into(), Value::text(state.as_str())),
             ])))
         };
         let all_alike = |status: Status| {
-            let mut states = State::ALL.iter().filter(|state| state.status() == status);
-            let first = states.next().is_some_and(|state| matches(*state));
-            states.all(|state| matches(*state) == first).then_some(first)
+            // Where none is paused, none has halted.
+            let may_be = |state: &State| {
+                let is_halted = *state == State::Paused && status == Status::Running;
+                state.statuses().contains(&status) && (has_paused || !is_halted)
+            };
+            let mut states = State::ALL.iter().filter(|state| may_be(state));
+            let first = states.next().is_some_and(|state| matches(*state, status));
+            states.all(|state| matches(*state, status) == first).then_some(first)
         };
+        let has_ended = |state: State| matches(state, state.status());
         Verdict {
             waiting: all_alike(Status::New),
             running: all_alike(Status::Running),
-            done: matches(State::Done),
-            failed: matches(State::Failed),
-            aborted: matches(State::Aborted),
+            done: has_ended(State::Done),
+            failed: has_ended(State::Failed),
+            aborted: has_ended(State::Aborted),
         }
     }
 }

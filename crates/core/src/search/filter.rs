@@ -20,7 +20,7 @@ use crate::id::{IdKey, Seq, TaskId};
 use crate::query::{Field, Query, Test, Value};
 use crate::range::Range;
 use crate::read::EVERY_SEQ;
-use crate::state::{Phase, State};
+use crate::state::{Phase, State, Status};
 use crate::task::Priority;
 use crate::time::WallMs;
 
@@ -34,6 +34,7 @@ pub struct Filter {
     /// The numbers.
     pub seq: Range<Seq>,
     states: u16,
+    statuses: u16,
     /// Only these operations, if the query names some.
     pub operations: Option<BTreeSet<Box<str>>>,
     /// The priorities.
@@ -53,6 +54,7 @@ impl Filter {
             exact: None,
             seq: EVERY_SEQ,
             states: u16::MAX,
+            statuses: u16::MAX,
             operations: None,
             priority: Range { low: Priority::MIN, high: Priority::MAX },
             created_at: EVERY_TIME,
@@ -80,8 +82,14 @@ impl Filter {
                 number_bounds(test, |number, side| bound(&mut self.seq, Seq(number as u64), side));
             }
             Field::Operation => self.operations(test),
-            Field::Status => self.states(test, |state| state.status().as_str()),
-            Field::State => self.states(test, State::as_str),
+            Field::Status => {
+                let words = Status::ALL.iter().map(|status| (*status as u32, status.as_str()));
+                self.statuses &= !excluded(test, words);
+            }
+            Field::State => {
+                let words = State::ALL.iter().map(|state| (state.code().into(), state.as_str()));
+                self.states &= !excluded(test, words);
+            }
             Field::Priority => number_bounds(test, |number, side| {
                 if let Ok(priority) = Priority::new(number) {
                     bound(&mut self.priority, priority, side);
@@ -115,31 +123,26 @@ impl Filter {
         });
     }
 
-    fn states(&mut self, test: &Test, word: fn(State) -> &'static str) {
-        let (all, is_wanted) = match test {
-            Test::Ne(value) => (std::slice::from_ref(value), false),
-            Test::Nin(all) => (all.as_slice(), false),
-            test => match values(test) {
-                Some(all) => (all, true),
-                None => return,
-            },
-        };
-        for state in State::ALL {
-            let is_named = all.iter().filter_map(text).any(|text| text == word(*state));
-            if is_named != is_wanted {
-                self.states &= !(1 << state.code());
-            }
-        }
-    }
-
     /// Whether a task in this state may match.
     pub fn has(&self, state: State) -> bool {
-        self.states & (1 << state.code()) != 0
+        state.statuses().iter().any(|status| self.has_both(state, *status))
+    }
+
+    /// Whether a task in this state may match that has neither started nor ended.
+    pub fn has_waiting(&self, state: State) -> bool {
+        state.statuses().contains(&Status::New) && self.has_both(state, Status::New)
+    }
+
+    fn has_both(&self, state: State, status: Status) -> bool {
+        self.states & (1 << state.code()) != 0 && self.statuses & (1 << status as u16) != 0
     }
 
     /// Whether a task in this part of its life may match.
     pub fn has_phase(&self, phase: Phase) -> bool {
-        State::ALL.iter().any(|state| state.phase() == phase && self.has(*state))
+        State::ALL.iter().any(|state| {
+            let mut statuses = state.statuses().iter().filter(|status| status.phase() == phase);
+            statuses.any(|status| self.has_both(*state, *status))
+        })
     }
 
     /// Whether it lets every task through.
@@ -160,19 +163,35 @@ impl Filter {
 
     /// The states that may match, a bit for each code.
     pub fn mask(&self) -> u16 {
-        State::ALL.iter().fold(0, |mask, state| mask | (1 << state.code())) & self.states
+        let all = State::ALL.iter().filter(|state| self.has(**state));
+        all.fold(0, |mask, state| mask | (1 << state.code()))
     }
 
     /// The states of ended tasks that may match, a bit for each code.
     pub fn ended_mask(&self) -> u16 {
-        let finals = State::ALL.iter().filter(|state| state.is_final());
-        finals.fold(0, |mask, state| mask | (1 << state.code())) & self.states
+        let ended = State::ALL.iter().filter(|state| state.is_final() && self.has(**state));
+        ended.fold(0, |mask, state| mask | (1 << state.code()))
     }
 
     /// Whether a task of this operation may match.
     pub fn has_operation(&self, operation: &str) -> bool {
         self.operations.as_ref().is_none_or(|names| names.contains(operation))
     }
+}
+
+/// The bits of those words that this test excludes.
+fn excluded(test: &Test, words: impl Iterator<Item = (u32, &'static str)>) -> u16 {
+    let (all, is_wanted) = match test {
+        Test::Ne(value) => (std::slice::from_ref(value), false),
+        Test::Nin(all) => (all.as_slice(), false),
+        test => match values(test) {
+            Some(all) => (all, true),
+            None => return 0,
+        },
+    };
+    let is_named = |word: &str| all.iter().filter_map(text).any(|text| text == word);
+    let unwanted = words.filter(|(_, word)| is_named(word) != is_wanted);
+    unwanted.fold(0, |mask, (bit, _)| mask | (1 << bit))
 }
 
 /// Which bound of a range.

@@ -33,7 +33,9 @@ mod steps;
 
 use crate::error::Result;
 use crate::id::TaskId;
+use crate::query::{Field, Query};
 use crate::read::{Found, ReadBudget, Step, WithLogs};
+use crate::state::{Counts, State};
 use crate::store::Operation;
 
 pub use crate::range::Range;
@@ -74,8 +76,9 @@ impl<P: Pages> PageReader<P> {
     }
 
     fn step_in_snapshot(&mut self, search: &mut Search) -> Result<Step> {
-        if search.of_states().is_some() {
-            return Ok(search.answer_of(&self.0.head()?.counts));
+        if let Some(query) = search.of_states() {
+            let (counts, halted) = self.counts_for(query)?;
+            return Ok(search.answer_of(&counts, halted));
         }
         let id_key = self.0.id_key();
         if let Some(query) = search.of_operations() {
@@ -123,5 +126,22 @@ impl<P: Pages> PageReader<P> {
         let mut operations = operations?;
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
+    }
+}
+
+impl<P: Pages> PageReader<P> {
+    /// How many tasks are in each state, and how many of the paused ones have a live run, if the
+    /// query asks for that.
+    fn counts_for(&mut self, query: &Query) -> Result<(Counts, u64)> {
+        let counts = self.0.head()?.counts;
+        if counts.get(State::Paused) == 0 || !query.fields().has(Field::Status) {
+            return Ok((counts, 0));
+        }
+        let mut snapshot = self.0.snapshot()?;
+        let counts = snapshot.head()?.counts;
+        let started = snapshot.running()?.len() as u64;
+        let halted = started.saturating_sub(counts.get(State::Running));
+        debug_assert!(halted <= counts.get(State::Paused), "more have halted than are paused");
+        Ok((counts, halted))
     }
 }

@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::pages::{Columns, Place, QueueHead, QueuePart, Snapshot};
 use crate::error::Result;
 use crate::id::{LaneId, Seq};
-use crate::state::{Phase, State};
+use crate::state::State;
 use crate::task::{Priority, TaskRecord};
 
 /// Lanes that are learned of at once.
@@ -56,9 +56,8 @@ impl Queues {
         let (lanes, next) = (Vec::new(), BinaryHeap::new());
         let is_learned = !filter.has(State::Ready);
         let mut queues = Queues { lanes, next, learned: None, is_learned };
-        let is_outside =
-            |state: &&State| state.phase() == Phase::Waiting && **state != State::Ready;
-        if State::ALL.iter().filter(is_outside).any(|state| filter.has(*state)) {
+        let is_outside = |state: &&State| **state != State::Ready;
+        if State::ALL.iter().filter(is_outside).any(|state| filter.has_waiting(*state)) {
             queues.push(Queue::outside(filter.priority.high));
         }
         queues

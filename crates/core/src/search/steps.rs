@@ -89,11 +89,11 @@ impl Search {
         }
     }
 
-    /// What the counters say to a query about states alone.
-    pub(super) fn answer_of(&self, counts: &Counts) -> Step {
+    /// What the counters say to a query about states alone; so many paused tasks have a live run.
+    pub(super) fn answer_of(&self, counts: &Counts, halted: u64) -> Step {
         match &self.request {
             Request::Exists(query) | Request::Count(query) => {
-                self.answer_count(count_states(query, counts))
+                self.answer_count(count_states(query, counts, halted))
             }
             Request::Find(_) | Request::Explain(_) | Request::Matching(_) => {
                 Step::Found(Vec::new())

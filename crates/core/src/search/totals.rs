@@ -133,6 +133,12 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::RequestAbort { .. }
             | Change::Progress { .. }
             | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
             | Change::Log { .. } => {}
         }
     }

@@ -63,6 +63,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
             unique: Some(unique::read(r#"{"key":"é\"","ttl":7}"#, "unique")?.into()),
+            paused_at: None,
         }
         .into(),
         unsaid: Unsaid::NONE,

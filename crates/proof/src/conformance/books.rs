@@ -14,11 +14,16 @@ pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change)
     {
         unqueued.insert(*seq, State::Delayed);
     }
-    if let Change::AddBlocked { seq, .. } = change {
+    if let Change::Pause { seq, .. } | Change::PauseRun { seq, .. } = change {
+        unqueued.insert(*seq, State::Paused);
+    }
+    if let Change::AddBlocked { seq, .. } | Change::Block { seq, .. } = change {
         unqueued.insert(*seq, State::Blocked);
     }
     if let Change::Due { seq, .. }
     | Change::Unblock { seq, .. }
+    | Change::Resume { seq, .. }
+    | Change::ResumeRun { seq, .. }
     | Change::Start { seq, is_due: true, .. }
     | Change::Reopen { seq, .. }
     | Change::Purge { seq, .. } = change
@@ -58,6 +63,14 @@ pub(super) fn tally(
             Change::Release { .. } => shift(Some(State::Running), State::Delayed),
             Change::Reopen { from, .. } => shift(Some(*from), State::Ready),
             Change::Delay { seq, .. } => shift(Some(waiting(seq)), State::Delayed),
+            Change::Pause { seq, .. } => shift(Some(waiting(seq)), State::Paused),
+            Change::Resume { .. } => shift(Some(State::Paused), State::Ready),
+            Change::Block { .. } => shift(Some(State::Ready), State::Blocked),
+            Change::PauseRun { .. } => shift(Some(State::Running), State::Paused),
+            Change::ResumeRun { seq, .. } => {
+                let from = unqueued.get(seq).copied().unwrap_or(State::Running);
+                shift(Some(from), State::Running);
+            }
             Change::End { seq, run, outcome, .. } => {
                 let from = if run.is_some() { State::Running } else { waiting(seq) };
                 shift(Some(from), outcome.state());
@@ -72,6 +85,7 @@ pub(super) fn tally(
             | Change::LetGo { .. }
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
+            | Change::RequestPause { .. }
             | Change::Prioritize { .. }
             | Change::Update { .. }
             | Change::SetQueueTimeout { .. }

@@ -28,6 +28,8 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         queue_timeout: None,
         on_failure: None,
         has_started: false,
+        has_delay: false,
+        paused_at: None,
         run: None,
         latest_at,
         outcome: None,

@@ -3,7 +3,7 @@
 
 use tasker_core::error::{Error, Result};
 use tasker_core::state::State;
-use tasker_core::store::Change;
+use tasker_core::store::{Change, PauseWish};
 use tasker_core::task::{Level, TaskRecord};
 use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
@@ -23,6 +23,12 @@ fn reached() -> impl Iterator<Item = State> {
 
 /// A task brought to a state, and the run it had last.
 fn bring(world: &mut World, state: State) -> Result<Live> {
+    if state == State::Paused {
+        let task = world.add(read())?;
+        let pausing = world.pausing(task);
+        world.turn(vec![pausing])?;
+        return Ok(world.starting(task, 1).0);
+    }
     if state == State::Delayed {
         let task = world.add_delayed(read(), 5)?;
         return Ok(world.starting(task, 1).0);
@@ -45,6 +51,12 @@ fn bring(world: &mut World, state: State) -> Result<Live> {
         other => return Err(Error::bug(format!("nothing brings a task to {other:?}"))),
     }
     Ok(live)
+}
+
+/// Whether it happens to a live run.
+fn is_of_run(kind: TransitionKind) -> bool {
+    let leads = |state| kind.rule().leads_from(Some(state));
+    leads(State::Running)
 }
 
 /// The change that makes a transition of a task that is there.
@@ -82,6 +94,12 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
         TransitionKind::RequestPostpone => World::asking_postpone(live, Some(9), "1"),
         TransitionKind::Purge => world.purging(live.task),
         TransitionKind::RequestAbort => World::asking_abort(live, "1"),
+        TransitionKind::Pause => world.pausing(live.task),
+        TransitionKind::Resume => world.resuming(live.task),
+        TransitionKind::Block => world.blocking(live.task, None),
+        TransitionKind::RequestPause => World::wishing(live, PauseWish::Halt),
+        TransitionKind::PauseRun => World::halting(live),
+        TransitionKind::ResumeRun => World::going_on(live),
         other => return Err(Error::bug(format!("no change makes {other:?}"))),
     })
 }
@@ -92,7 +110,14 @@ pub(super) fn a_store_allows_what_the_table_allows_and_nothing_else(
 ) -> Result<()> {
     for state in reached() {
         for rule in made().filter(|rule| rule.is_of_task() && !rule.is_entry()) {
-            let live = bring(world, state)?;
+            // What happens to a run happens to one that has halted.
+            let live = match (state, is_of_run(rule.kind)) {
+                (State::Paused, true) => world.halted()?,
+                _ => bring(world, state)?,
+            };
+            if (state, rule.kind) == (State::Running, TransitionKind::ResumeRun) {
+                world.turn(vec![World::wishing(live, PauseWish::Halt)])?;
+            }
             let before = world.get(live.task)?;
             let change = change(world, live, rule.kind)?;
             if rule.leads_from(Some(state)) {

@@ -43,6 +43,7 @@ mod lookup;
 mod order;
 mod operations;
 mod orphans;
+mod pause;
 mod prioritize;
 mod progress;
 mod numbers;

@@ -52,6 +52,8 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
         has_dependencies: false,
         abort: None,
         postponement: None,
+        wish: None,
+        is_paused: false,
     };
     assert_eq!(world.orphans()?, [expected]);
     Ok(())

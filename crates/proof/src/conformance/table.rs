@@ -192,6 +192,20 @@ macro_rules! conformance_cases {
                 a_number_that_is_not_given_yet_is_nothing,
                 a_brief_names_the_uuid_of_its_row,
             }
+            pause {
+                a_paused_task_has_left_the_queue_and_says_since_when,
+                a_pause_keeps_what_a_task_says,
+                a_delayed_task_is_paused_and_delayed_again,
+                a_moment_that_was_named_stays_one,
+                a_paused_task_is_aborted_and_prioritized_where_it_is,
+                a_wish_is_kept_with_its_run,
+                a_run_that_has_halted_is_live_and_its_task_paused,
+                a_run_that_has_halted_is_a_remote_run_of_others,
+                a_run_that_has_halted_is_an_orphan_of_the_dead,
+                a_run_that_has_halted_is_listed_among_the_running,
+                a_blocked_task_is_paused_and_blocked_again,
+                a_run_may_be_halted_and_given_back,
+            }
             retry {
                 a_failed_attempt_is_kept_with_its_error_and_its_task_is_ready,
                 a_pause_is_a_start_time_with_a_timer,

@@ -75,7 +75,7 @@ pub struct World {
     lanes: Vec<Lane>,
     /// The last priority that a change of this hand gave to each task.
     priorities: BTreeMap<Seq, Priority>,
-    /// The tasks that wait outside the queue.
+    /// The states of the tasks that wait outside the queue.
     unqueued: BTreeMap<Seq, State>,
     clock: i64,
 }

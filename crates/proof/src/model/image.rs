@@ -10,7 +10,7 @@ use tasker_core::state::{Counts, State};
 use tasker_core::store::{
     Change, Entry, Head, KEYS_SWEPT_MAX, KeyHolder, Operation, Wait, Window, WindowQuery,
 };
-use tasker_core::task::{QueueTimeout, StartTime, TaskRecord};
+use tasker_core::task::{QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -91,16 +91,15 @@ impl Image {
                 Some(())
             }
             Change::Delay { seq, lane, priority, due_at } => {
-                let row = self.waiting(*seq)?;
+                let row = self.waiting(*seq).filter(|row| row.task.state != State::Paused)?;
                 row.at(*lane, *priority).task.state = State::Ready;
                 self.delay(*seq, *due_at)
             }
-            Change::SetQueueTimeout { seq, lane, ends_at } => {
-                self.set_queue_timeout((*seq, *lane), *ends_at)
+            Change::SetQueueTimeout { seq, lane, ends_at: at } => {
+                self.set_queue_timeout((*seq, *lane), *at)
             }
             Change::Prioritize { seq, lane, from, to, is_queued } => {
-                let is_ready = |row: &&mut Row| row.task.state == State::Ready;
-                let row = self.waiting(*seq).filter(|row| is_ready(row) == *is_queued)?;
+                let row = if *is_queued { self.ready(*seq)? } else { self.unqueued(*seq)? };
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
@@ -110,6 +109,12 @@ impl Image {
                 self.sweep_keys(*now);
                 Some(())
             }
+            Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. } => self.pause(change),
             Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Progress { .. }
@@ -121,16 +126,50 @@ impl Image {
     fn apply_to_run(&mut self, change: &Change) -> Option<()> {
         match change {
             Change::RequestAbort { seq, run, abort, .. } => {
-                self.running(*seq, *run)?.abort.get_or_insert(abort.clone());
+                self.live(*seq, *run)?.abort.get_or_insert(abort.clone());
             }
             Change::RequestPostpone { seq, run, postponement, .. } => {
                 self.running(*seq, *run)?.postponement = Some(postponement.clone());
             }
             Change::Progress { seq, run, progress } => {
-                self.running(*seq, *run)?.task.progress = Some(progress.clone());
+                self.live(*seq, *run)?.task.progress = Some(progress.clone());
             }
             Change::Log { seq, run, line } => {
-                self.running(*seq, *run)?.logs.push(line.clone());
+                self.live(*seq, *run)?.logs.push(line.clone());
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What pauses a task or resumes it.
+    fn pause(&mut self, change: &Change) -> Option<()> {
+        match change {
+            Change::Pause { seq, lane, priority, at } => {
+                let row = self.waiting(*seq).filter(|row| row.task.state != State::Paused)?;
+                row.at(*lane, *priority).task.state = State::Paused;
+                row.task.def.options.paused_at = Some(*at);
+            }
+            Change::Resume { seq, lane, priority } => {
+                let row = self.waiting(*seq).filter(|row| row.task.state == State::Paused)?;
+                row.at(*lane, *priority).task.state = State::Ready;
+                row.task.def.options.paused_at = None;
+            }
+            Change::Block { seq, lane, priority, run_at } => {
+                let row = self.ready(*seq)?.at(*lane, *priority);
+                row.task.state = State::Blocked;
+                run_at.iter().for_each(|at| row.task.def.options.wait_until(*at));
+            }
+            Change::RequestPause { seq, run, wish, .. } => {
+                self.live(*seq, *run)?.wish = Some(*wish);
+            }
+            Change::PauseRun { seq, run, .. } => {
+                self.running(*seq, *run)?.task.state = State::Paused;
+            }
+            Change::ResumeRun { seq, run, .. } => {
+                let row = self.live(*seq, *run)?;
+                row.wish.take()?;
+                row.task.state = State::Running;
             }
             _ => return None,
         }
@@ -278,13 +317,24 @@ impl Image {
             attempt: 0,
             outcome: None,
             progress: None,
+            is_pausing: false,
             attempts: Vec::new(),
             attempts_left_out: 0,
         };
-        let (failures, losses, logs, abort) = (0, 0, Vec::new(), None);
+        let (failures, losses, logs, abort, wish) = (0, 0, Vec::new(), None, None);
         let (lane, postponement, has_last_run) = (*lane, None, false);
-        let row =
-            Row { task, lane, owner, failures, losses, logs, abort, postponement, has_last_run };
+        let row = Row {
+            task,
+            lane,
+            owner,
+            failures,
+            losses,
+            logs,
+            abort,
+            postponement,
+            wish,
+            has_last_run,
+        };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
@@ -304,7 +354,8 @@ impl Image {
     /// A task waits until then.
     pub(super) fn delay(&mut self, seq: Seq, due_at: WallMs) -> Option<()> {
         let task = &mut self.waiting(seq)?.task;
-        (task.state, task.def.options.start_time) = (State::Delayed, Some(StartTime::At(due_at)));
+        task.state = State::Delayed;
+        task.def.options.wait_until(due_at);
         self.timers.insert(Timer { at: due_at, kind: TimerKind::Due, seq });
         Some(())
     }
@@ -331,13 +382,25 @@ impl Image {
         Window { is_complete: tasks.len() == rows.len(), tasks }
     }
 
-    /// A task that waits, for whatever.
+    /// A task that waits, for whatever, and has no run.
     pub(super) fn waiting(&mut self, seq: Seq) -> Option<&mut Row> {
         let is_waiting = |row: &&mut Row| {
             let state = row.task.state;
             matches!(state, State::Blocked | State::Delayed | State::Paused | State::Ready)
+                && !row.task.has_halted()
         };
         self.tasks.get_mut(&seq).filter(is_waiting)
+    }
+
+    /// One that has no place in the queue.
+    pub(super) fn unqueued(&mut self, seq: Seq) -> Option<&mut Row> {
+        self.waiting(seq).filter(|row| row.task.state != State::Ready)
+    }
+
+    /// One that runs, or has halted, under this run.
+    pub(super) fn live(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
+        let row = self.tasks.get_mut(&seq).filter(|row| row.has_live_run())?;
+        (row.task.attempts.last()?.run == run).then_some(row)
     }
 
     pub(super) fn delayed(&mut self, seq: Seq) -> Option<&mut Row> {

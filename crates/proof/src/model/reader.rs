@@ -28,7 +28,7 @@ impl ModelReader {
         let rows: Vec<_> = self.disk.lock().saved.tasks.values().cloned().collect();
         let mut matching = Vec::new();
         for row in rows {
-            if query.matches(&value(&row.task, Fields::ALL)?) {
+            if query.matches(&value(&row.record(), Fields::ALL)?) {
                 matching.push(row);
             }
         }
@@ -40,7 +40,7 @@ impl ModelReader {
         let mut rows = self.rows(&find.query)?;
         rows.retain(|row| find.seqs.has(row.task.seq));
         if let Some(sort) = &find.sort {
-            let values = rows.iter().map(|row| value(&row.task, Fields::ALL));
+            let values = rows.iter().map(|row| value(&row.record(), Fields::ALL));
             let values = values.collect::<Result<Vec<_>>>()?;
             let mut pairs: Vec<_> = values.into_iter().zip(rows).collect();
             pairs.sort_by(|(a, _), (b, _)| sort.compare(a, b));

@@ -6,10 +6,10 @@ use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Found, ReadBudget, WithLogs};
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Expired, Orphan, ReadyTask, Start};
+use tasker_core::store::{Brief, Expired, Orphan, PauseWish, ReadyTask, Start};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
-    TaskEnd, TaskRecord,
+    StartTime, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) abort: Option<AbortReason>,
     /// Until when its run is to be given back.
     pub(super) postponement: Option<Postponement>,
+    /// What is wanted of its run by those who paused it.
+    pub(super) wish: Option<PauseWish>,
     /// Whether it ended with its last attempt, and not while it waited.
     pub(super) has_last_run: bool,
 }
@@ -96,8 +98,23 @@ impl Row {
     /// The attempts but that of its last run, if it still has one or ended with it.
     pub(super) fn history(&self) -> &[Attempt] {
         let all = &self.task.attempts;
-        let has_run = self.has_last_run || self.task.state == State::Running;
+        let has_run = self.has_last_run || self.has_live_run();
         &all[..all.len() - usize::from(has_run)]
+    }
+
+    /// Whether it runs, or has halted at a checkpoint of its run.
+    pub(super) fn has_live_run(&self) -> bool {
+        self.task.state == State::Running || self.task.has_halted()
+    }
+
+    /// The task as users see it.
+    pub(super) fn record(&self) -> TaskRecord {
+        let is_pausing = self.task.state == State::Running && self.wish.is_some();
+        let mut task = TaskRecord { is_pausing, ..self.task.clone() };
+        if task.state != State::Paused || task.has_halted() {
+            task.def.options.forget_pause();
+        }
+        task
     }
 
     /// Its place in the queue.
@@ -114,7 +131,8 @@ impl Row {
 
     pub(super) fn waiting(&self) -> ReadyTask {
         let TaskRecord { seq, id, created_at, attempt, .. } = self.task;
-        let (def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        let (mut def, failures, losses) = (self.task.def.clone(), self.failures, self.losses);
+        def.options.forget_pause();
         let logs = self.logs.len() as u32;
         ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs }
     }
@@ -126,6 +144,7 @@ impl Row {
         let (lane, failures, losses) = (self.lane, self.failures, self.losses);
         let has_dependencies = options.depends_on.is_some();
         let (abort, postponement) = (self.abort.clone(), self.postponement.clone());
+        let (wish, is_paused) = (self.wish, self.task.state == State::Paused);
         Some(Orphan {
             seq,
             lane,
@@ -141,13 +160,15 @@ impl Row {
             abort,
             postponement,
             retention: options.retention.clone(),
+            wish,
+            is_paused,
         })
     }
 
     pub(super) fn brief(&self, is_needed: bool) -> Brief {
         let TaskRecord { id, state, .. } = self.task;
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
-        let live = self.task.attempts.last().filter(|_| state == State::Running);
+        let live = self.task.attempts.last().filter(|_| self.has_live_run());
         let run = live.map(|attempt| attempt.run);
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
         let (lane, options) = (self.lane, &self.task.def.options);
@@ -155,6 +176,8 @@ impl Row {
         let (created_at, has_started) = (self.task.created_at, self.task.started_at.is_some());
         let on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
         let unique = options.unique.clone();
+        let has_delay = matches!(options.start_time, Some(StartTime::Delayed(_)));
+        let is_out = state == State::Paused && run.is_none();
         Brief {
             id,
             lane,
@@ -164,6 +187,8 @@ impl Row {
             queue_timeout,
             on_failure,
             has_started,
+            has_delay,
+            paused_at: options.paused_at.filter(|_| is_out),
             run,
             latest_at,
             outcome,
@@ -188,6 +213,6 @@ impl Row {
         let pick = |level_max| self.logs.iter().filter(move |line| line.level <= level_max);
         let logs: Option<Vec<_>> = logs.map(|with| pick(with.level_max).cloned().collect());
         logs.iter().flatten().try_for_each(|line| budget.take_line(line))?;
-        Ok(Found { task: self.task.clone(), logs })
+        Ok(Found { task: self.record(), logs })
     }
 }

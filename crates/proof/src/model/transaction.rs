@@ -10,7 +10,7 @@ use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, PauseWish,
     ReadTransaction, ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
@@ -68,7 +68,7 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
         for row in self.image.tasks.values() {
-            if row.task.state == State::Running && row.owner != self.store.owner {
+            if row.has_live_run() && row.owner != self.store.owner {
                 *lanes.entry(row.lane).or_default() += 1;
             }
         }
@@ -77,8 +77,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         let living = self.store.disk.lock().owners.clone();
-        let is_orphan =
-            |row: &&Row| row.task.state == State::Running && !living.contains(&row.owner);
+        let is_orphan = |row: &&Row| row.has_live_run() && !living.contains(&row.owner);
         let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
@@ -168,15 +167,20 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(seqs.iter().map(error).collect())
     }
 
+    fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
+        let image = &mut self.image;
+        Ok(runs.iter().map(|(seq, run)| image.live(*seq, *run)?.wish).collect())
+    }
+
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
         let image = &mut self.image;
-        let reason = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.abort.clone();
+        let reason = |(seq, run): &(Seq, RunId)| image.live(*seq, *run)?.abort.clone();
         Ok(runs.iter().map(reason).collect())
     }
 
     fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>> {
         let image = &mut self.image;
-        let wish = |(seq, run): &(Seq, RunId)| image.running(*seq, *run)?.postponement.clone();
+        let wish = |(seq, run): &(Seq, RunId)| image.live(*seq, *run)?.postponement.clone();
         Ok(runs.iter().map(wish).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! The process that is killed.
 
+mod calls;
+mod pausing;
 mod unique;
 
 use std::collections::BTreeMap;
@@ -14,20 +16,16 @@ use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
-use tasker_core::query::Query;
-use tasker_core::read::Find;
-use tasker_core::rules::{Settlement, abort_reason, engine_error};
+use tasker_core::rules::{Settlement, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
-    AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
+    AfterQueueTimeout, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
     QueueTimeout, StartTime, TaskEnd, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
-use tasker_engine::input::{
-    Input, PostponeOptions, Record, RetryOptions, RunSlot, StopOptions, Ticket,
-};
+use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
@@ -74,6 +72,7 @@ enum Call {
     Get,
     Find,
     Count,
+    FindPaused,
     Stop,
     Close,
     Ready,
@@ -89,6 +88,8 @@ struct Run {
     fuse: usize,
     /// Whether it was said that it may be over.
     is_over: bool,
+    /// Whether it waits at a checkpoint.
+    has_halted: bool,
 }
 
 /// A client of the handle: 0 is the first one, n the n-th guest beside it.
@@ -331,7 +332,13 @@ impl Worker {
             Effect::Abort(slot, _) => {
                 self.mark_over((who, slot));
                 if let Some(run) = self.runs.get_mut(&(who, slot)) {
-                    run.fuse = run.fuse.min(1);
+                    (run.fuse, run.has_halted) = (run.fuse.min(1), false);
+                }
+            }
+            Effect::Halt(slot) => self.halt((who, slot)),
+            Effect::GoOn(slot) => {
+                if let Some(run) = self.runs.get_mut(&(who, slot)) {
+                    run.has_halted = false;
                 }
             }
             Effect::Recorded(..)
@@ -359,6 +366,7 @@ impl Worker {
             }
             (Call::Find, Answer::Json(text)) => self.found = uuids(&text)?,
             (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
+            (Call::FindPaused, Answer::Json(text)) => self.resume_all(&uuids(&text)?)?,
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => {
                 self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
@@ -394,7 +402,7 @@ impl Worker {
         let long = if self.rng.once_in(8) { 400 } else { 12 };
         let fuse = if self.orders.drains { 0 } else { self.rng.below(long) };
         let slot = (who, started.slot);
-        self.runs.insert(slot, Run { id: task, run, fuse, is_over: false });
+        self.runs.insert(slot, Run { id: task, run, fuse, is_over: false, has_halted: false });
         // A stop that is under way may give it back at once.
         if self.calls.values().any(|(call, _)| matches!(call, Call::Stop)) {
             self.mark_over(slot);
@@ -416,6 +424,9 @@ impl Worker {
     fn settle(&mut self) -> Result<()> {
         let mut due = Vec::new();
         for (slot, run) in &mut self.runs {
+            if run.has_halted {
+                continue;
+            }
             if run.fuse == 0 {
                 run.fuse = usize::MAX;
                 due.push((*slot, run.run));
@@ -471,6 +482,7 @@ impl Worker {
                 (50..54, Some(id)) => self.retry(id),
                 (54..58, Some(id)) => self.postpone(id),
                 (58..70, _) => self.add_unique(),
+                (70..76, Some(id)) => self.pause_or_resume(id),
                 _ => self.add(),
             }
         }
@@ -527,48 +539,12 @@ impl Worker {
         self.rng.depend(def, known, earlier);
     }
 
-    fn prioritize(&mut self, id: TaskId) {
-        let to = self.rng.priority();
-        self.tell(Line::TryPriority(id, to.get()));
-        self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
-    }
-
     /// A call that may change something: what is tried is told before it is done.
     fn try_call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
         // What cannot be told is not tried.
         if self.flush().is_ok() {
             self.call(call, input);
         }
-    }
-
-    fn retry(&mut self, id: TaskId) {
-        self.tell(Line::TryRetry(id));
-        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
-        let priority = self.rng.once_in(4).then(|| self.rng.priority());
-        if let Some(to) = priority {
-            self.tell(Line::TryPriority(id, to.get()));
-        }
-        let options = RetryOptions { delay_ms, priority };
-        self.try_call(Call::Other, |ticket| Input::Retry(ticket, id, options));
-    }
-
-    fn postpone(&mut self, id: TaskId) {
-        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
-        let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };
-        self.call(Call::Flag, |ticket| Input::PostponeTask(ticket, id, options));
-    }
-
-    fn abort(&mut self, id: TaskId) {
-        let reason = abort_reason(Cause::User, "not now");
-        self.call(Call::Abort(id), |ticket| Input::Abort(ticket, id, reason));
-    }
-
-    /// Looks for tasks that wait or run, whoever added them.
-    fn find(&mut self) {
-        let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
-        let Ok(query) = Query::parse(UNENDED) else { return };
-        let find = Find { skip, limit, ..Find::all(query) };
-        self.read(Call::Find, Read::Find(Box::new(find)));
     }
 
     fn stop(&mut self) {
@@ -582,8 +558,7 @@ impl Worker {
 
     fn ask_whether_all_is_done(&mut self) -> Result<()> {
         if self.calls.is_empty() {
-            let query = Query::parse(UNENDED)?;
-            self.read(Call::Count, Read::Count(Box::new(query)));
+            self.find_paused()?;
         }
         Ok(())
     }

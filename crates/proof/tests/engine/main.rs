@@ -9,6 +9,7 @@ mod dependencies;
 mod overtaken;
 mod keys;
 mod operations;
+mod pauses;
 mod postponing;
 mod queue_timeouts;
 mod races;

@@ -472,3 +472,32 @@ fn a_key_whose_commit_failed_is_free_again_and_a_replacement_is_none() {
     assert_eq!(bench.starts(), [blocker, id]);
     assert_eq!(bench.started_data(), Some(Json::trusted("1")));
 }
+
+#[test]
+fn a_paused_task_holds_its_key_and_a_replacement_puts_it_back() {
+    let mut bench = Bench::new(1);
+    let (id, _) = add(&mut bench, unique(OnConflict::Return));
+    bench.call(|ticket| Input::Pause(ticket, id));
+    assert_eq!(add(&mut bench, unique(OnConflict::Return)), (id, Added::Duplicate));
+    assert_eq!(bench.state(id), State::Paused);
+    let task = with_data(unique(OnConflict::Replace), "7");
+    assert_eq!(add(&mut bench, task), (id, Added::Replaced));
+    assert_eq!(
+        (bench.state(id), bench.get(id).task.def.data),
+        (State::Ready, Some(Json::trusted("7")))
+    );
+    bench.call(|ticket| Input::Pause(ticket, id));
+    let mut later = unique(OnConflict::Replace);
+    later.options.start_time = Some(StartTime::After(1_000));
+    assert_eq!(add(&mut bench, later), (id, Added::Replaced));
+    assert_eq!(bench.state(id), State::Delayed);
+    // One that has halted has started.
+    bench.assign("a", None);
+    bench.call(Input::Start);
+    bench.advance(1_000);
+    bench.call(|ticket| Input::Pause(ticket, id));
+    let slot = bench.memory().live.in_order()[0].slot;
+    bench.turn(vec![Input::Halt(slot)]);
+    assert_eq!(add(&mut bench, unique(OnConflict::Replace)), (id, Added::Duplicate));
+    assert_eq!(bench.state(id), State::Paused);
+}

@@ -17,7 +17,8 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 19] = [
+const READS: [Call; 20] = [
+    Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,
     Call::Dependents,
@@ -89,7 +90,7 @@ fn assert_complete(failed: &[Fault]) {
 }
 
 /// A world in which nothing is recovered: at an open there is no memory yet that could be wrong.
-const WORLD_WITHOUT_ORPHANS: u64 = 1;
+const WORLD_WITHOUT_ORPHANS: u64 = 3;
 
 /// Memory that is not as the store is noticed.
 #[test]

@@ -9,7 +9,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Head, Lane, Operation, ReadyTask, Store, WindowQuery};
+use tasker_core::store::{Brief, Head, Lane, Operation, PauseWish, ReadyTask, Store, WindowQuery};
 use tasker_core::task::AbortReason;
 use tasker_engine::live::Run;
 use tasker_engine::memory::{Freshness, Memory};
@@ -27,8 +27,8 @@ pub(crate) struct Mirror {
     /// Every ready task, in queue order.
     lanes: BTreeMap<LaneId, Vec<ReadyTask>>,
     remote_runs: Vec<(LaneId, u32)>,
-    /// What the store says of the runs that are live here, and of aborts that were asked for.
-    live: Vec<(Option<Brief>, Option<AbortReason>)>,
+    /// What the store says of the runs that are live here, and of what was asked of them.
+    live: Vec<(Option<Brief>, Option<AbortReason>, Option<PauseWish>)>,
 }
 
 impl Mirror {
@@ -54,7 +54,12 @@ impl Mirror {
             operations,
             lanes: lanes.iter().map(|query| query.lane.id).zip(tasks).collect(),
             remote_runs: transaction.remote_runs()?,
-            live: briefs.into_iter().zip(transaction.abort_requests(live)?).collect(),
+            live: {
+                let aborts = transaction.abort_requests(live)?;
+                let wishes = transaction.pause_wishes(live)?;
+                let all = briefs.into_iter().zip(aborts).zip(wishes);
+                all.map(|((brief, abort), wish)| (brief, abort, wish)).collect()
+            },
         })
     }
 
@@ -107,10 +112,15 @@ impl Mirror {
     }
 }
 
-/// A run that is live here is its task's run, and knows whether it is to be aborted.
-fn assert_lives(run: &Run, (brief, abort): &(Option<Brief>, Option<AbortReason>)) {
+/// A run that is live here is its task's run, and knows whether it is to be aborted or to halt.
+fn assert_lives(
+    run: &Run,
+    (brief, abort, wish): &(Option<Brief>, Option<AbortReason>, Option<PauseWish>),
+) {
+    let state = if run.has_halted() { State::Paused } else { State::Running };
+    assert_eq!(run.pause.map(|(pause, _)| pause.wish), *wish, "{run:?}");
     let brief = brief.as_ref().unwrap();
     let stored = (brief.id, brief.lane, brief.state, brief.priority, brief.run);
-    assert_eq!(stored, (run.id, run.lane, State::Running, run.priority, Some(run.run)));
+    assert_eq!(stored, (run.id, run.lane, state, run.priority, Some(run.run)));
     assert!(abort.is_none() || run.fired.is_some(), "{run:?} is to be aborted: {abort:?}");
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod coverage;
 mod dependencies;
+mod found;
 mod operations;
+mod pauses;
 mod postponing;
 mod process;
 mod queue_timeouts;
@@ -21,7 +23,6 @@ use std::sync::Arc;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
-use tasker_core::read::Found;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
@@ -50,6 +51,8 @@ pub(crate) enum Asked {
     /// How long the task is to wait.
     Postpone(TaskId, Option<u64>),
     Remove(TaskId),
+    PauseTask(TaskId),
+    ResumeTask(TaskId),
     Watch(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
@@ -147,6 +150,8 @@ impl Oracle {
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
                 Input::PostponeTask(_, id, options) => Asked::Postpone(*id, options.delay_ms),
                 Input::Remove(_, id) => Asked::Remove(*id),
+                Input::Pause(_, id) => Asked::PauseTask(*id),
+                Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
@@ -173,7 +178,7 @@ impl Oracle {
             let said = std::mem::take(&mut self.mine().kept);
             self.expect(said);
         }
-        let is_start = |effect: &Effect| matches!(effect, Effect::Start(_));
+        let is_start = |effect: &Effect| matches!(effect, Effect::GoOn(_) | Effect::Start(_));
         let starts = effects.iter().position(is_start).unwrap_or(effects.len());
         let (before, after) = effects.split_at(starts);
         before.iter().for_each(|effect| self.effect(effect));
@@ -203,9 +208,15 @@ impl Oracle {
     /// How the runs that have settled must end.
     fn expect(&mut self, said: Vec<Said>) {
         let mut fired: BTreeMap<RunSlot, Cause> = BTreeMap::new();
-        let (wall, tasks, me) = (self.wall, &mut self.tasks, &mut self.processes[self.me]);
+        let wall = self.wall;
         for said in said {
+            if let Said::Halt(slot) = said {
+                self.reached_checkpoint(slot, fired.contains_key(&slot));
+                continue;
+            }
+            let (tasks, me) = (&mut self.tasks, &mut self.processes[self.me]);
             match said {
+                Said::Halt(_) => {}
                 Said::Abort(id, cause) => {
                     if let Some((process, slot)) = tasks.get(&id).and_then(|task| task.run)
                         && process == self.me
@@ -244,7 +255,7 @@ impl Oracle {
                 }
             }
         }
-        me.give_back_asked(tasks, &fired);
+        self.processes[self.me].give_back_asked(&self.tasks, &fired);
     }
 
     fn effect(&mut self, effect: &Effect) {
@@ -264,6 +275,8 @@ impl Oracle {
             }
             Effect::Remote(client, event) => self.remote_event(*client, event),
             Effect::OperationChanged(_, name, versions) => self.disagree(name, *versions),
+            Effect::Halt(slot) => self.told_to_halt(*slot),
+            Effect::GoOn(slot) => self.goes_on(*slot),
             Effect::Abort(..) | Effect::Recorded(..) => {}
             Effect::Closed(_) => self.mine().is_closed = true,
         }
@@ -336,10 +349,10 @@ impl Oracle {
                 task.priorities.push(priority);
             }
             (Asked::Postpone(id, ms), Answer::Flag(does)) => self.put_off(id, ms, *does),
-            (Asked::Retry(id, options), Answer::Flag(does)) => {
-                self.asked_again(id, options, *does);
-            }
+            (Asked::Retry(id, how), Answer::Flag(does)) => self.asked_again(id, how, *does),
             (Asked::Remove(id), Answer::Flag(does)) => self.asked_to_remove(id, *does),
+            (Asked::PauseTask(id), Answer::Flag(flag)) => self.paused_task(id, *flag),
+            (Asked::ResumeTask(id), Answer::Flag(flag)) => self.resumed_task(id, *flag),
             (Asked::Watch(id), Answer::Ended(outcome)) => {
                 let task = self.tasks.get_mut(&id).unwrap();
                 // In the turn that ended it, it may have been opened again.
@@ -405,6 +418,9 @@ impl Oracle {
             abort: None,
             outcome: None,
             image: None,
+            wish: None,
+            has_halted: false,
+            is_paused_somewhen: false,
             is_end_owed: false,
             is_leaving: false,
             is_doubtful: false,
@@ -424,6 +440,7 @@ impl Oracle {
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
         let expected = self.mine().expected.remove(&slot);
+        self.mine().freed.remove(&slot);
         let wall = self.wall;
         let task = self.tasks.get_mut(&run.task).unwrap();
         let chances = task.chances(task.abort.is_some());
@@ -478,9 +495,13 @@ impl Oracle {
                 task.cause = run.fired;
             }
         }
+        if *over == RunEnd::Fenced {
+            task.wish = None;
+        }
         if let Some(at) = task.put_off.take() {
             task.wait_until(at);
         }
+        task.wait_or_pause(Some(wall));
     }
 
     fn end(&mut self, id: TaskId, outcome: TaskEnd) {
@@ -503,6 +524,7 @@ impl Oracle {
         }
         task.ended_from = wall;
         (task.state, task.cause, task.outcome) = (outcome.state(), outcome.cause(), Some(outcome));
+        task.def.options.forget_pause();
     }
 
     fn start(&mut self, started: &RunStart) {
@@ -515,8 +537,7 @@ impl Oracle {
         assert_eq!((&started.data, started.priority), (&task.def.data, task.def.priority));
         assert!(task.has_options(&started.options), "{started:?} {task:?}");
         (task.state, task.run) = (State::Running, Some((self.me, started.slot)));
-        // The clock stands still in a turn: `settle_deadlines` knows the time.
-        let run = Run { task: started.id, deadline: None, fired: None };
+        let run = Run::new(started.id);
         assert!(self.mine().runs.insert(started.slot, run).is_none());
         self.mine().slots.insert(started.slot, started.id);
         self.used.insert(("start", State::Ready.as_str()));
@@ -526,7 +547,7 @@ impl Oracle {
     /// The waiting task that must start next, if any may.
     pub(crate) fn eligible(&self) -> Option<(&TaskId, &Task)> {
         let me = self.me();
-        if !me.is_started || me.runs.len() as u32 >= self.limit {
+        if !me.is_started || !self.has_place() {
             return None;
         }
         // I-6: over all processes.
@@ -552,6 +573,10 @@ impl Oracle {
     /// After a turn: what had to happen has happened.
     pub(crate) fn settle(&mut self, mono: u64) {
         self.meet_start();
+        if self.me().hit.is_none() {
+            self.settle_pauses();
+            assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
+        }
         let tasks = &self.tasks;
         let me = &mut self.processes[self.me];
         if me.hit.is_none() {
@@ -559,6 +584,8 @@ impl Oracle {
             let are_told = self.reopenings.values().all(VecDeque::is_empty);
             assert!(are_told, "not told: {:?}", self.reopenings);
             me.settle_deadlines(tasks, mono);
+            let waits_for_ever = |run: &Run| tasks[&run.task].has_halted && run.fired.is_none();
+            assert!(me.stopping.is_none() || !me.runs.values().any(waits_for_ever), "a stop");
             let is_over = |stopping: &Stopping| mono >= stopping.deadline;
             assert!(me.runs.is_empty() || !me.stopping.as_ref().is_some_and(is_over));
             for (ticket, asked) in &me.asked {
@@ -578,7 +605,9 @@ impl Oracle {
             me.is_started = std::mem::take(&mut me.starts_later);
         }
         for task in self.tasks.values() {
-            assert_eq!(task.state == State::Running, task.run.is_some(), "{task:?}");
+            let runs = task.state == State::Running || task.has_halted;
+            assert_eq!(runs, task.run.is_some(), "{task:?}");
+            assert!(!task.has_halted || task.state == State::Paused, "{task:?}");
         }
         if self.me().hit.is_none() {
             self.settle_keys();
@@ -596,6 +625,8 @@ impl Oracle {
             let asked = self.tasks[&run.task].abort;
             assert!(asked.is_none() || run.fired.is_some(), "I-1: {run:?} is to be aborted");
         }
+        self.settle_pauses();
+        assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
     }
 
     /// How many tasks are in each state.
@@ -634,43 +665,5 @@ impl Oracle {
     /// Nobody lives whose death was not dealt with.
     pub(crate) fn owes_nothing(&self) -> bool {
         self.tasks.values().all(|task| !task.is_end_owed)
-    }
-
-    /// Compares with all that is stored (I-1, I-2, I-3, I-13, I-19).
-    pub(crate) fn compare(&mut self, stored: &[Found]) {
-        assert_eq!(stored.len(), self.tasks.len(), "I-1, I-2");
-        for found in stored {
-            let task = self.tasks.get_mut(&found.task.id).expect("I-2: from nowhere");
-            task.compare(found);
-        }
-    }
-
-    /// Takes the store's word after a commit whose fate was open; `uuids` may have come of it.
-    pub(crate) fn resolve(&mut self, stored: &[Found], uuids: &[String]) {
-        let mut stored: Vec<&Found> = stored.iter().collect();
-        stored.sort_by_key(|found| found.task.seq);
-        // A batch is on disk whole or not at all, and its keys with it.
-        let is_new = |found: &&Found| uuids.contains(&found.task.id.0.to_string());
-        let is_committed = stored.iter().any(is_new);
-        self.open_keys.retain(|_, was_committed| is_committed || *was_committed);
-        self.open_keys.values_mut().for_each(|was_committed| *was_committed = true);
-        for found in stored {
-            let id = found.task.id;
-            if !self.tasks.contains_key(&id) {
-                assert!(uuids.contains(&id.0.to_string()), "I-2: from nowhere");
-                self.enter(id, found.task.def.clone());
-                self.tasks.get_mut(&id).unwrap().created_at = found.task.created_at;
-            }
-            let me = self.me;
-            let task = self.tasks.get_mut(&id).unwrap();
-            let is_remote = task.run.is_some_and(|(process, _)| process != me);
-            if !task.state.is_final() && !is_remote {
-                task.adopt(found);
-            } else if task.priorities.contains(&found.task.def.priority) {
-                // It got it in the very turn in which its time was over.
-                task.def.priority = found.task.def.priority;
-            }
-        }
-        self.reach_dependents(true);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
     let mut waiting: BTreeMap<LaneId, Vec<QueueKey>> = BTreeMap::new();
     let mut runs: BTreeMap<OperationId, (u32, u32)> = BTreeMap::new();
     for (id, task) in &oracle.tasks {
-        if !matches!(task.state, State::Ready | State::Running) {
+        if !(task.state == State::Ready || task.has_run()) {
             continue;
         }
         let operation = dispatch.operation(&task.def.operation).expect("a known operation");

@@ -120,9 +120,20 @@ fn error(code: Code) -> Error {
 }
 
 /// Nobody could tell whether such a request was stored, if the run goes on in another process; nor
-/// how often a task has failed since it was opened again.
+/// how often a task has failed since it was opened again, or whether it is paused.
 fn leaves_no_trace(batch: &Batch) -> bool {
-    let is_one = |change| matches!(change, &Change::RequestAbort { .. } | &Change::Reopen { .. });
+    let is_one = |change: &Change| {
+        matches!(
+            change,
+            Change::RequestAbort { .. }
+                | Change::RequestPostpone { .. }
+                | Change::Reopen { .. }
+                | Change::Pause { .. }
+                | Change::Resume { .. }
+                | Change::RequestPause { .. }
+                | Change::ResumeRun { .. }
+        )
+    };
     batch.changes.iter().any(is_one)
 }
 

@@ -35,7 +35,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 18] = [
+const READS: [Call; 19] = [
+    Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,
     Call::Dependents,
@@ -215,7 +216,7 @@ impl World {
         match self.rng.below(40) {
             0 if self.is_shared() && self.rng.once_in(2) => self.crash_beside_others(),
             0 => self.crash(),
-            39 if self.rng.once_in(3) => self.crash_in_a_row(),
+            39 if self.rng.once_in(2) => self.crash_in_a_row(),
             1 => self.tick(30_000),
             38 if self.is_shared() => self.add_by_stranger(),
             2..8 => {
@@ -231,8 +232,28 @@ impl World {
         let inputs: Vec<Input> = (0..self.rng.below(7)).map(|_| self.input()).collect();
         let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
         self.turns(inputs, fault);
+        // What a runner said before and is not written yet would come before the calls.
+        if self.rng.once_in(3) && !self.oracle.me().has_unwritten() {
+            let pauses = self.pauses();
+            let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
+            self.turns(pauses, fault);
+            if self.rng.once_in(2) {
+                self.halt_all();
+            }
+        }
         if self.rng.once_in(6) {
             self.compare();
+        }
+    }
+
+    /// What is to halt comes to its checkpoint, and is given back there once in a while.
+    fn halt_all(&mut self) {
+        let slots = self.oracle.to_halt();
+        self.turns(slots.iter().copied().map(Input::Halt).collect(), None);
+        if self.rng.once_in(8) {
+            for _ in 0..2 {
+                self.turns(slots.iter().copied().map(Input::Postpone).collect(), None);
+            }
         }
     }
 
@@ -252,9 +273,17 @@ impl World {
         for _ in 0..4 * TASKS_MAX {
             let is_at_rest = self.oracle.processes.iter().all(|process| process.is_at_rest());
             let last = self.oracle.last_due();
-            if is_at_rest && last.is_none() {
+            let paused = self.oracle.paused_tasks();
+            if is_at_rest && last.is_none() && paused.is_empty() {
                 break;
             }
+            let resumes: Vec<Input> =
+                paused.into_iter().map(|id| Input::Resume(self.ticket(), id)).collect();
+            self.turn_to(0);
+            if self.oracle.me().has_unwritten() {
+                self.turns(Vec::new(), None);
+            }
+            self.turns(resumes, None);
             for Process { now, .. } in &mut self.processes {
                 now.wall = last.map_or(now.wall, |at| at.max(now.wall));
             }
@@ -318,6 +347,7 @@ impl World {
     fn look_fault(&mut self) -> Fault {
         let code = self.rng.one_of(&PASSING);
         let reads = [
+            Call::PauseWishes,
             Call::BeginRead,
             Call::RefreshOwners,
             Call::Journal,
@@ -401,7 +431,7 @@ impl World {
             assert!(first.is_none_or(|at| next.is_some_and(|next| next <= at)), "{first:?}");
             self.compare_queue();
         }
-        assert_eq!(running, self.oracle.me().runs.len());
+        assert_eq!(running, self.oracle.running());
         if self.trouble().struck.is_some_and(|fault| !matches!(fault, Fault::Begin(_))) {
             // It knows what others did before, and nothing of what was taken back.
             self.compare_memory();
@@ -441,9 +471,10 @@ impl World {
     /// on in another process; nor whether a task was opened again, or a key given to another one.
     fn without_traceless(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
         if matches!(fault, Some(Fault::Unknown(_))) {
-            let is_traceless =
+            let is_call =
                 |input: &Input| matches!(input, Input::Retry(..) | Input::PostponeTask(..));
-            inputs.retain(|input| !is_traceless(input));
+            let is_pause = |input: &Input| matches!(input, Input::Pause(..) | Input::Resume(..));
+            inputs.retain(|input| !is_call(input) && !is_pause(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
             // A row of an outbox may lead to a task that was there before.
             inputs.retain(|input| !is_unique_row(input));

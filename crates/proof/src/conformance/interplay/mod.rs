@@ -62,8 +62,8 @@ fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Resu
         ways::enter(&mut stage, def, verb.losses)?;
         (way.take)(&mut stage)?;
     }
-    let before = stage.record()?.map(|task| task.state);
-    let is_there = before.is_none_or(|state| cell.state.starts_with(state.as_str()));
+    let before = stage.place()?;
+    let is_there = before.is_none_or(|place| cell.state.starts_with(place));
     assert!(is_there, "{} leads to {before:?}, not to {}", way.name, cell.state);
     stage.forget();
     let ticket = (verb.act)(&mut stage)?;

@@ -8,7 +8,6 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::reader::Reader;
 use tasker_core::rules::Settlement;
-use tasker_core::state::State;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{Added, Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
@@ -23,6 +22,8 @@ use super::super::world::{BEGIN, of};
 /// The name of no task, and the number of no run.
 const NOBODY: TaskId = TaskId(Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001));
 const NO_RUN: RunSlot = 99;
+/// A task that was paused at a checkpoint.
+pub(super) const HALTED: &str = "paused, a run";
 
 /// What only the tasker that was asked tells, of a task that was not added.
 const SKIPPED: &str = "add.skipped";
@@ -47,6 +48,8 @@ pub(super) struct Stage<'a> {
     /// The task that it depends on, and the run of that.
     dependency: Option<TaskId>,
     dependency_slot: RunSlot,
+    /// Whether its run was told to halt.
+    halts: bool,
     answers: BTreeMap<Ticket, String>,
     /// The task that was added last.
     added: Option<TaskId>,
@@ -75,6 +78,7 @@ impl<'a> Stage<'a> {
             slot: NO_RUN,
             dependency: None,
             dependency_slot: NO_RUN,
+            halts: false,
             answers: BTreeMap::new(),
             added: None,
             told: Vec::new(),
@@ -234,6 +238,17 @@ impl<'a> Stage<'a> {
         get(self.reader.as_mut(), id)
     }
 
+    /// Where the task is, in the words of the page.
+    pub(super) fn place(&mut self) -> Result<Option<&'static str>> {
+        Ok(self.record()?.as_ref().map(place_of))
+    }
+
+    /// The run comes to a checkpoint where it halts, if it was told to.
+    pub(super) fn reach_checkpoint(&mut self) -> Result<()> {
+        let slot = self.slot;
+        if std::mem::take(&mut self.halts) { self.turn(vec![Input::Halt(slot)]) } else { Ok(()) }
+    }
+
     /// Forgets what was told so far.
     pub(super) fn forget(&mut self) {
         (self.added, self.told, self.own) = (None, Vec::new(), Vec::new());
@@ -242,19 +257,19 @@ impl<'a> Stage<'a> {
     /// What came of a verb that met the task as it was `before`; its call has this ticket.
     pub(super) fn outcome(
         &mut self,
-        before: Option<State>,
+        before: Option<&'static str>,
         ticket: Option<Ticket>,
     ) -> Result<Outcome> {
         let subject = if before.is_some() { self.task } else { self.added };
         let after = match subject {
-            Some(id) => get(self.reader.as_mut(), id)?.map(|task| task.state),
+            Some(id) => get(self.reader.as_mut(), id)?.map(|task| place_of(&task)),
             None => None,
         };
         let state = match after {
             None if before.is_some() => "removed",
             None => "–",
             Some(_) if after == before => "stays",
-            Some(state) => state.as_str(),
+            Some(place) => place,
         };
         let answer = match ticket {
             None => "–",
@@ -302,7 +317,9 @@ impl<'a> Stage<'a> {
                 Effect::Retrying(..) => self.own.push("retrying"),
                 Effect::Updated(_) => self.own.push("updated"),
                 Effect::Abort(..) => self.told.push("signal"),
-                Effect::Recorded(..)
+                Effect::Halt(slot) => self.halts |= *slot == self.slot,
+                Effect::GoOn(_)
+                | Effect::Recorded(..)
                 | Effect::Prioritized(..)
                 | Effect::Remote(..)
                 | Effect::OperationChanged(..)
@@ -358,6 +375,10 @@ impl<'a> Stage<'a> {
             inputs.push(Input::Ack(self.ticket()));
         }
     }
+}
+
+fn place_of(task: &TaskRecord) -> &'static str {
+    if task.has_halted() { HALTED } else { task.state.as_str() }
 }
 
 fn open(lab: &dyn Backend, now: Now) -> Result<(Engine, Box<dyn Reader>)> {

@@ -101,6 +101,15 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         stage.assign()?;
         stage.say(|ticket, name| Input::PauseOperation(ticket, name, false)).map(Some)
     }),
+    verb("pause", |stage| {
+        let ticket = pause(stage)?;
+        stage.reach_checkpoint()?;
+        Ok(Some(ticket))
+    }),
+    verb("resume", |stage| {
+        let id = stage.id();
+        stage.call(|ticket| Input::Resume(ticket, id)).map(Some)
+    }),
     verb("start", |stage| silent(stage.begin())),
     verb("return", |stage| silent(stage.settle(Settlement::Returned(None)))),
     verb("throw", |stage| silent(stage.settle(Settlement::Threw(error())))),
@@ -169,6 +178,12 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         .of(|def| def.options.on_interrupted = OnInterrupted::Retry)
         .after(limits::LOSSES_MAX - 1),
 ];
+
+/// Pauses the task of the stage.
+pub(super) fn pause(stage: &mut Stage) -> Result<Ticket> {
+    let id = stage.id();
+    stage.call(|ticket| Input::Pause(ticket, id))
+}
 
 /// A verb that nobody called.
 fn silent(done: Result<()>) -> Result<Option<Ticket>> {

@@ -6,8 +6,8 @@ use tasker_core::state::State;
 use tasker_core::task::{Json, NewTask, StartTime};
 use tasker_engine::input::{Input, RetryOptions};
 
-use super::stage::{Stage, aborting};
-use super::verbs::DELAY_MS;
+use super::stage::{HALTED, Stage, aborting};
+use super::verbs::{DELAY_MS, pause};
 
 /// One way: what happened to the task, and how to make it happen.
 pub(super) struct Way {
@@ -23,6 +23,7 @@ pub(super) struct Way {
 pub(super) fn ways(column: &str) -> &'static [Way] {
     match column {
         "running, abort asked" => ASKED,
+        HALTED => HALTS,
         "no such task" => NOWHERE,
         _ => {
             let state = State::ALL.iter().find(|state| state.as_str() == column);
@@ -45,7 +46,8 @@ fn ways_into(state: State) -> &'static [Way] {
         State::Aborted => ABORTED,
         State::Delayed => DELAYED,
         State::Blocked => BLOCKED,
-        State::Claimed | State::Paused => &[],
+        State::Paused => PAUSED,
+        State::Claimed => &[],
     }
 }
 
@@ -79,6 +81,16 @@ const BLOCKED: &[Way] = &[
         is_blocked: true,
         take: |_| Ok(()),
     },
+    Way {
+        name: "paused and put back",
+        start_time: None,
+        is_blocked: true,
+        take: |stage| {
+            pause(stage)?;
+            let id = stage.id();
+            stage.call(|ticket| Input::Resume(ticket, id)).map(drop)
+        },
+    },
 ];
 
 const DELAYED: &[Way] = &[
@@ -110,6 +122,68 @@ fn run_again(stage: &mut Stage, delay_ms: Option<u64>) -> Result<()> {
     stage.settle(Settlement::Returned(None))?;
     let (id, options) = (stage.id(), RetryOptions { delay_ms, priority: None });
     stage.call(|ticket| Input::Retry(ticket, id, options)).map(drop)
+}
+
+const PAUSED: &[Way] = &[
+    Way {
+        name: "paused while it was blocked",
+        start_time: None,
+        is_blocked: true,
+        take: |stage| pause(stage).map(drop),
+    },
+    Way {
+        name: "paused while it was ready",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| pause(stage).map(drop),
+    },
+    Way {
+        name: "paused while it was delayed",
+        start_time: Some(StartTime::After(DELAY_MS)),
+        is_blocked: false,
+        take: |stage| pause(stage).map(drop),
+    },
+    Way {
+        name: "given back at its checkpoint",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| {
+            halt(stage)?;
+            stage.turn(vec![Input::Postpone(stage.slot())])
+        },
+    },
+    Way {
+        name: "given back before its checkpoint",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| {
+            stage.begin()?;
+            pause(stage)?;
+            stage.turn(vec![Input::Postpone(stage.slot())])
+        },
+    },
+];
+
+const HALTS: &[Way] = &[
+    Way { name: "paused here", start_time: None, is_blocked: false, take: halt },
+    Way {
+        name: "paused by the neighbour",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| {
+            stage.begin()?;
+            let id = stage.id();
+            stage.neighbour_calls(|ticket| Input::Pause(ticket, id))?;
+            stage.reach_checkpoint()
+        },
+    },
+];
+
+/// It is paused while it runs, and comes to a checkpoint.
+fn halt(stage: &mut Stage) -> Result<()> {
+    stage.begin()?;
+    pause(stage)?;
+    stage.reach_checkpoint()
 }
 
 const RUNNING: &[Way] =

@@ -19,9 +19,12 @@ use super::unique::{UniqueKey, key_of};
 use super::{Oracle, Stopping, Task};
 
 /// Few tasks are delayed that have lost their last runs: only a call puts them off. And none is
-/// blocked that ever had one. Conformance drives these cells with runs that never were.
-const RARE: [(&str, &str); 8] = [
+/// blocked that ever had one. Conformance drives these cells with runs that never were. No stop
+/// waits for a run that has halted, until its time is over.
+const RARE: [(&str, &str); 10] = [
+    ("stop, wait, time over", "paused, a run"),
     ("lost, third time", "delayed"),
+    ("lost, third time", "paused, a run"),
     ("lost, third time", "blocked"),
     ("return", "blocked"),
     ("throw", "blocked"),
@@ -33,6 +36,9 @@ const RARE: [(&str, &str); 8] = [
 
 /// The verb of a run timeout that is retried.
 const LEFT: &str = "run timeout, attempts left";
+
+/// A task that was paused at a checkpoint.
+const HALTED: &str = "paused, a run";
 
 const NOBODY: &str = "no such task";
 
@@ -76,6 +82,11 @@ impl Oracle {
                 let run = self.processes[process].runs.get(&slot);
                 run.is_some_and(|run| run.fired.is_none()).then_some(State::Running.as_str())
             }
+            (State::Paused, Some((process, slot))) => {
+                let run = self.processes[process].runs.get(&slot);
+                let is_fired = run.is_none_or(|run| run.fired.is_some());
+                (task.abort.is_none() && !is_fired).then_some(HALTED)
+            }
             (state, _) => Some(state.as_str()),
         }
     }
@@ -100,6 +111,8 @@ impl Oracle {
                 self.meet(verb, Some(id));
             }
             Input::Remove(_, id) => self.meet("remove", Some(id)),
+            Input::Pause(_, id) => self.meet("pause", Some(id)),
+            Input::Resume(_, id) => self.meet("resume", Some(id)),
             Input::AwaitEnd(_, id) => self.meet("await end", Some(id)),
             Input::Settle(slot, settlement) => {
                 let id = self.me().slots.get(slot).copied();
@@ -130,6 +143,7 @@ impl Oracle {
             }
             Input::Bulk(..)
             | Input::FindByKey(..)
+            | Input::Halt(_)
             | Input::Record(..)
             | Input::CancelAwait(..)
             | Input::Assign(..)
@@ -177,7 +191,7 @@ impl Oracle {
             return;
         }
         let me = self.me();
-        let has_free = me.is_started && (me.runs.len() as u32) < self.limit;
+        let has_free = me.is_started && self.has_place();
         let is_open = |name: &&Arc<str>| self.said(name).paused_at.is_none();
         let open: BTreeSet<_> = me.runners.keys().filter(is_open).cloned().collect();
         let verb = |task: &Task| {
@@ -271,7 +285,8 @@ impl Oracle {
             .values()
             .filter(|task| task.run.is_some_and(|(process, _)| process == me))
             .filter(|task| task.abort.is_none() && fired(task) == Some(Cause::Stop))
-            .map(|_| ("stop, abort, time over", State::Running.as_str()))
+            .map(|task| if task.has_halted { HALTED } else { State::Running.as_str() })
+            .map(|state| ("stop, abort, time over", state))
             .collect();
         self.used.extend(began);
         let of = |task: &Task| {
@@ -288,7 +303,8 @@ impl Oracle {
         {
             let is_over =
                 |def: &NewTask| def.options.run_timeout_ms.is_some_and(|max| max + grace <= ms);
-            let of = |task: &Task| (task.run.is_none() && is_over(&task.def)).then_some(verb);
+            let stands = |task: &Task| task.run.is_none() || task.has_halted;
+            let of = |task: &Task| (stands(task) && is_over(&task.def)).then_some(verb);
             self.meet_all(of, &[verb]);
         }
         let grace = limits::RUN_TIMEOUT_GRACE_MS;
@@ -296,7 +312,8 @@ impl Oracle {
             |def: &NewTask| def.options.run_timeout_ms.is_some_and(|max| max + grace <= ms);
         let has_chance = |task: &Task| task.chances(false).on_timeout.is_some();
         let of = |task: &Task| {
-            (task.run.is_none() && is_over(&task.def) && has_chance(task)).then_some(LEFT)
+            let stands = task.run.is_none() || task.has_halted;
+            (stands && is_over(&task.def) && has_chance(task)).then_some(LEFT)
         };
         self.meet_all(of, &[LEFT]);
     }
@@ -322,7 +339,7 @@ impl Oracle {
     /// A turn is over in which everything could start that may: what did not start meets that.
     pub(super) fn meet_start(&mut self) {
         let me = self.me();
-        if !me.is_started || me.stopping.is_some() || me.runs.len() as u32 >= self.limit {
+        if !me.is_started || me.stopping.is_some() || !self.has_place() {
             return;
         }
         let has_place = |task: &Task| {

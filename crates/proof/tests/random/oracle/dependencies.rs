@@ -25,6 +25,12 @@ impl Task {
     fn dependencies(&self) -> Option<&Dependencies> {
         self.def.options.depends_on.as_deref()
     }
+
+    /// Whether it waits for others, also while it is paused.
+    fn is_waiting(&self) -> bool {
+        let is_out = self.state == State::Paused && self.run.is_none() && !self.waits.is_empty();
+        self.state == State::Blocked || is_out
+    }
 }
 
 impl Oracle {
@@ -99,7 +105,7 @@ impl Oracle {
     /// A task was told to have ended because of a dependency.
     pub(super) fn assert_orphan(&mut self, id: TaskId, outcome: &TaskEnd) {
         let task = &self.tasks[&id];
-        assert_eq!(task.state, State::Blocked, "{task:?}");
+        assert!(task.is_waiting(), "{task:?}");
         assert!(self.breaker(task).is_some(), "none of its dependencies failed: {task:?}");
         let text = outcome.payload().map_or("", |reason| reason.as_str());
         let is_named = |wait: &TaskId| text.contains(&wait.0.to_string());
@@ -110,7 +116,7 @@ impl Oracle {
     /// What has ended is waited for no more. Whoever depends on what has failed has ended by now,
     /// or `is_stored` and so told to nobody.
     pub(super) fn reach_dependents(&mut self, is_stored: bool) {
-        let blocked = self.tasks.iter().filter(|(_, task)| task.state == State::Blocked);
+        let blocked = self.tasks.iter().filter(|(_, task)| task.is_waiting());
         let blocked: Vec<TaskId> = blocked.map(|(id, _)| *id).collect();
         for id in blocked {
             let task = &self.tasks[&id];
@@ -118,13 +124,14 @@ impl Oracle {
             let all = task.dependencies().expect("it is blocked");
             let is_open = |wait: &&TaskId| !self.is_met(all, **wait);
             let waits: BTreeSet<TaskId> = task.waits.iter().filter(is_open).copied().collect();
-            if waits.is_empty() {
+            let is_blocked = task.state == State::Blocked;
+            if waits.is_empty() && is_blocked {
                 assert!(!is_stored, "it is stored as blocked: {task:?}");
                 self.meet_end_of_dependency("unblock");
             }
             let task = self.tasks.get_mut(&id).unwrap();
             task.waits = waits;
-            if task.waits.is_empty() {
+            if task.waits.is_empty() && is_blocked {
                 task.unblock();
             }
         }
@@ -137,10 +144,11 @@ impl Oracle {
             let broken = self
                 .tasks
                 .iter()
-                .find(|(_, task)| task.state == State::Blocked && self.breaker(task).is_some());
+                .find(|(_, task)| task.is_waiting() && self.breaker(task).is_some());
             let Some(id) = broken.map(|(id, _)| *id) else { break };
             let task = self.tasks.get_mut(&id).unwrap();
             (task.state, task.cause) = (State::Aborted, Some(Cause::Dependency));
+            task.def.options.forget_pause();
             task.is_end_owed = is_told;
         }
         self.reach_dependents(false);

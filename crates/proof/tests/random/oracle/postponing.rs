@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
+use tasker_core::store::PauseWish;
 use tasker_core::task::{Cause, QueueTimeout};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
@@ -38,12 +39,15 @@ impl Process {
         at: Option<WallMs>,
     ) {
         match self.expected.get(&slot) {
-            // The run is over by then: its task waits, or has ended.
-            Some((end, _)) if end.is_wait() => task.put_off = task.put_off.max(at),
+            // The run is over by then: its task waits, is paused, or has ended.
+            Some((end, _)) if end.is_wait() && task.wish != Some(PauseWish::Halt) => {
+                task.put_off = task.put_off.max(at);
+            }
             Some(_) => {}
             None => {
                 let Some(run) = self.runs.get(&slot) else { return };
-                if run.fired.is_none() && task.abort.is_none() && !is_fired {
+                let is_ending = run.fired.is_some() || task.abort.is_some() || is_fired;
+                if !is_ending && !task.has_halted {
                     self.expected.insert(slot, (Expected::PutOff(at), None));
                 }
             }

@@ -1,6 +1,6 @@
 //! What one process knows and is owed: its runs, its runners, its clients, and its calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
@@ -29,6 +29,8 @@ pub(crate) struct Process {
     /// What was said and is not on disk yet.
     pub(super) kept: Vec<Said>,
     pub(super) expected: BTreeMap<RunSlot, (Expected, Option<TaskEnd>)>,
+    /// Runs that came to a checkpoint although nobody wants them to halt.
+    pub(super) freed: BTreeSet<RunSlot>,
     /// The fault of this turn.
     pub(super) hit: Option<Code>,
     /// The fault of its close.
@@ -44,6 +46,17 @@ pub(crate) struct Run {
     /// When its patience ends, and whether its signal has fired for that.
     pub(super) deadline: Option<(u64, bool)>,
     pub(super) fired: Option<Cause>,
+    /// Whether it was told to halt.
+    pub(super) is_told: bool,
+    /// What is left of its patience, as long as it has halted.
+    stands: Option<Option<(u64, bool)>>,
+}
+
+impl Run {
+    pub(super) fn new(task: TaskId) -> Self {
+        // The clock stands still in a turn: `settle_deadlines` knows the time.
+        Self { task, deadline: None, fired: None, is_told: false, stands: None }
+    }
 }
 
 #[derive(Debug)]
@@ -55,6 +68,11 @@ pub(super) struct Stopping {
 }
 
 impl Process {
+    /// Whether a runner said something that is not on disk yet.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// Whether it starts what may start, and nothing runs.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_started && self.runs.is_empty()
@@ -129,6 +147,14 @@ impl Process {
     pub(super) fn settle_deadlines(&mut self, tasks: &BTreeMap<TaskId, Task>, mono: u64) {
         for (slot, run) in &mut self.runs {
             let Some(timeout) = tasks[&run.task].def.options.run_timeout_ms else { continue };
+            if tasks[&run.task].has_halted {
+                let left = |(at, is_grace): (u64, bool)| (at.saturating_sub(mono).max(1), is_grace);
+                run.stands = run.stands.or(Some(run.deadline.take().map(left)));
+                continue;
+            }
+            if let Some(left) = run.stands.take() {
+                run.deadline = left.map(|(ms, is_grace)| (mono + ms, is_grace));
+            }
             match run.deadline {
                 None => run.deadline = Some((mono + timeout, false)),
                 Some((at, false)) if mono >= at => {

@@ -24,6 +24,16 @@ impl Task {
         self.queue_timeout().filter(|timeout| timeout.ends_at.is_some_and(|at| at <= wall))
     }
 
+    /// It was paused so long.
+    pub(super) fn shift_queue_timeout(&mut self, ms: i64) {
+        if let Some(QueueTimeout { ends_at: Some(at), .. }) = self.def.options.queue_timeout
+            && self.starts == 0
+            && let Some(timeout) = &mut self.def.options.queue_timeout
+        {
+            timeout.ends_at = Some(WallMs(at.0 + ms));
+        }
+    }
+
     /// Its `queueTimeout` counts no more.
     pub(super) fn forget_queue_timeout(&mut self) {
         if let Some(timeout) = self.def.options.queue_timeout {
@@ -31,12 +41,16 @@ impl Task {
         }
     }
 
-    /// Whether it has these options. When its `queueTimeout` ends says nothing to a run.
+    /// Whether it has these options. When its `queueTimeout` ends and when it might have started
+    /// says nothing to a run: that may have changed in the turn of its start.
     pub(super) fn has_options(&self, options: &SharedOptions) -> bool {
         let mut options = options.clone();
         if let (Some(one), Some(other)) = (options.queue_timeout, self.def.options.queue_timeout) {
             let ends_at = other.ends_at;
             options.queue_timeout = Some(QueueTimeout { ends_at, ..one });
+        }
+        if options.start_time != self.def.options.start_time {
+            options.start_time = self.def.options.start_time;
         }
         options == self.def.options
     }

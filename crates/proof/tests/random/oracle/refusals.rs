@@ -17,6 +17,8 @@ impl Oracle {
             | Asked::Retry(id, _)
             | Asked::Remove(id)
             | Asked::Postpone(id, _)
+            | Asked::PauseTask(id)
+            | Asked::ResumeTask(id)
             | Asked::Watch(id) => Some(*id),
             _ => None,
         };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tasker_core::backoff::{Backoff, BackoffKind};
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
-use tasker_core::task::{Attempt, AttemptEnd, Cause, StartTime, TaskEnd};
+use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RetryOptions;
 
@@ -60,11 +60,15 @@ impl Task {
 
     /// It waits for a moment.
     pub(super) fn delay(&mut self, at: WallMs) {
-        (self.state, self.def.options.start_time) = (State::Delayed, Some(StartTime::At(at)));
+        self.state = State::Delayed;
+        self.def.options.wait_until(at);
     }
 
     /// It has not ended any more.
     fn reopen(&mut self, options: RetryOptions, now: WallMs) {
+        // It does not look at its dependencies again.
+        self.waits.clear();
+        self.doomed_by = None;
         assert!(self.state.is_final() && self.run.is_none(), "I-3: {self:?}");
         self.earlier.push((self.state, self.outcome.take()));
         (self.state, self.cause, self.abort, self.image) = (State::Ready, None, None, None);

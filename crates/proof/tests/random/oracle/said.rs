@@ -15,6 +15,7 @@ use super::retries::{Chances, Pause};
 pub(super) enum Said {
     Settle(RunSlot, Settlement),
     Postpone(RunSlot),
+    Halt(RunSlot),
     Line(RunSlot, String),
     Abort(TaskId, Cause),
     PutOff(TaskId, Option<u64>),
@@ -26,6 +27,7 @@ pub(super) fn said(input: &Input) -> Option<Said> {
     match input {
         Input::Settle(slot, settled) => Some(Said::Settle(*slot, settled.clone())),
         Input::Postpone(slot) => Some(Said::Postpone(*slot)),
+        Input::Halt(slot) => Some(Said::Halt(*slot)),
         Input::Record(slot, Record::Log { message, .. }) => {
             Some(Said::Line(*slot, message.to_string()))
         }

@@ -6,6 +6,7 @@ use tasker_core::id::{Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
+use tasker_core::store::PauseWish;
 use tasker_core::task::{AttemptEnd, Cause, NewTask, OnInterrupted, Priority, TaskEnd, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
@@ -46,6 +47,12 @@ pub(crate) struct Task {
     pub(super) outcome: Option<TaskEnd>,
     /// How it was when it was first seen ended.
     pub(super) image: Option<TaskRecord>,
+    /// What is wanted of its run by those who paused or resumed it.
+    pub(super) wish: Option<PauseWish>,
+    /// Whether its run waits at a checkpoint.
+    pub(crate) has_halted: bool,
+    /// Whether only the store knows since when it is paused.
+    pub(super) is_paused_somewhen: bool,
     /// It ended with its process, and those that live have not said so yet.
     pub(super) is_end_owed: bool,
     /// What it still waits for.
@@ -61,6 +68,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether it has a live run, whoever has it.
+    pub(crate) fn has_run(&self) -> bool {
+        self.run.is_some()
+    }
+
     /// Whether it was ever tried again, or may have been.
     pub(super) fn is_tried_again(&self) -> bool {
         self.def.options.retry.is_some() || !self.earlier.is_empty()
@@ -77,13 +89,13 @@ impl Task {
         let postponed = self.postponed.take();
         if let Some(cause) = self.abort {
             (self.state, self.cause) = (State::Aborted, Some(cause));
-            return;
+            return self.wait_or_pause(None);
         }
         if let Some(at) = postponed {
             (self.state, self.losses) = (State::Ready, 0);
             self.attempt -= 1;
             at.into_iter().for_each(|at| self.delay(at));
-            return;
+            return self.wait_or_pause(None);
         }
         self.losses += 1;
         (self.state, self.cause) = match self.def.options.on_interrupted {
@@ -92,11 +104,17 @@ impl Task {
             OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),
             OnInterrupted::Fail => (State::Failed, Some(Cause::Lost)),
         };
+        self.wait_or_pause(None);
     }
 
     pub(super) fn compare(&mut self, Found { task, logs }: &Found) {
         assert_eq!((task.state, task.attempt), (self.state, self.attempt), "{self:?}");
+        if std::mem::take(&mut self.is_paused_somewhen) {
+            self.def.options.paused_at = task.def.options.paused_at;
+        }
         assert_eq!((&task.def, task.seq), (&self.def, self.seq));
+        let is_pausing = self.state == State::Running && self.wish.is_some();
+        assert_eq!((task.is_pausing, task.has_halted()), (is_pausing, self.has_halted), "{self:?}");
         let lines: Vec<_> = logs.iter().flatten().map(|line| line.message.to_string()).collect();
         assert_eq!(lines, self.lines, "I-19");
         compare_times(task);
@@ -113,6 +131,7 @@ impl Task {
         assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
         (self.run, self.ended_from) = (None, WallMs::FIRST);
         (self.postponed, self.put_off) = (None, None);
+        (self.wish, self.has_halted, self.is_paused_somewhen) = (None, false, false);
         self.def = task.def.clone();
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);

@@ -55,6 +55,7 @@ impl World {
         match self.rng.below(32) {
             0..7 if self.rng.once_in(16) => Input::Postpone(self.run_no()),
             0..7 => self.settle(),
+            7 if self.rng.once_in(2) => Input::Halt(self.run_no()),
             7..9 => self.record(),
             9..11 => {
                 let options = self.rng.once_in(2).then(|| self.options());
@@ -94,14 +95,7 @@ impl World {
 
     /// A call about some task, often one that runs.
     fn named(&mut self, ticket: Ticket) -> Input {
-        let ids: Vec<TaskId> = if self.rng.once_in(3) {
-            self.oracle.me().runs.values().map(|run| run.task).collect()
-        } else {
-            self.oracle.tasks.keys().copied().collect()
-        };
-        let is_nobody = ids.is_empty() || self.rng.once_in(20);
-        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
-        let id = if is_nobody { nobody } else { self.rng.one_of(&ids) };
+        let id = self.some_task();
         match self.rng.below(11) {
             8 | 9 => Input::PostponeTask(ticket, id, self.postpone_options()),
             10 => Input::Remove(ticket, id),
@@ -110,6 +104,36 @@ impl World {
             3 | 4 => Input::Retry(ticket, id, self.retry_options()),
             _ => Input::Prioritize(ticket, id, self.priority()),
         }
+    }
+
+    /// Some task, often one that runs, or the name of none.
+    fn some_task(&mut self) -> TaskId {
+        let ids: Vec<TaskId> = if self.rng.once_in(3) {
+            self.oracle.me().runs.values().map(|run| run.task).collect()
+        } else {
+            self.oracle.tasks.keys().copied().collect()
+        };
+        let is_nobody = ids.is_empty() || self.rng.once_in(20);
+        let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
+        if is_nobody { nobody } else { self.rng.one_of(&ids) }
+    }
+
+    /// Some calls that pause tasks and resume them.
+    pub(super) fn pauses(&mut self) -> Vec<Input> {
+        let paused = self.oracle.paused_tasks();
+        let count = self.rng.below(5);
+        let mut inputs = Vec::new();
+        for _ in 0..count {
+            let ticket = self.ticket();
+            inputs.push(if self.rng.once_in(2) {
+                Input::Pause(ticket, self.some_task())
+            } else if paused.is_empty() || self.rng.once_in(4) {
+                Input::Resume(ticket, self.some_task())
+            } else {
+                Input::Resume(ticket, self.rng.one_of(&paused))
+            });
+        }
+        inputs
     }
 
     fn postpone_options(&mut self) -> PostponeOptions {

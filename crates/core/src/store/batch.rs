@@ -1,0 +1,92 @@
+//! What one turn writes, what becomes of it, and what the journal keeps of it.
+
+use super::Change;
+use crate::error::Error;
+use crate::id::{OwnerId, RunId, Seq};
+use crate::range::Range;
+use crate::state::Counts;
+use crate::time::WallMs;
+
+/// What one turn writes, in one transaction with one sync.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Its number: one more than that of the last commit. The journal's key.
+    pub number: u64,
+    /// Who writes it.
+    pub owner: OwnerId,
+    /// When, by the clock of its owner.
+    pub at: WallMs,
+    /// The next sequence number that is free after it.
+    pub seq_next: Seq,
+    /// How many tasks are in each state after it.
+    pub counts: Counts,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// The first and the last of the moments at which tasks enter or end by it, if any does.
+    pub fn task_times(&self) -> Option<Range<WallMs>> {
+        let times = self.changes.iter().filter_map(Change::task_time);
+        times.fold(None, |range: Option<Range<WallMs>>, at| {
+            let Range { low, high } = range.unwrap_or(Range { low: at, high: at });
+            Some(Range { low: low.min(at), high: high.max(at) })
+        })
+    }
+}
+
+/// A run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Its new id.
+    pub run: RunId,
+    /// Which attempt it is; 1 is the first.
+    pub attempt: u32,
+    /// When.
+    pub at: WallMs,
+}
+
+/// What somebody who pauses or resumes a task wants of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseWish {
+    /// It halts at its next checkpoint, and stays halted.
+    Halt,
+    /// It has halted, and may go on when there is a place for it.
+    GoOn,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Commit {
+    /// It is on disk.
+    Committed,
+    /// The guard of a change does not hold; the store is as before.
+    Refused(Refused),
+    /// Another owner committed since the transaction began; the store is as before. Catch up and
+    /// plan again.
+    Overtaken,
+    /// It cannot be written; the store is as before and can be used.
+    NotCommitted(Error),
+    /// Nobody knows whether it is on disk; the store must not be used again.
+    Unknown(Error),
+}
+
+/// A change whose guard does not hold.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its index in `Batch::changes`.
+    pub change: usize,
+    /// `Fenced`, and why.
+    pub error: Error,
+}
+
+/// What another owner committed, or we ourselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of the batch.
+    pub number: u64,
+    /// Who wrote it.
+    pub owner: OwnerId,
+    /// What it did, as [`crate::journal::unpack`] reads it.
+    pub transitions: Box<[u8]>,
+}

@@ -1,0 +1,50 @@
+//! Calls about tasks that are there.
+
+use tasker_core::id::TaskId;
+use tasker_core::query::Query;
+use tasker_core::read::Find;
+use tasker_core::rules::{abort_reason, engine_error};
+use tasker_core::task::Cause;
+use tasker_engine::input::{Input, PostponeOptions, RetryOptions};
+use tasker_engine::thread::Read;
+
+use super::super::line::Line;
+use super::{Call, FOUND, OPEN, UNENDED, Worker};
+
+impl Worker {
+    pub(super) fn prioritize(&mut self, id: TaskId) {
+        let to = self.rng.priority();
+        self.tell(Line::TryPriority(id, to.get()));
+        self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
+    }
+
+    pub(super) fn retry(&mut self, id: TaskId) {
+        self.tell(Line::TryRetry(id));
+        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
+        let priority = self.rng.once_in(4).then(|| self.rng.priority());
+        if let Some(to) = priority {
+            self.tell(Line::TryPriority(id, to.get()));
+        }
+        let options = RetryOptions { delay_ms, priority };
+        self.try_call(Call::Other, |ticket| Input::Retry(ticket, id, options));
+    }
+
+    pub(super) fn postpone(&mut self, id: TaskId) {
+        let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
+        let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };
+        self.call(Call::Flag, |ticket| Input::PostponeTask(ticket, id, options));
+    }
+
+    pub(super) fn abort(&mut self, id: TaskId) {
+        let reason = abort_reason(Cause::User, "not now");
+        self.call(Call::Abort(id), |ticket| Input::Abort(ticket, id, reason));
+    }
+
+    /// Looks for tasks that wait or run, whoever added them.
+    pub(super) fn find(&mut self) {
+        let (skip, limit) = (self.rng.below(OPEN) as u64, Some(FOUND as u64));
+        let Ok(query) = Query::parse(UNENDED) else { return };
+        let find = Find { skip, limit, ..Find::all(query) };
+        self.read(Call::Find, Read::Find(Box::new(find)));
+    }
+}
