@@ -68,8 +68,8 @@ fn two_or_three(seed: u64) -> usize {
 
 /// I-1 I-2 I-3 I-4 I-5 I-7 I-8 I-10 I-12 I-13 I-19 F-1 F-2 F-10 F-12 F-19 F-21
 #[test]
-fn two_thousand_random_worlds_over_the_model_keep_every_invariant() {
-    run(2_000, one, || Box::new(Disk::default()));
+fn twenty_five_hundred_random_worlds_over_the_model_keep_every_invariant() {
+    run(2_500, one, || Box::new(Disk::default()));
 }
 
 /// I-1 I-2 I-3 I-4 I-5 I-7 I-8 I-10 I-12 I-13 I-19 F-1 F-2 F-10 F-12 F-19 F-21
