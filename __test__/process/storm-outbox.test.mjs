@@ -53,7 +53,9 @@ function halfWay(folder, files) {
   const query = "SELECT count(*) AS n FROM sqlite_schema WHERE name IN ('tasker_outbox', 'keys')"
   const isMade = [app, store].every(db => db.prepare(query).all()[0].n === 1)
   const find = isMade && store.prepare('SELECT seq FROM keys WHERE key = ?')
-  const rows = isMade ? rowsOf(app).filter(({ key }) => find.all(key).length > 0) : []
+  // The store marks the keys of rows with a letter.
+  const isStored = ({ key }) => find.all(Buffer.concat([Buffer.from('i'), key])).length > 0
+  const rows = isMade ? rowsOf(app).filter(isStored) : []
   for (const db of [app, store]) db.close()
   return rows.length
 }
