@@ -107,7 +107,7 @@ impl Transition {
             Change::Pause { seq, lane, priority, .. }
             | Change::Resume { seq, lane, priority }
             | Change::Block { seq, lane, priority, .. } => {
-                (seq, lane, asked_of(change), Some(*priority))
+                (seq, lane, one_kind(change), Some(*priority))
             }
             Change::Purge { seq, lane, .. }
             | Change::SetQueueTimeout { seq, lane, .. }
@@ -115,7 +115,7 @@ impl Transition {
             | Change::RequestPostpone { seq, lane, .. }
             | Change::RequestPause { seq, lane, .. }
             | Change::PauseRun { seq, lane, .. }
-            | Change::ResumeRun { seq, lane, .. } => (seq, lane, asked_of(change), None),
+            | Change::ResumeRun { seq, lane, .. } => (seq, lane, one_kind(change), None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -273,10 +273,9 @@ fn update_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::UpdateQueued } else { TransitionKind::Update }
 }
 
-/// What somebody asks of a task or its run: to pause, to go on, to end, to be given back, to wait
-/// no longer than until then, to be removed.
-#[expect(clippy::wildcard_enum_match_arm, reason = "nobody asks for the others")]
-fn asked_of(change: &Change) -> TransitionKind {
+/// The kind of a change that is of one kind whatever it says; `Pause` if it is no other of these.
+#[expect(clippy::wildcard_enum_match_arm, reason = "`of` hands over no other")]
+fn one_kind(change: &Change) -> TransitionKind {
     match change {
         Change::Purge { .. } => TransitionKind::Purge,
         Change::SetQueueTimeout { .. } => TransitionKind::SetQueueTimeout,

@@ -21,7 +21,8 @@ use crate::{error, side_file};
 
 /// The oldest SQLite whose log cannot be damaged by a checkpoint at the wrong moment.
 const LIBRARY_MIN: i32 = 3_053_000;
-const STATEMENTS_MAX: usize = 128;
+/// More than there are, and than those for own indexes: what is evicted is compiled at each use.
+const STATEMENTS_MAX: usize = 256;
 const PAGE_BYTES: i64 = 4_096;
 const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 const KIB_64_MB: i64 = -64 * 1024;
