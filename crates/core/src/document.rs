@@ -25,7 +25,7 @@ use crate::query::projection::Part;
 use crate::query::{Field, Fields, Object, Projection, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
-use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
+use crate::task::{Attempt, AttemptError, Json, LogLine, NewTask, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
 /// The document of a task, with those of its members that are in `fields`.
@@ -68,6 +68,34 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         }
         _ => option(task, field).map(|value| option_value(value, field)).transpose()?,
     })
+}
+
+/// What conditions may look at of a task, with those of its fields that are in `fields`; see
+/// [`crate::condition::fields`].
+///
+/// # Errors
+/// `Corrupt` if a stored text is not JSON.
+pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
+    let mut members = Vec::new();
+    let mut add = |field: Field, value: Option<Value>| {
+        members.extend(value.map(|value| (field.as_str().into(), value)));
+    };
+    let texts = [
+        (Field::Data, &task.data),
+        (Field::Id, &task.options.id),
+        (Field::Label, &task.options.label),
+        (Field::Tags, &task.options.tags),
+    ];
+    for (field, text) in texts.into_iter().filter(|(field, _)| fields.has(*field)) {
+        add(field, text.as_ref().map(|json| read(json, field)).transpose()?);
+    }
+    if fields.has(Field::Operation) {
+        add(Field::Operation, Some(Value::text(&task.operation)));
+    }
+    if fields.has(Field::Priority) {
+        add(Field::Priority, Some(Value::Number(task.priority.get())));
+    }
+    Ok(Value::Object(Object::new(members)))
 }
 
 /// What the task says in an option.

@@ -31,6 +31,10 @@ pub const ATTEMPT_BYTES_MAX: usize = 16 * 1024;
 pub const DEPENDENCIES_MAX: usize = 1_000;
 /// Dependencies of all the tasks of one `addTasks` call.
 pub const DEPENDENCIES_PER_CALL_MAX: usize = 100_000;
+/// Conditions of one task, those of its operation and of its tasker among them.
+pub const CONDITIONS_MAX: usize = 100;
+/// Bytes of the JSON text of the conditions of one task.
+pub const CONDITIONS_BYTES_MAX: usize = 256 * 1024;
 /// Attempts of a task that are kept; older ones are counted, not stored.
 pub const ATTEMPTS_KEPT_MAX: u32 = 100;
 /// Most attempts that `retry` may allow.

@@ -69,6 +69,8 @@ fields! {
 pub struct Fields(u64);
 
 impl Fields {
+    /// No field.
+    pub const NONE: Fields = Fields(0);
     /// Every field; more than 63 do not compile.
     pub const ALL: Fields = Fields((1 << Field::ALL.len()) - 1);
 
