@@ -52,6 +52,11 @@ impl LaneId {
         Self((n << 16) | operation.0 as u64)
     }
 
+    /// Its number among all lanes with conditions; 0 for that without.
+    pub const fn number(self) -> u64 {
+        self.0 >> 16
+    }
+
     /// The operation of its tasks.
     pub const fn operation(self) -> OperationId {
         OperationId(self.0 as u16)
