@@ -52,8 +52,8 @@ impl LaneId {
         Self((n << 16) | operation.0 as u64)
     }
 
-    /// Its number among all lanes with conditions; 0 for that without.
-    pub const fn number(self) -> u64 {
+    /// Its number within its operation.
+    pub const fn n(self) -> u64 {
         self.0 >> 16
     }
 

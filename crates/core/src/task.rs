@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::backoff::RetryPolicy;
+use crate::condition::Conditions;
 use crate::dependency::Dependencies;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
@@ -318,6 +319,8 @@ pub struct TaskOptions {
     /// The key that no other task of its operation has meanwhile.
     pub unique: Option<Arc<Unique>>,
     /// Since when a stored task is paused that has no run; for any other it says nothing.
+    /// What must hold at its start, besides.
+    pub conditions: Conditions,
     pub paused_at: Option<WallMs>,
 }
 
@@ -337,6 +340,7 @@ impl TaskOptions {
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
         unique: None,
+        conditions: Conditions::NONE,
         paused_at: None,
     };
 
@@ -434,6 +438,11 @@ impl NewTask {
             options: SharedOptions::default(),
             unsaid: Unsaid::NONE,
         }
+    }
+
+    /// What must hold when it starts.
+    pub fn conditions(&self) -> &Conditions {
+        if self.options.is_none() { &Conditions::NONE } else { &self.options.conditions }
     }
 
     /// Whether it says a key of its own.

@@ -23,7 +23,6 @@ use rustc_hash::FxHashMap;
 use super::family::{Candidates, Families};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
 use crate::condition::{Condition, Conditions};
-use crate::fault::{Fault, is_on};
 use crate::id::Seq;
 use crate::query::Value;
 
@@ -74,10 +73,6 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn len(&self) -> usize {
-        self.counters.len()
-    }
-
     pub(super) fn get(&self, id: CounterId) -> Option<&Counter> {
         self.counters.get(&id)
     }

@@ -5,8 +5,7 @@
 //! match; whether it does, the query says.
 //!
 //! # Promises
-//! - What matches is found: an array counts with each member and as a whole, what is missing as
-//!   `null`.
+//! - What matches is found: an array by each of its members, what is missing by `null`.
 //! - A document has at most [`TUPLES_MAX`] tuples of values in a family; one with more may count in
 //!   all its counters.
 //! - There are at most [`FAMILIES_MAX`] families. Any other counter is *loose*: it may match any
@@ -15,12 +14,13 @@
 //! Proof: the tests below, `tests/dispatch_oracle.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 
 use rustc_hash::FxHashMap;
 
 use super::slot::CounterId;
 use crate::condition::Condition;
+use crate::fault::{Fault, is_on};
 use crate::id::Seq;
 use crate::query::{Path, Value};
 
@@ -208,14 +208,15 @@ impl Family {
     fn tuples(&self, document: &Value, hashes: &RandomState) -> Tuples {
         let mut tuples = vec![hashes.build_hasher()];
         for path in &self.paths {
-            let mut values: Vec<&Value> = Vec::new();
-            path.each_value(document, &mut |value| values.push(value));
-            if tuples.len().saturating_mul(values.len()) > TUPLES_MAX {
+            let Some(mut values) = path.scalars(document, TUPLES_MAX / tuples.len().max(1)) else {
                 return Tuples::TooMany;
+            };
+            if is_on(Fault::FamilyForgetsArrays) {
+                values.truncate(1);
             }
-            let with = |so_far: &<RandomState as BuildHasher>::Hasher, value: &Value| {
+            let with = |so_far: &DefaultHasher, value: &Value| {
                 let mut hasher = so_far.clone();
-                hash_value(value, &mut hasher);
+                value.hash(&mut hasher);
                 hasher
             };
             let all = tuples.iter().flat_map(|one| values.iter().map(move |value| with(one, value)));
@@ -234,7 +235,7 @@ fn asked(condition: &Condition, hashes: &RandomState) -> (Paths, Tuple) {
     let mut hasher = hashes.build_hasher();
     for (path, value) in condition.equalities() {
         paths.push(text(path));
-        hash_value(value, &mut hasher);
+        value.hash(&mut hasher);
     }
     (paths.into(), hasher.finish())
 }
@@ -242,26 +243,4 @@ fn asked(condition: &Condition, hashes: &RandomState) -> (Paths, Tuple) {
 fn text(path: &Path) -> Box<str> {
     let parts: Vec<&str> = path.parts().collect();
     parts.join(".").into()
-}
-
-/// Equal values have equal hashes.
-fn hash_value(value: &Value, hasher: &mut impl Hasher) {
-    match value {
-        Value::Null => 0_u8.hash(hasher),
-        Value::Number(number) => (1_u8, (number + 0.0).to_bits()).hash(hasher),
-        Value::String(text) => (2_u8, text).hash(hasher),
-        Value::Object(members) => {
-            (3_u8, members.len()).hash(hasher);
-            for (name, value) in members.iter() {
-                name.hash(hasher);
-                hash_value(value, hasher);
-            }
-        }
-        Value::Array(items) => {
-            (4_u8, items.len()).hash(hasher);
-            items.iter().for_each(|item| hash_value(item, hasher));
-        }
-        Value::Bool(flag) => (5_u8, flag).hash(hasher),
-        Value::Date(ms) => (6_u8, ms).hash(hasher),
-    }
 }

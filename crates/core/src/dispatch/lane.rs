@@ -52,7 +52,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Whether its tasks have no conditions.
     pub(super) fn is_plain(&self) -> bool {
-        self.id.number() == 0
+        self.id.n() == 0
     }
 
     /// Whether it is known which conditions its tasks have.

@@ -397,7 +397,8 @@ impl Dispatch {
             }
             Step::End(slot, seq) => {
                 self.change_runs(slot, true);
-                if let Some(run) = self.undo.pop_end() {
+                let run = self.undo.pop_end();
+                if let Some(run) = run.filter(|_| !is_on(Fault::RollbackForgetsCounters)) {
                     self.count(seq, run.document);
                 }
             }

@@ -1,7 +1,7 @@
 //! Where operations, lanes and groups lie in memory.
 
 /// Where an operation lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OperationSlot(pub(super) u32);
 
 impl OperationSlot {
