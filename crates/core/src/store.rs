@@ -287,8 +287,10 @@ pub enum Change {
     Update {
         /// Which task.
         seq: Seq,
-        /// Its lane.
+        /// Its lane from now on, one of the same operation.
         lane: LaneId,
+        /// Its lane so far.
+        from_lane: LaneId,
         /// Its priority so far.
         from: Priority,
         /// Its new priority.

@@ -14,9 +14,11 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tasker_core::error::Result;
-use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
+use tasker_core::condition::Conditions;
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind};
+use tasker_core::limits::{CONDITIONS_ALIKE_MAX, LANES_MAX};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
@@ -33,7 +35,7 @@ impl Planner<'_> {
             return self.add_unique(ticket, &[(None, &def)], |_| None);
         }
         let known = self.check_dependencies(&def);
-        let lane = known.and_then(|()| self.lane(&def.operation));
+        let lane = known.and_then(|()| self.lane(&def));
         let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, &[])));
         self.reply(ticket, answer);
     }
@@ -144,27 +146,69 @@ impl Planner<'_> {
         path: fn(usize) -> Option<String>,
     ) -> Result<Vec<LaneId>> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
-        let new_operations = self.draft.new_operations;
+        let (new_operations, lane_next) = (self.draft.new_operations, self.draft.lane_next);
         let lane = |(index, def): (usize, &NewTask)| {
-            let lane = self.check_dependencies(def).and_then(|()| self.lane(&def.operation));
+            let lane = self.check_dependencies(def).and_then(|()| self.lane(def));
             lane.map_err(|error| at_place(error, path(index)))
         };
         let lanes = defs.map(lane).collect();
         if Result::is_err(&lanes) {
             self.draft.operations.truncate(known);
             self.draft.new_operations = new_operations;
+            self.draft.lane_next = lane_next;
             self.dispatch.rollback_to(before);
         }
         lanes
     }
 
-    fn lane(&mut self, operation: &Arc<str>) -> Result<LaneId> {
-        if let Some(id) = self.dispatch.operation(operation) {
-            return Ok(LaneId::new(id, 0));
+    /// The lane of the tasks of its operation with its conditions.
+    fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
+        let conditions = def.conditions();
+        // What does not fit makes no operation known.
+        let known = self.dispatch.operation(&def.operation);
+        let lane = known.and_then(|id| self.dispatch.lane_of(id, conditions));
+        if let Some(lane) = lane {
+            return Ok(lane);
         }
-        let id = self.new_operation(operation)?;
-        self.store_operation(Operation::new(id, operation.clone()));
-        Ok(LaneId::new(id, 0))
+        if !conditions.is_none() {
+            self.check_lanes(conditions)?;
+        }
+        let id = match known {
+            Some(id) => id,
+            None => self.add_operation(&def.operation)?,
+        };
+        Ok(if conditions.is_none() { LaneId::new(id, 0) } else { self.new_lane(id, conditions) })
+    }
+
+    fn add_operation(&mut self, name: &Arc<str>) -> Result<OperationId> {
+        let id = self.new_operation(name)?;
+        self.store_operation(Operation::new(id, name.clone()));
+        Ok(id)
+    }
+
+    fn new_lane(&mut self, operation: OperationId, conditions: &Conditions) -> LaneId {
+        let lane = LaneId::new(operation, self.draft.lane_next);
+        self.draft.lane_next += 1;
+        self.dispatch.add_lane(lane, conditions);
+        lane
+    }
+
+    /// Whether memory has room for another lane with these conditions.
+    fn check_lanes(&self, conditions: &Conditions) -> Result<()> {
+        if self.dispatch.lanes() >= LANES_MAX {
+            let message = format!(
+                "tasks with {LANES_MAX} different lists of conditions wait, and this is another one"
+            );
+            return Err(Error::at(Code::Limit, "concurrency", message));
+        }
+        if self.dispatch.crowd(conditions) > CONDITIONS_ALIKE_MAX {
+            let message = format!(
+                "tasks wait for {CONDITIONS_ALIKE_MAX} different conditions that ask for no value \
+                 of their own, such as 'data.book': 'dune', and this is another one"
+            );
+            return Err(Error::at(Code::Limit, "concurrency", message));
+        }
+        Ok(())
     }
 }
 

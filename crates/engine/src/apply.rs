@@ -77,8 +77,8 @@ impl Memory {
         self.counts = draft.counts;
         self.next_timer = draft.next_timer;
         self.dispatch.commit();
-        for lane in draft.recovered.drain(..) {
-            self.dispatch.end_remote_run(lane.operation());
+        for (lane, seq) in draft.recovered.drain(..) {
+            self.dispatch.end_remote_run(lane.operation(), seq);
         }
         self.apply_ends(&mut draft, effects);
         self.answer_waiters(&mut draft, effects);

@@ -82,8 +82,8 @@ pub struct Draft {
     pub needed: FxHashSet<Seq>,
     /// The timers of tasks that end and are not kept for ever.
     pub purge_timers: BTreeSet<Timer>,
-    /// The lane of each recovered run.
-    pub recovered: Vec<LaneId>,
+    /// The lane and the task of each recovered run.
+    pub recovered: Vec<(LaneId, Seq)>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.
@@ -351,7 +351,7 @@ impl<'a> Planner<'a> {
         if self.has_halted(run) {
             self.dispatch.continue_run();
         }
-        self.dispatch.end_run(run.lane.operation());
+        self.dispatch.end_run(run.lane.operation(), run.seq);
     }
 
     /// A run's task ends with it.

@@ -21,6 +21,7 @@ mod settle;
 mod bulk;
 mod remove;
 mod retry;
+mod runs;
 mod record;
 mod timeout;
 mod abort;

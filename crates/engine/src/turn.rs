@@ -33,7 +33,7 @@ use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, RunSlot, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::starts;
+use crate::starts::{self, Drafted};
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -418,7 +418,9 @@ fn has_work(
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
-    let picked = starts::pick(&mut memory.dispatch, transaction, &mut first, is_shared);
+    let mut drafted = Drafted::nothing(memory.seq_next);
+    let picked =
+        starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
     memory.dispatch.rollback();
     Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
 }
@@ -499,7 +501,7 @@ fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
         if live.has_halted() {
             memory.dispatch.continue_run();
         }
-        memory.dispatch.end_run(live.lane.operation());
+        memory.dispatch.end_run(live.lane.operation(), live.seq);
         memory.dispatch.commit();
     }
     effects.push(Effect::RunEnded(slot, RunEnd::Fenced));

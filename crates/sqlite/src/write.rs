@@ -559,14 +559,14 @@ impl<'c> Writing<'c> {
     }
 
     fn update(&mut self, change: &Change) -> Rows {
-        let Change::Update { seq, to, is_queued, data, options, due_at, .. } = change else {
+        let Change::Update { seq, lane, to, is_queued, data, options, due_at, .. } = change else {
             return Ok(0);
         };
         if let Some(at) = *due_at {
             self.timer(Timer { at, kind: TimerKind::Due, seq: *seq })?;
         }
         let (options, data) = (json_column::options(options), text(data.as_ref()));
-        let row = (to.get(), options, data, seq.0 as i64, *is_queued);
+        let row = (lane.0 as i64, to.get(), options, data, seq.0 as i64, *is_queued);
         self.statement(Kind::Update)?.execute(row)
     }
 

@@ -8,23 +8,23 @@
 //! - A run costs as many looks as there are counters that it may count in, and a new counter as many
 //!   as there are runs that it may count; how many there are besides makes no difference.
 //! - As long as there is no counter, nothing is known of a run but its operation. Then the documents
-//!   of all live runs are asked for once.
+//!   of all live runs are asked for once, and again when a counter comes that looks at something
+//!   else. Of each only that is kept which counters look at.
 //!
 //! # Left to others
 //! What may count where: `family`. What a counter lets pass: `group`.
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use super::family::{Candidates, Families};
+use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
-use crate::condition::{Condition, Conditions};
+use crate::condition::{Condition, Conditions, part};
 use crate::id::Seq;
-use crate::query::Value;
+use crate::query::{Fields, Path, Value};
 
 /// After so many runs without a counter nothing is asked any more of those that begin: who uses
 /// conditions now and then does not read all live runs each time.
@@ -54,7 +54,7 @@ impl Counter {
 /// A live run whose document is known.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
-    pub(super) document: Arc<Value>,
+    pub(super) document: Value,
     /// The counters that count it. Some may be gone.
     pub(super) counters: Box<[CounterId]>,
 }
@@ -68,6 +68,10 @@ pub(super) struct Counters {
     families: Families,
     /// The live runs of all owners, if they are known.
     runs: Option<FxHashMap<Seq, Run>>,
+    /// What counters look at; that much is kept of the document of a run.
+    paths: BTreeSet<Path>,
+    /// Whether some of that came later than the runs that are known.
+    are_runs_short: bool,
     /// How many runs have begun since the last counter went.
     idle_begins: u32,
 }
@@ -85,15 +89,31 @@ impl Counters {
         self.counters.iter().map(|(id, counter)| (*id, counter))
     }
 
-    /// Whether the live runs are known.
+    /// Whether the live runs are known, with all that counters look at.
     pub(super) fn knows_runs(&self) -> bool {
+        self.runs.is_some() && !self.are_runs_short
+    }
+
+    /// Whether something is known of live runs, so that each that begins must be told.
+    pub(super) fn tracks_runs(&self) -> bool {
         self.runs.is_some()
     }
 
-    /// How many counters would be asked with that of a condition, if it has none yet.
-    pub(super) fn beside(&self, hash: u128, condition: &Condition) -> usize {
-        let is_known = self.by_query.contains_key(&hash);
-        if is_known { 0 } else { self.families.beside(condition) }
+    /// The fields of a task that counters look at.
+    pub(super) fn fields(&self) -> Fields {
+        let fields = self.paths.iter().filter_map(Path::field);
+        fields.fold(Fields::default(), Fields::with)
+    }
+
+    /// How many counters would be asked together at most, with those that these conditions bring;
+    /// none if they bring none. With each comes the hash of its scope and query.
+    pub(super) fn crowd<'c>(&self, all: impl Iterator<Item = (u128, &'c Condition)>) -> usize {
+        let mut new: BTreeMap<Place, BTreeSet<u128>> = BTreeMap::new();
+        for (hash, condition) in all.filter(|(hash, _)| !self.by_query.contains_key(hash)) {
+            new.entry(self.families.place(condition)).or_default().insert(hash);
+        }
+        let crowds = new.iter().map(|(place, new)| self.families.crowd(place) + new.len());
+        crowds.max().unwrap_or(0)
     }
 
     /// The counter of one of these conditions, to which one more lane refers. `hash` is that of its
@@ -112,13 +132,17 @@ impl Counters {
         self.by_query.insert(hash, id);
         let counter = self.counters.entry(id).or_insert(counter);
         if let Some(condition) = counter.condition() {
+            for path in condition.paths() {
+                if !self.paths.contains(path) {
+                    self.paths.insert(path.clone());
+                    self.are_runs_short = self.runs.is_some();
+                }
+            }
             let runs = self.runs.iter().flatten();
-            let runs = runs.map(|(seq, run)| (*seq, &*run.document));
+            let runs = runs.map(|(seq, run)| (*seq, &run.document));
             self.families.add(id, condition, runs);
         }
-        if self.knows_runs() {
-            self.count(id);
-        }
+        self.count(id);
         id
     }
 
@@ -160,9 +184,10 @@ impl Counters {
         self.idle_begins = 0;
     }
 
-    /// A run begins whose document is this. The counters that count it; they have not done so yet.
-    pub(super) fn begin(&mut self, seq: Seq, document: Arc<Value>) -> Box<[CounterId]> {
+    /// A run begins whose document has at least the fields that counters look at. The counters that count it; they have not done so yet.
+    pub(super) fn begin(&mut self, seq: Seq, document: &Value) -> Box<[CounterId]> {
         let Some(runs) = &mut self.runs else { return Box::default() };
+        let document = part::of(document, &self.paths);
         let mut counters = self.families.begin(seq, &document);
         counters.retain(|id| {
             let counter = self.counters.get(id);
@@ -185,21 +210,19 @@ impl Counters {
 
     /// From now on the live runs are known, which are none yet.
     pub(super) fn know_runs(&mut self) {
-        debug_assert!(self.runs.is_none(), "the live runs are known already");
+        debug_assert!(
+            self.runs.as_ref().is_none_or(FxHashMap::is_empty),
+            "the live runs are known already"
+        );
         self.runs = Some(FxHashMap::default());
-        self.idle_begins = 0;
+        (self.are_runs_short, self.idle_begins) = (false, 0);
     }
 
     /// What nobody has asked for in a long time is not known any more.
     pub(super) fn tidy(&mut self) {
         if self.counters.is_empty() && self.idle_begins >= IDLE_BEGINS_MAX {
-            self.forget_runs();
+            *self = Self { last: self.last, ..Self::default() };
         }
-    }
-
-    fn forget_runs(&mut self) {
-        self.runs = None;
-        self.families.forget_runs();
     }
 
     /// The live runs whose documents are known.

@@ -53,6 +53,15 @@ struct Family {
     wide: BTreeSet<Seq>,
 }
 
+/// Where a counter stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// In no family.
+    Loose,
+    /// In the family of these paths, with these values.
+    Of(Paths, Tuple),
+}
+
 /// Where a document stands in a family.
 enum Tuples {
     Some(Vec<Tuple>),
@@ -68,14 +77,22 @@ pub(super) enum Candidates {
 }
 
 impl Families {
-    /// How many counters are found whenever the one of this condition is: each of them has to be
-    /// asked then.
-    pub(super) fn beside(&self, condition: &Condition) -> usize {
+    /// Where the counter of a condition stands, or would.
+    pub(super) fn place(&self, condition: &Condition) -> Place {
         let (paths, tuple) = asked(condition, &self.hashes);
-        match self.families.get(&paths) {
-            Some(family) => family.counters.get(&tuple).map_or(0, BTreeSet::len),
-            None if paths.is_empty() || self.families.len() >= FAMILIES_MAX => self.loose.len(),
-            None => 0,
+        let is_loose = paths.is_empty()
+            || (self.families.len() >= FAMILIES_MAX && !self.families.contains_key(&paths));
+        if is_loose { Place::Loose } else { Place::Of(paths, tuple) }
+    }
+
+    /// How many counters stand there: each is asked when one of them is.
+    pub(super) fn crowd(&self, place: &Place) -> usize {
+        match place {
+            Place::Loose => self.loose.len(),
+            Place::Of(paths, tuple) => {
+                let family = self.families.get(paths);
+                family.and_then(|family| family.counters.get(tuple)).map_or(0, BTreeSet::len)
+            }
         }
     }
 
@@ -86,11 +103,10 @@ impl Families {
         condition: &Condition,
         runs: impl Iterator<Item = (Seq, &'d Value)>,
     ) {
-        let (paths, tuple) = asked(condition, &self.hashes);
-        if paths.is_empty() || (self.families.len() >= FAMILIES_MAX && !self.has(&paths)) {
+        let Place::Of(paths, tuple) = self.place(condition) else {
             self.loose.insert(id);
             return;
-        }
+        };
         let family = self.families.entry(paths).or_insert_with(|| {
             let mut family = Family::new(condition);
             runs.for_each(|(seq, document)| family.add_run(seq, document, &self.hashes));
@@ -98,10 +114,6 @@ impl Families {
         });
         family.counters.entry(tuple).or_default().insert(id);
         family.len += 1;
-    }
-
-    fn has(&self, paths: &Paths) -> bool {
-        self.families.contains_key(paths)
     }
 
     /// A counter goes.
@@ -147,14 +159,6 @@ impl Families {
     pub(super) fn end(&mut self, seq: Seq, document: &Value) {
         for family in self.families.values_mut() {
             family.remove_run(seq, document, &self.hashes);
-        }
-    }
-
-    /// No run is known any more.
-    pub(super) fn forget_runs(&mut self) {
-        for family in self.families.values_mut() {
-            family.runs = FxHashMap::default();
-            family.wide.clear();
         }
     }
 }

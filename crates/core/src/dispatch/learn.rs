@@ -8,14 +8,12 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
-use std::sync::Arc;
-
 use super::Dispatch;
 use super::content::bytes_of;
 use super::lane::{Term, Terms};
 use super::slot::{Head, LaneSlot, OperationSlot};
 use super::undo::Step;
-use crate::condition::{self, Condition, Conditions, Scope};
+use crate::condition::{self, Conditions, Scope};
 use crate::document;
 use crate::error::Result;
 use crate::id::{LaneId, OperationId, Seq};
@@ -50,14 +48,11 @@ impl Dispatch {
         self.lanes.with_conditions(slot, self.hashes.of(conditions.text()))
     }
 
-    /// How many counters each run that one of these conditions may count would have to ask, if there
-    /// is a condition that nothing counts yet: the most.
+    /// How many conditions at most a run would have to be asked for together, with those of these
+    /// that nothing counts yet; none if there is no such.
     pub fn crowd(&self, conditions: &Conditions) -> usize {
-        let beside = |condition| {
-            let hash = self.hashes.of(Condition::counter_key(condition));
-            self.counters.beside(hash, condition)
-        };
-        conditions.iter().map(beside).max().unwrap_or(0)
+        let all = conditions.iter();
+        self.counters.crowd(all.map(|one| (self.hashes.of(one.counter_key()), one)))
     }
 
     /// There is a lane from now on that was not there before, with these conditions.
@@ -96,18 +91,24 @@ impl Dispatch {
             match stored {
                 Some(task) => self.contents.offer((*task).clone()),
                 None => {
-                    self.documents.insert(*seq, document(def)?);
+                    // Of whatever counters look at when it starts.
+                    let fields = condition::fields(Scope::Running);
+                    self.documents.insert(*seq, document::for_conditions(def, fields)?);
                 }
             }
         }
         Ok(())
     }
 
-    /// What conditions look at of a task, if it is known.
-    pub(super) fn document(&self, seq: Seq) -> Result<Option<Arc<Value>>> {
-        match self.documents.get(&seq) {
-            Some(known) => Ok(Some(Arc::clone(known))),
-            None => self.contents.get(seq).map(|task| document(&task.def)).transpose(),
+    /// What counters look at of a task, if it is known.
+    pub(super) fn document(&mut self, seq: Seq) -> Result<Option<Value>> {
+        match self.documents.remove(&seq) {
+            Some(known) => Ok(Some(known)),
+            None => {
+                let task = self.contents.get(seq);
+                let fields = self.counters.fields();
+                task.map(|task| document::for_conditions(&task.def, fields)).transpose()
+            }
         }
     }
 
@@ -128,7 +129,7 @@ impl Dispatch {
             let lane = self.lanes.get(slot);
             if !lane.is_learned() {
                 asked.extend(lane.window.first().map(|key| (lane.id, key.seq)));
-            } else if self.counters.knows_runs() && self.closed(slot).is_none() {
+            } else if self.counters.tracks_runs() && self.closed(slot).is_none() {
                 let room = free.min(TASKS_ASKED_MAX - asked.len());
                 let first = lane.window.iter().take(room);
                 let before = asked.len();
@@ -158,9 +159,4 @@ impl Dispatch {
         let hash = self.hashes.of(conditions.text());
         self.lanes.learn(slot, Terms { all: all.into(), hash });
     }
-}
-
-/// What conditions may look at of a task.
-fn document(def: &NewTask) -> Result<Arc<Value>> {
-    document::for_conditions(def, condition::fields(Scope::Running)).map(Arc::new)
 }

@@ -126,7 +126,7 @@ impl Dispatch {
                 return Progress::Again;
             }
             picks.lanes_examined += 1;
-            if self.lanes.get(lane).is_plain() && !self.counters.knows_runs() {
+            if self.lanes.get(lane).is_plain() && !self.counters.tracks_runs() {
                 self.take(operation, lane, picks);
             } else if let Some(progress) = self.consider(operation, lane, picks) {
                 return progress;
@@ -174,7 +174,7 @@ impl Dispatch {
     ) -> Option<Progress> {
         let old = self.lanes.get(lane).head();
         let key = old?;
-        let document = if self.counters.knows_runs() {
+        let document = if self.counters.tracks_runs() {
             match self.document(key.seq) {
                 Ok(Some(document)) => Some(document),
                 Ok(None) => return Some(self.ask(slot, picks)),
@@ -192,7 +192,7 @@ impl Dispatch {
         picks.push(Pick { lane: id, key, task: self.contents.take(key.seq) });
         self.relist_lane(lane, old);
         if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
-            self.count(key.seq, document);
+            self.count(key.seq, &document);
         }
         None
     }

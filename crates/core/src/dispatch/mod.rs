@@ -79,7 +79,7 @@ pub struct Dispatch {
     counters: Counters,
     contents: Contents,
     /// What conditions look at of tasks that this turn has added or changed.
-    documents: FxHashMap<Seq, Arc<Value>>,
+    documents: FxHashMap<Seq, Value>,
     hashes: Hashes,
     undo: Undo,
 }
@@ -399,7 +399,7 @@ impl Dispatch {
                 self.change_runs(slot, true);
                 let run = self.undo.pop_end();
                 if let Some(run) = run.filter(|_| !is_on(Fault::RollbackForgetsCounters)) {
-                    self.count(seq, run.document);
+                    self.count(seq, &run.document);
                 }
             }
             Step::Halt => self.change_halted(false),

@@ -2,8 +2,6 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
-use std::sync::Arc;
-
 use super::Dispatch;
 use super::counter::Run;
 use super::slot::OperationSlot;
@@ -26,16 +24,17 @@ impl Dispatch {
     /// them.
     pub fn begin_remote_runs(&mut self, operation: OperationId, runs: u32) {
         debug_assert!(runs > 0, "a lane without runs is not named");
-        debug_assert!(!self.counters.knows_runs(), "a run begins, and nobody knows which");
+        debug_assert!(!self.counters.tracks_runs(), "a run begins, and nobody knows which");
         self.change_remote_runs(operation, |remote| remote + runs);
     }
 
-    /// A run of another owner has begun; with what conditions look at, if [`Dispatch::knows_runs`].
+    /// A run of another owner has begun; with what conditions may look at, if
+    /// [`Dispatch::tracks_runs`].
     pub fn begin_remote_run(
         &mut self,
         operation: OperationId,
         seq: Seq,
-        document: Option<Arc<Value>>,
+        document: Option<&Value>,
     ) {
         self.change_remote_runs(operation, |remote| remote + 1);
         if let Some(document) = document.filter(|_| !is_on(Fault::CounterForgetsRemoteRuns)) {
@@ -52,23 +51,27 @@ impl Dispatch {
         self.count_no_more(seq);
     }
 
-    /// Whether it is known of each live run what conditions look at.
-    pub fn knows_runs(&self) -> bool {
-        self.counters.knows_runs()
+    /// Whether it must be known of each run that begins what conditions may look at.
+    pub fn tracks_runs(&self) -> bool {
+        self.counters.tracks_runs()
     }
 
     /// These are the live runs of all owners, as [`super::Progress::Runs`] asked: none has begun or
     /// ended in this turn.
-    pub fn load_runs(&mut self, runs: Vec<(Seq, Arc<Value>)>) {
+    pub fn load_runs(&mut self, runs: &[(Seq, Value)]) {
         debug_assert!(!self.undo.has_runs(), "the store knows nothing of the runs of this turn");
+        let known: Vec<Seq> = self.counters.runs().map(|(seq, _)| seq).collect();
+        for seq in known {
+            self.count_no_more(seq);
+        }
         self.counters.know_runs();
         for (seq, document) in runs {
-            self.count(seq, document);
+            self.count(*seq, document);
         }
     }
 
     /// A run begins: the counters that it matches count it.
-    pub(super) fn count(&mut self, seq: Seq, document: Arc<Value>) {
+    pub(super) fn count(&mut self, seq: Seq, document: &Value) {
         let counters = self.counters.begin(seq, document);
         for id in counters {
             self.step(id, true);

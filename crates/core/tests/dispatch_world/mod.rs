@@ -160,11 +160,9 @@ impl World {
                 }
                 Progress::Tasks(asked) => self.tell(truth, &asked),
                 Progress::Runs => {
-                    let runs = self.truth.runs().map(|seq| {
-                        (seq, Arc::new(document(&self.truth.defs[&seq])))
-                    });
-                    let runs = runs.collect();
-                    self.dispatch.load_runs(runs);
+                    let defs = &self.truth.defs;
+                    let runs = self.truth.runs().map(|seq| (seq, document(&defs[&seq])));
+                    self.dispatch.load_runs(&runs.collect::<Vec<_>>());
                 }
                 Progress::Unreadable(error) => panic!("{error}"),
             }
@@ -360,8 +358,8 @@ impl World {
         self.truth.queue.remove(&key);
         self.truth.remote.push((lane, key.seq));
         self.dispatch.leave(lane, key);
-        let is_known = self.dispatch.knows_runs();
-        let document = is_known.then(|| Arc::new(document(&self.truth.defs[&key.seq])));
+        let document = document(&self.truth.defs[&key.seq]);
+        let document = Some(&document).filter(|_| self.dispatch.tracks_runs());
         self.dispatch.begin_remote_run(lane.operation(), key.seq, document);
         self.dispatch.commit();
     }

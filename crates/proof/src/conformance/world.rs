@@ -535,7 +535,8 @@ impl World {
         self.priorities.insert(seq, to);
         let NewTask { data, options, .. } = def;
         let due_at = options.run_at().filter(|_| !is_queued);
-        Change::Update { seq, lane, from, to, is_queued, data, options, due_at }
+        let from_lane = lane;
+        Change::Update { seq, lane, from_lane, from, to, is_queued, data, options, due_at }
     }
 
     pub(super) fn priority(&self, task: Task) -> Priority {
