@@ -33,13 +33,13 @@ use crate::task::{
 use crate::time::WallMs;
 use crate::timer::Timer;
 
-mod batch;
 mod lookup;
 mod mirror;
+mod batch;
 
 pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
 pub use lookup::{Expired, KeyHolder, Wait};
-pub use mirror::{Head, Lane, LaneHead, Operation, ReadyTask, Window, WindowQuery};
+pub use mirror::{Head, Lane, LaneHead, LiveRun, Operation, ReadyTask, Window, WindowQuery};
 
 impl Change {
     /// When a task enters or ends by it.
@@ -623,6 +623,10 @@ pub trait ReadTransaction {
 
     /// How many runs of other owners are live, by lane.
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
+
+    /// The runs that are live, of whichever owner, by the numbers of their tasks. What conditions
+    /// look at of these is in [`ReadTransaction::contents`].
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>>;
 
     /// The live runs of dead owners, in queue order. The owners are forgotten when a batch that
     /// releases or ends all their runs is committed.

@@ -318,6 +318,8 @@ pub struct TaskOptions {
     pub on_stop: Option<OnStop>,
     /// The key that no other task of its operation has meanwhile.
     pub unique: Option<Arc<Unique>>,
+    /// What must hold at its start, besides.
+    pub conditions: Conditions,
     /// Since when a stored task is paused that has no run; for any other it says nothing.
     /// What must hold at its start, besides.
     pub conditions: Conditions,
@@ -456,10 +458,10 @@ impl NewTask {
         if self.options.is_none() {
             return data;
         }
-        let TaskOptions { id, label, tags, depends_on, .. } = &*self.options;
+        let TaskOptions { id, label, tags, depends_on, conditions, .. } = &*self.options;
         let dependencies = depends_on.as_ref().map_or(0, |all| all.on.len() * DEPENDENCY_BYTES);
         let texts = [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>();
-        data + texts + dependencies
+        data + texts + dependencies + conditions.bytes()
     }
 }
 

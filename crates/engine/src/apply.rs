@@ -41,7 +41,7 @@ impl Memory {
         );
         let told = effects.len();
         self.counts = draft.counts;
-        self.seq_next = draft.seq_next;
+        (self.seq_next, self.lane_next) = (draft.seq_next, draft.lane_next);
         self.next_timer = draft.next_timer;
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;

@@ -24,7 +24,7 @@ use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
 use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Entry, LaneHead, Operation, PauseWish, ReadTransaction};
+use tasker_core::store::{Entry, Head, LaneHead, Operation, PauseWish, ReadTransaction};
 use tasker_core::task::{AbortReason, Postponement, TaskEnd};
 use tasker_core::time::MonoMs;
 use tasker_core::transition::{After, QueueEffect, RunEffect, TransitionKind};
@@ -73,7 +73,9 @@ pub(crate) fn catch_up(
             reload(transaction, memory, effects)?;
         }
     }
-    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
+    let Head { number, seq_next, lane_next, counts } = head;
+    (memory.number, memory.seq_next, memory.lane_next) = (number, seq_next, lane_next);
+    memory.counts = counts;
     memory.freshness = Freshness::Current;
     memory.assert_balanced();
     Ok(())

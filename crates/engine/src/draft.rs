@@ -38,6 +38,8 @@ pub struct Draft {
     pub counts: Counts,
     /// The next free sequence number.
     pub seq_next: Seq,
+    /// The next free number of a lane.
+    pub lane_next: u64,
     /// Records of operations, in the order in which they are written.
     pub operations: Vec<Operation>,
     /// How many of them are of operations that are stored for the first time.
@@ -136,6 +138,7 @@ impl Draft {
             owner: memory.owner,
             at: now.wall,
             seq_next: self.seq_next,
+            lane_next: self.lane_next,
             counts: self.counts,
             changes,
         })
@@ -283,8 +286,8 @@ impl<'a> Planner<'a> {
         debug_assert_eq!(memory.dispatch.mark(), Mark::default(), "another turn is open");
         let (memory, dispatch) = memory.split();
         let next_timer = facts.fired.as_ref().map_or(memory.next_timer, |fired| fired.next_at);
-        let (counts, seq_next) = (memory.counts, memory.seq_next);
-        let draft = Draft { counts, seq_next, next_timer, ..Draft::default() };
+        let Known { counts, seq_next, lane_next, .. } = memory;
+        let draft = Draft { counts, seq_next, lane_next, next_timer, ..Draft::default() };
         Self { memory, dispatch, ids, facts, now, draft }
     }
 

@@ -11,8 +11,9 @@ use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, PauseWish,
-    Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Operation, Orphan,
+    PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window,
+    WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -35,6 +36,8 @@ pub enum Call {
     Operations,
     /// `remote_runs`
     RemoteRuns,
+    /// `live_runs`
+    LiveRuns,
     /// `orphans`
     Orphans,
     /// `heads`
@@ -194,6 +197,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         self.at(Call::RemoteRuns)?.remote_runs()
+    }
+
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
+        self.at(Call::LiveRuns)?.live_runs()
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

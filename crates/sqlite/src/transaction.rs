@@ -22,8 +22,8 @@ use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Operation, Orphan, PauseWish,
-    ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Operation, Orphan,
+    PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
@@ -351,6 +351,17 @@ impl ReadTransaction for SqliteTransaction<'_> {
             }
         }
         Ok(heads)
+    }
+
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
+        let mut statement = cached(&self.writer.connection, sql::LIVE_RUNS)?;
+        let mut rows = statement.query([]).map_err(error::of)?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            runs.push(LiveRun { seq: row::seq(row, 0)?, lane: row::lane_id(row, 1)? });
+        }
+        runs.sort_unstable_by_key(|run| run.seq);
+        Ok(runs)
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {

@@ -23,7 +23,7 @@ use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
 use tasker_core::operation::OperationRecord;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Head, Operation, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Operation, Refused, Start};
 use tasker_core::task::{
     AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
     TaskOptions,
@@ -178,10 +178,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
     written?;
     journal(connection, batch).map(drop).map_err(unwritten)?;
     debug_assert!(
-        row::head(connection).is_ok_and(|head| {
-            let Head { number, seq_next, counts } = head;
-            (number, seq_next, counts) == (batch.number, batch.seq_next, batch.counts)
-        }),
+        row::head(connection).is_ok_and(|head| head == batch.head()),
         "where the store stands is not read as it was written (I-8, I-13)"
     );
     Ok(())
@@ -257,6 +254,7 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
         batch.owner.0 as i64,
         batch.at.0,
         batch.seq_next.0 as i64,
+        batch.lane_next as i64,
         counts_text(&batch.counts),
         times.map(|times| times.low.0),
         times.map(|times| times.high.0),

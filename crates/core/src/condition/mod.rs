@@ -152,6 +152,11 @@ impl Conditions {
         self.0.as_ref().map_or("[]", |list| &list.text)
     }
 
+    /// How many bytes their text has; none if there are none.
+    pub fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |list| list.text.len())
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(&self, more: &Self) -> Self {

@@ -61,6 +61,7 @@ fields! {
     Retention "retention" "How long it is kept after its end, in milliseconds.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",
+    Concurrency "concurrency" "What must hold at its start, besides.",
     Unique "unique" "The key that no other task of its operation has meanwhile.",
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Image {
 
 impl Default for Image {
     fn default() -> Self {
-        let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
+        let head = Head { number: 0, seq_next: Seq(1), lane_next: 1, counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let waits = BTreeMap::new();

@@ -29,7 +29,7 @@ fn bench(room: usize) -> Bench {
     let changes = ids.map(operation).map(Change::Operation).collect();
     let (owner, at, counts) = (store.owner(), WallMs(0), Counts::default());
     let seq_next = tasker_core::id::Seq(1);
-    let batch = Batch { number: 1, owner, at, seq_next, counts, changes };
+    let batch = Batch { number: 1, owner, at, seq_next, lane_next: 1, counts, changes };
     let committed = store.begin(&Lookups::default).unwrap().commit(&batch);
     assert!(matches!(committed, Commit::Committed));
     drop(store);

@@ -66,9 +66,9 @@ impl Mirror {
     /// Memory says what the store says.
     pub(crate) fn assert_shown_by(&self, memory: &Memory) {
         assert_eq!(memory.freshness, Freshness::Current);
-        let Head { number, seq_next, counts } = self.head;
-        let known = (memory.number, memory.seq_next, memory.counts);
-        assert_eq!(known, (number, seq_next, counts), "memory is not as the store");
+        let Head { number, seq_next, lane_next, counts } = self.head;
+        let known = (memory.number, memory.seq_next, memory.lane_next, memory.counts);
+        assert_eq!(known, (number, seq_next, lane_next, counts), "memory is not as the store");
         let last = self.operations.last().map_or(0, |operation| usize::from(operation.id.0));
         assert_eq!(memory.next_operation, last + 1, "{:?}", self.operations);
         for Operation { id, name, record } in &self.operations {

@@ -72,6 +72,8 @@ impl World {
         let operations = new.into_iter().map(Change::Operation);
         let seq_next = Seq(head.seq_next.0 + adds.len() as u64);
         let changes = operations.chain(adds).collect();
-        Batch { number: head.number + 1, owner: store.owner(), at, seq_next, counts, changes }
+        let lane_next = head.lane_next.max(LANES + 1);
+        let (number, owner) = (head.number + 1, store.owner());
+        Batch { number, owner, at, seq_next, lane_next, counts, changes }
     }
 }
