@@ -5,6 +5,7 @@
 mod bench;
 mod bulk;
 mod clients;
+mod conditions;
 mod dependencies;
 mod overtaken;
 mod keys;
