@@ -321,8 +321,6 @@ pub struct TaskOptions {
     /// What must hold at its start, besides.
     pub conditions: Conditions,
     /// Since when a stored task is paused that has no run; for any other it says nothing.
-    /// What must hold at its start, besides.
-    pub conditions: Conditions,
     pub paused_at: Option<WallMs>,
 }
 

@@ -16,8 +16,6 @@ use tasker_core::id::{OperationId, Seq};
 use tasker_core::query::Value;
 use tasker_core::store::ReadTransaction;
 
-/// How many runs are read at once.
-const RUNS_MAX: usize = 4_096;
 /// How many bytes of data are read at once.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -29,18 +27,9 @@ pub(crate) fn of_all(
     transaction: &mut dyn ReadTransaction,
     dispatch: &Dispatch,
 ) -> Result<Vec<Document>> {
-    let mut all: Vec<Document> = Vec::new();
-    loop {
-        let after = all.last().map_or(Seq(0), |(seq, _)| *seq);
-        let runs = transaction.live_runs(after, RUNS_MAX)?;
-        let is_last = runs.len() < RUNS_MAX;
-        let runs = runs.into_iter().map(|run| (run.seq, run.lane.operation())).collect();
-        let name = |operation| dispatch.operation_name(operation).cloned();
-        all.extend(documents(transaction, name, &runs)?);
-        if is_last {
-            return Ok(all);
-        }
-    }
+    let runs = transaction.live_runs()?;
+    let runs = runs.into_iter().map(|run| (run.seq, run.lane.operation())).collect();
+    documents(transaction, |operation| dispatch.operation_name(operation).cloned(), &runs)
 }
 
 /// Those of these tasks, which are there, by number.

@@ -37,8 +37,7 @@ impl Planner<'_> {
     ) -> Result<()> {
         let mut picks = Picks::up_to(usize::MAX);
         let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
-        let is_starved =
-            pick(self.dispatch, transaction, (&mut picks, is_shared), &mut drafted)?;
+        let is_starved = pick(self.dispatch, transaction, (&mut picks, is_shared), &mut drafted)?;
         self.draft.is_stale |= drafted.is_stale;
         self.draft.is_starved = is_starved;
         self.read_contents(transaction, &mut picks)?;
@@ -156,9 +155,8 @@ impl<'d> Drafted<'d> {
 
     /// Whether the store will have a task in another form when it starts.
     fn has_changed(&self, seq: Seq) -> bool {
-        let has = |draft: &Draft| {
-            draft.given_back.contains_key(&seq) || draft.reopened.contains(&seq)
-        };
+        let has =
+            |draft: &Draft| draft.given_back.contains_key(&seq) || draft.reopened.contains(&seq);
         self.draft.is_some_and(has)
     }
 

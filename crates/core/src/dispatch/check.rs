@@ -74,7 +74,8 @@ impl Dispatch {
         let is_faulty = |slot, group: &Group| {
             let Group { operation, counter, limit, lanes, listed } = group;
             let first = lanes.first().map(|(key, _)| *key);
-            let at = self.counters.get(*counter).and_then(|at| at.groups.get(&(*limit, *operation)));
+            let at =
+                self.counters.get(*counter).and_then(|at| at.groups.get(&(*limit, *operation)));
             let heads = &self.operations.get(*operation).heads;
             let is_listed = listed.is_none_or(|key| heads.contains(&(key, Head::Group(slot))));
             let passes = first.filter(|_| self.lets_pass(*counter, *limit));

@@ -223,7 +223,8 @@ impl Family {
                 value.hash(&mut hasher);
                 hasher
             };
-            let all = tuples.iter().flat_map(|one| values.iter().map(move |value| with(one, value)));
+            let all =
+                tuples.iter().flat_map(|one| values.iter().map(move |value| with(one, value)));
             tuples = all.collect();
         }
         let mut tuples: Vec<Tuple> = tuples.iter().map(Hasher::finish).collect();

@@ -15,11 +15,7 @@ use crate::queue::QueueKey;
 
 impl Dispatch {
     /// Changes what is known of a lane, and its position among the lanes with it.
-    pub(super) fn change<T>(
-        &mut self,
-        slot: LaneSlot,
-        change: impl FnOnce(&mut Lane) -> T,
-    ) -> T {
+    pub(super) fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
         let old = self.lanes.get(slot).head();
         let changed = self.lanes.change(slot, change);
         self.relist_lane(slot, old);

@@ -30,12 +30,7 @@ impl Dispatch {
 
     /// A run of another owner has begun; with what conditions may look at, if
     /// [`Dispatch::tracks_runs`].
-    pub fn begin_remote_run(
-        &mut self,
-        operation: OperationId,
-        seq: Seq,
-        document: Option<&Value>,
-    ) {
+    pub fn begin_remote_run(&mut self, operation: OperationId, seq: Seq, document: Option<&Value>) {
         self.change_remote_runs(operation, |remote| remote + 1);
         if let Some(document) = document.filter(|_| !is_on(Fault::CounterForgetsRemoteRuns)) {
             self.count(seq, document);
