@@ -13,6 +13,7 @@ import { serialisePostponement } from './aborts'
 import { isBare } from './bounded-json'
 import { JsonText } from './commands'
 import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
+import { conditionsOf } from './conditions'
 import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
 import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
@@ -340,12 +341,22 @@ function prepare(given: unknown, place?: number): unknown {
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
   const areWords = isJson(priority) && isJson(parent) && isJson(onInterrupted) && isJson(onStop)
-  if (areTimes && areWords && abortSignal === undefined) return members
+  const { concurrency } = members
+  const isFree = concurrency === undefined && abortSignal === undefined
+  if (areTimes && areWords && isFree) return members
   const others = { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop }
   const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
-  const judgedHere = { runAt: momentOf(runAt), abortSignal: undefined }
+  const judgedHere = {
+    runAt: momentOf(runAt),
+    abortSignal: undefined,
+    concurrency: conditionsOf(scalar(concurrency), pathOf('concurrency', place)),
+  }
   return { ...members, ...Object.fromEntries(words), ...judgedHere }
 }
+
+/** Where a word of a definition stands. */
+const pathOf = (word: string, place: number | undefined) =>
+  place === undefined ? word : `[${place}].${word}`
 
 /** What needs no second look: scalars, lists, what was written as `{ … }`. */
 function isOrdinary(value: unknown): boolean {
@@ -355,7 +366,7 @@ function isOrdinary(value: unknown): boolean {
 
 /** Refuses what JSON would drop, or keeps nothing of. */
 function refuseUnstorable(value: unknown, word: string, place: number | undefined) {
-  const path = place === undefined ? word : `[${place}].${word}`
+  const path = pathOf(word, place)
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw invalid(path, `a ${typeof value} cannot be stored as JSON`)
   }
