@@ -38,7 +38,7 @@ function isJson(value: unknown, depth: number): boolean {
 }
 
 /** What is not there `every` does not see, and JSON makes it null. */
-const hasHoles = (values: unknown[]) => values.length > 0 && Object.keys(values).length < values.length
+const hasHoles = (values: unknown[]) => Object.keys(values).length < values.length
 
 /** The JSON of a query or a sort. */
 export function encodeQuery(value: unknown, path: string): JsonText {

@@ -1,7 +1,7 @@
 /** What must hold at the start of a task. */
 
 import type { QueryField } from './query'
-import type { TaskStatus, TaskState } from './task'
+import type { TaskState, TaskStatus } from './task'
 
 /**
  * Which tasks a condition counts. `running`: those that run, in whichever process; one that has

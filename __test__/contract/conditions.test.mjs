@@ -129,7 +129,10 @@ test('all conditions of a task have to hold', async t => {
   await tasker.addTasks([{ operation: 'a' }, { operation: 'b' }])
   const [a, b] = [await call(0), await call(1)]
   const concurrency = [running({ operation: 'a' }, 0), running({ operation: 'b' }, 0)]
-  await tasker.addTasks([{ operation: 'c', data: 1, concurrency }, { operation: 'c', data: 2 }])
+  await tasker.addTasks([
+    { operation: 'c', data: 1, concurrency },
+    { operation: 'c', data: 2 },
+  ])
   assert.equal((await call(2)).context.data, 2)
   a.resolve()
   await tasker.addTask({ operation: 'c', data: 3 })
@@ -150,15 +153,48 @@ test('a limit below zero never holds, and the task can be aborted', async t => {
 test('two taskers on one file count the runs of both', async t => {
   const store = file()
   const [one, two] = [gate(), gate()]
-  const first = await started(t, { read: one.runner }, { store })
-  const second = open(t, { store, runners: { read: two.runner, other: () => {} } })
-  await first.addTask(reading('dune', 0, { n: 0 }))
-  const held = await one.call(0)
-  await first.close({ onStop: 'wait', timeout: 1 }).catch(() => {})
-  held.resolve()
-  await second.start()
-  await second.addTask(reading('dune', 0, { n: 1 }))
-  assert.ok((await two.call(0)).context.data.book, 'dune')
-  await second.waitForTaskOutputData(await second.addTask({ operation: 'other' }))
-  assert.equal(two.calls.length, 1)
+  await started(t, { write: one.runner }, { store })
+  const near = await started(t, { read: two.runner, other: () => {} }, { store })
+  await near.addTask({ ...reading('dune', 0), operation: 'write' })
+  const writing = await one.call(0)
+  const waiting = await near.addTask(reading('dune', 0))
+  await near.waitForTaskOutputData(await near.addTask({ operation: 'other' }))
+  assert.deepEqual([two.calls.length, (await near.getTask(waiting)).state], [0, 'ready'])
+  writing.resolve()
+  assert.equal((await two.call(0)).context.uuid, waiting)
+})
+
+test('a task that is replaced has the conditions of its new definition', async t => {
+  const { runner, call } = gate()
+  const tasker = await started(t, { lock: runner, read: runner })
+  await tasker.addTask({ operation: 'lock', data: { book: 'dune' } })
+  const lock = await call(0)
+  const unique = { key: 'k', onConflict: 'replace' }
+  const uuid = await tasker.addTask({ ...reading('dune', 0), unique })
+  assert.equal(await tasker.addTask({ ...reading('emma', 0), unique }), uuid)
+  assert.equal((await call(1)).context.data.book, 'emma')
+  lock.resolve()
+})
+
+test('a retry, a delay and a dependency end at the conditions', async t => {
+  const { runner, call } = gate()
+  const tasker = await started(t, { lock: runner, read: runner })
+  await tasker.addTask({ operation: 'lock', data: { book: 'dune' } })
+  const lock = await call(0)
+  const first = await tasker.addTask({ ...reading('emma', 0), retry: 2 })
+  const failing = await call(1)
+  const [, after] = await tasker.addTasks([
+    { ...reading('dune', 0), delay: 1 },
+    { ...reading('dune', 0), dependsOn: [first] },
+  ])
+  failing.reject(new Error('once'))
+  const again = await call(2)
+  assert.deepEqual([again.context.attempt, again.context.data.book], [2, 'emma'])
+  again.resolve()
+  await tasker.waitForTaskOutputData(first)
+  lock.resolve()
+  const third = await call(3)
+  assert.equal(third.context.data.book, 'dune')
+  third.resolve()
+  assert.equal((await call(4)).context.uuid, after)
 })
