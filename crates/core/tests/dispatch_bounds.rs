@@ -59,7 +59,7 @@ fn known(limit: u32) -> Dispatch {
 /// Their tasks have no conditions, and that is known.
 fn learn(dispatch: &mut Dispatch, lanes: Range<u64>) {
     let def = NewTask::new(operation());
-    let known = |n| (LaneId::new(OPERATION, n), Seq(1 + n), Known { def: &def, stored: None });
+    let known = |n| (LaneId::new(OPERATION, n), key(1 + n), Known { def: &def, stored: None });
     dispatch.tell(&lanes.map(known).collect::<Vec<_>>()).unwrap();
 }
 

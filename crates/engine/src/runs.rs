@@ -28,8 +28,10 @@ pub(crate) fn of_all(
     dispatch: &Dispatch,
 ) -> Result<Vec<Document>> {
     let runs = transaction.live_runs()?;
+    debug_assert!(runs.is_sorted_by(|one, next| one.seq < next.seq), "a task has two runs (I-4)");
     let runs = runs.into_iter().map(|run| (run.seq, run.lane.operation())).collect();
-    documents(transaction, |operation| dispatch.operation_name(operation).cloned(), &runs)
+    let name = |operation| dispatch.operation_name(operation).cloned();
+    documents(transaction, name, &runs)
 }
 
 /// Those of these tasks, which are there, by number.

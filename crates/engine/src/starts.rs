@@ -153,38 +153,30 @@ impl<'d> Drafted<'d> {
         }
     }
 
-    /// Whether the store will have a task in another form when it starts.
-    fn has_changed(&self, seq: Seq) -> bool {
-        let has =
-            |draft: &Draft| draft.given_back.contains_key(&seq) || draft.reopened.contains(&seq);
-        self.draft.is_some_and(has)
-    }
-
     /// Tells what these tasks are, as many as the turn has room for.
     fn tell(
         &mut self,
         dispatch: &mut Dispatch,
         transaction: &mut dyn ReadTransaction,
-        asked: &[(LaneId, Seq)],
+        asked: &[(LaneId, QueueKey)],
         bytes_max: usize,
     ) -> Result<()> {
-        let mut known: Vec<(LaneId, Seq, Known<'_>)> = Vec::with_capacity(asked.len());
-        let mut unknown: Vec<(LaneId, Seq)> = Vec::new();
-        for &(lane, seq) in asked {
-            match self.definition(seq) {
-                Some(def) => known.push((lane, seq, Known { def, stored: None })),
-                None => unknown.push((lane, seq)),
+        let mut known: Vec<(LaneId, QueueKey, Known<'_>)> = Vec::with_capacity(asked.len());
+        let mut unknown: Vec<(LaneId, QueueKey)> = Vec::new();
+        for &(lane, key) in asked {
+            match self.definition(key.seq) {
+                Some(def) => known.push((lane, key, Known { def, stored: None })),
+                None => unknown.push((lane, key)),
             }
         }
-        let names = unknown.iter().map(|(lane, seq)| (*seq, operation(dispatch, *lane)));
+        let names = unknown.iter().map(|(lane, key)| (key.seq, operation(dispatch, *lane)));
         let found = transaction.contents(&names.collect::<Vec<_>>(), bytes_max)?;
-        for ((lane, seq), task) in unknown.into_iter().zip(&found) {
+        for ((lane, key), task) in unknown.into_iter().zip(&found) {
             let Some(task) = task else {
                 self.is_stale = true;
                 continue;
             };
-            let stored = Some(task).filter(|_| !self.has_changed(seq));
-            known.push((lane, seq, Known { def: &task.def, stored }));
+            known.push((lane, key, Known { def: &task.def, stored: Some(task) }));
         }
         if self.is_stale { Ok(()) } else { dispatch.tell(&known) }
     }

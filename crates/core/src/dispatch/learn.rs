@@ -8,6 +8,8 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
+use std::collections::BTreeSet;
+
 use super::Dispatch;
 use super::content::bytes_of;
 use super::lane::{Term, Terms};
@@ -18,6 +20,7 @@ use crate::document;
 use crate::error::Result;
 use crate::id::{LaneId, OperationId, Seq};
 use crate::query::Value;
+use crate::queue::QueueKey;
 use crate::store::ReadyTask;
 use crate::task::NewTask;
 
@@ -29,7 +32,7 @@ const TASKS_ASKED_MAX: usize = 256;
 pub struct Known<'d> {
     /// Its definition.
     pub def: &'d NewTask,
-    /// All that its start needs, if the store has it as it will be then.
+    /// All that its start needs, if the store has it.
     pub stored: Option<&'d ReadyTask>,
 }
 
@@ -79,21 +82,25 @@ impl Dispatch {
     ///
     /// # Errors
     /// `Corrupt` if a stored text is not JSON.
-    pub fn tell(&mut self, tasks: &[(LaneId, Seq, Known<'_>)]) -> Result<()> {
+    pub fn tell(&mut self, tasks: &[(LaneId, QueueKey, Known<'_>)]) -> Result<()> {
         debug_assert!(!tasks.is_empty(), "what is asked for is asked for again");
         let stored = || tasks.iter().filter_map(|(.., known)| known.stored);
         self.contents.make_room(stored().count(), stored().map(bytes_of).sum());
-        for (lane, seq, Known { def, stored }) in tasks {
+        // What has come to wait in this turn is not stored yet as it will be.
+        let entered = if stored().next().is_some() { self.undo.entered() } else { BTreeSet::new() };
+        for (lane, key, Known { def, stored }) in tasks {
             let slot = self.lanes.slot(*lane);
             if let Some(slot) = slot.filter(|slot| !self.lanes.get(*slot).is_learned()) {
                 self.learn(slot, def.conditions());
             }
-            match stored {
-                Some(task) => self.contents.offer((*task).clone()),
+            match stored.filter(|_| !entered.contains(&key.seq)) {
+                Some(task) => self.contents.offer(task.clone()),
                 None => {
+                    // The turn may have given it another priority.
+                    let def = NewTask { priority: key.priority(), ..NewTask::clone(def) };
                     // Of whatever counters look at when it starts.
                     let fields = condition::fields(Scope::Running);
-                    self.documents.insert(*seq, document::for_conditions(def, fields)?);
+                    self.documents.insert(key.seq, document::for_conditions(&def, fields)?);
                 }
             }
         }
@@ -118,7 +125,7 @@ impl Dispatch {
 
     /// Of the first tasks of an operation those of which more must be known, in order; the first one
     /// at least. Of those that may not start nothing is asked.
-    pub(super) fn tasks_to_tell(&self, operation: OperationSlot) -> Vec<(LaneId, Seq)> {
+    pub(super) fn tasks_to_tell(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
         let mut free = self.free();
         let mut asked = Vec::new();
         for (_, head) in &self.operations.get(operation).heads {
@@ -128,13 +135,13 @@ impl Dispatch {
             let Some(slot) = self.lane_at(*head) else { continue };
             let lane = self.lanes.get(slot);
             if !lane.is_learned() {
-                asked.extend(lane.window.first().map(|key| (lane.id, key.seq)));
+                asked.extend(lane.window.first().map(|key| (lane.id, key)));
             } else if self.counters.tracks_runs() && self.closed(slot).is_none() {
                 let room = free.min(TASKS_ASKED_MAX - asked.len());
                 let first = lane.window.iter().take(room);
                 let before = asked.len();
                 let unknown = first.filter(|key| !self.is_told(key.seq));
-                asked.extend(unknown.map(|key| (lane.id, key.seq)));
+                asked.extend(unknown.map(|key| (lane.id, key)));
                 free -= asked.len() - before;
             }
         }

@@ -15,7 +15,7 @@ use super::undo::{STEPS_PER_PICK, Step};
 use super::{Dispatch, Mark};
 use crate::error::Error;
 use crate::fault::{Fault, is_on};
-use crate::id::{LaneId, Seq};
+use crate::id::LaneId;
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
 
@@ -85,7 +85,7 @@ pub enum Progress {
     /// These lanes must be loaded, the first of them at least, each from this position on.
     Load(Vec<(LaneId, QueueKey)>),
     /// More must be known of these tasks, of the first of them at least: [`Dispatch::tell`].
-    Tasks(Vec<(LaneId, Seq)>),
+    Tasks(Vec<(LaneId, QueueKey)>),
     /// What conditions look at must be known of all live runs: [`Dispatch::load_runs`].
     Runs,
     /// A task in memory cannot be read.

@@ -9,7 +9,7 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`; `docs/adr/0006-plan-in-memory.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::counter::Run;
 use super::slot::OperationSlot;
@@ -90,6 +90,22 @@ impl Undo {
     /// What the last `Step::End` has ended, if it was known.
     pub(super) fn pop_end(&mut self) -> Option<Run> {
         self.ended.pop().flatten()
+    }
+
+    /// The tasks that have entered the queue in this turn.
+    pub(super) fn entered(&self) -> BTreeSet<Seq> {
+        let seq = |step: &Step| match step {
+            Step::Enter(_, key) => Some(key.seq),
+            Step::Leave(..)
+            | Step::Begin(..)
+            | Step::End(..)
+            | Step::Lane(_)
+            | Step::Halt
+            | Step::GoOn
+            | Step::Number(_)
+            | Step::Record(_) => None,
+        };
+        self.steps.iter().filter_map(seq).collect()
     }
 
     /// Whether a run has begun or ended in this turn.

@@ -132,16 +132,19 @@ impl World {
     }
 
     /// What is known of some tasks: not of all that were asked for, as with those that are large.
-    fn tell(&mut self, truth: &Truth, asked: &[(LaneId, Seq)]) {
-        let stored = |lane: LaneId, seq: Seq| {
-            let def = truth.defs.get(&seq).unwrap();
+    fn tell(&mut self, truth: &Truth, asked: &[(LaneId, QueueKey)]) {
+        // The store has them with the priority of before.
+        let stored = |seq: Seq| {
+            let def = self.truth.defs.get(&seq)?;
             let key = QueueKey::new(def.priority, seq);
-            (self.truth.queue.get(&key) == Some(&lane)).then(|| ready(key, def))
+            self.truth.queue.get(&key).map(|_| ready(key, def))
         };
         let asked = || asked.iter().take(self.window);
-        let stored: Vec<_> = asked().map(|(lane, seq)| stored(*lane, *seq)).collect();
-        let known = |((lane, seq), stored): (&(LaneId, Seq), _)| {
-            (*lane, *seq, Known { def: &truth.defs[seq], stored: Option::as_ref(stored) })
+        let stored: Vec<_> = asked().map(|(_, key)| stored(key.seq)).collect();
+        let known = |((lane, key), stored): (&(LaneId, QueueKey), _)| {
+            let stored: Option<&ReadyTask> = Option::as_ref(stored);
+            let def = stored.map_or(&truth.defs[&key.seq], |task| &task.def);
+            (*lane, *key, Known { def, stored })
         };
         let known: Vec<_> = asked().zip(&stored).map(known).collect();
         self.dispatch.tell(&known).unwrap();

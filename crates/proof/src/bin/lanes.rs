@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use tasker_core::condition::Conditions;
 use tasker_core::dispatch::{Dispatch, Picks};
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq, TaskId};
@@ -73,6 +74,7 @@ fn in_memory(lanes: u64) -> String {
     let mut dispatch = Dispatch::new(LIMIT);
     dispatch.add_operation(OPERATION, &operation());
     for n in 1..=lanes {
+        dispatch.add_lane(LaneId::new(OPERATION, n), &Conditions::NONE);
         dispatch.enter(LaneId::new(OPERATION, n), QueueKey::new(Priority::default(), Seq(n)));
         dispatch.commit();
     }
@@ -87,7 +89,9 @@ fn in_memory(lanes: u64) -> String {
         let mut picks = Picks::up_to(usize::MAX);
         dispatch.start(&mut picks);
         dispatch.commit();
-        dispatch.end_run(OPERATION);
+        for pick in picks.picks {
+            dispatch.end_run(OPERATION, pick.key.seq);
+        }
     }
     let us = begun.elapsed_ms() as f64 * 1e3 / lanes as f64;
     format!("{lanes} lanes: {bytes} bytes each, {us:.2} µs for an end and a start")

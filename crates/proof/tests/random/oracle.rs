@@ -20,9 +20,12 @@ mod unique;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use tasker_core::condition::{Condition, Scope, fields};
+use tasker_core::document::for_conditions;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
+use tasker_core::query::Value;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
@@ -402,7 +405,7 @@ impl Oracle {
             },
             doomed_by: waits.as_ref().and_then(|waits| self.failed_of(waits)),
             waits: waits.unwrap_or_default(),
-            lane: 0,
+            lane: None,
             priorities: Vec::new(),
             attempt: 0,
             failures: 0,
@@ -434,7 +437,7 @@ impl Oracle {
     /// A stranger added a task to the n-th lane of its operation.
     pub(crate) fn enter_in_lane(&mut self, id: TaskId, def: NewTask, lane: u64) {
         self.enter(id, def);
-        self.tasks.get_mut(&id).unwrap().lane = lane;
+        self.tasks.get_mut(&id).unwrap().put_in_lane(lane);
     }
 
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
@@ -555,6 +558,11 @@ impl Oracle {
             let runs = |task: &&Task| task.run.is_some() && *task.def.operation == *operation;
             self.tasks.values().filter(runs).count() as u32
         };
+        let holds = |condition: &Condition| {
+            let runs = self.tasks.values().filter(|task| task.run.is_some());
+            let others = runs.filter(|task| condition.matches(&document(&task.def)));
+            condition.holds(others.count() as u64)
+        };
         let may_start = |(_, task): &(&TaskId, &Task)| {
             let (name, said) = (&task.def.operation, self.said(&task.def.operation));
             let limit = said.in_force().concurrency;
@@ -562,6 +570,7 @@ impl Oracle {
                 && me.runners.contains_key(name)
                 && said.paused_at.is_none()
                 && limit.is_none_or(|limit| live(name) < limit)
+                && task.def.conditions().iter().all(holds)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {
@@ -666,4 +675,9 @@ impl Oracle {
     pub(crate) fn owes_nothing(&self) -> bool {
         self.tasks.values().all(|task| !task.is_end_owed)
     }
+}
+
+/// What conditions look at of a task.
+fn document(def: &NewTask) -> Value {
+    for_conditions(def, fields(Scope::Running)).unwrap()
 }

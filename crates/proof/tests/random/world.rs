@@ -35,7 +35,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 19] = [
+const READS: [Call; 20] = [
+    Call::LiveRuns,
     Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,

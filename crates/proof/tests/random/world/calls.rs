@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
+use tasker_core::condition::Conditions;
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
@@ -25,6 +26,19 @@ use super::{OPERATIONS, TASKS_MAX, World};
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const KEYS: usize = 16;
+/// What conditions count.
+const COUNTED: [&str; 10] = [
+    "{}",
+    r#"{"operation":"a"}"#,
+    r#"{"data":1}"#,
+    r#"{"data":2,"operation":"b"}"#,
+    r#"{"data":{"$lt":4}}"#,
+    r#"{"tags":"red"}"#,
+    r#"{"tags":"wet","label":null}"#,
+    r#"{"id.order":7}"#,
+    r#"{"priority":{"$gte":1}}"#,
+    r#"{"label":{"$in":["","the first"]}}"#,
+];
 
 impl World {
     /// The number of a call of the first client.
@@ -188,6 +202,7 @@ impl World {
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
                 unique: self.unique(),
+                conditions: self.conditions(),
                 ..self.labels()
             }
             .into(),
@@ -220,6 +235,17 @@ impl World {
             def.options.depends_on = Some(all.into());
         }
         def
+    }
+
+    /// Few tasks have conditions; all of these can hold.
+    pub(super) fn conditions(&mut self) -> Conditions {
+        let count = if self.rng.once_in(3) { 1 + self.rng.below(3) } else { 0 };
+        let condition = |_| {
+            let (query, limit) = (self.rng.one_of(&COUNTED), self.rng.below(3));
+            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+        };
+        let all: Vec<String> = (0..count).map(condition).collect();
+        Conditions::read(&format!("[{}]", all.join(",")), "concurrency").unwrap()
     }
 
     /// Some tasks say one of a few keys.
