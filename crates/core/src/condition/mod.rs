@@ -22,11 +22,14 @@ mod canonical;
 mod read;
 mod cache;
 pub mod part;
+pub mod template;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use template::Template;
 
 use crate::error::Result;
 use crate::query::{Field, Fields, Path, Query, Test, Value};
@@ -157,14 +160,20 @@ impl Conditions {
         self.0.as_ref().map_or(0, |list| list.text.len())
     }
 
-    /// These and those.
-    #[must_use]
-    pub fn and(&self, more: &Self) -> Self {
+    /// These and those; `path` is where they are said together.
+    ///
+    /// # Errors
+    /// `TooLarge` if that is more than a task may have.
+    pub fn and(&self, more: &Self, path: &str) -> Result<Self> {
         match (&self.0, &more.0) {
-            (_, None) => self.clone(),
-            (None, _) => more.clone(),
+            (_, None) => Ok(self.clone()),
+            (None, _) => Ok(more.clone()),
             (Some(these), Some(those)) => {
-                Self::of(these.all.iter().chain(&those.all).cloned().collect())
+                let all: Vec<_> = these.all.iter().chain(&those.all).cloned().collect();
+                read::check_count(all.len(), path)?;
+                let all = Self::of(all);
+                read::check_bytes(all.text(), path)?;
+                Ok(all)
             }
         }
     }

@@ -15,19 +15,31 @@ const LIMIT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Reads a list of conditions that stands at `path`.
 pub(super) fn list(text: &str, path: &str) -> Result<Conditions> {
-    if text.len() > CONDITIONS_BYTES_MAX {
-        let message = format!("is longer than {CONDITIONS_BYTES_MAX} bytes");
-        return Err(Error::at(Code::TooLarge, path, message));
-    }
+    let items = items(text, path)?;
+    let read = items.iter().enumerate();
+    let read = read.map(|(index, item)| condition(item, &format!("{path}[{index}]")));
+    read.collect::<Result<_>>().map(Conditions::of)
+}
+
+/// What a list of conditions holds, unread.
+pub(super) fn items(text: &str, path: &str) -> Result<Vec<Value>> {
+    check_bytes(text, path)?;
     let wrong = "must be an array of conditions, such as \
                  [{ scope: 'running', query: { 'data.book': 'dune' }, limit: 0 }]";
     let value =
         Value::from_json(text).map_err(|error| Error::invalid(path, wrong).with_source(error))?;
     let Value::Array(items) = value else { return Err(Error::invalid(path, wrong)) };
     check_count(items.len(), path)?;
-    let read = items.iter().enumerate();
-    let read = read.map(|(index, item)| condition(item, &format!("{path}[{index}]")));
-    read.collect::<Result<_>>().map(Conditions::of)
+    Ok(items)
+}
+
+/// Refuses a text that is longer than that of the conditions of a task may be.
+pub(super) fn check_bytes(text: &str, path: &str) -> Result<()> {
+    if text.len() > CONDITIONS_BYTES_MAX {
+        let message = format!("is longer than {CONDITIONS_BYTES_MAX} bytes");
+        return Err(Error::at(Code::TooLarge, path, message));
+    }
+    Ok(())
 }
 
 /// Refuses more conditions than a task may have.
