@@ -43,8 +43,8 @@ impl Planner<'_> {
         due_at
     }
 
-    /// A task that waits in the store gets another definition and the lane that goes with it, and the
-    /// state: it waits for no other task any more, nor is it paused.
+    /// A task that waits in the store gets another definition and the lane that goes with it, and
+    /// the state: it waits for no other task any more, nor is it paused.
     pub(crate) fn update(&mut self, seq: Seq, brief: &Brief, (lane, mut def): (LaneId, NewTask)) {
         let Brief { lane: from_lane, priority: from, mut state, .. } = *brief;
         if state == State::Paused {

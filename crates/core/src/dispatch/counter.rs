@@ -1,15 +1,15 @@
 //! How many live runs each condition counts.
 //!
-//! Conditions with the same scope and query share a *counter*, whatever their limits. It is there as
-//! long as a lane refers to it.
+//! Conditions with the same scope and query share a *counter*, whatever their limits. It is there
+//! as long as a lane refers to it.
 //!
 //! # Promises
 //! - A counter counts each live run of every owner that matches its query, once (D4).
-//! - A run costs as many looks as there are counters that it may count in, and a new counter as many
-//!   as there are runs that it may count; how many there are besides makes no difference.
-//! - As long as there is no counter, nothing is known of a run but its operation. Then the documents
-//!   of all live runs are asked for once, and again when a counter comes that looks at something
-//!   else. Of each only that is kept which counters look at.
+//! - A run costs as many looks as there are counters that it may count in, and a new counter as
+//!   many as there are runs that it may count; how many there are besides makes no difference.
+//! - As long as there is no counter, nothing is known of a run but its operation. Then the
+//!   documents of all live runs are asked for once, and again when a counter comes that looks at
+//!   something else. Of each only that is kept which counters look at.
 //!
 //! # Left to others
 //! What may count where: `family`. What a counter lets pass: `group`.
@@ -184,7 +184,8 @@ impl Counters {
         self.idle_begins = 0;
     }
 
-    /// A run begins whose document has at least the fields that counters look at. The counters that count it; they have not done so yet.
+    /// A run begins whose document has at least the fields that counters look at. The counters that
+    /// count it; they have not done so yet.
     pub(super) fn begin(&mut self, seq: Seq, document: &Value) -> Box<[CounterId]> {
         let Some(runs) = &mut self.runs else { return Box::default() };
         let document = part::of(document, &self.paths);

@@ -2,8 +2,8 @@
 //!
 //! A lane whose condition does not hold is put into the *group* of its operation at that counter
 //! with that limit. A group stands among the heads of its operation exactly as long as its counter
-//! lets it pass, and then under the first of its lanes. So a counter that changes touches the groups
-//! of one limit, whatever the number of lanes in them.
+//! lets it pass, and then under the first of its lanes. So a counter that changes touches the
+//! groups of one limit, whatever the number of lanes in them.
 //!
 //! # Promises
 //! - A group is not empty.

@@ -1,7 +1,7 @@
 //! Which conditions the tasks of a lane have.
 //!
-//! The number of a lane does not say it. A lane of this turn is told with them; one that memory does
-//! not know is *learned* from its first task, when that comes up.
+//! The number of a lane does not say it. A lane of this turn is told with them; one that memory
+//! does not know is *learned* from its first task, when that comes up.
 //!
 //! # Promises
 //! - Nothing starts behind a lane that is not learned, if its operation may start something (D7).
@@ -123,8 +123,8 @@ impl Dispatch {
         self.documents.contains_key(&seq) || self.contents.get(seq).is_some()
     }
 
-    /// Of the first tasks of an operation those of which more must be known, in order; the first one
-    /// at least. Of those that may not start nothing is asked.
+    /// Of the first tasks of an operation those of which more must be known, in order; the first
+    /// one at least. Of those that may not start nothing is asked.
     pub(super) fn tasks_to_tell(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
         let mut free = self.free();
         let mut asked = Vec::new();

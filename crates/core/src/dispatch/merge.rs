@@ -135,8 +135,8 @@ impl Dispatch {
         Progress::Done
     }
 
-    /// Starts the first task of the first lane, unless one of its conditions does not hold: then the
-    /// lane stands at that.
+    /// Starts the first task of the first lane, unless one of its conditions does not hold: then
+    /// the lane stands at that.
     fn consider(
         &mut self,
         operation: OperationSlot,

@@ -10,7 +10,7 @@
 //!
 //! Proof: `query::tests`, each rule of MongoDB's path iterator with an example.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::field::Field;
 use super::value::{Object, Value};
@@ -81,11 +81,9 @@ impl Path {
     /// The values that a document has here as far as an equality can see, but for arrays and
     /// objects, each once; nothing if there are more than `max`. What is missing is `null`.
     pub fn scalars<'v>(&self, document: &'v Value, max: usize) -> Option<Vec<&'v Value>> {
-        let mut seen = Scalars { all: HashSet::new(), max };
+        let mut seen = Scalars { all: BTreeSet::new(), max };
         let is_full = self.walk(document, &mut seen);
-        let mut all: Vec<&Value> = seen.all.into_iter().collect();
-        all.sort_unstable();
-        (!is_full).then_some(all)
+        (!is_full).then(|| seen.all.into_iter().collect())
     }
 
     /// Shows `visit` what the path leads to from a document or a member of an array, until it has
@@ -136,7 +134,7 @@ pub(super) trait Visit<'v> {
 
 /// Gathers scalars until there are too many.
 struct Scalars<'v> {
-    all: HashSet<&'v Value>,
+    all: BTreeSet<&'v Value>,
     max: usize,
 }
 

@@ -199,7 +199,7 @@ fn a_definition_that_replaces_another_brings_its_conditions() {
         def.options.unique = Some(unique.into());
     };
     let first = add_about(&mut bench, "dune", 0);
-    let mut add = |bench: &mut Bench, book: &str| {
+    let add = |bench: &mut Bench, book: &str| {
         let mut def = bench::def("a");
         keyed(&mut def, book);
         bench.call(|t| Input::Add(t, def))

@@ -40,8 +40,8 @@ pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
     }
 }
 
-/// Each position that is known is a task's, and each task has a position in one lane or stands where
-/// nothing is known of its lane. A lane has tasks with the same conditions.
+/// Each position that is known is a task's, and each task has a position in one lane or stands
+/// where nothing is known of its lane. A lane has tasks with the same conditions.
 fn compare_lanes(known: Known, mut waiting: BTreeMap<OperationId, BTreeMap<QueueKey, &Task>>) {
     let mut unknown: BTreeMap<OperationId, Vec<(LaneId, QueueKey)>> = BTreeMap::new();
     for (lane, (keys, rest)) in known {
