@@ -37,7 +37,7 @@ impl Oracle {
                 task.def.priority = found.task.def.priority;
             }
             let is_remote = task.run.is_some_and(|(process, _)| process != me);
-            if !task.state.is_final() && !is_remote {
+            if (!task.state.is_final() || task.is_end_supposed()) && !is_remote {
                 task.adopt(found);
             }
         }
