@@ -46,7 +46,7 @@ const HAS_PRIORITY: u8 = 0x80;
 const GROUP_MAX: u64 = 1 << 16;
 
 impl Transition {
-    /// Something that is of no task, but of the operation of this lane or of nobody.
+    /// Something that is of no task, but of the operation of this lane, or of none.
     fn of_no_task(lane: LaneId, kind: TransitionKind) -> Transition {
         Transition { seq: Seq(0), lane, kind, priority: None }
     }
@@ -60,6 +60,9 @@ impl Transition {
             }
             Change::Timer { lane, .. } => {
                 return Some(Transition::of_no_task(*lane, TransitionKind::Timer));
+            }
+            Change::Offer(_) | Change::Bury(_) => {
+                return Some(Transition::of_no_task(LaneId(0), TransitionKind::Owners));
             }
             Change::Key { .. }
             | Change::SweepKeys(_)
@@ -168,7 +171,9 @@ impl Transition {
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
-            | Change::SweepKeys(_) => None,
+            | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_) => None,
         });
         first.into_iter().chain(last)
     }

@@ -115,7 +115,9 @@ impl Planner<'_> {
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
-            | Change::SweepKeys(_) => {}
+            | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_) => {}
         }
     }
 
@@ -203,7 +205,9 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Progress { .. }
         | Change::Log { .. }
         | Change::Purge { .. }
-        | Change::SweepKeys(_) => {}
+        | Change::SweepKeys(_)
+        | Change::Offer(_)
+        | Change::Bury(_) => {}
     }
     debug_assert_eq!(
         brief.state.is_final(),

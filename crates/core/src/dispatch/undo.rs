@@ -36,6 +36,8 @@ pub(super) enum Step {
     Number(OperationSlot),
     /// The operation got another record.
     Record(OperationSlot),
+    /// The operation is offered by another owner, or is not any more.
+    Offered(OperationSlot),
 }
 
 /// A pick leaves the queue, and its run begins.
@@ -103,7 +105,8 @@ impl Undo {
                 | Step::Halt
                 | Step::GoOn
                 | Step::Number(_)
-                | Step::Record(_) => continue,
+                | Step::Record(_)
+                | Step::Offered(_) => continue,
             };
             if from.get(&lane).is_some_and(|from| *from <= key) {
                 overlay.insert((lane, key), is_there);

@@ -1,5 +1,6 @@
 //! What memory mirrors of a store: operations, lanes and their windows, and where the store stands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::id::{LaneId, OperationId, Seq, TaskId};
@@ -35,6 +36,9 @@ pub struct Lane {
     /// Its operation.
     pub operation: Arc<str>,
 }
+
+/// The operations of which an owner starts tasks: it has a runner for each, and is started.
+pub type Offers = Arc<BTreeSet<Arc<str>>>;
 
 /// Where the store stands: the facts of its last batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

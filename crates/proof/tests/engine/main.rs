@@ -8,6 +8,7 @@ mod clients;
 mod dependencies;
 mod overtaken;
 mod keys;
+mod offers;
 mod operations;
 mod pauses;
 mod postponing;

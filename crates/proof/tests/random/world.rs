@@ -35,7 +35,7 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 19] = [
+const READS: [Call; 21] = [
     Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,
@@ -51,6 +51,8 @@ const READS: [Call; 19] = [
     Call::RemoteRuns,
     Call::AbortRequests,
     Call::Orphans,
+    Call::RemoteOffers,
+    Call::Unburied,
     Call::Windows,
     Call::Briefs,
     Call::Timers,
