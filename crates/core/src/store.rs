@@ -399,8 +399,8 @@ pub enum Change {
         /// When.
         at: WallMs,
     },
-    /// What the owner of the batch offers from now on: to start tasks of these operations. Guard: it
-    /// is registered.
+    /// What the owner of the batch offers from now on: to start tasks of these operations. Guard:
+    /// it is registered.
     Offer(Offers),
     /// A dead owner offers nothing any more. Guard: it offered something.
     Bury(OwnerId),

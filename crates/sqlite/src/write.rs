@@ -340,7 +340,7 @@ impl<'c> Writing<'c> {
 
     fn change(&mut self, change: &Change) -> Rows {
         match change {
-            Change::Operation(operation) => self.operation(operation),
+            Change::Operation(_) | Change::Offer(_) | Change::Bury(_) => self.said(change),
             Change::Add { seq, id, lane, def, at, start } => {
                 let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
                 match start {
@@ -406,8 +406,6 @@ impl<'c> Writing<'c> {
             Change::Log { seq, run, line } => self.log(*seq, *run, line),
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),
-            Change::Offer(offers) => self.offer(offers),
-            Change::Bury(owner) => self.bury(*owner),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What each owner offers: the others see it, and a death is no news until somebody buries the dead.
+//! What each owner offers: the others see it, and a dead one offers it until it is buried.
 
 use std::sync::Arc;
 

@@ -107,18 +107,9 @@ impl Image {
             }
             Change::Update { .. } => self.update(change),
             Change::Purge { seq, lane, from, at } => self.purge((*seq, *lane), *from, *at),
-            Change::SweepKeys(now) => {
-                self.sweep_keys(*now);
-                Some(())
+            Change::SweepKeys(_) | Change::Offer(_) | Change::Bury(_) => {
+                self.apply_to_none(change, owner)
             }
-            Change::Offer(offers) => {
-                self.offers.remove(&owner);
-                if !offers.is_empty() {
-                    self.offers.insert(owner, offers.clone());
-                }
-                Some(())
-            }
-            Change::Bury(dead) => self.offers.remove(dead).map(drop),
             Change::Pause { .. }
             | Change::Resume { .. }
             | Change::Block { .. }
@@ -268,6 +259,22 @@ impl Image {
     /// Whether a task that has not ended depends on this one.
     pub(super) fn is_needed(&self, seq: Seq) -> bool {
         self.waits.keys().any(|wait| wait.dependency == seq)
+    }
+
+    /// Applies what is of no task.
+    fn apply_to_none(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
+        match change {
+            Change::SweepKeys(now) => self.sweep_keys(*now),
+            Change::Offer(offers) => {
+                self.offers.remove(&owner);
+                if !offers.is_empty() {
+                    self.offers.insert(owner, offers.clone());
+                }
+            }
+            Change::Bury(dead) => drop(self.offers.remove(dead)?),
+            _ => return None,
+        }
+        Some(())
     }
 
     fn give_key(&mut self, change: &Change) -> Option<()> {

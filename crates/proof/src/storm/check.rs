@@ -73,7 +73,9 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
 }
 
 /// Every task, and what owners offer.
-fn left(folder: &Path) -> Result<(Vec<TaskRecord>, Vec<(OwnerId, Offers)>)> {
+type Left = (Vec<TaskRecord>, Vec<(OwnerId, Offers)>);
+
+fn left(folder: &Path) -> Result<Left> {
     let (mut store, mut reader) = open(folder)?;
     let find = Find::all(Query::all());
     let found = reader.find(&find, &|| false)?;
