@@ -66,8 +66,9 @@ fn a_key_that_an_overtaking_turn_has_used_adds_nothing() {
     let before = one.batches();
     let key = IdempotencyKey(uuid::Uuid::from_u128(7));
     let adding = move |ticket| Input::AddIdempotent(ticket, vec![(key, bench::def("b"))]);
+    let other = two.clone();
     one.before_commit(move || {
-        two.lock().unwrap().call(adding);
+        other.lock().unwrap().call(adding);
     });
     one.call(adding);
     assert_eq!((one.memory().counts.total(), one.batches()), (1, before + 1));
