@@ -46,20 +46,24 @@ const HAS_PRIORITY: u8 = 0x80;
 const GROUP_MAX: u64 = 1 << 16;
 
 impl Transition {
-    /// Something that is of no task, but of the operation of this lane or of nobody.
-    fn of_no_task(lane: LaneId, kind: TransitionKind) -> Transition {
+    /// What a change does that is of no task, but of the operation of a lane, or of none.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`of` hands over no other")]
+    fn of_no_task(change: &Change) -> Transition {
+        let (lane, kind) = match change {
+            Change::Operation(operation) => {
+                (LaneId::new(operation.id, 0), TransitionKind::Operation)
+            }
+            Change::Timer { lane, .. } => (*lane, TransitionKind::Timer),
+            _ => (LaneId(0), TransitionKind::Owners),
+        };
         Transition { seq: Seq(0), lane, kind, priority: None }
     }
 
     /// What a change does to its task or operation, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
-            Change::Operation(operation) => {
-                let lane = LaneId::new(operation.id, 0);
-                return Some(Transition::of_no_task(lane, TransitionKind::Operation));
-            }
-            Change::Timer { lane, .. } => {
-                return Some(Transition::of_no_task(*lane, TransitionKind::Timer));
+            Change::Operation(_) | Change::Timer { .. } | Change::Offer(_) | Change::Bury(_) => {
+                return Some(Transition::of_no_task(change));
             }
             Change::Key { .. }
             | Change::SweepKeys(_)
@@ -168,7 +172,9 @@ impl Transition {
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
-            | Change::SweepKeys(_) => None,
+            | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_) => None,
         });
         first.into_iter().chain(last)
     }

@@ -39,47 +39,9 @@ mod batch;
 
 pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
 pub use lookup::{Expired, KeyHolder, Wait};
-pub use mirror::{Head, Lane, LaneHead, LiveRun, Operation, ReadyTask, Window, WindowQuery};
-
-impl Change {
-    /// When a task enters or ends by it.
-    fn task_time(&self) -> Option<WallMs> {
-        match self {
-            Change::Add { at, .. }
-            | Change::AddDelayed { at, .. }
-            | Change::AddBlocked { at, .. }
-            | Change::End { at, .. } => Some(*at),
-            Change::Operation(_)
-            | Change::Key { .. }
-            | Change::Due { .. }
-            | Change::Fired(_)
-            | Change::Start { .. }
-            | Change::Release { .. }
-            | Change::Reopen { .. }
-            | Change::Delay { .. }
-            | Change::Prioritize { .. }
-            | Change::Update { .. }
-            | Change::Purge { .. }
-            | Change::SweepKeys(_)
-            | Change::SetQueueTimeout { .. }
-            | Change::DependOn { .. }
-            | Change::Met { .. }
-            | Change::Unblock { .. }
-            | Change::LetGo { .. }
-            | Change::Timer { .. }
-            | Change::RequestAbort { .. }
-            | Change::Progress { .. }
-            | Change::RequestPostpone { .. }
-            | Change::Pause { .. }
-            | Change::Resume { .. }
-            | Change::Block { .. }
-            | Change::RequestPause { .. }
-            | Change::PauseRun { .. }
-            | Change::ResumeRun { .. }
-            | Change::Log { .. } => None,
-        }
-    }
-}
+pub use mirror::{
+    Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
+};
 
 /// One change to one task (or one new operation). The guard is part of the change.
 #[derive(Clone, Debug)]
@@ -441,6 +403,11 @@ pub enum Change {
         /// When.
         at: WallMs,
     },
+    /// What the owner of the batch offers from now on: to start tasks of these operations. Guard:
+    /// it is registered.
+    Offer(Offers),
+    /// A dead owner offers nothing any more. Guard: it offered something.
+    Bury(OwnerId),
     /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
     /// [`KEYS_SWEPT_MAX`].
     SweepKeys(WallMs),
@@ -628,9 +595,17 @@ pub trait ReadTransaction {
     /// look at of these is in [`ReadTransaction::contents`].
     fn live_runs(&mut self) -> Result<Vec<LiveRun>>;
 
-    /// The live runs of dead owners, in queue order. The owners are forgotten when a batch that
-    /// releases or ends all their runs is committed.
+    /// What each other owner offers, by number. A dead one does so until it is buried.
+    fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>>;
+
+    // Of the dead, who are forgotten when a batch is committed that leaves no run and no offer of
+    // theirs.
+
+    /// The live runs of dead owners, in queue order.
     fn orphans(&mut self) -> Result<Vec<Orphan>>;
+
+    /// The dead owners that still offer something, by number.
+    fn unburied(&mut self) -> Result<Vec<OwnerId>>;
 
     // Lookups.
 

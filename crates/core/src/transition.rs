@@ -83,7 +83,7 @@ pub enum TransitionKind {
     Noted = 28,
     /// The record of an operation was changed; of no task.
     Operation = 29,
-    /// An owner came or went; of no task.
+    /// An owner offers something else, or has died and offers nothing; of no task.
     Owners = 30,
     /// A schedule was changed; of no task.
     Schedule = 31,
@@ -228,7 +228,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
         reserved(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),
-        reserved(Kind::Owners, &[], Stays),
+        rule(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),
         rule(Kind::Delay, &[Blocked, Delayed, Ready], Becomes(Delayed)).times().leaves(),
         rule(Kind::Block, &[Ready], Becomes(Blocked)).leaves(),

@@ -49,6 +49,8 @@ impl Memory {
         self.dispatch.commit();
         draft.updated.keys().for_each(|seq| self.dispatch.forget_content(*seq));
         self.next_operation += draft.new_operations;
+        self.has_new_offers = false;
+        self.apply_offers(&mut draft);
         self.apply_assigned(&mut draft);
         self.apply_pauses(&mut draft, now, effects);
         effects.append(&mut draft.answers);
@@ -77,6 +79,7 @@ impl Memory {
         self.counts = draft.counts;
         self.next_timer = draft.next_timer;
         self.dispatch.commit();
+        self.apply_offers(&mut draft);
         for (lane, seq) in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation(), seq);
         }

@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - Memory then mirrors the store as it stands in the open transaction: counters, numbers,
-//!   operations and their records, windows, remote runs (I-6, I-7, I-8), the next timer.
+//!   operations and their records, windows, remote runs (I-6, I-7, I-8), what others offer, the
+//!   next timer.
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
 //! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
 //!   is read anew instead.
@@ -96,9 +97,11 @@ fn reload(
     let asked = Asked { aborted: live.clone(), postponed: live.clone(), paused: live };
     let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &asked)?;
     let next_timer = timers::next_at(transaction)?;
+    let offers = transaction.remote_offers()?;
 
     memory.next_timer = next_timer;
     memory.dispatch.forget();
+    memory.learn_offers(offers);
     memory.learn_operations(operations, effects);
     memory.dispatch.load_heads(&heads);
     for (lane, runs) in remote_runs {
@@ -297,6 +300,8 @@ struct RemoteChanges {
     has_timers: bool,
     /// Whether the record of an operation has changed.
     has_records: bool,
+    /// Whether an owner offers something else.
+    has_offers: bool,
 }
 
 impl RemoteChanges {
@@ -312,6 +317,11 @@ impl RemoteChanges {
 
     fn note(&mut self, transition: Transition, memory: &Memory) {
         let Transition { seq, lane, kind, priority } = transition;
+        if kind == TransitionKind::Owners {
+            // Of no operation.
+            self.has_offers = true;
+            return;
+        }
         let (operation, rule) = (lane.operation(), kind.rule());
         self.has_timers |= rule.changes_timers;
         if memory.dispatch.operation_name(operation).is_none() {
@@ -370,9 +380,11 @@ impl RemoteChanges {
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
+        let offers = self.has_offers.then(|| transaction.remote_offers()).transpose()?;
 
         memory.next_timer = next_timer;
         memory.learn_operations(operations, effects);
+        offers.into_iter().for_each(|offers| memory.learn_offers(offers));
         for step in self.steps {
             match step {
                 Step::Enter(lane, key) => memory.dispatch.enter(lane, key),

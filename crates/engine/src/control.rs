@@ -93,6 +93,7 @@ impl Memory {
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
         self.dispatch.set_runner(operation, true);
+        self.has_new_offers = true;
         let old = self.runners.insert(operation.clone(), Runner { ticket, assigned: None });
         debug_assert!(old.is_none(), "a runner of {operation} is taken from its client");
         Ok(())
@@ -113,6 +114,7 @@ impl Memory {
         if self.runners.get(operation).is_some_and(is_meant) {
             self.runners.remove(operation);
             self.dispatch.set_runner(operation, false);
+            self.has_new_offers = true;
         }
     }
 
@@ -122,6 +124,7 @@ impl Memory {
         self.subscribers.remove(client);
         for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {
             self.dispatch.set_runner(&operation, false);
+            self.has_new_offers = true;
         }
     }
 
@@ -132,6 +135,7 @@ impl Memory {
             Some(_) => self.start_after_stop.push(ticket),
             None => {
                 self.dispatch.set_started(true);
+                self.has_new_offers = true;
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
         }
@@ -143,6 +147,7 @@ impl Memory {
             "tasks start during a stop (I-14)"
         );
         self.dispatch.set_started(false);
+        self.has_new_offers = true;
         let timeout_ms = options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
         let deadline = now.mono.plus(timeout_ms);
         let stopping = self.stopping.get_or_insert_with(|| Stopping {

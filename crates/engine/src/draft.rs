@@ -14,10 +14,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{IdSource, LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Brief, Change, Operation, ReadyTask, Start};
+use tasker_core::store::{Batch, Brief, Change, Offers, Operation, ReadyTask, Start};
 use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::timer::Timer;
@@ -84,6 +84,10 @@ pub struct Draft {
     pub needed: FxHashSet<Seq>,
     /// The timers of tasks that end and are not kept for ever.
     pub purge_timers: BTreeSet<Timer>,
+    /// What we offer, if that has changed.
+    pub offers: Option<Offers>,
+    /// Dead owners that offer nothing any more.
+    pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.
     pub recovered: Vec<(LaneId, Seq)>,
     /// Answers to calls, in order.

@@ -13,7 +13,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::Dispatch;
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction};
@@ -29,6 +29,8 @@ use crate::timers::Fired;
 pub struct Facts {
     /// The runs of dead owners. If there are any, nothing else is known, and planned.
     pub orphans: Vec<Orphan>,
+    /// The dead owners that still offer something.
+    pub unburied: Vec<OwnerId>,
     /// The timers that are due, if there are any.
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
@@ -52,9 +54,9 @@ pub(crate) fn facts(
     inputs: &[Input],
     due: Option<WallMs>,
 ) -> Result<Facts> {
-    let orphans = transaction.orphans()?;
+    let (orphans, unburied) = (transaction.orphans()?, transaction.unburied()?);
     if !orphans.is_empty() {
-        return Ok(Facts { orphans, ..Facts::default() });
+        return Ok(Facts { orphans, unburied, ..Facts::default() });
     }
     let mut lookups = Lookups::default();
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
@@ -83,7 +85,7 @@ pub(crate) fn facts(
     if !seqs.is_empty() {
         briefs.extend(read_briefs(transaction, seqs)?);
     }
-    let mut facts = Facts { orphans, fired, briefs, states, keys, ..Facts::default() };
+    let mut facts = Facts { unburied, fired, briefs, states, keys, ..Facts::default() };
     facts.read_of_runs(transaction, key, inputs)?;
     facts.read_blocked(transaction, key, inputs)?;
     Ok(facts)

@@ -16,6 +16,7 @@ pub mod memory;
 mod timers;
 pub mod gather;
 pub mod draft;
+mod offers;
 mod transition;
 mod settle;
 mod bulk;

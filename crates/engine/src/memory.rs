@@ -4,6 +4,7 @@
 //! was another owner's. The queue alone changes while a turn is planned, and back if it is not
 //! committed. What is never stored is changed by `control`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -11,6 +12,7 @@ use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::operation::OperationOptions;
 use tasker_core::state::Counts;
+use tasker_core::store::Offers;
 use tasker_core::task::OnStop;
 use tasker_core::time::{MonoMs, WallMs};
 
@@ -70,6 +72,12 @@ pub struct Memory {
     pub waiters: Waiters,
     /// The runners.
     pub(crate) runners: FxHashMap<Arc<str>, Runner>,
+    /// What the store says that we offer.
+    pub offers: Offers,
+    /// Whether a runner, or the start, may have come or gone since that was written.
+    pub(crate) has_new_offers: bool,
+    /// What each other owner offers, and a dead one as long as it is not buried.
+    pub remote_offers: BTreeMap<OwnerId, Offers>,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
     /// A stop that is under way.
@@ -79,7 +87,7 @@ pub struct Memory {
 }
 
 /// What a plan only reads of memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) seq_next: Seq,
@@ -90,6 +98,9 @@ pub(crate) struct Known<'a> {
     pub(crate) next_operation: usize,
     pub(crate) waiters: &'a Waiters,
     pub(crate) stopping: Option<&'a Stopping>,
+    /// What we offer, if the store says something else.
+    pub(crate) new_offers: Option<Offers>,
+    pub(crate) remote_offers: &'a BTreeMap<OwnerId, Offers>,
 }
 
 /// The options of a runner, and the version of the record that has them.
@@ -144,6 +155,9 @@ impl Memory {
             next_operation: 1,
             waiters: Waiters::default(),
             runners: FxHashMap::default(),
+            offers: Offers::default(),
+            has_new_offers: false,
+            remote_offers: BTreeMap::new(),
             subscribers: Subscribers::default(),
             stopping: None,
             start_after_stop: Vec::new(),
@@ -154,6 +168,8 @@ impl Memory {
 impl Memory {
     /// What a plan only reads, and the queue, in which it plans.
     pub(crate) fn split(&mut self) -> (Known<'_>, &mut Dispatch) {
+        let new_offers =
+            self.has_new_offers.then(|| self.offered()).filter(|new| *new != self.offers);
         let known = Known {
             settings: &self.settings,
             seq_next: self.seq_next,
@@ -164,8 +180,16 @@ impl Memory {
             next_operation: self.next_operation,
             waiters: &self.waiters,
             stopping: self.stopping.as_ref(),
+            new_offers,
+            remote_offers: &self.remote_offers,
         };
         (known, &mut self.dispatch)
+    }
+
+    /// The operations of which we start tasks.
+    fn offered(&self) -> Offers {
+        let names = self.runners.keys().filter(|_| self.dispatch.is_started());
+        Offers::new(names.cloned().collect())
     }
 }
 

@@ -22,6 +22,7 @@ impl Planner<'_> {
         inputs: &[Input],
         (transaction, is_shared): (&mut dyn ReadTransaction, bool),
     ) -> Result<Draft> {
+        self.bury();
         let orphans = std::mem::take(&mut self.facts.orphans);
         if !orphans.is_empty() {
             // In a batch of its own, so that what was asked for meets tasks that are in order.
@@ -34,6 +35,7 @@ impl Planner<'_> {
         self.await_ends(inputs);
         self.go_on();
         self.start_tasks(transaction, is_shared)?;
+        self.offer();
         Ok(self.finish())
     }
 

@@ -118,7 +118,9 @@ impl Planner<'_> {
             | Change::Progress { .. }
             | Change::Log { .. }
             | Change::Purge { .. }
-            | Change::SweepKeys(_) => {}
+            | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_) => {}
         }
     }
 
@@ -206,7 +208,9 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Progress { .. }
         | Change::Log { .. }
         | Change::Purge { .. }
-        | Change::SweepKeys(_) => {}
+        | Change::SweepKeys(_)
+        | Change::Offer(_)
+        | Change::Bury(_) => {}
     }
     debug_assert_eq!(
         brief.state.is_final(),

@@ -250,6 +250,10 @@ impl Engine {
             // A deadline that could not be kept lies in the past: waiting for it would be no wait.
             return Next::Wait(self.retry_at);
         }
+        if self.memory.has_new_offers {
+            // The options of a runner could not be written, and it was taken away.
+            return Next::Again;
+        }
         if self.memory.is_timer_due(now.wall) {
             return Next::More;
         }
@@ -414,7 +418,8 @@ fn has_work(
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    if !transaction.orphans()?.is_empty() || !memory.live.postponed().is_empty() {
+    let has_dead = !transaction.orphans()?.is_empty() || !transaction.unburied()?.is_empty();
+    if has_dead || !memory.live.postponed().is_empty() {
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
@@ -542,7 +547,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Block { .. }
         | Change::Prioritize { .. }
         | Change::Purge { .. }
-        | Change::SweepKeys(_) => None,
+        | Change::SweepKeys(_)
+        | Change::Offer(_)
+        | Change::Bury(_) => None,
     }
 }
 

@@ -11,9 +11,9 @@ use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Operation, Orphan,
-    PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Window,
-    WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
+    Orphan, PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker,
+    Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -38,8 +38,12 @@ pub enum Call {
     RemoteRuns,
     /// `live_runs`
     LiveRuns,
+    /// `remote_offers`
+    RemoteOffers,
     /// `orphans`
     Orphans,
+    /// `unburied`
+    Unburied,
     /// `heads`
     Heads,
     /// `windows`
@@ -201,6 +205,14 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
         self.at(Call::LiveRuns)?.live_runs()
+    }
+
+    fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
+        self.at(Call::RemoteOffers)?.remote_offers()
+    }
+
+    fn unburied(&mut self) -> Result<Vec<OwnerId>> {
+        self.at(Call::Unburied)?.unburied()
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

@@ -200,7 +200,10 @@ CREATE TABLE owners (
   pid_started_at INTEGER,
   lock_file TEXT NOT NULL,
   is_exclusive INTEGER NOT NULL,
-  opened_at INTEGER NOT NULL
+  opened_at INTEGER NOT NULL,
+  -- JSON: the names of the operations of which it starts tasks, in order; nothing if there are none.
+  -- A change of it is a step of the journal, so a row is deleted only without.
+  offers TEXT
 ) STRICT;
 
 CREATE TABLE meta (

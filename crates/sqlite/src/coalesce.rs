@@ -147,7 +147,9 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::ResumeRun { .. }
         | Change::Progress { .. }
         | Change::Log { .. }
-        | Change::SweepKeys(_) => None,
+        | Change::SweepKeys(_)
+        | Change::Offer(_)
+        | Change::Bury(_) => None,
     }
 }
 

@@ -8,17 +8,18 @@
 //!
 //! Proof: `tests/read.rs`, `conformance::reader`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, LaneId, OperationId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
 use tasker_core::key::KeyKind;
 use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Head, Operation, PauseWish};
+use tasker_core::store::{Head, Offers, Operation, PauseWish};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask,
     Postponement, Priority, Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
@@ -292,6 +293,32 @@ pub(crate) fn operations(
         operations.push(operation(row)?);
     }
     Ok(operations)
+}
+
+/// What owners other than this one offer, by number.
+pub(crate) fn remote_offers(
+    connection: &Connection,
+    own: OwnerId,
+) -> Result<Vec<(OwnerId, Offers)>> {
+    let mut statement = cached(connection, sql::REMOTE_OFFERS)?;
+    let mut rows = statement.query([own.0 as i64]).map_err(error::of)?;
+    let mut offers = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let names: Vec<String> = text(row, 1)?
+            .and_then(|text| serde_json::from_str(text).ok())
+            .ok_or_else(|| corrupt("what an owner offers is no list of names"))?;
+        let names = names.into_iter().map(Arc::from).collect();
+        offers.push((OwnerId(get::<i64>(row, 0)? as u64), Arc::new(names)));
+    }
+    Ok(offers)
+}
+
+/// What an owner offers, as `remote_offers` reads it.
+pub(crate) fn offers_text(offers: &BTreeSet<Arc<str>>) -> Option<String> {
+    let names: Vec<&str> = offers.iter().map(|name| &**name).collect();
+    let text = serde_json::to_string(&names);
+    debug_assert!(text.is_ok(), "names have a text");
+    text.ok().filter(|_| !names.is_empty())
 }
 
 fn operation(row: &Row<'_>) -> Result<Operation> {

@@ -22,8 +22,8 @@ use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Operation, Orphan,
-    PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
+    Orphan, PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
@@ -372,6 +372,23 @@ impl ReadTransaction for SqliteTransaction<'_> {
             *lanes.entry(row::lane_id(row, 0)?).or_default() += 1;
         }
         Ok(lanes.into_iter().collect())
+    }
+
+    fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
+        row::remote_offers(&self.writer.connection, self.writer.owner)
+    }
+
+    fn unburied(&mut self) -> Result<Vec<OwnerId>> {
+        let mut unburied = Vec::new();
+        for dead in &self.writer.dead {
+            let mut statement = cached(&self.writer.connection, sql::HAS_OFFERS)?;
+            let has_offers = statement.query_row([dead.id.0 as i64], |row| row.get(0));
+            if has_offers.map_err(error::of)? {
+                unburied.push(dead.id);
+            }
+        }
+        unburied.sort_unstable();
+        Ok(unburied)
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

@@ -20,10 +20,9 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
-use tasker_core::operation::OperationRecord;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Operation, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Refused, Start};
 use tasker_core::task::{
     AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
     TaskOptions,
@@ -35,6 +34,7 @@ use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, removal, row, sql};
 
 mod asked;
+mod offers;
 
 /// Attempts of a task in its history; one more stands in its row.
 const HISTORY_MAX: u32 = ATTEMPTS_KEPT_MAX - 1;
@@ -224,6 +224,8 @@ fn fenced(change: &Change) -> Error {
         Change::Resume { .. } => "the task is not paused any more",
         Change::Reopen { .. } | Change::Purge { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
+        Change::Offer(_) => "we are not registered any more",
+        Change::Bury(_) => "the owner offers nothing",
         Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
             "the number is taken"
         }
@@ -336,7 +338,7 @@ impl<'c> Writing<'c> {
 
     fn change(&mut self, change: &Change) -> Rows {
         match change {
-            Change::Operation(operation) => self.operation(operation),
+            Change::Operation(_) | Change::Offer(_) | Change::Bury(_) => self.said(change),
             Change::Add { seq, id, lane, def, at, start } => {
                 let task = Entry { seq: *seq, id: *id, lane: *lane, def, at: *at };
                 match start {
@@ -403,19 +405,6 @@ impl<'c> Writing<'c> {
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),
         }
-    }
-
-    fn operation(&mut self, operation: &Operation) -> Rows {
-        debug_assert!(operation.id.0 > 0, "operations count from 1");
-        let Operation { id, name, record } = operation;
-        let OperationRecord { version, paused_at, .. } = record;
-        let (paused_at, settings) = (paused_at.map(|at| at.0), record.settings());
-        if *version == 1 {
-            let row = (id.0, &**name, version, paused_at, settings);
-            return self.statement(Kind::Operation)?.execute(row);
-        }
-        let row = (version, paused_at, settings, id.0, &**name);
-        self.statement(Kind::OperationChange)?.execute(row)
     }
 
     fn add(&mut self, task: &Entry<'_>) -> Rows {

@@ -1,6 +1,7 @@
 //! What must be true of the queue in memory, counted anew: for tests and debug builds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Dispatch;
 use super::counter::{Counter, Run};
@@ -36,6 +37,12 @@ impl Dispatch {
         let counts = |operation: &Operation| (operation.running, operation.remote);
         let runs = |(_, operation): (_, &Operation)| Some((operation.id?, counts(operation)));
         self.operations.iter().filter_map(runs).collect()
+    }
+
+    /// The operations that other owners offer.
+    pub fn remote_offers(&self) -> impl Iterator<Item = &Arc<str>> {
+        let offered = self.operations.iter().filter(|(_, operation)| operation.is_offered);
+        offered.map(|(_, operation)| &operation.name)
     }
 
     /// The tasks of which memory holds what their start needs.

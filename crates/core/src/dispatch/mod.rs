@@ -170,6 +170,27 @@ impl Dispatch {
         self.relist(slot);
     }
 
+    /// Whether somebody starts tasks of this operation: this process or another owner.
+    pub fn is_offered(&self, operation: &str) -> bool {
+        let Some(slot) = self.operations.by_name(operation) else { return false };
+        let operation = self.operations.get(slot);
+        operation.is_offered || (self.is_started && operation.has_runner)
+    }
+
+    /// Another owner starts tasks of this operation from now on, or none does any more.
+    pub fn set_offered(&mut self, operation: &Arc<str>, is_offered: bool) {
+        let slot = self.operations.add(operation);
+        if self.operations.get(slot).is_offered != is_offered {
+            self.change_offered(slot);
+            self.undo.push(Step::Offered(slot));
+        }
+    }
+
+    fn change_offered(&mut self, slot: OperationSlot) {
+        let operation = self.operations.get_mut(slot);
+        operation.is_offered = !operation.is_offered;
+    }
+
     /// What is stored of an operation; version 0 if nothing is.
     pub fn record(&self, name: &str) -> OperationRecord {
         let slot = self.operations.by_name(name);
@@ -387,6 +408,7 @@ impl Dispatch {
             Step::Enter(..) if is_on(Fault::RollbackForgetsEnter) => {}
             Step::Leave(..) if is_on(Fault::RollbackForgetsLeave) => {}
             Step::Record(_) if is_on(Fault::RollbackForgetsRecord) => {}
+            Step::Offered(slot) => self.change_offered(slot),
             Step::Enter(lane, key) => self.remove(lane, key),
             Step::Leave(lane, key) => {
                 self.insert(lane, key);

@@ -20,6 +20,8 @@ pub(super) struct Operation {
     pub(super) name: Arc<str>,
     pub(super) id: Option<OperationId>,
     pub(super) has_runner: bool,
+    /// Whether another owner starts its tasks.
+    pub(super) is_offered: bool,
     /// What is stored of it.
     pub(super) record: OperationRecord,
     /// What holds of what is said of it.
@@ -40,6 +42,7 @@ impl Operation {
             name,
             id: None,
             has_runner: false,
+            is_offered: false,
             record: OperationRecord::default(),
             options: OperationOptions::default(),
             running: 0,

@@ -39,6 +39,8 @@ pub(super) enum Step {
     Record(OperationSlot),
     /// There is a lane with conditions that was not there before.
     Lane(LaneId),
+    /// The operation is offered by another owner, or is not any more.
+    Offered(OperationSlot),
 }
 
 /// A pick leaves the queue, and its run begins.
@@ -103,6 +105,7 @@ impl Undo {
             | Step::Halt
             | Step::GoOn
             | Step::Number(_)
+            | Step::Offered(_)
             | Step::Record(_) => None,
         };
         self.steps.iter().filter_map(seq).collect()
@@ -142,7 +145,8 @@ impl Undo {
                 | Step::Halt
                 | Step::GoOn
                 | Step::Number(_)
-                | Step::Record(_) => continue,
+                | Step::Record(_)
+                | Step::Offered(_) => continue,
             };
             if from.get(&lane).is_some_and(|from| *from <= key) {
                 overlay.insert((lane, key), is_there);

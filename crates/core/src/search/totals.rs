@@ -129,6 +129,8 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::Unblock { .. }
             | Change::LetGo { .. }
             | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_)
             | Change::Timer { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }

@@ -43,6 +43,48 @@ impl Batch {
     }
 }
 
+impl Change {
+    /// When a task enters or ends by it.
+    fn task_time(&self) -> Option<WallMs> {
+        match self {
+            Change::Add { at, .. }
+            | Change::AddDelayed { at, .. }
+            | Change::AddBlocked { at, .. }
+            | Change::End { at, .. } => Some(*at),
+            Change::Operation(_)
+            | Change::Key { .. }
+            | Change::Due { .. }
+            | Change::Fired(_)
+            | Change::Start { .. }
+            | Change::Release { .. }
+            | Change::Reopen { .. }
+            | Change::Delay { .. }
+            | Change::Prioritize { .. }
+            | Change::Update { .. }
+            | Change::Purge { .. }
+            | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_)
+            | Change::SetQueueTimeout { .. }
+            | Change::DependOn { .. }
+            | Change::Met { .. }
+            | Change::Unblock { .. }
+            | Change::LetGo { .. }
+            | Change::Timer { .. }
+            | Change::RequestAbort { .. }
+            | Change::Progress { .. }
+            | Change::RequestPostpone { .. }
+            | Change::Pause { .. }
+            | Change::Resume { .. }
+            | Change::Block { .. }
+            | Change::RequestPause { .. }
+            | Change::PauseRun { .. }
+            | Change::ResumeRun { .. }
+            | Change::Log { .. } => None,
+        }
+    }
+}
+
 /// A run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {

@@ -1,5 +1,6 @@
 //! What memory mirrors of a store: operations, lanes and their windows, and where the store stands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::id::{LaneId, OperationId, Seq, TaskId};
@@ -44,6 +45,8 @@ pub struct LiveRun {
     /// The lane of that.
     pub lane: LaneId,
 }
+/// The operations of which an owner starts tasks: it has a runner for each, and is started.
+pub type Offers = Arc<BTreeSet<Arc<str>>>;
 
 /// Where the store stands: the facts of its last batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

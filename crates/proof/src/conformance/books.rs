@@ -89,6 +89,8 @@ pub(super) fn tally(
             Change::Purge { from, .. } => purged.push(*from),
             Change::Operation(_)
             | Change::SweepKeys(_)
+            | Change::Offer(_)
+            | Change::Bury(_)
             | Change::Fired(_)
             | Change::Timer { .. }
             | Change::DependOn { .. }

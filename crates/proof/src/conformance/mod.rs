@@ -41,6 +41,7 @@ mod library;
 mod log;
 mod lookup;
 mod order;
+mod offers;
 mod operations;
 mod orphans;
 mod pause;

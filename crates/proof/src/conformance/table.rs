@@ -359,6 +359,15 @@ macro_rules! conformance_cases {
                 an_orphan_says_why_it_was_to_be_aborted,
                 an_abort_asked_for_in_the_batch_of_the_start_is_found,
             }
+            offers {
+                who_has_said_nothing_offers_nothing,
+                what_an_owner_offers_is_seen_by_the_others_and_not_by_itself,
+                a_change_of_offers_is_told_in_the_journal,
+                a_dead_owner_offers_what_it_offered_until_it_is_buried,
+                who_opens_finds_what_the_dead_have_offered,
+                a_dead_owner_is_buried_and_its_runs_are_recovered,
+                who_offers_nothing_any_more_leaves_nothing_to_bury,
+            }
             shared {
                 news_of_another_handle_are_told_once,
                 a_look_tells_news_and_keeps_nobody_waiting,

@@ -8,7 +8,7 @@ use tasker_core::key::{Key, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Change, Entry, Head, KEYS_SWEPT_MAX, KeyHolder, Operation, Wait, Window, WindowQuery,
+    Change, Entry, Head, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
@@ -28,6 +28,8 @@ pub(super) struct Image {
     pub(super) timers: BTreeSet<Timer>,
     /// What tasks that have not ended depend on, and whether it is met.
     pub(super) waits: BTreeMap<Wait, bool>,
+    /// What owners offer, living or dead; nothing of those that offer nothing.
+    pub(super) offers: BTreeMap<OwnerId, Offers>,
 }
 
 impl Default for Image {
@@ -35,8 +37,8 @@ impl Default for Image {
         let head = Head { number: 0, seq_next: Seq(1), lane_next: 1, counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        let waits = BTreeMap::new();
-        Self { head, operations, names, tasks, journal, keys, timers, waits }
+        let (waits, offers) = (BTreeMap::new(), BTreeMap::new());
+        Self { head, operations, names, tasks, journal, keys, timers, waits, offers }
     }
 }
 
@@ -105,9 +107,8 @@ impl Image {
             }
             Change::Update { .. } => self.update(change),
             Change::Purge { seq, lane, from, at } => self.purge((*seq, *lane), *from, *at),
-            Change::SweepKeys(now) => {
-                self.sweep_keys(*now);
-                Some(())
+            Change::SweepKeys(_) | Change::Offer(_) | Change::Bury(_) => {
+                self.apply_to_none(change, owner)
             }
             Change::Pause { .. }
             | Change::Resume { .. }
@@ -258,6 +259,22 @@ impl Image {
     /// Whether a task that has not ended depends on this one.
     pub(super) fn is_needed(&self, seq: Seq) -> bool {
         self.waits.keys().any(|wait| wait.dependency == seq)
+    }
+
+    /// Applies what is of no task.
+    fn apply_to_none(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
+        match change {
+            Change::SweepKeys(now) => self.sweep_keys(*now),
+            Change::Offer(offers) => {
+                self.offers.remove(&owner);
+                if !offers.is_empty() {
+                    self.offers.insert(owner, offers.clone());
+                }
+            }
+            Change::Bury(dead) => drop(self.offers.remove(dead)?),
+            _ => return None,
+        }
+        Some(())
     }
 
     fn give_key(&mut self, change: &Change) -> Option<()> {

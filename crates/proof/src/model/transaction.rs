@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{LaneId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Operation, Orphan,
-    PauseWish, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
+    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
+    Orphan, PauseWish, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -78,6 +78,17 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
         let live = self.image.tasks.iter().filter(|(_, row)| row.has_live_run());
         Ok(live.map(|(seq, row)| LiveRun { seq: *seq, lane: row.lane }).collect())
+    }
+
+    fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
+        let others = self.image.offers.iter().filter(|(owner, _)| **owner != self.store.owner);
+        Ok(others.map(|(owner, offers)| (*owner, offers.clone())).collect())
+    }
+
+    fn unburied(&mut self) -> Result<Vec<OwnerId>> {
+        let living = self.store.disk.lock().owners.clone();
+        let all = self.image.offers.keys().copied();
+        Ok(all.filter(|owner| !living.contains(owner)).collect())
     }
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {

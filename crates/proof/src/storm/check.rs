@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tasker_core::error::Result;
-use tasker_core::id::TaskId;
+use tasker_core::id::{OwnerId, TaskId};
 use tasker_core::key::UniqueWhile;
 use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::reader::Reader;
-use tasker_core::store::Store;
+use tasker_core::store::{Offers, Store};
 use tasker_core::task::{
     AfterQueueTimeout, Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord,
 };
@@ -49,7 +49,11 @@ pub(super) fn sample(ledger: &mut Ledger, folder: &Path, rng: &mut Rng) -> Resul
 pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let audit = tasker_sqlite::audit(&folder.join(DATABASE))?;
     ledger.report.violations.extend(audit.faults);
-    let tasks = stored(folder)?;
+    let (tasks, offers) = left(folder)?;
+    // Whoever was killed was buried by one that lived, and the last worker took back its own (D8).
+    for (owner, offers) in offers {
+        ledger.report.violation(format!("owner {} is gone and offers {offers:?}", owner.0));
+    }
     let marks = trace::read(folder)?;
     ledger.keys(&tasks);
     for task in &tasks {
@@ -68,13 +72,17 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn stored(folder: &Path) -> Result<Vec<TaskRecord>> {
-    let (store, mut reader) = open(folder)?;
+/// Every task, and what owners offer.
+type Left = (Vec<TaskRecord>, Vec<(OwnerId, Offers)>);
+
+fn left(folder: &Path) -> Result<Left> {
+    let (mut store, mut reader) = open(folder)?;
     let find = Find::all(Query::all());
     let found = reader.find(&find, &|| false)?;
+    let offers = store.begin_read()?.remote_offers()?;
     drop(reader);
     Box::new(store).close()?;
-    Ok(found.into_iter().map(|found| found.task).collect())
+    Ok((found.into_iter().map(|found| found.task).collect(), offers))
 }
 
 fn key_of(task: &TaskRecord) -> Option<Key> {

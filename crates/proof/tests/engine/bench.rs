@@ -156,6 +156,11 @@ impl Bench {
         bench
     }
 
+    /// The disk, for another engine.
+    pub(crate) fn disk(&self) -> Disk {
+        self.disk.clone()
+    }
+
     /// An engine on this disk, which has not been started.
     pub(crate) fn on(disk: Disk, concurrency: u32) -> Self {
         let settings = Settings { concurrency, on_stop: OnStop::Wait };

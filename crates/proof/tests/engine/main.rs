@@ -9,6 +9,7 @@ mod conditions;
 mod dependencies;
 mod overtaken;
 mod keys;
+mod offers;
 mod operations;
 mod pauses;
 mod postponing;

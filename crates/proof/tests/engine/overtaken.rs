@@ -62,11 +62,13 @@ fn what_an_overtaken_turn_was_asked_is_answered_by_how_things_stand_then() {
 #[test]
 fn a_key_that_an_overtaking_turn_has_used_adds_nothing() {
     let (mut one, two) = two();
+    one.look();
     let before = one.batches();
     let key = IdempotencyKey(uuid::Uuid::from_u128(7));
     let adding = move |ticket| Input::AddIdempotent(ticket, vec![(key, bench::def("b"))]);
+    let other = two.clone();
     one.before_commit(move || {
-        two.lock().unwrap().call(adding);
+        other.lock().unwrap().call(adding);
     });
     one.call(adding);
     assert_eq!((one.memory().counts.total(), one.batches()), (1, before + 1));

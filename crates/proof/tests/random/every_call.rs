@@ -17,7 +17,7 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 20] = [
+const READS: [Call; 22] = [
     Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,
@@ -30,6 +30,8 @@ const READS: [Call; 20] = [
     Call::Operations,
     Call::RemoteRuns,
     Call::Orphans,
+    Call::RemoteOffers,
+    Call::Unburied,
     Call::Heads,
     Call::Windows,
     Call::Timers,

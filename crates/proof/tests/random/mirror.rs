@@ -3,14 +3,14 @@
 //! How far windows reach is memory's own affair: what it knows of a lane must be so, and complete
 //! as far as it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, OperationId, RunId, Seq};
+use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Brief, Head, Lane, LaneHead, Operation, PauseWish, ReadyTask, Store, WindowQuery,
+    Brief, Head, Lane, LaneHead, Offers, Operation, PauseWish, ReadyTask, Store, WindowQuery,
 };
 use tasker_core::task::AbortReason;
 use tasker_engine::live::Run;
@@ -27,6 +27,7 @@ pub(crate) struct Mirror {
     /// Every ready task, in queue order.
     lanes: BTreeMap<LaneId, Vec<ReadyTask>>,
     remote_runs: Vec<(LaneId, u32)>,
+    remote_offers: Vec<(OwnerId, Offers)>,
     /// What the store says of the runs that are live here, and of what was asked of them.
     live: Vec<(Option<Brief>, Option<AbortReason>, Option<PauseWish>)>,
 }
@@ -54,6 +55,7 @@ impl Mirror {
             operations,
             lanes: lanes.iter().map(|query| query.lane.id).zip(tasks).collect(),
             remote_runs: transaction.remote_runs()?,
+            remote_offers: transaction.remote_offers()?,
             live: {
                 let aborts = transaction.abort_requests(live)?;
                 let wishes = transaction.pause_wishes(live)?;
@@ -78,6 +80,7 @@ impl Mirror {
         }
         self.assert_lanes(memory);
         self.assert_runs(memory);
+        self.assert_offers(memory);
         let live = memory.live.in_order();
         live.into_iter().zip(&self.live).for_each(|(run, stored)| assert_lives(run, stored));
     }
@@ -98,6 +101,14 @@ impl Mirror {
         for task in memory.dispatch.kept() {
             assert_eq!(Some(&task), stored.get(&task.seq), "kept for its start");
         }
+    }
+
+    /// Of the dead who are not buried too (D8).
+    fn assert_offers(&self, memory: &Memory) {
+        assert!(memory.remote_offers.iter().eq(self.remote_offers.iter().map(|(o, n)| (o, n))));
+        let offered: BTreeSet<_> = self.remote_offers.iter().flat_map(|(_, all)| &**all).collect();
+        let known: BTreeSet<_> = memory.dispatch.remote_offers().collect();
+        assert_eq!(known, offered, "what other owners offer");
     }
 
     fn assert_runs(&self, memory: &Memory) {

@@ -35,7 +35,7 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 20] = [
+const READS: [Call; 22] = [
     Call::LiveRuns,
     Call::PauseWishes,
     Call::PostponeRequests,
@@ -52,6 +52,8 @@ const READS: [Call; 20] = [
     Call::RemoteRuns,
     Call::AbortRequests,
     Call::Orphans,
+    Call::RemoteOffers,
+    Call::Unburied,
     Call::Windows,
     Call::Briefs,
     Call::Timers,

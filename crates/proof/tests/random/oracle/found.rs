@@ -27,7 +27,12 @@ impl Oracle {
             let id = found.task.id;
             if !self.tasks.contains_key(&id) {
                 assert!(uuids.contains(&id.0.to_string()), "I-2: from nowhere");
-                self.enter(id, found.task.def.clone());
+                let mut def = found.task.def.clone();
+                if found.task.state.is_final() {
+                    // It has ended since, and what it depended on may be gone.
+                    def.options.depends_on = None;
+                }
+                self.enter(id, def);
                 self.tasks.get_mut(&id).unwrap().created_at = found.task.created_at;
             }
             let me = self.me;
@@ -37,7 +42,7 @@ impl Oracle {
                 task.def.priority = found.task.def.priority;
             }
             let is_remote = task.run.is_some_and(|(process, _)| process != me);
-            if !task.state.is_final() && !is_remote {
+            if (!task.state.is_final() || task.is_end_supposed()) && !is_remote {
                 task.adopt(found);
             }
         }

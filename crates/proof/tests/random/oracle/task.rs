@@ -89,6 +89,11 @@ impl Task {
         self.def.options.retry.is_some() || !self.earlier.is_empty()
     }
 
+    /// Whether it must have ended if nothing else became of it, and nobody has seen that it did.
+    pub(super) fn is_end_supposed(&self) -> bool {
+        self.state.is_final() && self.outcome.is_none()
+    }
+
     pub(super) fn ended_as(&mut self, outcome: &TaskEnd) {
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
@@ -144,6 +149,10 @@ impl Task {
         (self.postponed, self.put_off) = (None, None);
         (self.wish, self.has_halted, self.is_paused_somewhen) = (None, false, false);
         self.def = task.def.clone();
+        if self.def.options.depends_on.is_none() {
+            // What has replaced its definition waits for nothing.
+            (self.waits, self.doomed_by) = (BTreeSet::new(), None);
+        }
         (self.state, self.attempt, self.outcome) = (task.state, task.attempt, task.outcome.clone());
         self.cause = task.outcome.as_ref().and_then(TaskEnd::cause);
         let counted = task.attempts.iter().skip(self.reopened_at);
