@@ -17,6 +17,7 @@ mod races;
 mod removals;
 mod retries;
 mod shared;
+mod templates;
 mod timers;
 mod unique;
 
