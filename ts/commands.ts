@@ -14,6 +14,7 @@ import type { PriorityJson, TaskEnd } from './messages'
 export type Command =
   | { do: 'assign'; operation: string; options?: JsonText | undefined }
   | { do: 'define'; operation: string; options: JsonText }
+  | { do: 'conditions'; conditions: JsonText }
   | { do: 'pauseOperation'; operation: string; pauses: boolean }
   | { do: 'unassign'; operation: string }
   | { do: 'start' }
@@ -102,6 +103,7 @@ export interface Answers {
   /** With options, when they are on disk. */
   assign: null
   define: null
+  conditions: null
   /** Whether that changed anything. */
   pauseOperation: boolean
   unassign: null

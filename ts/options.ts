@@ -31,6 +31,8 @@ export interface OpenOptions {
   text: string
   /** The path of the store, if it is a file. */
   storePath: string | undefined
+  /** What must hold for every task, if that was said. */
+  conditions: JsonText | undefined
   runners: Loose
   level: number
   keepAlive: KeepAliveMode
@@ -55,12 +57,13 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   queueTimeout: 'engine',
   retry: 'engine',
   indexes: 'engine',
+  conditions: 'engine',
   retention: 'engine',
 }
 
 /** What the contract has for later versions of it. */
 const LATER = [
-  ...['onStopWaiting', 'conditions'],
+  ...['onStopWaiting'],
   ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
 ]
 
@@ -73,13 +76,16 @@ export function openOptions(given: unknown): OpenOptions {
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
+  const judgedThere = forEngine(options)
+  const { conditions } = judgedThere
   return {
     storePath: store === ':memory:' ? undefined : store,
     text: jsonOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
-      ...forEngine(options),
+      ...judgedThere,
     }),
+    conditions: conditions === undefined ? undefined : new JsonText(jsonOf(conditions)),
     runners: functionsOf(objectOf(runners, 'runners'), 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
@@ -137,6 +143,7 @@ function forEngine(options: Loose): Loose {
 
 /** An option as the engine can judge it. */
 export function judged(word: string, value: unknown): unknown {
+  if (word === 'conditions') return conditionsOf(scalar(value), word)
   if (word !== 'queueTimeout' || !isMembers(value)) return scalar(value)
   const { then } = value
   return { ...scalars(value), then: isMembers(then) ? scalars(then) : scalar(then) }

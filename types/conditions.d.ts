@@ -1,6 +1,6 @@
 /** What must hold at the start of a task. */
 
-import type { QueryField } from './query'
+import type { QueryField, QueryValue } from './query'
 import type { TaskState, TaskStatus } from './task'
 
 /**
@@ -41,6 +41,46 @@ export interface ConditionQuery {
   state?: QueryField<TaskState>
   [path: `${'data' | 'id' | 'tags'}.${string}`]: QueryField
 }
+
+/**
+ * A condition of all tasks of an operation or of a store. In the place of a value may stand one of
+ * the task that is added.
+ */
+export interface ConditionTemplate {
+  scope: ConditionScope
+  query: ConditionTemplateQuery
+  limit: number
+}
+
+/** A {@link ConditionQuery} with values of the task that is added. */
+export interface ConditionTemplateQuery {
+  $and?: readonly ConditionTemplateQuery[]
+  $or?: readonly ConditionTemplateQuery[]
+  $nor?: readonly ConditionTemplateQuery[]
+  operation?: ConditionTemplateField
+  data?: ConditionTemplateField
+  id?: ConditionTemplateField
+  label?: ConditionTemplateField
+  tags?: ConditionTemplateField
+  /** Of the scope `running` only. */
+  priority?: ConditionTemplateField
+  status?: QueryField<TaskStatus>
+  state?: QueryField<TaskState>
+  [path: `${'data' | 'id' | 'tags'}.${string}`]: ConditionTemplateField
+}
+
+/** What a template asks of a field. */
+export type ConditionTemplateField =
+  | QueryField<QueryValue | TaskValue>
+  | { $in: TaskValue }
+  | { $nin: TaskValue }
+
+/** What the task that is added has at a path; `null` if that is nothing. */
+export interface TaskValue {
+  $task: 'operation' | 'label' | ValuePath | `${ValuePath}.${string}`
+}
+
+type ValuePath = 'data' | 'id' | 'tags'
 
 // biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
 export {}

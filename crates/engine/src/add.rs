@@ -163,21 +163,23 @@ impl Planner<'_> {
 
     /// The lane of the tasks of its operation with its conditions.
     fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
-        let conditions = def.conditions();
         // What does not fit makes no operation known.
         let known = self.dispatch.operation(&def.operation);
-        let lane = known.and_then(|id| self.dispatch.lane_of(id, conditions));
-        if let Some(lane) = lane {
-            return Ok(lane);
+        let conditions = self.conditions_of(def, known)?;
+        if conditions.is_none() {
+            let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
+            return Ok(LaneId::new(id, 0));
         }
-        if !conditions.is_none() {
-            self.check_lanes(conditions)?;
-        }
-        let id = match known {
-            Some(id) => id,
-            None => self.add_operation(&def.operation)?,
+        let lane = match known.and_then(|id| self.dispatch.lane_of(id, &conditions)) {
+            Some(lane) => lane,
+            None => {
+                self.check_lanes(&conditions)?;
+                let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
+                self.new_lane(id, &conditions)
+            }
         };
-        Ok(if conditions.is_none() { LaneId::new(id, 0) } else { self.new_lane(id, conditions) })
+        self.note_conditions(lane, conditions);
+        Ok(lane)
     }
 
     fn add_operation(&mut self, name: &Arc<str>) -> Result<OperationId> {

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
@@ -40,6 +41,10 @@ pub struct Draft {
     pub seq_next: Seq,
     /// The next free number of a lane.
     pub lane_next: u64,
+    /// The conditions of the lanes that tasks enter.
+    pub(crate) conditions: FxHashMap<LaneId, Conditions>,
+    /// What must hold at the start of every new task, besides.
+    pub(crate) rules: Option<Template>,
     /// Records of operations, in the order in which they are written.
     pub operations: Vec<Operation>,
     /// How many of them are of operations that are stored for the first time.
@@ -292,7 +297,9 @@ impl<'a> Planner<'a> {
         let next_timer = facts.fired.as_ref().map_or(memory.next_timer, |fired| fired.next_at);
         let Known { counts, seq_next, lane_next, .. } = memory;
         let draft = Draft { counts, seq_next, lane_next, next_timer, ..Draft::default() };
-        Self { memory, dispatch, ids, facts, now, draft }
+        let mut planner = Self { memory, dispatch, ids, facts, now, draft };
+        planner.find_rules();
+        planner
     }
 
     /// The draft so far.

@@ -29,6 +29,7 @@ mod abort;
 mod pause;
 mod prioritize;
 mod await_end;
+mod conditions;
 mod operations;
 mod dependents;
 mod update;

@@ -30,6 +30,9 @@ impl Planner<'_> {
         if !def.unsaid.is_empty() {
             self.complete(lane, def);
         }
+        if lane.n() > 0 {
+            self.fix_conditions(lane, def);
+        }
         run_at.filter(|at| *at > self.now.wall)
     }
 

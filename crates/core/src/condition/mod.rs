@@ -29,11 +29,11 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-pub use template::Template;
-
 use crate::error::Result;
 use crate::query::{Field, Fields, Path, Query, Test, Value};
 use crate::words::words;
+
+pub use template::Template;
 
 /// Which tasks a condition counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::canonical::is_plain;
-use super::{Conditions, read};
+use super::{Conditions, Scope, read};
 use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::query::{Field, Fields, Object, Value};
@@ -32,7 +32,7 @@ pub struct Template(Arc<Parts>);
 
 struct Parts {
     text: Box<str>,
-    count: usize,
+    scopes: Vec<Scope>,
     /// The JSON text between the places: one more than there are places.
     pieces: Vec<Box<str>>,
     places: Vec<Place>,
@@ -55,11 +55,12 @@ impl Template {
     pub fn read(text: &str, path: &str) -> Result<Self> {
         let items = read::items(text, path)?;
         let mut writer = Writer::default();
+        let mut scopes = Vec::with_capacity(items.len());
         writer.piece().push('[');
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
             // Where `null` may stand, any value may.
-            read::condition(&with_nulls(item, false), &path)?;
+            scopes.push(read::condition(&with_nulls(item, false), &path)?.scope);
             if index > 0 {
                 writer.piece().push(',');
             }
@@ -70,14 +71,18 @@ impl Template {
         pieces.push(piece.into());
         let sources = places.iter().filter_map(|place| field_of(&place.source));
         let fields = sources.fold(Fields::NONE, Fields::with);
-        let count = items.len();
         let text = Value::Array(items).to_json().into();
-        Ok(Self(Arc::new(Parts { text, count, pieces, places, fields })))
+        Ok(Self(Arc::new(Parts { text, scopes, pieces, places, fields })))
+    }
+
+    /// The first of its conditions that counts what stands ahead in the queue.
+    pub fn first_ahead(&self) -> Option<usize> {
+        self.0.scopes.iter().position(|scope| *scope == Scope::BeforeQueued)
     }
 
     /// Whether it has no conditions.
     pub fn is_empty(&self) -> bool {
-        self.0.count == 0
+        self.0.scopes.is_empty()
     }
 
     /// Its JSON text, as [`Template::read`] reads it.

@@ -18,6 +18,7 @@ mod races;
 mod removals;
 mod retries;
 mod shared;
+mod templates;
 mod timers;
 mod unique;
 
