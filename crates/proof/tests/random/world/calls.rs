@@ -289,6 +289,7 @@ impl World {
         let timeouts = [None, None, Some(RunTimeout::Off), Some(RunTimeout::Ms(100))];
         OperationOptions {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
+            conditions: None,
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),
             queue_timeout: self.queue_wait(),
