@@ -73,6 +73,7 @@ export const OPERATION_WORDS = [
   'runTimeout',
   'queueTimeout',
   'retry',
+  'conditions',
   'retention',
   'onInterrupted',
   'onStop',
@@ -81,7 +82,6 @@ export const OPERATION_WORDS = [
 
 /** What later versions of them take. */
 export const OPERATION_WORDS_LATER = [
-  'conditions',
   'rateLimit',
   'circuitBreaker',
   'onStopWaiting',

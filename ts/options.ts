@@ -62,10 +62,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
 }
 
 /** What the contract has for later versions of it. */
-const LATER = [
-  ...['onStopWaiting'],
-  ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
-]
+const LATER = [...['onStopWaiting'], ...['logger', 'telemetry', 'traces', 'mirrorLogs']]
 
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 

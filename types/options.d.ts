@@ -1,5 +1,6 @@
 /** The options of a tasker's calls. */
 
+import type { ConditionTemplate } from './conditions'
 import type {
   Duration,
   OnInterrupted,
@@ -8,7 +9,6 @@ import type {
   Retention,
   RetryPolicy,
 } from './definition'
-import type { ConditionTemplate } from './conditions'
 import type { IndexPath } from './indexes'
 import type { Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'

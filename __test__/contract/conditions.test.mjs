@@ -11,7 +11,7 @@ const reading = (book, limit, more = {}) => ({
   concurrency: [running({ 'data.book': book }, limit)],
 })
 
-test('what a condition may not say rejects the add with its path, and nothing is stored', async t => {
+test('what a condition may not say rejects the add with its path', async t => {
   const tasker = open(t)
   const add = concurrency => rejection(tasker.addTask({ operation: 'read', concurrency }))
   const cases = [

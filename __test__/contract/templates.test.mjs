@@ -21,7 +21,7 @@ test('an operation says what holds for each of its tasks (I-6)', async t => {
   assert.deepEqual(record.options.conditions, [ofBook])
 })
 
-test('conditions of a tasker hold for every task, also of others, until others are said', async t => {
+test('conditions of a tasker hold for every task that anybody adds', async t => {
   const store = file()
   const first = open(t, { store, conditions: [ofBook] })
   const second = open(t, { store })

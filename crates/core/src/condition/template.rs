@@ -118,8 +118,8 @@ impl Place {
         let value = find(task, &self.source).unwrap_or(&Value::Null);
         if !is_plain(value) {
             let message = format!(
-                "takes the value of {} from the task, which has a name that begins with $ there and \
-                 cannot stand in a query",
+                "takes the value of {} from the task, which has a name that begins with $ there \
+                 and cannot stand in a query",
                 self.source
             );
             return Err(Error::at(Code::InvalidQuery, path, message));
@@ -240,8 +240,8 @@ impl Writer {
     }
 }
 
-const SOURCE_ADVICE: &str = "must be a path into the task that begins with data, id, label, tags or \
-                             operation, such as 'data.book'";
+const SOURCE_ADVICE: &str = "must be a path into the task that begins with data, id, label, tags \
+                             or operation, such as 'data.book'";
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
