@@ -25,6 +25,7 @@ import type {
   StopOptions,
   TaskerOptions,
   TasksOptions,
+  Verification,
 } from './types/options'
 import type { Outbox, OutboxOptions, SqliteHandle } from './types/outbox'
 import type { FieldsOption, Projected, TaskField } from './types/projection'
@@ -250,6 +251,18 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options?: CallOptions,
   ): Promise<QueryExplanation<Operations>>
 
+  /**
+   * Copies the file as it stands now into another one, while everything goes on. The copy is
+   * checked and gets its name at the end; an earlier copy under that name is replaced.
+   *
+   * Rejects with `TASKER_INVALID` if something else is under that name, and with `TASKER_CORRUPT`
+   * if the copy is not sound.
+   */
+  backup(path: string | URL, options?: CallOptions): Promise<void>
+
+  /** Reads the whole file and says what is wrong with it. */
+  verify(options?: CallOptions): Promise<Verification>
+
   /** The first task that matches, or some fields of it, or `undefined`. */
   findTask<
     Field extends TaskField<Operations, Name>,
@@ -296,6 +309,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     query?: Query<Operations, Name>,
     options?: TasksOptions,
   ): AsyncIterableIterator<Task<Operations, Name>>
+
+  /** The tasks that match as lines of JSON, one each, in pages as those of `tasks`. */
+  exportTasks(
+    query?: Query<Operations>,
+    options?: TasksOptions & Partial<FieldsOption<TaskField<Operations>>>,
+  ): AsyncIterableIterator<string>
 
   /**
    * Waits until the task has ended, in whatever process, and resolves with its result. Works for a

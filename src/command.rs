@@ -181,6 +181,10 @@ enum ReadCommand<'a> {
         query: &'a RawValue,
     },
     Operations {},
+    BackUp {
+        path: String,
+    },
+    Verify {},
     Cancel {
         ticket: Ticket,
     },
@@ -301,6 +305,8 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
         ReadCommand::Matching { query } => Read::Matching(Box::new(Query::parse(query.get())?)),
         ReadCommand::Operations {} => Read::Operations,
+        ReadCommand::BackUp { path } => Read::BackUp(path.into()),
+        ReadCommand::Verify {} => Read::Verify,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),
         ReadCommand::Explain { query } => Read::Explain(Box::new(Query::parse(query.get())?)),
         ReadCommand::Find { query, sort, skip, limit, logs, fields } => {

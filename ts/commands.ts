@@ -6,7 +6,7 @@
  * `__test__/contract/bridge.test.mjs`, `__test__/border/native.test.mjs`.
  */
 
-import type { LogLevel, QueryExplanation, TaskProgress } from '../index'
+import type { LogLevel, QueryExplanation, TaskProgress, Verification } from '../index'
 import { stringify } from './globals'
 import type { PriorityJson, TaskEnd } from './messages'
 
@@ -86,6 +86,9 @@ export type ReadCommand =
   /** The numbers of the tasks that match and were added before. */
   | { do: 'matching'; query: JsonText }
   | { do: 'operations' }
+  /** A copy of the file, under this absolute path. */
+  | { do: 'backUp'; path: string }
+  | { do: 'verify' }
   /** Ends the read with this ticket: it is refused. */
   | { do: 'cancel'; ticket: number }
 
@@ -148,6 +151,8 @@ export interface Answers {
   explain: QueryExplanation
   matching: [first: number, last: number][]
   operations: DocumentJson[]
+  backUp: null
+  verify: Verification
   cancel: null
 }
 

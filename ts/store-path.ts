@@ -1,5 +1,5 @@
 /**
- * The option `store`: a path, a `file:` URL, or `':memory:'`.
+ * The option `store`: a path, a `file:` URL, or `':memory:'`; and paths of other files.
  *
  * Proof: `__test__/contract/options.test.mjs`.
  */
@@ -19,22 +19,34 @@ export function storeOf(given: unknown = 'tasker.db'): string {
     throw invalid('store', "must be a path, a file: URL or ':memory:'")
   }
   if (store === ':memory:') return store
-  if (/^file:/i.test(store)) return fileOf(store)
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(store)) throw unsupported(store)
-  return resolve(store)
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(store) && !/^file:/i.test(store)) throw unsupported(store)
+  return fileOf(store, 'store')
 }
 
-function fileOf(text: string): string {
+/** The absolute path of a file. A relative one is meant from where we are now. */
+export function pathOf(given: unknown, name: string): string {
+  const path = isUrl(given) ? given.href : given
+  if (typeof path !== 'string' || path === '' || path === ':memory:') {
+    throw invalid(name, 'must be a path or a file: URL')
+  }
+  return fileOf(path, name)
+}
+
+function fileOf(given: string, name: string): string {
+  return /^file:/i.test(given) ? fileOfUrl(given, name) : resolve(given)
+}
+
+function fileOfUrl(text: string, name: string): string {
   // `file:tasks.db` would be a file of the root folder: a URL has no working directory.
   if (!/^file:\//i.test(text)) {
-    throw invalid('store', 'a file: URL must be absolute; give a relative path as a path')
+    throw invalid(name, 'a file: URL must be absolute; give a relative path as a path')
   }
   try {
     const url = new URL(text)
     if (url.search || url.hash) throw new Error('it must have neither ? nor #')
     return fileURLToPath(url)
   } catch (cause) {
-    throw invalid('store', `cannot be opened as a file: URL: ${spell(cause)}`, cause)
+    throw invalid(name, `cannot be opened as a file: URL: ${spell(cause)}`, cause)
   }
 }
 

@@ -43,6 +43,7 @@ import type {
   TaskToAdd,
   TaskUuid,
   TaskUuids,
+  Verification,
 } from '../index'
 import { serialiseReason } from './aborts'
 import { Bridge } from './bridge'
@@ -53,6 +54,7 @@ import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
 import { read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
+import { linesOf } from './export'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
 import type { Added } from './messages'
@@ -80,6 +82,7 @@ import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
+import { pathOf } from './store-path'
 import { PendingAdd } from './task-extras'
 import { tasksOf } from './tasks'
 import { isUnique, PendingUniqueAdd } from './unique'
@@ -461,6 +464,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: TasksOptions & Partial<FieldsOption> = {},
   ): AsyncIterableIterator<unknown> {
     return tasksOf(this.#bridge, query, options)
+  }
+
+  exportTasks(
+    query: Query<Operations> = {},
+    options: TasksOptions & Partial<FieldsOption<TaskField<Operations>>> = {},
+  ): AsyncIterableIterator<string> {
+    return linesOf(this.#bridge, query, options)
+  }
+
+  async backup(path: string | URL, options: CallOptions = {}): Promise<void> {
+    const command = { do: 'backUp', path: pathOf(path, 'path') } as const
+    const bounds = boundsOf('backup', only(options, BOUNDS, 'options'))
+    await traced(this.#bridge.read(command, bounds))
+  }
+
+  async verify(options: CallOptions = {}): Promise<Verification> {
+    const bounds = boundsOf('verify', only(options, BOUNDS, 'options'))
+    return await traced(this.#bridge.read({ do: 'verify' }, bounds))
   }
 
   waitForTaskOutputData<Name extends OperationName<Operations>>(

@@ -194,6 +194,14 @@ export interface CallOptions {
   timeout?: Duration | false | undefined
 }
 
+/** What a check of the whole file has found. */
+export interface Verification {
+  /** How many tasks there are. */
+  tasks: number
+  /** What is wrong, a sentence each; empty if the file is sound. */
+  faults: string[]
+}
+
 /** Whether tasks come with their logs. */
 export interface LogOptions {
   /** Whether tasks come with their logs. */

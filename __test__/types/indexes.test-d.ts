@@ -45,3 +45,17 @@ export async function explained(): Promise<Tasker<Operations>> {
   await tasker.explainQuery({ 'data.book': 7 })
   return tasker
 }
+
+/** Copies, checks and exports. */
+export async function files(): Promise<string> {
+  await tasker.backup('backup.db', { timeout: '1h' })
+  await tasker.backup(new URL('file:///tmp/backup.db'))
+  // @ts-expect-error: a path is a text or a URL
+  await tasker.backup(7)
+  const { tasks, faults } = await tasker.verify()
+  // @ts-expect-error: nothing has such a field
+  tasker.exportTasks({}, { fields: ['nothing'] })
+  let text = `${tasks satisfies number} ${faults.join()}`
+  for await (const line of tasker.exportTasks({}, { fields: ['uuid'] })) text += line
+  return text
+}

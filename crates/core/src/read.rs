@@ -2,6 +2,8 @@
 //!
 //! Proof: `conformance::read`, `conformance::reader`.
 
+use std::sync::Arc;
+
 use crate::error::{Code, Error, Result};
 use crate::id::Seq;
 use crate::index::IndexPath;
@@ -214,4 +216,16 @@ pub enum Step {
 /// The error of a read that its caller gave up.
 pub fn cancelled_read() -> Error {
     Error::new(Code::Closed, "the read was cancelled")
+}
+
+/// Asked again and again while the whole store is gone through; `true` ends that with `Closed`.
+pub type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What a check of the whole store has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many tasks there are.
+    pub tasks: u64,
+    /// What is wrong, a sentence each; nothing in a sound store.
+    pub faults: Vec<String>,
 }

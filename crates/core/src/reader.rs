@@ -7,10 +7,13 @@
 //!
 //! Proof: `proof::conformance`, run on the model and on SQLite.
 
-use crate::error::{Error, Result};
+use std::path::Path;
+
+use crate::error::{Code, Error, Result};
 use crate::id::{Seq, TaskId};
 use crate::query::Query;
 use crate::read::{Find, Found, QueryExplanation, Request, Step, WithLogs, cancelled_read};
+pub use crate::read::{Interrupted, Verified};
 pub use crate::search::Search;
 use crate::search::{PageReader, Pages};
 use crate::store::Operation;
@@ -51,6 +54,25 @@ pub trait Reader: Send {
     /// Lets go of the snapshot, and of what the search holds of it: that may go on later, in a
     /// newer snapshot and with another reader, or never.
     fn rest(&mut self, search: Option<&mut Search>);
+
+    /// Copies what is committed now into a file of its own, whole or not at all: it has its name
+    /// when it is on disk and was checked. Writers go on meanwhile.
+    ///
+    /// # Errors
+    /// `Unsupported` if the store is no file, `Io`, `Full`, `ReadOnly`, `Corrupt` if the copy is
+    /// not sound, `Closed` if interrupted.
+    fn back_up(&mut self, _to: &Path, _interrupted: Interrupted) -> Result<()> {
+        Err(Error::new(Code::Unsupported, "this store is no file"))
+    }
+
+    /// Goes through the whole store and looks for what is wrong.
+    ///
+    /// # Errors
+    /// `Unsupported` if the store is no file, `Corrupt` or `Io` if it cannot be read, `Closed` if
+    /// interrupted.
+    fn verify(&mut self, _interrupted: Interrupted) -> Result<Verified> {
+        Err(Error::new(Code::Unsupported, "this store is no file"))
+    }
 
     /// All steps of a find.
     ///
@@ -173,5 +195,13 @@ impl<P: Pages + 'static> Reader for PageReader<P> {
 
     fn rest(&mut self, search: Option<&mut Search>) {
         PageReader::rest(self, search);
+    }
+
+    fn back_up(&mut self, to: &Path, interrupted: Interrupted) -> Result<()> {
+        PageReader::pages(self).back_up(to, interrupted)
+    }
+
+    fn verify(&mut self, interrupted: Interrupted) -> Result<Verified> {
+        PageReader::pages(self).verify(interrupted)
     }
 }

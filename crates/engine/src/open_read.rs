@@ -2,14 +2,18 @@
 //!
 //! Proof: `proof/tests/thread.rs`, `__test__/contract/queries.test.mjs`.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{Seq, TaskId};
+use tasker_core::json::write_string;
 use tasker_core::limits::{PAGE_BYTES, READ_BYTES_MAX};
 use tasker_core::operation::{self, WHOLE_STORE};
 use tasker_core::query::{Projection, Query};
 use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read, too_much};
-use tasker_core::reader::{Reader, Search};
+use tasker_core::reader::{Interrupted, Reader, Search, Verified};
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +40,10 @@ pub enum Read {
     Matching(Box<Query>),
     /// Every operation, as an array of documents.
     Operations,
+    /// A copy of the store in this file.
+    BackUp(PathBuf),
+    /// What is wrong with the store: an object with the number of tasks and the faults.
+    Verify,
 }
 
 /// A read under way.
@@ -52,6 +60,8 @@ pub(crate) struct OpenRead {
 enum Asked {
     Get(TaskId, Option<WithLogs>, Option<Projection>),
     Operations,
+    BackUp(PathBuf),
+    Verify,
     Search(Search, Documents),
 }
 
@@ -75,6 +85,8 @@ impl OpenRead {
         let asked = match read {
             Read::Get(id, logs, fields) => Asked::Get(id, logs, fields),
             Read::Operations => Asked::Operations,
+            Read::BackUp(path) => Asked::BackUp(path),
+            Read::Verify => Asked::Verify,
             Read::Find(find) => search(Request::Find(find), false),
             Read::Page(find) => search(Request::Find(find), true),
             Read::Exists(query) => search(Request::Exists(query), false),
@@ -96,8 +108,15 @@ impl OpenRead {
     pub(crate) fn let_go(&mut self, reader: &mut dyn Reader) {
         match &mut self.asked {
             Asked::Search(search, _) => reader.rest(Some(search)),
-            Asked::Get(..) | Asked::Operations => reader.rest(None),
+            Asked::Get(..) | Asked::Operations | Asked::BackUp(_) | Asked::Verify => {
+                reader.rest(None);
+            }
         }
+    }
+
+    /// Whether it goes through the whole store in one step, which takes as long as it takes.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.asked, Asked::BackUp(_) | Asked::Verify)
     }
 
     /// Does a bounded piece of work; its answer, once it has one.
@@ -121,9 +140,31 @@ impl OpenRead {
                 let documents: Vec<String> = named.map(document).collect();
                 Ok(Some(format!("[{}]", documents.join(","))))
             }
+            Asked::BackUp(path) => {
+                reader.back_up(path, interrupted(&self.token))?;
+                Ok(Some("null".into()))
+            }
+            Asked::Verify => Ok(Some(verdict(&reader.verify(interrupted(&self.token))?))),
             Asked::Search(search, documents) => documents.step(reader.step(search)?, search),
         }
     }
+}
+
+/// What a check has found, as JSON.
+fn verdict(Verified { tasks, faults }: &Verified) -> String {
+    let mut text = format!("{{\"tasks\":{tasks},\"faults\":[");
+    for (index, fault) in faults.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        write_string(fault, &mut text);
+    }
+    text + "]}"
+}
+
+fn interrupted(token: &CancellationToken) -> Interrupted {
+    let token = token.clone();
+    Arc::new(move || token.is_cancelled())
 }
 
 fn not_found(id: TaskId) -> Error {

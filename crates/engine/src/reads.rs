@@ -2,6 +2,8 @@
 //!
 //! # Promises
 //! - A read sees what was acknowledged before it was asked (I-16).
+//! - What goes through the whole store has a thread and a connection of its own, if there can be
+//!   another, so that nothing else waits for it.
 //! - Each read is answered once; a cancelled one with `Closed`. What was asked before an orderly
 //!   close gets its answer.
 //!
@@ -19,7 +21,7 @@ use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect, Sink};
 use crate::input::Ticket;
 use crate::open_read::{OpenRead, Read};
-use crate::turns_of_reads::TurnsOfReads;
+use crate::turns_of_reads::{Answered, TurnsOfReads, read_whole};
 
 #[derive(Debug, Default)]
 struct State {
@@ -112,24 +114,38 @@ impl Reads {
         }
     }
 
-    /// Answers reads until it is closed.
+    /// Answers reads until it is closed, and until those that go through the whole store have
+    /// ended.
     pub(crate) fn run(&self, reader: Box<dyn Reader>, sink: &dyn Sink) {
-        let mut turns = TurnsOfReads::new(reader);
-        loop {
-            let next = if turns.takes_new() { self.next(turns.is_empty()) } else { Next::Nothing };
-            let answered = match next {
-                Next::Read(read) => turns.begin(read),
-                Next::Nothing => turns.go_on(),
-                Next::Over => return,
-            };
-            let Some((ticket, answer)) = answered else { continue };
-            let token = self.state.lock().tokens.remove(&ticket);
-            debug_assert!(token.is_some(), "read {ticket} could not have been cancelled");
-            sink.deliver(vec![match answer {
-                Ok(text) => Effect::Answer(ticket, Answer::Json(text)),
-                Err(error) => Effect::Refuse(ticket, error),
-            }]);
-        }
+        std::thread::scope(|scope| {
+            let mut turns = TurnsOfReads::new(reader);
+            loop {
+                let may_take = turns.takes_new();
+                let next = if may_take { self.next(turns.is_empty()) } else { Next::Nothing };
+                let answered = match next {
+                    Next::Read(read) if read.is_whole() => match turns.another() {
+                        Some(reader) => {
+                            scope.spawn(move || self.answer(read_whole(read, reader), sink));
+                            continue;
+                        }
+                        None => turns.begin(read),
+                    },
+                    Next::Read(read) => turns.begin(read),
+                    Next::Nothing => turns.go_on(),
+                    Next::Over => return,
+                };
+                answered.into_iter().for_each(|answered| self.answer(answered, sink));
+            }
+        });
+    }
+
+    fn answer(&self, (ticket, answer): Answered, sink: &dyn Sink) {
+        let token = self.state.lock().tokens.remove(&ticket);
+        debug_assert!(token.is_some(), "read {ticket} could not have been cancelled");
+        sink.deliver(vec![match answer {
+            Ok(text) => Effect::Answer(ticket, Answer::Json(text)),
+            Err(error) => Effect::Refuse(ticket, error),
+        }]);
     }
 }
 

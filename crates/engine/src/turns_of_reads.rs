@@ -52,6 +52,12 @@ impl TurnsOfReads {
         self.open.is_empty() || self.new < NEW_READS_MAX
     }
 
+    /// One more connection, for a read that takes turns with nobody; nothing if there can be none.
+    pub(crate) fn another(&self) -> Option<Box<dyn Reader>> {
+        let open = self.open.iter().filter_map(|read| read.reader.as_ref());
+        self.idle.iter().chain(open).next()?.another()
+    }
+
     /// A new read takes its first step.
     pub(crate) fn begin(&mut self, read: Box<OpenRead>) -> Option<Answered> {
         self.new += 1;
@@ -69,21 +75,7 @@ impl TurnsOfReads {
         let Some(mut reader) = read.reader.take().or_else(|| self.reader()) else {
             return Some((read.ticket, Err(Error::bug("a reader was lost"))));
         };
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            let stepped = read.step(reader.as_mut());
-            if !matches!(stepped, Ok(None)) {
-                read.let_go(reader.as_mut());
-            }
-            stepped
-        }));
-        let stepped = match caught {
-            Ok(stepped) => stepped,
-            Err(_) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| read.let_go(reader.as_mut())));
-                Err(Error::bug("a read panicked"))
-            }
-        };
-        let Some(answer) = stepped.transpose() else {
+        let Some(answer) = take_step(&mut read, reader.as_mut()).transpose() else {
             read.reader = Some(reader);
             self.open.push_back(read);
             return None;
@@ -109,4 +101,26 @@ impl TurnsOfReads {
         }
         furthest.rest()
     }
+}
+
+/// A step of a read. One that panics is answered, and lets go of what it held.
+fn take_step(read: &mut OpenRead, reader: &mut dyn Reader) -> Result<Option<String>> {
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let stepped = read.step(reader);
+        if !matches!(stepped, Ok(None)) {
+            read.let_go(reader);
+        }
+        stepped
+    }));
+    caught.unwrap_or_else(|_| {
+        let _ = catch_unwind(AssertUnwindSafe(|| read.let_go(reader)));
+        Err(Error::bug("a read panicked"))
+    })
+}
+
+/// The answer to a read that is over after one step, with a reader of its own.
+pub(crate) fn read_whole(mut read: Box<OpenRead>, mut reader: Box<dyn Reader>) -> Answered {
+    let answer = take_step(&mut read, reader.as_mut());
+    let answer = answer.and_then(|text| text.ok_or_else(|| Error::bug("a read has no answer")));
+    (read.ticket, answer)
 }

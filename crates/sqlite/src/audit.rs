@@ -51,18 +51,29 @@ pub fn audit(path: &Path) -> Result<Audit> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(error::of)?;
     connection.pragma_update(None, "query_only", true).map_err(error::of)?;
+    of(&connection)
+}
+
+/// Checks what a connection sees at one moment.
+pub(crate) fn of(connection: &Connection) -> Result<Audit> {
     connection.execute_batch(sql::BEGIN_READ).map_err(error::of)?;
-    let head = row::head(&connection)?;
-    let mut audit = Audit { counts: recount(&connection)?, number: head.number, faults: vec![] };
+    let audit = in_snapshot(connection);
+    connection.execute_batch(sql::ROLLBACK).map_err(error::of)?;
+    audit
+}
+
+fn in_snapshot(connection: &Connection) -> Result<Audit> {
+    let head = row::head(connection)?;
+    let mut audit = Audit { counts: recount(connection)?, number: head.number, faults: vec![] };
     if audit.counts != head.counts {
         let message = format!("counters {:?} but {:?} counted", head.counts, audit.counts);
         audit.faults.push(message);
     }
-    audit.faults.extend(damage(&connection)?);
-    audit.faults.extend(strays(&connection)?);
-    audit.faults.extend(journal(&connection)?);
-    audit.faults.extend(outlined(&connection)?);
-    audit.faults.extend(totals(&connection)?);
+    audit.faults.extend(damage(connection)?);
+    audit.faults.extend(strays(connection)?);
+    audit.faults.extend(journal(connection)?);
+    audit.faults.extend(outlined(connection)?);
+    audit.faults.extend(totals(connection)?);
     Ok(audit)
 }
 

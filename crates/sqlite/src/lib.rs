@@ -38,6 +38,7 @@ mod padding;
 mod row;
 mod schema;
 mod removal;
+mod views;
 mod migrate;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod coalesce;
@@ -51,10 +52,11 @@ mod outlines;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod indexes;
 mod declare;
-mod pages;
-mod open;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod audit;
+mod backup;
+mod pages;
+mod open;
 
 pub use audit::{Audit, audit};
 pub use location::Location;

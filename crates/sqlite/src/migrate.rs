@@ -24,7 +24,7 @@ use crate::code_words::with_codes;
 use crate::location::{DatabaseFile, beside};
 use crate::settings::{self, Sync};
 use crate::temporary::random;
-use crate::{error, row, schema, sql};
+use crate::{error, row, schema, sql, views};
 
 /// The mark of our files, "Tskr".
 pub(crate) const APPLICATION_ID: i64 = 0x5473_6b72;
@@ -173,6 +173,7 @@ fn apply(writer: &Connection, database: &DatabaseFile) -> Result<()> {
         writer.execute_batch(migration).map_err(error::of)?;
     }
     if is_new {
+        views::make(writer)?;
         writer.execute(sql::META_PUT, [random()? as i64]).map_err(error::of)?;
     }
     for (name, value) in

@@ -298,7 +298,7 @@ fn sweep(database: &Path, living: &[LiveOwner], dead: &[DeadOwner]) -> Result<()
 /// Every lock file beside a database, whoever made it; a socket whose lock file is gone counts too.
 fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
     let Some(folder) = database.parent() else { return Ok(Vec::new()) };
-    let prefix = format!("{}{MARK}", file_name(database));
+    let prefix = lock_prefix(database);
     let entries = fs::read_dir(folder).map_err(|e| error::of_io(e, "the folder cannot be read"))?;
     let names = entries.flatten().map(|entry| file_name(&entry.path()));
     let mut files: Vec<PathBuf> = names
@@ -311,6 +311,21 @@ fn lock_files(database: &Path) -> Result<Vec<PathBuf>> {
     files.sort_unstable();
     files.dedup();
     Ok(files)
+}
+
+/// Whether a living process has a database open.
+pub(crate) fn is_in_use(database: &Path) -> Result<bool> {
+    for lock in lock_files(database)? {
+        if is_held(&lock)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How the names of the lock files of a database begin.
+pub(crate) fn lock_prefix(database: &Path) -> String {
+    format!("{}{MARK}", file_name(database))
 }
 
 /// Whether a living process holds the lock file; a missing one is held by nobody.

@@ -10,6 +10,7 @@
 //! Proof: `tests/read.rs`, `conformance::reader`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use tasker_core::error::Result;
@@ -17,6 +18,7 @@ use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::index::{IndexPath, Key};
 use tasker_core::query::Direction;
 use tasker_core::read::WithLogs;
+use tasker_core::reader::{Interrupted, Verified};
 use tasker_core::search::{
     Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
     QueuePart, Range, Snapshot, Totals,
@@ -24,10 +26,11 @@ use tasker_core::search::{
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
 
+use crate::audit::{self, Audit};
 use crate::location::DatabaseFile;
 use crate::operations::Operations;
 use crate::row::{self, cached};
-use crate::{error, indexes, outlines, settings, sql};
+use crate::{backup, error, indexes, outlines, settings, sql};
 
 /// Bytes of data and outcomes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -107,6 +110,17 @@ impl Pages for SqlitePages {
     fn head(&mut self) -> Result<Head> {
         debug_assert!(self.reader.is_autocommit(), "a snapshot shows what was, and not what is");
         row::head(&self.reader)
+    }
+
+    fn back_up(&mut self, to: &Path, interrupted: Interrupted) -> Result<()> {
+        backup::make(&mut self.reader, &self.database, to, &interrupted)
+    }
+
+    fn verify(&mut self, interrupted: Interrupted) -> Result<Verified> {
+        let checked =
+            backup::interruptible(&mut self.reader, &interrupted, |reader| audit::of(reader));
+        let Audit { counts, faults, .. } = checked?;
+        Ok(Verified { tasks: counts.total(), faults })
     }
 }
 

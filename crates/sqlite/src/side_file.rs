@@ -29,6 +29,14 @@ const TRIES: u32 = 100;
 /// `AlreadyExists` if there is one, or what the system says.
 pub(crate) fn create(path: &Path, database: &Path) -> io::Result<File> {
     debug_assert_eq!(path.parent(), database.parent(), "a file beside the database lies elsewhere");
+    create_like(path, database)
+}
+
+/// Makes a new file, wherever it lies, for everyone who may use the database.
+///
+/// # Errors
+/// As of [`create`].
+pub(crate) fn create_like(path: &Path, database: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -172,6 +172,8 @@ statements! {
     BURY "bury.sql",
     REMOTE_OFFERS "remote_offers.sql",
     HAS_OFFERS "has_offers.sql",
+    OWNERS_ELSEWHERE "owners_elsewhere.sql",
+    BACK_UP "back_up.sql",
     META "meta.sql",
     META_PUT "meta_put.sql",
     SCHEMA "schema.sql",

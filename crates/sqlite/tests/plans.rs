@@ -22,6 +22,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("orphans", "the index holds only what runs at once"),
     ("owner_forget", "the index holds only what runs at once"),
     ("owners", "as many as open handles"),
+    ("owners_elsewhere", "as many as open handles"),
     ("remote_offers", "as many as open handles"),
     ("index_retract", "as many as open handles"),
     ("open_dependencies", "the rows that an index gave, no more than a bound"),

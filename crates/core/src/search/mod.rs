@@ -90,6 +90,10 @@ impl<P: Pages> PageReader<P> {
         search.step(&mut self.0.snapshot()?, id_key)
     }
 
+    pub(crate) fn pages(&mut self) -> &mut P {
+        &mut self.0
+    }
+
     pub(crate) fn another(&self) -> Option<PageReader<P>> {
         self.0.another().map(PageReader)
     }

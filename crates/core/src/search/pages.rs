@@ -11,6 +11,7 @@
 //! Proof: `proof::conformance`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::filter::Filter;
@@ -21,7 +22,7 @@ use crate::id::{IdKey, LaneId, OperationId, Seq};
 use crate::index::{IndexPath, Key, KeyRange};
 use crate::query::Direction;
 use crate::range::Range;
-use crate::read::WithLogs;
+use crate::read::{Interrupted, Verified, WithLogs};
 use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
 
@@ -54,6 +55,18 @@ pub trait Pages: Send {
     /// # Errors
     /// `Corrupt` or `Io`.
     fn head(&mut self) -> Result<Head>;
+
+    /// As [`Reader::back_up`](crate::reader::Reader::back_up).
+    ///
+    /// # Errors
+    /// As there.
+    fn back_up(&mut self, to: &Path, interrupted: Interrupted) -> Result<()>;
+
+    /// As [`Reader::verify`](crate::reader::Reader::verify).
+    ///
+    /// # Errors
+    /// As there.
+    fn verify(&mut self, interrupted: Interrupted) -> Result<Verified>;
 }
 
 /// One state of the store. Every call fails with `Corrupt` or `Io`.

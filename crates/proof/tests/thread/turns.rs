@@ -1,15 +1,16 @@
 //! Reads take turns.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use tasker_core::error::{Code, Result};
+use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::query::Query;
 use tasker_core::read::{Found, Request, Step, WithLogs};
-use tasker_core::reader::{Reader, Search};
+use tasker_core::reader::{Interrupted, Reader, Search};
 use tasker_core::store::Operation;
 use tasker_engine::effect::Answer;
 use tasker_engine::input::Input;
@@ -18,8 +19,8 @@ use tasker_sqlite::Location;
 
 use super::{PATIENCE, answer, anything, code, folder, open, sqlite, task};
 
-/// To ask whether any task matches never ends; tells of each step with which reader it was, and
-/// for which query.
+/// To ask whether any task matches never ends, and a copy neither, until it is interrupted. Tells
+/// of each step with which reader it was, and for which query.
 struct Endless {
     inner: Box<dyn Reader>,
     steps: Sender<(u64, String)>,
@@ -47,6 +48,13 @@ impl Reader for Endless {
         self.inner.step(search)
     }
     fn rest(&mut self, search: Option<&mut Search>) { self.inner.rest(search); }
+    fn back_up(&mut self, to: &Path, interrupted: Interrupted) -> Result<()> {
+        let _ = self.steps.send((self.number, to.display().to_string()));
+        while !interrupted() {
+            std::thread::yield_now();
+        }
+        Err(Error::new(Code::Closed, "it was interrupted"))
+    }
 }
 
 /// However many reads never end, others are answered, and all that are under way go on.
@@ -83,5 +91,29 @@ fn reads_take_turns_and_none_waits_for_one_that_never_ends() {
             tasker.cancel_read(ticket);
             assert_eq!(code(answer(&receiver, ticket)), Code::Closed);
         }
+    }
+}
+
+/// A copy takes as long as it takes, on a thread and with a reader of its own.
+#[test]
+fn reads_are_answered_while_a_copy_is_made() {
+    let (_folder, place) = folder();
+    let (sender, steps) = channel();
+    let (tasker, receiver) = open(Box::new(move || {
+        let (store, inner) = sqlite(place)()?;
+        let endless = Endless { inner, steps: sender, number: 0, count: Arc::default() };
+        Ok((store, Box::new(endless)))
+    }));
+    for ticket in [1, 2] {
+        tasker.read(ticket, Read::BackUp("copy.db".into()));
+        let (number, to) = steps.recv_timeout(PATIENCE).expect("it begins");
+        assert_eq!((number, to.as_str()), (ticket, "copy.db"), "each has a reader of its own");
+        tasker.read(100 + ticket, Read::Count(anything()));
+        let Ok(Answer::Json(count)) = answer(&receiver, 100 + ticket) else { panic!() };
+        assert_eq!(count, "0");
+    }
+    for ticket in [1, 2] {
+        tasker.cancel_read(ticket);
+        assert_eq!(code(answer(&receiver, ticket)), Code::Closed);
     }
 }
