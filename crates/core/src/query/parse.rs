@@ -319,5 +319,5 @@ fn unknown_operator(key: &str, place: &Place) -> Error {
 }
 
 /// What to say of `$task` where nothing is put in its place.
-const TASK_ADVICE: &str = "$task stands for a value of the task in the `conditions` of an operation \
-                           or a tasker; here write the value itself";
+const TASK_ADVICE: &str = "$task stands for a value of the task in the `conditions` of an \
+                           operation or a tasker; here write the value itself";
