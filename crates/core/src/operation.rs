@@ -160,10 +160,13 @@ fn concurrency(text: &str, path: &str) -> Result<u32> {
 /// As [`Template::read`]; `Unsupported` for a scope that the queue cannot count.
 pub fn template(text: &str, path: &str) -> Result<Template> {
     let template = Template::read(text, path)?;
-    template.first_ahead().map_or(Ok(template.clone()), |index| {
-        let path = format!("{path}[{index}].scope");
-        Err(Error::at(Code::Unsupported, path, "before-queued comes later"))
-    })
+    match template.first_ahead() {
+        None => Ok(template),
+        Some(index) => {
+            let path = format!("{path}[{index}].scope");
+            Err(Error::at(Code::Unsupported, path, "before-queued comes later"))
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {

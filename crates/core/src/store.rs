@@ -48,7 +48,7 @@ pub use mirror::{
 pub enum Change {
     /// An operation is stored for the first time, or its record gets the next version. Guard: its
     /// number and name are new, or its version is the one before.
-    Operation(Operation),
+    Operation(Box<Operation>),
     /// A task enters; `start` if the same commit also starts it.
     Add {
         /// Its number in commit order.

@@ -416,7 +416,12 @@ impl<'a> Planner<'a> {
             }
         }
         self.write_due();
-        let operations = self.draft.operations.iter().cloned().map(Change::Operation);
+        let operations = self
+            .draft
+            .operations
+            .iter()
+            .cloned()
+            .map(|operation| Change::Operation(operation.into()));
         self.draft.changes.extend(operations);
         for at in 0..self.draft.adds.len() {
             let add = self.draft.adds[at].change(self.now.wall);

@@ -296,7 +296,7 @@ mod tests {
             seq_next: Seq(1),
             lane_next: 1,
             counts: Counts::default(),
-            changes: ids.map(|id| Change::Operation(operation(id))).collect(),
+            changes: ids.map(|id| Change::Operation(operation(id).into())).collect(),
         }
     }
 

@@ -113,7 +113,7 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
     let known = Operation::new(OPERATION, operation());
     for (number, first) in (1..).zip((1..=tasks).step_by(ADDED as usize)) {
         let mut changes = Vec::new();
-        changes.extend((first == 1).then(|| Change::Operation(known.clone())));
+        changes.extend((first == 1).then(|| Change::Operation(known.clone().into())));
         let seqs = first..(first + ADDED).min(tasks + 1);
         for seq in seqs.clone() {
             counts.enter(State::Ready);

@@ -278,7 +278,7 @@ impl World {
             (OperationId(self.lanes.len() as u16 + 1), operation.into());
         let lane = Lane { id: LaneId::new(id, 0), operation: name.clone() };
         self.lanes.push(lane.clone());
-        (lane, Some(Change::Operation(Operation::new(id, name))))
+        (lane, Some(Change::Operation(Operation::new(id, name).into())))
     }
 
     pub(super) fn operations_known(&self) -> usize {

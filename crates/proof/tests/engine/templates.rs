@@ -79,7 +79,7 @@ fn a_task_whose_value_cannot_stand_in_a_query_is_refused_and_none_of_its_call_is
     define(&mut bench, "a", &[BOOK]);
     let with = |data: &str| NewTask { data: Some(Json::trusted(data)), ..NewTask::new("a") };
     let tasks = vec![with(r#"{"book":1}"#), with(r#"{"book":{"$gt":""}}"#)];
-    let refused: Error = match bench.call(|ticket| Input::AddMany(ticket, tasks.into())) {
+    let refused: Error = match bench.call(|ticket| Input::AddMany(ticket, tasks)) {
         Effect::Refuse(_, error) => error,
         other => panic!("{other:?}"),
     };

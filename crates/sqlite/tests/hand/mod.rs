@@ -156,7 +156,7 @@ impl Hand {
     /// Makes an operation known; the lane of its tasks.
     pub fn lane(&mut self, id: u16, name: &str) -> Lane {
         let operation = Operation::new(OperationId(id), name);
-        self.turn(vec![Change::Operation(operation.clone())]);
+        self.turn(vec![Change::Operation(operation.clone().into())]);
         Lane { id: LaneId::new(operation.id, 0), operation: operation.name }
     }
 

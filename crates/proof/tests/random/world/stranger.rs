@@ -73,7 +73,7 @@ impl World {
             Change::Add { seq, id, lane, def, at, start }
         });
         let adds: Vec<Change> = adds.collect();
-        let operations = new.into_iter().map(Change::Operation);
+        let operations = new.into_iter().map(|operation| Change::Operation(operation.into()));
         let seq_next = Seq(head.seq_next.0 + adds.len() as u64);
         let changes = operations.chain(adds).collect();
         let lane_next = head.lane_next + LANES;
