@@ -140,7 +140,7 @@ function forEngine(options: Loose): Loose {
 
 /** An option as the engine can judge it. */
 export function judged(word: string, value: unknown): unknown {
-  if (word === 'conditions') return conditionsOf(scalar(value), word)
+  if (word === 'conditions') return conditionsOf(scalar(value), word, `the option ${word}`)
   if (word !== 'queueTimeout' || !isMembers(value)) return scalar(value)
   const { then } = value
   return { ...scalars(value), then: isMembers(then) ? scalars(then) : scalar(then) }
@@ -353,7 +353,11 @@ function prepare(given: unknown, place?: number): unknown {
   const judgedHere = {
     runAt: momentOf(runAt),
     abortSignal: undefined,
-    concurrency: conditionsOf(scalar(concurrency), pathOf('concurrency', place)),
+    concurrency: conditionsOf(
+      scalar(concurrency),
+      pathOf('concurrency', place),
+      spell(members.operation),
+    ),
   }
   return { ...members, ...Object.fromEntries(words), ...judgedHere }
 }

@@ -141,13 +141,19 @@ test('all conditions of a task have to hold', async t => {
   assert.equal((await call(4)).context.data, 1)
 })
 
-test('a limit below zero never holds, and the task can be aborted', async t => {
+test('a limit below zero never holds, which is warned of, and the task can be aborted', async t => {
+  const warnings = []
+  const listener = warning => warnings.push(warning.code)
+  process.on('warning', listener)
+  t.after(() => process.off('warning', listener))
   const { runner, calls } = gate()
   const tasker = await started(t, { read: runner, other: () => {} })
   const uuid = await tasker.addTask(reading('dune', -1))
   await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'other' }))
   assert.deepEqual([calls.length, (await tasker.getTask(uuid)).state], [0, 'ready'])
   assert.equal(await tasker.abortTask(uuid), true)
+  await tasker.addTask(reading('dune', -1))
+  assert.deepEqual(warnings, ['TASKER_NEVER_HOLDS'])
 })
 
 test('two taskers on one file count the runs of both', async t => {

@@ -383,7 +383,7 @@ impl Oracle {
     }
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
-        self.said(&def.operation).in_force().complete(&mut def);
+        self.complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         dependencies::name_all(&mut def, &[]);
@@ -436,8 +436,11 @@ impl Oracle {
 
     /// A stranger added a task to the n-th lane of its operation.
     pub(crate) fn enter_in_lane(&mut self, id: TaskId, def: NewTask, lane: u64) {
+        let own = def.conditions().clone();
         self.enter(id, def);
-        self.tasks.get_mut(&id).unwrap().put_in_lane(lane);
+        let task = self.tasks.get_mut(&id).unwrap();
+        task.def.options.conditions = own;
+        task.put_in_lane(lane);
     }
 
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {

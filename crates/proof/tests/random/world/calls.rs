@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
-use tasker_core::condition::Conditions;
+use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
-use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout, WHOLE_STORE};
 use tasker_core::retention::Retention;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
@@ -38,6 +38,14 @@ const COUNTED: [&str; 10] = [
     r#"{"id.order":7}"#,
     r#"{"priority":{"$gte":1}}"#,
     r#"{"label":{"$in":["","the first"]}}"#,
+];
+
+/// What templates count: tasks that have what the task has that is added.
+const POINTING: [&str; 4] = [
+    r#"{"label":{"$task":"label"}}"#,
+    r#"{"tags":{"$in":{"$task":"tags"}}}"#,
+    r#"{"id.order":{"$task":"id.order.0"},"operation":{"$task":"operation"}}"#,
+    r#"{"tags":{"$task":"tags.1"},"$or":[{"label":{"$task":"label"}},{"id":7}]}"#,
 ];
 
 impl World {
@@ -74,6 +82,11 @@ impl World {
             9..11 => {
                 let options = self.rng.once_in(2).then(|| self.options());
                 Input::Assign(ticket, operation, options)
+            }
+            11 if self.rng.once_in(8) => {
+                let conditions = Some(self.template());
+                let options = OperationOptions { conditions, ..OperationOptions::default() };
+                Input::Define(ticket, WHOLE_STORE.into(), options)
             }
             11 if self.rng.once_in(2) => Input::Define(ticket, operation, self.options()),
             // Paused less often than resumed.
@@ -248,6 +261,21 @@ impl World {
         Conditions::read(&format!("[{}]", all.join(",")), "concurrency").unwrap()
     }
 
+    /// Conditions of an operation, or of all; often none.
+    fn template(&mut self) -> Template {
+        let count = self.rng.below(3);
+        let condition = |_| {
+            let query = match self.rng.below(2) {
+                0 => self.rng.one_of(&COUNTED),
+                _ => self.rng.one_of(&POINTING),
+            };
+            let limit = 1 + self.rng.below(2);
+            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+        };
+        let all: Vec<String> = (0..count).map(condition).collect();
+        Template::read(&format!("[{}]", all.join(",")), "conditions").unwrap()
+    }
+
     /// Some tasks say one of a few keys.
     fn unique(&mut self) -> Option<Arc<Unique>> {
         if !self.rng.once_in(3) {
@@ -289,7 +317,7 @@ impl World {
         let timeouts = [None, None, Some(RunTimeout::Off), Some(RunTimeout::Ms(100))];
         OperationOptions {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
-            conditions: None,
+            conditions: if self.rng.once_in(4) { Some(self.template()) } else { None },
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),
             queue_timeout: self.queue_wait(),
