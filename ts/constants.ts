@@ -59,6 +59,7 @@ export const TASK_WORDS = [
   'onStop',
   'unique',
   'delay',
+  'attach',
   'abortSignal',
 ] as const
 

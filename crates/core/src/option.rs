@@ -194,7 +194,7 @@ pub const OPTIONS: [TaskOption; 13] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 3] = ["concurrency", "attach", "onStopWaiting"];
+pub const LATER: [&str; 2] = ["concurrency", "onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.

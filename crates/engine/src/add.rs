@@ -11,8 +11,6 @@
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashSet;
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
@@ -33,7 +31,7 @@ impl Planner<'_> {
             return self.add_unique(ticket, &[(None, &def)], |_| None);
         }
         let known = self.check_dependencies(&def);
-        let lane = known.and_then(|()| self.lane(&def.operation));
+        let lane = known.and_then(|()| self.lane(&def));
         let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, &[])));
         self.reply(ticket, answer);
     }
@@ -110,6 +108,7 @@ impl Planner<'_> {
             self.draft.adds.len() as u64,
             "numbers are given without gaps (I-8)"
         );
+        self.draft.attaches |= std::mem::take(&mut def.is_attached);
         let mut due_at = self.prepare(lane, &mut def);
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
@@ -146,7 +145,7 @@ impl Planner<'_> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
         let new_operations = self.draft.new_operations;
         let lane = |(index, def): (usize, &NewTask)| {
-            let lane = self.check_dependencies(def).and_then(|()| self.lane(&def.operation));
+            let lane = self.check_dependencies(def).and_then(|()| self.lane(def));
             lane.map_err(|error| at_place(error, path(index)))
         };
         let lanes = defs.map(lane).collect();
@@ -158,13 +157,18 @@ impl Planner<'_> {
         lanes
     }
 
-    fn lane(&mut self, operation: &Arc<str>) -> Result<LaneId> {
-        if let Some(id) = self.dispatch.operation(operation) {
-            return Ok(LaneId::new(id, 0));
-        }
-        let id = self.new_operation(operation)?;
-        self.store_operation(Operation::new(id, operation.clone()));
-        Ok(LaneId::new(id, 0))
+    fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
+        let operation = &def.operation;
+        let id = match self.dispatch.operation(operation) {
+            Some(id) => id,
+            None => {
+                let id = self.new_operation(operation)?;
+                self.store_operation(Operation::new(id, operation.clone()));
+                id
+            }
+        };
+        let owner = self.memory.owner;
+        Ok(if def.is_attached { LaneId::attached(id, owner) } else { LaneId::new(id, 0) })
     }
 }
 

@@ -38,6 +38,7 @@ mod postpone;
 mod stop;
 mod control;
 mod apply;
+mod attached;
 mod recover;
 mod due;
 mod expire;

@@ -606,6 +606,7 @@ impl Rng {
             }
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
+            is_attached: false,
         }
     }
 

@@ -37,14 +37,17 @@ pub(crate) struct Mirror {
 impl Mirror {
     /// Reads all that there is, beside the live runs of this memory.
     pub(crate) fn read(store: &mut dyn Store, live: &[(Seq, RunId)]) -> Result<Self> {
+        let owner = store.owner();
         let mut transaction = store.begin_read()?;
         let operations = transaction.operations()?;
-        let window = |(operation, n): (&Operation, u64)| {
-            let (id, operation) = (LaneId::new(operation.id, n), operation.name.clone());
-            let lane = Lane { id, operation };
+        let window = |(operation, id): (&Operation, LaneId)| {
+            let lane = Lane { id, operation: operation.name.clone() };
             WindowQuery { lane, from: QueueKey::FIRST, tasks_max: TASKS_MAX }
         };
-        let each = operations.iter().flat_map(|one| (0..=LANES).map(move |n| (one, n)));
+        let each = operations.iter().flat_map(|one| {
+            let plain = (0..=LANES).map(|n| LaneId::new(one.id, n));
+            plain.chain([LaneId::attached(one.id, owner)]).map(move |lane| (one, lane))
+        });
         let lanes: Vec<_> = each.map(window).collect();
         let windows = transaction.windows(&lanes, BYTES_MAX)?;
         assert_eq!(windows.len(), lanes.len());

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{LaneId, OperationId};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
+use tasker_engine::memory::Memory;
 
 use crate::oracle::Oracle;
 
 /// Memory knows the first tasks of each lane, and how far it knows them; and how many runs of each
 /// operation are live here and elsewhere.
-pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
+pub(crate) fn compare(memory: &Memory, oracle: &Oracle) {
+    let dispatch = &memory.dispatch;
     assert_eq!(dispatch.fault(), None);
     let mut waiting: BTreeMap<LaneId, Vec<QueueKey>> = BTreeMap::new();
     let mut runs: BTreeMap<OperationId, (u32, u32)> = BTreeMap::new();
@@ -23,8 +24,14 @@ pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
         let operation = dispatch.operation(&task.def.operation).expect("a known operation");
         let (here, remote) = runs.entry(operation).or_default();
         match task.state {
+            // Nothing is known of those that only another process may start.
+            State::Ready if !oracle.may_run(task) => {}
             State::Ready => {
-                let keys = waiting.entry(LaneId::new(operation, task.lane)).or_default();
+                let lane = match task.attached_to {
+                    Some(_) => LaneId::attached(operation, memory.owner),
+                    None => LaneId::new(operation, task.lane),
+                };
+                let keys = waiting.entry(lane).or_default();
                 keys.push(QueueKey::new(task.def.priority, task.seq));
             }
             _ if oracle.me().runs.values().any(|run| run.task == *id) => *here += 1,

@@ -78,7 +78,7 @@ impl World {
             21 => Input::Subscribe(ticket, self.subscription()),
             22 => {
                 let count = self.rng.below(5);
-                let def = |earlier| self.dependent(earlier, true);
+                let def = |earlier| self.perhaps_attached(earlier);
                 Input::AddMany(ticket, (0..count).map(def).collect())
             }
             _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
@@ -89,7 +89,7 @@ impl World {
                 Input::AddIdempotent(ticket, (0..count).map(add).collect())
             }
             25 => Input::FindByKey(ticket, self.key()),
-            _ => Input::Add(ticket, self.dependent(0, true)),
+            _ => Input::Add(ticket, self.perhaps_attached(0)),
         }
     }
 
@@ -192,6 +192,7 @@ impl World {
             }
             .into(),
             unsaid: self.rng.one_of(&[Unsaid::NONE, Unsaid::PRIORITY, Unsaid::ALL]),
+            is_attached: false,
         }
     }
 
@@ -220,6 +221,14 @@ impl World {
             def.options.depends_on = Some(all.into());
         }
         def
+    }
+
+    /// Some tasks are attached to their process; no definition says both that and to replace.
+    fn perhaps_attached(&mut self, earlier: usize) -> NewTask {
+        let def = self.dependent(earlier, true);
+        let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
+        let may = !def.options.unique.as_deref().is_some_and(replaces);
+        NewTask { is_attached: may && self.rng.once_in(4), ..def }
     }
 
     /// Some tasks say one of a few keys.
