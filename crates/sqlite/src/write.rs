@@ -196,7 +196,7 @@ fn changes(writing: &mut Writing<'_>, batch: &Batch) -> Result<(), Commit> {
         let bulk = BulkChange::of(&batch.changes[index..]);
         let (count, held) = match &bulk {
             Some(all) => (all.len(), writing.write_bulk(all)),
-            None => (1, writing.change(change)),
+            None => (1, writing.attachment(change).and_then(|()| writing.change(change))),
         };
         let held = held.map_err(unwritten)?;
         debug_assert!(held <= count, "one change was written to two rows: {change:?}");
@@ -341,7 +341,6 @@ impl<'c> Writing<'c> {
     }
 
     fn change(&mut self, change: &Change) -> Rows {
-        self.attachment(change)?;
         match change {
             Change::Operation(_) | Change::Offer(_) | Change::Bury(_) => self.said(change),
             Change::Add { seq, id, lane, def, at, start } => {
