@@ -18,7 +18,8 @@ use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Fault, Ledger, Priorities};
 use super::line::Key;
-use super::worker::{FINAL, labels, run_of};
+use super::trace::{Began, Mark};
+use super::worker::{FINAL, is_attached, labels, run_of};
 use super::{DATABASE, trace};
 use crate::rng::Rng;
 
@@ -64,6 +65,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     ledger.dependencies(&marks, &tasks);
     ledger.uniques(&tasks);
     ledger.effects(&marks, &tasks);
+    ledger.attached(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
     for task in tasks.values() {
         ledger.image(task);
@@ -113,6 +115,19 @@ impl Ledger {
         for unique in tasks.values().filter_map(|task| task.def.options.unique.as_ref()) {
             if unique.hold == UniqueWhile::Always && !keys.insert(&unique.key) {
                 self.report.is_doubled(format!("{:?} is the key of two tasks", unique.key));
+            }
+        }
+    }
+
+    /// A task that is attached to a worker runs there alone.
+    fn attached(&mut self, marks: &[Mark], tasks: &BTreeMap<TaskId, TaskRecord>) {
+        for mark in marks {
+            let Mark::Began(Began { task, worker, .. }) = mark else { continue };
+            let task = tasks.get(task).filter(|task| !is_unique(task));
+            let key = task.and_then(key_of).filter(|key| is_attached(*key));
+            if let Some(key) = key.filter(|key| key.worker != *worker) {
+                let text = format!("{key} is attached to its worker and ran in {worker}");
+                self.report.violation(text);
             }
         }
     }

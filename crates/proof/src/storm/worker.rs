@@ -318,8 +318,9 @@ impl Worker {
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
-                // An add that rejects duplicates, or a task whose key another one has by now.
-                if error.code() == Code::Duplicate {
+                // An add that rejects duplicates, or a task whose key another one has by now; or an
+                // ended one that was attached.
+                if matches!(error.code(), Code::Duplicate | Code::Unsupported) {
                     return Ok(());
                 }
                 return Err(error);
@@ -606,7 +607,7 @@ impl Rng {
             }
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
-            is_attached: false,
+            is_attached: is_attached(key),
         }
     }
 
@@ -661,6 +662,11 @@ pub(super) fn labels(key: Key) -> TaskOptions {
         ..TaskOptions::default()
     }
 }
+/// Whether a task is attached to its worker, unless it is unique.
+pub(super) fn is_attached(key: Key) -> bool {
+    key.n % 13 == 5
+}
+
 /// What an error says that no attempt can mend.
 pub(super) const FINAL: &str = "never again";
 
