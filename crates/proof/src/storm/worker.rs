@@ -318,9 +318,10 @@ impl Worker {
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
-                // An add that rejects duplicates, or a task whose key another one has by now; or an
-                // ended one that was attached.
-                if matches!(error.code(), Code::Duplicate | Code::Unsupported) {
+                // An add that rejects duplicates, a task whose key another one has by now, an ended
+                // one that was attached, one that was removed.
+                let codes = [Code::Duplicate, Code::Unsupported, Code::NotFound];
+                if codes.contains(&error.code()) {
                     return Ok(());
                 }
                 return Err(error);
@@ -484,6 +485,7 @@ impl Worker {
                 (54..58, Some(id)) => self.postpone(id),
                 (58..70, _) => self.add_unique(),
                 (70..76, Some(id)) => self.pause_or_resume(id),
+                (76..79, Some(id)) => self.remove(id),
                 _ => self.add(),
             }
         }
