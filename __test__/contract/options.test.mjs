@@ -71,7 +71,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [
-      words('concurrency attach onStopWaiting'),
+      words('concurrency onStopWaiting'),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
     assignRunner: [
