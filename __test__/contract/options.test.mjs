@@ -91,7 +91,8 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
     }
   }
   const one = [{ operation: 'a' }, { operation: 'a', onStopWaiting: 2 }]
-  await assert.rejects(tasker.addTasks(one), { code: 'TASKER_UNSUPPORTED', path: '[1].onStopWaiting' })
+  const inList = { code: 'TASKER_UNSUPPORTED', path: '[1].onStopWaiting' }
+  await assert.rejects(tasker.addTasks(one), inList)
 })
 
 test('a form of an option that comes later is unsupported', t => {

@@ -40,8 +40,9 @@ pub(super) struct Ledger {
     pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
     pub(super) images: BTreeMap<TaskId, TaskRecord>,
-    /// What is wrong unless the task was run again, or is gone because it was removed. Another worker may have said that it tries to,
-    /// and its line is still on the way: judged when all lines are here.
+    /// What is wrong unless the task was run again, or is gone because it was removed. Another
+    /// worker may have said that it tries to, and its line is still on the way: judged when all
+    /// lines are here.
     doubts: Vec<(TaskId, Fault, String)>,
     /// Ended tasks that were not looked at yet.
     pub(super) unseen: Vec<TaskId>,
