@@ -63,6 +63,7 @@ export const TASK_WORDS = [
   'concurrency',
   'unique',
   'delay',
+  'attach',
   'abortSignal',
 ] as const
 

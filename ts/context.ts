@@ -55,6 +55,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly id: Json | undefined
   readonly label: string | undefined
   readonly tags: readonly string[]
+  readonly attach: unknown
   readonly attempt: number
   readonly priority: number
   readonly createdAt: RunnerContext['createdAt']
@@ -79,6 +80,7 @@ export class Context extends Lazy implements RunnerContext {
     this.id = rest?.id
     this.label = rest?.label
     this.tags = rest?.tags ?? NO_TAGS
+    this.attach = run.host.attachmentOf(uuid)
     this.attempt = attempt
     this.priority = Number(priority)
     this.createdAt = dateOf(run.since + createdAt)

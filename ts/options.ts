@@ -332,7 +332,8 @@ export function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, unique, dependsOn, retention, runAt, abortSignal } = members
+  const { data, id, label, tags, retry, unique, dependsOn, retention } = members
+  const { runAt, attach, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
@@ -346,12 +347,14 @@ function prepare(given: unknown, place?: number): unknown {
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
   const areWords = isJson(priority) && isJson(parent) && isJson(onInterrupted) && isJson(onStop)
   const { concurrency } = members
-  const isFree = concurrency === undefined && abortSignal === undefined
-  if (areTimes && areWords && isFree) return members
+  const staysHere = attach !== undefined || abortSignal !== undefined
+  if (areTimes && areWords && !staysHere && concurrency === undefined) return members
   const others = { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop }
   const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
   const judgedHere = {
     runAt: momentOf(runAt),
+    // Of an attachment the engine is told that there is one.
+    attach: attach === undefined ? undefined : true,
     abortSignal: undefined,
     concurrency: conditionsOf(
       scalar(concurrency),
@@ -415,7 +418,8 @@ function tooLarge(path: string, facts: { cause?: unknown } = {}): TaskerError {
 
 function culprit(given: unknown): string {
   try {
-    const keys = Object.keys(given as object).filter(key => key !== 'abortSignal')
+    const staysHere = ['abortSignal', 'attach']
+    const keys = Object.keys(given as object).filter(key => !staysHere.includes(key))
     return keys.find(key => !isStorable(given, key)) ?? 'data'
   } catch {
     return 'data'

@@ -234,7 +234,7 @@ export class Outbox implements Attachment {
   }
 
   #added(tasks: Added[], rows: Row[]) {
-    const nothing = { signal: undefined, context: undefined }
+    const nothing = { signal: undefined, attach: undefined, context: undefined }
     tasks.forEach((added, i) => {
       this.#context.adds.added(added, () => parse((rows[i] as Row).task), nothing)
     })

@@ -31,6 +31,8 @@ export interface RunHost {
   /** What someone listens to. */
   readonly wants: Wants
   record(text: string): void
+  /** What a task was given in memory. */
+  attachmentOf(uuid: string): unknown
   /** Adds a task whose parent is this one. */
   addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid>
   /** How the tasks have ended that this one depends on. */

@@ -121,6 +121,10 @@ export class Runs implements RunHost, HintSource, Attachment {
     return resultsOf(this.#bridge, uuid)
   }
 
+  attachmentOf(uuid: string): unknown {
+    return this.extras.attachmentOf(uuid)
+  }
+
   record(line: string): void {
     this.#bridge.record(line)
   }

@@ -1,13 +1,13 @@
 /**
- * What this process keeps for its tasks beside the store: signals, async contexts and reasons of
- * aborts.
+ * What this process keeps for its tasks beside the store: signals, attachments, async contexts and
+ * reasons of aborts.
  *
  * All of it is given back when the task ends or the tasker closes.
  *
  * # Promises
- * - The reason of an abort stays the same object within this process.
+ * - The reason of an abort and an attachment stay the same objects within this process.
  *
- * Proof: `__test__/contract/aborting.test.mjs`, `context.test.mjs`.
+ * Proof: `__test__/contract/aborting.test.mjs`, `attaching.test.mjs`, `context.test.mjs`.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -24,22 +24,29 @@ import type { StoredError } from './stored'
 /** Calls a function in an async context that was captured before. */
 export type Snapshot = ReturnType<typeof AsyncLocalStorage.snapshot>
 
-/** What an `addTask` brings along that is not stored. */
-export interface Extras {
+/** What a definition brings along that is not stored. */
+export interface Brought {
   readonly signal: AbortSignal | undefined
+  readonly attach: unknown
+}
+
+/** What an `addTask` brings along that is not stored. */
+export interface Extras extends Brought {
   readonly context: Snapshot | undefined
 }
 
 /** The promise of one `addTask`. */
 export class PendingAdd extends Deferred implements Extras {
   readonly signal: AbortSignal | undefined
+  readonly attach: unknown
   readonly context: Snapshot | undefined
   readonly #extras: TaskExtras
 
-  constructor(extras: TaskExtras, signal: AbortSignal | undefined) {
+  constructor(extras: TaskExtras, { signal, attach }: Brought) {
     super()
     this.#extras = extras
     this.signal = signal
+    this.attach = attach
     this.context = extras.snapshot()
   }
 
@@ -55,13 +62,15 @@ export class PendingAdd extends Deferred implements Extras {
   }
 }
 
-/** A task that hangs on a signal or has a context. */
+/** A task that hangs on a signal, or has an attachment or a context. */
 class TaskExtra implements Abortable {
+  readonly attach: unknown
   readonly context: Snapshot | undefined
   readonly #signal: AbortSignal | undefined
   readonly #abort: (signal: AbortSignal) => void
 
-  constructor({ signal, context }: Extras, abort: (signal: AbortSignal) => void) {
+  constructor({ signal, attach, context }: Extras, abort: (signal: AbortSignal) => void) {
+    this.attach = attach
     this.context = context
     this.#signal = signal
     this.#abort = abort
@@ -101,6 +110,11 @@ export class TaskExtras {
     return this.#tasks.size > 0 ? this.#tasks.get(uuid)?.context : undefined
   }
 
+  /** What a task was given in memory. */
+  attachmentOf(uuid: string): unknown {
+    return this.#tasks.size > 0 ? this.#tasks.get(uuid)?.attach : undefined
+  }
+
   /** A task is on disk. */
   added(uuid: string, extras: Extras): void {
     if (this.#events.hasListeners('task.added')) this.#events.emitTask('task.added', uuid)
@@ -115,12 +129,13 @@ export class TaskExtras {
   }
 
   #keep(uuid: string, extras: Extras) {
-    const { signal, context } = extras
-    if (!signal && !context) return
+    const { signal, attach, context } = extras
+    if (!signal && attach === undefined && !context) return
     const abort = (fired: AbortSignal) => this.#abortBy(fired, uuid)
     this.#events.awaitEnds() // It may run in another process.
+    // It may run all the same: its runner may have begun before it hears of that.
+    this.#tasks.set(uuid, new TaskExtra(extras, abort))
     if (signal && read(signal, 'aborted')) abort(signal)
-    else this.#tasks.set(uuid, new TaskExtra(extras, abort))
   }
 
   #abortBy(signal: AbortSignal, uuid: string) {

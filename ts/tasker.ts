@@ -83,7 +83,7 @@ import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { pathOf } from './store-path'
-import { PendingAdd } from './task-extras'
+import { type Brought, PendingAdd } from './task-extras'
 import { tasksOf } from './tasks'
 import { isUnique, PendingUniqueAdd } from './unique'
 
@@ -142,11 +142,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): Promise<TaskUuid<Name>> {
     try {
       this.#bridge.check()
-      const signal = liveSignal(definition, '')
+      const brought = broughtBy(definition, '')
       const text = definitionText(definition)
       this.#runs.schemas.checkData(definition)
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
-      const adding = this.#adding(definition, signal)
+      const adding = this.#adding(definition, brought)
       this.#bridge.add(text, adding)
       this.#runs.hints.added(read(Object(definition), 'operation'))
       return adding.promise
@@ -155,10 +155,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     }
   }
 
-  #adding(definition: unknown, signal: AbortSignal | undefined): PendingAdd {
+  #adding(definition: unknown, brought: Brought): PendingAdd {
     const { extras, adds } = this.#runs
-    if (!isUnique(definition)) return new PendingAdd(extras, signal)
-    return new PendingUniqueAdd(extras, signal, { adds, definition })
+    if (!isUnique(definition)) return new PendingAdd(extras, brought)
+    return new PendingUniqueAdd(extras, brought, { adds, definition })
   }
 
   async addTasks<Names extends readonly OperationName<Operations>[]>(
@@ -166,7 +166,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): Promise<TaskUuids<Names>> {
     this.#bridge.check()
     listOf(definitions)
-    const signals = definitions.map((one, i) => liveSignal(one, `[${i}].`))
+    const brought = definitions.map((one, i) => broughtBy(one, `[${i}].`))
     const text = definitionsText(definitions)
     definitions.forEach((one, i) => {
       this.#runs.schemas.checkData(one, `[${i}].`)
@@ -180,7 +180,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const added = (answers: (string | Added)[]) => {
       const uuids = answers.map((one, i) => {
         const answer: Added = typeof one === 'string' ? [one, true] : one
-        return adds.added(answer, () => definitions[i], { signal: signals[i], context })
+        const { signal, attach } = brought[i] as Brought
+        return adds.added(answer, () => definitions[i], { signal, attach, context })
       })
       return uuids as unknown as TaskUuids<Names>
     }
@@ -621,9 +622,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
 function nothing() {}
 
-/** The signal of a definition, unless it has fired: then nothing is sent. */
-function liveSignal(definition: unknown, prefix: string): AbortSignal | undefined {
+/** What a definition holds that stays here. If its signal has fired, nothing is sent. */
+function broughtBy(definition: unknown, prefix: string): Brought {
   const signal = definitionSignal(definition, prefix)
   if (signal?.aborted) throw signal.reason
-  return signal
+  return { signal, attach: read(Object(definition), 'attach') }
 }

@@ -3,7 +3,8 @@
  * earlier task.
  *
  * # Promises
- * - A duplicate brings nothing along: neither its signal nor its context hang on the earlier task.
+ * - A duplicate brings nothing along: neither its signal, its attachment nor its context hang on
+ *   the earlier task.
  *
  * # Left to others
  * Which task has a key: the engine.
@@ -14,7 +15,7 @@
 import { read, TaskerError } from './errors'
 import type { EventHub } from './events'
 import type { Added } from './messages'
-import { type Extras, PendingAdd, type TaskExtras } from './task-extras'
+import { type Brought, type Extras, PendingAdd, type TaskExtras } from './task-extras'
 
 /** Whether a definition says a key of its own. */
 export function isUnique(definition: unknown): boolean {
@@ -59,10 +60,10 @@ export class PendingUniqueAdd extends PendingAdd {
 
   constructor(
     extras: TaskExtras,
-    signal: AbortSignal | undefined,
+    brought: Brought,
     { adds, definition }: { adds: Adds; definition: unknown },
   ) {
-    super(extras, signal)
+    super(extras, brought)
     this.#adds = adds
     this.#definition = definition
   }

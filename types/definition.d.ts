@@ -2,7 +2,7 @@
 
 import type { Condition } from './conditions'
 import type { Jsonify } from './json'
-import type { AnyOperations, DataOf, OperationName, TaskUuid } from './registry'
+import type { AnyOperations, AttachOf, DataOf, OperationName, TaskUuid } from './registry'
 
 /**
  * Milliseconds, or a string: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`. Greater than 0 and at most
@@ -119,8 +119,8 @@ export type TaskDefinition<
   Name extends OperationName<Operations> = OperationName<Operations>,
 > = Name extends unknown
   ? undefined extends DataOf<Operations, Name>
-    ? DefinitionWithOptionalData<Name, Given<DataOf<Operations, Name>>>
-    : DefinitionWithData<Name, Given<DataOf<Operations, Name>>>
+    ? DefinitionWithOptionalData<Name, Given<DataOf<Operations, Name>>, AttachOf<Operations, Name>>
+    : DefinitionWithData<Name, Given<DataOf<Operations, Name>>, AttachOf<Operations, Name>>
   : never
 
 /**
@@ -129,7 +129,7 @@ export type TaskDefinition<
  */
 export type TaskToAdd<Operations, Name extends OperationName<Operations>> =
   | TaskDefinition<Operations, Name>
-  | DefinitionWithData<Name, Given<DataOf<Operations, Name>>>
+  | DefinitionWithData<Name, Given<DataOf<Operations, Name>>, AttachOf<Operations, Name>>
 
 /** What `addTasks` takes: a {@link TaskToAdd} for each name. */
 export type TasksToAdd<Operations, Names extends readonly OperationName<Operations>[]> = readonly [
@@ -145,14 +145,15 @@ export type TaskUuids<Names extends readonly string[]> = {
 type Given<Data> = Data | Jsonify<Data>
 
 /** The definition of a task whose operation needs data. */
-export interface DefinitionWithData<Name extends string, Data> extends TaskDefinitionBase<Name> {
+export interface DefinitionWithData<Name extends string, Data, Attach = unknown>
+  extends TaskDefinitionBase<Name, Attach> {
   /** What the runner gets, after a round trip through JSON: at most 16 MiB and 128 levels. */
   data: Data
 }
 
 /** The definition of a task whose operation needs no data. */
-export interface DefinitionWithOptionalData<Name extends string, Data>
-  extends TaskDefinitionBase<Name> {
+export interface DefinitionWithOptionalData<Name extends string, Data, Attach = unknown>
+  extends TaskDefinitionBase<Name, Attach> {
   /** What the runner gets, after a round trip through JSON: at most 16 MiB and 128 levels. */
   data?: Data
 }
@@ -172,7 +173,7 @@ export interface QueueTimeoutOptions {
 }
 
 /** The part of a task's definition that does not depend on its operation. */
-export interface TaskDefinitionBase<Name extends string = string> {
+export interface TaskDefinitionBase<Name extends string = string, Attach = unknown> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
   operation: Name
   /**
@@ -241,11 +242,17 @@ export interface TaskDefinitionBase<Name extends string = string> {
   concurrency?: readonly Condition[] | undefined
   /**
    * A key of its own: if an earlier task of the operation has it, none is added. Neither the `data`
-   * nor the `abortSignal` of a duplicate count for anything.
+   * nor the `abortSignal` nor the `attach` of a duplicate count for anything.
    */
   unique?: Unique | undefined
   /** What a stop does with the task while it runs. Default: the operation's, else the tasker's. */
   onStop?: OnStop | undefined
+  /**
+   * Anything, kept in memory only: its runner gets the very object as `context.attach`. The task
+   * runs only in the process that adds it; if that dies, or the tasker closes, the task ends as
+   * aborted, with the cause `lost`. Not for an outbox, nor together with `onConflict: 'replace'`.
+   */
+  attach?: Attach | undefined
   /**
    * Aborts the task when it fires, whether the task waits or runs, as long as this process lives.
    * If it has fired already, the call rejects with its reason, and nothing is stored.

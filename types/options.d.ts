@@ -151,9 +151,16 @@ export interface RetryTasksOptions extends BulkOptions, RetryTaskOptions {}
 
 /**
  * Why nothing was done to a task: its state; it was removed meanwhile; a task that has not ended
- * depends on it; or another one has its unique key.
+ * depends on it; another one has its unique key; or it was attached to a process, and what it was
+ * given is gone.
  */
-export type BulkSkipReason = 'not-ended' | 'ended' | 'not-found' | 'needed' | 'duplicate'
+export type BulkSkipReason =
+  | 'not-ended'
+  | 'ended'
+  | 'not-found'
+  | 'needed'
+  | 'duplicate'
+  | 'attached'
 
 /** What a call did to many tasks. */
 export interface BulkResult {

@@ -1,8 +1,8 @@
 /** What a tasker knows of its operations at compile time. */
 
 /**
- * The types of each operation, by its name: what `addTask` takes as `data` and what the runner
- * returns. Both may be left out.
+ * The types of each operation, by its name: what `addTask` takes as `data` and as `attach`, and
+ * what the runner returns. Each may be left out.
  *
  * @example
  * interface Operations {
@@ -12,7 +12,7 @@
  * const tasker = new Tasker<Operations>('tasks.db')
  */
 export type Registry<Operations> = {
-  [Name in keyof Operations]: { data?: unknown; result?: unknown }
+  [Name in keyof Operations]: { data?: unknown; result?: unknown; attach?: unknown }
 }
 
 /**
@@ -28,6 +28,11 @@ export type OperationName<Operations> = keyof Operations & string
 /** What `addTask` takes as `data`, as the registry declares it; `undefined` if it declares none. */
 export type DataOf<Operations, Name extends keyof Operations> = Name extends unknown
   ? Part<Operations[Name], 'data', undefined>
+  : never
+
+/** What `addTask` takes as `attach`, as the registry declares it; `unknown` if it declares none. */
+export type AttachOf<Operations, Name extends keyof Operations> = Name extends unknown
+  ? Part<Operations[Name], 'attach', unknown>
   : never
 
 /** What the runner returns, as the registry declares it; `unknown` if it declares none. */

@@ -2,7 +2,7 @@
 
 import type { Duration, TaskDefinition } from './definition'
 import type { Json, Jsonify } from './json'
-import type { AnyOperations, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
+import type { AnyOperations, AttachOf, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 import type { StoredError, TaskStatus } from './task'
 
 /**
@@ -13,7 +13,7 @@ export type Runner<
   Operations = AnyOperations,
   Name extends OperationName<Operations> = RunnerName<Operations>,
 > = (
-  context: RunnerContext<Jsonify<DataOf<Operations, Name>>, Name>,
+  context: RunnerContext<Jsonify<DataOf<Operations, Name>>, Name, AttachOf<Operations, Name>>,
 ) => Awaitable<Returned<ResultOf<Operations, Name>>>
 
 /** `Runner` alone takes the runner of any operation: its name is `any`, not every text. */
@@ -29,7 +29,7 @@ type Returned<Result> = undefined extends Result ? Result | void : Result
 
 /** What a runner gets. */
 // biome-ignore lint/suspicious/noExplicitAny: data is any unless the registry says otherwise.
-export interface RunnerContext<Data = any, Name extends string = any> {
+export interface RunnerContext<Data = any, Name extends string = any, Attach = any> {
   /** The task; the same in every attempt. */
   readonly uuid: TaskUuid<Name>
   /** This run; never used again. */
@@ -38,6 +38,8 @@ export interface RunnerContext<Data = any, Name extends string = any> {
   readonly operation: Name
   /** What `addTask` was given, after a round trip through JSON. */
   readonly data: Data
+  /** The very object that `addTask` was given as `attach`; `undefined` if it was given none. */
+  readonly attach: Attach | undefined
   /** The task's `id`, after a round trip through JSON; `undefined` if it has none. */
   readonly id: Json | undefined
   /** The task's `label`; `undefined` if it has none. */

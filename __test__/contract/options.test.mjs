@@ -71,7 +71,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [
-      words('attach onStopWaiting'),
+      words('onStopWaiting'),
       option => tasker.addTask({ operation: 'a', ...option }),
     ],
     assignRunner: [
@@ -90,8 +90,9 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       await assert.rejects(refuse(word), expected, `${call} ${word}`)
     }
   }
-  const one = [{ operation: 'a' }, { operation: 'a', attach: 2 }]
-  await assert.rejects(tasker.addTasks(one), { code: 'TASKER_UNSUPPORTED', path: '[1].attach' })
+  const one = [{ operation: 'a' }, { operation: 'a', onStopWaiting: 2 }]
+  const inList = { code: 'TASKER_UNSUPPORTED', path: '[1].onStopWaiting' }
+  await assert.rejects(tasker.addTasks(one), inList)
 })
 
 test('a form of an option that comes later is unsupported', t => {

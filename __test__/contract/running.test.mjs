@@ -67,6 +67,7 @@ test('a copy of the context has everything, and so has what is printed (N-1)', a
     uuid,
     operation: 'a',
     data: { n: 7 },
+    attach: undefined,
     id: undefined,
     label: undefined,
     tags: [],

@@ -300,3 +300,18 @@ export function failing(error: unknown) {
   // @ts-expect-error no such code
   if (error.code === 'TASKER_OOPS') return
 }
+
+// What is attached is typed by the registry, and else anything.
+interface Attaching {
+  send: { data: string; attach: { write(text: string): void } }
+  plain: { data: string }
+}
+export async function attaches(tasker: Tasker<Attaching>) {
+  tasker.assignRunner('send', ({ attach, data }) => attach?.write(data))
+  tasker.assignRunner('plain', ({ attach }) => void (attach satisfies unknown))
+  await tasker.addTask({ operation: 'send', data: 'a', attach: { write: () => {} } })
+  await tasker.addTask({ operation: 'send', data: 'a' })
+  await tasker.addTask({ operation: 'plain', data: 'a', attach: Symbol('anything') })
+  // @ts-expect-error
+  await tasker.addTask({ operation: 'send', data: 'a', attach: 7 })
+}

@@ -74,10 +74,14 @@ pub fn operation(text: &str) -> Result<Cow<'_, str>> {
 }
 
 /// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was
-/// made: it never comes here.
+/// made: it never comes here. Of an attachment comes that there is one.
 pub fn words() -> impl Iterator<Item = &'static str> {
     let own = OPTIONS.iter().map(|option| option.word());
-    ["operation", "data", "priority"].into_iter().chain(own).chain(["delay", "abortSignal"])
+    ["operation", "data", "priority"].into_iter().chain(own).chain([
+        "delay",
+        "attach",
+        "abortSignal",
+    ])
 }
 
 /// The members of a definition, each as its own text.
@@ -87,6 +91,7 @@ struct Members<'a> {
     data: Option<&'a RawValue>,
     priority: Option<&'a RawValue>,
     delay: Option<&'a RawValue>,
+    attach: Option<&'a RawValue>,
     options: [Option<&'a RawValue>; OPTIONS.len()],
     /// Whether there is an option or a delay: most tasks have none.
     has_options: bool,
@@ -102,8 +107,10 @@ impl<'a> Members<'a> {
             "priority" => return Some(&mut self.priority),
             _ => self.has_options = true,
         }
-        if word == "delay" {
-            return Some(&mut self.delay);
+        match word {
+            "delay" => return Some(&mut self.delay),
+            "attach" => return Some(&mut self.attach),
+            _ => {}
         }
         let at = OPTIONS.iter().position(|option| option.word() == word)?;
         self.options.get_mut(at)
@@ -223,6 +230,8 @@ fn one_of(
         }
         check_replacement(&task.options)?;
         check_scopes(&task.options)?;
+        task.is_attached = members.attach.is_some();
+        check_attachment(&task)?;
     }
     task.unsaid = members.unsaid();
     debug_assert!(
@@ -252,10 +261,20 @@ fn check_scopes(options: &TaskOptions) -> Result<()> {
     })
 }
 
+/// What replaces another task keeps its lane, and that is nobody's own.
+fn check_attachment(task: &NewTask) -> Result<()> {
+    let on_conflict = task.options.unique.as_ref().map(|unique| unique.on_conflict);
+    if task.is_attached && on_conflict == Some(OnConflict::Replace) {
+        let what = "is not taken together with unique.onConflict 'replace'";
+        return Err(Error::at(Code::Unsupported, "attach", what));
+    }
+    Ok(())
+}
+
 /// Reads the definition in a row of an outbox.
 ///
 /// # Errors
-/// As [`task`], and `Invalid` for what needs somebody who hears of it.
+/// As [`task`], and `Invalid` for what needs somebody who hears of it, or this very process.
 pub fn row(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<NewTask> {
     let task = task(text, defaults, names)?;
     let on_conflict = task.options.unique.as_ref().map(|unique| unique.on_conflict);
@@ -263,6 +282,10 @@ pub fn row(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<Ne
         let message = "'reject' is not for an outbox, whose transaction is over by then; \
                        a unique column of your own refuses within it";
         return Err(Error::invalid("unique.onConflict", message));
+    }
+    if task.is_attached {
+        let message = "a task of an outbox outlives this process; put what it needs into its data";
+        return Err(Error::invalid("attach", message));
     }
     Ok(task)
 }

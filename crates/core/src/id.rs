@@ -40,9 +40,13 @@ pub struct OwnerId(pub u64);
 pub struct OperationId(pub u16);
 
 /// All tasks with the same operation and the same resolved conditions: `n` · 65,536 + operation,
-/// where `n` is 0 for the tasks without conditions and else counts up.
+/// where `n` is 0 for the tasks without conditions and else counts up. Tasks that are attached to a
+/// process have a lane of their own, whose `n` names the owner: nobody else starts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId(pub u64);
+
+/// The numbers of lanes that are attached to owners begin here.
+const ATTACHED: u64 = 1 << 46;
 
 impl LaneId {
     /// The lane with number `n` of an operation.
@@ -55,6 +59,24 @@ impl LaneId {
     /// Its number within its operation.
     pub const fn n(self) -> u64 {
         self.0 >> 16
+    }
+
+    /// Whether its tasks have conditions: they do unless it is plain, or of attached tasks.
+    pub const fn has_conditions(self) -> bool {
+        self.n() > 0 && self.attached_to().is_none()
+    }
+
+    /// The lane of the tasks of an operation that are attached to an owner.
+    pub const fn attached(operation: OperationId, owner: OwnerId) -> Self {
+        Self::new(operation, ATTACHED + owner.0)
+    }
+
+    /// The only owner that starts its tasks, if there is one.
+    pub const fn attached_to(self) -> Option<OwnerId> {
+        match (self.0 >> 16).checked_sub(ATTACHED) {
+            Some(owner) => Some(OwnerId(owner)),
+            None => None,
+        }
     }
 
     /// The operation of its tasks.
@@ -177,6 +199,18 @@ mod tests {
     fn a_uuid_of_another_database_does_not_find_the_same_number() {
         let id = source(1).task(Seq(42), WallMs(1_700_000_000_000));
         assert_ne!(IdKey(2).seq_of(id), Seq(42));
+    }
+
+    #[test]
+    fn a_lane_names_its_operation_and_the_owner_to_which_it_is_attached() {
+        let (operation, owner) = (OperationId(u16::MAX), OwnerId(7));
+        for (lane, expected) in [
+            (LaneId::new(operation, 0), None),
+            (LaneId::new(operation, ATTACHED - 1), None),
+            (LaneId::attached(operation, owner), Some(owner)),
+        ] {
+            assert_eq!((lane.operation(), lane.attached_to()), (operation, expected));
+        }
     }
 
     #[test]

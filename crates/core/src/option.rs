@@ -209,7 +209,7 @@ pub const OPTIONS: [TaskOption; 14] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 2] = ["attach", "onStopWaiting"];
+pub const LATER: [&str; 1] = ["onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.

@@ -38,7 +38,7 @@ mod mirror;
 mod batch;
 
 pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
-pub use lookup::{Expired, KeyHolder, Wait};
+pub use lookup::{Expired, KeyHolder, Wait, Whose};
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
 };
@@ -598,14 +598,17 @@ pub trait ReadTransaction {
     /// What each other owner offers, by number. A dead one does so until it is buried.
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>>;
 
-    // Of the dead, who are forgotten when a batch is committed that leaves no run and no offer of
-    // theirs.
+    // Of the dead, who are forgotten when a batch is committed that leaves no run, no offer and no
+    // attached task of theirs.
 
     /// The live runs of dead owners, in queue order.
     fn orphans(&mut self) -> Result<Vec<Orphan>>;
 
     /// The dead owners that still offer something, by number.
     fn unburied(&mut self) -> Result<Vec<OwnerId>>;
+
+    /// The first `max` tasks by number that have not ended and are attached to us, or to the dead.
+    fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>>;
 
     // Lookups.
 

@@ -287,6 +287,9 @@ pub struct NewTask {
     /// What its operation decides when it is added; its other fields have what holds if that says
     /// nothing. Nothing in a stored task.
     pub unsaid: Unsaid,
+    /// Whether it hangs on something in the memory of the process that adds it. Of a stored task
+    /// its lane says so.
+    pub is_attached: bool,
 }
 
 /// What a task may say besides; `crate::option` has a row for each.
@@ -437,6 +440,7 @@ impl NewTask {
             priority: Priority::default(),
             options: SharedOptions::default(),
             unsaid: Unsaid::NONE,
+            is_attached: false,
         }
     }
 

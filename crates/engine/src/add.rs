@@ -112,6 +112,7 @@ impl Planner<'_> {
             self.draft.adds.len() as u64,
             "numbers are given without gaps (I-8)"
         );
+        self.draft.attaches |= std::mem::take(&mut def.is_attached);
         let mut due_at = self.prepare(lane, &mut def);
         let seq = self.draft.seq_next;
         self.draft.seq_next = Seq(seq.0 + 1);
@@ -166,9 +167,18 @@ impl Planner<'_> {
         // What does not fit makes no operation known.
         let known = self.dispatch.operation(&def.operation);
         let conditions = self.conditions_of(def, known)?;
+        if def.is_attached && !conditions.is_none() {
+            let message = "is not taken together with conditions yet";
+            return Err(Error::at(Code::Unsupported, "attach", message));
+        }
         if conditions.is_none() {
             let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
-            return Ok(LaneId::new(id, 0));
+            let owner = self.memory.owner;
+            return Ok(if def.is_attached {
+                LaneId::attached(id, owner)
+            } else {
+                LaneId::new(id, 0)
+            });
         }
         let lane = match known.and_then(|id| self.dispatch.lane_of(id, &conditions)) {
             Some(lane) => lane,

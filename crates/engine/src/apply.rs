@@ -46,6 +46,7 @@ impl Memory {
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
         }
+        self.has_attached = draft.attaches || (self.has_attached && !draft.has_detached);
         self.dispatch.commit();
         draft.updated.keys().for_each(|seq| self.dispatch.forget_content(*seq));
         self.next_operation += draft.new_operations;

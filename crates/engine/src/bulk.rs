@@ -39,6 +39,9 @@ impl Planner<'_> {
         }
         let has_changed = match verb {
             BulkVerb::Remove if self.is_needed(seq, &brief) => return Err(Skipped::Needed),
+            BulkVerb::Retry(_) if brief.lane.attached_to().is_some() => {
+                return Err(Skipped::Attached);
+            }
             BulkVerb::Retry(_) if self.key_again(seq, &brief).is_err() => {
                 return Err(Skipped::Duplicate);
             }

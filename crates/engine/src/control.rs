@@ -173,7 +173,7 @@ impl Memory {
     ///
     /// Returns the tickets of a close, which are answered when the store is released.
     pub(crate) fn finish_stop(&mut self, effects: &mut Vec<Effect>) -> Option<Vec<Ticket>> {
-        if !self.live.is_empty() {
+        if !self.live.is_empty() || self.is_detaching() {
             return None;
         }
         let stopping = self.stopping.take()?;

@@ -3,7 +3,7 @@
 //! [`Planner`] reads the memory and writes a [`Draft`]; of memory it changes the queue alone, which
 //! takes that back if the batch is not committed. Each verb has a file of its own (`add`, `settle`,
 //! `retry`, `record`, `timeout`, `abort`, `pause`, `prioritize`, `remove`, `await_end`, `stop`,
-//! `recover`)
+//! `recover`, `attached`)
 //! and changes tasks by `transition` alone; this file holds what else they share. What starts is
 //! chosen by `starts`.
 
@@ -95,6 +95,12 @@ pub struct Draft {
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.
     pub recovered: Vec<(LaneId, Seq)>,
+    /// Whether it does no more than to deal with what the dead have left.
+    pub is_recovery: bool,
+    /// Whether new tasks are attached to us.
+    pub(crate) attaches: bool,
+    /// Whether no other task is left that is attached to us.
+    pub(crate) has_detached: bool,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.

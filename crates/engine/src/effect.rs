@@ -163,6 +163,8 @@ pub enum Skipped {
     Needed,
     /// Another task has its unique key.
     Duplicate,
+    /// It was attached to a process, and what it was given is gone.
+    Attached,
 }
 
 impl Skipped {
@@ -173,6 +175,7 @@ impl Skipped {
         Skipped::Ended,
         Skipped::Needed,
         Skipped::Duplicate,
+        Skipped::Attached,
     ];
 
     /// The public word.
@@ -183,6 +186,7 @@ impl Skipped {
             Skipped::Ended => "ended",
             Skipped::Needed => "needed",
             Skipped::Duplicate => "duplicate",
+            Skipped::Attached => "attached",
         }
     }
 }

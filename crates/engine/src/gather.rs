@@ -16,12 +16,16 @@ use tasker_core::error::Result;
 use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction};
+use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction, Whose};
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
 use crate::input::{Bulk, BulkVerb, Input};
+use crate::memory::Memory;
 use crate::timers::Fired;
+
+/// How many tasks that were attached to an owner one turn ends.
+pub(crate) const ATTACHED_ENDED_MAX: usize = 1_000;
 
 /// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
 /// that each verb sees the one before.
@@ -31,6 +35,10 @@ pub struct Facts {
     pub orphans: Vec<Orphan>,
     /// The dead owners that still offer something.
     pub unburied: Vec<OwnerId>,
+    /// Tasks that are attached to dead owners, and have no run; as of orphans.
+    pub stranded: Vec<Seq>,
+    /// Tasks that are attached to us and have to end, because the handle closes.
+    pub attached: Option<Vec<Seq>>,
     /// The timers that are due, if there are any.
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
@@ -50,7 +58,7 @@ pub struct Facts {
 /// Reads what these inputs call for, and what is due at a moment if something is.
 pub(crate) fn facts(
     transaction: &mut dyn ReadTransaction,
-    (key, dispatch): (IdKey, &Dispatch),
+    (key, memory): (IdKey, &Memory),
     inputs: &[Input],
     due: Option<WallMs>,
 ) -> Result<Facts> {
@@ -58,7 +66,17 @@ pub(crate) fn facts(
     if !orphans.is_empty() {
         return Ok(Facts { orphans, unburied, ..Facts::default() });
     }
+    let stranded = transaction.attached(Whose::OfTheDead, ATTACHED_ENDED_MAX)?;
+    if !stranded.is_empty() {
+        let briefs = read_briefs(transaction, stranded.clone())?;
+        return Ok(Facts { stranded, briefs, ..Facts::default() });
+    }
+    let dispatch = &memory.dispatch;
+    let attached = memory.ends_attached();
+    let attached = attached.then(|| transaction.attached(Whose::Ours, ATTACHED_ENDED_MAX));
+    let attached = attached.transpose()?;
     let mut lookups = Lookups::default();
+    lookups.seqs.extend(attached.iter().flatten());
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
@@ -85,7 +103,7 @@ pub(crate) fn facts(
     if !seqs.is_empty() {
         briefs.extend(read_briefs(transaction, seqs)?);
     }
-    let mut facts = Facts { unburied, fired, briefs, states, keys, ..Facts::default() };
+    let mut facts = Facts { unburied, attached, fired, briefs, states, keys, ..Facts::default() };
     facts.read_of_runs(transaction, key, inputs)?;
     facts.read_blocked(transaction, key, inputs)?;
     Ok(facts)

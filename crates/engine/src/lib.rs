@@ -40,6 +40,7 @@ mod postpone;
 mod stop;
 mod control;
 mod apply;
+mod attached;
 mod recover;
 mod due;
 mod expire;

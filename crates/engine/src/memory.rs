@@ -84,12 +84,15 @@ pub struct Memory {
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
     pub start_after_stop: Vec<Ticket>,
+    /// Whether tasks may be left that are attached to us.
+    pub(crate) has_attached: bool,
 }
 
 /// What a plan only reads of memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) settings: &'a Settings,
+    pub(crate) owner: OwnerId,
     pub(crate) seq_next: Seq,
     pub(crate) lane_next: u64,
     pub(crate) counts: Counts,
@@ -149,7 +152,8 @@ impl Memory {
             lane_next: 1,
             counts: Counts::default(),
             next_timer: None,
-            dispatch: Dispatch::new(settings.concurrency),
+            dispatch: Dispatch::new(settings.concurrency).owned_by(owner),
+            has_attached: false,
             live: LiveRuns::default(),
             next_slot: 1,
             next_operation: 1,
@@ -172,6 +176,7 @@ impl Memory {
             self.has_new_offers.then(|| self.offered()).filter(|new| *new != self.offers);
         let known = Known {
             settings: &self.settings,
+            owner: self.owner,
             seq_next: self.seq_next,
             lane_next: self.lane_next,
             counts: self.counts,

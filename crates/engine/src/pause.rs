@@ -113,7 +113,8 @@ impl Planner<'_> {
         let Brief { lane, priority, .. } = *brief;
         self.transition(Some(State::Paused), Change::Resume { seq, lane, priority });
         let ends_at = brief.queue_timeout.and_then(|timeout| timeout.ends_at);
-        let ends_at = ends_at.filter(|_| !brief.has_started).map(|at| self.shifted(brief, at));
+        let ends_at = ends_at.filter(|_| !brief.has_started);
+        let ends_at = ends_at.map(|at| self.later(at, Self::stood_still_since(brief)));
         if ends_at.is_some() {
             self.set_queue_timeout((seq, State::Ready), lane, ends_at);
         }
@@ -136,14 +137,21 @@ impl Planner<'_> {
         let run_at = brief.run_at?;
         let is_ahead = brief.paused_at.is_some_and(|paused_at| run_at > paused_at);
         let is_shifted = brief.has_delay && is_ahead;
-        Some(if is_shifted { self.shifted(brief, run_at) } else { run_at })
+        Some(if is_shifted { self.later(run_at, brief.paused_at) } else { run_at })
     }
 
-    /// A moment, later by as long as the task was paused. A clock that was set back shifts nothing.
-    fn shifted(&self, brief: &Brief, at: WallMs) -> WallMs {
-        let Some(paused_at) = brief.paused_at else { return at };
-        let paused_ms = self.now.wall.0.saturating_sub(paused_at.0).max(0);
-        StartTime::After(paused_ms as u64).moment(at)
+    /// Since when the `queueTimeout` of a paused task stands still. Where it counts from a moment
+    /// that the caller named, and that came later, it had not begun before.
+    fn stood_still_since(brief: &Brief) -> Option<WallMs> {
+        let named = brief.run_at.filter(|_| !brief.has_delay);
+        brief.paused_at.map(|paused_at| named.map_or(paused_at, |at| at.max(paused_at)))
+    }
+
+    /// A moment, later by as long as it is since then. A clock that was set back shifts nothing.
+    fn later(&self, at: WallMs, since: Option<WallMs>) -> WallMs {
+        let Some(since) = since else { return at };
+        let ms = self.now.wall.0.saturating_sub(since.0).max(0);
+        StartTime::After(ms as u64).moment(at)
     }
 
     /// A runner waits at a checkpoint, because it was told of a wish.

@@ -24,9 +24,12 @@ impl Planner<'_> {
     ) -> Result<Draft> {
         self.bury();
         let orphans = std::mem::take(&mut self.facts.orphans);
-        if !orphans.is_empty() {
+        let stranded = std::mem::take(&mut self.facts.stranded);
+        if !orphans.is_empty() || !stranded.is_empty() {
             // In a batch of its own, so that what was asked for meets tasks that are in order.
+            self.draft.is_recovery = true;
             self.recover(&orphans);
+            self.end_stranded(&stranded);
             self.reach_dependents(transaction)?;
             return Ok(self.into_draft());
         }
@@ -84,6 +87,7 @@ impl Planner<'_> {
         self.give_back_asked();
         self.time_out();
         self.stop();
+        self.detach();
         self.fire_timers();
     }
 

@@ -16,7 +16,7 @@
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan, PauseWish};
-use tasker_core::task::{AttemptEnd, Tally, TaskEnd};
+use tasker_core::task::{AttemptEnd, OnInterrupted, Tally, TaskEnd};
 use tasker_core::time::WallMs;
 
 use crate::draft::{Planner, TaskNews};
@@ -31,7 +31,8 @@ impl Planner<'_> {
                 let &Orphan { seq, lane, run, .. } = orphan;
                 self.transition(Some(from), Change::ResumeRun { seq, lane, run });
             }
-            if let (None, Some(wish)) = (&orphan.abort, &orphan.postponement) {
+            let is_attached = orphan.lane.attached_to().is_some();
+            if let (None, Some(wish), false) = (&orphan.abort, &orphan.postponement, is_attached) {
                 self.postpone_orphan(orphan, wish.due_at);
                 continue;
             }
@@ -97,6 +98,10 @@ impl Planner<'_> {
 fn loss(orphan: &Orphan) -> Loss {
     match &orphan.abort {
         Some(abort) => Loss::End(TaskEnd::Aborted(abort.cause, abort.reason.clone())),
+        // Nobody else has what it is attached to.
+        None if orphan.lane.attached_to().is_some() => {
+            rules::loss(OnInterrupted::Abort, orphan.losses)
+        }
         None => rules::loss(orphan.on_interrupted, orphan.losses),
     }
 }

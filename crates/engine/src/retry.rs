@@ -11,7 +11,7 @@
 //!
 //! Proof: `proof/tests/engine/retries.rs`, `conformance::interplay`.
 
-use tasker_core::error::Result;
+use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{Seq, TaskId};
 use tasker_core::retry::{Again, Tries};
 use tasker_core::rules;
@@ -110,7 +110,7 @@ impl Planner<'_> {
     /// The same for a task that is there; whether it had ended.
     ///
     /// # Errors
-    /// `Duplicate` if another task has its unique key.
+    /// `Duplicate` if another task has its unique key; `Unsupported` if it was attached.
     pub(crate) fn retry_task(
         &mut self,
         seq: Seq,
@@ -122,6 +122,10 @@ impl Planner<'_> {
         else {
             return Ok(false);
         };
+        if brief.lane.attached_to().is_some() {
+            let text = "the task was attached to a process, and what it was given is gone";
+            return Err(Error::new(Code::Unsupported, text).with_uuid(brief.id.0.to_string()));
+        }
         self.take_key_again(seq, brief)?;
         let (id, lane, from) = (brief.id, brief.lane, brief.priority);
         if let Some(run) = self.memory.live.of_task(seq) {

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use tasker_core::dispatch::{Mark, Picks};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
-use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store};
+use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store, Whose};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::catch_up::catch_up;
@@ -242,8 +242,10 @@ impl Engine {
             self.close(&tickets, effects);
             return Next::Closed;
         }
+        // It closes when those are ended that are attached to it, a portion at a time.
+        let is_detaching = self.retry_at.is_none() && self.memory.is_detaching();
         // A start that waited for the stop takes effect in a turn of its own.
-        if again || (was_stopping && self.memory.dispatch.is_started()) {
+        if again || is_detaching || (was_stopping && self.memory.dispatch.is_started()) {
             return Next::Again;
         }
         if self.retry_at.is_some() {
@@ -422,6 +424,9 @@ fn has_work(
     if has_dead || !memory.live.postponed().is_empty() {
         return Ok(true);
     }
+    if !transaction.attached(Whose::OfTheDead, 1)?.is_empty() {
+        return Ok(true);
+    }
     let mut first = Picks::up_to(1);
     let mut drafted = Drafted::nothing(memory.seq_next);
     let picked =
@@ -441,14 +446,13 @@ fn draft(
     let Work { inputs, now, .. } = work;
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    let facts =
-        gather::facts(transaction, (ids.key(), &memory.dispatch), inputs, work.due(memory))?;
+    let facts = gather::facts(transaction, (ids.key(), memory), inputs, work.due(memory))?;
     Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
 }
 
 /// Carries out what was committed.
 fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect>) -> TurnResult {
-    if !draft.recovered.is_empty() {
+    if draft.is_recovery {
         memory.apply_recovery(draft, effects);
         return TurnResult::Recovered;
     }

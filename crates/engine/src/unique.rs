@@ -101,7 +101,8 @@ impl Planner<'_> {
             if let (Verdict::New, Some(unique)) = (&verdict, &def.options.unique)
                 && KeyKind::Unique(unique.hold).is_held(state, false)
             {
-                let holder = Some((Earlier::At(place), !state.is_final()));
+                let may_replace = !state.is_final() && !def.is_attached;
+                let holder = Some((Earlier::At(place), may_replace));
                 call.keys.insert((&def.operation, &unique.key), holder);
             }
             call.states.push(state);
@@ -230,11 +231,16 @@ impl Planner<'_> {
                 || self.facts.briefs.get(&holder.seq).is_some_and(is_held))
     }
 
-    /// Whether a task has never started, and may still.
+    /// Whether a task has never started, and may still. One that is attached to a process keeps
+    /// what it was given there.
     fn may_replace(&self, seq: Seq) -> bool {
         let brief = self.facts.briefs.get(&seq);
-        self.addition(seq).is_some_and(|add| !add.state().is_final())
-            || brief.is_some_and(|brief| !brief.has_started && Self::may_update(brief.state))
+        let add = self.addition(seq);
+        let lane = add.map(|add| add.lane).or(brief.map(|brief| brief.lane));
+        let is_attached = lane.is_some_and(|lane| lane.attached_to().is_some());
+        let may = add.is_some_and(|add| !add.state().is_final())
+            || brief.is_some_and(|brief| !brief.has_started && Self::may_update(brief.state));
+        may && !is_attached
     }
 
     /// A task that has never started gets another definition, whole.

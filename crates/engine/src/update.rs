@@ -30,7 +30,7 @@ impl Planner<'_> {
         if !def.unsaid.is_empty() {
             self.complete(lane, def);
         }
-        if lane.n() > 0 {
+        if lane.has_conditions() {
             self.fix_conditions(lane, def);
         }
         run_at.filter(|at| *at > self.now.wall)

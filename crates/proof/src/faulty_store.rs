@@ -12,7 +12,7 @@ use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker,
+    Orphan, PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Whose,
     Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
@@ -44,6 +44,8 @@ pub enum Call {
     Orphans,
     /// `unburied`
     Unburied,
+    /// `attached`
+    Attached,
     /// `heads`
     Heads,
     /// `windows`
@@ -217,6 +219,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         self.at(Call::Orphans)?.orphans()
+    }
+
+    fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
+        self.at(Call::Attached)?.attached(whose, max)
     }
 
     fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {

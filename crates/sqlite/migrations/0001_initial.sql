@@ -192,6 +192,13 @@ CREATE TABLE totals (
   aborted INTEGER NOT NULL
 ) STRICT;
 
+-- The tasks that have not ended and are attached to an owner, which alone can run them.
+CREATE TABLE attached (
+  owner_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, seq)
+) STRICT, WITHOUT ROWID;
+
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
 CREATE TABLE owners (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -69,6 +69,16 @@ SELECT 'a task depends on others that is not there, has ended, or waits while it
   WHERE state IS NULL OR state IN ($done, $failed, $aborted)
     OR (is_met = 0 AND state NOT IN ($blocked, $paused))
 UNION ALL
+SELECT 'an attached task is not among those of its owner, or the owner is not there', seq FROM tasks
+  WHERE lane_id >> 62 = 1 AND state < $done AND NOT EXISTS (
+    SELECT 1 FROM attached JOIN owners ON owners.id = attached.owner_id
+    WHERE attached.seq = tasks.seq AND attached.owner_id = (tasks.lane_id >> 16) - (1 << 46)
+  )
+UNION ALL
+SELECT 'what is attached to an owner is no task that waits or runs', attached.seq FROM attached
+  LEFT JOIN tasks ON tasks.seq = attached.seq AND lane_id >> 62 = 1 AND state < $done
+  WHERE tasks.seq IS NULL
+UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
   WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer)
 UNION ALL

@@ -112,6 +112,8 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         Change::Purge { seq, from, at, .. } => {
             Some((BulkKind::Purge { from: *from, at: *at }, *seq, None, ""))
         }
+        // One that is attached to an owner is not any more: that is written as well.
+        Change::End { lane, .. } if lane.attached_to().is_some() => None,
         Change::End { seq, run: Some(run), outcome: TaskEnd::Done(result), at, .. } => {
             let text = result.as_ref().map(|json| json.as_str());
             let result_bytes = text.map(str::len);

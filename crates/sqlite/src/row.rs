@@ -194,7 +194,7 @@ impl Definition {
     pub(crate) fn read(&self, row: &Row<'_>, operation: Arc<str>) -> Result<NewTask> {
         let (priority, options) = (priority(row, self.first)?, options(row, self.first + 1)?);
         let data = json(row, self.data)?;
-        Ok(NewTask { operation, data, priority, options, unsaid: Unsaid::NONE })
+        Ok(NewTask { operation, data, priority, options, unsaid: Unsaid::NONE, is_attached: false })
     }
 }
 

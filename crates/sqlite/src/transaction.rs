@@ -23,7 +23,7 @@ use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Window, WindowQuery,
+    Orphan, PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
@@ -128,6 +128,16 @@ impl<'s> SqliteTransaction<'s> {
             });
         }
         Ok(orphans)
+    }
+
+    fn attached_to(&self, owner: OwnerId, max: usize, seqs: &mut Vec<Seq>) -> Result<()> {
+        let mut statement = cached(&self.writer.connection, sql::ATTACHED)?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut rows = statement.query((owner.0 as i64, limit)).map_err(error::of)?;
+        while let Some(row) = rows.next().map_err(error::of)? {
+            seqs.push(row::seq(row, 0)?);
+        }
+        Ok(())
     }
 
     /// A window; `left` is what may still be read of data.
@@ -398,6 +408,21 @@ impl ReadTransaction for SqliteTransaction<'_> {
         }
         found.sort_by_key(|orphan| (Reverse(orphan.priority), orphan.seq));
         Ok(found)
+    }
+
+    fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
+        let mut seqs = Vec::new();
+        match whose {
+            Whose::Ours => self.attached_to(self.writer.owner, max, &mut seqs)?,
+            Whose::OfTheDead => {
+                for dead in &self.writer.dead {
+                    self.attached_to(dead.id, max, &mut seqs)?;
+                }
+            }
+        }
+        seqs.sort_unstable();
+        seqs.truncate(max);
+        Ok(seqs)
     }
 
     fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {

@@ -15,17 +15,16 @@ use std::ops::RangeInclusive;
 use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::blob::ZeroBlob;
 use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, Params};
+use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::journal;
-use tasker_core::limits::{ATTEMPTS_KEPT_MAX, LOGS_PER_TASK_MAX};
+use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Refused, Start};
 use tasker_core::task::{
-    AttemptEnd, Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
-    TaskOptions,
+    Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, TaskEnd, TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -34,10 +33,9 @@ use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, removal, row, sql};
 
 mod asked;
+mod attached;
+mod attempts;
 mod offers;
-
-/// Attempts of a task in its history; one more stands in its row.
-const HISTORY_MAX: u32 = ATTEMPTS_KEPT_MAX - 1;
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -95,9 +93,11 @@ enum Kind {
     Log,
     RequestAbort,
     RequestPostpone,
+    Attach,
+    Detach,
 }
 
-const KINDS: usize = Kind::RequestPostpone as usize + 1;
+const KINDS: usize = Kind::Detach as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -146,6 +146,8 @@ impl Kind {
             Kind::Log => sql::LOG,
             Kind::RequestAbort => sql::REQUEST_ABORT,
             Kind::RequestPostpone => sql::REQUEST_POSTPONE,
+            Kind::Attach => sql::ATTACH,
+            Kind::Detach => sql::DETACH,
         }
     }
 }
@@ -191,7 +193,7 @@ fn changes(writing: &mut Writing<'_>, batch: &Batch) -> Result<(), Commit> {
         let bulk = BulkChange::of(&batch.changes[index..]);
         let (count, held) = match &bulk {
             Some(all) => (all.len(), writing.write_bulk(all)),
-            None => (1, writing.change(change)),
+            None => (1, writing.attachment(change).and_then(|()| writing.change(change))),
         };
         let held = held.map_err(unwritten)?;
         debug_assert!(held <= count, "one change was written to two rows: {change:?}");
@@ -481,50 +483,6 @@ impl<'c> Writing<'c> {
         let statement = self.statement(Kind::EndReady)?;
         end.bind(statement, padding::ended(padding::READY, end.outcome))?;
         statement.raw_execute()
-    }
-
-    fn release(&mut self, change: &Change) -> Rows {
-        let Change::Release { seq, run, end, error, tally, due_at, at, .. } = change else {
-            return Ok(0);
-        };
-        let (number, run) = (seq.0 as i64, run.0.as_bytes());
-        let Tally { attempt, failures, losses } = *tally;
-        debug_assert_eq!(
-            *end == AttemptEnd::Lost,
-            losses > 0,
-            "a run that was not lost counts as a loss, or one that was does not (I-10)"
-        );
-        let cause = error.as_ref().map(|error| error.cause.code());
-        let text = error.as_ref().map(|error| error.error.as_str());
-        let row = (number, at.0, end.code(), failures, losses, cause, text, run);
-        self.history(Kind::ReleaseHistory, *seq, row)?;
-        let Some(due_at) = due_at else {
-            let row = (attempt, padding::READY_AGAIN, number, run);
-            return self.statement(Kind::Release)?.execute(row);
-        };
-        self.timer(Timer { at: *due_at, kind: TimerKind::Due, seq: *seq })?;
-        let options = self.options_until(*seq, *due_at)?;
-        let row = (attempt, padding::READY_AGAIN, options, number, run);
-        self.statement(Kind::ReleaseDelayed)?.execute(row)
-    }
-
-    /// The last attempt of a task goes to its history, which keeps so many.
-    fn history(&mut self, kind: Kind, seq: Seq, row: impl Params) -> rusqlite::Result<()> {
-        let mut rows = self.statement(kind)?.query(row)?;
-        let n: Option<u32> = rows.next()?.map(|row| row.get(0)).transpose()?;
-        drop(rows);
-        let excess = n.map_or(0, |n| n.saturating_sub(HISTORY_MAX));
-        if excess > 0 {
-            self.statement(Kind::AttemptsTrim)?.execute((seq.0 as i64, excess))?;
-        }
-        Ok(())
-    }
-
-    fn reopen(&mut self, seq: Seq, from: State, end: AttemptEnd, kept: &Option<Json>) -> Rows {
-        let number = seq.0 as i64;
-        self.history(Kind::ReopenHistory, seq, (number, end.code(), text(kept.as_ref())))?;
-        self.statement(Kind::ReopenTally)?.execute([number])?;
-        self.statement(Kind::Reopen)?.execute((padding::READY_AGAIN, number, from.code()))
     }
 
     fn delay(&mut self, seq: Seq, due_at: WallMs) -> Rows {

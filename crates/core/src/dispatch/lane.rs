@@ -52,7 +52,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Whether its tasks have no conditions.
     pub(super) fn is_plain(&self) -> bool {
-        self.id.n() == 0
+        !self.id.has_conditions()
     }
 
     /// Whether it is known which conditions its tasks have.

@@ -55,7 +55,7 @@ use slot::{LaneSlot, OperationSlot};
 use undo::{Overlay, Step, Undo};
 
 use crate::fault::{Fault, is_on};
-use crate::id::{LaneId, OperationId, Seq};
+use crate::id::{LaneId, OperationId, OwnerId, Seq};
 use crate::operation::{OperationOptions, OperationRecord};
 use crate::query::Value;
 use crate::queue::QueueKey;
@@ -64,6 +64,8 @@ use crate::store::{LaneHead, ReadyTask, Window};
 /// All that is ready, in order, and what keeps it from starting.
 #[derive(Debug)]
 pub struct Dispatch {
+    /// Whose lanes are started here, besides those that are nobody's.
+    owner: OwnerId,
     is_started: bool,
     limit: u32,
     running: u32,
@@ -95,6 +97,7 @@ impl Dispatch {
     /// An empty queue that starts nothing yet; at most `limit` runs at once.
     pub fn new(limit: u32) -> Self {
         Self {
+            owner: OwnerId(0),
             is_started: false,
             limit,
             running: 0,
@@ -110,6 +113,11 @@ impl Dispatch {
             hashes: Hashes::default(),
             undo: Undo::default(),
         }
+    }
+
+    /// It is this owner's: it starts those tasks, too, that are attached to it.
+    pub fn owned_by(self, owner: OwnerId) -> Self {
+        Self { owner, ..self }
     }
 
     /// Whether tasks are being started.
@@ -234,8 +242,16 @@ impl Dispatch {
         }
     }
 
+    /// Whether only another owner may start the tasks of a lane: nothing is known of it here.
+    fn is_elsewhere(&self, lane: LaneId) -> bool {
+        lane.attached_to().is_some_and(|owner| owner != self.owner)
+    }
+
     /// A task takes a position in the queue.
     pub fn enter(&mut self, lane: LaneId, key: QueueKey) {
+        if self.is_elsewhere(lane) {
+            return;
+        }
         debug_assert!(!self.has_seen(lane, key), "{key:?} is taken already (I-7)");
         self.insert(lane, key);
         self.undo.push(Step::Enter(lane, key));
@@ -244,6 +260,9 @@ impl Dispatch {
     /// The task in this position leaves the queue, if there is one: of what another owner withdrew
     /// it is not known whether it had a place.
     pub fn leave(&mut self, lane: LaneId, key: QueueKey) {
+        if self.is_elsewhere(lane) {
+            return;
+        }
         self.remove(lane, key);
         self.undo.push(Step::Leave(lane, key));
     }
@@ -308,6 +327,9 @@ impl Dispatch {
             "a lane has one head, and lanes come by number"
         );
         for LaneHead { lane, first, next } in heads {
+            if self.is_elsewhere(*lane) {
+                continue;
+            }
             debug_assert!(self.lanes.slot(*lane).is_none(), "the head of a known lane");
             debug_assert!(next.is_none_or(|next| *first < next), "a head is not the first");
             let Some(slot) = self.lane(*lane) else { continue };
@@ -445,10 +467,11 @@ impl Dispatch {
     /// Whether a task may have this position: it does, or it is not known.
     pub fn may_hold(&self, lane: LaneId, key: QueueKey) -> bool {
         let slot = self.lanes.slot(lane);
-        slot.is_some_and(|slot| {
-            let lane = self.lanes.get(slot);
-            lane.window.holds(key) || !lane.covers(key)
-        })
+        self.is_elsewhere(lane)
+            || slot.is_some_and(|slot| {
+                let lane = self.lanes.get(slot);
+                lane.window.holds(key) || !lane.covers(key)
+            })
     }
 
     /// Whether these may be tasks of this lane: of its operation, each once, in queue order.

@@ -33,6 +33,15 @@ pub struct Expired {
     pub is_needed: bool,
 }
 
+/// To whom tasks are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// To the owner that asks.
+    Ours,
+    /// To owners that are dead.
+    OfTheDead,
+}
+
 /// A task waits for another one to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {

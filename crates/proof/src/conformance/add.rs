@@ -71,6 +71,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
         }
         .into(),
         unsaid: Unsaid::NONE,
+        is_attached: false,
     };
     let task = world.add(def.clone())?;
     assert_eq!(world.get(task)?.def, def);

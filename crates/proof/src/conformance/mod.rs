@@ -25,6 +25,7 @@ mod timers;
 
 mod add;
 mod asked;
+mod attached;
 mod brief;
 mod close;
 mod commit;

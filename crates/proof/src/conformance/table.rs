@@ -24,6 +24,12 @@ macro_rules! conformance_cases {
                 the_greatest_sequence_number_is_usable,
                 tasks_of_many_operations_keep_theirs,
             }
+            attached {
+                an_attached_task_is_its_owners_until_it_ends,
+                what_is_attached_to_the_living_is_theirs,
+                what_is_attached_to_the_dead_is_found_until_it_has_ended,
+                what_is_attached_to_who_has_closed_is_of_the_dead,
+            }
             key {
                 a_key_leads_to_its_task,
                 an_unknown_key_leads_nowhere,

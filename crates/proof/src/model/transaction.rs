@@ -11,7 +11,8 @@ use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
     Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Window, WindowQuery,
+    Orphan, PauseWish, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Whose, Window,
+    WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -97,6 +98,17 @@ impl ReadTransaction for ModelTransaction<'_> {
         let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
+    }
+
+    fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
+        let (us, living) = (self.store.owner, self.store.disk.lock().owners.clone());
+        let is_meant = |owner| match whose {
+            Whose::Ours => owner == us,
+            Whose::OfTheDead => !living.contains(&owner),
+        };
+        let rows = self.image.tasks.values().filter(|row| !row.task.state.is_final());
+        let rows = rows.filter(|row| row.lane.attached_to().is_some_and(is_meant));
+        Ok(rows.map(|row| row.task.seq).take(max).collect())
     }
 
     fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {

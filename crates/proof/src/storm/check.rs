@@ -18,7 +18,8 @@ use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Fault, Ledger, Priorities};
 use super::line::Key;
-use super::worker::{FINAL, labels, run_of};
+use super::trace::{Began, Mark};
+use super::worker::{FINAL, is_attached, labels, run_of};
 use super::{DATABASE, trace};
 use crate::rng::Rng;
 
@@ -38,7 +39,7 @@ pub(super) fn sample(ledger: &mut Ledger, folder: &Path, rng: &mut Rng) -> Resul
     for id in ids {
         match reader.get(id, None, usize::MAX)? {
             Some(found) => ledger.image(&found.task),
-            None => ledger.report.is_lost(format!("{} ended and is gone", id.0)),
+            None => ledger.doubt(id, Fault::Lost, format!("{} ended and is gone", id.0)),
         }
     }
     drop(reader);
@@ -60,10 +61,13 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
         ledger.task(task);
     }
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
+    let is_gone = |id: &&TaskId| !tasks.contains_key(*id);
+    ledger.report.removed = ledger.removed.iter().filter(is_gone).count() as u64;
     ledger.told(&tasks);
     ledger.dependencies(&marks, &tasks);
     ledger.uniques(&tasks);
     ledger.effects(&marks, &tasks);
+    ledger.attached(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
     for task in tasks.values() {
         ledger.image(task);
@@ -104,7 +108,7 @@ impl Ledger {
     /// What other adds have found is there, and of a key that is never free again there is one task
     /// (I-2).
     fn uniques(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
-        for id in &self.earlier {
+        for id in self.earlier.difference(&self.removed) {
             if !tasks.get(id).is_some_and(is_unique) {
                 self.report.is_lost(format!("{} had a unique key and is lost", id.0));
             }
@@ -113,6 +117,19 @@ impl Ledger {
         for unique in tasks.values().filter_map(|task| task.def.options.unique.as_ref()) {
             if unique.hold == UniqueWhile::Always && !keys.insert(&unique.key) {
                 self.report.is_doubled(format!("{:?} is the key of two tasks", unique.key));
+            }
+        }
+    }
+
+    /// A task that is attached to a worker runs there alone.
+    fn attached(&mut self, marks: &[Mark], tasks: &BTreeMap<TaskId, TaskRecord>) {
+        for mark in marks {
+            let Mark::Began(Began { task, worker, .. }) = mark else { continue };
+            let task = tasks.get(task).filter(|task| !is_unique(task));
+            let key = task.and_then(key_of).filter(|key| is_attached(*key));
+            if let Some(key) = key.filter(|key| key.worker != *worker) {
+                let text = format!("{key} is attached to its worker and ran in {worker}");
+                self.report.violation(text);
             }
         }
     }
@@ -160,7 +177,8 @@ impl Ledger {
             tasks.iter().filter(|task| is_unique(task)).map(|task| task.id).collect();
         for (key, id) in &self.added {
             // Another add may have given it its own definition, and with it its own name.
-            if stored.get(key) != Some(id) && !replaceable.contains(id) {
+            let is_excused = replaceable.contains(id) || self.removed.contains(id);
+            if stored.get(key) != Some(id) && !is_excused {
                 self.report.is_lost(format!("{key} was acknowledged as {} and is lost", id.0));
             }
         }
@@ -253,22 +271,25 @@ impl Ledger {
 
     /// Ends and priorities that were told (I-1), and that a fenced run has no say (I-4).
     fn told(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
-        for id in self.ended.keys().filter(|id| !tasks.contains_key(id)) {
+        let may_be_gone = |id: &&TaskId| self.removed.contains(*id) && !tasks.contains_key(*id);
+        let gone = self.ended.keys().filter(|id| !tasks.contains_key(id) && !may_be_gone(id));
+        for id in gone {
             self.report.is_lost(format!("{} ended and is gone", id.0));
         }
-        for id in self.fenced.iter().filter(|id| !self.retried.contains(id)) {
+        let is_sure = |id: &&TaskId| !self.retried.contains(*id) && !may_be_gone(id);
+        for id in self.fenced.iter().filter(is_sure) {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
             if !matches!(outcome, Some(TaskEnd::Aborted(..))) {
                 self.report.violation(format!("{} was fenced and is {outcome:?}", id.0));
             }
         }
-        for (id, state) in self.seen.iter().filter(|(id, _)| !self.retried.contains(id)) {
+        for (id, state) in self.seen.iter().filter(|(id, _)| is_sure(id)) {
             let is = tasks.get(id).map(|task| task.state);
             if is != Some(*state) {
                 self.report.is_lost(format!("{} was seen {state:?} and is {is:?}", id.0));
             }
         }
-        for id in self.aborted.difference(&self.retried) {
+        for id in self.aborted.iter().filter(is_sure) {
             let outcome = tasks.get(id).and_then(|task| task.outcome.as_ref());
             // A run that returns although its signal fired is done.
             if !matches!(outcome, Some(TaskEnd::Aborted(..) | TaskEnd::Done(_))) {

@@ -50,7 +50,7 @@ impl Ledger {
             tasks.values().filter_map(|task| Some((task, task.def.options.depends_on.as_ref()?)))
         {
             let names = || dependencies.tasks().chain([task.id]);
-            if names().any(|id| self.retried.contains(&id)) {
+            if names().any(|id| self.retried.contains(&id) || self.removed.contains(&id)) {
                 continue;
             }
             self.report.dependents += 1;

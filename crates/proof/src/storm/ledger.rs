@@ -32,14 +32,17 @@ pub(super) struct Ledger {
     pub(super) aborted: BTreeSet<TaskId>,
     /// Tasks that may have been run again after their end: what was told of that end holds no more.
     pub(super) retried: BTreeSet<TaskId>,
+    /// Tasks that may have been removed.
+    pub(super) removed: BTreeSet<TaskId>,
     /// How watched tasks ended.
     pub(super) seen: BTreeMap<TaskId, State>,
     /// Tasks whose run was told that it was replaced.
     pub(super) fenced: Vec<TaskId>,
     /// The first image of each ended task that was looked at.
     pub(super) images: BTreeMap<TaskId, TaskRecord>,
-    /// What is wrong unless the task was run again. Another worker may have said that it tries to,
-    /// and its line is still on the way: judged when all lines are here.
+    /// What is wrong unless the task was run again, or is gone because it was removed. Another
+    /// worker may have said that it tries to, and its line is still on the way: judged when all
+    /// lines are here.
     doubts: Vec<(TaskId, Fault, String)>,
     /// Ended tasks that were not looked at yet.
     pub(super) unseen: Vec<TaskId>,
@@ -95,6 +98,8 @@ pub struct Report {
     pub expired: u64,
     /// Ended tasks that depend on others.
     pub dependents: u64,
+    /// Ended tasks that were removed.
+    pub removed: u64,
     /// The longest that an add waited for its answer.
     pub waited_ms: u64,
     /// Things acknowledged that are not there.
@@ -147,6 +152,7 @@ impl fmt::Display for Report {
             ("retries", self.retries),
             ("expired", self.expired),
             ("dependents", self.dependents),
+            ("removed", self.removed),
             ("longest wait ms", self.waited_ms),
             ("lost", self.lost),
             ("doubled", self.doubled),
@@ -181,6 +187,7 @@ impl Ledger {
             Line::Prioritized(id, to) => self.prioritized((id, worker), to),
             Line::Fenced(id) => self.fenced.push(id),
             Line::TryRetry(id) => drop(self.retried.insert(id)),
+            Line::TryRemove(id) => drop(self.removed.insert(id)),
             Line::Aborted(id) => {
                 self.report.aborted += 1;
                 self.aborted.insert(id);
@@ -228,6 +235,7 @@ impl Ledger {
         for (id, fault, text) in std::mem::take(&mut self.doubts) {
             match fault {
                 _ if self.retried.contains(&id) => {}
+                Fault::Lost if self.removed.contains(&id) => {}
                 Fault::Lost => self.report.is_lost(text),
                 Fault::Doubled => self.report.is_doubled(text),
                 Fault::Changed => self.report.violation(text),

@@ -35,6 +35,8 @@ pub(super) enum Line {
     Fenced(TaskId),
     /// A task is about to be run again by hand, if it has ended.
     TryRetry(TaskId),
+    /// A task is about to be removed, if it has ended.
+    TryRemove(TaskId),
     /// An abort was acknowledged.
     Aborted(TaskId),
     /// A watch was answered: its task has ended so, whoever ran it.
@@ -70,6 +72,7 @@ impl fmt::Display for Line {
             Line::Prioritized(id, to) => writeln!(f, "ACKP {} {to}", id.0),
             Line::Fenced(id) => writeln!(f, "FENCED {}", id.0),
             Line::TryRetry(id) => writeln!(f, "TRYR {}", id.0),
+            Line::TryRemove(id) => writeln!(f, "TRYX {}", id.0),
             Line::Aborted(id) => writeln!(f, "ABORTED {}", id.0),
             Line::Seen(id, state) => writeln!(f, "SEEN {} {}", id.0, state.code()),
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
@@ -93,6 +96,7 @@ impl Line {
             ["ACKP", uuid, to] => Line::Prioritized(id(uuid)?, to.parse().ok()?),
             ["FENCED", uuid] => Line::Fenced(id(uuid)?),
             ["TRYR", uuid] => Line::TryRetry(id(uuid)?),
+            ["TRYX", uuid] => Line::TryRemove(id(uuid)?),
             ["ABORTED", uuid] => Line::Aborted(id(uuid)?),
             ["SEEN", uuid, code] => Line::Seen(id(uuid)?, state(code)?),
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
@@ -118,6 +122,7 @@ mod tests {
             Line::Prioritized(id, 0.1),
             Line::Fenced(id),
             Line::TryRetry(id),
+            Line::TryRemove(id),
             Line::Aborted(id),
             Line::Seen(id, State::Aborted),
             Line::Waited(512),

@@ -117,7 +117,8 @@ impl Ledger {
             }
             let attempts = tasks.get(task).map(|task| task.attempts.as_slice());
             let is_counted = |a: &Attempt| a.run == *run && a.attempt == *attempt;
-            if !attempts.unwrap_or_default().iter().any(is_counted) {
+            let is_gone = attempts.is_none() && self.removed.contains(task);
+            if !is_gone && !attempts.unwrap_or_default().iter().any(is_counted) {
                 self.report.violation(format!("run {} of {} was not counted", run.0, task.0));
             }
         }
@@ -129,7 +130,8 @@ impl Ledger {
         let mut live: Vec<Began> = Vec::new();
         for (at, mark) in (0..).zip(marks) {
             let Mark::Began(began) = mark else { continue };
-            if is_taken_back(began, tasks) {
+            // Of a task that is gone nobody knows whether a stop gave its run back.
+            if is_taken_back(began, tasks) || self.removed.contains(&began.task) {
                 continue;
             }
             live.retain(|other| ends[&other.run] > at);

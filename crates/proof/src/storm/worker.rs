@@ -318,8 +318,10 @@ impl Worker {
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
-                // An add that rejects duplicates, or a task whose key another one has by now.
-                if error.code() == Code::Duplicate {
+                // An add that rejects duplicates, a task whose key another one has by now, an ended
+                // one that was attached, one that was removed.
+                let codes = [Code::Duplicate, Code::Unsupported, Code::NotFound];
+                if codes.contains(&error.code()) {
                     return Ok(());
                 }
                 return Err(error);
@@ -483,6 +485,7 @@ impl Worker {
                 (54..58, Some(id)) => self.postpone(id),
                 (58..70, _) => self.add_unique(),
                 (70..76, Some(id)) => self.pause_or_resume(id),
+                (76..79, Some(id)) => self.remove(id),
                 _ => self.add(),
             }
         }
@@ -607,6 +610,7 @@ impl Rng {
             }
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
+            is_attached: is_attached(key),
         }
     }
 
@@ -661,6 +665,11 @@ pub(super) fn labels(key: Key) -> TaskOptions {
         ..TaskOptions::default()
     }
 }
+/// Whether a task is attached to its worker, unless it is unique.
+pub(super) fn is_attached(key: Key) -> bool {
+    key.n % 13 == 5
+}
+
 /// What an error says that no attempt can mend.
 pub(super) const FINAL: &str = "never again";
 

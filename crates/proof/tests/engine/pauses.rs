@@ -328,6 +328,29 @@ fn a_queue_timeout_stands_still_while_its_task_is_paused() {
     assert_eq!(bench.state(id), State::Aborted);
 }
 
+/// It counts from the moment, and a pause before that takes nothing of it.
+#[test]
+fn a_queue_timeout_that_counts_from_a_named_moment_stands_still_from_then_on() {
+    let timeout = QueueTimeout { after_ms: 5_000, then: AfterQueueTimeout::Abort, ends_at: None };
+    // Put back before the moment, and 4,000 ms after it.
+    for (resumed_ms, left_ms) in [(8_000, 2_000 + 5_000), (14_000, 5_000)] {
+        let mut bench = Bench::new(1);
+        let moment = StartTime::At(bench.wall().plus(10_000));
+        let id = bench.add_with("a", |def| {
+            def.options.start_time = Some(moment);
+            def.options.queue_timeout = Some(timeout);
+        });
+        bench.advance(3_000);
+        assert!(pause(&mut bench, id));
+        bench.advance(resumed_ms - 3_000);
+        assert!(resume(&mut bench, id));
+        bench.advance(left_ms - 1);
+        assert_eq!(bench.state(id), State::Ready);
+        bench.advance(1);
+        assert_eq!(bench.state(id), State::Aborted);
+    }
+}
+
 #[test]
 fn a_clock_that_was_set_back_shortens_no_pause() {
     let mut bench = Bench::started(1);

@@ -17,7 +17,8 @@ use crate::world::{PASSING, World};
 
 /// So many worlds see every call fail, and every commit in every way.
 const COVERING_WORLDS: u64 = 4_000;
-const READS: [Call; 22] = [
+const READS: [Call; 23] = [
+    Call::Attached,
     Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,

@@ -35,6 +35,7 @@ pub(crate) struct Mirror {
 impl Mirror {
     /// Reads all that there is, beside the live runs of this memory.
     pub(crate) fn read(store: &mut dyn Store, live: &[(Seq, RunId)]) -> Result<Self> {
+        let owner = store.owner();
         let mut transaction = store.begin_read()?;
         let operations = transaction.operations()?;
         let window = |LaneHead { lane: id, .. }: LaneHead| {
@@ -42,8 +43,10 @@ impl Mirror {
             let lane = Lane { id, operation: operation.name.clone() };
             WindowQuery { lane, from: QueueKey::FIRST, tasks_max: TASKS_MAX }
         };
-        let heads = transaction.heads(LaneId(0), TASKS_MAX)?;
-        let lanes: Vec<_> = heads.into_iter().map(window).collect();
+        let heads = transaction.heads(LaneId(0), TASKS_MAX)?.into_iter();
+        // Nothing is known of what only another process may start.
+        let is_ours = |head: &LaneHead| head.lane.attached_to().is_none_or(|other| other == owner);
+        let lanes: Vec<_> = heads.filter(is_ours).map(window).collect();
         let windows = transaction.windows(&lanes, BYTES_MAX)?;
         assert_eq!(windows.len(), lanes.len());
         assert!(windows.iter().all(|window| window.is_complete));

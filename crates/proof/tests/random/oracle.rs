@@ -1,5 +1,6 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
+mod attached;
 pub(crate) mod coverage;
 mod dependencies;
 mod found;
@@ -383,6 +384,7 @@ impl Oracle {
     }
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
+        let attached_to = std::mem::take(&mut def.is_attached).then_some(self.me);
         self.complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
@@ -406,6 +408,7 @@ impl Oracle {
             doomed_by: waits.as_ref().and_then(|waits| self.failed_of(waits)),
             waits: waits.unwrap_or_default(),
             lane: None,
+            attached_to,
             priorities: Vec::new(),
             attempt: 0,
             failures: 0,
@@ -524,6 +527,9 @@ impl Oracle {
         if outcome.cause() == Some(Cause::Dependency) {
             self.assert_orphan(id, &outcome);
         }
+        if outcome.cause() == Some(Cause::Lost) {
+            self.assert_detached(id);
+        }
         let task = self.tasks.get_mut(&id).unwrap();
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
@@ -570,6 +576,7 @@ impl Oracle {
             let (name, said) = (&task.def.operation, self.said(&task.def.operation));
             let limit = said.in_force().concurrency;
             task.state == State::Ready
+                && self.may_run(task)
                 && me.runners.contains_key(name)
                 && said.paused_at.is_none()
                 && limit.is_none_or(|limit| live(name) < limit)
@@ -608,7 +615,11 @@ impl Oracle {
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
             }
         }
+        // It may take another turn to see that nothing is left that is attached to it.
+        let is_its = |task: &Task| task.attached_to == Some(self.me);
+        let is_detaching = me.closes() && !me.is_closed && tasks.values().any(is_its);
         if me.runs.is_empty()
+            && !is_detaching
             && let Some(stopping) = me.stopping.take()
         {
             assert!(me.is_closed || !stopping.closes);
@@ -666,6 +677,9 @@ impl Oracle {
             task.lose();
             task.is_end_owed = is_told && task.state.is_final();
         }
+        // Runs come first: who waited for one that is lost ends because of that.
+        self.reach_after_death(is_told);
+        self.lose_attached(is_told);
         self.reach_after_death(is_told);
     }
 

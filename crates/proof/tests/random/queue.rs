@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tasker_core::dispatch::Dispatch;
 use tasker_core::id::{LaneId, OperationId};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
+use tasker_engine::memory::Memory;
 
 use crate::oracle::{Oracle, Task};
 
@@ -15,7 +15,8 @@ type Known = BTreeMap<LaneId, (Vec<QueueKey>, Option<QueueKey>)>;
 
 /// Memory knows the first tasks of each lane, and how far it knows them; and how many runs of each
 /// operation are live here and elsewhere.
-pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
+pub(crate) fn compare(memory: &Memory, oracle: &Oracle) {
+    let dispatch = &memory.dispatch;
     assert_eq!(dispatch.fault(), None);
     let mut waiting: BTreeMap<OperationId, BTreeMap<QueueKey, &Task>> = BTreeMap::new();
     let mut runs: BTreeMap<OperationId, (u32, u32)> = BTreeMap::new();
@@ -26,6 +27,8 @@ pub(crate) fn compare(dispatch: &Dispatch, oracle: &Oracle) {
         let operation = dispatch.operation(&task.def.operation).expect("a known operation");
         let (here, remote) = runs.entry(operation).or_default();
         match task.state {
+            // Nothing is known of those that only another process may start.
+            State::Ready if !oracle.may_run(task) => {}
             State::Ready => {
                 let key = QueueKey::new(task.def.priority, task.seq);
                 waiting.entry(operation).or_default().insert(key, task);

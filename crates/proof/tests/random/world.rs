@@ -35,8 +35,9 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 22] = [
+const READS: [Call; 23] = [
     Call::LiveRuns,
+    Call::Attached,
     Call::PauseWishes,
     Call::PostponeRequests,
     Call::States,
@@ -277,7 +278,7 @@ impl World {
             let is_at_rest = self.oracle.processes.iter().all(|process| process.is_at_rest());
             let last = self.oracle.last_due();
             let paused = self.oracle.paused_tasks();
-            if is_at_rest && last.is_none() && paused.is_empty() {
+            if is_at_rest && !self.oracle.has_ready() && last.is_none() && paused.is_empty() {
                 break;
             }
             let resumes: Vec<Input> =
@@ -292,8 +293,8 @@ impl World {
             }
             for process in 0..self.processes.len() {
                 self.turn_to(process);
-                if !self.oracle.me().is_started {
-                    // A fault closed its handle, and it is open again.
+                if !self.oracle.me().serves(&OPERATIONS) {
+                    // A fault closed its handle, and it is open again, or a runner has not come.
                     self.begin();
                 }
                 self.look(None);
@@ -380,6 +381,7 @@ impl World {
         if self.has_failed() {
             return self.look(None);
         }
+        assert!(!self.oracle.me().is_to_close(), "a close waits for nothing");
         let must = self.oracle.me().next_due();
         assert!(must.is_none_or(|must| due.is_some_and(|due| due.0 <= must)), "F-21");
         let first = self.oracle.first_due();
@@ -447,7 +449,7 @@ impl World {
     /// What memory says of the queue is so.
     fn compare_queue(&self) {
         let engine = self.processes[self.me].engine.as_ref().unwrap();
-        queue::compare(&engine.memory().dispatch, &self.oracle);
+        queue::compare(engine.memory(), &self.oracle);
     }
 
     /// What a driver does between turns. If it fails, nothing has changed.
@@ -543,9 +545,11 @@ impl World {
         self.mine().engine = None;
         self.oracle.forget_process();
         self.oracle.forgive_ends();
-        self.open();
         if hit != Some(Code::Unknown) {
             self.oracle.lose_runs(false);
+        }
+        self.open();
+        if hit != Some(Code::Unknown) {
             // What waited for a lost run may have been due when that was found out.
             let wall = self.now().wall;
             self.oracle.become_due_at(wall);

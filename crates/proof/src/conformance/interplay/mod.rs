@@ -37,7 +37,8 @@ pub fn check(lab: fn() -> Result<Box<dyn Backend>>) -> Result<()> {
     let (mut faults, mut number) = (Vec::new(), 0);
     for cell in cells()?.iter().filter(|cell| cell.is_built()) {
         let Some(verb) = VERBS.iter().find(|verb| verb.name == cell.verb) else { continue };
-        for way in ways::ways(cell.state) {
+        let ways = ways::ways(cell.state).iter();
+        for way in ways.filter(|way| !verb.is_attached || way.keeps_attachment()) {
             number += 1;
             let seen = drive(verb, cell, way, Stage::new(lab.as_ref(), number)?)?;
             if !is_as_said(cell, &seen) {
@@ -56,6 +57,7 @@ fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Resu
         let mut def = stage.definition();
         def.options.start_time = way.start_time;
         (verb.define)(&mut def);
+        def.is_attached = verb.is_attached;
         if way.is_blocked || verb.is_dependent {
             stage.depend(&mut def, !way.is_blocked)?;
         }

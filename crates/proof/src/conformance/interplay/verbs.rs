@@ -31,12 +31,15 @@ pub(super) struct BuiltVerb {
     pub(super) losses: u32,
     /// Whether the task depends on another one, in whatever state it is.
     pub(super) is_dependent: bool,
+    /// Whether the task is attached to its tasker.
+    pub(super) is_attached: bool,
     /// Uses it; the ticket of the call, if it is one.
     pub(super) act: fn(&mut Stage) -> Result<Option<Ticket>>,
 }
 
 const fn verb(name: &'static str, act: fn(&mut Stage) -> Result<Option<Ticket>>) -> BuiltVerb {
-    BuiltVerb { name, define: |_| (), losses: 0, is_dependent: false, act }
+    let define = |_: &mut NewTask| ();
+    BuiltVerb { name, define, losses: 0, is_dependent: false, is_attached: false, act }
 }
 
 impl BuiltVerb {
@@ -46,6 +49,10 @@ impl BuiltVerb {
 
     const fn dependent(self) -> Self {
         Self { is_dependent: true, ..self }
+    }
+
+    const fn attached(self) -> Self {
+        Self { is_attached: true, ..self }
     }
 
     const fn after(self, losses: u32) -> Self {
@@ -177,6 +184,12 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     verb("lost, third time", lose)
         .of(|def| def.options.on_interrupted = OnInterrupted::Retry)
         .after(limits::LOSSES_MAX - 1),
+    verb("lost, attached", lose).attached(),
+    verb("close, attached", |stage| {
+        let options = StopOptions { on_stop: Some(OnStop::Wait), timeout_ms: Some(TIMEOUT_MS) };
+        stage.call(|ticket| Input::Close(ticket, options)).map(Some)
+    })
+    .attached(),
 ];
 
 /// Pauses the task of the stage.

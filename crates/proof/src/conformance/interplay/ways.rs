@@ -19,6 +19,14 @@ pub(super) struct Way {
     pub(super) take: fn(&mut Stage) -> Result<()>,
 }
 
+impl Way {
+    /// Whether a task goes this way that is attached to its tasker: one that has ended never does
+    /// so again.
+    pub(super) fn keeps_attachment(&self) -> bool {
+        !self.name.starts_with("run again")
+    }
+}
+
 /// The ways into what a column of the page is about. Each begins with a task that was added.
 pub(super) fn ways(column: &str) -> &'static [Way] {
     match column {

@@ -29,6 +29,11 @@ impl Worker {
         self.try_call(Call::Other, |ticket| Input::Retry(ticket, id, options));
     }
 
+    pub(super) fn remove(&mut self, id: TaskId) {
+        self.tell(Line::TryRemove(id));
+        self.try_call(Call::Flag, |ticket| Input::Remove(ticket, id));
+    }
+
     pub(super) fn postpone(&mut self, id: TaskId) {
         let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
         let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };

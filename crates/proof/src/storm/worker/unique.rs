@@ -29,7 +29,7 @@ impl Worker {
     pub(super) fn add_unique(&mut self) {
         let key = self.key(1);
         let mut def = self.rng.definition(key);
-        def.operation = "read".into();
+        (def.operation, def.is_attached) = ("read".into(), false);
         def.options.unique = Some(self.rng.unique().into());
         self.try_call(Call::AddUnique(key), |ticket| Input::Add(ticket, def));
     }

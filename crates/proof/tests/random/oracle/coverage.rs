@@ -135,7 +135,11 @@ impl Oracle {
                 let id = self.me().slots.get(slot).copied();
                 self.meet("postpone", id.as_ref());
             }
-            Input::Stop(_, options) | Input::Close(_, options) => self.meet_stop(*options),
+            Input::Stop(_, options) => self.meet_stop(*options),
+            Input::Close(_, options) => {
+                self.meet_stop(*options);
+                self.meet_detached("close, attached");
+            }
             Input::Define(_, name, _) => self.meet_operation("define operation", name),
             Input::PauseOperation(_, name, pauses) => {
                 let verb = if *pauses { "pause operation" } else { "resume operation" };
@@ -223,6 +227,12 @@ impl Oracle {
         if !self.expired(self.wall).is_empty() {
             self.meet_all(|_| Some("purge"), &["purge"]);
         }
+    }
+
+    /// What is attached to a process meets its end.
+    fn meet_detached(&mut self, verb: &'static str) {
+        let me = self.me;
+        self.meet_all(|task| (task.attached_to == Some(me)).then_some(verb), &[verb]);
     }
 
     fn meet_stop(&mut self, options: StopOptions) {
@@ -320,8 +330,12 @@ impl Oracle {
 
     /// The process dies.
     pub(crate) fn meet_death(&mut self) {
+        self.meet_detached("lost, attached");
         let me = self.me;
         let of = |task: &Task| {
+            if task.attached_to.is_some() {
+                return None;
+            }
             task.run.is_none_or(|(process, _)| process == me).then(|| {
                 match task.def.options.on_interrupted {
                     OnInterrupted::Abort => "lost, abort",

@@ -147,7 +147,12 @@ impl Task {
             Some(StartTime::Delayed(at) | StartTime::At(at)) => Some(at),
             Some(StartTime::After(_)) | None => None,
         };
-        self.shift_queue_timeout((wall.0 - paused_at.0).max(0));
+        // It counts from a moment that was named, which may not have come yet.
+        let since = match self.def.options.start_time {
+            Some(StartTime::At(at)) => at.max(paused_at),
+            Some(StartTime::Delayed(_) | StartTime::After(_)) | None => paused_at,
+        };
+        self.shift_queue_timeout((wall.0 - since.0).max(0));
         self.state = State::Ready;
         if !self.waits.is_empty() {
             self.state = State::Blocked;

@@ -73,6 +73,21 @@ impl Process {
         !self.kept.is_empty()
     }
 
+    /// Whether it starts tasks of all these operations.
+    pub(crate) fn serves(&self, operations: &[&str]) -> bool {
+        self.is_started && operations.iter().all(|name| self.runners.contains_key(*name))
+    }
+
+    /// Whether it is about to close.
+    pub(super) fn closes(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| stopping.closes)
+    }
+
+    /// Whether nothing is left for which its close could wait.
+    pub(crate) fn is_to_close(&self) -> bool {
+        self.closes() && self.runs.is_empty()
+    }
+
     /// Whether it starts what may start, and nothing runs.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_started && self.runs.is_empty()

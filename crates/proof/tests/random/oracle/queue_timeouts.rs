@@ -74,7 +74,10 @@ impl Oracle {
 
     /// The first turn of a process, which tells nobody, has looked at what has waited too long.
     pub(crate) fn expire_at(&mut self, wall: WallMs) {
-        for task in self.tasks.values_mut() {
+        let me = self.me;
+        // Those that were attached to the process have ended before anything else was looked at.
+        let is_left = |task: &&mut Task| task.attached_to != Some(me);
+        for task in self.tasks.values_mut().filter(is_left) {
             match task.expired_at(wall).map(|timeout| timeout.then) {
                 Some(AfterQueueTimeout::Abort) => {
                     (task.state, task.cause) = (State::Aborted, Some(Cause::QueueTimeout));

@@ -27,6 +27,7 @@ impl Oracle {
         let is_fair = match error.code() {
             Code::NotFound => is_gone || self.may_be_unknown(&asked),
             Code::Duplicate => self.may_be_duplicate(&asked),
+            Code::Unsupported => self.may_be_unsupported(&asked),
             Code::Conflict => matches!(asked, Asked::Else | Asked::Assign(..)),
             Code::Closed => closes || me.is_closed,
             code => [me.hit, me.close_fault].contains(&Some(code)),

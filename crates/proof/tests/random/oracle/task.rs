@@ -22,6 +22,8 @@ pub(crate) struct Task {
     pub(crate) state: State,
     /// The number of the lane to which a stranger has added it.
     pub(super) lane: Option<u64>,
+    /// The process in which alone it runs.
+    pub(crate) attached_to: Option<usize>,
     /// Those that it was given after its add, or may have been.
     pub(super) priorities: Vec<Priority>,
     pub(super) attempt: u32,
@@ -80,8 +82,12 @@ impl Task {
 
     /// Whether it may wait in this lane: which one its engine gave it, nobody knows.
     pub(crate) fn may_be_in(&self, lane: LaneId) -> bool {
+        let is_attached = lane.attached_to().is_some();
         // With another definition it has another lane.
-        self.lane == Some(lane.n()) || (lane.n() == 0) == self.def.conditions().is_none()
+        let is_known = self.lane == Some(lane.n());
+        let has_conditions = !self.def.conditions().is_none();
+        is_attached == self.attached_to.is_some()
+            && (is_known || lane.has_conditions() == has_conditions)
     }
 
     /// Whether it was ever tried again, or may have been.
@@ -95,6 +101,11 @@ impl Task {
     }
 
     pub(super) fn ended_as(&mut self, outcome: &TaskEnd) {
+        // Where several have died, who finds them decides what is seen first.
+        let is_by_death = |cause| matches!(cause, Some(Cause::Lost | Cause::Dependency));
+        if self.attached_to.is_some() && is_by_death(self.cause) && is_by_death(outcome.cause()) {
+            self.cause = outcome.cause();
+        }
         assert_eq!((self.state, self.cause), (outcome.state(), outcome.cause()));
         assert_eq!(self.outcome.get_or_insert(outcome.clone()), outcome);
     }
@@ -107,14 +118,18 @@ impl Task {
             (self.state, self.cause) = (State::Aborted, Some(cause));
             return self.wait_or_pause(None);
         }
-        if let Some(at) = postponed {
+        if let Some(at) = postponed.filter(|_| self.attached_to.is_none()) {
             (self.state, self.losses) = (State::Ready, 0);
             self.attempt -= 1;
             at.into_iter().for_each(|at| self.delay(at));
             return self.wait_or_pause(None);
         }
         self.losses += 1;
-        (self.state, self.cause) = match self.def.options.on_interrupted {
+        let choice = match self.attached_to {
+            Some(_) => OnInterrupted::Abort,
+            None => self.def.options.on_interrupted,
+        };
+        (self.state, self.cause) = match choice {
             OnInterrupted::Retry if self.losses < limits::LOSSES_MAX => (State::Ready, None),
             OnInterrupted::Retry => (State::Failed, Some(Cause::Poison)),
             OnInterrupted::Abort => (State::Aborted, Some(Cause::Lost)),

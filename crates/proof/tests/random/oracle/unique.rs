@@ -58,6 +58,7 @@ impl Oracle {
                 assert_ne!(on_conflict, OnConflict::Reject);
                 let task = &self.tasks[&id];
                 let is_new = task.starts == 0 && !task.state.is_final();
+                let is_new = is_new && task.attached_to.is_none();
                 let may_replace = is_new && !self.withdrawn.contains(&id) && !self.is_doomed(id);
                 let is_right = !may_replace || on_conflict != OnConflict::Replace;
                 assert!(is_right, "it was to be replaced: {task:?}");

@@ -105,7 +105,7 @@ impl World {
             21 => Input::Subscribe(ticket, self.subscription()),
             22 => {
                 let count = self.rng.below(5);
-                let def = |earlier| self.dependent(earlier, true);
+                let def = |earlier| self.perhaps_attached(earlier);
                 Input::AddMany(ticket, (0..count).map(def).collect())
             }
             _ if self.oracle.tasks.len() > TASKS_MAX => self.settle(),
@@ -116,7 +116,7 @@ impl World {
                 Input::AddIdempotent(ticket, (0..count).map(add).collect())
             }
             25 => Input::FindByKey(ticket, self.key()),
-            _ => Input::Add(ticket, self.dependent(0, true)),
+            _ => Input::Add(ticket, self.perhaps_attached(0)),
         }
     }
 
@@ -220,6 +220,7 @@ impl World {
             }
             .into(),
             unsaid: self.rng.one_of(&[Unsaid::NONE, Unsaid::PRIORITY, Unsaid::ALL]),
+            is_attached: false,
         }
     }
 
@@ -274,6 +275,15 @@ impl World {
         };
         let all: Vec<String> = (0..count).map(condition).collect();
         Template::read(&format!("[{}]", all.join(",")), "conditions").unwrap()
+    }
+
+    /// Some tasks are attached to their process; no definition says both that and to replace.
+    fn perhaps_attached(&mut self, earlier: usize) -> NewTask {
+        let def = self.dependent(earlier, true);
+        let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
+        let may = !def.options.unique.as_deref().is_some_and(replaces);
+        let has_conditions = !def.conditions().is_none();
+        NewTask { is_attached: may && !has_conditions && self.rng.once_in(4), ..def }
     }
 
     /// Some tasks say one of a few keys.

@@ -1,0 +1,27 @@
+//! Writes which tasks are attached to which owner, beside the tasks themselves.
+//!
+//! # Promises
+//! - A change of a task that is attached to nobody costs a look at its lane.
+
+use tasker_core::id::Seq;
+use tasker_core::store::Change;
+
+use super::{Kind, Writing};
+
+impl Writing<'_> {
+    /// A task that is attached to an owner comes or ends.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others leave it attached, or not")]
+    pub(super) fn attachment(&mut self, change: &Change) -> rusqlite::Result<()> {
+        let (lane, seq, kind): (_, Seq, _) = match change {
+            Change::Add { lane, seq, .. }
+            | Change::AddDelayed { lane, seq, .. }
+            | Change::AddBlocked { lane, seq, .. } => (lane, *seq, Kind::Attach),
+            Change::End { lane, seq, .. } => (lane, *seq, Kind::Detach),
+            _ => return Ok(()),
+        };
+        if let Some(owner) = lane.attached_to() {
+            self.statement(kind)?.execute((owner.0 as i64, seq.0 as i64))?;
+        }
+        Ok(())
+    }
+}
