@@ -54,6 +54,24 @@ const faults = {
       },
     ],
   },
+  'its queueTimeout has ended it too early': {
+    lines: [['try', 3]],
+    tasks: [
+      {
+        ...task,
+        data: { n: 3 },
+        id: { n: 3 },
+        label: 'no. 3',
+        tags: ['storm', '3'],
+        status: 'aborted',
+        cause: 'queue-timeout',
+        attempts: [],
+        createdAt: new Date(1),
+        endedAt: new Date(8),
+      },
+    ],
+    runs: [],
+  },
   'runs noted twice (I-4)': { runs: [run, run] },
 }
 

@@ -19,6 +19,17 @@ export function retryOf(n) {
   }
 }
 
+/** How long the task of a number may wait for its first start, in milliseconds; most for ever. */
+export function queueTimeoutOf(n) {
+  return n % 7 === 3 ? 5 + (n % 60) : undefined
+}
+
+/** Whether a task that its queueTimeout has ended never ran, and had waited so long. */
+function hasExpired({ data, attempts, createdAt, endedAt }) {
+  const waitedMs = Date.parse(endedAt) - Date.parse(createdAt)
+  return attempts.length === 0 && waitedMs >= (queueTimeoutOf(data.n) ?? Infinity)
+}
+
 /** Whether a task, or a run of it, is called so. */
 function isCalled({ id, label, tags = [] }, n) {
   return isDeepStrictEqual(
@@ -93,6 +104,8 @@ export class Ledger {
       const max = retryOf(data.n)?.attempts ?? 1
       const isTried = failures <= max && (task.cause !== 'error' || failures === max)
       this.#hold(isTried, 'has not failed as often as its retry says (I-10)', uuid)
+      const isInTime = task.cause !== 'queue-timeout' || hasExpired(task)
+      this.#hold(isInTime, 'its queueTimeout has ended it too early', uuid)
       const told = this.ended.get(uuid) ?? status
       this.#hold(told === status, `told as ${told}, stored as ${status} (I-1, I-3)`, uuid)
       // Only a run that returns all the same may end otherwise.

@@ -10,7 +10,7 @@ import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Tasker } from '../../../index.mjs'
 import { endings } from './endings.mjs'
-import { labelsOf, retryOf } from './ledger.mjs'
+import { labelsOf, queueTimeoutOf, retryOf } from './ledger.mjs'
 import { randomFrom, runnersOf } from './runners.mjs'
 
 const options = workerData ?? JSON.parse(process.argv[2])
@@ -50,7 +50,8 @@ function define() {
   const delay = below(8) === 0 ? 1 + below(60) : undefined
   const retry = retryOf(n)
   const operation = below(12) === 0 ? 'held' : operations[below(4)]
-  return { operation, data: { n }, delay, retry, ...labelsOf(n) }
+  const queueTimeout = queueTimeoutOf(n)
+  return { operation, data: { n }, delay, retry, queueTimeout, ...labelsOf(n) }
 }
 
 async function addOne() {
