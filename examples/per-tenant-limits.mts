@@ -2,7 +2,7 @@
 //
 //   npx tsx per-tenant-limits.mts [store]
 //
-// Each tenant may have two jobs at once, whatever the others do and however many it has added. The
+// Each tenant may have two tasks at once, whatever the others do and however many it has added. The
 // limit is said once, for the operation; it is stored, and holds over all processes on the file.
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +14,7 @@ interface Operations {
 
 const [store = 'tenants.db'] = process.argv.slice(2)
 const AT_ONCE = 2
-const JOBS = { ada: 30, bob: 3, eve: 3 }
+const TASKS = { ada: 30, bob: 3, eve: 3 }
 
 const tasker = new Tasker<Operations>({ store, concurrency: 8 })
 await tasker.defineOperation('render', {
@@ -41,18 +41,18 @@ tasker.assignRunner('render', async ({ data: { tenant } }) => {
 const uuids: string[] = []
 const order: string[] = []
 tasker.on('task.done', uuid => order.push(uuid))
-for (const [tenant, jobs] of Object.entries(JOBS)) {
-  const pages = Array.from({ length: jobs }, (_, page) => page)
+for (const [tenant, count] of Object.entries(TASKS)) {
+  const pages = Array.from({ length: count }, (_, page) => page)
   const tasks = pages.map(page => ({ operation: 'render' as const, data: { tenant, page } }))
   uuids.push(...(await tasker.addTasks(tasks)))
 }
 await tasker.start()
 await Promise.all(uuids.map(uuid => tasker.waitForTaskOutputData(uuid)))
 
-for (const [tenant, jobs] of Object.entries(JOBS)) {
-  console.log(`${tenant}: ${jobs} jobs, ${most.get(tenant)} at once`)
+for (const [tenant, tasks] of Object.entries(TASKS)) {
+  console.log(`${tenant}: ${tasks} tasks, ${most.get(tenant)} at once`)
 }
-const small = uuids.slice(JOBS.ada)
+const small = uuids.slice(TASKS.ada)
 const isLast = small.some(uuid => order.indexOf(uuid) >= uuids.length - 2)
 console.log(isLast ? 'the others waited for ada' : 'nobody waited for ada')
 await tasker.close()

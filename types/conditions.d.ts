@@ -23,8 +23,8 @@ export interface Condition {
 
 /**
  * Which tasks: the language of {@link Query} over what does not change while it counts. `{}`
- * matches every task. A `status` or `state` that has to hold for the whole query does not count, for the
- * scope says it; anything else is refused with `TASKER_INVALID_QUERY`.
+ * matches every task. A `status` or `state` that has to hold for the whole query does not count,
+ * for the scope says it; anything else is refused with `TASKER_INVALID_QUERY`.
  */
 export interface ConditionQuery {
   $and?: readonly ConditionQuery[]

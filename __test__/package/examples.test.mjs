@@ -113,15 +113,15 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
   )
 })
 
-test('per-tenant-limits.mjs: no tenant has more than two jobs at once, and none starves', async t => {
+test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
   const store = scratch(t)('tenants.db')
   const { end, rest } = run(t, 'per-tenant-limits.mjs', [store])
   const lines = await rest()
   assert.equal(await end, 0)
   assert.deepEqual(lines, [
-    'ada: 30 jobs, 2 at once',
-    'bob: 3 jobs, 2 at once',
-    'eve: 3 jobs, 2 at once',
+    'ada: 30 tasks, 2 at once',
+    'bob: 3 tasks, 2 at once',
+    'eve: 3 tasks, 2 at once',
     'nobody waited for ada',
   ])
   const tasks = await tasksOf(store)
