@@ -596,8 +596,7 @@ impl World {
         for is_last in [false, false, true] {
             self.begin();
             if is_last && self.rng.once_in(2) {
-                let live: Vec<TaskId> =
-                    self.oracle.me().runs.values().map(|run| run.task).collect();
+                let live: Vec<_> = self.oracle.me().runs.values().map(|run| run.task).collect();
                 let aborts = live.into_iter().map(|id| self.abort(id)).collect();
                 self.turns(aborts, None);
             }

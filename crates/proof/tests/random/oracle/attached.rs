@@ -38,9 +38,8 @@ impl Oracle {
         assert!(self.me().closes(), "its process goes on: {task:?}");
     }
 
-    /// Whether a call asks for what cannot be: an attached task with conditions, or what an ended task
-    /// was attached to is gone. Of one
-    /// whose add had an open fate it is not known.
+    /// Whether a call asks for what cannot be: an attached task with conditions, or what an ended
+    /// task was attached to is gone. Of one whose add had an open fate it is not known.
     pub(super) fn may_be_unsupported(&self, asked: &Asked) -> bool {
         let has_conditions = |def: &NewTask| {
             let mut def = def.clone();
