@@ -19,6 +19,7 @@ import type {
   FindTasksOptions,
   GetTaskOptions,
   Jsonify,
+  ListenTaskLogsOptions,
   OperationName,
   OperationOptions,
   OperationRecord,
@@ -38,6 +39,7 @@ import type {
   Task,
   TaskerOptions,
   TaskField,
+  TaskLog,
   TasksOptions,
   TasksToAdd,
   TaskToAdd,
@@ -57,6 +59,7 @@ import { Emitter, type EventHub, eventHubOf } from './events'
 import { linesOf } from './export'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
+import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
 import { objectOf } from './objects'
 import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
@@ -465,6 +468,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: TasksOptions & Partial<FieldsOption> = {},
   ): AsyncIterableIterator<unknown> {
     return tasksOf(this.#bridge, query, options)
+  }
+
+  listenTaskLogs(
+    uuid: string,
+    options: ListenTaskLogsOptions = {},
+  ): AsyncIterableIterator<TaskLog> {
+    return listenToLogs(this.#bridge, uuidOf(uuid), options)
   }
 
   exportTasks(

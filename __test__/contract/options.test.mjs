@@ -70,10 +70,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
       words('onStopWaiting logger telemetry traces mirrorLogs'),
       option => new Tasker({ store: ':memory:', ...option }),
     ],
-    addTask: [
-      words('onStopWaiting'),
-      option => tasker.addTask({ operation: 'a', ...option }),
-    ],
+    addTask: [words('onStopWaiting'), option => tasker.addTask({ operation: 'a', ...option })],
     assignRunner: [
       words('rateLimit circuitBreaker onStopWaiting executor batch'),
       option => tasker.assignRunner('a', () => {}, option),

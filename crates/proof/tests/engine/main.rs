@@ -10,6 +10,7 @@ mod conditions;
 mod dependencies;
 mod overtaken;
 mod keys;
+mod listening;
 mod offers;
 mod operations;
 mod pauses;

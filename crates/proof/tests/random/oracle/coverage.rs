@@ -150,6 +150,7 @@ impl Oracle {
             | Input::Halt(_)
             | Input::Record(..)
             | Input::CancelAwait(..)
+            | Input::AwaitLogs(..)
             | Input::Assign(..)
             | Input::Unassign(..)
             | Input::Start(_)
