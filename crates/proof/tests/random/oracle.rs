@@ -385,6 +385,7 @@ impl Oracle {
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
         let attached_to = std::mem::take(&mut def.is_attached).then_some(self.me);
+        self.mine().has_attached |= attached_to.is_some();
         self.complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
@@ -616,8 +617,7 @@ impl Oracle {
             }
         }
         // It may take another turn to see that nothing is left that is attached to it.
-        let is_its = |task: &Task| task.attached_to == Some(self.me);
-        let is_detaching = me.closes() && !me.is_closed && tasks.values().any(is_its);
+        let is_detaching = me.closes() && !me.is_closed && me.has_attached;
         if me.runs.is_empty()
             && !is_detaching
             && let Some(stopping) = me.stopping.take()

@@ -35,6 +35,8 @@ pub(crate) struct Process {
     pub(super) hit: Option<Code>,
     /// The fault of its close.
     pub(super) close_fault: Option<Code>,
+    /// Whether it has ever added a task that is attached to it, which may be gone since.
+    pub(super) has_attached: bool,
     /// The clients that were told something of others and have not said that they heard it.
     pub(super) told: Vec<ClientId>,
 }
