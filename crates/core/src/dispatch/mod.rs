@@ -29,11 +29,13 @@ mod content;
 mod undo;
 mod merge;
 mod check;
+mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use content::{Contents, bytes_of};
+pub use explain::{Ahead, OperationFacts};
 pub use gate::Gate;
 use lane::{Lane, Lanes, WINDOWS_KEYS_MAX};
 pub use merge::{Pick, Picks, Progress};

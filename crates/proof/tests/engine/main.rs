@@ -8,6 +8,7 @@ mod bulk;
 mod clients;
 mod dependencies;
 mod overtaken;
+mod explaining;
 mod keys;
 mod offers;
 mod operations;
