@@ -326,3 +326,30 @@ fn a_question_of_a_close_is_answered_or_refused() {
     assert_eq!(after, Next::Closed);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Answer(t, _) if *t == ask)));
 }
+
+/// Whatever holds a task back is named, so without all that is named it starts, and not before.
+#[test]
+fn a_task_starts_when_the_last_of_its_reasons_is_gone_and_not_before() {
+    let mut bench = Bench::started(1);
+    bench.assign("b", Some(1));
+    let (on, first) = (bench.add("b", 0.0), bench.add("b", 9.0));
+    let id = add_after(&mut bench, "b", &[on]);
+    bench.call(|ticket| Input::PauseOperation(ticket, "b".into(), true));
+    bench.call(|ticket| Input::Pause(ticket, id));
+    bench.call(|ticket| Input::Unassign(ticket, "b".into()));
+    let all = words(&mut bench, id);
+    assert_eq!(all, ["dependency", "limit", "paused", "paused", "no-runner", "order"]);
+    let steps: [fn(&mut Bench, TaskId); 5] = [
+        |bench, id| drop(bench.call(|ticket| Input::Resume(ticket, id))),
+        |bench, _| bench.assign("b", None),
+        |bench, _| bench.settle_oldest(Settlement::Returned(None)),
+        |bench, _| drop(bench.call(|ticket| Input::PauseOperation(ticket, "b".into(), false))),
+        |bench, _| bench.settle_oldest(Settlement::Returned(None)),
+    ];
+    for step in steps {
+        assert!(!bench.starts().contains(&id));
+        assert!(!words(&mut bench, id).is_empty());
+        step(&mut bench, id);
+    }
+    assert_eq!(bench.starts(), [on, first, id]);
+}

@@ -3,6 +3,7 @@
 mod attached;
 pub(crate) mod coverage;
 mod dependencies;
+mod explaining;
 mod found;
 mod operations;
 mod pauses;
@@ -31,7 +32,7 @@ use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, RetryOptions, RunSlot, Ticket};
+use tasker_engine::input::{Input, Question, RetryOptions, RunSlot, Ticket};
 
 use coverage::Coverage;
 pub(crate) use process::Process;
@@ -55,6 +56,7 @@ pub(crate) enum Asked {
     PauseTask(TaskId),
     ResumeTask(TaskId),
     Watch(TaskId),
+    Explain(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
     Define(Arc<str>, OperationOptions),
@@ -93,6 +95,8 @@ pub(crate) struct Oracle {
     withdrawn: BTreeSet<TaskId>,
     /// How often it is yet to be told that a task got another definition.
     updates_owed: BTreeMap<TaskId, u32>,
+    /// What was said of tasks, in JSON.
+    explained: Vec<(TaskId, String)>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says, and the latest that any has said.
@@ -154,6 +158,7 @@ impl Oracle {
                 Input::Pause(_, id) => Asked::PauseTask(*id),
                 Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
+                Input::Ask(_, Question::Task(id)) => Asked::Explain(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
                 }
@@ -363,6 +368,7 @@ impl Oracle {
                     assert!(task.has_ended_as(outcome), "{outcome:?} {task:?}");
                 }
             }
+            (Asked::Explain(id), Answer::Json(text)) => self.explained.push((id, text.clone())),
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
             (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
             (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),

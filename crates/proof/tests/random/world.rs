@@ -1,6 +1,7 @@
 //! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
 mod calls;
+mod explaining;
 pub(crate) mod stranger;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -247,6 +248,7 @@ impl World {
         if self.rng.once_in(6) {
             self.compare();
         }
+        self.explain();
     }
 
     /// What is to halt comes to its checkpoint, and is given back there once in a while.
