@@ -1,6 +1,6 @@
 // Says why tasks do not run, from a process that runs none: a script beside your server.
 //
-//   npx tsx why-not-running.mts <store> [uuid]     one task, or each that waits; says it in sentences
+//   npx tsx why-not-running.mts <store> [uuid]     one task, or each that waits
 //
 // The file may be in use by other processes. What they run, and which operations they have runners
 // for, is known here too.

@@ -114,7 +114,7 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
   )
 })
 
-test('why-not-running.mjs: it says what holds each task back, beside the process that runs them', async t => {
+test('why-not-running.mjs: it says what holds tasks of another process back', async t => {
   const store = scratch(t)('tasks.db')
   const tasker = new Tasker({ store, concurrency: 1 })
   tasker.assignRunner('a', () => new Promise(() => {}), { concurrency: 1 })

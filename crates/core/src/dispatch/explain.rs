@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::Dispatch;
+use super::merge::LANES_EXAMINED_MAX;
 use crate::id::{LaneId, OperationId};
 use crate::queue::QueueKey;
 use crate::time::WallMs;
@@ -78,13 +79,16 @@ impl Dispatch {
         others.filter_map(|(_, slot)| self.operations.get(*slot).id).collect()
     }
 
-    /// The ready tasks of an operation that stand ahead of a position; of no more than so many
-    /// lanes, each of which has one at least if its head is known.
-    pub fn ahead(&self, id: OperationId, key: QueueKey, lanes_max: usize) -> Ahead {
+    /// The ready tasks of an operation that stand ahead of a position, until there are so many; of
+    /// no more lanes than a turn takes up.
+    pub fn ahead(&self, id: OperationId, key: QueueKey, max: usize) -> Ahead {
         let mut ahead = Ahead::default();
         let Some(slot) = self.operations.by_id(id) else { return ahead };
         let heads = self.operations.get(slot).heads.iter().take_while(|(head, _)| *head < key);
-        for (_, slot) in heads.take(lanes_max) {
+        for (_, slot) in heads.take(LANES_EXAMINED_MAX) {
+            if ahead.known >= max {
+                break;
+            }
             let lane = self.lanes.get(*slot);
             ahead.known += lane.window.iter().take_while(|other| *other < key).count();
             ahead.unknown.extend(lane.rest.filter(|rest| *rest < key).map(|rest| (lane.id, rest)));

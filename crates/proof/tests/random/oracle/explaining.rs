@@ -15,6 +15,11 @@ use super::{Asked, Oracle, Task};
 pub(crate) type Elsewhere = Vec<Arc<str>>;
 
 impl Oracle {
+    /// Whether a stop is under way: what it lets start is known only when the answer is given.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.me().stopping.is_some()
+    }
+
     /// Whether a question is not answered yet.
     pub(crate) fn has_questions(&self) -> bool {
         self.me().asked.values().any(|asked| matches!(asked, Asked::Explain(_)))
@@ -29,6 +34,12 @@ impl Oracle {
     pub(crate) fn compare_explanation(&self, id: TaskId, text: &str, elsewhere: &Elsewhere) {
         let mut said: Value = serde_json::from_str(text).unwrap();
         let Some(task) = self.tasks.get(&id) else { return };
+        if task.state == State::Paused
+            && let Some(all) = said["reasons"].as_array_mut()
+        {
+            // What a paused task still waits for is not known here behind an open fate.
+            all.retain(|reason| reason["reason"] != "dependency");
+        }
         for reason in said["reasons"].as_array_mut().into_iter().flatten() {
             let reason = reason.as_object_mut().unwrap();
             // When an operation was paused, and how each attempt ended, is not kept here.
@@ -163,6 +174,9 @@ impl Oracle {
     }
 
     fn dependency(&self, task: &Task) -> Option<Value> {
+        if task.state != State::Blocked {
+            return None;
+        }
         let mut open: Vec<TaskId> = task.waits.iter().copied().collect();
         open.sort_by_key(|id| self.key.map(|key| key.seq_of(*id)));
         let uuids: Vec<String> = open.iter().map(|id| id.0.to_string()).collect();

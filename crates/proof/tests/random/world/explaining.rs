@@ -16,7 +16,7 @@ const STEPS_MIN: usize = 20;
 impl World {
     /// Asks some tasks why they do not run, and compares what they say with all that is known.
     pub(super) fn explain(&mut self) {
-        if self.steps < STEPS_MIN || !self.rng.once_in(3) {
+        if self.steps < STEPS_MIN || self.oracle.is_stopping() || !self.rng.once_in(3) {
             return;
         }
         let known: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
