@@ -14,8 +14,15 @@ const ASKED_MAX: usize = 6;
 const STEPS_MIN: usize = 20;
 
 impl World {
-    /// Asks some tasks why they do not run, and compares what they say with all that is known.
+    /// Asks some tasks why they do not run, and compares what they say with all that is known. The
+    /// world goes on as if nobody had asked.
     pub(super) fn explain(&mut self) {
+        let rng = self.rng.clone();
+        self.ask_some();
+        self.rng = rng;
+    }
+
+    fn ask_some(&mut self) {
         if self.steps < STEPS_MIN || self.oracle.is_stopping() || !self.rng.once_in(3) {
             return;
         }
