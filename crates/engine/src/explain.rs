@@ -22,7 +22,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::explanation::{
     AHEAD_MAX, EndFacts, Explanation, Obstacle, StartTimeCause, TASKS_NAMED_MAX, reasons_json,
 };
-use tasker_core::id::{IdKey, OperationId, Seq, TaskId};
+use tasker_core::id::{IdKey, OperationId, OwnerId, Seq, TaskId};
 use tasker_core::json::write_string;
 use tasker_core::limits::DEPENDENCIES_MAX;
 use tasker_core::queue::QueueKey;
@@ -92,9 +92,9 @@ impl Facts<'_> {
             State::Paused if brief.run.is_some() => self.of_halted(seq, wish),
             State::Blocked | State::Delayed | State::Paused | State::Ready => {
                 let mut own = self.of_state((seq, brief), background)?;
-                let operation = brief.lane.operation();
-                own.extend(self.of_operation(operation)?);
-                own.extend(self.order(operation, QueueKey::new(brief.priority, seq))?);
+                let of = (brief.lane.operation(), brief.lane.attached_to());
+                own.extend(self.of_operation(of)?);
+                own.extend(self.order(of, QueueKey::new(brief.priority, seq))?);
                 own
             }
         };
@@ -137,8 +137,9 @@ impl Facts<'_> {
     }
 
     /// What holds all tasks of an operation back.
-    fn of_operation(&mut self, id: OperationId) -> Result<Vec<Obstacle>> {
-        let Some(facts) = self.memory.dispatch.facts(id) else { return Ok(Vec::new()) };
+    fn of_operation(&mut self, of: (OperationId, Option<OwnerId>)) -> Result<Vec<Obstacle>> {
+        let Some(facts) = self.facts(of) else { return Ok(Vec::new()) };
+        let (id, _) = of;
         let mut obstacles = Vec::new();
         obstacles.extend(facts.paused_at.map(|since| Obstacle::PausedOperation { since }));
         if !facts.is_offered_here && !facts.is_offered_elsewhere {
@@ -153,6 +154,21 @@ impl Facts<'_> {
         Ok(obstacles)
     }
 
+    /// What is known of an operation, for tasks that are attached to this owner if one is named:
+    /// nobody else starts those.
+    fn facts(&self, (id, owner): (OperationId, Option<OwnerId>)) -> Option<OperationFacts> {
+        let dispatch = &self.memory.dispatch;
+        let facts = dispatch.facts(id)?;
+        let Some(owner) = owner else { return Some(facts) };
+        if owner == self.memory.owner {
+            return Some(OperationFacts { is_offered_elsewhere: false, ..facts });
+        }
+        let offers = self.memory.remote_offers.get(&owner);
+        let name = dispatch.operation_name(id)?;
+        let is_offered_elsewhere = offers.is_some_and(|offers| offers.contains(name));
+        Some(OperationFacts { is_offered_here: false, is_offered_elsewhere, ..facts })
+    }
+
     fn place(&self) -> Option<Obstacle> {
         let dispatch = &self.memory.dispatch;
         let (limit, running) = (dispatch.limit(), dispatch.running());
@@ -161,9 +177,13 @@ impl Facts<'_> {
 
     /// What comes first: as many of its operation as that may start, or as many of all that start
     /// here as this process has places for.
-    fn order(&mut self, id: OperationId, key: QueueKey) -> Result<Option<Obstacle>> {
-        let dispatch = &self.memory.dispatch;
-        let Some(facts) = dispatch.facts(id) else { return Ok(None) };
+    fn order(
+        &mut self,
+        of: (OperationId, Option<OwnerId>),
+        key: QueueKey,
+    ) -> Result<Option<Obstacle>> {
+        let ((id, _), dispatch) = (of, &self.memory.dispatch);
+        let Some(facts) = self.facts(of) else { return Ok(None) };
         let (left, limit) = (facts.left(), facts.limit);
         let free = dispatch.limit().saturating_sub(dispatch.running()) as usize;
         let enough = free.max(1);
@@ -205,7 +225,7 @@ impl Facts<'_> {
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
         let dispatch = &self.memory.dispatch;
         let mut obstacles = match dispatch.operation(name) {
-            Some(id) => self.of_operation(id)?,
+            Some(id) => self.of_operation((id, None))?,
             None if dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
@@ -244,7 +264,8 @@ fn is_only_ours(facts: &OperationFacts) -> bool {
 /// When a task may start at the earliest, if that lies ahead. What is left of a delay stands still
 /// while the task is paused.
 fn start_time(brief: &Brief, now: WallMs) -> Option<WallMs> {
-    let at = brief.run_at?;
+    // What has become ready stays so, also if the clock is set back.
+    let at = brief.run_at.filter(|_| brief.state != State::Ready)?;
     match brief.paused_at.filter(|_| brief.has_delay) {
         Some(paused_at) => {
             let left = at.ms_since(paused_at);

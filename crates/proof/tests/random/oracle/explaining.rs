@@ -12,7 +12,7 @@ use tasker_core::task::StartTime;
 use super::{Asked, Oracle, Task};
 
 /// The operations that other processes start, as the store says.
-pub(crate) type Elsewhere = Vec<Arc<str>>;
+pub(crate) type Elsewhere = Vec<(usize, Arc<str>)>;
 
 impl Oracle {
     /// Whether a stop is under way: what it lets start is known only when the answer is given.
@@ -85,6 +85,9 @@ impl Oracle {
     }
 
     fn start_time(&self, task: &Task) -> Option<Value> {
+        if task.state == State::Ready {
+            return None;
+        }
         let paused_at = task.def.options.paused_at;
         let at = match (task.def.options.start_time?, paused_at) {
             (StartTime::Delayed(at), Some(paused_at)) => {
@@ -99,8 +102,10 @@ impl Oracle {
     /// What holds all tasks of its operation back, and what stands ahead.
     fn of_operation(&self, task: &Task, elsewhere: &Elsewhere) -> Vec<Value> {
         let name = &task.def.operation;
-        let (said, is_here) = (self.said(name), self.starts(name));
-        let is_elsewhere = elsewhere.contains(name);
+        let said = self.said(name);
+        let is_here = self.starts(name) && task.attached_to.is_none_or(|one| one == self.me);
+        let may = |process: usize| task.attached_to.is_none_or(|one| one == process);
+        let is_elsewhere = elsewhere.iter().any(|(one, other)| other == name && may(*one));
         let is_only_ours = is_here && !is_elsewhere;
         let mut all = Vec::new();
         let (limit, runs) = (said.in_force().concurrency, self.live_of(name));
@@ -165,6 +170,7 @@ impl Oracle {
     /// How many ready tasks of an operation stand ahead.
     fn ahead(&self, task: &Task, name: &str) -> usize {
         let ready = self.tasks.values().filter(|other| other.state == State::Ready);
+        let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
         let own = ready.filter(|other| *other.def.operation == *name);
         own.filter(|other| {
             let (theirs, ours) = (other.def.priority, task.def.priority);

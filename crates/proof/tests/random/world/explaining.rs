@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::id::TaskId;
 use tasker_engine::input::{Input, Question};
-use tasker_engine::turn::Next;
+use tasker_engine::turn::{Engine, Next};
 
 use super::World;
 
@@ -44,9 +44,13 @@ impl World {
     }
 
     /// What the other processes offer, as far as the store knows.
-    fn offered_elsewhere(&self) -> Vec<Arc<str>> {
+    fn offered_elsewhere(&self) -> Vec<(usize, Arc<str>)> {
         let others = self.processes.iter().enumerate().filter(|(at, _)| *at != self.me);
-        let engines = others.filter_map(|(_, process)| process.engine.as_ref());
-        engines.flat_map(|engine| engine.memory().offers.iter().cloned()).collect()
+        let engines = others.filter_map(|(at, process)| Some((at, process.engine.as_ref()?)));
+        let offers = |(at, engine): (usize, &Engine)| {
+            let names = engine.memory().offers.iter().cloned();
+            names.map(move |name| (at, name)).collect::<Vec<_>>()
+        };
+        engines.flat_map(offers).collect()
     }
 }
