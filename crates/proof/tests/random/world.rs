@@ -483,7 +483,7 @@ impl World {
             inputs.retain(|input| !is_call(input) && !is_pause(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
             // A row of an outbox may lead to a task that was there before.
-            inputs.retain(|input| !is_unique_row(input));
+            inputs.retain(|input| !calls::is_unique_row(input));
         }
         inputs
     }
@@ -687,11 +687,6 @@ impl World {
         let operations = self.reader().operations().unwrap();
         self.oracle.compare_operations(&operations);
     }
-}
-
-fn is_unique_row(input: &Input) -> bool {
-    let Input::AddIdempotent(_, defs) = input else { return false };
-    defs.iter().any(|(_, def)| def.options.unique.is_some())
 }
 
 fn uuids_of(effect: &Effect) -> Vec<String> {
