@@ -35,6 +35,7 @@ import type { AnyOperations, OperationName, Registry, ResultOf, TaskUuid } from 
 import type { Runner } from './types/runner'
 import type { Task } from './types/task'
 
+export * from './types/conditions'
 export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'

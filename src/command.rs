@@ -14,7 +14,7 @@ use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
-use tasker_core::operation::OperationOptions;
+use tasker_core::operation::{self, OperationOptions, WHOLE_STORE};
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, WithLogs};
@@ -45,6 +45,11 @@ enum Command<'a> {
         operation: String,
         #[serde(borrow)]
         options: &'a RawValue,
+    },
+    /// What must hold at the start of every new task.
+    Conditions {
+        #[serde(borrow)]
+        conditions: &'a RawValue,
     },
     PauseOperation {
         operation: String,
@@ -240,6 +245,11 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Define { operation, options } => {
             let options = OperationOptions::read(options.get())?;
             Input::Define(ticket, names.intern(&operation)?, options)
+        }
+        Command::Conditions { conditions } => {
+            let conditions = Some(operation::template(conditions.get(), "conditions")?);
+            let options = OperationOptions { conditions, ..OperationOptions::default() };
+            Input::Define(ticket, WHOLE_STORE.into(), options)
         }
         Command::PauseOperation { operation, pauses } => {
             Input::PauseOperation(ticket, names.intern(&operation)?, pauses)

@@ -328,6 +328,7 @@ impl<'a> Rest<'a> {
             | OptionValue::Task(_)
             | OptionValue::Retry(_)
             | OptionValue::Retention(_)
+            | OptionValue::Conditions(_)
             | OptionValue::Unique(_) => None,
         })
     }

@@ -9,6 +9,7 @@ use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::index::{self, IndexPath};
 use tasker_core::limits;
+use tasker_core::operation;
 use tasker_core::queue_timeout;
 use tasker_core::retention::Retention;
 use tasker_core::retry;
@@ -39,6 +40,8 @@ struct OptionFields<'a> {
     retry: Option<&'a RawValue>,
     #[serde(borrow)]
     indexes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    conditions: Option<&'a RawValue>,
     #[serde(borrow)]
     retention: Option<&'a RawValue>,
 }
@@ -71,6 +74,8 @@ impl Options {
             fields.queue_timeout.map(|raw| queue_timeout::read(raw.get(), "queueTimeout"));
         let retry = fields.retry.map(|raw| retry::read(raw.get(), "retry"));
         let retention = fields.retention.map(|raw| Retention::read(raw.get(), "retention"));
+        // A command brings them, when the file is open.
+        fields.conditions.map(|raw| operation::template(raw.get(), "conditions")).transpose()?;
         Ok(Self {
             location: location(fields.store)?,
             durability: word(fields.durability, "durability", &DURABILITIES)?

@@ -14,6 +14,7 @@ import type { PriorityJson, TaskEnd } from './messages'
 export type Command =
   | { do: 'assign'; operation: string; options?: JsonText | undefined }
   | { do: 'define'; operation: string; options: JsonText }
+  | { do: 'conditions'; conditions: JsonText }
   | { do: 'pauseOperation'; operation: string; pauses: boolean }
   | { do: 'unassign'; operation: string }
   | { do: 'start' }
@@ -52,7 +53,7 @@ export type Command =
   | { do: 'ready' }
   | { do: 'isShared' }
   | { do: 'explainTask'; uuid: string }
-  /** What holds the ready tasks of an operation back. */
+  /** What holds the ready tasks of an operation back, and how many of them conditions do. */
   | { do: 'explainOperation'; operation: string }
   /**
    * Which operations no process starts: of those that are named, and of all with ready tasks if
@@ -113,6 +114,7 @@ export interface Answers {
   /** With options, when they are on disk. */
   assign: null
   define: null
+  conditions: null
   /** Whether that changed anything. */
   pauseOperation: boolean
   unassign: null
@@ -150,7 +152,7 @@ export interface Answers {
   /** Whether another process, thread or tasker has the file open. */
   isShared: boolean
   explainTask: DocumentJson
-  explainOperation: DocumentJson[]
+  explainOperation: { reasons: DocumentJson[]; held: number }
   unserved: string[]
   get: DocumentJson
   find: DocumentJson[]

@@ -22,6 +22,9 @@ export const PROGRESS_UNIT_BYTES_MAX = 64
 /** Most runs at once that an option may allow. */
 export const CONCURRENCY_MAX = 100_000
 
+/** Conditions of one task, those of its operation and of its tasker among them. */
+export const CONDITIONS_MAX = 100
+
 /** The longest duration of any option: 100 years of 365.25 days, in milliseconds. */
 export const DURATION_MS_MAX = 3_155_760_000_000
 
@@ -57,6 +60,7 @@ export const TASK_WORDS = [
   'retention',
   'onInterrupted',
   'onStop',
+  'concurrency',
   'unique',
   'delay',
   'attach',
@@ -70,6 +74,7 @@ export const OPERATION_WORDS = [
   'runTimeout',
   'queueTimeout',
   'retry',
+  'conditions',
   'retention',
   'onInterrupted',
   'onStop',
@@ -78,7 +83,6 @@ export const OPERATION_WORDS = [
 
 /** What later versions of them take. */
 export const OPERATION_WORDS_LATER = [
-  'conditions',
   'rateLimit',
   'circuitBreaker',
   'onStopWaiting',

@@ -13,7 +13,9 @@ import { dateOf, stringify } from './globals'
 export function reviveExplanation(explanation: DocumentJson): TaskExplanation {
   for (const reason of explanation.reasons as DocumentJson[]) {
     for (const key of ['until', 'since']) {
-      if (typeof reason[key] === 'number') reason[key] = dateOf(reason[key])
+      const moment = reason[key]
+      if (typeof moment === 'number') reason[key] = dateOf(moment)
+      if (Array.isArray(moment)) reason[key] = moment.map(dateOf)
     }
     reason.message = sentence(reason as unknown as WaitReason)
   }
@@ -31,6 +33,13 @@ function sentence(reason: WaitReason): string {
       return `it starts no sooner than ${reason.until.toISOString()}: ${STARTS[reason.cause]}`
     case 'dependency':
       return `it waits for ${tasks(reason.count)} to end: ${named(reason.uuids, reason.count)}`
+    case 'condition': {
+      const { query, limit, count, uuids } = reason
+      if (limit < 0) return `a condition with a limit below 0 never holds: ${limit}`
+      const most = limit === 0 ? 'no task' : `at most ${tasks(limit)}`
+      const of = `it runs beside ${most} that matches ${stringify(query)}`
+      return `${of}, and ${count} run: ${named(uuids, count)}`
+    }
     case 'paused': {
       const what = reason.operation === undefined ? 'it' : `its operation '${reason.operation}'`
       return `${what} is paused${reason.since ? ` since ${reason.since.toISOString()}` : ''}`
@@ -93,7 +102,7 @@ export async function explainOperation(
   }
   const states = Object.keys(WAITS) as (keyof typeof WAITS)[]
   const counting = Promise.all([count(), ...states.map(count)])
-  const [held, [waiting, ...counts]] = await Promise.all([
+  const [ready, [waiting, ...counts]] = await Promise.all([
     bridge.command({ do: 'explainOperation', operation }),
     counting,
   ])
@@ -105,8 +114,12 @@ export async function explainOperation(
     add(WAITS[state], counts[at] as number)
   })
   const unqueued = counts.reduce((sum, one) => sum + one, 0)
-  // Of those that are ready nothing but the queue is left to wait for.
-  const [first = { reason: 'order' }] = held
-  add(first.reason as WaitReason['reason'], waiting - unqueued)
+  const queued = waiting - unqueued
+  // Some may have started, or come, between the two answers.
+  const held = Math.min(ready.held, queued)
+  add('condition', held)
+  // Of the others nothing but the queue is left to wait for.
+  const [first = { reason: 'order' }] = ready.reasons
+  add(first.reason as WaitReason['reason'], queued - held)
   return { operation, waiting, reasons }
 }

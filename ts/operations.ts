@@ -91,6 +91,15 @@ export class Assignments {
     this.#send(command, isStarted)
   }
 
+  /** What must hold for every task of the store: what is added next is bound by it. */
+  sendConditions(conditions: JsonText): void {
+    this.#bridge.command({ do: 'conditions', conditions }).catch(error => {
+      if (this.#bridge.closed) return
+      const [code, why] = textOf(error)
+      warn(code, `the conditions of this tasker were not stored: ${why}; open another one`)
+    })
+  }
+
   #send(command: Assign, isStarted: () => boolean) {
     const { operation } = command
     this.#refused.delete(operation)
@@ -129,9 +138,14 @@ export class Assignments {
   }
 }
 
+/** The code and the message of an error. */
+const textOf = (error: unknown): [code: string, message: string] =>
+  isError(error)
+    ? [spell(read(error, 'code')), spell(read(error, 'message'))]
+    : ['TASKER_BUG', spell(error)]
+
 function warnOfRefusal(operation: string, error: unknown) {
-  const code = isError(error) ? spell(read(error, 'code')) : 'TASKER_BUG'
-  const why = isError(error) ? spell(read(error, 'message')) : spell(error)
+  const [code, why] = textOf(error)
   const remedy = 'call unassignRunner, and assign it again'
   warn(code, `the runner of '${operation}' was not assigned: ${why}; ${remedy}`)
 }

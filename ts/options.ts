@@ -12,6 +12,7 @@ import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
 import { serialisePostponement } from './aborts'
 import { isBare } from './bounded-json'
 import { JsonText } from './commands'
+import { conditionsOf } from './conditions'
 import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
 import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
 import { parse, stringify } from './globals'
@@ -30,6 +31,8 @@ export interface OpenOptions {
   text: string
   /** The path of the store, if it is a file. */
   storePath: string | undefined
+  /** What must hold for every task, if that was said. */
+  conditions: JsonText | undefined
   runners: Loose
   level: number
   keepAlive: KeepAliveMode
@@ -54,14 +57,12 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   queueTimeout: 'engine',
   retry: 'engine',
   indexes: 'engine',
+  conditions: 'engine',
   retention: 'engine',
 }
 
 /** What the contract has for later versions of it. */
-const LATER = [
-  ...['onStopWaiting', 'conditions'],
-  ...['logger', 'telemetry', 'traces', 'mirrorLogs'],
-]
+const LATER = [...['onStopWaiting'], ...['logger', 'telemetry', 'traces', 'mirrorLogs']]
 
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
@@ -72,13 +73,16 @@ export function openOptions(given: unknown): OpenOptions {
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
+  const judgedThere = forEngine(options)
+  const { conditions } = judgedThere
   return {
     storePath: store === ':memory:' ? undefined : store,
     text: jsonOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
-      ...forEngine(options),
+      ...judgedThere,
     }),
+    conditions: conditions === undefined ? undefined : new JsonText(jsonOf(conditions)),
     runners: functionsOf(objectOf(runners, 'runners'), 'runners'),
     level: LEVELS.indexOf(oneOf(logLevel, LEVELS, 'logLevel')),
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
@@ -136,6 +140,7 @@ function forEngine(options: Loose): Loose {
 
 /** An option as the engine can judge it. */
 export function judged(word: string, value: unknown): unknown {
+  if (word === 'conditions') return conditionsOf(scalar(value), word, `the option ${word}`)
   if (word !== 'queueTimeout' || !isMembers(value)) return scalar(value)
   const { then } = value
   return { ...scalars(value), then: isMembers(then) ? scalars(then) : scalar(then) }
@@ -341,15 +346,28 @@ function prepare(given: unknown, place?: number): unknown {
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
   const areWords = isJson(priority) && isJson(parent) && isJson(onInterrupted) && isJson(onStop)
+  const { concurrency } = members
   const staysHere = attach !== undefined || abortSignal !== undefined
-  if (areTimes && areWords && !staysHere) return members
+  if (areTimes && areWords && !staysHere && concurrency === undefined) return members
   const others = { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop }
   const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
-  // Of an attachment the engine is told that there is one.
-  const isAttached = attach === undefined ? undefined : true
-  const judgedHere = { runAt: momentOf(runAt), attach: isAttached, abortSignal: undefined }
+  const judgedHere = {
+    runAt: momentOf(runAt),
+    // Of an attachment the engine is told that there is one.
+    attach: attach === undefined ? undefined : true,
+    abortSignal: undefined,
+    concurrency: conditionsOf(
+      scalar(concurrency),
+      pathOf('concurrency', place),
+      spell(members.operation),
+    ),
+  }
   return { ...members, ...Object.fromEntries(words), ...judgedHere }
 }
+
+/** Where a word of a definition stands. */
+const pathOf = (word: string, place: number | undefined) =>
+  place === undefined ? word : `[${place}].${word}`
 
 /** What needs no second look: scalars, lists, what was written as `{ … }`. */
 function isOrdinary(value: unknown): boolean {
@@ -359,7 +377,7 @@ function isOrdinary(value: unknown): boolean {
 
 /** Refuses what JSON would drop, or keeps nothing of. */
 function refuseUnstorable(value: unknown, word: string, place: number | undefined) {
-  const path = place === undefined ? word : `[${place}].${word}`
+  const path = pathOf(word, place)
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw invalid(path, `a ${typeof value} cannot be stored as JSON`)
   }

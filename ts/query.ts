@@ -15,14 +15,33 @@ import { types } from 'node:util'
 import { JsonText } from './commands'
 import { PROJECTION_FIELDS_MAX, QUERY_BYTES_MAX, QUERY_IN_MAX } from './constants'
 import { TaskerError } from './errors'
-import { stringify } from './globals'
+import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
+import { isPlain } from './objects'
 
 /** The engine allows fewer levels; this only ends a cycle. */
 const DEPTH_MAX = 256
 
+/** A query that stands inside of something else, with values that JSON keeps. */
+export function plainQuery(value: unknown, path: string): unknown {
+  return isJson(value, DEPTH_MAX) ? value : parse(encodeQuery(value, path).text)
+}
+
+/** Whether JSON says all of it. */
+function isJson(value: unknown, depth: number): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
+  if (typeof value !== 'object') return Number.isFinite(value)
+  if (depth === 0 || 'toJSON' in value) return false
+  const isEach = (member: unknown) => isJson(member, depth - 1)
+  if (Array.isArray(value)) return value.every(isEach) && !hasHoles(value)
+  return kind(value) === 'Object' && isPlain(value) && Object.values(value).every(isEach)
+}
+
+/** What is not there `every` does not see, and JSON makes it null. */
+const hasHoles = (values: unknown[]) => Object.keys(values).length < values.length
+
 /** The JSON of a query or a sort. */
-export function encodeQuery(value: unknown, path: 'query' | 'sort'): JsonText {
+export function encodeQuery(value: unknown, path: string): JsonText {
   if (typeof value !== 'object' || value === null || kind(value) !== 'Object') {
     throw refused(path, 'must be an object')
   }

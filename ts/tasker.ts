@@ -118,7 +118,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
     super()
-    const { text, storePath, runners, ...rest } = openOptions(options)
+    const { text, storePath, runners, conditions, ...rest } = openOptions(options)
     const { level, keepAlive, capturesContext, includesRemote } = rest
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#events = eventHubOf(this)
@@ -132,6 +132,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#storePath = storePath
     this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
     this.#events.checkEmit()
+    if (conditions) this.#assignments.sendConditions(conditions)
     for (const name of Object.keys(runners)) this.#assign(name, runners[name] as AnyRunner)
   }
 

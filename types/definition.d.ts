@@ -1,5 +1,6 @@
 /** What a task is added with. */
 
+import type { Condition } from './conditions'
 import type { Jsonify } from './json'
 import type { AnyOperations, AttachOf, DataOf, OperationName, TaskUuid } from './registry'
 
@@ -233,6 +234,12 @@ export interface TaskDefinitionBase<Name extends string = string, Attach = unkno
    * tasker's.
    */
   onInterrupted?: OnInterrupted | undefined
+  /**
+   * What must hold at its start, besides: of the tasks that match a condition, others than itself,
+   * at most `limit` run, or stand ahead of it. At most 100; all of them have to hold. Fixed when
+   * the task is added.
+   */
+  concurrency?: readonly Condition[] | undefined
   /**
    * A key of its own: if an earlier task of the operation has it, none is added. Neither the `data`
    * nor the `abortSignal` nor the `attach` of a duplicate count for anything.

@@ -7,6 +7,7 @@ import type { EndCause, TaskState, TaskStatus } from './task'
 export type WaitReason<Name extends string = string> =
   | WaitsForStartTime
   | WaitsForDependencies
+  | WaitsForCondition
   | IsPaused<Name>
   | HasNoRunner<Name>
   | IsAtLimit<Name>
@@ -33,6 +34,22 @@ export interface WaitsForDependencies extends ReasonBase {
   count: number
   /** The first 100 of them. */
   uuids: string[]
+}
+
+/** One of its conditions does not hold: more running tasks match than its limit allows. */
+export interface WaitsForCondition extends ReasonBase {
+  reason: 'condition'
+  scope: 'running'
+  /** What the condition counts, with the values of the task in the place of each `$task`. */
+  query: Record<string, unknown>
+  /** How many others may match; one below 0 never holds. */
+  limit: number
+  /** How many match. */
+  count: number
+  /** The first 100 of them. */
+  uuids: string[]
+  /** When each of these began to run. */
+  since: Date[]
 }
 
 /** It is paused, or its operation is. */

@@ -1,5 +1,6 @@
 /** What a tasker says of an operation, for all processes on the file. */
 
+import type { ConditionTemplate } from './conditions'
 import type {
   Duration,
   OnInterrupted,
@@ -8,7 +9,12 @@ import type {
   Retention,
   RetryPolicy,
 } from './definition'
-import type { StoredQueueTimeout, StoredRetention, StoredRetryPolicy } from './task'
+import type {
+  StoredCondition,
+  StoredQueueTimeout,
+  StoredRetention,
+  StoredRetryPolicy,
+} from './task'
 
 /** How the tasks of an operation are run, and what they take that do not say otherwise. */
 export interface OperationOptions {
@@ -34,6 +40,11 @@ export interface OperationOptions {
    * made. Default: what the tasker says that adds the task.
    */
   retry?: number | RetryPolicy | undefined
+  /**
+   * What must hold at the start of a task, besides what it says itself. A value may be one of the
+   * task: `{ 'data.book': { $task: 'data.book' } }`. Fixed when a task is added.
+   */
+  conditions?: readonly ConditionTemplate[] | undefined
   /**
    * How long tasks are kept after their end that are added without a word. Default: what the tasker
    * says that adds the task.
@@ -120,6 +131,7 @@ export interface StoredOperationOptions {
   /** In milliseconds; `false` for no limit. */
   queueTimeout?: StoredQueueTimeout | false
   retry?: StoredRetryPolicy
+  conditions?: StoredCondition[]
   retention?: StoredRetention | false
   onInterrupted?: OnInterrupted
   onStop?: OnStop

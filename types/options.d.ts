@@ -1,5 +1,6 @@
 /** The options of a tasker's calls. */
 
+import type { ConditionTemplate } from './conditions'
 import type {
   Duration,
   OnInterrupted,
@@ -95,6 +96,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * is made or dropped.
    */
   indexes?: readonly IndexPath<Operations>[] | undefined
+  /**
+   * What must hold at the start of every task of the store, besides what its operation and itself
+   * say. Stored: it holds for the tasks that any process adds from then on, until a tasker says
+   * something else; `[]` ends it. Without this option it stays as it is.
+   */
+  conditions?: readonly ConditionTemplate[] | undefined
   /**
    * How long a task is kept after its end, unless the task or its operation says otherwise; then it
    * is removed with its logs and its attempts.

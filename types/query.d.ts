@@ -107,6 +107,7 @@ export type PathField =
   | 'queueTimeout'
   | 'retry'
   | 'unique'
+  | 'concurrency'
   | 'retention'
   | 'attempts'
 
@@ -159,6 +160,7 @@ export interface QueryFields<
   attempts?: QueryField
   retry?: QueryField
   unique?: QueryField
+  concurrency?: QueryField
   retention?: QueryField
   [path: `${PathField}.${string}`]: QueryField
 }

@@ -1,5 +1,6 @@
 /** Tasks as they are stored. */
 
+import type { ConditionScope } from './conditions'
 import type {
   BackoffType,
   OnConflict,
@@ -121,6 +122,8 @@ export interface TaskBase<Name extends string = string> {
   onInterrupted?: OnInterrupted
   /** What a stop does while it runs; absent for that of the tasker that runs it. */
   onStop?: OnStop
+  /** What must hold at its start, besides; absent for nothing. */
+  concurrency?: StoredCondition[]
   /** Its key, and how long it has it; absent for none. */
   unique?: StoredUnique
   /** Its log lines in order, with the option `withLogs`. */
@@ -170,6 +173,16 @@ export interface StoredRetryPolicy {
   attempts: number
   backoff?: { type: BackoffType; delay: number; factor?: number; max?: number; jitter?: number }
   on: RetryCause[]
+}
+
+/**
+ * A condition as it is stored. Its query may be written otherwise than it was given, and means the
+ * same; a regular expression in it is `{ $regularExpression: { pattern, options } }`.
+ */
+export interface StoredCondition {
+  scope: ConditionScope
+  query: { [key: string]: Json }
+  limit: number
 }
 
 /** A `unique` as it is stored; `ttl` is milliseconds. */

@@ -105,6 +105,39 @@ test('a limit, and a place, and what stands ahead', async t => {
   await tasker.waitForTaskOutputData(second)
 })
 
+test('a condition names those that it counts, and is no order for those behind', async t => {
+  const store = file()
+  const { runner, call } = gate()
+  const tasker = await started(t, { a: runner, b: runner }, { store, concurrency: 3 })
+  const elsewhere = open(t, { store })
+  const running = await tasker.addTask({ operation: 'a', data: { book: 'dune' } })
+  await call(0)
+  const query = { 'data.book': 'dune' }
+  const concurrency = [{ scope: 'running', query, limit: 0 }]
+  const uuid = await tasker.addTask({ operation: 'b', concurrency })
+  for (const one of [tasker, elsewhere]) {
+    const { since, ...facts } = await only(one, uuid)
+    const expected = { scope: 'running', query, limit: 0, count: 1, uuids: [running] }
+    assert.deepEqual(facts, { reason: 'condition', ...expected })
+    const [{ startedAt }] = await tasker.findTasks({ id: running })
+    assert.deepEqual(since, [startedAt])
+    const { waiting, reasons } = await one.explain({ operation: 'b' })
+    assert.deepEqual([waiting, reasons], [1, { condition: 1 }])
+  }
+  const never = [{ scope: 'running', query, limit: -1 }]
+  const [last] = await tasker.addTasks([{ operation: 'b', concurrency: never }])
+  const negative = await tasker.explainTask(last)
+  assert.deepEqual(
+    negative.reasons.map(({ reason, limit }) => [reason, limit]),
+    [['condition', -1]],
+  )
+  assert.match(String(negative), /a condition with a limit below 0 never holds/)
+  await tasker.abortTask(last)
+  ;(await call(0)).resolve()
+  ;(await call(1)).resolve()
+  await tasker.waitForTaskOutputData(uuid)
+})
+
 test('what runs or has ended is held back by nothing, and says how it ended', async t => {
   const { runner, call } = gate()
   const tasker = await started(t, { a: runner })

@@ -203,7 +203,6 @@ test('a word of another queue is refused with the one that is meant', async t =>
 test('what comes later is refused as such', async t => {
   const tasker = open(t)
   const later = {
-    conditions: [],
     rateLimit: { limit: 1, per: '1s' },
     circuitBreaker: {},
     onStopWaiting: 'abort',

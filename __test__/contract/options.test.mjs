@@ -67,15 +67,12 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
   const words = text => text.split(' ')
   const later = {
     constructor: [
-      words('onStopWaiting conditions logger telemetry traces mirrorLogs'),
+      words('onStopWaiting logger telemetry traces mirrorLogs'),
       option => new Tasker({ store: ':memory:', ...option }),
     ],
-    addTask: [
-      words('concurrency onStopWaiting'),
-      option => tasker.addTask({ operation: 'a', ...option }),
-    ],
+    addTask: [words('onStopWaiting'), option => tasker.addTask({ operation: 'a', ...option })],
     assignRunner: [
-      words('conditions rateLimit circuitBreaker onStopWaiting executor batch'),
+      words('rateLimit circuitBreaker onStopWaiting executor batch'),
       option => tasker.assignRunner('a', () => {}, option),
     ],
   }

@@ -135,6 +135,21 @@ test('why-not-running.mjs: it says what holds tasks of another process back', as
   await tasker.close({ onStop: 'postpone' })
 })
 
+test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
+  const store = scratch(t)('tenants.db')
+  const { end, rest } = run(t, 'per-tenant-limits.mjs', [store])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  assert.deepEqual(lines, [
+    'ada: 30 tasks, 2 at once',
+    'bob: 3 tasks, 2 at once',
+    'eve: 3 tasks, 2 at once',
+    'nobody waited for ada',
+  ])
+  const tasks = await tasksOf(store)
+  assert.equal(tasks.filter(({ status }) => status === 'done').length, 36)
+})
+
 test('cluster.mjs: a worker dies in the middle, and the others run what it had begun', async t => {
   const store = scratch(t)('cluster.db')
   const { end, rest } = run(t, 'cluster.mjs', [store])

@@ -26,6 +26,8 @@ export function facts(reason: WaitReason<'read'>): unknown {
       return [reason.until.getTime(), reason.cause satisfies 'own' | string]
     case 'dependency':
       return [reason.count * 2, reason.uuids.join()]
+    case 'condition':
+      return [reason.query, reason.count - reason.limit, reason.since[0]?.getTime(), reason.scope]
     case 'paused':
       return [reason.what, reason.operation satisfies 'read' | undefined, reason.since?.getTime()]
     case 'no-runner':

@@ -48,6 +48,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   'unique.key': 'k',
   unique: { $exists: true },
   retention: { $exists: false },
+  concurrency: { $exists: true },
   runTimeout: 1000,
   queueTimeout: 1000,
   onInterrupted: 'retry',

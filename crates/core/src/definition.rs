@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::argument::{self, Key};
+use crate::condition::Scope;
 use crate::error::{Code, Error, Result};
 use crate::key::OnConflict;
 use crate::limits;
@@ -178,6 +179,9 @@ fn hint(word: &str) -> String {
         "attempts" | "retries" | "backoff" | "retryLimit" | "retryDelay" | "retryBackoff" => {
             ", retry is meant".to_owned()
         }
+        "conditions" | "limiter" | "concurrencyKey" | "group" => {
+            ", concurrency is meant".to_owned()
+        }
         "children" | "dependencies" | "after" => ", dependsOn is meant".to_owned(),
         "jobId" | "key" | "singletonKey" | "deduplication" | "uniqueKey" => {
             ", unique is meant".to_owned()
@@ -225,6 +229,7 @@ fn one_of(
             dependencies.check_earlier(earlier)?;
         }
         check_replacement(&task.options)?;
+        check_scopes(&task.options)?;
         task.is_attached = members.attach.is_some();
         check_attachment(&task)?;
     }
@@ -245,6 +250,15 @@ fn check_replacement(options: &TaskOptions) -> Result<()> {
         return Err(Error::at(Code::Unsupported, "dependsOn", format!("{what}; {SEE}")));
     }
     Ok(())
+}
+
+/// Which scopes the queue can count.
+fn check_scopes(options: &TaskOptions) -> Result<()> {
+    let ahead = options.conditions.iter().position(|one| one.scope == Scope::BeforeQueued);
+    ahead.map_or(Ok(()), |index| {
+        let path = format!("concurrency[{index}].scope");
+        Err(Error::at(Code::Unsupported, path, format!("before-queued comes later; {SEE}")))
+    })
 }
 
 /// What replaces another task keeps its lane, and that is nobody's own.

@@ -25,7 +25,7 @@ use crate::query::projection::Part;
 use crate::query::{Field, Fields, Object, Projection, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
-use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
+use crate::task::{Attempt, AttemptError, Json, LogLine, NewTask, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
 /// The document of a task, with those of its members that are in `fields`.
@@ -70,6 +70,34 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
     })
 }
 
+/// What conditions may look at of a task, with those of its fields that are in `fields`; see
+/// [`crate::condition::fields`].
+///
+/// # Errors
+/// `Corrupt` if a stored text is not JSON.
+pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
+    let mut members = Vec::new();
+    let mut add = |field: Field, value: Option<Value>| {
+        members.extend(value.map(|value| (field.as_str().into(), value)));
+    };
+    let texts = [
+        (Field::Data, &task.data),
+        (Field::Id, &task.options.id),
+        (Field::Label, &task.options.label),
+        (Field::Tags, &task.options.tags),
+    ];
+    for (field, text) in texts.into_iter().filter(|(field, _)| fields.has(*field)) {
+        add(field, text.as_ref().map(|json| read(json, field)).transpose()?);
+    }
+    if fields.has(Field::Operation) {
+        add(Field::Operation, Some(Value::text(&task.operation)));
+    }
+    if fields.has(Field::Priority) {
+        add(Field::Priority, Some(Value::Number(task.priority.get())));
+    }
+    Ok(Value::Object(Object::new(members)))
+}
+
 /// What the task says in an option.
 fn option(task: &TaskRecord, field: Field) -> Option<OptionValue<'_>> {
     if task.def.options.is_none() {
@@ -89,6 +117,7 @@ fn option_value(value: OptionValue<'_>, field: Field) -> Result<Value> {
         OptionValue::Task(id) => Value::text(hyphenated(id.0, &mut Uuid::encode_buffer())),
         OptionValue::Unique(unique) => Value::from_json(&unique.to_json())?,
         OptionValue::Retention(retention) => Value::from_json(&retention.to_json())?,
+        OptionValue::Conditions(conditions) => Value::from_json(conditions.text())?,
         OptionValue::Json(json) => read(json, field)?,
     })
 }
@@ -380,6 +409,8 @@ mod tests {
         AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions,
     };
 
+    const CONDITIONS: &str = r#"[{"scope":"running","query":{"data.n":1},"limit":2}]"#;
+
     fn ready() -> TaskRecord {
         TaskRecord {
             seq: Seq(7),
@@ -419,6 +450,7 @@ mod tests {
             retention: Retention::after(7).shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
+            conditions: crate::condition::Conditions::read(CONDITIONS, "x").unwrap(),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
             paused_at: None,
         }
@@ -481,6 +513,7 @@ mod tests {
             r#""parent":"00000000-0000-0000-0000-000000000009","#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
             r#""retention":7,"onInterrupted":"fail","onStop":"wait","#,
+            r#""concurrency":[{"scope":"running","query":{"data.n":1},"limit":2}],"#,
             r#""unique":{"key":"k","while":"unfinished","onConflict":"return"},"logs":[]}"#,
         );
         assert_eq!(text(failed(), Some(Vec::new())), expected);
@@ -615,6 +648,7 @@ mod tests {
             r#"{"attempts.outcome":{"$in":["lost"]},"attempt":2,"cause":"error"}"#,
             r#"{"attempts.error.name":"E","attempts.cause":"error","attemptsLeftOut":3}"#,
             r#"{"retry.attempts":{"$gt":4},"retry.on":"error","queueTimeout":500}"#,
+            r#"{"concurrency.limit":2,"concurrency.scope":"running"}"#,
             r#"{"unique.key":"k","unique.while":"unfinished","unique.ttl":null}"#,
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,

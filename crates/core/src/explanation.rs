@@ -94,6 +94,15 @@ pub enum Obstacle {
     },
     /// Nothing that is started has a runner for its operation.
     NoRunner,
+    /// One of its conditions does not hold.
+    Condition {
+        /// The JSON text of that: its scope, query and limit.
+        condition: Box<str>,
+        /// How many others match; no number of them is few enough for a negative limit.
+        count: usize,
+        /// The first of them, and when each began to run.
+        runs: Vec<(TaskId, WallMs)>,
+    },
     /// Its operation runs as often as it may, in all processes together.
     Limit {
         /// How many may run at once.
@@ -125,6 +134,7 @@ impl Obstacle {
         match self {
             Obstacle::StartTime { .. } => Reason::StartTime,
             Obstacle::Dependency { .. } => Reason::Dependency,
+            Obstacle::Condition { .. } => Reason::Condition,
             Obstacle::PausedTask { .. } | Obstacle::PausedOperation { .. } => Reason::Paused,
             Obstacle::NoRunner => Reason::NoRunner,
             Obstacle::Limit { .. } => Reason::Limit,
@@ -150,6 +160,14 @@ impl Obstacle {
             }
             Obstacle::PausedOperation { since } => {
                 format!(r#","what":"operation","operation":{name},"since":{}"#, since.0)
+            }
+            Obstacle::Condition { condition, count, runs } => {
+                let members = condition.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                let members = members.unwrap_or_default();
+                let ids: Vec<TaskId> = runs.iter().map(|(id, _)| *id).collect();
+                let since: Vec<String> = runs.iter().map(|(_, at)| at.0.to_string()).collect();
+                let (ids, since) = (uuids(&ids), since.join(","));
+                format!(r#",{members},"count":{count},"uuids":{ids},"since":[{since}]"#)
             }
             Obstacle::NoRunner => format!(r#","operation":{name}"#),
             Obstacle::Limit { limit, running, runs } => {
@@ -297,6 +315,11 @@ mod tests {
         vec![
             Obstacle::StartTime { until: AT, cause: StartTimeCause::Own },
             Obstacle::Dependency { count: 3, open: ids.clone() },
+            Obstacle::Condition {
+                condition: r#"{"scope":"running","query":{"data.a":"}"},"limit":0}"#.into(),
+                count: 1,
+                runs: vec![(ids[0], AT)],
+            },
             Obstacle::PausedTask { since: None },
             Obstacle::PausedTask { since: Some(AT) },
             Obstacle::PausedOperation { since: AT },

@@ -28,6 +28,18 @@ pub enum Fault {
     MergeForgetsOthers,
     /// A task that leaves stays in the window.
     LeaveForgetsWindow,
+    /// A run that begins here is not counted by conditions.
+    StartForgetsCounters,
+    /// Conditions do not count the runs of other owners.
+    CounterForgetsRemoteRuns,
+    /// A counter that changes opens and closes nothing.
+    CounterForgetsGroups,
+    /// A lane whose conditions are not known passes for one without.
+    LaneForgetsToLearn,
+    /// A document with several values at a path is looked up by the first.
+    FamilyForgetsArrays,
+    /// A rollback does not count a run again that has not ended.
+    RollbackForgetsCounters,
     /// Memory passes for current before all is read that others did.
     CatchUpForgetsToWait,
 }
@@ -45,6 +57,12 @@ impl Fault {
         Fault::EndForgetsToReopen,
         Fault::MergeForgetsOthers,
         Fault::LeaveForgetsWindow,
+        Fault::StartForgetsCounters,
+        Fault::CounterForgetsRemoteRuns,
+        Fault::CounterForgetsGroups,
+        Fault::LaneForgetsToLearn,
+        Fault::FamilyForgetsArrays,
+        Fault::RollbackForgetsCounters,
     ];
 }
 

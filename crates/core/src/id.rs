@@ -56,6 +56,16 @@ impl LaneId {
         Self((n << 16) | operation.0 as u64)
     }
 
+    /// Its number within its operation.
+    pub const fn n(self) -> u64 {
+        self.0 >> 16
+    }
+
+    /// Whether its tasks have conditions: they do unless it is plain, or of attached tasks.
+    pub const fn has_conditions(self) -> bool {
+        self.n() > 0 && self.attached_to().is_none()
+    }
+
     /// The lane of the tasks of an operation that are attached to an owner.
     pub const fn attached(operation: OperationId, owner: OwnerId) -> Self {
         Self::new(operation, ATTACHED + owner.0)

@@ -133,10 +133,10 @@ impl Transition {
     fn all_of(change: &Change) -> impl Iterator<Item = Transition> {
         let last = Transition::of(change);
         let first = last.and_then(|last| match change {
-            Change::Prioritize { from, is_queued: true, .. }
-            | Change::Update { from, is_queued: true, .. } => {
+            Change::Prioritize { from, lane, is_queued: true, .. }
+            | Change::Update { from, from_lane: lane, is_queued: true, .. } => {
                 let (kind, priority) = (TransitionKind::Leave, Some(*from));
-                Some(Transition { kind, priority, ..last })
+                Some(Transition { lane: *lane, kind, priority, ..last })
             }
             Change::Start { is_due: true, .. } => {
                 Some(Transition { kind: TransitionKind::Due, ..last })

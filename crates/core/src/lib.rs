@@ -17,6 +17,10 @@ pub mod reason;
 pub mod transition;
 pub mod json;
 mod words;
+#[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
+pub mod query;
+#[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
+pub mod condition;
 pub mod backoff;
 pub mod dependency;
 pub mod key;
@@ -25,8 +29,6 @@ pub mod task;
 pub mod queue;
 pub mod argument;
 mod members;
-#[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
-pub mod query;
 pub mod index;
 pub mod rules;
 pub mod standing;

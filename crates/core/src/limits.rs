@@ -31,6 +31,15 @@ pub const ATTEMPT_BYTES_MAX: usize = 16 * 1024;
 pub const DEPENDENCIES_MAX: usize = 1_000;
 /// Dependencies of all the tasks of one `addTasks` call.
 pub const DEPENDENCIES_PER_CALL_MAX: usize = 100_000;
+/// Conditions of one task, those of its operation and of its tasker among them.
+pub const CONDITIONS_MAX: usize = 100;
+/// Bytes of the JSON text of the conditions of one task.
+pub const CONDITIONS_BYTES_MAX: usize = 256 * 1024;
+/// Different conditions of waiting tasks that ask for the same values or for none, so that each run
+/// has to be looked at for all of them.
+pub const CONDITIONS_ALIKE_MAX: usize = 1_000;
+/// Different lists of conditions of waiting tasks, counted by operation.
+pub const LANES_MAX: usize = 1_000_000;
 /// Attempts of a task that are kept; older ones are counted, not stored.
 pub const ATTEMPTS_KEPT_MAX: u32 = 100;
 /// Most attempts that `retry` may allow.

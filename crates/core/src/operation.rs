@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::argument;
 use crate::backoff::RetryPolicy;
+use crate::condition::Template;
 use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::limits;
@@ -127,6 +128,9 @@ options! {
     /// How often its tasks are tried.
     retry "retry": Arc<RetryPolicy>,
         |text, path| retry::read(text, path).map(Arc::new), |policy| policy.to_json();
+    /// What must hold at the start of its tasks, besides what each of them says.
+    conditions "conditions": Template,
+        |text, path| template(text, path), |template| template.text().to_owned();
     /// How long its tasks are kept after their end.
     retention "retention": Retention,
         |text, path| Retention::read(text, path), Retention::to_json;
@@ -140,8 +144,7 @@ options! {
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 6] =
-    ["conditions", "rateLimit", "circuitBreaker", "onStopWaiting", "executor", "batch"];
+pub const LATER: [&str; 5] = ["rateLimit", "circuitBreaker", "onStopWaiting", "executor", "batch"];
 
 fn concurrency(text: &str, path: &str) -> Result<u32> {
     if text.starts_with('{') {
@@ -149,6 +152,21 @@ fn concurrency(text: &str, path: &str) -> Result<u32> {
         return Err(Error::at(Code::Unsupported, path, message));
     }
     argument::count(text, path, limits::CONCURRENCY_MAX)
+}
+
+/// Reads a template that stands at `path`.
+///
+/// # Errors
+/// As [`Template::read`]; `Unsupported` for a scope that the queue cannot count.
+pub fn template(text: &str, path: &str) -> Result<Template> {
+    let template = Template::read(text, path)?;
+    match template.first_ahead() {
+        None => Ok(template),
+        Some(index) => {
+            let path = format!("{path}[{index}].scope");
+            Err(Error::at(Code::Unsupported, path, "before-queued comes later"))
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -231,6 +249,9 @@ fn refused(word: &str) -> Error {
     let known = words().collect::<Vec<_>>().join(", ");
     Error::invalid(word, format!("is not an option of an operation; there are {known}"))
 }
+
+/// The name under which the record of the whole store lies; no operation can have it.
+pub const WHOLE_STORE: &str = "";
 
 /// Which layer a call writes; `pauseOperation` has one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,6 +342,9 @@ mod tests {
     use super::*;
     use crate::task::TaskOptions;
 
+    const CONDITIONS: &str =
+        r#"[{"limit":0,"query":{"data.a":{"$task":"data.a"}},"scope":"running"}]"#;
+
     /// One that says everything.
     fn whole() -> OperationOptions {
         OperationOptions {
@@ -329,6 +353,7 @@ mod tests {
             run_timeout: Some(RunTimeout::Ms(300_000)),
             queue_timeout: queue_timeout::read("7", "x").unwrap().map(QueueWait::AtMost),
             retry: retry::read("3", "retry").ok().map(Arc::new),
+            conditions: Template::read(CONDITIONS, "conditions").ok(),
             retention: Retention::read(r#"{"done":7}"#, "retention").ok(),
             on_interrupted: Some(OnInterrupted::Fail),
             on_stop: Some(OnStop::Postpone),
@@ -416,6 +441,7 @@ mod tests {
             (r#"{"runTimeout":0}"#, "runTimeout"),
             (r#"{"onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"onStop":7}"#, "onStop"),
+            (r#"{"conditions":[7]}"#, "conditions[0]"),
             (r#"{"limit":7}"#, "limit"),
         ] {
             let error = OperationOptions::read(text).unwrap_err();

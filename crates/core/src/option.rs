@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::argument;
 use crate::backoff::RetryPolicy;
+use crate::condition::Conditions;
 use crate::dependency::Dependencies;
 use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
@@ -64,6 +65,8 @@ pub enum OptionValue<'t> {
     Unique(&'t Unique),
     /// How long it is kept.
     Retention(&'t Retention),
+    /// What must hold at its start.
+    Conditions(&'t Conditions),
     /// JSON of the caller's.
     Json(&'t Json),
 }
@@ -81,13 +84,14 @@ impl fmt::Display for OptionValue<'_> {
             OptionValue::Task(id) => write!(f, "\"{}\"", id.0),
             OptionValue::Unique(unique) => f.write_str(&unique.to_json()),
             OptionValue::Retention(retention) => f.write_str(&retention.to_json()),
+            OptionValue::Conditions(conditions) => f.write_str(conditions.text()),
             OptionValue::Json(json) => f.write_str(json.as_str()),
         }
     }
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 13] = [
+pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -186,6 +190,17 @@ pub const OPTIONS: [TaskOption; 13] = [
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },
     TaskOption {
+        field: Field::Concurrency,
+        unsaid: Unsaid::NONE,
+        read: |task, text, path| {
+            task.conditions = Conditions::read(text, path)?;
+            Ok(())
+        },
+        value: |task| {
+            Some(&task.conditions).filter(|all| !all.is_none()).map(OptionValue::Conditions)
+        },
+    },
+    TaskOption {
         field: Field::Unique,
         unsaid: Unsaid::NONE,
         read: |task, text, path| set(&mut task.unique, unique::read(text, path).map(Arc::new)),
@@ -194,7 +209,7 @@ pub const OPTIONS: [TaskOption; 13] = [
 ];
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 2] = ["concurrency", "onStopWaiting"];
+pub const LATER: [&str; 1] = ["onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -316,6 +331,7 @@ mod tests {
             (Field::Retention, r#"{"done":7,"aborted":1}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
+            (Field::Concurrency, r#"[{"scope":"running","query":{"data.a":1},"limit":0}]"#),
             (Field::Unique, r#"{"key":"a","while":"new","ttl":7,"onConflict":"reject"}"#),
         ] {
             let task = read(field, text).unwrap();
@@ -336,6 +352,7 @@ mod tests {
             (Field::Retention, "{}"),
             (Field::Retention, r#"{"done":false}"#),
             (Field::OnInterrupted, r#""retry""#),
+            (Field::Concurrency, "[]"),
         ] {
             assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");
         }

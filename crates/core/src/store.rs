@@ -33,20 +33,22 @@ use crate::task::{
 use crate::time::WallMs;
 use crate::timer::Timer;
 
-mod batch;
 mod lookup;
 mod mirror;
+mod batch;
 
 pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
 pub use lookup::{Background, Expired, KeyHolder, QueuePart, Wait, Whose};
-pub use mirror::{Head, Lane, LaneHead, Offers, Operation, ReadyTask, Window, WindowQuery};
+pub use mirror::{
+    Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
+};
 
 /// One change to one task (or one new operation). The guard is part of the change.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// An operation is stored for the first time, or its record gets the next version. Guard: its
     /// number and name are new, or its version is the one before.
-    Operation(Operation),
+    Operation(Box<Operation>),
     /// A task enters; `start` if the same commit also starts it.
     Add {
         /// Its number in commit order.
@@ -247,8 +249,10 @@ pub enum Change {
     Update {
         /// Which task.
         seq: Seq,
-        /// Its lane.
+        /// Its lane from now on, one of the same operation.
         lane: LaneId,
+        /// Its lane so far.
+        from_lane: LaneId,
         /// Its priority so far.
         from: Priority,
         /// Its new priority.
@@ -586,6 +590,10 @@ pub trait ReadTransaction {
 
     /// How many runs of other owners are live, by lane.
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>>;
+
+    /// The runs that are live, of whichever owner, by the numbers of their tasks. What conditions
+    /// look at of these is in [`ReadTransaction::contents`].
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>>;
 
     /// What each other owner offers, by number. A dead one does so until it is buried.
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>>;

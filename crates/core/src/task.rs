@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::backoff::RetryPolicy;
+use crate::condition::Conditions;
 use crate::dependency::Dependencies;
 use crate::error::{Error, Result};
 use crate::id::{RunId, Seq, TaskId};
@@ -320,6 +321,8 @@ pub struct TaskOptions {
     pub on_stop: Option<OnStop>,
     /// The key that no other task of its operation has meanwhile.
     pub unique: Option<Arc<Unique>>,
+    /// What must hold at its start, besides.
+    pub conditions: Conditions,
     /// Since when a stored task is paused that has no run; for any other it says nothing.
     pub paused_at: Option<WallMs>,
 }
@@ -340,6 +343,7 @@ impl TaskOptions {
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
         unique: None,
+        conditions: Conditions::NONE,
         paused_at: None,
     };
 
@@ -440,6 +444,11 @@ impl NewTask {
         }
     }
 
+    /// What must hold when it starts.
+    pub fn conditions(&self) -> &Conditions {
+        if self.options.is_none() { &Conditions::NONE } else { &self.options.conditions }
+    }
+
     /// Whether it says a key of its own.
     pub fn is_unique(&self) -> bool {
         !self.options.is_none() && self.options.unique.is_some()
@@ -451,10 +460,10 @@ impl NewTask {
         if self.options.is_none() {
             return data;
         }
-        let TaskOptions { id, label, tags, depends_on, .. } = &*self.options;
+        let TaskOptions { id, label, tags, depends_on, conditions, .. } = &*self.options;
         let dependencies = depends_on.as_ref().map_or(0, |all| all.on.len() * DEPENDENCY_BYTES);
         let texts = [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>();
-        data + texts + dependencies
+        data + texts + dependencies + conditions.bytes()
     }
 }
 

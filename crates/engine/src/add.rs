@@ -11,10 +11,14 @@
 //!
 //! Proof: `proof/tests/engine`, `conformance::add`, `conformance::key`.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
-use tasker_core::error::Result;
-use tasker_core::id::{IdempotencyKey, LaneId, Seq, TaskId};
+use tasker_core::condition::{Conditions, Scope};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind};
+use tasker_core::limits::{CONDITIONS_ALIKE_MAX, LANES_MAX};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
@@ -143,7 +147,7 @@ impl Planner<'_> {
         path: fn(usize) -> Option<String>,
     ) -> Result<Vec<LaneId>> {
         let (known, before) = (self.draft.operations.len(), self.dispatch.mark());
-        let new_operations = self.draft.new_operations;
+        let (new_operations, lane_next) = (self.draft.new_operations, self.draft.lane_next);
         let lane = |(index, def): (usize, &NewTask)| {
             let lane = self.check_dependencies(def).and_then(|()| self.lane(def));
             lane.map_err(|error| at_place(error, path(index)))
@@ -152,23 +156,76 @@ impl Planner<'_> {
         if Result::is_err(&lanes) {
             self.draft.operations.truncate(known);
             self.draft.new_operations = new_operations;
+            self.draft.lane_next = lane_next;
             self.dispatch.rollback_to(before);
         }
         lanes
     }
 
+    /// The lane of the tasks of its operation with its conditions.
     fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
-        let operation = &def.operation;
-        let id = match self.dispatch.operation(operation) {
-            Some(id) => id,
+        // What does not fit makes no operation known.
+        let known = self.dispatch.operation(&def.operation);
+        let conditions = self.conditions_of(def, known)?;
+        if def.is_attached && !conditions.is_none() {
+            let message = "is not taken together with conditions yet";
+            return Err(Error::at(Code::Unsupported, "attach", message));
+        }
+        if conditions.is_none() {
+            let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
+            let owner = self.memory.owner;
+            return Ok(if def.is_attached {
+                LaneId::attached(id, owner)
+            } else {
+                LaneId::new(id, 0)
+            });
+        }
+        let lane = match known.and_then(|id| self.dispatch.lane_of(id, &conditions)) {
+            Some(lane) => lane,
             None => {
-                let id = self.new_operation(operation)?;
-                self.store_operation(Operation::new(id, operation.clone()));
-                id
+                self.check_lanes(&conditions)?;
+                let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
+                self.new_lane(id, &conditions)
             }
         };
-        let owner = self.memory.owner;
-        Ok(if def.is_attached { LaneId::attached(id, owner) } else { LaneId::new(id, 0) })
+        self.note_conditions(lane, conditions);
+        Ok(lane)
+    }
+
+    fn add_operation(&mut self, name: &Arc<str>) -> Result<OperationId> {
+        let id = self.new_operation(name)?;
+        self.store_operation(Operation::new(id, name.clone()));
+        Ok(id)
+    }
+
+    fn new_lane(&mut self, operation: OperationId, conditions: &Conditions) -> LaneId {
+        let lane = LaneId::new(operation, self.draft.lane_next);
+        self.draft.lane_next += 1;
+        self.dispatch.add_lane(lane, conditions);
+        lane
+    }
+
+    /// Whether memory has room for another lane with these conditions.
+    fn check_lanes(&self, conditions: &Conditions) -> Result<()> {
+        if conditions.iter().any(|condition| condition.scope == Scope::BeforeQueued) {
+            let message = "conditions of the scope before-queued come later; see \"What tasker \
+                           does not do yet\" in the guide (docs/guide/missing.md)";
+            return Err(Error::at(Code::Unsupported, "concurrency", message));
+        }
+        if self.dispatch.lanes() >= LANES_MAX {
+            let message = format!(
+                "tasks with {LANES_MAX} different lists of conditions wait, and this is another one"
+            );
+            return Err(Error::at(Code::Limit, "concurrency", message));
+        }
+        if self.dispatch.crowd(conditions) > CONDITIONS_ALIKE_MAX {
+            let message = format!(
+                "tasks wait for {CONDITIONS_ALIKE_MAX} different conditions that ask for no value \
+                 of their own, such as 'data.book': 'dune', and this is another one"
+            );
+            return Err(Error::at(Code::Limit, "concurrency", message));
+        }
+        Ok(())
     }
 }
 

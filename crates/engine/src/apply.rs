@@ -41,7 +41,7 @@ impl Memory {
         );
         let told = effects.len();
         self.counts = draft.counts;
-        self.seq_next = draft.seq_next;
+        (self.seq_next, self.lane_next) = (draft.seq_next, draft.lane_next);
         self.next_timer = draft.next_timer;
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
@@ -81,8 +81,8 @@ impl Memory {
         self.next_timer = draft.next_timer;
         self.dispatch.commit();
         self.apply_offers(&mut draft);
-        for lane in draft.recovered.drain(..) {
-            self.dispatch.end_remote_run(lane.operation());
+        for (lane, seq) in draft.recovered.drain(..) {
+            self.dispatch.end_remote_run(lane.operation(), seq);
         }
         self.apply_ends(&mut draft, effects);
         self.answer_waiters(&mut draft, effects);

@@ -14,16 +14,18 @@
 //!
 //! Proof: `proof/tests/engine/shared.rs`, `proof/tests/random`, the storm.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
+use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Entry, LaneHead, Operation, PauseWish, ReadTransaction};
+use tasker_core::store::{Entry, Head, LaneHead, Operation, PauseWish, ReadTransaction};
 use tasker_core::task::{AbortReason, Postponement, TaskEnd};
 use tasker_core::time::MonoMs;
 use tasker_core::transition::{After, QueueEffect, RunEffect, TransitionKind};
@@ -32,6 +34,7 @@ use crate::effect::{AbortSignal, Answer, Effect};
 use crate::input::RunSlot;
 use crate::live::{Run, RunPause};
 use crate::memory::{Freshness, Memory};
+use crate::runs;
 use crate::timers;
 
 /// How many heads of lanes are read at once.
@@ -71,7 +74,9 @@ pub(crate) fn catch_up(
             reload(transaction, memory, effects)?;
         }
     }
-    (memory.number, memory.seq_next, memory.counts) = (head.number, head.seq_next, head.counts);
+    let Head { number, seq_next, lane_next, counts } = head;
+    (memory.number, memory.seq_next, memory.lane_next) = (number, seq_next, lane_next);
+    memory.counts = counts;
     memory.freshness = Freshness::Current;
     memory.assert_balanced();
     Ok(())
@@ -263,10 +268,10 @@ enum Step {
     Enter(LaneId, QueueKey),
     /// The task in this position left.
     Leave(LaneId, QueueKey),
-    /// A run of this operation began.
-    Begin(OperationId),
-    /// A run of this operation is over.
-    End(OperationId),
+    /// A run of a task of this operation began.
+    Begin(OperationId, Seq),
+    /// A run of a task of this operation is over.
+    End(OperationId, Seq),
 }
 
 /// Tasks of our runs of which something was asked.
@@ -324,8 +329,8 @@ impl RemoteChanges {
         }
         self.has_records |= kind == TransitionKind::Operation;
         match rule.runs {
-            RunEffect::Begins => self.steps.push(Step::Begin(operation)),
-            RunEffect::Ends => self.steps.push(Step::End(operation)),
+            RunEffect::Begins => self.steps.push(Step::Begin(operation, seq)),
+            RunEffect::Ends => self.steps.push(Step::End(operation, seq)),
             RunEffect::Keeps => {}
         }
         let key = priority.map(|priority| QueueKey::new(priority, seq));
@@ -363,6 +368,15 @@ impl RemoteChanges {
         let has_operations = self.has_records || !self.unknown.is_empty();
         let operations = if has_operations { transaction.operations()? } else { Vec::new() };
         check_operations(&operations, self.unknown)?;
+        let name = |id| {
+            let new = operations.iter().find(|operation| operation.id == id);
+            let new = new.map(|operation| &operation.name);
+            new.or_else(|| memory.dispatch.operation_name(id)).cloned()
+        };
+        let is_asked = memory.dispatch.tracks_runs();
+        let begun = if is_asked { begun(&self.steps) } else { BTreeMap::new() };
+        let documents = runs::documents(transaction, name, &begun)?;
+        let documents: FxHashMap<Seq, Value> = documents.into_iter().collect();
         let tidings = Tidings::read(transaction, memory, self.ended, &self.asked)?;
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
@@ -375,12 +389,27 @@ impl RemoteChanges {
             match step {
                 Step::Enter(lane, key) => memory.dispatch.enter(lane, key),
                 Step::Leave(lane, key) => memory.dispatch.leave(lane, key),
-                Step::Begin(operation) => memory.dispatch.begin_remote_runs(operation, 1),
-                Step::End(operation) => memory.dispatch.end_remote_run(operation),
+                Step::Begin(operation, seq) => {
+                    memory.dispatch.begin_remote_run(operation, seq, documents.get(&seq));
+                }
+                Step::End(operation, seq) => memory.dispatch.end_remote_run(operation, seq),
             }
         }
         memory.dispatch.commit();
         tidings.tell(memory, effects);
         Ok(())
     }
+}
+
+/// The tasks whose runs have begun by these steps and are live after them.
+fn begun(steps: &[Step]) -> BTreeMap<Seq, OperationId> {
+    let mut live = BTreeMap::new();
+    for step in steps {
+        match step {
+            Step::Begin(operation, seq) => live.insert(*seq, *operation),
+            Step::End(_, seq) => live.remove(seq),
+            Step::Enter(..) | Step::Leave(..) => None,
+        };
+    }
+    live
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
@@ -38,6 +39,12 @@ pub struct Draft {
     pub counts: Counts,
     /// The next free sequence number.
     pub seq_next: Seq,
+    /// The next free number of a lane.
+    pub lane_next: u64,
+    /// The conditions of the lanes that tasks enter.
+    pub(crate) conditions: FxHashMap<LaneId, Conditions>,
+    /// What must hold at the start of every new task, besides.
+    pub(crate) rules: Option<Template>,
     /// Records of operations, in the order in which they are written.
     pub operations: Vec<Operation>,
     /// How many of them are of operations that are stored for the first time.
@@ -86,8 +93,8 @@ pub struct Draft {
     pub offers: Option<Offers>,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
-    /// The lane of each recovered run.
-    pub recovered: Vec<LaneId>,
+    /// The lane and the task of each recovered run.
+    pub recovered: Vec<(LaneId, Seq)>,
     /// Whether it does no more than to deal with what the dead have left.
     pub is_recovery: bool,
     /// Whether new tasks are attached to us.
@@ -146,6 +153,7 @@ impl Draft {
             owner: memory.owner,
             at: now.wall,
             seq_next: self.seq_next,
+            lane_next: self.lane_next,
             counts: self.counts,
             changes,
         })
@@ -293,9 +301,11 @@ impl<'a> Planner<'a> {
         debug_assert_eq!(memory.dispatch.mark(), Mark::default(), "another turn is open");
         let (memory, dispatch) = memory.split();
         let next_timer = facts.fired.as_ref().map_or(memory.next_timer, |fired| fired.next_at);
-        let (counts, seq_next) = (memory.counts, memory.seq_next);
-        let draft = Draft { counts, seq_next, next_timer, ..Draft::default() };
-        Self { memory, dispatch, ids, facts, now, draft }
+        let Known { counts, seq_next, lane_next, .. } = memory;
+        let draft = Draft { counts, seq_next, lane_next, next_timer, ..Draft::default() };
+        let mut planner = Self { memory, dispatch, ids, facts, now, draft };
+        planner.find_rules();
+        planner
     }
 
     /// The draft so far.
@@ -361,7 +371,7 @@ impl<'a> Planner<'a> {
         if self.has_halted(run) {
             self.dispatch.continue_run();
         }
-        self.dispatch.end_run(run.lane.operation());
+        self.dispatch.end_run(run.lane.operation(), run.seq);
     }
 
     /// A run's task ends with it.
@@ -412,7 +422,12 @@ impl<'a> Planner<'a> {
             }
         }
         self.write_due();
-        let operations = self.draft.operations.iter().cloned().map(Change::Operation);
+        let operations = self
+            .draft
+            .operations
+            .iter()
+            .cloned()
+            .map(|operation| Change::Operation(operation.into()));
         self.draft.changes.extend(operations);
         for at in 0..self.draft.adds.len() {
             let add = self.draft.adds[at].change(self.now.wall);

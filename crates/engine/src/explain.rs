@@ -17,7 +17,8 @@
 
 use std::sync::Arc;
 
-use tasker_core::dispatch::{Ahead, OperationFacts};
+use tasker_core::condition::{Condition, Conditions};
+use tasker_core::dispatch::{Ahead, OperationFacts, Standing};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::explanation::{
     AHEAD_MAX, EndFacts, Explanation, Obstacle, StartTimeCause, TASKS_NAMED_MAX, reasons_json,
@@ -27,21 +28,38 @@ use tasker_core::json::write_string;
 use tasker_core::limits::DEPENDENCIES_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
-use tasker_core::store::{Background, Brief, PauseWish, QueuePart, ReadTransaction};
+use tasker_core::store::{
+    Background, Brief, Lane, PauseWish, QueuePart, ReadTransaction, WindowQuery,
+};
 use tasker_core::time::WallMs;
 
 use crate::input::Question;
 use crate::memory::Memory;
+use crate::runs::{self, Document};
+
+/// How many tasks that conditions hold back are counted for an operation.
+const HELD_MAX: usize = 100_000;
 
 /// What answers are made from.
 pub(crate) struct Facts<'a> {
-    pub(crate) transaction: &'a mut dyn ReadTransaction,
-    pub(crate) memory: &'a Memory,
-    pub(crate) key: IdKey,
-    pub(crate) now: WallMs,
+    transaction: &'a mut dyn ReadTransaction,
+    memory: &'a Memory,
+    key: IdKey,
+    now: WallMs,
+    /// What conditions look at of the live runs, once that was needed.
+    runs: Option<Vec<Document>>,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// Of what `memory` mirrors in this transaction.
+    pub(crate) fn new(
+        transaction: &'a mut dyn ReadTransaction,
+        memory: &'a Memory,
+        (key, now): (IdKey, WallMs),
+    ) -> Self {
+        Self { transaction, memory, key, now, runs: None }
+    }
+
     /// The JSON text of the answer.
     pub(crate) fn answer(&mut self, question: &Question) -> Result<String> {
         match question {
@@ -93,6 +111,7 @@ impl Facts<'_> {
             State::Blocked | State::Delayed | State::Paused | State::Ready => {
                 let mut own = self.of_state((seq, brief), background)?;
                 let of = (brief.lane.operation(), brief.lane.attached_to());
+                own.extend(self.of_conditions(seq, brief)?);
                 own.extend(self.of_operation(of)?);
                 own.extend(self.order(of, QueueKey::new(brief.priority, seq))?);
                 own
@@ -134,6 +153,66 @@ impl Facts<'_> {
             obstacles.push(Obstacle::PausedTask { since: brief.paused_at });
         }
         Ok(obstacles)
+    }
+
+    /// Each of its conditions that does not hold.
+    fn of_conditions(&mut self, seq: Seq, brief: &Brief) -> Result<Vec<Obstacle>> {
+        if !brief.lane.has_conditions() {
+            return Ok(Vec::new());
+        }
+        let operation = self.memory.dispatch.operation_name(brief.lane.operation());
+        let asked = [(seq, operation.cloned().unwrap_or_default())];
+        let task = self.transaction.contents(&asked, usize::MAX)?.pop().flatten();
+        let Some(task) = task else { return Ok(Vec::new()) };
+        let mut obstacles = Vec::new();
+        for condition in task.def.conditions() {
+            let matching = self.matching(condition)?;
+            if condition.holds(matching.len() as u64) {
+                continue;
+            }
+            let named = &matching[..matching.len().min(TASKS_NAMED_MAX)];
+            let runs = self.transaction.briefs(named)?;
+            // A run began after the task was added.
+            let runs = runs.into_iter().flatten().map(|run| (run.id, run.latest_at)).collect();
+            let (condition, count) = (condition.to_string().into(), matching.len());
+            obstacles.push(Obstacle::Condition { condition, count, runs });
+        }
+        Ok(obstacles)
+    }
+
+    /// The live runs that a condition counts, by number, whoever runs them.
+    fn matching(&mut self, condition: &Condition) -> Result<Vec<Seq>> {
+        let runs = match self.runs.take() {
+            Some(runs) => runs,
+            None => runs::of_all(self.transaction, &self.memory.dispatch)?,
+        };
+        let matching = runs.iter().filter(|(_, document)| condition.matches(document));
+        let matching = matching.map(|(seq, _)| *seq).collect();
+        self.runs = Some(runs);
+        Ok(matching)
+    }
+
+    /// Whether conditions hold back the tasks of a lane.
+    fn is_held(&mut self, Ahead { lane, first, standing, .. }: Ahead) -> Result<bool> {
+        match standing {
+            Standing::Free => return Ok(false),
+            Standing::Held => return Ok(true),
+            Standing::Unknown => {}
+        }
+        let operation = self.memory.dispatch.operation_name(lane.operation());
+        let operation = operation.cloned().unwrap_or_default();
+        let lane = Lane { id: lane, operation };
+        let query = WindowQuery { lane, from: first, tasks_max: 1 };
+        let window = self.transaction.windows(&[query], usize::MAX)?.pop();
+        let task = window.and_then(|window| window.tasks.into_iter().next());
+        let conditions = task.map_or(Conditions::NONE, |task| task.def.conditions().clone());
+        for condition in &conditions {
+            let count = self.matching(condition)?.len();
+            if !condition.holds(count as u64) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What holds all tasks of an operation back.
@@ -208,33 +287,53 @@ impl Facts<'_> {
         Ok((by_limit || by_place).then_some(order))
     }
 
-    /// How many ready tasks of an operation stand ahead of a position; no more than so many.
+    /// How many ready tasks of an operation stand ahead of a position; no more than so many. What
+    /// conditions hold back lets others pass.
     fn ahead(&mut self, id: OperationId, key: QueueKey, max: usize) -> Result<usize> {
-        let Ahead { known, unknown } = self.memory.dispatch.ahead(id, key, max);
-        let mut count = known.min(max);
-        for (lane, from) in unknown {
-            if count == max {
+        let memory = self.memory;
+        let mut count = 0;
+        for part in memory.dispatch.ahead(id, key) {
+            if count >= max {
                 break;
             }
-            let part = QueuePart { lane, from, to: key };
-            count += self.transaction.count_queued(&[part], max - count)?.pop().unwrap_or(0);
+            if !self.is_held(part)? {
+                count += self.count(part, key, max - count)?;
+            }
         }
         Ok(count)
     }
 
+    /// How many tasks of a lane stand ahead of a position; no more than so many.
+    fn count(&mut self, part: Ahead, key: QueueKey, max: usize) -> Result<usize> {
+        let known = part.known.min(max);
+        let Some(from) = part.rest.filter(|_| known < max) else { return Ok(known) };
+        let part = QueuePart { lane: part.lane, from, to: key };
+        let more = self.transaction.count_queued(&[part], max - known)?.pop().unwrap_or(0);
+        Ok(known + more)
+    }
+
+    /// What holds the ready tasks of an operation back, and how many of them conditions do.
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
-        let dispatch = &self.memory.dispatch;
-        let mut obstacles = match dispatch.operation(name) {
+        let (memory, id) = (self.memory, self.memory.dispatch.operation(name));
+        let mut obstacles = match id {
             Some(id) => self.of_operation((id, None))?,
-            None if dispatch.is_offered(name) => Vec::new(),
+            None if memory.dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
         obstacles.sort_by_key(Obstacle::reason);
-        Ok(reasons_json(&obstacles, name))
+        let mut held = 0;
+        for part in id.into_iter().flat_map(|id| memory.dispatch.ahead(id, QueueKey::LAST)) {
+            if held < HELD_MAX && self.is_held(part)? {
+                held += self.count(part, QueueKey::LAST, HELD_MAX - held)?;
+            }
+        }
+        let reasons = reasons_json(&obstacles, name);
+        Ok(format!(r#"{{"reasons":{reasons},"held":{held}}}"#))
     }
 
     fn unserved(&mut self, names: &[Arc<str>], of_all: bool) -> Result<String> {
-        let dispatch = &self.memory.dispatch;
+        let memory = self.memory;
+        let dispatch = &memory.dispatch;
         let is_unserved = |name: &Arc<str>| {
             !dispatch.is_offered(name) && dispatch.record(name).paused_at.is_none()
         };
@@ -243,8 +342,13 @@ impl Facts<'_> {
         let all = dispatch.waiting().filter(|(_, name)| of_all && is_unserved(name));
         let waiting: Vec<_> = all.map(|(id, name)| (id, name.clone())).collect();
         for (id, name) in waiting {
-            if self.ahead(id, QueueKey::LAST, 1)? > 0 && !found.contains(&name) {
-                found.push(name);
+            for part in memory.dispatch.ahead(id, QueueKey::LAST) {
+                if found.contains(&name) {
+                    break;
+                }
+                if self.count(part, QueueKey::LAST, 1)? > 0 {
+                    found.push(name.clone());
+                }
             }
         }
         let texts = found.iter().map(|name| {

@@ -54,6 +54,8 @@ pub struct Memory {
     pub number: u64,
     /// The next free sequence number.
     pub seq_next: Seq,
+    /// The next free number of a lane.
+    pub lane_next: u64,
     /// How many tasks are in each state.
     pub counts: Counts,
     /// When the next timer is due, or before.
@@ -94,6 +96,7 @@ pub(crate) struct Known<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) owner: OwnerId,
     pub(crate) seq_next: Seq,
+    pub(crate) lane_next: u64,
     pub(crate) counts: Counts,
     pub(crate) next_timer: Option<WallMs>,
     pub(crate) live: &'a LiveRuns,
@@ -148,6 +151,7 @@ impl Memory {
             freshness: Freshness::Wrong,
             number: 0,
             seq_next: Seq(1),
+            lane_next: 1,
             counts: Counts::default(),
             next_timer: None,
             dispatch: Dispatch::new(settings.concurrency).owned_by(owner),
@@ -177,6 +181,7 @@ impl Memory {
             settings: &self.settings,
             owner: self.owner,
             seq_next: self.seq_next,
+            lane_next: self.lane_next,
             counts: self.counts,
             next_timer: self.next_timer,
             live: &self.live,

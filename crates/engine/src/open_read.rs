@@ -10,7 +10,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{Seq, TaskId};
 use tasker_core::json::write_string;
 use tasker_core::limits::{PAGE_BYTES, READ_BYTES_MAX};
-use tasker_core::operation;
+use tasker_core::operation::{self, WHOLE_STORE};
 use tasker_core::query::{Projection, Query};
 use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read, too_much};
 use tasker_core::reader::{Interrupted, Reader, Search, Verified};
@@ -136,7 +136,8 @@ impl OpenRead {
             Asked::Operations => {
                 let operations = reader.operations()?;
                 let document = |one: &Operation| operation::document(&one.name, &one.record);
-                let documents: Vec<String> = operations.iter().map(document).collect();
+                let named = operations.iter().filter(|one| &*one.name != WHOLE_STORE);
+                let documents: Vec<String> = named.map(document).collect();
                 Ok(Some(format!("[{}]", documents.join(","))))
             }
             Asked::BackUp(path) => {

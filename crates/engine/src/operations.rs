@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{LaneId, OperationId};
 use tasker_core::limits::OPERATIONS_MAX;
-use tasker_core::operation::{Layer, OperationOptions, OperationRecord};
+use tasker_core::operation::{Layer, OperationOptions, OperationRecord, WHOLE_STORE};
 use tasker_core::store::Operation;
 use tasker_core::task::NewTask;
 
@@ -90,7 +90,11 @@ impl Planner<'_> {
     /// A record is written, and holds for what comes after it in this turn.
     pub(crate) fn store_operation(&mut self, operation: Operation) {
         self.dispatch.set_record(operation.id, operation.record.clone());
+        let is_of_all = &*operation.name == WHOLE_STORE;
         self.draft.operations.push(operation);
+        if is_of_all {
+            self.find_rules();
+        }
     }
 
     /// Gives a task what its caller did not say.

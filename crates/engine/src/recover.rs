@@ -25,7 +25,7 @@ impl Planner<'_> {
     /// Gives back or ends the runs of dead owners.
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
-            self.draft.recovered.push(orphan.lane);
+            self.draft.recovered.push((orphan.lane, orphan.seq));
             if orphan.wish.is_some() {
                 let from = if orphan.is_paused { State::Paused } else { State::Running };
                 let &Orphan { seq, lane, run, .. } = orphan;

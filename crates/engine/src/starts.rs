@@ -12,14 +12,15 @@
 
 use std::sync::Arc;
 
-use tasker_core::dispatch::{Dispatch, Pick, Picks, Progress};
+use tasker_core::dispatch::{Dispatch, Known, Pick, Picks, Progress};
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
-use tasker_core::task::Tally;
+use tasker_core::task::{NewTask, Tally};
 
-use crate::draft::{GivenBack, Planner};
+use crate::draft::{Draft, GivenBack, Planner};
+use crate::runs;
 
 /// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
 /// is not needed at once will mostly be theirs.
@@ -35,7 +36,10 @@ impl Planner<'_> {
         is_shared: bool,
     ) -> Result<()> {
         let mut picks = Picks::up_to(usize::MAX);
-        self.draft.is_starved = pick(self.dispatch, transaction, &mut picks, is_shared)?;
+        let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
+        let is_starved = pick(self.dispatch, transaction, (&mut picks, is_shared), &mut drafted)?;
+        self.draft.is_stale |= drafted.is_stale;
+        self.draft.is_starved = is_starved;
         self.read_contents(transaction, &mut picks)?;
         self.put_updates(&mut picks);
         let is_known = |pick: &Pick| pick.task.is_some() || pick.key.seq >= self.memory.seq_next;
@@ -122,17 +126,85 @@ impl Planner<'_> {
     }
 }
 
+/// What a turn has made of tasks so far.
+pub(crate) struct Drafted<'d> {
+    draft: Option<&'d Draft>,
+    first_new: Seq,
+    /// Whether memory names a task that the store does not have.
+    is_stale: bool,
+}
+
+impl<'d> Drafted<'d> {
+    /// Nothing: no turn is planned.
+    pub(crate) fn nothing(first_new: Seq) -> Self {
+        Self { draft: None, first_new, is_stale: false }
+    }
+
+    fn of(draft: &'d Draft, first_new: Seq) -> Self {
+        Self { draft: Some(draft), first_new, is_stale: false }
+    }
+
+    /// The definition of a task that the store does not have, or has in an older form.
+    fn definition(&self, seq: Seq) -> Option<&'d NewTask> {
+        let draft = self.draft?;
+        match seq.0.checked_sub(self.first_new.0) {
+            Some(index) => draft.adds.get(index as usize).map(|add| &add.task.def),
+            None => draft.updated.get(&seq),
+        }
+    }
+
+    /// Tells what these tasks are, as many as the turn has room for.
+    fn tell(
+        &mut self,
+        dispatch: &mut Dispatch,
+        transaction: &mut dyn ReadTransaction,
+        asked: &[(LaneId, QueueKey)],
+        bytes_max: usize,
+    ) -> Result<()> {
+        let mut known: Vec<(LaneId, QueueKey, Known<'_>)> = Vec::with_capacity(asked.len());
+        let mut unknown: Vec<(LaneId, QueueKey)> = Vec::new();
+        for &(lane, key) in asked {
+            match self.definition(key.seq) {
+                Some(def) => known.push((lane, key, Known { def, stored: None })),
+                None => unknown.push((lane, key)),
+            }
+        }
+        let names = unknown.iter().map(|(lane, key)| (key.seq, operation(dispatch, *lane)));
+        let found = transaction.contents(&names.collect::<Vec<_>>(), bytes_max)?;
+        for ((lane, key), task) in unknown.into_iter().zip(&found) {
+            let Some(task) = task else {
+                self.is_stale = true;
+                continue;
+            };
+            known.push((lane, key, Known { def: &task.def, stored: Some(task) }));
+        }
+        if self.is_stale { Ok(()) } else { dispatch.tell(&known) }
+    }
+}
+
 /// Picks what may start. Whether there may be more, for another turn.
 pub(crate) fn pick(
     dispatch: &mut Dispatch,
     transaction: &mut dyn ReadTransaction,
-    picks: &mut Picks,
-    is_shared: bool,
+    (picks, is_shared): (&mut Picks, bool),
+    drafted: &mut Drafted<'_>,
 ) -> Result<bool> {
     loop {
         match dispatch.start(picks) {
             Progress::Done => return Ok(false),
             Progress::Again => return Ok(true),
+            Progress::Unreadable(error) => return Err(error),
+            Progress::Runs => {
+                let runs = runs::of_all(transaction, dispatch)?;
+                dispatch.load_runs(&runs);
+            }
+            Progress::Tasks(asked) => {
+                let bytes_max = picks.bytes_left().min(WINDOWS_BYTES_MAX);
+                drafted.tell(dispatch, transaction, &asked, bytes_max)?;
+                if drafted.is_stale {
+                    return Ok(true);
+                }
+            }
             Progress::Load(lanes) => {
                 let queries = queries(dispatch, &lanes, is_shared);
                 let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;

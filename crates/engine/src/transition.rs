@@ -83,9 +83,12 @@ impl Planner<'_> {
             {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
-            Change::Prioritize { seq, lane, from, to, is_queued: true }
-            | Change::Update { seq, lane, from, to, is_queued: true, .. } => {
+            Change::Prioritize { seq, lane, from, to, is_queued: true } => {
                 self.dequeue(lane, QueueKey::new(from, seq));
+                self.dispatch.enter(lane, QueueKey::new(to, seq));
+            }
+            Change::Update { seq, lane, from_lane, from, to, is_queued: true, .. } => {
+                self.dequeue(from_lane, QueueKey::new(from, seq));
                 self.dispatch.enter(lane, QueueKey::new(to, seq));
             }
             Change::Operation(_)
@@ -178,8 +181,8 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         Change::Pause { at, .. } => brief.paused_at = Some(*at),
         Change::Resume { .. } => brief.paused_at = None,
         Change::Prioritize { to, .. } => brief.priority = *to,
-        Change::Update { to, options, .. } => {
-            (brief.priority, brief.run_at) = (*to, options.run_at());
+        Change::Update { lane, to, options, .. } => {
+            (brief.lane, brief.priority, brief.run_at) = (*lane, *to, options.run_at());
             brief.queue_timeout = options.queue_timeout;
             brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
             brief.unique.clone_from(&options.unique);

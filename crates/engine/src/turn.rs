@@ -34,7 +34,7 @@ use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, RunSlot, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::starts;
+use crate::starts::{self, Drafted};
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -274,7 +274,7 @@ impl Engine {
             return Ok(true);
         }
         let questions = std::mem::take(&mut memory.questions);
-        let mut facts = explain::Facts { transaction, memory, key: ids.key(), now: now.wall };
+        let mut facts = explain::Facts::new(transaction, memory, (ids.key(), now.wall));
         for (at, (ticket, question)) in questions.iter().enumerate() {
             effects.push(match facts.answer(question) {
                 Ok(text) => Effect::Answer(*ticket, Answer::Json(text)),
@@ -483,7 +483,9 @@ fn has_work(
         return Ok(true);
     }
     let mut first = Picks::up_to(1);
-    let picked = starts::pick(&mut memory.dispatch, transaction, &mut first, is_shared);
+    let mut drafted = Drafted::nothing(memory.seq_next);
+    let picked =
+        starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
     memory.dispatch.rollback();
     Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
 }
@@ -568,7 +570,7 @@ fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
         if live.has_halted() {
             memory.dispatch.continue_run();
         }
-        memory.dispatch.end_run(live.lane.operation());
+        memory.dispatch.end_run(live.lane.operation(), live.seq);
         memory.dispatch.commit();
     }
     effects.push(Effect::RunEnded(slot, RunEnd::Fenced));

@@ -71,10 +71,12 @@ impl Planner<'_> {
     ) {
         let adds = self.judge(asked).map_err(|(place, error)| at_place(error, path(place)));
         let adds = adds.and_then(|verdicts| {
-            let is_new = |(_, verdict): &(usize, &Verdict)| matches!(verdict, Verdict::New);
-            let new = verdicts.iter().enumerate().filter(is_new);
-            let new = new.map(|(place, _)| (place, asked[place].1));
-            let lanes = self.lanes(new, path)?;
+            let defines = |(_, verdict): &(usize, &Verdict)| {
+                matches!(verdict, Verdict::New | Verdict::Replaces(_))
+            };
+            let defining = verdicts.iter().enumerate().filter(defines);
+            let defining = defining.map(|(place, _)| (place, asked[place].1));
+            let lanes = self.lanes(defining, path)?;
             Ok(self.carry_out(asked, verdicts, lanes))
         });
         self.reply(ticket, adds.map(Answer::Adds));
@@ -174,8 +176,9 @@ impl Planner<'_> {
                     (seq, id, Added::Duplicate)
                 }
                 Verdict::Replaces(earlier) => {
+                    let Some(lane) = lanes.next() else { break };
                     let (seq, id) = named(earlier);
-                    self.replace(seq, id, (*def).clone());
+                    self.replace(seq, id, (lane, (*def).clone()));
                     (seq, id, Added::Replaced)
                 }
             };
@@ -241,18 +244,17 @@ impl Planner<'_> {
     }
 
     /// A task that has never started gets another definition, whole.
-    fn replace(&mut self, seq: Seq, id: TaskId, mut def: NewTask) {
+    fn replace(&mut self, seq: Seq, id: TaskId, (lane, mut def): (LaneId, NewTask)) {
         let unique = def.options.unique.clone();
         let (operation, created_at) = match self.facts.briefs.get(&seq).cloned() {
             Some(brief) => {
-                self.update(seq, &brief, def);
+                self.update(seq, &brief, (lane, def));
                 (brief.lane.operation(), brief.created_at)
             }
             None => {
                 let index = (seq.0 - self.memory.seq_next.0) as usize;
-                let lane = self.draft.adds[index].lane;
                 let due_at = self.prepare_free(lane, &mut def);
-                self.redefine(index, def, due_at);
+                self.redefine(index, (lane, def), due_at);
                 (lane.operation(), self.now.wall)
             }
         };

@@ -30,6 +30,9 @@ impl Planner<'_> {
         if !def.unsaid.is_empty() {
             self.complete(lane, def);
         }
+        if lane.has_conditions() {
+            self.fix_conditions(lane, def);
+        }
         run_at.filter(|at| *at > self.now.wall)
     }
 
@@ -43,12 +46,13 @@ impl Planner<'_> {
         due_at
     }
 
-    /// A task that waits in the store gets another definition, and the state that goes with it: it
-    /// waits for no other task any more, nor is it paused.
-    pub(crate) fn update(&mut self, seq: Seq, brief: &Brief, mut def: NewTask) {
-        let Brief { lane, priority: from, mut state, .. } = *brief;
+    /// A task that waits in the store gets another definition and the lane that goes with it, and
+    /// the state: it waits for no other task any more, nor is it paused.
+    pub(crate) fn update(&mut self, seq: Seq, brief: &Brief, (lane, mut def): (LaneId, NewTask)) {
+        let Brief { lane: from_lane, priority: from, mut state, .. } = *brief;
         if state == State::Paused {
-            self.transition(Some(state), Change::Resume { seq, lane, priority: from });
+            let resume = Change::Resume { seq, lane: from_lane, priority: from };
+            self.transition(Some(state), resume);
             state = State::Ready;
         }
         let (due_at, is_delayed) = (self.prepare_free(lane, &mut def), state == State::Delayed);
@@ -56,6 +60,7 @@ impl Planner<'_> {
         let update = Change::Update {
             seq,
             lane,
+            from_lane,
             from,
             to,
             is_queued,
@@ -89,14 +94,19 @@ impl Planner<'_> {
     }
 
     /// A task that this turn adds gets another definition.
-    pub(crate) fn redefine(&mut self, index: usize, def: NewTask, due_at: Option<WallMs>) {
+    pub(crate) fn redefine(
+        &mut self,
+        index: usize,
+        (lane, def): (LaneId, NewTask),
+        due_at: Option<WallMs>,
+    ) {
         let added = &mut self.draft.adds[index];
-        let (lane, seq) = (added.lane, added.task.seq);
+        let (old_lane, seq) = (std::mem::replace(&mut added.lane, lane), added.task.seq);
         let (old, was_ready) = (added.task.def.priority, added.is_ready());
         let priority = def.priority;
         (added.task.def, added.due_at, added.depends) = (def, due_at, None);
         if was_ready {
-            self.dispatch.leave(lane, QueueKey::new(old, seq));
+            self.dispatch.leave(old_lane, QueueKey::new(old, seq));
         }
         match due_at {
             None => self.dispatch.enter(lane, QueueKey::new(priority, seq)),

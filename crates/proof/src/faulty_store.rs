@@ -11,9 +11,9 @@ use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Offers, Operation,
-    Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask, Store, Transaction, Wait,
-    Waker, Whose, Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask, Store,
+    Transaction, Wait, Waker, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -36,6 +36,8 @@ pub enum Call {
     Operations,
     /// `remote_runs`
     RemoteRuns,
+    /// `live_runs`
+    LiveRuns,
     /// `remote_offers`
     RemoteOffers,
     /// `orphans`
@@ -207,6 +209,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         self.at(Call::RemoteRuns)?.remote_runs()
+    }
+
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
+        self.at(Call::LiveRuns)?.live_runs()
     }
 
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {

@@ -24,13 +24,14 @@ const HEAD: &str = "\
 const COLUMNS_MAX: usize = 101;
 
 /// The limits that `ts/` checks before a text crosses the bridge.
-const LIMITS: [&str; 10] = [
+const LIMITS: [&str; 11] = [
     "TASKS_PER_CALL_MAX",
     "TASKS_PER_CHUNK_MAX",
     "CALL_BYTES_MAX",
     "LOG_LINE_BYTES_MAX",
     "PROGRESS_UNIT_BYTES_MAX",
     "CONCURRENCY_MAX",
+    "CONDITIONS_MAX",
     "DURATION_MS_MAX",
     "QUERY_BYTES_MAX",
     "QUERY_IN_MAX",

@@ -24,9 +24,9 @@ mod optimistic {
     tasker_proof::conformance!(a_new_disk);
 }
 
-fn empty(store: &dyn Store, Head { number, seq_next, .. }: Head) -> Batch {
+fn empty(store: &dyn Store, Head { number, seq_next, lane_next, .. }: Head) -> Batch {
     let (owner, at, counts) = (store.owner(), WallMs(0), Counts::default());
-    Batch { number: number + 1, owner, at, seq_next, counts, changes: Vec::new() }
+    Batch { number: number + 1, owner, at, seq_next, lane_next, counts, changes: Vec::new() }
 }
 
 /// I-2

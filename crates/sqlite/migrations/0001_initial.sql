@@ -158,6 +158,8 @@ CREATE TABLE batches (
   owner_id INTEGER NOT NULL,
   at INTEGER NOT NULL,
   seq_next INTEGER NOT NULL,
+  -- The next free n of a lane.
+  lane_next INTEGER NOT NULL,
   counts TEXT NOT NULL,
   -- Between which moments tasks entered or ended by it.
   first_at INTEGER,

@@ -100,6 +100,11 @@ UNION ALL
 SELECT 'a task has a number that is still free', seq FROM tasks
   WHERE seq >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
 UNION ALL
+-- Numbers from 2^46 on are not counted up.
+SELECT 'a task has a lane whose number is still free', seq FROM tasks
+  WHERE (lane_id >> 16) BETWEEN
+    coalesce((SELECT lane_next FROM batches ORDER BY number DESC LIMIT 1), 1) AND 70368744177663
+UNION ALL
 SELECT 'an attempt belongs to no task', seq FROM attempts
   WHERE seq NOT IN (SELECT seq FROM tasks)
 UNION ALL

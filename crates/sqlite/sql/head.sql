@@ -1,2 +1,2 @@
 -- Where the store stands: the facts of its last batch.
-SELECT number, seq_next, counts FROM batches ORDER BY number DESC LIMIT 1;
+SELECT number, seq_next, lane_next, counts FROM batches ORDER BY number DESC LIMIT 1;

@@ -143,6 +143,7 @@ fn word(value: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tasker_core::condition::Conditions;
     use tasker_core::limits::DURATION_MS_MAX;
     use tasker_core::retention::Retention;
     use tasker_core::retry;
@@ -153,6 +154,7 @@ mod tests {
 
     use super::*;
 
+    const CONDITIONS: &str = r#"[{"scope":"running","query":{"data.n":1},"limit":0}]"#;
     const DEPENDS_ON: &str =
         r#"{"uuids":["018f0000-0000-7000-8000-000000000002"],"onFailure":"run"}"#;
 
@@ -201,6 +203,7 @@ mod tests {
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
             unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
+            conditions: Conditions::read(CONDITIONS, "concurrency").unwrap(),
             paused_at: None,
         };
         let told = SharedOptions::from(told);
@@ -210,6 +213,7 @@ mod tests {
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
             r#""retention":{"failed":7},"onInterrupted":"fail","onStop":"abort","#,
+            r#""concurrency":[{"scope":"running","query":{"data.n":1},"limit":0}],"#,
             r#""unique":{"key":"é","while":"unfinished","ttl":7,"onConflict":"return"},"#,
             r#""queueTimeoutEndsAt":-3}"#,
         );

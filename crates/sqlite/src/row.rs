@@ -349,11 +349,14 @@ pub(crate) fn head(connection: &Connection) -> Result<Head> {
     let mut statement = cached(connection, sql::HEAD)?;
     let mut rows = statement.query([]).map_err(error::of)?;
     let Some(row) = rows.next().map_err(error::of)? else {
-        return Ok(Head { number: 0, seq_next: Seq(1), counts: Counts::default() });
+        return Ok(Head { number: 0, seq_next: Seq(1), lane_next: 1, counts: Counts::default() });
     };
     let number: i64 = get(row, 0)?;
-    let text: String = get(row, 2)?;
-    Ok(Head { number: number.max(0) as u64, seq_next: seq(row, 1)?, counts: counts(&text)? })
+    let lane_next: i64 = get(row, 2)?;
+    let lane_next = u64::try_from(lane_next).map_err(|_| corrupt("a negative lane"))?;
+    let text: String = get(row, 3)?;
+    let (number, seq_next, counts) = (number.max(0) as u64, seq(row, 1)?, counts(&text)?);
+    Ok(Head { number, seq_next, lane_next, counts })
 }
 
 /// The counters of a journal row: an object of figures by state code.

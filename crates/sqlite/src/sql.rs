@@ -150,6 +150,7 @@ statements! {
     OUTLINE_BATCHES "outline_batches.sql",
     HEAD "head.sql",
     JOURNAL "journal.sql",
+    LIVE_RUNS "live_runs.sql",
     REMOTE_RUNS "remote_runs.sql",
     ABORT_REQUEST "abort_request.sql",
     PAUSE_WISH "pause_wish.sql",

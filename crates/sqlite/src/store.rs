@@ -294,8 +294,9 @@ mod tests {
             owner: store.owner(),
             at: WallMs(0),
             seq_next: Seq(1),
+            lane_next: 1,
             counts: Counts::default(),
-            changes: ids.map(|id| Change::Operation(operation(id))).collect(),
+            changes: ids.map(|id| Change::Operation(operation(id).into())).collect(),
         }
     }
 

@@ -22,9 +22,9 @@ use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Offers, Operation,
-    Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Transaction, Wait, Whose, Window,
-    WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Transaction, Wait, Whose,
+    Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
@@ -362,6 +362,17 @@ impl ReadTransaction for SqliteTransaction<'_> {
             }
         }
         Ok(heads)
+    }
+
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
+        let mut statement = cached(&self.writer.connection, sql::LIVE_RUNS)?;
+        let mut rows = statement.query([]).map_err(error::of)?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            runs.push(LiveRun { seq: row::seq(row, 0)?, lane: row::lane_id(row, 1)? });
+        }
+        runs.sort_unstable_by_key(|run| run.seq);
+        Ok(runs)
     }
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {

@@ -22,7 +22,7 @@ use tasker_core::journal;
 use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Head, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, Refused, Start};
 use tasker_core::task::{
     Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, TaskEnd, TaskOptions,
 };
@@ -180,10 +180,7 @@ pub(crate) fn batch(connection: &Connection, batch: &Batch) -> Result<(), Commit
     written?;
     journal(connection, batch).map(drop).map_err(unwritten)?;
     debug_assert!(
-        row::head(connection).is_ok_and(|head| {
-            let Head { number, seq_next, counts } = head;
-            (number, seq_next, counts) == (batch.number, batch.seq_next, batch.counts)
-        }),
+        row::head(connection).is_ok_and(|head| head == batch.head()),
         "where the store stands is not read as it was written (I-8, I-13)"
     );
     Ok(())
@@ -261,6 +258,7 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
         batch.owner.0 as i64,
         batch.at.0,
         batch.seq_next.0 as i64,
+        batch.lane_next as i64,
         counts_text(&batch.counts),
         times.map(|times| times.low.0),
         times.map(|times| times.high.0),
@@ -506,14 +504,14 @@ impl<'c> Writing<'c> {
     }
 
     fn update(&mut self, change: &Change) -> Rows {
-        let Change::Update { seq, to, is_queued, data, options, due_at, .. } = change else {
+        let Change::Update { seq, lane, to, is_queued, data, options, due_at, .. } = change else {
             return Ok(0);
         };
         if let Some(at) = *due_at {
             self.timer(Timer { at, kind: TimerKind::Due, seq: *seq })?;
         }
         let (options, data) = (json_column::options(options), text(data.as_ref()));
-        let row = (to.get(), options, data, seq.0 as i64, *is_queued);
+        let row = (lane.0 as i64, to.get(), options, data, seq.0 as i64, *is_queued);
         self.statement(Kind::Update)?.execute(row)
     }
 

@@ -54,6 +54,7 @@ fn every_kind_of_fault_is_found() {
         ("UPDATE tasks SET ended_at = NULL WHERE seq = 2", "no end"),
         ("UPDATE tasks SET cause = NULL WHERE seq = 3", "no cause"),
         ("UPDATE batches SET seq_next = 3 WHERE number = 99 OR number > 3", "still free"),
+        ("UPDATE tasks SET lane_id = 65537 WHERE seq = 4", "a lane whose number is still free"),
         ("UPDATE attempts SET seq = 77", "belongs to no task"),
         ("UPDATE logs SET seq = 77", "belongs to no task"),
         ("DELETE FROM batches WHERE number = 3", "missing"),

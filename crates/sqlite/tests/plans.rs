@@ -18,6 +18,7 @@ use tasker_core::state::State;
 const MAY_SCAN: &[(&str, &str)] = &[
     ("running", "the index holds only what runs at once"),
     ("remote_runs", "the index holds only what runs at once"),
+    ("live_runs", "the index holds only what runs at once"),
     ("orphans", "the index holds only what runs at once"),
     ("owner_forget", "the index holds only what runs at once"),
     ("owners", "as many as open handles"),

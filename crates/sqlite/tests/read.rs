@@ -302,7 +302,7 @@ fn a_read_sees_what_was_committed_before_it_and_nothing_half() {
 #[test]
 fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
     let hand = many(110_000);
-    let Hand { store, mut reader, seq_next, counts, .. } = hand;
+    let Hand { store, mut reader, seq_next, lane_next, counts, .. } = hand;
     let writer = Mutex::new((store, 2_u64, counts));
     let abort_some = || {
         use tasker_core::store::Store;
@@ -319,6 +319,7 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
             owner: store.owner(),
             at,
             seq_next: Seq(seq_next),
+            lane_next,
             counts: *counts,
             changes: vec![Change::End { seq, lane, priority, run: None, outcome: failed(), at }],
         };

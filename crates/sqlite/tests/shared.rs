@@ -419,9 +419,9 @@ fn a_file_that_something_else_in_this_process_has_open_is_refused() {
 fn turn(store: &mut SqliteStore) -> Result<(), Error> {
     let owner = store.owner();
     let mut transaction = store.begin(&Lookups::default)?;
-    let Head { number, seq_next, counts } = transaction.head()?;
+    let Head { number, seq_next, lane_next, counts } = transaction.head()?;
     let (number, at, changes) = (number + 1, WallMs(0), Vec::new());
-    let batch = Batch { number, owner, at, seq_next, counts, changes };
+    let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes };
     match transaction.commit(&batch) {
         Commit::Committed => Ok(()),
         other => Err(Error::bug(format!("{other:?}"))),

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Dispatch;
+use super::counter::{Counter, Run};
+use super::group::Group;
 use super::lane::Lane;
 use super::operation::Operation;
-use crate::id::{LaneId, OperationId};
+use super::slot::{CounterId, Head};
+use crate::id::{LaneId, OperationId, Seq};
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
 
@@ -17,7 +20,9 @@ impl Dispatch {
     /// What is wrong, if anything is: the invariants D1 to D7 of the design, as far as memory alone
     /// can tell.
     pub fn fault(&self) -> Option<String> {
-        self.faulty_lane().or_else(|| self.faulty_operation()).or_else(|| self.faulty_sum())
+        let lanes = self.faulty_lane().or_else(|| self.faulty_group());
+        let lanes = lanes.or_else(|| self.faulty_counter());
+        lanes.or_else(|| self.faulty_operation()).or_else(|| self.faulty_sum())
     }
 
     /// What is known of each lane: the positions before a bound, and the bound; none if these are
@@ -50,12 +55,17 @@ impl Dispatch {
         self.lanes.len() > LANES_CHECKED_MAX || self.fault().is_none()
     }
 
-    /// A lane stands once among the heads of its operation, in its own position (D1), and its
-    /// window is in order and ends before its rest (D2).
+    /// A lane stands once, in its own position, among the heads of its operation or in a group of
+    /// it (D1), and its window is in order and ends before its rest (D2).
     fn faulty_lane(&self) -> Option<String> {
         let is_faulty = |lane: &Lane, slot| {
             let operation = self.operations.get(lane.operation);
-            let is_listed = lane.head().is_some_and(|head| operation.heads.contains(&(head, slot)));
+            let is_listed = lane.head().is_some_and(|head| match lane.group {
+                None => operation.heads.contains(&(head, Head::Lane(slot))),
+                Some(group) => self.groups.get(group).is_some_and(|group| {
+                    group.operation == lane.operation && group.lanes.contains(&(head, slot))
+                }),
+            });
             let is_sorted = lane.window.iter().is_sorted_by(|a, b| a < b);
             let is_covered = lane.window.iter().all(|key| lane.covers(key));
             let is_own = operation.id == Some(lane.id.operation());
@@ -63,6 +73,50 @@ impl Dispatch {
         };
         let faulty = self.lanes.iter().find(|(slot, lane)| is_faulty(lane, *slot));
         faulty.map(|(_, lane)| format!("{lane:?}"))
+    }
+
+    /// A group has lanes, stands at its counter, and among the heads of its operation exactly if
+    /// that lets it pass (D3).
+    fn faulty_group(&self) -> Option<String> {
+        let is_faulty = |slot, group: &Group| {
+            let Group { operation, counter, limit, lanes, listed } = group;
+            let first = lanes.first().map(|(key, _)| *key);
+            let at =
+                self.counters.get(*counter).and_then(|at| at.groups.get(&(*limit, *operation)));
+            let heads = &self.operations.get(*operation).heads;
+            let is_listed = listed.is_none_or(|key| heads.contains(&(key, Head::Group(slot))));
+            let passes = first.filter(|_| self.lets_pass(*counter, *limit));
+            first.is_none() || at != Some(&slot) || !is_listed || *listed != passes
+        };
+        let faulty = self.groups.iter().find(|(slot, group)| is_faulty(*slot, group));
+        faulty.map(|(_, group)| format!("{group:?}"))
+    }
+
+    /// A counter counts the live runs that match, each of these names its counters (D4), and lanes
+    /// refer to each.
+    fn faulty_counter(&self) -> Option<String> {
+        let mut lanes: BTreeMap<CounterId, u32> = BTreeMap::new();
+        for (_, lane) in self.lanes.iter() {
+            lane.terms().iter().for_each(|term| *lanes.entry(term.counter).or_default() += 1);
+        }
+        let is_faulty = |id, counter: &Counter| {
+            let Some(condition) = self.counters.condition(id) else { return true };
+            let matches = |(_, run): &(Seq, &Run)| condition.matches(&run.document);
+            let live = self.counters.runs().filter(matches).count();
+            let named = self.counters.runs().filter(|(_, run)| run.counters.contains(&id)).count();
+            (live, live, lanes.get(&id)) != (counter.live as usize, named, Some(&counter.lanes))
+        };
+        let faulty = self.counters.iter().find(|(id, counter)| is_faulty(*id, counter));
+        let faulty = faulty.map(|(id, counter)| format!("{id:?}: {counter:?}"));
+        faulty.or_else(|| self.faulty_runs())
+    }
+
+    /// The live runs are known all or none.
+    fn faulty_runs(&self) -> Option<String> {
+        let remote: u32 = self.operations.iter().map(|(_, operation)| operation.remote).sum();
+        let (live, known) = (self.running + self.halted + remote, self.counters.runs().count());
+        let is_faulty = self.counters.knows_runs() && known != live as usize;
+        is_faulty.then(|| format!("{live} runs are live, and {known} are known"))
     }
 
     /// An operation stands among the open ones exactly if its gate is open and it has a task.
@@ -78,12 +132,15 @@ impl Dispatch {
     /// Heads, runs (D5) and windows add up.
     fn faulty_sum(&self) -> Option<String> {
         let heads: usize = self.operations.iter().map(|(_, operation)| operation.heads.len()).sum();
+        let open = self.groups.iter().filter(|(_, group)| group.listed.is_some()).count();
+        let grouped: usize = self.groups.iter().map(|(_, group)| group.lanes.len()).sum();
         let runs: u32 = self.operations.iter().map(|(_, operation)| operation.running).sum();
         let outside = self.lanes.iter().map(|(_, lane)| lane.window.outside());
         let outside = outside.filter(|keys| *keys > 0);
         let outside = outside.fold((0, 0), |(keys, windows), more| (keys + more, windows + 1));
-        let counted = (heads, runs, outside);
-        let known = (self.lanes.len(), self.running + self.halted, self.lanes.outside());
+        let counted = (heads + grouped, runs, outside);
+        let runs = self.running + self.halted;
+        let known = (self.lanes.len() + open, runs, self.lanes.outside());
         (counted != known).then(|| format!("counted {counted:?}, known {known:?}"))
     }
 }

@@ -29,6 +29,10 @@ impl Contents {
         self.tasks.values()
     }
 
+    pub(super) fn get(&self, seq: Seq) -> Option<&ReadyTask> {
+        self.tasks.get(&seq)
+    }
+
     /// Forgets everything if what comes in does not fit beside it.
     pub(super) fn make_room(&mut self, tasks: usize, bytes: usize) {
         if self.tasks.len() + tasks > TASKS_MAX || self.bytes + bytes > BYTES_MAX {

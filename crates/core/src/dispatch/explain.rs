@@ -5,10 +5,13 @@
 //!
 //! Proof: `proof/tests/random`, which compares with a scan of everything.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Dispatch;
+use super::group::Group;
 use super::merge::LANES_EXAMINED_MAX;
+use super::slot::{Head, LaneSlot};
 use crate::id::{LaneId, OperationId};
 use crate::queue::QueueKey;
 use crate::time::WallMs;
@@ -37,13 +40,30 @@ impl OperationFacts {
     }
 }
 
-/// Tasks that stand ahead of a position.
-#[derive(Debug, Default)]
+/// Whether conditions hold back the tasks of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They do not.
+    Free,
+    /// They do.
+    Held,
+    /// Memory does not know: the conditions of this lane, or the runs that they count.
+    Unknown,
+}
+
+/// The tasks of one lane that stand ahead of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ahead {
+    /// Which lane.
+    pub lane: LaneId,
+    /// Where the first of them stands, or a position before it.
+    pub first: QueueKey,
     /// How many memory knows of.
     pub known: usize,
-    /// Parts of lanes that memory does not know, up to that position.
-    pub unknown: Vec<(LaneId, QueueKey)>,
+    /// From where on memory does not know them.
+    pub rest: Option<QueueKey>,
+    /// Whether conditions hold them back.
+    pub standing: Standing,
 }
 
 impl Dispatch {
@@ -64,9 +84,12 @@ impl Dispatch {
         })
     }
 
-    /// The operations with ready tasks, as far as memory knows.
+    /// The operations with ready tasks, as far as memory knows, whatever holds these back.
     pub fn waiting(&self) -> impl Iterator<Item = (OperationId, &Arc<str>)> {
-        let waiting = self.operations.iter().filter(|(_, one)| !one.heads.is_empty());
+        let held: BTreeSet<_> = self.groups.iter().map(|(_, group)| group.operation).collect();
+        let waiting = self.operations.iter();
+        let waiting =
+            waiting.filter(move |(slot, one)| !one.heads.is_empty() || held.contains(slot));
         waiting.filter_map(|(_, one)| Some((one.id?, &one.name)))
     }
 
@@ -79,20 +102,43 @@ impl Dispatch {
         others.filter_map(|(_, slot)| self.operations.get(*slot).id).collect()
     }
 
-    /// The ready tasks of an operation that stand ahead of a position, until there are so many; of
-    /// no more lanes than a turn takes up.
-    pub fn ahead(&self, id: OperationId, key: QueueKey, max: usize) -> Ahead {
-        let mut ahead = Ahead::default();
-        let Some(slot) = self.operations.by_id(id) else { return ahead };
-        let heads = self.operations.get(slot).heads.iter().take_while(|(head, _)| *head < key);
-        for (_, slot) in heads.take(LANES_EXAMINED_MAX) {
-            if ahead.known >= max {
-                break;
-            }
-            let lane = self.lanes.get(*slot);
-            ahead.known += lane.window.iter().take_while(|other| *other < key).count();
-            ahead.unknown.extend(lane.rest.filter(|rest| *rest < key).map(|rest| (lane.id, rest)));
-        }
-        ahead
+    /// The ready tasks of an operation that stand ahead of a position, by lane; of no more lanes
+    /// than a turn takes up. What certainly is held back comes last.
+    pub fn ahead(&self, id: OperationId, key: QueueKey) -> impl Iterator<Item = Ahead> {
+        let slot = self.operations.by_id(id);
+        let heads = slot.map(|slot| &self.operations.get(slot).heads);
+        let heads = heads.into_iter().flatten().take_while(move |(head, _)| *head < key);
+        let listed = heads.flat_map(|(_, head)| {
+            let (lane, group) = match head {
+                Head::Lane(lane) => (Some(*lane), None),
+                Head::Group(group) => (None, self.groups.get(*group)),
+            };
+            lane.into_iter().chain(group.into_iter().flat_map(lanes_of))
+        });
+        let groups = self.groups.iter().map(|(_, group)| group);
+        let closed = groups.filter(|group| group.listed.is_none());
+        let closed = closed.filter(move |group| Some(group.operation) == slot).flat_map(lanes_of);
+        let lanes = listed.chain(closed).take(LANES_EXAMINED_MAX);
+        lanes.filter_map(move |lane| self.part_ahead(lane, key))
     }
+
+    fn part_ahead(&self, slot: LaneSlot, key: QueueKey) -> Option<Ahead> {
+        let lane = self.lanes.get(slot);
+        let first = lane.head().filter(|head| *head < key)?;
+        let standing = match lane.group.and_then(|group| self.groups.get(group)) {
+            _ if lane.is_plain() => Standing::Free,
+            // Its counter counts all that it should, or nothing would stand at it.
+            Some(group) if group.listed.is_none() => Standing::Held,
+            _ if !lane.is_learned() || !self.counters.knows_runs() => Standing::Unknown,
+            _ if self.closed(slot).is_some() => Standing::Held,
+            _ => Standing::Free,
+        };
+        let known = lane.window.iter().take_while(|other| *other < key).count();
+        let rest = lane.rest.filter(|rest| *rest < key);
+        Some(Ahead { lane: lane.id, first, known, rest, standing })
+    }
+}
+
+fn lanes_of(group: &Group) -> impl Iterator<Item = LaneSlot> {
+    group.lanes.iter().map(|(_, lane)| *lane)
 }

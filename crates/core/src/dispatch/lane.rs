@@ -9,7 +9,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::slot::{LaneSlot, OperationSlot};
+use super::slot::{CounterId, GroupSlot, LaneSlot, OperationSlot};
 use super::window::{FEW, Window};
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
@@ -20,6 +20,21 @@ pub(super) const WINDOWS_KEYS_MAX: usize = 8_192;
 /// More lanes than this give their memory back when the last one is empty.
 const LANES_KEPT_MAX: usize = 1_024;
 
+/// What one condition of a lane asks: that its counter stands at this limit at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) counter: CounterId,
+    pub(super) limit: i64,
+}
+
+/// What is known of the conditions of a lane.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) all: Box<[Term]>,
+    /// The hash of their text.
+    pub(super) hash: u128,
+}
+
 /// The ready tasks with the same operation and the same conditions.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
@@ -28,9 +43,28 @@ pub(super) struct Lane {
     pub(super) window: Window,
     /// The first position that a task may have which is not in the window; nothing if all are.
     pub(super) rest: Option<QueueKey>,
+    /// Its conditions, if it has any and they are known.
+    pub(super) terms: Option<Box<Terms>>,
+    /// The group in which it stands; among the heads of its operation if in none.
+    pub(super) group: Option<GroupSlot>,
 }
 
 impl Lane {
+    /// Whether its tasks have no conditions.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.id.has_conditions()
+    }
+
+    /// Whether it is known which conditions its tasks have.
+    pub(super) fn is_learned(&self) -> bool {
+        self.is_plain() || self.terms.is_some()
+    }
+
+    /// Its conditions, as far as they are known.
+    pub(super) fn terms(&self) -> &[Term] {
+        self.terms.as_ref().map_or(&[], |terms| &terms.all)
+    }
+
     /// The position of the first task, or one before it.
     pub(super) fn head(&self) -> Option<QueueKey> {
         self.window.first().or(self.rest)
@@ -86,6 +120,8 @@ pub(super) struct Lanes {
     /// Slots whose lane is gone.
     free: Vec<LaneSlot>,
     by_id: FxHashMap<LaneId, LaneSlot>,
+    /// The lane with these conditions; one of them, if several have the same.
+    by_conditions: FxHashMap<(OperationSlot, u128), LaneId>,
     /// Positions in windows that take memory beside their lanes, and how many windows those are.
     outside: (usize, usize),
 }
@@ -126,7 +162,8 @@ impl Lanes {
 
     /// A lane without tasks, which the caller gives one.
     pub(super) fn add(&mut self, id: LaneId, operation: OperationSlot) -> LaneSlot {
-        let lane = Lane { id, operation, window: Window::default(), rest: None };
+        let window = Window::default();
+        let lane = Lane { id, operation, window, rest: None, terms: None, group: None };
         let slot = if let Some(slot) = self.free.pop() {
             debug_assert!(self.get(slot).head().is_none(), "a slot that is free holds tasks");
             self.slots[slot.0 as usize] = lane;
@@ -161,17 +198,43 @@ impl Lanes {
         changed
     }
 
-    /// The last task of a lane is gone.
-    pub(super) fn remove(&mut self, slot: LaneSlot) {
-        let lane = self.get(slot);
+    /// The lane of an operation with the conditions that have this hash.
+    pub(super) fn with_conditions(&self, operation: OperationSlot, hash: u128) -> Option<LaneId> {
+        self.by_conditions.get(&(operation, hash)).copied()
+    }
+
+    /// The conditions of a lane are known from now on.
+    pub(super) fn learn(&mut self, slot: LaneSlot, terms: Terms) {
+        let lane = &mut self.slots[slot.0 as usize];
+        debug_assert!(!lane.is_learned(), "{:?} is learned twice", lane.id);
+        self.by_conditions.entry((lane.operation, terms.hash)).or_insert(lane.id);
+        lane.terms = Some(Box::new(terms));
+    }
+
+    /// A lane stands in this group, or in none.
+    pub(super) fn set_group(&mut self, slot: LaneSlot, group: Option<GroupSlot>) {
+        self.slots[slot.0 as usize].group = group;
+    }
+
+    /// The last task of a lane is gone. Gives back what was known of its conditions.
+    pub(super) fn remove(&mut self, slot: LaneSlot) -> Option<Box<Terms>> {
+        let lane = &mut self.slots[slot.0 as usize];
         debug_assert!(lane.head().is_none(), "{lane:?} has tasks");
-        let id = lane.id;
+        debug_assert!(lane.group.is_none(), "{lane:?} stands in a group");
+        let (id, terms) = (lane.id, lane.terms.take());
+        if let Some(terms) = &terms {
+            let key = (lane.operation, terms.hash);
+            if self.by_conditions.get(&key) == Some(&id) {
+                self.by_conditions.remove(&key);
+            }
+        }
         let old = self.by_id.remove(&id);
         debug_assert_eq!(old, Some(slot), "{id:?} lies in two slots, or in none");
         self.free.push(slot);
         if self.by_id.is_empty() && self.slots.len() > LANES_KEPT_MAX {
             *self = Self::default();
         }
+        terms
     }
 
     /// Leaves every window its first positions, at most so many.

@@ -13,6 +13,7 @@ use super::content::{BYTES_MAX, bytes_of};
 use super::slot::{LaneSlot, OperationSlot};
 use super::undo::{STEPS_PER_PICK, Step};
 use super::{Dispatch, Mark};
+use crate::error::Error;
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
 use crate::queue::QueueKey;
@@ -77,12 +78,18 @@ impl Picks {
 }
 
 /// What comes after [`Dispatch::start`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Progress {
     /// All that may start has been picked.
     Done,
     /// These lanes must be loaded, the first of them at least, each from this position on.
     Load(Vec<(LaneId, QueueKey)>),
+    /// More must be known of these tasks, of the first of them at least: [`Dispatch::tell`].
+    Tasks(Vec<(LaneId, QueueKey)>),
+    /// What conditions look at must be known of all live runs: [`Dispatch::load_runs`].
+    Runs,
+    /// A task in memory cannot be read.
+    Unreadable(Error),
     /// There may be more, for another turn.
     Again,
 }
@@ -119,9 +126,75 @@ impl Dispatch {
                 return Progress::Again;
             }
             picks.lanes_examined += 1;
-            self.take(operation, lane, picks);
+            if self.lanes.get(lane).is_plain() && !self.counters.tracks_runs() {
+                self.take(operation, lane, picks);
+            } else if let Some(progress) = self.consider(operation, lane, picks) {
+                return progress;
+            }
         }
         Progress::Done
+    }
+
+    /// Starts the first task of the first lane, unless one of its conditions does not hold: then
+    /// the lane stands at that.
+    fn consider(
+        &mut self,
+        operation: OperationSlot,
+        lane: LaneSlot,
+        picks: &mut Picks,
+    ) -> Option<Progress> {
+        if !self.lanes.get(lane).is_learned() && !is_on(Fault::LaneForgetsToLearn) {
+            return Some(self.ask(operation, picks));
+        }
+        if !self.lanes.get(lane).terms().is_empty() && !self.counters.knows_runs() {
+            // The store does not know yet of the runs of this turn.
+            return Some(if self.undo.has_runs() { Progress::Again } else { Progress::Runs });
+        }
+        if let Some(term) = self.closed(lane) {
+            self.stand_at(lane, term);
+            return None;
+        }
+        self.take_one(operation, lane, picks)
+    }
+
+    /// Asks for the first tasks of an operation.
+    fn ask(&self, operation: OperationSlot, picks: &mut Picks) -> Progress {
+        let tasks = self.tasks_to_tell(operation);
+        debug_assert!(!tasks.is_empty(), "what must be known is not named (D7)");
+        picks.lanes_examined = (picks.lanes_examined + tasks.len()).min(LANES_EXAMINED_MAX);
+        Progress::Tasks(tasks)
+    }
+
+    /// Starts the first task of the first lane, and counts its run.
+    fn take_one(
+        &mut self,
+        slot: OperationSlot,
+        lane: LaneSlot,
+        picks: &mut Picks,
+    ) -> Option<Progress> {
+        let old = self.lanes.get(lane).head();
+        let key = old?;
+        let document = if self.counters.tracks_runs() {
+            match self.document(key.seq) {
+                Ok(Some(document)) => Some(document),
+                Ok(None) => return Some(self.ask(slot, picks)),
+                Err(error) => return Some(Progress::Unreadable(error)),
+            }
+        } else {
+            None
+        };
+        let id = self.lanes.get(lane).id;
+        self.lanes.change(lane, |lane| lane.window.pop_first());
+        self.operations.get_mut(slot).running += 1;
+        self.running += 1;
+        self.undo.push(Step::Leave(id, key));
+        self.undo.push(Step::Begin(slot, key.seq));
+        picks.push(Pick { lane: id, key, task: self.contents.take(key.seq) });
+        self.relist_lane(lane, old);
+        if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
+            self.count(key.seq, &document);
+        }
+        None
     }
 
     /// Takes the last pick back.
@@ -139,15 +212,16 @@ impl Dispatch {
     }
 
     fn first_lane(&self, operation: OperationSlot, listed: QueueKey) -> Option<LaneSlot> {
-        let (key, lane) = *self.operations.get(operation).heads.first()?;
+        let (key, head) = *self.operations.get(operation).heads.first()?;
         debug_assert_eq!(key, listed, "an operation stands in a wrong position");
-        Some(lane)
+        self.lane_at(head)
     }
 
     /// The first lanes of an operation whose heads are not known, as many as could start a task.
     fn lanes_to_load(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
         let heads = self.operations.get(operation).heads.iter().take(self.free());
-        let lanes = heads.map(|(_, slot)| self.lanes.get(*slot)).filter(|lane| !lane.is_exact());
+        let lanes = heads.filter_map(|(_, head)| Some(self.lanes.get(self.lane_at(*head)?)));
+        let lanes = lanes.filter(|lane| !lane.is_exact());
         let rests = lanes.filter_map(|lane| lane.rest.map(|rest| (lane.id, rest)));
         rests.take(LANES_LOADED_MAX).collect()
     }
@@ -169,7 +243,7 @@ impl Dispatch {
                 operation.running += 1;
                 count += 1;
                 undo.push(Step::Leave(id, key));
-                undo.push(Step::Begin(slot));
+                undo.push(Step::Begin(slot, key.seq));
                 picks.push(Pick { lane: id, key, task: contents.take(key.seq) });
             }
             count

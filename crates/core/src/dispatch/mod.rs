@@ -22,11 +22,18 @@
 
 mod gate;
 mod slot;
+mod hash;
 mod window;
 mod operation;
+mod group;
+mod family;
+mod counter;
 mod lane;
 mod content;
 mod undo;
+mod place;
+mod run;
+mod learn;
 mod merge;
 mod check;
 mod explain;
@@ -34,10 +41,16 @@ mod explain;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use content::{Contents, bytes_of};
-pub use explain::{Ahead, OperationFacts};
+use counter::Counters;
+pub use explain::{Ahead, OperationFacts, Standing};
 pub use gate::Gate;
-use lane::{Lane, Lanes, WINDOWS_KEYS_MAX};
+use group::Groups;
+use hash::Hashes;
+use lane::{Lanes, WINDOWS_KEYS_MAX};
+pub use learn::Known;
 pub use merge::{Pick, Picks, Progress};
 use operation::{Operation, Operations};
 use slot::{LaneSlot, OperationSlot};
@@ -46,6 +59,7 @@ use undo::{Overlay, Step, Undo};
 use crate::fault::{Fault, is_on};
 use crate::id::{LaneId, OperationId, OwnerId, Seq};
 use crate::operation::{OperationOptions, OperationRecord};
+use crate::query::Value;
 use crate::queue::QueueKey;
 use crate::store::{LaneHead, ReadyTask, Window};
 
@@ -63,7 +77,14 @@ pub struct Dispatch {
     /// The operations that may start something, in the order of their first tasks.
     open: BTreeSet<(QueueKey, OperationSlot)>,
     lanes: Lanes,
+    /// The lanes that may have become empty in this turn.
+    emptied: Vec<LaneId>,
+    groups: Groups,
+    counters: Counters,
     contents: Contents,
+    /// What conditions look at of tasks that this turn has added or changed.
+    documents: FxHashMap<Seq, Value>,
+    hashes: Hashes,
     undo: Undo,
 }
 
@@ -86,7 +107,12 @@ impl Dispatch {
             operations: Operations::default(),
             open: BTreeSet::new(),
             lanes: Lanes::default(),
+            emptied: Vec::new(),
+            groups: Groups::default(),
+            counters: Counters::default(),
             contents: Contents::default(),
+            documents: FxHashMap::default(),
+            hashes: Hashes::default(),
             undo: Undo::default(),
         }
     }
@@ -258,15 +284,6 @@ impl Dispatch {
         self.contents.take(seq);
     }
 
-    /// A run of an operation that was live here is over.
-    pub fn end_run(&mut self, operation: OperationId) {
-        let slot = self.operations.by_id(operation);
-        debug_assert!(slot.is_some(), "a run ends of operation {}, which is nobody's", operation.0);
-        let Some(slot) = slot else { return };
-        self.change_runs(slot, false);
-        self.undo.push(Step::End(slot));
-    }
-
     /// A run that is live here halts. It counts for its operation and gives up its place here.
     pub fn halt_run(&mut self) {
         self.change_halted(true);
@@ -294,24 +311,12 @@ impl Dispatch {
         (*from, *to) = (from.saturating_sub(1), *to + 1);
     }
 
-    /// So many runs of other owners have begun.
-    pub fn begin_remote_runs(&mut self, operation: OperationId, runs: u32) {
-        debug_assert!(runs > 0, "a lane without runs is not named");
-        self.change_remote_runs(operation, |remote| remote + runs);
-    }
-
-    /// A run of another owner is over.
-    pub fn end_remote_run(&mut self, operation: OperationId) {
-        self.change_remote_runs(operation, |remote| {
-            debug_assert!(remote > 0, "a run ends that has not begun");
-            remote.saturating_sub(1)
-        });
-    }
-
     /// Forgets all that mirrors the store, except the runs that are live here.
     pub fn forget(&mut self) {
         debug_assert!(self.undo.is_empty(), "what a turn did cannot be forgotten within it");
         self.lanes = Lanes::default();
+        self.groups = Groups::default();
+        self.counters = Counters::default();
         self.open.clear();
         self.contents.clear();
         self.operations.iter_mut().for_each(Operation::forget);
@@ -390,13 +395,21 @@ impl Dispatch {
     /// What the turn did is on disk.
     pub fn commit(&mut self) {
         self.undo.clear();
+        self.end_turn();
         debug_assert!(self.is_sound(), "{:?}", self.fault());
     }
 
     /// What the turn did has not been.
     pub fn rollback(&mut self) {
         self.rollback_to(Mark::default());
+        self.end_turn();
         debug_assert!(self.is_sound(), "{:?}", self.fault());
+    }
+
+    fn end_turn(&mut self) {
+        self.documents.clear();
+        self.forget_emptied();
+        self.counters.tidy();
     }
 
     /// How far the turn is now.
@@ -424,11 +437,21 @@ impl Dispatch {
             Step::Leave(lane, key) => {
                 self.insert(lane, key);
             }
-            Step::Begin(slot) => self.change_runs(slot, false),
-            Step::End(slot) => self.change_runs(slot, true),
+            Step::Begin(slot, seq) => {
+                self.change_runs(slot, false);
+                self.count_no_more(seq);
+            }
+            Step::End(slot, seq) => {
+                self.change_runs(slot, true);
+                let run = self.undo.pop_end();
+                if let Some(run) = run.filter(|_| !is_on(Fault::RollbackForgetsCounters)) {
+                    self.count(seq, &run.document);
+                }
+            }
             Step::Halt => self.change_halted(false),
             Step::GoOn => self.change_halted(true),
             Step::Number(slot) => self.operations.set_id(slot, None),
+            Step::Lane(id) => self.forget_lane(id),
             Step::Record(slot) => {
                 if let Some(record) = self.undo.pop_record() {
                     self.operations.get_mut(slot).replace(record);
@@ -488,74 +511,5 @@ impl Dispatch {
         let operation = self.operations.by_id(id.operation());
         debug_assert!(operation.is_some(), "nothing is known of the operation of {id:?}");
         Some(self.lanes.add(id, operation?))
-    }
-
-    /// Changes what is known of a lane, and its position among the lanes with it.
-    fn change<T>(&mut self, slot: LaneSlot, change: impl FnOnce(&mut Lane) -> T) -> T {
-        let old = self.lanes.get(slot).head();
-        let changed = self.lanes.change(slot, change);
-        self.relist_lane(slot, old);
-        changed
-    }
-
-    /// A lane stands among the heads of its operation as long as it has one. It did so at `old`.
-    fn relist_lane(&mut self, slot: LaneSlot, old: Option<QueueKey>) {
-        let lane = self.lanes.get(slot);
-        let (operation, head) = (lane.operation, lane.head());
-        if head != old {
-            let heads = &mut self.operations.get_mut(operation).heads;
-            let was_listed = old.is_none_or(|old| heads.remove(&(old, slot)));
-            debug_assert!(was_listed, "a lane stood in a wrong position");
-            match head {
-                Some(head) => {
-                    let is_new = heads.insert((head, slot));
-                    debug_assert!(is_new, "a lane stands twice among the heads (D1)");
-                }
-                None => self.lanes.remove(slot),
-            }
-        }
-        self.relist(operation);
-    }
-
-    /// An operation stands among the open ones, under its first task, as long as it may start it.
-    fn relist(&mut self, slot: OperationSlot) {
-        let operation = self.operations.get_mut(slot);
-        let head = operation.open_head();
-        if head == operation.listed {
-            return;
-        }
-        if let Some(old) = std::mem::replace(&mut operation.listed, head) {
-            let was_open = self.open.remove(&(old, slot));
-            debug_assert!(was_open, "an operation stood in a wrong position");
-        }
-        if let Some(head) = head {
-            let is_new = self.open.insert((head, slot));
-            debug_assert!(is_new, "an operation stands twice among the open ones");
-        }
-    }
-
-    fn change_runs(&mut self, slot: OperationSlot, begins: bool) {
-        let operation = self.operations.get_mut(slot);
-        debug_assert!(begins || operation.running > 0, "a run ends that has not begun");
-        let change = |runs: &mut u32| *runs = if begins { *runs + 1 } else { *runs - 1 };
-        change(&mut operation.running);
-        change(&mut self.running);
-        debug_assert!(
-            operation.running <= self.running + self.halted,
-            "an operation runs more than all (D5)"
-        );
-        let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
-        if operation.options.concurrency.is_some() && is_reopened {
-            self.relist(slot);
-        }
-    }
-
-    fn change_remote_runs(&mut self, id: OperationId, change: impl FnOnce(u32) -> u32) {
-        let slot = self.operations.by_id(id);
-        debug_assert!(slot.is_some(), "nothing is known of operation {}", id.0);
-        let Some(slot) = slot else { return };
-        let remote = &mut self.operations.get_mut(slot).remote;
-        *remote = change(*remote);
-        self.relist(slot);
     }
 }

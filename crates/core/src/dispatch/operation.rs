@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::gate::Gate;
-use super::slot::{LaneSlot, OperationSlot};
+use super::slot::{Head, OperationSlot};
 use crate::fault::{Fault, is_on};
 use crate::id::OperationId;
 use crate::operation::{OperationOptions, OperationRecord};
@@ -30,8 +30,8 @@ pub(super) struct Operation {
     pub(super) running: u32,
     /// Live runs of other owners.
     pub(super) remote: u32,
-    /// The heads of its lanes.
-    pub(super) heads: BTreeSet<(QueueKey, LaneSlot)>,
+    /// The heads of its lanes, and of the groups that may pass.
+    pub(super) heads: BTreeSet<(QueueKey, Head)>,
     /// The position under which it stands among the open operations, if it does.
     pub(super) listed: Option<QueueKey>,
 }

@@ -1,9 +1,33 @@
-//! Where operations and lanes lie in memory.
+//! Where operations, lanes and groups lie in memory.
 
 /// Where an operation lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OperationSlot(pub(super) u32);
+
+impl OperationSlot {
+    /// The first that there may be.
+    pub(super) const FIRST: Self = Self(0);
+    /// The last that there may be.
+    pub(super) const LAST: Self = Self(u32::MAX);
+}
 
 /// Where a lane lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneSlot(pub(super) u32);
+
+/// Where a group lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GroupSlot(pub(super) u32);
+
+/// The number of a counter, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct CounterId(pub(super) u64);
+
+/// What stands among the heads of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Head {
+    /// A lane that stands at no counter.
+    Lane(LaneSlot),
+    /// The lanes that stand at a counter which lets them pass.
+    Group(GroupSlot),
+}

@@ -9,11 +9,12 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`; `docs/adr/0006-plan-in-memory.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::counter::Run;
 use super::slot::OperationSlot;
 use crate::fault::{Fault, is_on};
-use crate::id::LaneId;
+use crate::id::{LaneId, Seq};
 use crate::operation::OperationRecord;
 use crate::queue::QueueKey;
 
@@ -25,9 +26,9 @@ pub(super) enum Step {
     /// The task in this position left.
     Leave(LaneId, QueueKey),
     /// A run of this operation began here.
-    Begin(OperationSlot),
+    Begin(OperationSlot, Seq),
     /// A run of this operation that was live here is over.
-    End(OperationSlot),
+    End(OperationSlot, Seq),
     /// A run that is live here has halted.
     Halt,
     /// A run that had halted goes on.
@@ -36,6 +37,8 @@ pub(super) enum Step {
     Number(OperationSlot),
     /// The operation got another record.
     Record(OperationSlot),
+    /// There is a lane with conditions that was not there before.
+    Lane(LaneId),
     /// The operation is offered by another owner, or is not any more.
     Offered(OperationSlot),
 }
@@ -49,6 +52,8 @@ pub(super) struct Undo {
     steps: Vec<Step>,
     /// What each `Step::Record` has replaced.
     records: Vec<OperationRecord>,
+    /// What each `Step::End` has ended, if it was known.
+    ended: Vec<Option<Run>>,
 }
 
 /// What a turn has done behind the window of some lanes: whether a task is in a position now.
@@ -78,18 +83,52 @@ impl Undo {
         self.records.pop()
     }
 
+    /// A run of an operation is over.
+    pub(super) fn push_end(&mut self, slot: OperationSlot, seq: Seq, run: Option<Run>) {
+        self.ended.push(run);
+        self.push(Step::End(slot, seq));
+    }
+
+    /// What the last `Step::End` has ended, if it was known.
+    pub(super) fn pop_end(&mut self) -> Option<Run> {
+        self.ended.pop().flatten()
+    }
+
+    /// The tasks that have entered the queue in this turn.
+    pub(super) fn entered(&self) -> BTreeSet<Seq> {
+        let seq = |step: &Step| match step {
+            Step::Enter(_, key) => Some(key.seq),
+            Step::Leave(..)
+            | Step::Begin(..)
+            | Step::End(..)
+            | Step::Lane(_)
+            | Step::Halt
+            | Step::GoOn
+            | Step::Number(_)
+            | Step::Offered(_)
+            | Step::Record(_) => None,
+        };
+        self.steps.iter().filter_map(seq).collect()
+    }
+
+    /// Whether a run has begun or ended in this turn.
+    pub(super) fn has_runs(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Begin(..) | Step::End(..)))
+    }
+
     pub(super) fn pop(&mut self) -> Option<Step> {
         self.steps.pop()
     }
 
     /// Whether the last thing that was done was to pick this task.
     pub(super) fn ends_with_pick(&self, lane: LaneId, key: QueueKey) -> bool {
-        matches!(self.steps[..], [.., Step::Leave(l, k), Step::Begin(_)] if (l, k) == (lane, key))
+        matches!(self.steps[..], [.., Step::Leave(l, k), Step::Begin(..)] if (l, k) == (lane, key))
     }
 
     pub(super) fn clear(&mut self) {
         self.steps.clear();
         self.records.clear();
+        self.ended.clear();
     }
 
     /// What the turn has done in these lanes from these positions on.
@@ -100,8 +139,9 @@ impl Undo {
             let (lane, key, is_there) = match *step {
                 Step::Enter(lane, key) => (lane, key, true),
                 Step::Leave(lane, key) => (lane, key, false),
-                Step::Begin(_)
-                | Step::End(_)
+                Step::Begin(..)
+                | Step::End(..)
+                | Step::Lane(_)
                 | Step::Halt
                 | Step::GoOn
                 | Step::Number(_)

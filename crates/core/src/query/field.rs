@@ -61,6 +61,7 @@ fields! {
     Retention "retention" "How long it is kept after its end, in milliseconds.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",
+    Concurrency "concurrency" "What must hold at its start, besides.",
     Unique "unique" "The key that no other task of its operation has meanwhile.",
 }
 
@@ -69,6 +70,8 @@ fields! {
 pub struct Fields(u64);
 
 impl Fields {
+    /// No field.
+    pub const NONE: Fields = Fields(0);
     /// Every field; more than 63 do not compile.
     pub const ALL: Fields = Fields((1 << Field::ALL.len()) - 1);
 

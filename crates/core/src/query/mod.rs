@@ -27,6 +27,7 @@ mod place;
 pub mod field;
 pub mod value;
 mod read;
+mod write;
 pub mod path;
 mod kind;
 pub mod pattern;
@@ -42,6 +43,7 @@ use crate::error::Result;
 
 pub use field::{Field, Fields};
 pub use kind::Kinds;
+pub use parse::Allowed;
 pub use path::Path;
 pub use pattern::Pattern;
 pub use projection::Projection;
@@ -136,6 +138,15 @@ impl Query {
         parse::query(text)
     }
 
+    /// Compiles a query that stands at the path `at`, has been read, and may look at some fields
+    /// only.
+    ///
+    /// # Errors
+    /// As [`Query::parse`], with paths that begin with `at`.
+    pub fn of_value(value: &Value, at: &str, allowed: Allowed) -> Result<Self> {
+        parse::of_value(value, at, allowed)
+    }
+
     /// Whether every task matches, whatever it is.
     pub fn is_all(&self) -> bool {
         self.all.is_empty()
@@ -160,9 +171,29 @@ impl Query {
         })
     }
 
+    /// Every path of the document that it looks at, some more than once.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        gather_paths(&self.all, &mut paths);
+        paths
+    }
+
     /// Whether a document matches that has at least the fields of [`Query::fields`] (see
     /// [`crate::document::value`]).
     pub fn matches(&self, document: &Value) -> bool {
         matcher::all(&self.all, document)
+    }
+}
+
+/// Paths within `$elemMatch` begin at a member of an array that another path leads to.
+fn gather_paths<'q>(nodes: &'q [Node], paths: &mut Vec<&'q Path>) {
+    for node in nodes {
+        match node {
+            Node::Test(predicate) => paths.push(&predicate.path),
+            Node::Any(parts) | Node::Nor(parts) => {
+                parts.iter().for_each(|part| gather_paths(part, paths));
+            }
+            Node::Not(part) => gather_paths(part, paths),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! From the text of a query to its tree, with the path of every fault.
 
-use super::field::Fields;
+use super::field::{Field, Fields};
 use super::operand::{self, Operand, operators};
 use super::path::Path;
 use super::place::{Place, fault};
@@ -28,12 +28,33 @@ pub(super) const OPERATORS: &[&str] = &[
     "$elemMatch",
 ];
 
+/// Which fields a query may look at, where it may not look at all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    /// These.
+    pub fields: Fields,
+    /// What is said of these does not count, where it would have to hold for the whole query.
+    pub ignored: Fields,
+    /// What to say of any other.
+    pub advice: &'static str,
+}
+
+impl Allowed {
+    /// All fields.
+    const ALL: Allowed = Allowed { fields: Fields::ALL, ignored: Fields::NONE, advice: "" };
+}
+
 /// Compiles a query.
 pub(super) fn query(text: &str) -> Result<Query> {
     check_size(text)?;
     let value = Value::from_json(text).map_err(|error| fault("query", error.message()))?;
-    let mut parser = Parser { nodes: 0, patterns: 0, fields: Fields::default() };
-    let all = parser.part(&value, &Place::query())?;
+    of_value(&value, "query", Allowed::ALL)
+}
+
+/// Compiles a query that stands at the path `at` and has been read.
+pub(super) fn of_value(value: &Value, at: &str, allowed: Allowed) -> Result<Query> {
+    let mut parser = Parser { nodes: 0, patterns: 0, fields: Fields::default(), allowed };
+    let all = parser.part(value, &Place::query(at))?;
     let query = Query { all, fields: parser.fields };
     let has = |field| query.fields.has(field);
     debug_assert!(
@@ -56,6 +77,7 @@ struct Parser {
     nodes: usize,
     patterns: usize,
     fields: Fields,
+    allowed: Allowed,
 }
 
 impl Parser {
@@ -71,8 +93,8 @@ impl Parser {
             self.count(&place)?;
             match key {
                 "$and" => all.extend(self.parts(value, &place)?.into_iter().flatten()),
-                "$or" => all.push(Node::Any(self.parts(value, &place)?)),
-                "$nor" => all.push(Node::Nor(self.parts(value, &place)?)),
+                "$or" => all.push(Node::Any(self.parts(value, &place.alternatives())?)),
+                "$nor" => all.push(Node::Nor(self.parts(value, &place.alternatives())?)),
                 _ if key.starts_with('$') => return Err(unknown_logic(key, &place)),
                 _ => all.extend(self.field(key, value, &place)?),
             }
@@ -99,11 +121,24 @@ impl Parser {
     fn field(&mut self, key: &str, value: &Value, place: &Place) -> Result<Vec<Node>> {
         let parse = if place.is_inner { Path::parse_inner } else { Path::parse };
         let path = parse(key, place.path())?;
-        self.fields = path.field().map_or(self.fields, |field| self.fields.with(field));
-        if let Some(members) = operators(value) {
-            return self.tests(&path, members, &place.deeper());
+        let counts = path.field().map_or(Ok(true), |field| self.look_at(field, place))?;
+        let all = match operators(value) {
+            Some(members) => self.tests(&path, members, &place.deeper())?,
+            None => vec![self.plain(&path, value, place)?],
+        };
+        Ok(if counts { all } else { Vec::new() })
+    }
+
+    /// Whether what is said of a field counts.
+    fn look_at(&mut self, field: Field, place: &Place) -> Result<bool> {
+        if self.allowed.fields.has(field) {
+            self.fields = self.fields.with(field);
+            return Ok(true);
         }
-        Ok(vec![self.plain(&path, value, place)?])
+        if self.allowed.ignored.has(field) && place.is_conjunct {
+            return Ok(false);
+        }
+        Err(place.fault(self.allowed.advice))
     }
 
     /// A value without an operator: one to be equal to, or a regular expression.
@@ -276,6 +311,13 @@ fn unknown_operator(key: &str, place: &Place) -> Error {
     if !key.starts_with('$') {
         return place.fault("a name cannot stand beside operators");
     }
+    if key == "$task" {
+        return place.fault(TASK_ADVICE);
+    }
     let known = OPERATORS.join(", ");
     place.fault(format!("{key} is not supported here; {known} and $not are"))
 }
+
+/// What to say of `$task` where nothing is put in its place.
+const TASK_ADVICE: &str = "$task stands for a value of the task in the `conditions` of an \
+                           operation or a tasker; here write the value itself";

@@ -10,13 +10,15 @@
 //!
 //! Proof: `query::tests`, each rule of MongoDB's path iterator with an example.
 
+use std::collections::BTreeSet;
+
 use super::field::Field;
 use super::value::{Object, Value};
 use crate::error::{Code, Error, Result};
 use crate::limits::{JSON_DEPTH_MAX, QUERY_DEPTH_MAX};
 
 /// A dotted path, compiled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// Where in the document it begins; nothing if it begins at a member of an array.
     field: Option<Field>,
@@ -24,7 +26,7 @@ pub struct Path {
 }
 
 /// One part of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Part {
     name: Box<str>,
     /// The place in an array that it means, if it is a number.
@@ -76,6 +78,14 @@ impl Path {
         self.parts.iter().map(|part| part.name.as_ref())
     }
 
+    /// The values that a document has here as far as an equality can see, but for arrays and
+    /// objects, each once; nothing if there are more than `max`. What is missing is `null`.
+    pub fn scalars<'v>(&self, document: &'v Value, max: usize) -> Option<Vec<&'v Value>> {
+        let mut seen = Scalars { all: BTreeSet::new(), max };
+        let is_full = self.walk(document, &mut seen);
+        (!is_full).then(|| seen.all.into_iter().collect())
+    }
+
     /// Shows `visit` what the path leads to from a document or a member of an array, until it has
     /// seen enough; `true` if it has.
     pub(super) fn walk<'v>(&self, from: &'v Value, visit: &mut impl Visit<'v>) -> bool {
@@ -120,6 +130,41 @@ pub(super) trait Visit<'v> {
 
     /// A member of an array is no object and so the path does not lead into it.
     fn stray(&mut self) -> bool;
+}
+
+/// Gathers scalars until there are too many.
+struct Scalars<'v> {
+    all: BTreeSet<&'v Value>,
+    max: usize,
+}
+
+impl<'v> Scalars<'v> {
+    fn take(&mut self, value: &'v Value) -> bool {
+        if !matches!(value, Value::Array(_) | Value::Object(_)) {
+            self.all.insert(value);
+        }
+        self.all.len() > self.max
+    }
+}
+
+impl<'v> Visit<'v> for Scalars<'v> {
+    const PLACES_ONLY: bool = false;
+
+    fn leaf(&mut self, value: Option<&'v Value>) -> bool {
+        match value {
+            None => self.take(&Value::Null),
+            Some(Value::Array(items)) => items.iter().any(|item| self.take(item)),
+            Some(value) => self.take(value),
+        }
+    }
+
+    fn item(&mut self, value: &'v Value) -> bool {
+        self.take(value)
+    }
+
+    fn stray(&mut self) -> bool {
+        false
+    }
 }
 
 fn in_object<'v>(object: &'v Object, parts: &[Part], visit: &mut impl Visit<'v>) -> bool {

@@ -17,12 +17,14 @@ pub(super) struct Place {
     level: usize,
     /// Whether paths begin at a member of an array, inside of `$elemMatch`.
     pub(super) is_inner: bool,
+    /// Whether what stands here has to hold for the whole query to match.
+    pub(super) is_conjunct: bool,
 }
 
 impl Place {
-    /// A whole query.
-    pub(super) fn query() -> Self {
-        Self { path: "query".into(), level: 1, is_inner: false }
+    /// A whole query that stands at this path.
+    pub(super) fn query(at: &str) -> Self {
+        Self { path: at.into(), level: 1, is_inner: false, is_conjunct: true }
     }
 
     /// Its text, such as `query.$or[1].seq`.
@@ -53,7 +55,12 @@ impl Place {
 
     /// A query of a member of an array.
     pub(super) fn inner(&self) -> Self {
-        Self { is_inner: true, ..self.deeper() }
+        Self { is_inner: true, is_conjunct: false, ..self.deeper() }
+    }
+
+    /// Where one of several queries may hold, or none of them.
+    pub(super) fn alternatives(self) -> Self {
+        Self { is_conjunct: false, ..self }
     }
 
     /// `InvalidQuery` here.

@@ -12,6 +12,7 @@
 //! Proof: the tests below and `query::tests`.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 /// A value of a document or a query.
 #[derive(Clone, Debug)]
@@ -86,8 +87,23 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rank().hash(state);
+        match self {
+            Value::Null => {}
+            Value::Number(number) => (number + 0.0).to_bits().hash(state), // -0 is 0
+            Value::String(text) => text.hash(state),
+            Value::Object(object) => object.hash(state),
+            Value::Array(items) => items.hash(state),
+            Value::Bool(flag) => flag.hash(state),
+            Value::Date(ms) => ms.hash(state),
+        }
+    }
+}
+
 /// An object: its members, sorted by name, each name once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Object(Vec<(Box<str>, Value)>);
 
 impl Object {

@@ -1,6 +1,6 @@
 //! What one turn writes, what becomes of it, and what the journal keeps of it.
 
-use super::Change;
+use super::{Change, Head};
 use crate::error::Error;
 use crate::id::{OwnerId, RunId, Seq};
 use crate::range::Range;
@@ -18,6 +18,8 @@ pub struct Batch {
     pub at: WallMs,
     /// The next sequence number that is free after it.
     pub seq_next: Seq,
+    /// The next free number of a lane after it.
+    pub lane_next: u64,
     /// How many tasks are in each state after it.
     pub counts: Counts,
     /// What changes, in order.
@@ -25,6 +27,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Where the store stands after it.
+    pub fn head(&self) -> Head {
+        let Batch { number, seq_next, lane_next, counts, .. } = *self;
+        Head { number, seq_next, lane_next, counts }
+    }
+
     /// The first and the last of the moments at which tasks enter or end by it, if any does.
     pub fn task_times(&self) -> Option<Range<WallMs>> {
         let times = self.changes.iter().filter_map(Change::task_time);

@@ -37,6 +37,14 @@ pub struct Lane {
     pub operation: Arc<str>,
 }
 
+/// A run that is live, of whichever owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveRun {
+    /// Its task.
+    pub seq: Seq,
+    /// The lane of that.
+    pub lane: LaneId,
+}
 /// The operations of which an owner starts tasks: it has a runner for each, and is started.
 pub type Offers = Arc<BTreeSet<Arc<str>>>;
 
@@ -47,6 +55,8 @@ pub struct Head {
     pub number: u64,
     /// The next free sequence number; 1 for a new store.
     pub seq_next: Seq,
+    /// The next free number of a lane, for any operation; 1 for a new store.
+    pub lane_next: u64,
     /// How many tasks are in each state.
     pub counts: Counts,
 }

@@ -1,106 +1,23 @@
 //! A queue, a list of everything, and what happens to both.
 
+mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use proptest::prelude::*;
-use tasker_core::dispatch::{Dispatch, Picks, Progress};
+use history::{AllRules, DATA, OPERATIONS, Place, Said, Step, Task, Turn};
+use tasker_core::condition::{Conditions, Scope, fields};
+use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
+use tasker_core::document::for_conditions;
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
+use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{LaneHead, ReadyTask, Window};
-use tasker_core::task::{NewTask, Priority};
+use tasker_core::task::{Json, NewTask, Priority, TaskOptions};
 use tasker_core::time::WallMs;
 
-const OPERATIONS: usize = 3;
-/// Lanes of each operation.
-const LANES: usize = 4;
-
-/// A lane of an operation.
-pub(crate) type Place = (usize, usize);
-
-/// What is said of an operation: its limit, and whether it is paused.
-pub(crate) type Said = (usize, Option<u8>, bool);
-
-/// What one turn does before it starts what it can.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Turn {
-    /// Tasks that enter: their lane and priority.
-    adds: Vec<(Place, i8)>,
-    /// So many of the oldest runs end.
-    ends: usize,
-    /// The n-th ready tasks leave the queue.
-    leaves: Vec<usize>,
-    /// The n-th ready task gets this priority.
-    moves: Vec<(usize, i8)>,
-    /// Operations that are paused or not and have this limit from now on.
-    says: Vec<Said>,
-    /// So many of the picks are taken back.
-    unpicks: usize,
-    is_committed: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    Turn(Turn),
-    Runner(usize),
-    NoRunner(usize),
-    /// What another process says of an operation.
-    RemoteSays(Said),
-    Started(bool),
-    /// Tasks that another process adds.
-    RemoteAdd(Vec<(Place, i8)>),
-    /// The n-th ready task starts in another process.
-    RemoteStart(usize),
-    /// So many runs of an operation end in other processes.
-    RemoteEnd(usize, u32),
-    /// All that mirrors the store is read anew.
-    Reload,
-}
-
-fn place() -> impl Strategy<Value = Place> {
-    (0..OPERATIONS, 0..LANES)
-}
-
-fn adds() -> impl Strategy<Value = Vec<(Place, i8)>> {
-    prop::collection::vec((place(), -2..3_i8), 0..12)
-}
-
-fn said() -> impl Strategy<Value = Said> {
-    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25))
-}
-
-fn turn() -> impl Strategy<Value = Turn> {
-    let says = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(said(), 1..4)];
-    let leaves = prop::collection::vec(0..40_usize, 0..3);
-    let moves = prop::collection::vec((0..40_usize, -2..3_i8), 0..4);
-    let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
-    (adds(), 0..6_usize, leaves, moves, says, unpicks, prop::bool::weighted(0.75)).prop_map(
-        |(adds, ends, leaves, moves, says, unpicks, is_committed)| Turn {
-            adds,
-            ends,
-            leaves,
-            moves,
-            says,
-            unpicks,
-            is_committed,
-        },
-    )
-}
-
-pub(crate) fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        10 => turn().prop_map(Step::Turn),
-        3 => (0..OPERATIONS).prop_map(Step::Runner),
-        2 => said().prop_map(Step::RemoteSays),
-        1 => (0..OPERATIONS).prop_map(Step::NoRunner),
-        1 => prop::bool::weighted(0.8).prop_map(Step::Started),
-        2 => adds().prop_map(Step::RemoteAdd),
-        2 => (0..40_usize).prop_map(Step::RemoteStart),
-        2 => (0..OPERATIONS, 1..4_u32).prop_map(|(o, n)| Step::RemoteEnd(o, n)),
-        1 => Just(Step::Reload),
-    ]
-}
+pub(crate) use history::{History, history};
 
 fn id(operation: usize) -> OperationId {
     OperationId(operation as u16 + 1)
@@ -110,21 +27,19 @@ fn name(operation: usize) -> Arc<str> {
     format!("operation {operation}").into()
 }
 
-fn lane_id((operation, n): Place) -> LaneId {
-    LaneId::new(id(operation), n as u64)
-}
-
 fn key(seq: u64, priority: i8) -> QueueKey {
     QueueKey::new(Priority::new(f64::from(priority)).unwrap(), Seq(seq))
 }
 
-fn ready(key: QueueKey, lane: LaneId) -> ReadyTask {
-    let def = NewTask {
-        priority: key.priority(),
-        ..NewTask::new(name(usize::from(lane.operation().0) - 1))
-    };
+fn document(def: &NewTask) -> Value {
+    for_conditions(def, fields(Scope::Running)).unwrap()
+}
+
+fn ready(key: QueueKey, def: &NewTask) -> ReadyTask {
+    assert_eq!(def.priority, key.priority());
     let id = TaskId(uuid::Uuid::from_u64_pair(0, key.seq.0));
     let (created_at, attempt, losses, logs) = (WallMs(0), 0, 0, 0);
+    let def = def.clone();
     ReadyTask { seq: key.seq, id, created_at, def, attempt, failures: 0, losses, logs }
 }
 
@@ -135,35 +50,48 @@ type Queue = BTreeMap<QueueKey, LaneId>;
 #[derive(Clone, Debug)]
 struct Truth {
     queue: Queue,
+    defs: BTreeMap<Seq, NewTask>,
     /// The runs that are live here, the oldest first.
-    running: Vec<LaneId>,
-    /// Live runs in other processes.
-    remote: BTreeMap<OperationId, u32>,
+    running: Vec<(LaneId, QueueKey)>,
+    /// Live runs in other processes, the oldest first.
+    remote: Vec<(LaneId, Seq)>,
     /// The limit of each operation, and whether it is paused.
     said: BTreeMap<OperationId, (Option<u32>, bool)>,
     next: u64,
+    lane_next: u64,
+    /// The last lane that tasks of a kind got.
+    lanes: BTreeMap<Place, LaneId>,
 }
 
 pub(crate) struct World {
     dispatch: Dispatch,
     truth: Truth,
+    rules: AllRules,
     limit: u32,
     is_started: bool,
     runners: BTreeSet<OperationId>,
-    /// Most tasks of one window.
+    /// Most tasks of one window, and most that are told at once.
     window: usize,
     /// Most windows of one read.
     windows: usize,
 }
 
 impl World {
-    pub(crate) fn new(limit: u32, window: usize, windows: usize) -> Self {
+    pub(crate) fn new(rules: AllRules, (limit, window, windows): (u32, usize, usize)) -> Self {
         let dispatch = Dispatch::new(limit);
-        let (queue, running, remote) = (Queue::new(), Vec::new(), BTreeMap::new());
-        let truth = Truth { queue, running, remote, said: BTreeMap::new(), next: 1 };
-        let runners = BTreeSet::new();
+        let truth = Truth {
+            queue: Queue::new(),
+            defs: BTreeMap::new(),
+            running: Vec::new(),
+            remote: Vec::new(),
+            said: BTreeMap::new(),
+            next: 1,
+            lane_next: 1,
+            lanes: BTreeMap::new(),
+        };
+        let (is_started, runners) = (false, BTreeSet::new());
         let mut world =
-            Self { dispatch, truth, limit, is_started: false, runners, window, windows };
+            Self { dispatch, truth, rules, limit, is_started, runners, window, windows };
         world.reload();
         world.step(Step::Started(true));
         world
@@ -178,13 +106,12 @@ impl World {
             if is_paused || !self.runners.contains(&operation) {
                 continue;
             }
-            let is_own = |lane: &&LaneId| lane.operation() == operation;
-            let here = truth.running.iter().filter(is_own).count() as u32;
-            let live = here + truth.remote.get(&operation).copied().unwrap_or(0);
+            let live = truth.live_of(operation) as u32;
             let is_free = limit.is_none_or(|limit| live < limit);
-            if self.is_started && is_free && (truth.running.len() as u32) < self.limit {
+            let has_place = self.is_started && (truth.running.len() as u32) < self.limit;
+            if is_free && has_place && truth.holds(key.seq) {
                 truth.queue.remove(&key);
-                truth.running.push(lane);
+                truth.running.push((lane, key));
                 starts.push(key);
             }
         }
@@ -195,12 +122,54 @@ impl World {
     fn windows(&self, from: &[(LaneId, QueueKey)]) -> Vec<(LaneId, Window)> {
         let window = |(lane, from): &(LaneId, QueueKey)| {
             let of_lane = self.truth.queue.range(*from..).filter(|(_, other)| *other == lane);
-            let all: Vec<_> = of_lane.map(|(key, _)| ready(*key, *lane)).collect();
+            let all: Vec<_> =
+                of_lane.map(|(key, _)| ready(*key, &self.truth.defs[&key.seq])).collect();
             let count = all.len().min(self.window);
             let is_complete = count == all.len();
             (*lane, Window { tasks: all[..count].to_vec(), is_complete })
         };
         from.iter().take(self.windows).map(window).collect()
+    }
+
+    /// What is known of some tasks: not of all that were asked for, as with those that are large.
+    fn tell(&mut self, truth: &Truth, asked: &[(LaneId, QueueKey)]) {
+        // The store has them with the priority of before.
+        let stored = |seq: Seq| {
+            let def = self.truth.defs.get(&seq)?;
+            let key = QueueKey::new(def.priority, seq);
+            self.truth.queue.get(&key).map(|_| ready(key, def))
+        };
+        let asked = || asked.iter().take(self.window);
+        let stored: Vec<_> = asked().map(|(_, key)| stored(key.seq)).collect();
+        let known = |((lane, key), stored): (&(LaneId, QueueKey), _)| {
+            let stored: Option<&ReadyTask> = Option::as_ref(stored);
+            let def = stored.map_or(&truth.defs[&key.seq], |task| &task.def);
+            (*lane, *key, Known { def, stored })
+        };
+        let known: Vec<_> = asked().zip(&stored).map(known).collect();
+        self.dispatch.tell(&known).unwrap();
+    }
+
+    /// Starts what it can. Whether all of it, and whether a window was read.
+    fn start(&mut self, truth: &Truth, picks: &mut Picks) -> (bool, bool) {
+        let mut is_loaded = false;
+        loop {
+            match self.dispatch.start(picks) {
+                Progress::Done => return (true, is_loaded),
+                Progress::Again => return (false, is_loaded),
+                Progress::Load(from) => {
+                    is_loaded = true;
+                    self.dispatch.load(self.windows(&from));
+                }
+                Progress::Tasks(asked) => self.tell(truth, &asked),
+                Progress::Runs => {
+                    let defs = &self.truth.defs;
+                    let runs = self.truth.runs().map(|seq| (seq, document(&defs[&seq])));
+                    self.dispatch.load_runs(&runs.collect::<Vec<_>>());
+                }
+                Progress::Unreadable(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// Ends, adds and moves, and then starts until nothing more may start.
@@ -211,18 +180,9 @@ impl World {
         let mut expected_truth = truth.clone();
         let expected = self.expected(&mut expected_truth);
         let mut picks = Picks::up_to(usize::MAX);
-        let mut is_loaded = false;
-        loop {
-            match self.dispatch.start(&mut picks) {
-                Progress::Done => break,
-                Progress::Load(from) => {
-                    is_loaded = true;
-                    self.dispatch.load(self.windows(&from));
-                }
-                Progress::Again => panic!("so many are not to be examined"),
-            }
-        }
+        let (is_done, is_loaded) = self.start(&truth, &mut picks);
         let order: Vec<_> = picks.picks.iter().map(|pick| pick.key).collect();
+        let expected = if is_done { &expected[..] } else { &expected[..order.len()] };
         assert_eq!(order, expected);
         for _ in 0..turn.unpicks {
             self.dispatch.unpick(&mut picks);
@@ -231,14 +191,14 @@ impl World {
             let task = pick.task.as_ref();
             assert!(task.is_none_or(|task| task.seq == pick.key.seq));
             assert_eq!(truth.queue.remove(&pick.key), Some(pick.lane));
-            truth.running.push(pick.lane);
+            truth.running.push((pick.lane, pick.key));
         }
         if turn.is_committed {
             self.dispatch.commit();
             self.truth = truth;
             for (key, lane) in adds {
                 if self.truth.queue.contains_key(&key) {
-                    self.dispatch.offer(lane, ready(key, lane));
+                    self.dispatch.offer(lane, ready(key, &self.truth.defs[&key.seq]));
                 }
             }
         } else {
@@ -247,12 +207,20 @@ impl World {
             assert!(is_loaded || after == before, "{before:?} is now {after:?}");
         }
         self.compare();
+        if !is_done && turn.is_committed {
+            self.turn(&Turn { is_committed: true, ..Turn::default() });
+        }
     }
 
     /// What a turn changes before it starts anything; the tasks that it adds.
     fn change(&mut self, turn: &Turn, truth: &mut Truth) -> Vec<(QueueKey, LaneId)> {
-        for lane in truth.running.drain(..turn.ends.min(truth.running.len())) {
-            self.dispatch.end_run(lane.operation());
+        for (lane, key) in truth.running.drain(..turn.ends.min(truth.running.len())) {
+            self.dispatch.end_run(lane.operation(), key.seq);
+        }
+        for (lane, key) in truth.running.drain(..turn.releases.min(truth.running.len())) {
+            self.dispatch.end_run(lane.operation(), key.seq);
+            self.dispatch.enter(lane, key);
+            truth.queue.insert(key, lane);
         }
         for n in &turn.leaves {
             if let Some((key, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
@@ -260,15 +228,13 @@ impl World {
                 self.dispatch.leave(lane, key);
             }
         }
-        let adds: Vec<_> = turn.adds.iter().map(|add| truth.add(*add)).collect();
-        for (key, lane) in &adds {
-            self.dispatch.enter(*lane, *key);
-        }
+        let adds: Vec<_> = turn.adds.iter().map(|add| self.add(*add, truth)).collect();
         for (n, priority) in &turn.moves {
             if let Some((old, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
                 let new = key(old.seq.0, *priority);
                 truth.queue.remove(&old);
                 truth.queue.insert(new, lane);
+                truth.defs.get_mut(&old.seq).unwrap().priority = new.priority();
                 self.dispatch.leave(lane, old);
                 self.dispatch.enter(lane, new);
             }
@@ -277,6 +243,20 @@ impl World {
             self.say(*said, truth);
         }
         adds
+    }
+
+    /// A task of this process enters, in the lane of its conditions.
+    fn add(&mut self, task: Task, truth: &mut Truth) -> (QueueKey, LaneId) {
+        let ((place, ..), def) = (task, define(&self.rules, task));
+        let conditions = def.conditions();
+        let lane = self.dispatch.lane_of(id(place.0), conditions).unwrap_or_else(|| {
+            let lane = truth.new_lane(place);
+            self.dispatch.add_lane(lane, conditions);
+            lane
+        });
+        let key = truth.add(def, lane);
+        self.dispatch.enter(lane, key);
+        (key, lane)
     }
 
     fn say(&mut self, (operation, limit, is_paused): Said, truth: &mut Truth) {
@@ -302,8 +282,8 @@ impl World {
             LaneHead { lane, first: keys.next().unwrap(), next: keys.next() }
         };
         self.dispatch.load_heads(&lanes.into_iter().map(head).collect::<Vec<_>>());
-        for (operation, runs) in self.truth.remote.iter().filter(|(_, runs)| **runs > 0) {
-            self.dispatch.begin_remote_runs(*operation, *runs);
+        for (lane, _) in &self.truth.remote {
+            self.dispatch.begin_remote_runs(lane.operation(), 1);
         }
         self.dispatch.commit();
     }
@@ -324,9 +304,10 @@ impl World {
             assert_eq!(keys, known, "{lane:?}, known before {rest:?}");
         }
         for (operation, (here, remote)) in self.dispatch.runs() {
-            let is_own = |lane: &&LaneId| lane.operation() == operation;
-            assert_eq!(here as usize, self.truth.running.iter().filter(is_own).count());
-            assert_eq!(remote, self.truth.remote.get(&operation).copied().unwrap_or(0));
+            let is_own = |lane: &LaneId| lane.operation() == operation;
+            let own = self.truth.running.iter().filter(|(lane, _)| is_own(lane)).count();
+            let others = self.truth.remote.iter().filter(|(lane, _)| is_own(lane)).count();
+            assert_eq!((here as usize, remote as usize), (own, others));
         }
     }
 
@@ -351,56 +332,105 @@ impl World {
                 self.runners.remove(&id(operation));
                 self.dispatch.set_runner(&name(operation), false);
             }
-            Step::RemoteAdd(adds) => {
-                for add in adds {
-                    let (key, lane) = self.truth.add(add);
-                    self.dispatch.enter(lane, key);
-                }
-                self.dispatch.commit();
-            }
+            Step::RemoteAdd(adds, is_own) => self.add_remote(&adds, is_own),
             Step::RemoteStart(n) => self.start_remote(n),
-            Step::RemoteEnd(operation, runs) => {
-                let live = self.truth.remote.entry(id(operation)).or_default();
-                for _ in 0..runs.min(*live) {
-                    *live -= 1;
-                    self.dispatch.end_remote_run(id(operation));
-                }
-            }
+            Step::RemoteEnd(operation, runs) => self.end_remote(id(operation), runs),
             Step::Reload => self.reload(),
         }
         self.turn(&Turn { is_committed: true, ..Turn::default() });
+    }
+
+    /// Another process adds: in lanes of which nothing is known here, or in those that are there.
+    fn add_remote(&mut self, adds: &[Task], is_own: bool) {
+        for task in adds {
+            let place = task.0;
+            let known = self.truth.lanes.get(&place).copied().filter(|_| !is_own);
+            let lane = match place.1 {
+                0 => LaneId::new(id(place.0), 0),
+                _ => known.unwrap_or_else(|| self.truth.new_lane(place)),
+            };
+            let key = self.truth.add(define(&self.rules, *task), lane);
+            self.dispatch.enter(lane, key);
+        }
+        self.dispatch.commit();
     }
 
     fn start_remote(&mut self, n: usize) {
         let first = self.truth.queue.iter().nth(n).map(|(key, lane)| (*key, *lane));
         let Some((key, lane)) = first else { return };
         self.truth.queue.remove(&key);
-        *self.truth.remote.entry(lane.operation()).or_default() += 1;
+        self.truth.remote.push((lane, key.seq));
         self.dispatch.leave(lane, key);
-        self.dispatch.begin_remote_runs(lane.operation(), 1);
+        let document = document(&self.truth.defs[&key.seq]);
+        let document = Some(&document).filter(|_| self.dispatch.tracks_runs());
+        self.dispatch.begin_remote_run(lane.operation(), key.seq, document);
+        self.dispatch.commit();
+    }
+
+    fn end_remote(&mut self, operation: OperationId, runs: u32) {
+        for _ in 0..runs {
+            let is_own = |(lane, _): &(LaneId, Seq)| lane.operation() == operation;
+            let Some(at) = self.truth.remote.iter().position(is_own) else { break };
+            let (_, seq) = self.truth.remote.remove(at);
+            self.dispatch.end_remote_run(operation, seq);
+        }
         self.dispatch.commit();
     }
 }
 
 impl Truth {
-    fn add(&mut self, (place, priority): (Place, i8)) -> (QueueKey, LaneId) {
-        let (key, lane) = (key(self.next, priority), lane_id(place));
+    fn new_lane(&mut self, place: Place) -> LaneId {
+        let lane = LaneId::new(id(place.0), self.lane_next);
+        self.lane_next += 1;
+        self.lanes.insert(place, lane);
+        lane
+    }
+
+    fn add(&mut self, def: NewTask, lane: LaneId) -> QueueKey {
+        let seq = Seq(self.next);
         self.next += 1;
+        let key = QueueKey::new(def.priority, seq);
         self.queue.insert(key, lane);
-        (key, lane)
+        self.defs.insert(seq, def);
+        key
+    }
+
+    /// Every live run, of all processes.
+    fn runs(&self) -> impl Iterator<Item = Seq> {
+        let here = self.running.iter().map(|(_, key)| key.seq);
+        here.chain(self.remote.iter().map(|(_, seq)| *seq))
+    }
+
+    fn live_of(&self, operation: OperationId) -> usize {
+        let here = self.running.iter().map(|(lane, _)| lane);
+        let all = here.chain(self.remote.iter().map(|(lane, _)| lane));
+        all.filter(|lane| lane.operation() == operation).count()
+    }
+
+    /// Whether all conditions of a task hold, counted one by one.
+    fn holds(&self, seq: Seq) -> bool {
+        self.defs[&seq].conditions().iter().all(|condition| {
+            let others = self.runs().filter(|seq| condition.matches(&document(&self.defs[seq])));
+            condition.holds(others.count() as u64)
+        })
     }
 }
 
-/// A history, and how tiny the limit, the windows and their reads are.
-pub(crate) type History = (Vec<Step>, u32, usize, usize);
-
-pub(crate) fn history() -> impl Strategy<Value = History> {
-    (prop::collection::vec(step(), 1..60), 1..6_u32, 1..9_usize, 1..4_usize)
+/// What the caller says of a task.
+fn define(rules: &AllRules, ((operation, kind), priority, data): Task) -> NewTask {
+    let text = kind.checked_sub(1).map_or("[]", |kind| &rules[operation][kind]);
+    let conditions = Conditions::read(text, "concurrency").unwrap();
+    NewTask {
+        data: Some(Json::trusted(DATA[data])),
+        priority: Priority::new(f64::from(priority)).unwrap(),
+        options: TaskOptions { conditions, ..TaskOptions::default() }.into(),
+        ..NewTask::new(name(operation))
+    }
 }
 
 /// Lives through a history; panics where memory and the list do not agree.
-pub(crate) fn live((steps, limit, window, windows): History) {
-    let mut world = World::new(limit, window, windows);
+pub(crate) fn live((steps, rules, sizes): History) {
+    let mut world = World::new(rules, sizes);
     for step in steps {
         world.step(step);
     }

@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use tasker_core::condition::Conditions;
 use tasker_core::dispatch::{Dispatch, Picks};
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq, TaskId};
@@ -73,6 +74,7 @@ fn in_memory(lanes: u64) -> String {
     let mut dispatch = Dispatch::new(LIMIT);
     dispatch.add_operation(OPERATION, &operation());
     for n in 1..=lanes {
+        dispatch.add_lane(LaneId::new(OPERATION, n), &Conditions::NONE);
         dispatch.enter(LaneId::new(OPERATION, n), QueueKey::new(Priority::default(), Seq(n)));
         dispatch.commit();
     }
@@ -87,7 +89,9 @@ fn in_memory(lanes: u64) -> String {
         let mut picks = Picks::up_to(usize::MAX);
         dispatch.start(&mut picks);
         dispatch.commit();
-        dispatch.end_run(OPERATION);
+        for pick in picks.picks {
+            dispatch.end_run(OPERATION, pick.key.seq);
+        }
     }
     let us = begun.elapsed_ms() as f64 * 1e3 / lanes as f64;
     format!("{lanes} lanes: {bytes} bytes each, {us:.2} µs for an end and a start")
@@ -109,7 +113,7 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
     let known = Operation::new(OPERATION, operation());
     for (number, first) in (1..).zip((1..=tasks).step_by(ADDED as usize)) {
         let mut changes = Vec::new();
-        changes.extend((first == 1).then(|| Change::Operation(known.clone())));
+        changes.extend((first == 1).then(|| Change::Operation(known.clone().into())));
         let seqs = first..(first + ADDED).min(tasks + 1);
         for seq in seqs.clone() {
             counts.enter(State::Ready);
@@ -121,7 +125,7 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
             changes.push(adding(id, Seq(seq), lane));
         }
         let (owner, at, seq_next) = (store.owner(), at(number).wall, Seq(seqs.end));
-        let batch = Batch { number, owner, at, seq_next, counts, changes };
+        let batch = Batch { number, owner, at, seq_next, lane_next: lanes + 1, counts, changes };
         commit(store.as_mut(), &batch)?;
     }
     store.close()?;

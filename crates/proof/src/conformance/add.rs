@@ -1,5 +1,6 @@
 //! What an add must keep.
 
+use tasker_core::condition::Conditions;
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
 use tasker_core::queue_timeout;
@@ -43,6 +44,8 @@ const DEPENDS_ON: &str = r#"{
     "onFailure":"run"
 }"#;
 
+const CONDITIONS: &str = r#"[{"scope":"running","query":{"data.book":"dune"},"limit":1}]"#;
+
 /// I-1.
 pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Result<()> {
     let def = NewTask {
@@ -63,6 +66,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
             unique: Some(unique::read(r#"{"key":"é\"","ttl":7}"#, "unique")?.into()),
+            conditions: Conditions::read(CONDITIONS, "concurrency")?,
             paused_at: None,
         }
         .into(),

@@ -35,6 +35,17 @@ pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change)
     }
 }
 
+/// The number after those of the lanes that these changes name and that are counted up.
+pub(super) fn lane_next(changes: &[Change]) -> u64 {
+    let lanes = changes.iter().filter_map(|change| match change {
+        Change::Add { lane, .. }
+        | Change::AddDelayed { lane, .. }
+        | Change::AddBlocked { lane, .. } => Some(lane.n()),
+        _ => None,
+    });
+    lanes.filter(|n| *n < 1 << 46).max().map_or(1, |n| n + 1)
+}
+
 /// What the counters are after these changes if none is refused.
 pub(super) fn tally(
     mut counts: Counts,

@@ -13,14 +13,15 @@ fn head(world: &mut World) -> Result<Head> {
 
 pub(super) fn assert_head(world: &mut World) -> Result<()> {
     let (number, seq_next, counts) = (world.number(), world.seq_next(), world.counts());
-    assert_eq!(head(world)?, Head { number, seq_next, counts });
+    let lane_next = world.lane_next();
+    assert_eq!(head(world)?, Head { number, seq_next, lane_next, counts });
     Ok(())
 }
 
 /// I-8.
 pub(super) fn a_new_store_begins_at_zero(world: &mut World) -> Result<()> {
     let counts = Counts::default();
-    assert_eq!(head(world)?, Head { number: 0, seq_next: Seq(1), counts });
+    assert_eq!(head(world)?, Head { number: 0, seq_next: Seq(1), lane_next: 1, counts });
     Ok(())
 }
 
@@ -52,6 +53,18 @@ pub(super) fn a_refused_batch_leaves_the_head(world: &mut World) -> Result<()> {
     world.end(live, done())?;
     let late = world.ending(live, failed());
     world.assert_fenced(vec![late]);
+    assert_head(world)
+}
+
+/// The number of a lane is given once, also after a crash.
+pub(super) fn the_next_number_of_a_lane_is_that_of_the_last_batch(world: &mut World) -> Result<()> {
+    world.add(read())?;
+    assert_eq!(head(world)?.lane_next, 1);
+    world.add_to(6, read())?;
+    assert_head(world)?;
+    world.crash()?;
+    world.add(read())?;
+    assert_eq!(head(world)?.lane_next, 7);
     assert_head(world)
 }
 

@@ -5,6 +5,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{LaneId, OperationId};
 use tasker_core::journal::unpack;
 use tasker_core::state::State;
+use tasker_core::store::PauseWish;
 
 use super::world::{Task, World, done, of, with_priority};
 
@@ -114,6 +115,33 @@ pub(super) fn runs_of_the_other_handle_are_counted_in_each_lane(world: &mut Worl
     world.swap();
     let runs = world.inside(|store| store.remote_runs())?;
     assert_eq!(runs, [(lane(0), 2), (lane(1), 2), (lane(N_MAX), 1)]);
+    Ok(())
+}
+
+/// I-6: of whichever handle, running or halted.
+pub(super) fn the_live_runs_of_all_handles_come_by_number(world: &mut World) -> Result<()> {
+    world.open_another()?;
+    let tasks = filled(world)?;
+    world.start(tasks[4])?;
+    world.swap();
+    let lives = [0, 1, 3].map(|at| world.start(tasks[at]));
+    let [halted, ended, _] = lives;
+    let (halted, ended) = (halted?, ended?);
+    let changes = vec![World::wishing(halted, PauseWish::Halt), World::halting(halted)];
+    world.turn(changes)?;
+    world.end(ended, done())?;
+    let pausing = world.pausing(tasks[2]);
+    world.turn(vec![pausing])?;
+    let found = |world: &mut World| {
+        let runs = world.inside(|store| store.live_runs())?;
+        Ok(runs.into_iter().map(|run| (run.seq.0, run.lane)).collect::<Vec<_>>())
+    };
+    let all = [(1, lane(0)), (4, lane(0)), (5, lane(1))];
+    assert_eq!(found(world)?, all);
+    world.swap();
+    assert_eq!(found(world)?, all);
+    world.crash()?;
+    assert_eq!(found(world)?, all);
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(super) fn an_operation_of_the_greatest_length_comes_back(world: &mut World) 
 /// I-17: the last number there may be.
 pub(super) fn an_operation_with_the_greatest_number_comes_back(world: &mut World) -> Result<()> {
     let last = Operation::new(OperationId(u16::MAX), "last");
-    world.turn(vec![Change::Operation(last.clone())])?;
+    world.turn(vec![Change::Operation(last.clone().into())])?;
     assert_eq!(operations(world)?, [last]);
     Ok(())
 }
@@ -62,7 +62,7 @@ pub(super) fn an_operation_goes_with_its_refused_batch(world: &mut World) -> Res
     let live = world.running()?;
     let (_, again) = world.starting(live.task, 2);
     let write = Operation::new(OperationId(2), "write");
-    world.assert_fenced(vec![Change::Operation(write), again]);
+    world.assert_fenced(vec![Change::Operation(write.into()), again]);
     assert_eq!(operations(world)?.len(), 1);
     Ok(())
 }
@@ -95,7 +95,7 @@ fn bare(version: u32) -> Operation {
 }
 
 fn put(operation: Operation) -> Vec<Change> {
-    vec![Change::Operation(operation)]
+    vec![Change::Operation(operation.into())]
 }
 
 /// I-1: with each version, after a crash, and for another process.
@@ -157,7 +157,7 @@ pub(super) fn a_record_goes_with_its_refused_batch(world: &mut World) -> Result<
     let live = world.running()?;
     let (_, again) = world.starting(live.task, 2);
     let operation = Operation { id: live.task.lane.operation(), name: "read".into(), ..whole(2) };
-    world.assert_fenced(vec![Change::Operation(operation), again]);
+    world.assert_fenced(vec![Change::Operation(operation.into()), again]);
     assert_eq!(operations(world)?, [Operation::new(live.task.lane.operation(), "read")]);
     Ok(())
 }

@@ -287,6 +287,7 @@ macro_rules! conformance_cases {
                 the_head_survives_crash_and_close,
                 a_refused_batch_leaves_the_head,
                 the_next_number_may_leap,
+                the_next_number_of_a_lane_is_that_of_the_last_batch,
                 counters_equal_a_recount,
                 counts_of_operations_are_those_of_their_tasks,
             }
@@ -304,6 +305,7 @@ macro_rules! conformance_cases {
                 a_task_comes_back_to_its_lane,
                 orphans_of_several_lanes_come_in_queue_order,
                 runs_of_the_other_handle_are_counted_in_each_lane,
+                the_live_runs_of_all_handles_come_by_number,
                 the_journal_names_the_lane_of_each_step,
                 a_brief_names_the_lane,
             }

@@ -25,7 +25,7 @@ use tasker_core::task::{
 };
 use tasker_core::time::WallMs;
 
-use super::books::{note_waiting, tally};
+use super::books::{lane_next, note_waiting, tally};
 
 /// Both sides of an open store.
 pub struct Handle {
@@ -71,6 +71,7 @@ pub struct World {
     ids: IdSource,
     number: u64,
     seq_next: u64,
+    lane_next: u64,
     counts: Counts,
     lanes: Vec<Lane>,
     /// The last priority that a change of this hand gave to each task.
@@ -93,6 +94,7 @@ impl World {
         let ids = IdSource::new(handle.store.id_key(), [42; 32]);
         let (counts, lanes, priorities) = (Counts::default(), Vec::new(), BTreeMap::new());
         let (number, seq_next, clock, unqueued) = (0, 1, BEGIN, BTreeMap::new());
+        let lane_next = 1;
         let (handle, other) = (Some(handle), None);
         Ok(Self {
             lab,
@@ -101,6 +103,7 @@ impl World {
             ids,
             number,
             seq_next,
+            lane_next,
             counts,
             lanes,
             priorities,
@@ -192,6 +195,10 @@ impl World {
         Seq(self.seq_next)
     }
 
+    pub(super) fn lane_next(&self) -> u64 {
+        self.lane_next
+    }
+
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }
@@ -219,7 +226,9 @@ impl World {
         let owner = self.store()?.owner();
         let counts = tally(self.counts, &mut self.unqueued.clone(), &changes);
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
-        Ok(Batch { number, owner, at, seq_next, counts, changes })
+        self.lane_next = self.lane_next.max(lane_next(&changes));
+        let lane_next = self.lane_next;
+        Ok(Batch { number, owner, at, seq_next, lane_next, counts, changes })
     }
 
     /// One turn: begin and commit.
@@ -269,7 +278,7 @@ impl World {
             (OperationId(self.lanes.len() as u16 + 1), operation.into());
         let lane = Lane { id: LaneId::new(id, 0), operation: name.clone() };
         self.lanes.push(lane.clone());
-        (lane, Some(Change::Operation(Operation::new(id, name))))
+        (lane, Some(Change::Operation(Operation::new(id, name).into())))
     }
 
     pub(super) fn operations_known(&self) -> usize {
@@ -535,7 +544,8 @@ impl World {
         self.priorities.insert(seq, to);
         let NewTask { data, options, .. } = def;
         let due_at = options.run_at().filter(|_| !is_queued);
-        Change::Update { seq, lane, from, to, is_queued, data, options, due_at }
+        let from_lane = lane;
+        Change::Update { seq, lane, from_lane, from, to, is_queued, data, options, due_at }
     }
 
     pub(super) fn priority(&self, task: Task) -> Priority {

@@ -34,7 +34,7 @@ pub(super) struct Image {
 
 impl Default for Image {
     fn default() -> Self {
-        let head = Head { number: 0, seq_next: Seq(1), counts: Counts::default() };
+        let head = Head { number: 0, seq_next: Seq(1), lane_next: 1, counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let (waits, offers) = (BTreeMap::new(), BTreeMap::new());
@@ -288,13 +288,15 @@ impl Image {
     }
 
     fn update(&mut self, change: &Change) -> Option<()> {
-        let Change::Update { seq, lane, from, to, is_queued, data, options, due_at } = change
+        let Change::Update { seq, lane, from_lane, from, to, is_queued, data, options, due_at } =
+            change
         else {
             return None;
         };
         let is_ready = |row: &&mut Row| row.task.state == State::Ready;
         let row = self.waiting(*seq).filter(|row| is_ready(row) == *is_queued)?;
-        let def = &mut row.at(*lane, *from).task.def;
+        row.at(*from_lane, *from).lane = *lane;
+        let def = &mut row.task.def;
         (def.priority, def.data, def.options) = (*to, data.clone(), options.clone());
         let timer = due_at.map(|at| Timer { at, kind: TimerKind::Due, seq: *seq });
         self.timers.extend(timer);

@@ -10,9 +10,9 @@ use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, Offers, Operation,
-    Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Whose,
-    Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Refused, Transaction,
+    Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -74,6 +74,11 @@ impl ReadTransaction for ModelTransaction<'_> {
             }
         }
         Ok(lanes.into_iter().collect())
+    }
+
+    fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
+        let live = self.image.tasks.iter().filter(|(_, row)| row.has_live_run());
+        Ok(live.map(|(seq, row)| LiveRun { seq: *seq, lane: row.lane }).collect())
     }
 
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
@@ -253,8 +258,8 @@ impl Transaction for ModelTransaction<'_> {
                 return Commit::Refused(Refused { change, error });
             }
         }
-        let Batch { number, seq_next, counts, owner, .. } = *batch;
-        self.image.head = Head { number, seq_next, counts };
+        let Batch { number, owner, .. } = *batch;
+        self.image.head = batch.head();
         let transitions = journal::pack(batch).into();
         self.image.journal.push(Entry { number, owner, transitions });
         self.store.seen = Some(number);

@@ -502,6 +502,7 @@ impl Worker {
         let (operation, limit) = self.rng.one_of(&OPERATIONS[..3]);
         let options = OperationOptions {
             retention: None,
+            conditions: None,
             concurrency: limit.map(|limit| 1 + self.rng.below(limit as usize) as u32),
             priority: self.rng.once_in(2).then(|| self.rng.priority()),
             on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tasker_core::condition::Conditions;
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::Code;
 use tasker_core::id::TaskId;
@@ -230,6 +231,58 @@ fn the_places_of_a_process_hold_back_what_it_alone_would_start() {
     assert!(words(&mut one, waits[1]).is_empty(), "somebody else may have a place");
 }
 
+/// Adds a task that runs beside so many others of an operation.
+fn add_beside(bench: &mut Bench, operation: &str, of: &str, limit: i64) -> TaskId {
+    let condition =
+        format!(r#"[{{"scope":"running","query":{{"operation":"{of}"}},"limit":{limit}}}]"#);
+    bench.add_with(operation, |def| {
+        def.options.conditions = Conditions::read(&condition, "concurrency").unwrap();
+    })
+}
+
+#[test]
+fn a_task_behind_one_that_a_condition_holds_back_is_not_held_by_order() {
+    let mut one = Bench::started(9);
+    one.assign("b", Some(1));
+    let mut two = one.beside(9);
+    let run = one.add("a", 0.0);
+    let since = one.wall().0;
+    one.wait(5);
+    let held = [add_beside(&mut one, "b", "a", 0), add_beside(&mut one, "b", "a", 0)];
+    let first = one.add("b", 0.0);
+    assert_eq!(one.starts(), [run, first]);
+    let waits = one.add("b", 0.0);
+    for bench in [&mut one, &mut two] {
+        assert_eq!(words(bench, waits), ["limit"]);
+        for id in held {
+            assert_eq!(words(bench, id), ["condition", "limit"]);
+        }
+        let condition = json!({
+            "reason": "condition", "scope": "running", "query": { "operation": "a" }, "limit": 0,
+            "count": 1, "uuids": [run.0.to_string()], "since": [since],
+        });
+        assert_eq!(obstacles(bench, held[1])[0], condition);
+        assert_eq!(ask(bench, Question::Operation("b".into()))["held"], 2);
+    }
+    one.settle_oldest(Settlement::Returned(None));
+    for bench in [&mut one, &mut two] {
+        assert_eq!(words(bench, held[0]), ["limit"]);
+        assert_eq!(words(bench, waits), ["limit", "order"]);
+        assert_eq!(ask(bench, Question::Operation("b".into()))["held"], 0);
+    }
+}
+
+#[test]
+fn a_negative_limit_is_named_and_what_it_holds_back_is_known_to_have_no_runner() {
+    let mut bench = Bench::started(9);
+    let id = add_beside(&mut bench, "a", "b", -1);
+    let all = obstacles(&mut bench, id);
+    assert_eq!((&all[0]["limit"], &all[0]["count"]), (&json!(-1), &json!(0)));
+    bench.call(|ticket| Input::Unassign(ticket, "a".into()));
+    assert_eq!(words(&mut bench, id), ["condition", "no-runner"]);
+    assert_eq!(unserved(&mut bench, &[], true), json!(["a"]));
+}
+
 /// What stands behind the window of a lane is counted in the store, up to a bound.
 #[test]
 fn those_who_stand_ahead_are_counted_as_far_as_it_matters() {
@@ -266,13 +319,11 @@ fn the_reasons_of_an_operation_are_those_of_its_ready_tasks() {
     let mut bench = Bench::started(1);
     bench.add("a", 0.0);
     let of = |bench: &mut Bench, name: &str| ask(bench, Question::Operation(name.into()));
-    assert_eq!(of(&mut bench, "a")[0]["reason"], "place");
-    assert_eq!(
-        of(&mut bench, "nobody")[0],
-        json!({ "reason": "no-runner", "operation": "nobody" })
-    );
+    assert_eq!(of(&mut bench, "a")["reasons"][0]["reason"], "place");
+    let nobody = json!([{ "reason": "no-runner", "operation": "nobody" }]);
+    assert_eq!(of(&mut bench, "nobody")["reasons"], nobody);
     bench.settle_oldest(Settlement::Returned(None));
-    assert_eq!(of(&mut bench, "a"), json!([]));
+    assert_eq!(of(&mut bench, "a"), json!({ "reasons": [], "held": 0 }));
 }
 
 #[test]

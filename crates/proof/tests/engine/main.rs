@@ -6,6 +6,7 @@ mod attached;
 mod bench;
 mod bulk;
 mod clients;
+mod conditions;
 mod dependencies;
 mod overtaken;
 mod explaining;
@@ -19,6 +20,7 @@ mod races;
 mod removals;
 mod retries;
 mod shared;
+mod templates;
 mod timers;
 mod unique;
 

@@ -26,10 +26,10 @@ fn bench(room: usize) -> Bench {
     let mut store = disk.open().unwrap().store;
     let ids = 1..=u16::try_from(OPERATIONS_MAX - room).unwrap();
     let operation = |id| Operation::new(OperationId(id), format!("known {id}"));
-    let changes = ids.map(operation).map(Change::Operation).collect();
+    let changes = ids.map(operation).map(|operation| Change::Operation(operation.into())).collect();
     let (owner, at, counts) = (store.owner(), WallMs(0), Counts::default());
     let seq_next = tasker_core::id::Seq(1);
-    let batch = Batch { number: 1, owner, at, seq_next, counts, changes };
+    let batch = Batch { number: 1, owner, at, seq_next, lane_next: 1, counts, changes };
     let committed = store.begin(&Lookups::default).unwrap().commit(&batch);
     assert!(matches!(committed, Commit::Committed));
     drop(store);

@@ -388,7 +388,7 @@ impl Oracle {
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
         let attached_to = std::mem::take(&mut def.is_attached).then_some(self.me);
-        self.said(&def.operation).in_force().complete(&mut def);
+        self.complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         let is_delayed = run_at.is_some_and(|at| at > self.wall);
         dependencies::name_all(&mut def, &[]);
@@ -410,7 +410,7 @@ impl Oracle {
             },
             doomed_by: waits.as_ref().and_then(|waits| self.failed_of(waits)),
             waits: waits.unwrap_or_default(),
-            lane: 0,
+            lane: None,
             attached_to,
             priorities: Vec::new(),
             attempt: 0,
@@ -442,8 +442,11 @@ impl Oracle {
 
     /// A stranger added a task to the n-th lane of its operation.
     pub(crate) fn enter_in_lane(&mut self, id: TaskId, def: NewTask, lane: u64) {
+        let own = def.conditions().clone();
         self.enter(id, def);
-        self.tasks.get_mut(&id).unwrap().lane = lane;
+        let task = self.tasks.get_mut(&id).unwrap();
+        task.def.options.conditions = own;
+        task.put_in_lane(lane);
     }
 
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
@@ -575,6 +578,7 @@ impl Oracle {
                 && me.runners.contains_key(name)
                 && said.paused_at.is_none()
                 && limit.is_none_or(|limit| live(name) < limit)
+                && !self.is_held(task)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {

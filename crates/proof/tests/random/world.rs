@@ -36,7 +36,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 22] = [
+const READS: [Call; 23] = [
+    Call::LiveRuns,
     Call::Attached,
     Call::PauseWishes,
     Call::PostponeRequests,
@@ -597,8 +598,7 @@ impl World {
         for is_last in [false, false, true] {
             self.begin();
             if is_last && self.rng.once_in(2) {
-                let live: Vec<TaskId> =
-                    self.oracle.me().runs.values().map(|run| run.task).collect();
+                let live: Vec<_> = self.oracle.me().runs.values().map(|run| run.task).collect();
                 let aborts = live.into_iter().map(|id| self.abort(id)).collect();
                 self.turns(aborts, None);
             }

@@ -29,6 +29,7 @@ pub struct Hand {
     ids: IdSource,
     number: u64,
     pub seq_next: u64,
+    pub lane_next: u64,
     pub counts: Counts,
     pub clock: i64,
     /// The lane of each task that was added.
@@ -81,6 +82,7 @@ impl Hand {
     pub fn catch_up(&mut self) {
         let head = self.store.begin_read().unwrap().head().unwrap();
         (self.number, self.seq_next, self.counts) = (head.number, head.seq_next.0, head.counts);
+        self.lane_next = head.lane_next;
     }
 
     pub fn open(path: &Path) -> Hand {
@@ -101,6 +103,7 @@ impl Hand {
             ids,
             number: head.number,
             seq_next: head.seq_next.0,
+            lane_next: head.lane_next,
             counts: head.counts,
             clock: 1_000,
             lanes: BTreeMap::new(),
@@ -123,6 +126,7 @@ impl Hand {
             owner: self.store.owner(),
             at: WallMs(self.clock),
             seq_next: Seq(self.seq_next),
+            lane_next: self.lane_next,
             counts: self.counts,
             changes,
         }
@@ -152,7 +156,7 @@ impl Hand {
     /// Makes an operation known; the lane of its tasks.
     pub fn lane(&mut self, id: u16, name: &str) -> Lane {
         let operation = Operation::new(OperationId(id), name);
-        self.turn(vec![Change::Operation(operation.clone())]);
+        self.turn(vec![Change::Operation(operation.clone().into())]);
         Lane { id: LaneId::new(operation.id, 0), operation: operation.name }
     }
 
@@ -167,6 +171,7 @@ impl Hand {
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
         self.lanes.insert(seq, lane.id);
+        self.lane_next = self.lane_next.max(lane.id.n() + 1);
         self.counts.enter(State::Ready);
         (Task { seq, id }, Change::Add { seq, id, lane: lane.id, def, at, start: None })
     }
@@ -183,6 +188,7 @@ impl Hand {
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
         self.lanes.insert(seq, lane.id);
+        self.lane_next = self.lane_next.max(lane.id.n() + 1);
         self.counts.enter(State::Delayed);
         let mut def = def("1", 0.0);
         def.options.start_time = Some(StartTime::At(due_at));
@@ -196,6 +202,7 @@ impl Hand {
         self.seq_next += 1;
         let id = self.ids.task(seq, at);
         self.lanes.insert(seq, lane.id);
+        self.lane_next = self.lane_next.max(lane.id.n() + 1);
         self.counts.enter(State::Blocked);
         let mut def = def("1", 0.0);
         let uuids = on.iter().map(|one| Dependency::Task(one.id)).collect();

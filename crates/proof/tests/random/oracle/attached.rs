@@ -2,7 +2,7 @@
 
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
-use tasker_core::task::Cause;
+use tasker_core::task::{Cause, NewTask};
 
 use super::{Asked, Oracle, Task};
 
@@ -38,10 +38,21 @@ impl Oracle {
         assert!(self.me().closes(), "its process goes on: {task:?}");
     }
 
-    /// Whether a call asks for what cannot be: what an ended task was attached to is gone. Of one
-    /// whose add had an open fate it is not known.
+    /// Whether a call asks for what cannot be: an attached task with conditions, or what an ended
+    /// task was attached to is gone. Of one whose add had an open fate it is not known.
     pub(super) fn may_be_unsupported(&self, asked: &Asked) -> bool {
-        let Asked::Retry(id, _) = asked else { return false };
+        let has_conditions = |def: &NewTask| {
+            let mut def = def.clone();
+            let is_attached = def.is_attached;
+            self.complete(&mut def);
+            is_attached && !def.conditions().is_none()
+        };
+        let id = match asked {
+            Asked::Retry(id, _) => id,
+            Asked::Add(defs) => return defs.iter().any(has_conditions),
+            Asked::Once(defs) => return defs.iter().any(|(_, def)| has_conditions(def)),
+            _ => return false,
+        };
         let never_ran = |task: &Task| task.starts == 0 && task.state == State::Aborted;
         self.tasks.get(id).is_some_and(|task| task.attached_to.is_some() || never_ran(task))
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tasker_core::condition::{Condition, Scope, fields};
+use tasker_core::document::for_conditions;
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
 use tasker_core::store::PauseWish;
@@ -46,6 +48,12 @@ impl Oracle {
             if reason.get("what") == Some(&json!("operation")) {
                 assert!(reason.remove("since").is_some_and(|since| since.is_i64()), "{text}");
             }
+            if reason["reason"] == "condition" {
+                // When each run began is not kept here.
+                let since = reason.remove("since").unwrap();
+                let named = |list: &Value| list.as_array().map(Vec::len);
+                assert_eq!(named(&since), named(&reason["uuids"]), "{text}");
+            }
             if let Some(cause) = reason.remove("cause") {
                 assert_eq!(cause == "own", task.starts == 0, "{text}\n{task:?}");
             }
@@ -78,10 +86,41 @@ impl Oracle {
             _ => {
                 let own = [self.start_time(task), self.dependency(task)];
                 let mut all: Vec<Value> = own.into_iter().flatten().collect();
+                all.extend(self.of_conditions(task));
                 all.extend(self.of_operation(task, elsewhere));
                 all
             }
         }
+    }
+
+    /// Each condition that does not hold.
+    fn of_conditions(&self, task: &Task) -> Vec<Value> {
+        let conditions = task.def.conditions().iter();
+        let closed = conditions.filter(|one| !one.holds(self.counted(one).len() as u64));
+        let fact = |condition: &Condition| {
+            let mut fact: Value = serde_json::from_str(&condition.to_string()).unwrap();
+            let uuids = self.counted(condition);
+            fact["reason"] = json!("condition");
+            (fact["count"], fact["uuids"]) = (json!(uuids.len()), json!(uuids));
+            fact
+        };
+        closed.map(fact).collect()
+    }
+
+    /// Whether a condition of a task does not hold.
+    pub(super) fn is_held(&self, task: &Task) -> bool {
+        let mut conditions = task.def.conditions().iter();
+        conditions.any(|one| !one.holds(self.counted(one).len() as u64))
+    }
+
+    /// The live runs that match a condition, by number.
+    fn counted(&self, condition: &Condition) -> Vec<String> {
+        let live = self.tasks.iter().filter(|(_, task)| task.has_run());
+        let document = |task: &Task| for_conditions(&task.def, fields(Scope::Running)).unwrap();
+        let mut counted: Vec<_> =
+            live.filter(|(_, task)| condition.matches(&document(task))).collect();
+        counted.sort_by_key(|(_, task)| task.seq);
+        counted.into_iter().map(|(id, _)| id.0.to_string()).collect()
     }
 
     fn start_time(&self, task: &Task) -> Option<Value> {
@@ -167,11 +206,11 @@ impl Oracle {
         limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(self.live_of(name).len()))
     }
 
-    /// How many ready tasks of an operation stand ahead.
+    /// How many ready tasks of an operation stand ahead that no condition holds back.
     fn ahead(&self, task: &Task, name: &str) -> usize {
         let ready = self.tasks.values().filter(|other| other.state == State::Ready);
         let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
-        let own = ready.filter(|other| *other.def.operation == *name);
+        let own = ready.filter(|other| *other.def.operation == *name && !self.is_held(other));
         own.filter(|other| {
             let (theirs, ours) = (other.def.priority, task.def.priority);
             theirs > ours || (theirs == ours && other.seq < task.seq)

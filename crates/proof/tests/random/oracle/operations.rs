@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use tasker_core::operation::{OperationOptions, OperationRecord};
+use tasker_core::condition::Conditions;
+use tasker_core::document::for_conditions;
+use tasker_core::operation::{OperationOptions, OperationRecord, WHOLE_STORE};
+use tasker_core::query::Fields;
 use tasker_core::store::Operation;
+use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::Ticket;
@@ -34,6 +38,22 @@ impl Oracle {
     /// What is said of an operation.
     pub(crate) fn said(&self, name: &str) -> OperationRecord {
         self.operations.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Gives a task what is said of its operation, and of all.
+    pub(super) fn complete(&self, def: &mut NewTask) {
+        let said = self.said(&def.operation).in_force();
+        said.complete(def);
+        let of_all = self.said(WHOLE_STORE).in_force().conditions;
+        let templates = [of_all, said.conditions].into_iter().flatten();
+        let task = for_conditions(def, Fields::ALL).unwrap();
+        let resolved = templates.map(|template| template.resolve(&task, "conditions").unwrap());
+        let all =
+            resolved.fold(Conditions::NONE, |all, more| all.and(&more, "conditions").unwrap());
+        let all = all.and(def.conditions(), "concurrency").unwrap();
+        if all != *def.conditions() {
+            def.options.conditions = all;
+        }
     }
 
     /// Compares what is said of operations with what is stored.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tasker_core::id::{Seq, TaskId};
+use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::read::Found;
 use tasker_core::state::State;
@@ -20,8 +20,8 @@ pub(crate) struct Task {
     pub(super) created_at: WallMs,
     pub(crate) def: NewTask,
     pub(crate) state: State,
-    /// The number of its lane among those of its operation.
-    pub(crate) lane: u64,
+    /// The number of the lane to which a stranger has added it.
+    pub(super) lane: Option<u64>,
     /// The process in which alone it runs.
     pub(crate) attached_to: Option<usize>,
     /// Those that it was given after its add, or may have been.
@@ -73,6 +73,21 @@ impl Task {
     /// Whether it has a live run, whoever has it.
     pub(crate) fn has_run(&self) -> bool {
         self.run.is_some()
+    }
+
+    /// A stranger has added it to the n-th lane of its operation.
+    pub(super) fn put_in_lane(&mut self, n: u64) {
+        self.lane = Some(n);
+    }
+
+    /// Whether it may wait in this lane: which one its engine gave it, nobody knows.
+    pub(crate) fn may_be_in(&self, lane: LaneId) -> bool {
+        let is_attached = lane.attached_to().is_some();
+        // With another definition it has another lane.
+        let is_known = self.lane == Some(lane.n());
+        let has_conditions = !self.def.conditions().is_none();
+        is_attached == self.attached_to.is_some()
+            && (is_known || lane.has_conditions() == has_conditions)
     }
 
     /// Whether it was ever tried again, or may have been.

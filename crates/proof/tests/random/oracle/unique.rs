@@ -100,7 +100,7 @@ impl Oracle {
     }
 
     fn replace(&mut self, mut def: NewTask, id: TaskId) {
-        self.said(&def.operation).in_force().complete(&mut def);
+        self.complete(&mut def);
         let run_at = def.options.fix_start_time(self.wall);
         def.options.begin_queue_timeout(run_at.map_or(self.wall, |at| at.max(self.wall)));
         let wall = self.wall;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
+use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
-use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout, WHOLE_STORE};
 use tasker_core::retention::Retention;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
@@ -25,6 +26,27 @@ use super::{OPERATIONS, TASKS_MAX, World};
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const KEYS: usize = 16;
+/// What conditions count.
+const COUNTED: [&str; 10] = [
+    "{}",
+    r#"{"operation":"a"}"#,
+    r#"{"data":1}"#,
+    r#"{"data":2,"operation":"b"}"#,
+    r#"{"data":{"$lt":4}}"#,
+    r#"{"tags":"red"}"#,
+    r#"{"tags":"wet","label":null}"#,
+    r#"{"id.order":7}"#,
+    r#"{"priority":{"$gte":1}}"#,
+    r#"{"label":{"$in":["","the first"]}}"#,
+];
+
+/// What templates count: tasks that have what the task has that is added.
+const POINTING: [&str; 4] = [
+    r#"{"label":{"$task":"label"}}"#,
+    r#"{"tags":{"$in":{"$task":"tags"}}}"#,
+    r#"{"id.order":{"$task":"id.order.0"},"operation":{"$task":"operation"}}"#,
+    r#"{"tags":{"$task":"tags.1"},"$or":[{"label":{"$task":"label"}},{"id":7}]}"#,
+];
 
 impl World {
     /// The number of a call of the first client.
@@ -60,6 +82,11 @@ impl World {
             9..11 => {
                 let options = self.rng.once_in(2).then(|| self.options());
                 Input::Assign(ticket, operation, options)
+            }
+            11 if self.rng.once_in(8) => {
+                let conditions = Some(self.template());
+                let options = OperationOptions { conditions, ..OperationOptions::default() };
+                Input::Define(ticket, WHOLE_STORE.into(), options)
             }
             11 if self.rng.once_in(2) => Input::Define(ticket, operation, self.options()),
             // Paused less often than resumed.
@@ -188,6 +215,7 @@ impl World {
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
                 unique: self.unique(),
+                conditions: self.conditions(),
                 ..self.labels()
             }
             .into(),
@@ -223,12 +251,39 @@ impl World {
         def
     }
 
+    /// Few tasks have conditions; all of these can hold.
+    pub(super) fn conditions(&mut self) -> Conditions {
+        let count = if self.rng.once_in(3) { 1 + self.rng.below(3) } else { 0 };
+        let condition = |_| {
+            let (query, limit) = (self.rng.one_of(&COUNTED), self.rng.below(3));
+            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+        };
+        let all: Vec<String> = (0..count).map(condition).collect();
+        Conditions::read(&format!("[{}]", all.join(",")), "concurrency").unwrap()
+    }
+
+    /// Conditions of an operation, or of all; often none.
+    fn template(&mut self) -> Template {
+        let count = self.rng.below(3);
+        let condition = |_| {
+            let query = match self.rng.below(2) {
+                0 => self.rng.one_of(&COUNTED),
+                _ => self.rng.one_of(&POINTING),
+            };
+            let limit = 1 + self.rng.below(2);
+            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+        };
+        let all: Vec<String> = (0..count).map(condition).collect();
+        Template::read(&format!("[{}]", all.join(",")), "conditions").unwrap()
+    }
+
     /// Some tasks are attached to their process; no definition says both that and to replace.
     fn perhaps_attached(&mut self, earlier: usize) -> NewTask {
         let def = self.dependent(earlier, true);
         let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
         let may = !def.options.unique.as_deref().is_some_and(replaces);
-        NewTask { is_attached: may && self.rng.once_in(4), ..def }
+        let has_conditions = !def.conditions().is_none();
+        NewTask { is_attached: may && !has_conditions && self.rng.once_in(4), ..def }
     }
 
     /// Some tasks say one of a few keys.
@@ -272,6 +327,7 @@ impl World {
         let timeouts = [None, None, Some(RunTimeout::Off), Some(RunTimeout::Ms(100))];
         OperationOptions {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
+            conditions: if self.rng.once_in(4) { Some(self.template()) } else { None },
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),
             queue_timeout: self.queue_wait(),

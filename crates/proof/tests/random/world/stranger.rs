@@ -1,7 +1,7 @@
 //! Another program that has the file open for a moment, through the port alone, and adds tasks to
-//! lanes of their own. So a later tasker does that knows conditions: the engine of this one gives
-//! each task the plain lane of its operation, and runs those all the same.
+//! lanes of its own, with conditions and without.
 
+use tasker_core::condition::Conditions;
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Lookups, Operation, Store};
@@ -11,7 +11,7 @@ use tasker_proof::conformance::Handle;
 use super::{OPERATIONS, World};
 
 /// Lanes of each operation beside the plain one.
-pub(crate) const LANES: u64 = 3;
+const LANES: u64 = 3;
 const TASKS_MAX: usize = 4;
 
 impl World {
@@ -19,9 +19,12 @@ impl World {
     pub(super) fn add_by_stranger(&mut self) {
         let Handle { mut store, reader } = self.lab.open().unwrap();
         drop(reader);
+        let conditions: Vec<Conditions> = (0..LANES).map(|_| self.conditions()).collect();
         let tasks = (0..=self.rng.below(TASKS_MAX)).map(|_| {
-            let lane = 1 + self.rng.throw() % LANES;
+            let lane = self.rng.throw() % (1 + LANES);
             let mut def = self.def();
+            let of_lane = lane.checked_sub(1).map(|at| conditions[at as usize].clone());
+            def.options.conditions = of_lane.unwrap_or_default();
             (def.options.start_time, def.options.queue_timeout) = (None, None);
             // It takes no keys.
             def.options.unique = None;
@@ -38,7 +41,7 @@ impl World {
         let committed = store.begin(&Lookups::default).unwrap().commit(&batch);
         assert!(matches!(committed, Commit::Committed), "{committed:?}");
         let adds = batch.changes.iter().filter_map(|change| match change {
-            Change::Add { id, lane, def, .. } => Some((*id, def.clone(), lane.0 >> 16)),
+            Change::Add { id, lane, def, .. } => Some((*id, def.clone(), lane.n())),
             _ => None,
         });
         adds.for_each(|(id, def, lane)| self.oracle.enter_in_lane(id, def, lane));
@@ -64,14 +67,17 @@ impl World {
         };
         let adds = (head.seq_next.0..).zip(tasks).map(|(seq, (def, n))| {
             counts.enter(State::Ready);
-            let (seq, lane) = (Seq(seq), LaneId::new(number_of(def), *n));
+            let n = n.checked_sub(1).map_or(0, |n| head.lane_next + n);
+            let (seq, lane) = (Seq(seq), LaneId::new(number_of(def), n));
             let (id, def, start) = (ids.task(seq, at), def.clone(), None);
             Change::Add { seq, id, lane, def, at, start }
         });
         let adds: Vec<Change> = adds.collect();
-        let operations = new.into_iter().map(Change::Operation);
+        let operations = new.into_iter().map(|operation| Change::Operation(operation.into()));
         let seq_next = Seq(head.seq_next.0 + adds.len() as u64);
         let changes = operations.chain(adds).collect();
-        Batch { number: head.number + 1, owner: store.owner(), at, seq_next, counts, changes }
+        let lane_next = head.lane_next + LANES;
+        let (number, owner) = (head.number + 1, store.owner());
+        Batch { number, owner, at, seq_next, lane_next, counts, changes }
     }
 }

@@ -1,0 +1,166 @@
+//! What happens to a queue, at random.
+
+use proptest::prelude::*;
+
+pub(crate) const OPERATIONS: usize = 3;
+/// Kinds of tasks of each operation; those of the first kind have no conditions.
+pub(crate) const KINDS: usize = 4;
+
+/// An operation, and which of its kinds.
+pub(crate) type Place = (usize, usize);
+
+/// What is said of an operation: its limit, and whether it is paused.
+pub(crate) type Said = (usize, Option<u8>, bool);
+
+/// A task: where it belongs, its priority, and which of [`DATA`] it has.
+pub(crate) type Task = (Place, i8, usize);
+
+/// What tasks are about.
+pub(crate) const DATA: [&str; 8] = [
+    r#"{"k":0}"#,
+    r#"{"k":1,"t":1}"#,
+    r#"{"k":2,"t":[0,1,1]}"#,
+    r#"{"k":0,"t":[1,2],"m":null}"#,
+    r#"{"k":[0,1],"t":[],"m":7}"#,
+    r#"{"k":1,"t":[[1],2]}"#,
+    r#"{"m":{"x":[{"y":0},{"y":1}]}}"#,
+    "[]",
+];
+
+/// What conditions count.
+const QUERIES: [&str; 16] = [
+    r#"{}"#,
+    r#"{"data.k":0}"#,
+    r#"{"data.k":1}"#,
+    r#"{"operation":"operation 0"}"#,
+    r#"{"operation":"operation 1","data.k":1}"#,
+    r#"{"data.t":1}"#,
+    r#"{"data.t":1,"data.k":2}"#,
+    r#"{"data.t":2,"data.k":0}"#,
+    r#"{"data.t":{"$in":[0,1]}}"#,
+    r#"{"data.t":{"$in":[0,1]},"data.k":{"$in":[0,2]}}"#,
+    r#"{"data.m":null}"#,
+    r#"{"data.m.x.y":1}"#,
+    r#"{"priority":{"$gte":1}}"#,
+    r#"{"data.k":0,"priority":{"$lt":1}}"#,
+    r#"{"$or":[{"data.k":2},{"data.t":2}]}"#,
+    r#"{"data.t":[]}"#,
+];
+
+/// The conditions of a kind, as their text.
+pub(crate) type Rules = String;
+
+fn condition() -> impl Strategy<Value = String> {
+    let limit = prop_oneof![6 => 0..3_i64, 1 => Just(-1)];
+    (prop::sample::select(QUERIES.to_vec()), limit).prop_map(|(query, limit)| {
+        format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+    })
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    prop::collection::vec(condition(), 1..4).prop_map(|all| format!("[{}]", all.join(",")))
+}
+
+/// The conditions of each kind but the first, for each operation.
+pub(crate) type AllRules = Vec<Vec<Rules>>;
+
+fn all_rules() -> impl Strategy<Value = AllRules> {
+    let of_one = || prop::collection::vec(rules(), KINDS - 1);
+    let each = prop::collection::vec(of_one(), OPERATIONS);
+    // Several operations that stand at the same counters.
+    let same = of_one().prop_map(|rules| vec![rules; OPERATIONS]);
+    prop_oneof![1 => each, 1 => same]
+}
+
+/// What one turn does before it starts what it can.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn {
+    /// Tasks that enter.
+    pub(crate) adds: Vec<Task>,
+    /// So many of the oldest runs end.
+    pub(crate) ends: usize,
+    /// So many of the oldest runs then are given back.
+    pub(crate) releases: usize,
+    /// The n-th ready tasks leave the queue.
+    pub(crate) leaves: Vec<usize>,
+    /// The n-th ready task gets this priority.
+    pub(crate) moves: Vec<(usize, i8)>,
+    /// Operations that are paused or not and have this limit from now on.
+    pub(crate) says: Vec<Said>,
+    /// So many of the picks are taken back.
+    pub(crate) unpicks: usize,
+    pub(crate) is_committed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Turn(Turn),
+    Runner(usize),
+    NoRunner(usize),
+    /// What another process says of an operation.
+    RemoteSays(Said),
+    Started(bool),
+    /// Tasks that another process adds, in lanes of its own or in those that are there.
+    RemoteAdd(Vec<Task>, bool),
+    /// The n-th ready task starts in another process.
+    RemoteStart(usize),
+    /// So many runs of an operation end in other processes.
+    RemoteEnd(usize, u32),
+    /// All that mirrors the store is read anew.
+    Reload,
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (0..OPERATIONS, 0..KINDS)
+}
+
+fn adds() -> impl Strategy<Value = Vec<Task>> {
+    prop::collection::vec((place(), -2..3_i8, 0..DATA.len()), 0..12)
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25))
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let says = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(said(), 1..4)];
+    let leaves = prop::collection::vec(0..40_usize, 0..3);
+    let moves = prop::collection::vec((0..40_usize, -2..3_i8), 0..4);
+    let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
+    let runs = (0..6_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize]);
+    (adds(), runs, leaves, moves, says, unpicks, prop::bool::weighted(0.75)).prop_map(
+        |(adds, (ends, releases), leaves, moves, says, unpicks, is_committed)| Turn {
+            adds,
+            ends,
+            releases,
+            leaves,
+            moves,
+            says,
+            unpicks,
+            is_committed,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        10 => turn().prop_map(Step::Turn),
+        3 => (0..OPERATIONS).prop_map(Step::Runner),
+        2 => said().prop_map(Step::RemoteSays),
+        1 => (0..OPERATIONS).prop_map(Step::NoRunner),
+        1 => prop::bool::weighted(0.8).prop_map(Step::Started),
+        2 => (adds(), any::<bool>()).prop_map(|(adds, is_own)| Step::RemoteAdd(adds, is_own)),
+        2 => (0..40_usize).prop_map(Step::RemoteStart),
+        2 => (0..OPERATIONS, 1..4_u32).prop_map(|(o, n)| Step::RemoteEnd(o, n)),
+        1 => Just(Step::Reload),
+    ]
+}
+
+/// What happens, the conditions of all tasks, and how tiny the limit, the windows and their reads
+/// are.
+pub(crate) type History = (Vec<Step>, AllRules, (u32, usize, usize));
+
+pub(crate) fn history() -> impl Strategy<Value = History> {
+    let sizes = (1..8_u32, 1..9_usize, 1..4_usize);
+    (prop::collection::vec(step(), 1..60), all_rules(), sizes)
+}
