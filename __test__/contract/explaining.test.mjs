@@ -119,7 +119,7 @@ test('a condition names those that it counts, and is no order for those behind',
     const { since, ...facts } = await only(one, uuid)
     const expected = { scope: 'running', query, limit: 0, count: 1, uuids: [running] }
     assert.deepEqual(facts, { reason: 'condition', ...expected })
-    const [{ startedAt }] = await tasker.findTasks({ id: running })
+    const { startedAt } = await tasker.getTask(running)
     assert.deepEqual(since, [startedAt])
     const { waiting, reasons } = await one.explain({ operation: 'b' })
     assert.deepEqual([waiting, reasons], [1, { condition: 1 }])
