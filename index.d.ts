@@ -20,6 +20,7 @@ import type {
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
+  ListenTaskLogsOptions,
   PostponeTaskOptions,
   RetryTaskOptions,
   RetryTasksOptions,
@@ -33,7 +34,7 @@ import type { FieldsOption, Projected, TaskField } from './types/projection'
 import type { Query } from './types/query'
 import type { AnyOperations, OperationName, Registry, ResultOf, TaskUuid } from './types/registry'
 import type { Runner } from './types/runner'
-import type { Task } from './types/task'
+import type { Task, TaskLog } from './types/task'
 
 export * from './types/conditions'
 export * from './types/definition'
@@ -326,6 +327,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     query?: Query<Operations, Name>,
     options?: TasksOptions,
   ): AsyncIterableIterator<Task<Operations, Name>>
+
+  /**
+   * The log lines of a task as they are stored, in whatever process it runs. It ends when the task
+   * has ended, or is removed, and all lines have come.
+   *
+   * The first step rejects with `TASKER_NOT_FOUND` if there is no such task.
+   */
+  listenTaskLogs(uuid: string, options?: ListenTaskLogsOptions): AsyncIterableIterator<TaskLog>
 
   /** The tasks that match as lines of JSON, one each, in pages as those of `tasks`. */
   exportTasks(

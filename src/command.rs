@@ -17,7 +17,7 @@ use tasker_core::limits;
 use tasker_core::operation::{self, OperationOptions, WHOLE_STORE};
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
-use tasker_core::read::{EVERY_SEQ, Find, WithLogs};
+use tasker_core::read::{EVERY_SEQ, Find, LogsPart, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{
     Bulk, BulkVerb, Input, PostponeOptions, Question, RemoteFilter, RetryOptions, StopOptions,
@@ -116,6 +116,11 @@ enum Command<'a> {
     Await {
         uuid: &'a str,
     },
+    /// Without a listener it is a new one.
+    AwaitLogs {
+        uuid: &'a str,
+        listener: Option<Ticket>,
+    },
     FindByKey {
         key: &'a str,
     },
@@ -191,6 +196,13 @@ enum ReadCommand<'a> {
     Matching {
         #[serde(borrow)]
         query: &'a RawValue,
+    },
+    Logs {
+        uuid: &'a str,
+        after: u32,
+        lines: usize,
+        #[serde(borrow)]
+        level: &'a RawValue,
     },
     Operations {},
     BackUp {
@@ -285,6 +297,9 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Bulk(ticket, Bulk { seqs: numbers(&ranges)?, verb, is_dry })
         }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
+        Command::AwaitLogs { uuid, listener } => {
+            Input::AwaitLogs(ticket, task_id(uuid)?, listener.unwrap_or(ticket))
+        }
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
         Command::Subscribe { log, progress, remote } => {
@@ -325,6 +340,10 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
         }
         ReadCommand::Exists { query } => Read::Exists(Box::new(Query::parse(query.get())?)),
         ReadCommand::Matching { query } => Read::Matching(Box::new(Query::parse(query.get())?)),
+        ReadCommand::Logs { uuid, after, lines, level } => {
+            let level_max = argument::word(level.get(), "logsMaxLevel", Level::WORDS)?;
+            Read::Logs(task_id(uuid)?, LogsPart { after, level_max, lines_max: lines })
+        }
         ReadCommand::Operations {} => Read::Operations,
         ReadCommand::BackUp { path } => Read::BackUp(path.into()),
         ReadCommand::Verify {} => Read::Verify,

@@ -137,6 +137,22 @@ export class Bridge {
     return this.#bounded(call, ticket, bounds, withdraw)
   }
 
+  /** Waits for news of the logs of a task. Its first wait, which ends at once, names a listener. */
+  awaitLogs(
+    uuid: string,
+    listener: number | undefined,
+    bounds: Bounds,
+  ): { ticket: number; heard: Promise<null> } {
+    const call = new Call()
+    const ticket = this.#send('command', commandText({ do: 'awaitLogs', uuid, listener }), call)
+    return { ticket, heard: this.#bounded(call, ticket, bounds, () => {}) }
+  }
+
+  /** A listener to logs has gone. */
+  cancelAwait(ticket: number): void {
+    if (!this.#isShut) this.#withdraw('command', { do: 'cancelAwait', ticket })
+  }
+
   /** Reads, within bounds. */
   read<Do extends ReadCommand['do'], Value = Answers[Do]>(
     command: ReadCommand & { do: Do },

@@ -44,7 +44,9 @@ export type Command =
     }
   | { do: 'await'; uuid: string }
   | { do: 'findByKey'; key: string }
-  /** Withdraws the `await` with this ticket: it is never answered. */
+  /** Waits until there may be more lines than a listener has read; without one it is new. */
+  | { do: 'awaitLogs'; uuid: string; listener?: number | undefined }
+  /** Withdraws the `await`, or the listener, with this ticket: it is never answered. */
   | { do: 'cancelAwait'; ticket: number }
   /** Which records to confirm, and what to tell of other processes. */
   | { do: 'subscribe'; log: boolean; progress: boolean; remote?: 'ends' | 'all' | undefined }
@@ -93,6 +95,8 @@ export type ReadCommand =
   | { do: 'explain'; query: JsonText }
   /** The numbers of the tasks that match and were added before. */
   | { do: 'matching'; query: JsonText }
+  /** The lines behind one of them. */
+  | { do: 'logs'; uuid: string; after: number; lines: number; level: LogLevel }
   | { do: 'operations' }
   /** A copy of the file, under this absolute path. */
   | { do: 'backUp'; path: string }
@@ -108,6 +112,12 @@ export type DocumentJson = Record<string, unknown>
  * had been given when it was read.
  */
 export type PageJson = [tasks: DocumentJson[], next: number | null, last: number | null]
+
+/**
+ * Log lines, the number behind which to go on, whether there are more by now, and whether the task
+ * has ended.
+ */
+export type LogsJson = [lines: DocumentJson[], next: number, isCut: boolean, isOver: boolean]
 
 /** What the answer to each is. */
 export interface Answers {
@@ -144,6 +154,8 @@ export interface Answers {
   await: TaskEnd
   /** The uuid of the task that was added under the key. */
   findByKey: string | null
+  /** When there may be more lines than the listener has read. */
+  awaitLogs: null
   cancelAwait: null
   subscribe: null
   ack: null
@@ -161,6 +173,7 @@ export interface Answers {
   count: number
   explain: QueryExplanation
   matching: [first: number, last: number][]
+  logs: LogsJson
   operations: DocumentJson[]
   backUp: null
   verify: Verification

@@ -5,7 +5,7 @@
  * Only the engine's own fields are touched; `data` and `result` stay as they were stored.
  */
 
-import type { Task } from '../index'
+import type { Task, TaskLog } from '../index'
 import { dateOf } from './globals'
 
 type Loose = Record<string, unknown>
@@ -16,7 +16,7 @@ export function revive(document: Loose): Task {
   if (typeof document.priority === 'string') document.priority = Number(document.priority)
   if (document.queueTimeout !== undefined) reviveQueueTimeout(document)
   for (const attempt of list(document.attempts)) dates(attempt, 'startedAt', 'endedAt')
-  for (const log of list(document.logs)) dates(log, 'at')
+  reviveLogs(list(document.logs))
   return document as unknown as Task
 }
 
@@ -24,6 +24,12 @@ export function revive(document: Loose): Task {
 export function reviveAll(documents: Loose[]): Task[] {
   for (const document of documents) revive(document)
   return documents as unknown as Task[]
+}
+
+/** Revives log lines in place. */
+export function reviveLogs(lines: Loose[]): TaskLog[] {
+  for (const line of lines) dates(line, 'at')
+  return lines as unknown as TaskLog[]
 }
 
 /** Revives the priority to which a `queueTimeout` moves a task. */

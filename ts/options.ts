@@ -124,7 +124,11 @@ export function only(
   return options
 }
 
-function oneOf<Word extends string>(value: unknown, words: readonly Word[], path: string): Word {
+export function oneOf<Word extends string>(
+  value: unknown,
+  words: readonly Word[],
+  path: string,
+): Word {
   if (words.includes(value as Word)) return value as Word
   throw invalid(path, `must be one of ${words.join(', ')}`)
 }

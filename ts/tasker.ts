@@ -19,6 +19,7 @@ import type {
   FindTasksOptions,
   GetTaskOptions,
   Jsonify,
+  ListenTaskLogsOptions,
   OperationExplanation,
   OperationName,
   OperationOptions,
@@ -40,6 +41,7 @@ import type {
   TaskExplanation,
   TaskerOptions,
   TaskField,
+  TaskLog,
   TasksOptions,
   TasksToAdd,
   TaskToAdd,
@@ -60,6 +62,7 @@ import { explainOperation, reviveExplanation } from './explain'
 import { linesOf } from './export'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
+import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
 import { objectOf } from './objects'
 import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
@@ -484,6 +487,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: TasksOptions & Partial<FieldsOption> = {},
   ): AsyncIterableIterator<unknown> {
     return tasksOf(this.#bridge, query, options)
+  }
+
+  listenTaskLogs(
+    uuid: string,
+    options: ListenTaskLogsOptions = {},
+  ): AsyncIterableIterator<TaskLog> {
+    return listenToLogs(this.#bridge, uuidOf(uuid), options)
   }
 
   exportTasks(

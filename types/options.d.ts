@@ -223,6 +223,22 @@ export interface LogOptions {
 /** How to get a task. */
 export interface GetTaskOptions extends LogOptions, CallOptions {}
 
+/** How to listen to the logs of a task. */
+export interface ListenTaskLogsOptions {
+  /**
+   * Whether the lines come first that are stored by now.
+   * @default false
+   */
+  fromBeginning?: boolean | undefined
+  /**
+   * The most verbose level of the lines.
+   * @default 'info'
+   */
+  logsMaxLevel?: LogLevel | undefined
+  /** Ends it: the next step rejects with the signal's reason. */
+  abortSignal?: AbortSignal | undefined
+}
+
 /** How to find one task. */
 export interface FindTaskOptions extends LogOptions, CallOptions {
   /** Default: waiting tasks in queue order, then running ones, then ended ones by their end. */

@@ -214,9 +214,12 @@ pub fn write_json(
     check_size(out, bytes_max)
 }
 
-/// Escapes can make a line six times as long, so that what was small enough to be read may not be
-/// small enough to be written.
-fn write_logs(logs: &[LogLine], out: &mut String, bytes_max: usize) -> Result<()> {
+/// The lines of a log, as an array. Escapes can make a line six times as long, so that what was
+/// small enough to be read may not be small enough to be written.
+///
+/// # Errors
+/// `TooLarge` if they have more than so many bytes.
+pub fn write_logs(logs: &[LogLine], out: &mut String, bytes_max: usize) -> Result<()> {
     out.push('[');
     for (index, line) in logs.iter().enumerate() {
         if index > 0 {

@@ -71,8 +71,7 @@ impl Transition {
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }
-            | Change::Progress { .. }
-            | Change::Log { .. } => return None,
+            | Change::Progress { .. } => return None,
             Change::Add { seq, lane, def, start: None, .. } => {
                 (seq, lane, TransitionKind::Add, Some(def.priority))
             }
@@ -119,7 +118,8 @@ impl Transition {
             | Change::RequestPostpone { seq, lane, .. }
             | Change::RequestPause { seq, lane, .. }
             | Change::PauseRun { seq, lane, .. }
-            | Change::ResumeRun { seq, lane, .. } => (seq, lane, one_kind(change), None),
+            | Change::ResumeRun { seq, lane, .. }
+            | Change::Log { seq, lane, .. } => (seq, lane, one_kind(change), None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
@@ -292,6 +292,7 @@ fn one_kind(change: &Change) -> TransitionKind {
         Change::RequestPause { .. } => TransitionKind::RequestPause,
         Change::PauseRun { .. } => TransitionKind::PauseRun,
         Change::ResumeRun { .. } => TransitionKind::ResumeRun,
+        Change::Log { .. } => TransitionKind::Noted,
         _ => TransitionKind::Pause,
     }
 }

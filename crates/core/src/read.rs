@@ -218,6 +218,35 @@ pub fn cancelled_read() -> Error {
     Error::new(Code::Closed, "the read was cancelled")
 }
 
+/// A part of the logs of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogsPart {
+    /// Lines behind this one.
+    pub after: u32,
+    /// This level and graver ones.
+    pub level_max: Level,
+    /// So many at most.
+    pub lines_max: usize,
+}
+
+impl LogsPart {
+    /// All lines up to a level.
+    pub fn all(with: WithLogs) -> LogsPart {
+        LogsPart { after: 0, level_max: with.level_max, lines_max: usize::MAX }
+    }
+}
+
+/// What is read of the logs of a task at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogsRead {
+    /// The lines, in order.
+    pub lines: Vec<LogLine>,
+    /// The number of the last line that the task has, of whatever level; 0 if it has none.
+    pub last: u32,
+    /// Whether the task has ended, so that no more will come.
+    pub is_over: bool,
+}
+
 /// Asked again and again while the whole store is gone through; `true` ends that with `Closed`.
 pub type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 

@@ -12,7 +12,9 @@ use std::path::Path;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, TaskId};
 use crate::query::Query;
-use crate::read::{Find, Found, QueryExplanation, Request, Step, WithLogs, cancelled_read};
+use crate::read::{
+    Find, Found, LogsPart, LogsRead, QueryExplanation, Request, Step, WithLogs, cancelled_read,
+};
 pub use crate::read::{Interrupted, Verified};
 pub use crate::search::Search;
 use crate::search::{PageReader, Pages};
@@ -36,6 +38,12 @@ pub trait Reader: Send {
         logs: Option<WithLogs>,
         bytes_max: usize,
     ) -> Result<Option<Found>>;
+
+    /// A part of the logs of a task, or nothing if there is no such task.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>>;
 
     /// Every operation with its record, by name.
     ///
@@ -183,6 +191,10 @@ impl<P: Pages + 'static> Reader for PageReader<P> {
         bytes_max: usize,
     ) -> Result<Option<Found>> {
         PageReader::get(self, id, logs, bytes_max)
+    }
+
+    fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        PageReader::logs(self, id, part)
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -385,6 +385,8 @@ pub enum Change {
     Log {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// Its run.
         run: RunId,
         /// The line.

@@ -226,7 +226,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Expire, WAITING, Becomes(Aborted)).leaves().tells(&[Ended]),
         rule(Kind::Purge, ENDED, Removed),
         rule(Kind::Reopen, ENDED, Becomes(Ready)).enters().tells(&[Retrying]),
-        reserved(Kind::Noted, RUNNING, Stays),
+        rule(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),
         rule(Kind::Owners, &[], Stays),
         reserved(Kind::Schedule, &[], Stays),

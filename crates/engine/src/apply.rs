@@ -55,6 +55,7 @@ impl Memory {
         self.apply_assigned(&mut draft);
         self.apply_pauses(&mut draft, now, effects);
         effects.append(&mut draft.answers);
+        self.tell_log_listeners(&mut draft, effects);
         self.apply_records(&draft, effects);
         self.apply_ends(&mut draft, effects);
         for (seq, ticket) in draft.waiters.drain(..) {
@@ -81,6 +82,7 @@ impl Memory {
         self.next_timer = draft.next_timer;
         self.dispatch.commit();
         self.apply_offers(&mut draft);
+        self.tell_log_listeners(&mut draft, effects);
         for (lane, seq) in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation(), seq);
         }
@@ -153,6 +155,17 @@ impl Memory {
                 effects.push(Effect::Recorded(*slot, logs, progress));
             }
         }
+    }
+
+    fn tell_log_listeners(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
+        let news = std::mem::take(&mut draft.log_news);
+        news.into_iter().for_each(|seq| self.tell_log_listeners_of(seq, effects));
+    }
+
+    /// There is more to read of the logs of a task, or no more will come.
+    pub(crate) fn tell_log_listeners_of(&mut self, seq: Seq, effects: &mut Vec<Effect>) {
+        let tickets = self.log_listeners.tell(seq).into_iter();
+        effects.extend(tickets.map(|ticket| Effect::Answer(ticket, Answer::Done)));
     }
 
     fn answer_waiters(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {

@@ -109,6 +109,9 @@ fn reload(
     }
     memory.dispatch.commit();
     tidings.tell(memory, effects);
+    // What they have missed they read.
+    let listened = memory.log_listeners.tasks();
+    listened.into_iter().for_each(|seq| memory.tell_log_listeners_of(seq, effects));
     Ok(())
 }
 
@@ -294,6 +297,8 @@ struct RemoteChanges {
     steps: Vec<Step>,
     /// Tasks that ended, or were removed, while somebody here waits for their end.
     ended: Vec<Seq>,
+    /// Tasks to whose logs somebody here listens, with new lines or over.
+    log_news: Vec<Seq>,
     /// Our runs of which something was asked.
     asked: Asked,
     /// Whether a timer came or went.
@@ -354,6 +359,9 @@ impl RemoteChanges {
         if is_over && memory.waiters.has(seq) {
             self.ended.push(seq);
         }
+        if (is_over || kind == TransitionKind::Noted) && memory.log_listeners.has(seq) {
+            self.log_news.push(seq);
+        }
     }
 
     fn apply(
@@ -397,6 +405,7 @@ impl RemoteChanges {
         }
         memory.dispatch.commit();
         tidings.tell(memory, effects);
+        self.log_news.into_iter().for_each(|seq| memory.tell_log_listeners_of(seq, effects));
         Ok(())
     }
 }

@@ -52,6 +52,7 @@ impl Memory {
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
             Input::CancelAwait(ticket, waiter) => {
                 self.waiters.remove(waiter);
+                self.log_listeners.remove(waiter);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             // The plan gives its runs back.
@@ -78,6 +79,7 @@ impl Memory {
             | Input::Remove(..)
             | Input::Bulk(..)
             | Input::AwaitEnd(..)
+            | Input::AwaitLogs(..)
             | Input::IsShared(_)) => return Some(others),
         }
         None
@@ -122,6 +124,7 @@ impl Memory {
     /// A client has gone.
     fn forget(&mut self, client: ClientId) {
         self.waiters.remove_all(client);
+        self.log_listeners.remove_all(client);
         self.subscribers.remove(client);
         self.questions.retain(|(ticket, _)| ClientId::of(*ticket) != client);
         for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {

@@ -113,6 +113,8 @@ pub struct Draft {
     pub task_news: Vec<TaskNews>,
     /// Tasks that end while somebody waits for that.
     pub awaited_ends: Vec<(Seq, TaskEnd)>,
+    /// Tasks to whose logs somebody listens and that have new lines, end or are removed.
+    pub log_news: Vec<Seq>,
     /// The runs that begin.
     pub starts: Vec<(Pick, Start)>,
     /// Whether another turn must follow at once.

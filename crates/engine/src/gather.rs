@@ -239,6 +239,7 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Halt(_)
         | Input::Record(..)
         | Input::CancelAwait(..)
+        | Input::AwaitLogs(..)
         | Input::Assign(..)
         | Input::Define(..)
         | Input::PauseOperation(..)

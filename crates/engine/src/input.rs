@@ -57,8 +57,11 @@ pub enum Input {
     Bulk(Ticket, Bulk),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
-    /// Forgets the `AwaitEnd` with the second ticket; it is not answered.
+    /// Forgets the `AwaitEnd` or the listener with the second ticket; it is not answered.
     CancelAwait(Ticket, Ticket),
+    /// Waits until there may be more of the logs of a task than a listener has read. The second
+    /// ticket is that of its first wait, which is answered at once.
+    AwaitLogs(Ticket, TaskId, Ticket),
     /// Gives an operation its runner; with options, that replaces the layer of `assignRunner` in
     /// the record of the operation, and if it cannot be written there is no runner.
     Assign(Ticket, Arc<str>, Option<OperationOptions>),
@@ -218,6 +221,7 @@ impl Input {
             | Input::Remove(ticket, _)
             | Input::Bulk(ticket, _)
             | Input::AwaitEnd(ticket, _)
+            | Input::AwaitLogs(ticket, ..)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
             | Input::Define(ticket, ..)
@@ -239,6 +243,9 @@ impl Input {
         match self {
             Input::CancelAwait(ticket, waiter) => {
                 (*ticket, *waiter) = (client.inside(*ticket), client.inside(*waiter));
+            }
+            Input::AwaitLogs(ticket, _, listener) => {
+                (*ticket, *listener) = (client.inside(*ticket), client.inside(*listener));
             }
             Input::Settle(number, _)
             | Input::Postpone(number)

@@ -19,6 +19,7 @@ use tasker_core::time::{MonoMs, WallMs};
 use crate::client_id::ClientId;
 use crate::input::{Question, RunSlot, StopOptions, Ticket};
 use crate::live::LiveRuns;
+use crate::log_listeners::LogListeners;
 use crate::subscribers::Subscribers;
 
 /// What does not change while a handle is open.
@@ -70,6 +71,8 @@ pub struct Memory {
     pub next_operation: usize,
     /// Who waits for a task to end.
     pub waiters: Waiters,
+    /// Who listens to logs.
+    pub log_listeners: LogListeners,
     /// The runners.
     pub(crate) runners: FxHashMap<Arc<str>, Runner>,
     /// What the store says that we offer.
@@ -102,6 +105,7 @@ pub(crate) struct Known<'a> {
     pub(crate) live: &'a LiveRuns,
     pub(crate) next_operation: usize,
     pub(crate) waiters: &'a Waiters,
+    pub(crate) log_listeners: &'a LogListeners,
     pub(crate) stopping: Option<&'a Stopping>,
     /// What we offer, if the store says something else.
     pub(crate) new_offers: Option<Offers>,
@@ -160,6 +164,7 @@ impl Memory {
             next_slot: 1,
             next_operation: 1,
             waiters: Waiters::default(),
+            log_listeners: LogListeners::default(),
             runners: FxHashMap::default(),
             offers: Offers::default(),
             has_new_offers: false,
@@ -187,6 +192,7 @@ impl Memory {
             live: &self.live,
             next_operation: self.next_operation,
             waiters: &self.waiters,
+            log_listeners: &self.log_listeners,
             stopping: self.stopping.as_ref(),
             new_offers,
             remote_offers: &self.remote_offers,

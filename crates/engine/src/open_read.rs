@@ -12,7 +12,9 @@ use tasker_core::json::write_string;
 use tasker_core::limits::{PAGE_BYTES, READ_BYTES_MAX};
 use tasker_core::operation::{self, WHOLE_STORE};
 use tasker_core::query::{Projection, Query};
-use tasker_core::read::{Find, Found, Request, Step, WithLogs, cancelled_read, too_much};
+use tasker_core::read::{
+    Find, Found, LogsPart, LogsRead, Request, Step, WithLogs, cancelled_read, too_much,
+};
 use tasker_core::reader::{Interrupted, Reader, Search, Verified};
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,9 @@ pub enum Read {
     /// The numbers of those that match and were added before: an array of ranges, each an array of
     /// its first and its last number.
     Matching(Box<Query>),
+    /// The next lines of the logs of a task: an array of them, the number behind which to go on,
+    /// whether there are more by now, and whether no more will come.
+    Logs(TaskId, LogsPart),
     /// Every operation, as an array of documents.
     Operations,
     /// A copy of the store in this file.
@@ -59,6 +64,7 @@ pub(crate) struct OpenRead {
 
 enum Asked {
     Get(TaskId, Option<WithLogs>, Option<Projection>),
+    Logs(TaskId, LogsPart),
     Operations,
     BackUp(PathBuf),
     Verify,
@@ -84,6 +90,7 @@ impl OpenRead {
         };
         let asked = match read {
             Read::Get(id, logs, fields) => Asked::Get(id, logs, fields),
+            Read::Logs(id, part) => Asked::Logs(id, part),
             Read::Operations => Asked::Operations,
             Read::BackUp(path) => Asked::BackUp(path),
             Read::Verify => Asked::Verify,
@@ -108,9 +115,11 @@ impl OpenRead {
     pub(crate) fn let_go(&mut self, reader: &mut dyn Reader) {
         match &mut self.asked {
             Asked::Search(search, _) => reader.rest(Some(search)),
-            Asked::Get(..) | Asked::Operations | Asked::BackUp(_) | Asked::Verify => {
-                reader.rest(None);
-            }
+            Asked::Get(..)
+            | Asked::Logs(..)
+            | Asked::Operations
+            | Asked::BackUp(_)
+            | Asked::Verify => reader.rest(None),
         }
     }
 
@@ -133,6 +142,10 @@ impl OpenRead {
                 document::write_json(&found, fields.as_ref(), &mut text, READ_BYTES_MAX)?;
                 Ok(Some(text))
             }
+            Asked::Logs(id, part) => {
+                let read = reader.logs(*id, *part)?.ok_or_else(|| not_found(*id))?;
+                Ok(Some(page_of_logs(&read, part.lines_max)?))
+            }
             Asked::Operations => {
                 let operations = reader.operations()?;
                 let document = |one: &Operation| operation::document(&one.name, &one.record);
@@ -148,6 +161,17 @@ impl OpenRead {
             Asked::Search(search, documents) => documents.step(reader.step(search)?, search),
         }
     }
+}
+
+/// The lines that were read, the number behind which to go on, whether there are more, and whether
+/// none will come any more.
+fn page_of_logs(read: &LogsRead, lines_max: usize) -> Result<String> {
+    let LogsRead { lines, last, is_over } = read;
+    let cut = lines.last().filter(|_| lines.len() == lines_max);
+    let (last, has_more) = (cut.map_or(*last, |line| line.n), cut.is_some());
+    let mut text = "[".to_owned();
+    document::write_logs(lines, &mut text, READ_BYTES_MAX)?;
+    Ok(format!("{text},{last},{has_more},{is_over}]"))
 }
 
 /// What a check has found, as JSON.

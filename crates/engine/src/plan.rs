@@ -73,6 +73,7 @@ impl Planner<'_> {
                 // Below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
+                | Input::AwaitLogs(..)
                 | Input::Assign(_, _, None)
                 | Input::Unassign(..)
                 | Input::Start(_)

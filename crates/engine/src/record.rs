@@ -6,9 +6,10 @@
 //!
 //! Proof: `proof/tests/engine`.
 
+use tasker_core::id::Seq;
 use tasker_core::limits;
 use tasker_core::store::Change;
-use tasker_core::task::LogLine;
+use tasker_core::task::{Level, LogLine};
 
 use crate::draft::Planner;
 use crate::input::{Record, RunSlot};
@@ -18,7 +19,7 @@ impl Planner<'_> {
     pub(crate) fn record(&mut self, slot: RunSlot, record: &Record) {
         let Some(run) = self.live(slot) else { return };
         let (lines, reports) = self.draft.recorded.entry(slot).or_default();
-        let (seq, id) = (run.seq, run.run);
+        let (seq, lane, id) = (run.seq, run.lane, run.run);
         match record.clone() {
             Record::Progress(progress) => {
                 *reports += 1;
@@ -31,9 +32,24 @@ impl Planner<'_> {
                     let attempt = run.attempt;
                     let at = at.unwrap_or(self.now.wall);
                     let line = LogLine { n, attempt, level, at, message, fields };
-                    self.draft.changes.push(Change::Log { seq, run: id, line });
+                    let line = if n == limits::LOGS_PER_TASK_MAX { mark(&line) } else { line };
+                    self.draft.changes.push(Change::Log { seq, lane, run: id, line });
+                    self.note_log_news(seq);
                 }
             }
         }
     }
+
+    /// Those who listen to the logs of a task have something to read, or nothing more.
+    pub(crate) fn note_log_news(&mut self, seq: Seq) {
+        if self.memory.log_listeners.has(seq) {
+            self.draft.log_news.push(seq);
+        }
+    }
+}
+
+/// What stands in the place of the last line that a task may keep: more may be missing.
+fn mark(line: &LogLine) -> LogLine {
+    let message = "no more lines of this task are kept".into();
+    LogLine { level: Level::Warning, message, fields: None, ..*line }
 }

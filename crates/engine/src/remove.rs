@@ -73,6 +73,7 @@ impl Planner<'_> {
 
     /// Nothing of this turn finds a removed task any more.
     pub(crate) fn note_removal(&mut self, seq: Seq) {
+        self.note_log_news(seq);
         self.facts.briefs.remove(&seq);
         self.facts.states.remove(&seq);
         let is_new = self.draft.removed.insert(seq);

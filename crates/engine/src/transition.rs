@@ -139,6 +139,7 @@ impl Planner<'_> {
             self.draft.ended.remove(&seq);
         }
         let Change::End { outcome, lane, run, at, .. } = change else { return };
+        self.note_log_news(seq);
         if self.memory.waiters.has(seq) {
             self.draft.awaited_ends.push((seq, outcome.clone()));
         }

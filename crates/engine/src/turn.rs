@@ -94,13 +94,24 @@ impl Work<'_> {
 
     /// Takes the inputs, and carries out those that need no store. Once: a turn that is planned
     /// again has the same work.
-    fn take(&mut self, memory: &mut Memory, is_shared: bool, effects: &mut Vec<Effect>) {
+    fn take(
+        &mut self,
+        memory: &mut Memory,
+        (key, is_shared): (IdKey, bool),
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(source) = self.source.take() else { return };
         let inputs = source.take(is_shared);
         trace_inputs(&inputs);
         for input in inputs {
             if let Input::IsShared(ticket) = input {
                 effects.push(Effect::Answer(ticket, Answer::Flag(is_shared)));
+                continue;
+            }
+            if let Input::AwaitLogs(ticket, id, listener) = input {
+                if memory.log_listeners.wait(key.seq_of(id), listener, ticket) {
+                    effects.push(Effect::Answer(ticket, Answer::Done));
+                }
                 continue;
             }
             if let Input::CancelAwait(_, waiter) = input {
@@ -172,10 +183,11 @@ impl Engine {
     /// Whether the engine must learn at once of what other owners commit. One that only adds tasks
     /// need not: its next turn catches up.
     pub fn needs_wakeups(&self) -> bool {
-        let Memory { dispatch, live, waiters, subscribers, .. } = &self.memory;
+        let Memory { dispatch, live, waiters, log_listeners, subscribers, .. } = &self.memory;
         dispatch.is_started()
             || !live.is_empty()
             || !waiters.is_empty()
+            || !log_listeners.is_empty()
             || subscribers.follow_others()
     }
 
@@ -367,7 +379,7 @@ impl Engine {
         let Some(store) = store.as_deref_mut() else { return TurnResult::Broken(closed()) };
         let is_shared = store.is_shared();
         let begun = store.begin(&|| work.preview(memory, ids.key(), is_shared));
-        work.take(memory, is_shared, effects);
+        work.take(memory, (ids.key(), is_shared), effects);
         let mut transaction = match begun {
             Ok(transaction) => transaction,
             // The file that was opened is not there any more: no later turn will find it.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
+#[path = "thread/closing.rs"]
+mod closing;
 #[path = "thread/turns.rs"]
 mod turns;
 
@@ -16,7 +18,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
 use tasker_core::query::Query;
-use tasker_core::read::{Find, Found, Request, Step, WithLogs};
+use tasker_core::read::{Find, Found, LogsPart, LogsRead, Request, Step, WithLogs};
 use tasker_core::reader::{Reader, Search};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Operation, Store, Transaction};
@@ -274,6 +276,9 @@ impl Reader for Trapped {
         self.0.at(Point::Get);
         self.1.get(id, logs, max)
     }
+    fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        self.1.logs(id, part)
+    }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         self.0.at(match search.request() {
@@ -421,61 +426,6 @@ fn a_read_that_panics_is_answered_with_bug_and_harms_nothing_else_f_6() {
     tasker.read(6, Read::Count(anything()));
     let Ok(Answer::Json(count)) = answer(&receiver, 6) else { panic!("it reads again") };
     assert_eq!(count, "2");
-}
-
-/// Opens a gate as soon as the store is closed.
-struct OpensGate(Sender<()>);
-
-impl Hooks for OpensGate {
-    fn before(&mut self, call: Call) -> Result<()> {
-        if call == Call::Close {
-            // Nobody may wait there any more.
-            let _ = self.0.send(());
-        }
-        Ok(())
-    }
-}
-
-/// A reader that counts nothing before the gate is open.
-struct GatedReader(Option<Receiver<()>>, Box<dyn Reader>);
-
-#[rustfmt::skip]
-impl Reader for GatedReader {
-    fn another(&self) -> Option<Box<dyn Reader>> { self.1.another() }
-    fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
-        self.1.get(id, logs, max)
-    }
-    fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
-    fn step(&mut self, search: &mut Search) -> Result<Step> {
-        if let Some(gate) = self.0.take() {
-            gate.recv_timeout(PATIENCE).expect("the store is closed");
-        }
-        self.1.step(search)
-    }
-    fn rest(&mut self, search: Option<&mut Search>) { self.1.rest(search); }
-}
-
-#[test]
-fn reads_that_were_asked_before_a_close_are_answered() {
-    let (_folder, place) = folder();
-    let (sender, gate) = channel();
-    let (tasker, receiver) = open(Box::new(move || {
-        let (store, reader) = sqlite(place)()?;
-        let store: Box<dyn Store> = Box::new(FaultyStore::new(store, OpensGate(sender)));
-        let reader: Box<dyn Reader> = Box::new(GatedReader(Some(gate), reader));
-        Ok((store, reader))
-    }));
-    for ticket in 1..=20 {
-        tasker.read(ticket, Read::Count(anything()));
-    }
-    tasker.submit([Input::Close(21, StopOptions::default())]);
-    for ticket in 1..=20 {
-        let Ok(Answer::Json(count)) = answer(&receiver, ticket) else { panic!("read {ticket}") };
-        assert_eq!(count, "0");
-    }
-    assert!(matches!(answer(&receiver, 21), Ok(Answer::Done)));
-    tasker.read(22, Read::Count(anything()));
-    assert_eq!(code(answer(&receiver, 22)), Code::Closed);
 }
 
 #[test]

@@ -17,8 +17,7 @@ use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::index::{IndexPath, Key};
 use tasker_core::query::Direction;
-use tasker_core::read::WithLogs;
-use tasker_core::reader::{Interrupted, Verified};
+use tasker_core::read::{Interrupted, LogsPart, Verified};
 use tasker_core::search::{
     Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
     QueuePart, Range, Snapshot, Totals,
@@ -273,13 +272,20 @@ impl Snapshot for SqliteSnapshot<'_> {
         Ok((history, left_out))
     }
 
+    fn last_log(&mut self, seq: Seq) -> Result<u32> {
+        let mut statement = cached(self.connection, sql::LAST_LOG)?;
+        statement.query_row([number(seq)], |row| row.get(0)).map_err(error::of)
+    }
+
     fn logs(
         &mut self,
         seq: Seq,
-        with: WithLogs,
+        part: LogsPart,
         take: &mut dyn FnMut(LogLine) -> Result<()>,
     ) -> Result<()> {
-        let bounds = (number(seq), with.level_max.code());
+        let LogsPart { after, level_max, lines_max } = part;
+        let lines_max = i64::try_from(lines_max).unwrap_or(i64::MAX);
+        let bounds = (number(seq), level_max.code(), after, lines_max);
         let mut rows = self.logs.query(bounds).map_err(error::of)?;
         while let Some(row) = rows.next().map_err(error::of)? {
             take(row::log_line(row)?)?;

@@ -193,6 +193,7 @@ statements! {
     RUNNING "running.sql",
     ATTEMPTS "attempts.sql",
     LOGS "logs.sql",
+    LAST_LOG "last_log.sql",
     AUDIT_COUNTS "audit_counts.sql",
     AUDIT_TOTALS "audit_totals.sql",
     AUDIT_STRAYS "audit_strays.sql",

@@ -403,7 +403,7 @@ impl<'c> Writing<'c> {
             | Change::PauseRun { .. }
             | Change::ResumeRun { .. } => self.asked(change),
             Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
-            Change::Log { seq, run, line } => self.log(*seq, *run, line),
+            Change::Log { seq, run, line, .. } => self.log(*seq, *run, line),
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),
         }

@@ -5,7 +5,7 @@ mod hand;
 
 use std::path::Path;
 
-use hand::{Hand, aborted, def, done, folder, line};
+use hand::{Hand, LANE, aborted, def, done, folder, line};
 use rusqlite::Connection;
 use tasker_core::state::State;
 use tasker_core::store::Change;
@@ -18,7 +18,7 @@ fn filled(path: &Path) {
     let lane = hand.lane(1, "read-book");
     let tasks: Vec<_> = (0..5).map(|_| hand.add(&lane, def("1", 0.0))).collect();
     let run = hand.start(tasks[0], 1);
-    let log = Change::Log { seq: tasks[0].seq, run, line: line(1, Level::Info) };
+    let log = Change::Log { seq: tasks[0].seq, lane: LANE, run, line: line(1, Level::Info) };
     let release = hand.releasing(tasks[0].seq, run, AttemptEnd::Lost);
     hand.turn(vec![log, release]);
     let run = hand.start(tasks[1], 1);

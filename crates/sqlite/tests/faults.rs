@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hand::{Hand, aborted, def, done, folder, line, names, progress, try_open};
+use hand::{Hand, LANE, aborted, def, done, folder, line, names, progress, try_open};
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::LaneId;
@@ -56,7 +56,7 @@ fn fill(hand: &mut Hand, operations: std::ops::Range<u16>, mark: &str) {
                 _ => {
                     let run = hand.start(task, 1);
                     let line = line(1, Level::Info);
-                    let log = Change::Log { seq: task.seq, run, line };
+                    let log = Change::Log { seq: task.seq, lane: LANE, run, line };
                     let end = hand.ending(task.seq, Some(run), done());
                     hand.turn(vec![log, end]);
                 }

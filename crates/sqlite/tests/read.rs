@@ -182,7 +182,12 @@ fn logs_come_up_to_a_level_and_only_if_asked_for() {
     let task = hand.add(&lane, def("1", 0.0));
     let run = hand.start(task, 1);
     let levels = [Level::Crit, Level::Info, Level::Debug, Level::Error];
-    let log = |(n, level): (u32, &Level)| Change::Log { seq: task.seq, run, line: line(n, *level) };
+    let log = |(n, level): (u32, &Level)| Change::Log {
+        seq: task.seq,
+        lane: LANE,
+        run,
+        line: line(n, *level),
+    };
     hand.turn((1..).zip(&levels).map(log).collect());
     assert!(hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().logs.is_none());
     let some = Some(WithLogs { level_max: Level::Error });

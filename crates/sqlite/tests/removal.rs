@@ -24,7 +24,7 @@ fn tell(hand: &mut Hand, data: &str) -> Task {
     let run = hand.start(task, 1);
     let mut line = line(1, Level::Info);
     line.message = secret().into();
-    let log = Change::Log { seq: task.seq, run, line };
+    let log = Change::Log { seq: task.seq, lane: LANE, run, line };
     let mut release = hand.releasing(task.seq, run, AttemptEnd::Failed);
     if let Change::Release { error, .. } = &mut release {
         let json = Json::trusted(&secret());

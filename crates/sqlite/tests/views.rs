@@ -5,7 +5,7 @@ mod hand;
 
 use std::path::Path;
 
-use hand::{Hand, aborted, def, done, folder, line};
+use hand::{Hand, LANE, aborted, def, done, folder, line};
 use rusqlite::{Connection, OpenFlags};
 use tasker_core::store::Change;
 use tasker_core::task::{AttemptEnd, Level};
@@ -18,7 +18,7 @@ fn filled(path: &Path) -> Hand {
     let lane = hand.lane(1, "read-book");
     let tasks: Vec<_> = (0..4).map(|_| hand.add(&lane, def("{\"book\":1}", 0.5))).collect();
     let run = hand.start(tasks[0], 1);
-    let log = Change::Log { seq: tasks[0].seq, run, line: line(1, Level::Info) };
+    let log = Change::Log { seq: tasks[0].seq, lane: LANE, run, line: line(1, Level::Info) };
     let release = hand.releasing(tasks[0].seq, run, AttemptEnd::Lost);
     hand.turn(vec![log, release]);
     let run = hand.start(tasks[1], 1);
@@ -79,7 +79,7 @@ fn every_task_is_a_row_in_words() {
 fn a_uuid_is_the_text_that_users_know() {
     let (_folder, path) = folder();
     let mut hand = filled(&path);
-    let lane = tasker_core::store::Lane { id: hand::LANE, operation: "read-book".into() };
+    let lane = tasker_core::store::Lane { id: LANE, operation: "read-book".into() };
     let task = hand.add(&lane, def("1", 0.0));
     let connection = look(&path);
     let found = rows(&connection, "SELECT uuid FROM tasker_tasks ORDER BY seq DESC LIMIT 1");

@@ -32,7 +32,7 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
     let (seq, priority, at) = (task.seq, Priority::default(), WallMs(9));
     let changes = |run: RunId| {
         [
-            Change::Log { seq, run, line: line(1, Level::Info) },
+            Change::Log { seq, lane: LANE, run, line: line(1, Level::Info) },
             Change::Progress { seq, run, progress: progress(1.0) },
             Change::Release {
                 seq,
@@ -187,7 +187,7 @@ fn the_history_keeps_every_attempt_and_the_logs_go_on() {
     for n in 1..=3 {
         let run = hand.start(task, 1);
         runs.push(run);
-        let log = Change::Log { seq: task.seq, run, line: line(n, Level::Info) };
+        let log = Change::Log { seq: task.seq, lane: LANE, run, line: line(n, Level::Info) };
         let end = if n < 3 { AttemptEnd::Postponed } else { AttemptEnd::Lost };
         let release = hand.releasing(task.seq, run, end);
         hand.turn(vec![log, release]);

@@ -4,7 +4,7 @@
 
 use super::pages::Snapshot;
 use crate::error::Result;
-use crate::read::{Found, ReadBudget, WithLogs};
+use crate::read::{Found, LogsPart, ReadBudget, WithLogs};
 use crate::task::{LogLine, TaskRecord};
 
 /// Puts the attempts of the history before the one that the task's row tells of.
@@ -34,7 +34,7 @@ fn lines(
     budget: &mut ReadBudget,
 ) -> Result<Vec<LogLine>> {
     let mut lines = Vec::new();
-    snapshot.logs(task.seq, with, &mut |line| {
+    snapshot.logs(task.seq, LogsPart::all(with), &mut |line| {
         budget.take_line(&line)?;
         lines.push(line);
         Ok(())

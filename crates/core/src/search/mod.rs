@@ -34,7 +34,7 @@ mod steps;
 use crate::error::Result;
 use crate::id::TaskId;
 use crate::query::{Field, Query};
-use crate::read::{Found, ReadBudget, Step, WithLogs};
+use crate::read::{Found, LogsPart, LogsRead, ReadBudget, Step, WithLogs};
 use crate::state::{Counts, State};
 use crate::store::Operation;
 
@@ -107,6 +107,26 @@ impl<P: Pages> PageReader<P> {
         let found = self.get_in_snapshot(id, logs, bytes_max);
         self.0.end();
         found
+    }
+
+    pub(crate) fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        let read = self.logs_in_snapshot(id, part);
+        self.0.end();
+        read
+    }
+
+    fn logs_in_snapshot(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        let seq = self.0.id_key().seq_of(id);
+        let mut snapshot = self.0.snapshot()?;
+        let task = snapshot.task(seq, Columns::Narrow)?.filter(|task| task.id == id);
+        let Some(task) = task else { return Ok(None) };
+        let mut lines = Vec::new();
+        snapshot.logs(seq, part, &mut |line| {
+            lines.push(line);
+            Ok(())
+        })?;
+        let last = snapshot.last_log(seq)?;
+        Ok(Some(LogsRead { lines, last, is_over: task.state.is_final() }))
     }
 
     pub(crate) fn step(&mut self, search: &mut Search) -> Result<Step> {

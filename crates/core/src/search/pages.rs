@@ -22,7 +22,7 @@ use crate::id::{IdKey, LaneId, OperationId, Seq};
 use crate::index::{IndexPath, Key, KeyRange};
 use crate::query::Direction;
 use crate::range::Range;
-use crate::read::{Interrupted, Verified, WithLogs};
+use crate::read::{Interrupted, LogsPart, Verified};
 use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
 
@@ -129,11 +129,14 @@ pub trait Snapshot {
     /// not kept.
     fn attempts(&mut self, seq: Seq) -> Result<(Vec<Attempt>, u32)>;
 
-    /// Tells the log lines of a task, in order, until `take` refuses one: with its error.
+    /// The number of the last log line of a task; 0 if it has none.
+    fn last_log(&mut self, seq: Seq) -> Result<u32>;
+
+    /// Tells log lines of a task, in order, until `take` refuses one: with its error.
     fn logs(
         &mut self,
         seq: Seq,
-        with: WithLogs,
+        part: LogsPart,
         take: &mut dyn FnMut(LogLine) -> Result<()>,
     ) -> Result<()>;
 }

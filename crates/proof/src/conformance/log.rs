@@ -1,6 +1,8 @@
 //! Logs belong to their run.
 
-use tasker_core::error::Result;
+use tasker_core::error::{Error, Result};
+use tasker_core::id::Seq;
+use tasker_core::read::LogsPart;
 use tasker_core::store::Change;
 use tasker_core::task::{Level, LogLine};
 use tasker_core::time::WallMs;
@@ -18,7 +20,8 @@ pub(super) fn every_field_of_a_line_comes_back(world: &mut World) -> Result<()> 
         message: "öffnet \"dune\"\n\u{0} '; --".into(),
         fields: Some(json("{ \"book\" : \"dune\" }")),
     };
-    world.turn(vec![Change::Log { seq: live.task.seq, run: live.run, line: line.clone() }])?;
+    let (seq, lane, run) = (live.task.seq, live.task.lane, live.run);
+    world.turn(vec![Change::Log { seq, lane, run, line: line.clone() }])?;
     assert_eq!(world.logs(live.task, Level::Debug)?, [line]);
     Ok(())
 }
@@ -46,6 +49,33 @@ pub(super) fn a_level_brings_itself_and_graver_ones(world: &mut World) -> Result
         let levels: Vec<_> = world.logs(live.task, *level)?.iter().map(|line| line.level).collect();
         assert_eq!(levels, Level::ALL[..=i]);
     }
+    Ok(())
+}
+
+/// I-19: whoever reads part by part misses no line and sees none twice.
+pub(super) fn lines_come_part_by_part_until_the_task_is_over(world: &mut World) -> Result<()> {
+    let live = world.running()?;
+    let part = LogsPart { after: 0, level_max: Level::Info, lines_max: 2 };
+    let read = |world: &mut World, part| {
+        let read = world.reader()?.logs(live.task.id, part)?;
+        let read = read.ok_or_else(|| Error::bug("the task is gone"))?;
+        let numbers: Vec<u32> = read.lines.iter().map(|line| line.n).collect();
+        Ok((numbers, read.last, read.is_over))
+    };
+    assert_eq!(read(world, part)?, (vec![], 0, false));
+    let levels = [Level::Info, Level::Debug, Level::Error, Level::Info, Level::Debug];
+    for (n, level) in (1..).zip(levels) {
+        let line = world.logging(live, n, level);
+        world.turn(vec![line])?;
+    }
+    assert_eq!(read(world, part)?, (vec![1, 3], 5, false));
+    assert_eq!(read(world, LogsPart { after: 3, ..part })?, (vec![4], 5, false));
+    assert_eq!(read(world, LogsPart { lines_max: 0, ..part })?, (vec![], 5, false));
+    let end = world.ending(live, done());
+    world.turn(vec![end])?;
+    assert_eq!(read(world, LogsPart { after: 5, ..part })?, (vec![], 5, true));
+    let unknown = world.task_id(Seq(999));
+    assert!(world.reader()?.logs(unknown, part)?.is_none());
     Ok(())
 }
 

@@ -148,6 +148,7 @@ macro_rules! conformance_cases {
                 every_field_of_a_line_comes_back,
                 lines_come_back_in_the_order_of_their_numbers,
                 a_level_brings_itself_and_graver_ones,
+                lines_come_part_by_part_until_the_task_is_over,
                 lines_before_the_end_of_a_batch_are_stored_with_it,
                 a_line_after_the_end_is_refused,
                 a_line_of_a_fenced_run_is_refused,

@@ -524,7 +524,7 @@ impl World {
         let (attempt, at) = (live.attempt, self.tick());
         let message = format!("line {n}").into();
         let line = LogLine { n, attempt, level, at, message, fields: None };
-        Change::Log { seq: live.task.seq, run: live.run, line }
+        Change::Log { seq: live.task.seq, lane: live.task.lane, run: live.run, line }
     }
 
     pub(super) fn prioritize(&mut self, task: Task, to: f64) -> Result<()> {

@@ -135,7 +135,7 @@ impl Image {
             Change::Progress { seq, run, progress } => {
                 self.live(*seq, *run)?.task.progress = Some(progress.clone());
             }
-            Change::Log { seq, run, line } => {
+            Change::Log { seq, run, line, .. } => {
                 self.live(*seq, *run)?.logs.push(line.clone());
             }
             _ => return None,

@@ -4,9 +4,12 @@ use tasker_core::document::{default_order, value};
 use tasker_core::error::Result;
 use tasker_core::id::{Seq, TaskId};
 use tasker_core::query::{Fields, Query};
-use tasker_core::read::{Find, Found, QueryExplanation, ReadBudget, Request, Step, WithLogs};
+use tasker_core::read::{
+    Find, Found, LogsPart, LogsRead, QueryExplanation, ReadBudget, Request, Step, WithLogs,
+};
 use tasker_core::reader::{Reader, Search};
 use tasker_core::store::Operation;
+use tasker_core::task::LogLine;
 
 use super::Disk;
 use super::row::Row;
@@ -68,6 +71,17 @@ impl Reader for ModelReader {
         let contents = self.disk.lock();
         let row = contents.saved.tasks.values().find(|row| row.task.id == id);
         row.map(|row| row.found(logs, &mut ReadBudget::new(bytes_max))).transpose()
+    }
+
+    fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        let contents = self.disk.lock();
+        let row = contents.saved.tasks.values().find(|row| row.task.id == id);
+        let has = |line: &&LogLine| line.n > part.after && line.level <= part.level_max;
+        Ok(row.map(|row| LogsRead {
+            lines: row.logs.iter().filter(has).take(part.lines_max).cloned().collect(),
+            last: row.logs.last().map_or(0, |line| line.n),
+            is_over: row.task.state.is_final(),
+        }))
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -11,6 +11,7 @@ mod dependencies;
 mod overtaken;
 mod explaining;
 mod keys;
+mod listening;
 mod offers;
 mod operations;
 mod pauses;

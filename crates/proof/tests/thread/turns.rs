@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::query::Query;
-use tasker_core::read::{Found, Request, Step, WithLogs};
+use tasker_core::read::{Found, LogsPart, LogsRead, Request, Step, WithLogs};
 use tasker_core::reader::{Interrupted, Reader, Search};
 use tasker_core::store::Operation;
 use tasker_engine::effect::Answer;
@@ -38,6 +38,9 @@ impl Reader for Endless {
     }
     fn get(&mut self, id: TaskId, logs: Option<WithLogs>, max: usize) -> Result<Option<Found>> {
         self.inner.get(id, logs, max)
+    }
+    fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
+        self.inner.logs(id, part)
     }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.inner.operations() }
     fn step(&mut self, search: &mut Search) -> Result<Step> {

@@ -151,6 +151,7 @@ impl Oracle {
             | Input::Ask(..)
             | Input::Record(..)
             | Input::CancelAwait(..)
+            | Input::AwaitLogs(..)
             | Input::Assign(..)
             | Input::Unassign(..)
             | Input::Start(_)
