@@ -8,6 +8,7 @@
 import { EventEmitter } from 'node:events'
 import type { TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
+import type { OperationExplanation, TaskExplanation } from './types/explain'
 import type { QueryExplanation } from './types/indexes'
 import type { Jsonify } from './types/json'
 import type { OperationOptions, OperationRecord } from './types/operations'
@@ -39,6 +40,7 @@ export * from './types/conditions'
 export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'
+export * from './types/explain'
 export * from './types/indexes'
 export * from './types/json'
 export * from './types/operations'
@@ -263,6 +265,21 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /** Reads the whole file and says what is wrong with it. */
   verify(options?: CallOptions): Promise<Verification>
+
+  /**
+   * Says why a task does not run: all that hold it back, with facts, as they are at one moment over
+   * all processes; `String(explanation)` says it in sentences. Rejects with `TASKER_NOT_FOUND` if
+   * there is no such task.
+   */
+  explainTask<Name extends OperationName<Operations>>(
+    uuid: TaskUuid<Name>,
+  ): Promise<TaskExplanation<Operations, Name>>
+  explainTask(uuid: string): Promise<TaskExplanation<Operations>>
+
+  /** Counts the waiting tasks of an operation by what holds them first. */
+  explain<Name extends OperationName<Operations>>(of: {
+    operation: Name
+  }): Promise<OperationExplanation<Name>>
 
   /** The first task that matches, or some fields of it, or `undefined`. */
   findTask<

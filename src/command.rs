@@ -5,6 +5,8 @@
 //!
 //! Proof: `tidy::both_sides_of_the_bridge_know_the_same_commands`, `__test__/contract`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
@@ -18,8 +20,8 @@ use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, LogsPart, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{
-    Bulk, BulkVerb, Input, PostponeOptions, RemoteFilter, RetryOptions, StopOptions, Subscription,
-    Ticket,
+    Bulk, BulkVerb, Input, PostponeOptions, Question, RemoteFilter, RetryOptions, StopOptions,
+    Subscription, Ticket,
 };
 use tasker_engine::thread::Read;
 use uuid::Uuid;
@@ -133,6 +135,16 @@ enum Command<'a> {
     Ack {},
     Ready {},
     IsShared {},
+    ExplainTask {
+        uuid: &'a str,
+    },
+    ExplainOperation {
+        operation: Cow<'a, str>,
+    },
+    Unserved {
+        operations: Vec<Cow<'a, str>>,
+        of_all: bool,
+    },
 }
 
 /// What is asked of the reader.
@@ -297,6 +309,15 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Ack {} => Input::Ack(ticket),
         Command::Ready {} => Input::Ready(ticket),
         Command::IsShared {} => Input::IsShared(ticket),
+        Command::ExplainTask { uuid } => Input::Ask(ticket, Question::Task(task_id(uuid)?)),
+        Command::ExplainOperation { operation } => {
+            Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
+        }
+        Command::Unserved { operations, of_all } => {
+            let names = operations.iter().map(|name| names.intern(name));
+            let names = names.collect::<Result<Vec<_>>>()?;
+            Input::Ask(ticket, Question::Unserved { names, of_all })
+        }
     })
 }
 

@@ -54,6 +54,14 @@ export type Command =
   | { do: 'ack' }
   | { do: 'ready' }
   | { do: 'isShared' }
+  | { do: 'explainTask'; uuid: string }
+  /** What holds the ready tasks of an operation back, and how many of them conditions do. */
+  | { do: 'explainOperation'; operation: string }
+  /**
+   * Which operations no process starts: of those that are named, and of all with ready tasks if
+   * that is asked for.
+   */
+  | { do: 'unserved'; operations: string[]; ofAll: boolean }
 
 /** What is asked of the reader. */
 export type ReadCommand =
@@ -155,6 +163,9 @@ export interface Answers {
   ready: null
   /** Whether another process, thread or tasker has the file open. */
   isShared: boolean
+  explainTask: DocumentJson
+  explainOperation: { reasons: DocumentJson[]; held: number }
+  unserved: string[]
   get: DocumentJson
   find: DocumentJson[]
   page: PageJson

@@ -3,9 +3,9 @@
  * has no runner, a wait on a tasker that was never started.
  *
  * Each comes once for its cause, and not at once: who listens, waits, assigns or starts a moment
- * later had it in mind. With other processes on the file only their runners could be missing, which
- * cannot be known here: then nothing is said. Nor of an operation that is paused: its tasks are
- * meant to wait.
+ * later had it in mind. Whether an operation has a runner is known over all processes. Nothing is
+ * said of one that is paused: its tasks are meant to wait. Nor of a wait while other processes
+ * share the file, which may be started.
  *
  * Proof: `__test__/contract/warnings.test.mjs`.
  */
@@ -26,10 +26,11 @@ export interface HintSource {
   readonly operations: readonly string[]
   has(operation: string): boolean
   isShared(): Promise<boolean>
-  /** The operations that are paused. */
-  paused(): Promise<readonly string[]>
-  /** The operation of some waiting task that has no runner here and is not paused. */
-  unserved(paused: readonly string[]): Promise<string | undefined>
+  /**
+   * Those of these operations that no process starts and that are not paused, and of all with ready
+   * tasks if that is asked for.
+   */
+  unserved(operations: string[], ofAll: boolean): Promise<string[]>
 }
 
 interface Failure {
@@ -154,26 +155,21 @@ export class Hints {
 
   async #tellMissing({ waits, unserved, hasBacklog }: Notes) {
     const source = this.#source
-    if (await source.isShared()) return
-    if (waits.size > 0 && !this.#wasStarted) {
+    if (waits.size > 0 && !this.#wasStarted && !(await source.isShared())) {
       const message =
         'a call waits for a task, but no tasker on this store was started: call start()'
       this.#tell('started', 'TASKER_NOT_STARTED', message)
     }
     if (unserved.size === 0 && !hasBacklog) return
-    const paused = await source.paused()
-    const found = hasBacklog ? await source.unserved(paused) : undefined
-    if (found !== undefined) unserved.add(found)
-    // What is paused waits because somebody wants it so.
-    for (const operation of paused) unserved.delete(operation)
-    for (const operation of unserved) this.#tellUnserved(operation)
+    const found = await source.unserved([...unserved], hasBacklog)
+    for (const operation of found) this.#tellUnserved(operation)
   }
 
   #tellUnserved(operation: string) {
     const { isStarted, operations } = this.#source
     if (!isStarted || this.#source.has(operation)) return
     const others = operations.length > 0 ? operations.map(stringOf).join(', ') : 'none'
-    const waiting = `tasks of ${stringOf(operation)} wait, but it has no runner`
+    const waiting = `tasks of ${stringOf(operation)} wait, but it has no runner in any process`
     const message = `${waiting}; runners here: ${others}`
     this.#tell(`runner ${operation}`, 'TASKER_NO_RUNNER', message)
   }

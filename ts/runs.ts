@@ -17,8 +17,7 @@
 import type { AbortCause, DependencyResult, EndStatus, TaskDefinition, TaskUuid } from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Attachment, Bridge } from './bridge'
-import { type How, JsonText, outcomeLine } from './commands'
-import { QUERY_IN_MAX } from './constants'
+import { type How, outcomeLine } from './commands'
 import { Context } from './context'
 import { childOf, resultsOf } from './dependencies'
 import { isError, read, TaskerError, unwritable } from './errors'
@@ -40,9 +39,6 @@ import { warn } from './warnings'
 
 /** A function that carries out tasks. */
 export type AnyRunner = (context: Context) => unknown
-
-/** How long a look for an operation without a runner may keep the reader from others. */
-const UNSERVED_MS_MAX = 200
 
 /** Waiting runners that one turn of the event loop calls, however quick they are. */
 const CALLS_MAX = 256
@@ -143,19 +139,8 @@ export class Runs implements RunHost, HintSource, Attachment {
     return this.#bridge.command({ do: 'isShared' })
   }
 
-  paused(): Promise<string[]> {
-    const bounds = { what: 'findOperations', signal: undefined, timeoutMs: undefined }
-    return this.#bridge.read({ do: 'operations' }, bounds, records =>
-      records.filter(record => record.pausedAt !== undefined).map(({ name }) => name as string),
-    )
-  }
-
-  unserved(paused: readonly string[]): Promise<string | undefined> {
-    const others = [...this.operations, ...paused].slice(0, QUERY_IN_MAX)
-    const query = stringify({ status: 'new', operation: { $nin: others } })
-    const find = { do: 'find', query: new JsonText(query), limit: 1 } as const
-    const bounds = { what: 'find', signal: undefined, timeoutMs: UNSERVED_MS_MAX }
-    return this.#bridge.read(find, bounds, ([task]) => task?.operation as string | undefined)
+  unserved(operations: string[], ofAll: boolean): Promise<string[]> {
+    return this.#bridge.command({ do: 'unserved', operations, ofAll })
   }
 
   has(operation: string): boolean {

@@ -20,6 +20,7 @@ import type {
   GetTaskOptions,
   Jsonify,
   ListenTaskLogsOptions,
+  OperationExplanation,
   OperationName,
   OperationOptions,
   OperationRecord,
@@ -37,6 +38,7 @@ import type {
   SqliteHandle,
   StopOptions,
   Task,
+  TaskExplanation,
   TaskerOptions,
   TaskField,
   TaskLog,
@@ -56,6 +58,7 @@ import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
 import { read, TaskerError, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
+import { explainOperation, reviveExplanation } from './explain'
 import { linesOf } from './export'
 import { stringify } from './globals'
 import { KeepAlive } from './keepalive'
@@ -411,6 +414,22 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const command = { do: 'explain', query: encodeQuery(query, 'query') } as const
     const bounds = boundsOf('explainQuery', only(options, BOUNDS, 'options'))
     return (await traced(this.#bridge.read(command, bounds))) as QueryExplanation<Operations>
+  }
+
+  explainTask<Name extends OperationName<Operations>>(
+    uuid: TaskUuid<Name>,
+  ): Promise<TaskExplanation<Operations, Name>>
+  explainTask(uuid: string): Promise<TaskExplanation<Operations>>
+  async explainTask(uuid: string): Promise<unknown> {
+    const command = { do: 'explainTask', uuid: uuidOf(uuid) } as const
+    return await traced(this.#bridge.command(command, reviveExplanation))
+  }
+
+  async explain<Name extends OperationName<Operations>>(of: {
+    operation: Name
+  }): Promise<OperationExplanation<Name>> {
+    const operation = operationOf(only(of, ['operation'], 'options').operation)
+    return (await traced(explainOperation(this.#bridge, operation))) as OperationExplanation<Name>
   }
 
   findTask<

@@ -129,6 +129,32 @@ test('what waits for a runner, and is not paused, is told at an add, or at a sta
   assert.match(told[0][1], /runners here: 'mail'/)
 })
 
+test('a runner in another process is one, until that process has gone', async () => {
+  const told = await warnings(`
+    const store = ${JSON.stringify(file())}
+    const tellsOf = async (...operations) => {
+      const isTold = one => codes.some(([, message]) => message.includes("'" + one + "' wait"))
+      while (!operations.every(isTold)) await once(process, 'warning')
+    }
+    const other = new Tasker({ store, runners: { mail: () => {} } })
+    await other.start()
+    await other.addTask({ operation: 'left' })
+    const tasker = new Tasker(store)
+    await tasker.start()
+    await tasker.addTasks([{ operation: 'mail' }, { operation: 'mial' }])
+    await tellsOf('left', 'mial')
+    codes.push(['TASKER_NO_RUNNER', "'so far' wait"])
+    await other.close()
+    await tasker.addTask({ operation: 'mail' })
+    await tellsOf('mail')
+    await tasker.close()
+  `)
+  const operations = told.map(([, message]) => /'([\w ]+)' wait/.exec(message)[1])
+  const at = operations.indexOf('so far')
+  assert.deepEqual(new Set(operations.slice(0, at)), new Set(['left', 'mial']))
+  assert.ok(operations.slice(at).includes('mail'))
+})
+
 test('a wait on a tasker that was never started is told, unless the file is shared', async () => {
   const told = await warnings(`
     const store = ${JSON.stringify(file())}

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { Tasker } from '../../index.mjs'
 import { compilePrograms, start, tasksOf } from './example.mjs'
 
 const programs = compilePrograms()
@@ -36,10 +37,10 @@ function dyingAfter(n, name) {
   return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
 }
 
-for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs']) {
+for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs', 'why-not-running.mjs']) {
   test(`${name}: without arguments it says how to use it`, async t => {
     const usage = start(t, join(programs, name), { stdio: ['ignore', 'ignore', 'pipe'] })
-    assert.match(await text(usage.child.stderr), /^usage: \w+\.mts <.*\n$/)
+    assert.match(await text(usage.child.stderr), /^usage: [\w-]+\.mts <.*\n$/)
     assert.equal(await usage.end, 2)
   })
 }
@@ -111,6 +112,27 @@ test('outbox.mjs: each order that was stored is confirmed, killed or not (I-20)'
     tasks.map(({ data, status }) => [data.id, status]),
     [1, 3, 4].map(id => [id, 'done']),
   )
+})
+
+test('why-not-running.mjs: it says what holds tasks of another process back', async t => {
+  const store = scratch(t)('tasks.db')
+  const tasker = new Tasker({ store, concurrency: 1 })
+  tasker.assignRunner('a', () => new Promise(() => {}), { concurrency: 1 })
+  await tasker.start()
+  const runs = await tasker.addTask({ operation: 'a' })
+  const [waits, other] = await tasker.addTasks([{ operation: 'a' }, { operation: 'b' }])
+  const lines = async (...args) => {
+    const { end, rest } = run(t, 'why-not-running.mjs', [store, ...args])
+    const said = await rest()
+    assert.equal(await end, 0)
+    return said
+  }
+  const limit = [`task ${waits} of 'a' is ready`, `- 'a' runs 1 of 1 tasks at once: ${runs}`]
+  const missing = "- no tasker that is started has a runner for 'b'"
+  assert.deepEqual(await lines(), [...limit, `task ${other} of 'b' is ready`, missing])
+  assert.deepEqual(await lines(waits), limit)
+  assert.deepEqual(await lines(runs), [`task ${runs} of 'a' is running`])
+  await tasker.close({ onStop: 'postpone' })
 })
 
 test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {

@@ -38,6 +38,7 @@ pub mod queue_timeout;
 pub mod unique;
 pub mod option;
 pub mod operation;
+pub mod explanation;
 pub mod store;
 pub mod read;
 pub mod document;

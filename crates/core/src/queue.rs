@@ -17,6 +17,9 @@ impl QueueKey {
     /// The first position that there is.
     pub const FIRST: Self = Self { priority: Reverse(Priority::MAX), seq: Seq(0) };
 
+    /// A position behind every task.
+    pub const LAST: Self = Self { priority: Reverse(Priority::MIN), seq: Seq(i64::MAX as u64) };
+
     /// The position of a task with this priority.
     pub fn new(priority: Priority, seq: Seq) -> Self {
         Self { priority: Reverse(priority), seq }

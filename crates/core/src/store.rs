@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::dependency::OnFailure;
 use crate::error::Result;
-use crate::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use crate::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::key::{Key, KeyKind, Unique};
 use crate::retention::Retention;
 use crate::state::State;
@@ -38,7 +38,7 @@ mod mirror;
 mod batch;
 
 pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
-pub use lookup::{Expired, KeyHolder, Wait, Whose};
+pub use lookup::{Background, Expired, KeyHolder, QueuePart, Wait, Whose};
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
 };
@@ -657,6 +657,20 @@ pub trait ReadTransaction {
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;
+
+    // For explanations.
+
+    /// What is known of these tasks beside their briefs, each with the first of its open
+    /// dependencies; nothing where there is no task with this number.
+    fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>>;
+
+    /// The first tasks of these operations that have a live run, by number, whoever runs them.
+    fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>>;
+
+    /// How many tasks these parts of the queue have; each is counted no further than to a bound.
+    fn count_queued(&mut self, parts: &[QueuePart], max: usize) -> Result<Vec<usize>>;
+
+    // Of runs.
 
     /// What is wanted of these live runs, where somebody has paused their tasks.
     fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>>;

@@ -48,6 +48,7 @@ impl Memory {
                 self.subscribers.ack(ClientId::of(ticket));
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
+            Input::Ask(ticket, question) => self.questions.push((ticket, question)),
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
             Input::CancelAwait(ticket, waiter) => {
                 self.waiters.remove(waiter);
@@ -125,6 +126,7 @@ impl Memory {
         self.waiters.remove_all(client);
         self.log_listeners.remove_all(client);
         self.subscribers.remove(client);
+        self.questions.retain(|(ticket, _)| ClientId::of(*ticket) != client);
         for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {
             self.dispatch.set_runner(&operation, false);
             self.has_new_offers = true;

@@ -85,6 +85,8 @@ pub enum Input {
     Ready(Ticket),
     /// Whether another owner has the store open.
     IsShared(Ticket),
+    /// A question about what waits; the answer is JSON.
+    Ask(Ticket, Question),
     /// The client has gone: nothing is owed to it any more, and its runs go back to the queue.
     Leave(ClientId),
 }
@@ -145,6 +147,24 @@ pub enum BulkVerb {
     Retry(RetryOptions),
     /// As `Remove`.
     Remove,
+}
+
+/// What somebody wants to know of what waits. It is answered from what is committed when the turn
+/// is over, so it costs no other call anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Why a task does not run.
+    Task(TaskId),
+    /// Why the ready tasks of an operation do not.
+    Operation(Arc<str>),
+    /// Which operations nobody starts, of those that are named, and of all with ready tasks if
+    /// that is asked for. Paused ones are none: their tasks are meant to wait.
+    Unserved {
+        /// Those that are named.
+        names: Vec<Arc<str>>,
+        /// Whether of all with ready tasks.
+        of_all: bool,
+    },
 }
 
 /// How to stop.
@@ -213,7 +233,8 @@ impl Input {
             | Input::Subscribe(ticket, _)
             | Input::Ack(ticket)
             | Input::Ready(ticket)
-            | Input::IsShared(ticket) => Some(*ticket),
+            | Input::IsShared(ticket)
+            | Input::Ask(ticket, _) => Some(*ticket),
         }
     }
 
@@ -253,7 +274,8 @@ impl Input {
             | Input::Subscribe(number, _)
             | Input::Ack(number)
             | Input::Ready(number)
-            | Input::IsShared(number) => *number = client.inside(*number),
+            | Input::IsShared(number)
+            | Input::Ask(number, _) => *number = client.inside(*number),
             Input::Leave(_) => {}
         }
     }

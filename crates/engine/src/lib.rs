@@ -50,6 +50,7 @@ mod catch_up;
 mod check;
 mod forward;
 mod debug;
+mod explain;
 pub mod turn;
 mod inbox;
 mod open_read;

@@ -17,7 +17,7 @@ use tasker_core::task::OnStop;
 use tasker_core::time::{MonoMs, WallMs};
 
 use crate::client_id::ClientId;
-use crate::input::{RunSlot, StopOptions, Ticket};
+use crate::input::{Question, RunSlot, StopOptions, Ticket};
 use crate::live::LiveRuns;
 use crate::log_listeners::LogListeners;
 use crate::subscribers::Subscribers;
@@ -83,6 +83,8 @@ pub struct Memory {
     pub remote_offers: BTreeMap<OwnerId, Offers>,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
+    /// Questions to be answered when the turn is over.
+    pub(crate) questions: Vec<(Ticket, Question)>,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -168,6 +170,7 @@ impl Memory {
             has_new_offers: false,
             remote_offers: BTreeMap::new(),
             subscribers: Subscribers::default(),
+            questions: Vec::new(),
             stopping: None,
             start_after_stop: Vec::new(),
         }

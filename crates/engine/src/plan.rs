@@ -82,7 +82,8 @@ impl Planner<'_> {
                 | Input::Subscribe(..)
                 | Input::Ack(_)
                 | Input::Ready(_)
-                | Input::IsShared(_) => debug_assert!(false, "control answers {input:?}"),
+                | Input::IsShared(_)
+                | Input::Ask(..) => debug_assert!(false, "control answers {input:?}"),
             }
         }
         self.give_back_asked();

@@ -29,6 +29,7 @@ use crate::control::closed;
 use crate::debug::trace_inputs;
 use crate::draft::{Draft, Planner};
 use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
+use crate::explain;
 use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, RunSlot, Ticket};
@@ -239,13 +240,64 @@ impl Engine {
         self.retry_at = None;
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
-        match self.work(work, effects) {
+        let worked = self.work(work, effects);
+        let answered = worked.and_then(|again| Ok(again | self.answer_questions(now, effects)?));
+        match answered {
             Ok(again) => self.after(again, now, effects),
             Err(error) => {
                 self.fail(error, effects);
                 Next::Closed
             }
         }
+    }
+
+    /// Answers what was asked in this turn, from what is committed now. Whether another turn must
+    /// follow at once: something could start, or the dead must be buried before the answer.
+    fn answer_questions(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<bool> {
+        if self.memory.questions.is_empty() {
+            return Ok(false);
+        }
+        let has_failed = self.retry_at.is_some();
+        let read = self.read_answers((now, has_failed), effects);
+        let error = match read {
+            Ok(again) => return Ok(again),
+            Err(TurnResult::Broken(error)) => return Err(error),
+            Err(TurnResult::NotCommitted(error)) => error,
+            Err(_) => closed(),
+        };
+        let tickets = self.memory.questions.drain(..).map(|(ticket, _)| ticket);
+        effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
+        Ok(false)
+    }
+
+    fn read_answers(
+        &mut self,
+        (now, has_failed): (Now, bool),
+        effects: &mut Vec<Effect>,
+    ) -> std::result::Result<bool, TurnResult> {
+        let Engine { store, memory, ids, .. } = self;
+        let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
+        store.refresh_owners().map_err(give_up)?;
+        let is_shared = store.is_shared();
+        let mut transaction = store.begin_read().map_err(give_up)?;
+        let transaction = transaction.as_mut();
+        let again = has_work(transaction, memory, is_shared, effects).map_err(give_up)?;
+        if again && !has_failed && has_dead(transaction).map_err(give_up)? {
+            return Ok(true);
+        }
+        let questions = std::mem::take(&mut memory.questions);
+        let mut facts = explain::Facts::new(transaction, memory, (ids.key(), now.wall));
+        for (at, (ticket, question)) in questions.iter().enumerate() {
+            effects.push(match facts.answer(question) {
+                Ok(text) => Effect::Answer(*ticket, Answer::Json(text)),
+                Err(error) if error.code() == Code::NotFound => Effect::Refuse(*ticket, error),
+                Err(error) => {
+                    memory.questions = questions[at..].to_vec();
+                    return Err(give_up(error));
+                }
+            });
+        }
+        Ok(again && !has_failed)
     }
 
     fn after(&mut self, again: bool, now: Now, effects: &mut Vec<Effect>) -> Next {
@@ -381,13 +433,15 @@ impl Engine {
     fn close(&mut self, tickets: &[Ticket], effects: &mut Vec<Effect>) {
         debug_assert!(self.memory.live.is_empty(), "the handle closes under its runs (I-14)");
         let Some(store) = self.store.take() else { return };
-        let closed = store.close();
+        let answered = store.close();
         for ticket in tickets {
-            effects.push(match &closed {
+            effects.push(match &answered {
                 Ok(()) => Effect::Answer(*ticket, Answer::Done),
                 Err(error) => Effect::Refuse(*ticket, error.clone()),
             });
         }
+        let questions = self.memory.questions.drain(..).map(|(ticket, _)| ticket);
+        effects.extend(questions.map(|ticket| Effect::Refuse(ticket, closed())));
         effects.push(Effect::Closed(None));
     }
 
@@ -398,6 +452,8 @@ impl Engine {
             effects.extend(stopping.tickets.into_iter().map(refuse));
         }
         effects.extend(self.memory.start_after_stop.drain(..).map(refuse));
+        let questions = self.memory.questions.drain(..).map(|(ticket, _)| ticket);
+        effects.extend(questions.map(refuse));
         effects.push(Effect::Closed(Some(error)));
         if let Some(store) = self.store.take() {
             // The fault that led here is the one to tell.
@@ -432,8 +488,7 @@ fn has_work(
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
     forward(transaction, memory, effects)?;
-    let has_dead = !transaction.orphans()?.is_empty() || !transaction.unburied()?.is_empty();
-    if has_dead || !memory.live.postponed().is_empty() {
+    if has_dead(transaction)? || !memory.live.postponed().is_empty() {
         return Ok(true);
     }
     if !transaction.attached(Whose::OfTheDead, 1)?.is_empty() {
@@ -445,6 +500,11 @@ fn has_work(
         starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
     memory.dispatch.rollback();
     Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
+}
+
+/// Whether an owner is dead whose runs are to be recovered, or whose offers are to be buried.
+fn has_dead(transaction: &mut dyn ReadTransaction) -> Result<bool> {
+    Ok(!transaction.orphans()?.is_empty() || !transaction.unburied()?.is_empty())
 }
 
 /// Brings memory up to date, reads what the plan needs, and plans.

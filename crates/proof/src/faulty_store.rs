@@ -7,13 +7,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::Result;
-use tasker_core::id::{IdKey, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, Preview, ReadTransaction, ReadyTask, Store, Transaction, Wait, Waker, Whose,
-    Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask, Store,
+    Transaction, Wait, Waker, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -68,6 +68,12 @@ pub enum Call {
     FindByKeys,
     /// `last_errors`
     LastErrors,
+    /// `backgrounds`
+    Backgrounds,
+    /// `runs_of`
+    RunsOf,
+    /// `count_queued`
+    CountQueued,
     /// `postpone_requests`
     PostponeRequests,
     /// `pause_wishes`
@@ -276,6 +282,18 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         self.at(Call::LastErrors)?.last_errors(seqs)
+    }
+
+    fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {
+        self.at(Call::Backgrounds)?.backgrounds(seqs, open_max)
+    }
+
+    fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>> {
+        self.at(Call::RunsOf)?.runs_of(operations, each_max)
+    }
+
+    fn count_queued(&mut self, parts: &[QueuePart], max: usize) -> Result<Vec<usize>> {
+        self.at(Call::CountQueued)?.count_queued(parts, max)
     }
 
     fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {

@@ -39,6 +39,7 @@ mod row;
 mod schema;
 mod removal;
 mod views;
+mod explain;
 mod migrate;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod coalesce;

@@ -295,6 +295,13 @@ pub(crate) fn operations(
     Ok(operations)
 }
 
+/// How an attempt ended, if there is one.
+pub(crate) fn attempt_end_if(row: &Row<'_>, column: usize) -> Result<Option<AttemptEnd>> {
+    let code: Option<u8> = get(row, column)?;
+    code.map(|code| AttemptEnd::from_code(code).ok_or_else(|| corrupt("an unknown end")))
+        .transpose()
+}
+
 /// What owners other than this one offer, by number.
 pub(crate) fn remote_offers(
     connection: &Connection,

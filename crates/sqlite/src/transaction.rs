@@ -17,13 +17,14 @@ use std::sync::Arc;
 
 use rusqlite::Rows;
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, ReadTransaction, ReadyTask, Transaction, Wait, Whose, Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Transaction, Wait, Whose,
+    Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
 use tasker_core::time::WallMs;
@@ -31,7 +32,7 @@ use tasker_core::timer::Timer;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
-use crate::{error, removal, sql, write};
+use crate::{error, explain, removal, sql, write};
 
 /// Rows of one lane that are read to its end before the next lane is searched for, which costs as
 /// much as some twenty rows.
@@ -504,6 +505,26 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         seqs.iter().map(|seq| self.last_error(*seq)).collect()
+    }
+
+    fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {
+        let writer = &self.writer;
+        seqs.iter()
+            .map(|seq| explain::background(&writer.connection, (*seq, writer.id_key), open_max))
+            .collect()
+    }
+
+    fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>> {
+        let writer = &self.writer;
+        operations
+            .iter()
+            .map(|id| explain::runs_of(&writer.connection, (*id, writer.id_key), each_max))
+            .collect()
+    }
+
+    fn count_queued(&mut self, parts: &[QueuePart], max: usize) -> Result<Vec<usize>> {
+        let connection = &self.writer.connection;
+        parts.iter().map(|part| explain::count_queued(connection, part, max)).collect()
     }
 
     fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {

@@ -20,7 +20,7 @@ use crate::queue::QueueKey;
 use crate::store::ReadyTask;
 
 /// How many lanes one turn takes up.
-const LANES_EXAMINED_MAX: usize = 4_096;
+pub(super) const LANES_EXAMINED_MAX: usize = 4_096;
 /// How many lanes are loaded at once.
 const LANES_LOADED_MAX: usize = 256;
 

@@ -36,6 +36,7 @@ mod run;
 mod learn;
 mod merge;
 mod check;
+mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use rustc_hash::FxHashMap;
 
 use content::{Contents, bytes_of};
 use counter::Counters;
+pub use explain::{Ahead, OperationFacts, Standing};
 pub use gate::Gate;
 use group::Groups;
 use hash::Hashes;

@@ -2,7 +2,9 @@
 
 use crate::id::{LaneId, Seq, TaskId};
 use crate::key::KeyKind;
+use crate::queue::QueueKey;
 use crate::state::State;
+use crate::task::AttemptEnd;
 use crate::time::WallMs;
 
 /// The task that was added under a key, or took it over last.
@@ -40,6 +42,28 @@ pub enum Whose {
     Ours,
     /// To owners that are dead.
     OfTheDead,
+}
+
+/// What an explanation needs of a task beside its brief.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Background {
+    /// When it ended, if it did.
+    pub ended_at: Option<WallMs>,
+    /// How its last attempt ended that another one follows, if there was one.
+    pub last_end: Option<AttemptEnd>,
+    /// The first of the tasks that it waits for, by number.
+    pub open: Vec<TaskId>,
+}
+
+/// A part of the queue of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuePart {
+    /// The lane.
+    pub lane: LaneId,
+    /// Its tasks from this position on.
+    pub from: QueueKey,
+    /// And before this one.
+    pub to: QueueKey,
 }
 
 /// A task waits for another one to end.

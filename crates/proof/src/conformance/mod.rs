@@ -32,6 +32,7 @@ mod commit;
 mod contents;
 mod dependencies;
 mod end;
+mod explaining;
 mod guards;
 mod head;
 mod heads;

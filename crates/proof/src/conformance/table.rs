@@ -366,6 +366,12 @@ macro_rules! conformance_cases {
                 an_orphan_says_why_it_was_to_be_aborted,
                 an_abort_asked_for_in_the_batch_of_the_start_is_found,
             }
+            explaining {
+                a_background_tells_of_an_end_and_of_the_attempt_before,
+                a_background_names_open_dependencies,
+                the_runs_of_an_operation_are_found_whoever_runs_them,
+                a_part_of_a_queue_is_counted,
+            }
             offers {
                 who_has_said_nothing_offers_nothing,
                 what_an_owner_offers_is_seen_by_the_others_and_not_by_itself,

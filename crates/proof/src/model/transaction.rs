@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::id::{LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers, Operation,
-    Orphan, PauseWish, ReadTransaction, ReadyTask, Refused, Transaction, Wait, Whose, Window,
-    WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
+    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Refused, Transaction,
+    Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -193,6 +193,39 @@ impl ReadTransaction for ModelTransaction<'_> {
             history.last()?.error.as_ref().map(|error| error.error.clone())
         };
         Ok(seqs.iter().map(error).collect())
+    }
+
+    fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {
+        let background = |seq: &Seq| {
+            let row = self.image.tasks.get(seq)?;
+            let waits = self.image.waits.iter().filter(|(_, is_met)| !**is_met);
+            let open = waits.filter(|(wait, _)| wait.dependent == *seq);
+            let open = open.filter_map(|(wait, _)| self.image.tasks.get(&wait.dependency));
+            Some(Background {
+                ended_at: row.task.ended_at,
+                last_end: row.history().last().and_then(|attempt| attempt.end),
+                open: open.map(|row| row.task.id).take(open_max).collect(),
+            })
+        };
+        Ok(seqs.iter().map(background).collect())
+    }
+
+    fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>> {
+        let of_one = |id: &OperationId| {
+            let live = self.image.tasks.values().filter(|row| row.has_live_run());
+            let own = live.filter(|row| row.lane.operation() == *id);
+            own.map(|row| row.task.id).take(each_max).collect()
+        };
+        Ok(operations.iter().map(of_one).collect())
+    }
+
+    fn count_queued(&mut self, parts: &[QueuePart], max: usize) -> Result<Vec<usize>> {
+        let queue = self.image.queue();
+        let count = |part: &QueuePart| {
+            let own = queue.iter().filter(|row| row.lane == part.lane);
+            own.filter(|row| part.from <= row.key() && row.key() < part.to).take(max).count()
+        };
+        Ok(parts.iter().map(count).collect())
     }
 
     fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {

@@ -9,6 +9,7 @@ mod clients;
 mod conditions;
 mod dependencies;
 mod overtaken;
+mod explaining;
 mod keys;
 mod listening;
 mod offers;

@@ -3,6 +3,7 @@
 mod attached;
 pub(crate) mod coverage;
 mod dependencies;
+mod explaining;
 mod found;
 mod operations;
 mod pauses;
@@ -21,12 +22,9 @@ mod unique;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tasker_core::condition::{Condition, Scope, fields};
-use tasker_core::document::for_conditions;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
-use tasker_core::query::Value;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
@@ -34,7 +32,7 @@ use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, RetryOptions, RunSlot, Ticket};
+use tasker_engine::input::{Input, Question, RetryOptions, RunSlot, Ticket};
 
 use coverage::Coverage;
 pub(crate) use process::Process;
@@ -58,6 +56,7 @@ pub(crate) enum Asked {
     PauseTask(TaskId),
     ResumeTask(TaskId),
     Watch(TaskId),
+    Explain(TaskId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
     Define(Arc<str>, OperationOptions),
@@ -96,6 +95,8 @@ pub(crate) struct Oracle {
     withdrawn: BTreeSet<TaskId>,
     /// How often it is yet to be told that a task got another definition.
     updates_owed: BTreeMap<TaskId, u32>,
+    /// What was said of tasks, in JSON.
+    explained: Vec<(TaskId, String)>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says, and the latest that any has said.
@@ -157,6 +158,7 @@ impl Oracle {
                 Input::Pause(_, id) => Asked::PauseTask(*id),
                 Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
+                Input::Ask(_, Question::Task(id)) => Asked::Explain(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
                 }
@@ -366,6 +368,7 @@ impl Oracle {
                     assert!(task.has_ended_as(outcome), "{outcome:?} {task:?}");
                 }
             }
+            (Asked::Explain(id), Answer::Json(text)) => self.explained.push((id, text.clone())),
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
             (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
             (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),
@@ -568,11 +571,6 @@ impl Oracle {
             let runs = |task: &&Task| task.run.is_some() && *task.def.operation == *operation;
             self.tasks.values().filter(runs).count() as u32
         };
-        let holds = |condition: &Condition| {
-            let runs = self.tasks.values().filter(|task| task.run.is_some());
-            let others = runs.filter(|task| condition.matches(&document(&task.def)));
-            condition.holds(others.count() as u64)
-        };
         let may_start = |(_, task): &(&TaskId, &Task)| {
             let (name, said) = (&task.def.operation, self.said(&task.def.operation));
             let limit = said.in_force().concurrency;
@@ -581,7 +579,7 @@ impl Oracle {
                 && me.runners.contains_key(name)
                 && said.paused_at.is_none()
                 && limit.is_none_or(|limit| live(name) < limit)
-                && task.def.conditions().iter().all(holds)
+                && !self.is_held(task)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {
@@ -692,9 +690,4 @@ impl Oracle {
     pub(crate) fn owes_nothing(&self) -> bool {
         self.tasks.values().all(|task| !task.is_end_owed)
     }
-}
-
-/// What conditions look at of a task.
-fn document(def: &NewTask) -> Value {
-    for_conditions(def, fields(Scope::Running)).unwrap()
 }

@@ -1,6 +1,7 @@
 //! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
 mod calls;
+mod explaining;
 pub(crate) mod stranger;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -248,6 +249,7 @@ impl World {
         if self.rng.once_in(6) {
             self.compare();
         }
+        self.explain();
     }
 
     /// What is to halt comes to its checkpoint, and is given back there once in a while.
@@ -482,7 +484,7 @@ impl World {
             inputs.retain(|input| !is_call(input) && !is_pause(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
             // A row of an outbox may lead to a task that was there before.
-            inputs.retain(|input| !is_unique_row(input));
+            inputs.retain(|input| !calls::is_unique_row(input));
         }
         inputs
     }
@@ -685,11 +687,6 @@ impl World {
         let operations = self.reader().operations().unwrap();
         self.oracle.compare_operations(&operations);
     }
-}
-
-fn is_unique_row(input: &Input) -> bool {
-    let Input::AddIdempotent(_, defs) = input else { return false };
-    defs.iter().any(|(_, def)| def.options.unique.is_some())
 }
 
 fn uuids_of(effect: &Effect) -> Vec<String> {

@@ -148,6 +148,7 @@ impl Oracle {
             Input::Bulk(..)
             | Input::FindByKey(..)
             | Input::Halt(_)
+            | Input::Ask(..)
             | Input::Record(..)
             | Input::CancelAwait(..)
             | Input::AwaitLogs(..)

@@ -19,6 +19,7 @@ impl Oracle {
             | Asked::Postpone(id, _)
             | Asked::PauseTask(id)
             | Asked::ResumeTask(id)
+            | Asked::Explain(id)
             | Asked::Watch(id) => Some(*id),
             _ => None,
         };

@@ -56,6 +56,11 @@ impl Oracle {
         if removed_at.is_some_and(|at| at.plus(KEYS_KEPT_MS) <= self.latest) {
             self.keys.remove(&key);
         }
+        // Of a commit with an open fate it is not known which task has the key.
+        let is_over = |at: &WallMs| at.plus(KEYS_KEPT_MS) <= self.latest;
+        if self.open_keys.contains_key(&key) && self.removed.values().any(is_over) {
+            self.open_keys.remove(&key);
+        }
     }
 }
 

@@ -433,3 +433,9 @@ impl World {
         StopOptions { on_stop: self.rng.one_of(&stops), timeout_ms: self.rng.one_of(&timeouts) }
     }
 }
+
+/// Whether it adds a row of an outbox that may lead to a task that was there before.
+pub(super) fn is_unique_row(input: &Input) -> bool {
+    let Input::AddIdempotent(_, defs) = input else { return false };
+    defs.iter().any(|(_, def)| def.options.unique.is_some())
+}

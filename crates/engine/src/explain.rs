@@ -1,0 +1,380 @@
+//! Answers to questions about what waits: why it does not run.
+//!
+//! A question is answered when its turn is over, from a transaction that only reads: memory then
+//! mirrors that very transaction, so all facts are of one moment. Nobody waits for it, and a turn
+//! without a question pays nothing.
+//!
+//! # Promises
+//! - A task that has no obstacle starts in the next turn of a process that has a runner and a place
+//!   for it, and one that has an obstacle does not.
+//! - How much is read is bounded, whatever the length of the queue.
+//!
+//! # Left to others
+//! The words and the facts of each obstacle: `core::explanation`. What memory knows of the queue:
+//! `core::dispatch`.
+//!
+//! Proof: `proof/tests/engine/explaining.rs`, `proof/tests/random`.
+
+use std::sync::Arc;
+
+use tasker_core::condition::{Condition, Conditions};
+use tasker_core::dispatch::{Ahead, OperationFacts, Standing};
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::explanation::{
+    AHEAD_MAX, EndFacts, Explanation, Obstacle, StartTimeCause, TASKS_NAMED_MAX, reasons_json,
+};
+use tasker_core::id::{IdKey, OperationId, OwnerId, Seq, TaskId};
+use tasker_core::json::write_string;
+use tasker_core::limits::DEPENDENCIES_MAX;
+use tasker_core::queue::QueueKey;
+use tasker_core::state::State;
+use tasker_core::store::{
+    Background, Brief, Lane, PauseWish, QueuePart, ReadTransaction, WindowQuery,
+};
+use tasker_core::time::WallMs;
+
+use crate::input::Question;
+use crate::memory::Memory;
+use crate::runs::{self, Document};
+
+/// How many tasks that conditions hold back are counted for an operation.
+const HELD_MAX: usize = 100_000;
+
+/// What answers are made from.
+pub(crate) struct Facts<'a> {
+    transaction: &'a mut dyn ReadTransaction,
+    memory: &'a Memory,
+    key: IdKey,
+    now: WallMs,
+    /// What conditions look at of the live runs, once that was needed.
+    runs: Option<Vec<Document>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Of what `memory` mirrors in this transaction.
+    pub(crate) fn new(
+        transaction: &'a mut dyn ReadTransaction,
+        memory: &'a Memory,
+        (key, now): (IdKey, WallMs),
+    ) -> Self {
+        Self { transaction, memory, key, now, runs: None }
+    }
+
+    /// The JSON text of the answer.
+    pub(crate) fn answer(&mut self, question: &Question) -> Result<String> {
+        match question {
+            Question::Task(id) => Ok(self.task(*id)?.to_json()),
+            Question::Operation(name) => self.operation(name),
+            Question::Unserved { names, of_all } => self.unserved(names, *of_all),
+        }
+    }
+
+    fn task(&mut self, id: TaskId) -> Result<Explanation> {
+        let seq = self.key.seq_of(id);
+        let brief = self.transaction.briefs(&[seq])?.pop().flatten();
+        let brief = brief
+            .filter(|brief| brief.id == id)
+            .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {}", id.0)))?;
+        let background = self.transaction.backgrounds(&[seq], TASKS_NAMED_MAX)?.pop().flatten();
+        let background = background.unwrap_or_default();
+        let wish = match brief.run {
+            Some(run) => self.transaction.pause_wishes(&[(seq, run)])?.pop().flatten(),
+            None => None,
+        };
+        let operation = self.memory.dispatch.operation_name(brief.lane.operation());
+        debug_assert!(operation.is_some(), "nothing is known of the operation of {:?}", brief.lane);
+        let end = brief.outcome.as_ref().zip(background.ended_at);
+        let end = end.map(|(outcome, at)| EndFacts::of(outcome, at));
+        Ok(Explanation {
+            id,
+            operation: operation.cloned().unwrap_or_default(),
+            state: brief.state,
+            has_run: brief.run.is_some(),
+            is_pausing: brief.state == State::Running && wish == Some(PauseWish::Halt),
+            obstacles: self.obstacles((seq, &brief), background, wish)?,
+            end,
+        })
+    }
+
+    /// All that hold a task back, in the order of the list of reasons.
+    fn obstacles(
+        &mut self,
+        (seq, brief): (Seq, &Brief),
+        background: Background,
+        wish: Option<PauseWish>,
+    ) -> Result<Vec<Obstacle>> {
+        let mut obstacles = match brief.state {
+            State::Running | State::Claimed | State::Done | State::Failed | State::Aborted => {
+                Vec::new()
+            }
+            State::Paused if brief.run.is_some() => self.of_halted(seq, wish),
+            State::Blocked | State::Delayed | State::Paused | State::Ready => {
+                let mut own = self.of_state((seq, brief), background)?;
+                let of = (brief.lane.operation(), brief.lane.attached_to());
+                own.extend(self.of_conditions(seq, brief)?);
+                own.extend(self.of_operation(of)?);
+                own.extend(self.order(of, QueueKey::new(brief.priority, seq))?);
+                own
+            }
+        };
+        obstacles.sort_by_key(Obstacle::reason);
+        Ok(obstacles)
+    }
+
+    /// What keeps a run that has halted from going on. Of the places of another process nothing is
+    /// known here.
+    fn of_halted(&self, seq: Seq, wish: Option<PauseWish>) -> Vec<Obstacle> {
+        if wish != Some(PauseWish::GoOn) {
+            return vec![Obstacle::PausedTask { since: None }];
+        }
+        let is_ours = self.memory.live.of_task(seq).is_some();
+        self.place().filter(|_| is_ours).into_iter().collect()
+    }
+
+    /// What the task itself waits for.
+    fn of_state(
+        &mut self,
+        (seq, brief): (Seq, &Brief),
+        background: Background,
+    ) -> Result<Vec<Obstacle>> {
+        let mut obstacles = Vec::new();
+        if let Some(until) = start_time(brief, self.now) {
+            let cause = StartTimeCause::of(background.last_end);
+            obstacles.push(Obstacle::StartTime { until, cause });
+        }
+        if brief.on_failure.is_some() {
+            let asked = [(seq, DEPENDENCIES_MAX)];
+            let count = self.transaction.open_dependencies(&asked)?.pop().unwrap_or(0);
+            if count > 0 {
+                obstacles.push(Obstacle::Dependency { count, open: background.open });
+            }
+        }
+        if brief.state == State::Paused {
+            obstacles.push(Obstacle::PausedTask { since: brief.paused_at });
+        }
+        Ok(obstacles)
+    }
+
+    /// Each of its conditions that does not hold.
+    fn of_conditions(&mut self, seq: Seq, brief: &Brief) -> Result<Vec<Obstacle>> {
+        if !brief.lane.has_conditions() {
+            return Ok(Vec::new());
+        }
+        let operation = self.memory.dispatch.operation_name(brief.lane.operation());
+        let asked = [(seq, operation.cloned().unwrap_or_default())];
+        let task = self.transaction.contents(&asked, usize::MAX)?.pop().flatten();
+        let Some(task) = task else { return Ok(Vec::new()) };
+        let mut obstacles = Vec::new();
+        for condition in task.def.conditions() {
+            let matching = self.matching(condition)?;
+            if condition.holds(matching.len() as u64) {
+                continue;
+            }
+            let named = &matching[..matching.len().min(TASKS_NAMED_MAX)];
+            let runs = self.transaction.briefs(named)?;
+            // A run began after the task was added.
+            let runs = runs.into_iter().flatten().map(|run| (run.id, run.latest_at)).collect();
+            let (condition, count) = (condition.to_string().into(), matching.len());
+            obstacles.push(Obstacle::Condition { condition, count, runs });
+        }
+        Ok(obstacles)
+    }
+
+    /// The live runs that a condition counts, by number, whoever runs them.
+    fn matching(&mut self, condition: &Condition) -> Result<Vec<Seq>> {
+        let runs = match self.runs.take() {
+            Some(runs) => runs,
+            None => runs::of_all(self.transaction, &self.memory.dispatch)?,
+        };
+        let matching = runs.iter().filter(|(_, document)| condition.matches(document));
+        let matching = matching.map(|(seq, _)| *seq).collect();
+        self.runs = Some(runs);
+        Ok(matching)
+    }
+
+    /// Whether conditions hold back the tasks of a lane.
+    fn is_held(&mut self, Ahead { lane, first, standing, .. }: Ahead) -> Result<bool> {
+        match standing {
+            Standing::Free => return Ok(false),
+            Standing::Held => return Ok(true),
+            Standing::Unknown => {}
+        }
+        let operation = self.memory.dispatch.operation_name(lane.operation());
+        let operation = operation.cloned().unwrap_or_default();
+        let lane = Lane { id: lane, operation };
+        let query = WindowQuery { lane, from: first, tasks_max: 1 };
+        let window = self.transaction.windows(&[query], usize::MAX)?.pop();
+        let task = window.and_then(|window| window.tasks.into_iter().next());
+        let conditions = task.map_or(Conditions::NONE, |task| task.def.conditions().clone());
+        for condition in &conditions {
+            let count = self.matching(condition)?.len();
+            if !condition.holds(count as u64) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What holds all tasks of an operation back.
+    fn of_operation(&mut self, of: (OperationId, Option<OwnerId>)) -> Result<Vec<Obstacle>> {
+        let Some(facts) = self.facts(of) else { return Ok(Vec::new()) };
+        let (id, _) = of;
+        let mut obstacles = Vec::new();
+        obstacles.extend(facts.paused_at.map(|since| Obstacle::PausedOperation { since }));
+        if !facts.is_offered_here && !facts.is_offered_elsewhere {
+            obstacles.push(Obstacle::NoRunner);
+        }
+        if let Some(limit) = facts.limit.filter(|_| facts.left() == 0) {
+            let runs = self.transaction.runs_of(&[id], TASKS_NAMED_MAX)?.pop();
+            let (running, runs) = (facts.running, runs.unwrap_or_default());
+            obstacles.push(Obstacle::Limit { limit, running, runs });
+        }
+        obstacles.extend(self.place().filter(|_| is_only_ours(&facts)));
+        Ok(obstacles)
+    }
+
+    /// What is known of an operation, for tasks that are attached to this owner if one is named:
+    /// nobody else starts those.
+    fn facts(&self, (id, owner): (OperationId, Option<OwnerId>)) -> Option<OperationFacts> {
+        let dispatch = &self.memory.dispatch;
+        let facts = dispatch.facts(id)?;
+        let Some(owner) = owner else { return Some(facts) };
+        if owner == self.memory.owner {
+            return Some(OperationFacts { is_offered_elsewhere: false, ..facts });
+        }
+        let offers = self.memory.remote_offers.get(&owner);
+        let name = dispatch.operation_name(id)?;
+        let is_offered_elsewhere = offers.is_some_and(|offers| offers.contains(name));
+        Some(OperationFacts { is_offered_here: false, is_offered_elsewhere, ..facts })
+    }
+
+    fn place(&self) -> Option<Obstacle> {
+        let dispatch = &self.memory.dispatch;
+        let (limit, running) = (dispatch.limit(), dispatch.running());
+        (running >= limit).then_some(Obstacle::Place { limit, running })
+    }
+
+    /// What comes first: as many of its operation as that may start, or as many of all that start
+    /// here as this process has places for.
+    fn order(
+        &mut self,
+        of: (OperationId, Option<OwnerId>),
+        key: QueueKey,
+    ) -> Result<Option<Obstacle>> {
+        let ((id, _), dispatch) = (of, &self.memory.dispatch);
+        let Some(facts) = self.facts(of) else { return Ok(None) };
+        let (left, limit) = (facts.left(), facts.limit);
+        let free = dispatch.limit().saturating_sub(dispatch.running()) as usize;
+        let enough = free.max(1);
+        let counted_max = (AHEAD_MAX + 1).max(limit.map_or(0, |_| left)).max(enough);
+        let own = self.ahead(id, key, counted_max)?;
+        let by_limit = limit.is_some() && own >= left.max(1);
+        let (mut first, mut others) = (own.min(left), 0);
+        if is_only_ours(&facts) {
+            for rival in self.memory.dispatch.rivals(id, key) {
+                if first >= counted_max {
+                    break;
+                }
+                let left = self.memory.dispatch.facts(rival).map_or(0, |facts| facts.left());
+                let more = self.ahead(rival, key, left.min(counted_max - first))?;
+                (first, others) = (first + more, others + more);
+            }
+        }
+        let by_place = is_only_ours(&facts) && first >= enough;
+        let ahead = own + others;
+        let is_capped = ahead > AHEAD_MAX;
+        let order = Obstacle::Order { ahead: ahead.min(AHEAD_MAX), is_capped };
+        Ok((by_limit || by_place).then_some(order))
+    }
+
+    /// How many ready tasks of an operation stand ahead of a position; no more than so many. What
+    /// conditions hold back lets others pass.
+    fn ahead(&mut self, id: OperationId, key: QueueKey, max: usize) -> Result<usize> {
+        let memory = self.memory;
+        let mut count = 0;
+        for part in memory.dispatch.ahead(id, key) {
+            if count >= max {
+                break;
+            }
+            if !self.is_held(part)? {
+                count += self.count(part, key, max - count)?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// How many tasks of a lane stand ahead of a position; no more than so many.
+    fn count(&mut self, part: Ahead, key: QueueKey, max: usize) -> Result<usize> {
+        let known = part.known.min(max);
+        let Some(from) = part.rest.filter(|_| known < max) else { return Ok(known) };
+        let part = QueuePart { lane: part.lane, from, to: key };
+        let more = self.transaction.count_queued(&[part], max - known)?.pop().unwrap_or(0);
+        Ok(known + more)
+    }
+
+    /// What holds the ready tasks of an operation back, and how many of them conditions do.
+    fn operation(&mut self, name: &Arc<str>) -> Result<String> {
+        let (memory, id) = (self.memory, self.memory.dispatch.operation(name));
+        let mut obstacles = match id {
+            Some(id) => self.of_operation((id, None))?,
+            None if memory.dispatch.is_offered(name) => Vec::new(),
+            None => vec![Obstacle::NoRunner],
+        };
+        obstacles.sort_by_key(Obstacle::reason);
+        let mut held = 0;
+        for part in id.into_iter().flat_map(|id| memory.dispatch.ahead(id, QueueKey::LAST)) {
+            if held < HELD_MAX && self.is_held(part)? {
+                held += self.count(part, QueueKey::LAST, HELD_MAX - held)?;
+            }
+        }
+        let reasons = reasons_json(&obstacles, name);
+        Ok(format!(r#"{{"reasons":{reasons},"held":{held}}}"#))
+    }
+
+    fn unserved(&mut self, names: &[Arc<str>], of_all: bool) -> Result<String> {
+        let memory = self.memory;
+        let dispatch = &memory.dispatch;
+        let is_unserved = |name: &Arc<str>| {
+            !dispatch.is_offered(name) && dispatch.record(name).paused_at.is_none()
+        };
+        let mut found: Vec<Arc<str>> =
+            names.iter().filter(|name| is_unserved(name)).cloned().collect();
+        let all = dispatch.waiting().filter(|(_, name)| of_all && is_unserved(name));
+        let waiting: Vec<_> = all.map(|(id, name)| (id, name.clone())).collect();
+        for (id, name) in waiting {
+            for part in memory.dispatch.ahead(id, QueueKey::LAST) {
+                if found.contains(&name) {
+                    break;
+                }
+                if self.count(part, QueueKey::LAST, 1)? > 0 {
+                    found.push(name.clone());
+                }
+            }
+        }
+        let texts = found.iter().map(|name| {
+            let mut text = String::new();
+            write_string(name, &mut text);
+            text
+        });
+        Ok(format!("[{}]", texts.collect::<Vec<_>>().join(",")))
+    }
+}
+
+/// Whether no other process may start its tasks, so that the places here decide.
+fn is_only_ours(facts: &OperationFacts) -> bool {
+    facts.is_offered_here && !facts.is_offered_elsewhere
+}
+
+/// When a task may start at the earliest, if that lies ahead. What is left of a delay stands still
+/// while the task is paused.
+fn start_time(brief: &Brief, now: WallMs) -> Option<WallMs> {
+    // What has become ready stays so, also if the clock is set back.
+    let at = brief.run_at.filter(|_| brief.state != State::Ready)?;
+    match brief.paused_at.filter(|_| brief.has_delay) {
+        Some(paused_at) => {
+            let left = at.ms_since(paused_at);
+            (left > 0).then(|| now.plus(left))
+        }
+        None => (at > now).then_some(at),
+    }
+}

@@ -1,0 +1,231 @@
+//! Why a task does not run, by looking at everything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tasker_core::condition::{Condition, Scope, fields};
+use tasker_core::document::for_conditions;
+use tasker_core::id::TaskId;
+use tasker_core::state::State;
+use tasker_core::store::PauseWish;
+use tasker_core::task::StartTime;
+
+use super::{Asked, Oracle, Task};
+
+/// The operations that other processes start, as the store says.
+pub(crate) type Elsewhere = Vec<(usize, Arc<str>)>;
+
+impl Oracle {
+    /// Whether a stop is under way: what it lets start is known only when the answer is given.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.me().stopping.is_some()
+    }
+
+    /// Whether a question is not answered yet.
+    pub(crate) fn has_questions(&self) -> bool {
+        self.me().asked.values().any(|asked| matches!(asked, Asked::Explain(_)))
+    }
+
+    /// Answers to questions, until they are compared.
+    pub(crate) fn take_explained(&mut self) -> Vec<(TaskId, String)> {
+        std::mem::take(&mut self.explained)
+    }
+
+    /// An explanation names all that hold the task back, and nothing else.
+    pub(crate) fn compare_explanation(&self, id: TaskId, text: &str, elsewhere: &Elsewhere) {
+        let mut said: Value = serde_json::from_str(text).unwrap();
+        let Some(task) = self.tasks.get(&id) else { return };
+        if task.state == State::Paused
+            && let Some(all) = said["reasons"].as_array_mut()
+        {
+            // What a paused task still waits for is not known here behind an open fate.
+            all.retain(|reason| reason["reason"] != "dependency");
+        }
+        for reason in said["reasons"].as_array_mut().into_iter().flatten() {
+            let reason = reason.as_object_mut().unwrap();
+            // When an operation was paused, and how each attempt ended, is not kept here.
+            if reason.get("what") == Some(&json!("operation")) {
+                assert!(reason.remove("since").is_some_and(|since| since.is_i64()), "{text}");
+            }
+            if reason["reason"] == "condition" {
+                // When each run began is not kept here.
+                let since = reason.remove("since").unwrap();
+                let named = |list: &Value| list.as_array().map(Vec::len);
+                assert_eq!(named(&since), named(&reason["uuids"]), "{text}");
+            }
+            if let Some(cause) = reason.remove("cause") {
+                assert_eq!(cause == "own", task.starts == 0, "{text}\n{task:?}");
+            }
+        }
+        let state = task.state.as_str();
+        assert_eq!((&said["uuid"], &said["state"]), (&json!(id.0.to_string()), &json!(state)));
+        assert_eq!(said["ended"].is_object(), task.state.is_final(), "{said}");
+        if task.is_paused_somewhen {
+            return;
+        }
+        let expected = self.reasons_of(id, task, elsewhere);
+        assert_eq!(said["reasons"], json!(expected), "{text}\n{task:?}");
+        let waits = !task.state.is_final() && task.state != State::Running;
+        assert_eq!(said["runnable"], json!(waits && expected.is_empty()), "{said}");
+    }
+
+    fn reasons_of(&self, id: TaskId, task: &Task, elsewhere: &Elsewhere) -> Vec<Value> {
+        match task.state {
+            State::Running | State::Done | State::Failed | State::Aborted => Vec::new(),
+            State::Paused if task.has_run() => {
+                let is_ours = self.me().runs.values().any(|run| run.task == id);
+                if task.wish != Some(PauseWish::GoOn) {
+                    vec![json!({ "reason": "paused", "what": "task" })]
+                } else if is_ours && !self.has_place() {
+                    vec![self.place()]
+                } else {
+                    Vec::new()
+                }
+            }
+            _ => {
+                let own = [self.start_time(task), self.dependency(task)];
+                let mut all: Vec<Value> = own.into_iter().flatten().collect();
+                all.extend(self.of_conditions(task));
+                all.extend(self.of_operation(task, elsewhere));
+                all
+            }
+        }
+    }
+
+    /// Each condition that does not hold.
+    fn of_conditions(&self, task: &Task) -> Vec<Value> {
+        let conditions = task.def.conditions().iter();
+        let closed = conditions.filter(|one| !one.holds(self.counted(one).len() as u64));
+        let fact = |condition: &Condition| {
+            let mut fact: Value = serde_json::from_str(&condition.to_string()).unwrap();
+            let uuids = self.counted(condition);
+            fact["reason"] = json!("condition");
+            (fact["count"], fact["uuids"]) = (json!(uuids.len()), json!(uuids));
+            fact
+        };
+        closed.map(fact).collect()
+    }
+
+    /// Whether a condition of a task does not hold.
+    pub(super) fn is_held(&self, task: &Task) -> bool {
+        let mut conditions = task.def.conditions().iter();
+        conditions.any(|one| !one.holds(self.counted(one).len() as u64))
+    }
+
+    /// The live runs that match a condition, by number.
+    fn counted(&self, condition: &Condition) -> Vec<String> {
+        let live = self.tasks.iter().filter(|(_, task)| task.has_run());
+        let document = |task: &Task| for_conditions(&task.def, fields(Scope::Running)).unwrap();
+        let mut counted: Vec<_> =
+            live.filter(|(_, task)| condition.matches(&document(task))).collect();
+        counted.sort_by_key(|(_, task)| task.seq);
+        counted.into_iter().map(|(id, _)| id.0.to_string()).collect()
+    }
+
+    fn start_time(&self, task: &Task) -> Option<Value> {
+        if task.state == State::Ready {
+            return None;
+        }
+        let paused_at = task.def.options.paused_at;
+        let at = match (task.def.options.start_time?, paused_at) {
+            (StartTime::Delayed(at), Some(paused_at)) => {
+                self.wall.plus(at.0.saturating_sub(paused_at.0).max(0) as u64)
+            }
+            (StartTime::Delayed(at) | StartTime::At(at), _) => at,
+            (StartTime::After(_), _) => return None,
+        };
+        (at > self.wall).then(|| json!({ "reason": "start-time", "until": at.0 }))
+    }
+
+    /// What holds all tasks of its operation back, and what stands ahead.
+    fn of_operation(&self, task: &Task, elsewhere: &Elsewhere) -> Vec<Value> {
+        let name = &task.def.operation;
+        let said = self.said(name);
+        let is_here = self.starts(name) && task.attached_to.is_none_or(|one| one == self.me);
+        let may = |process: usize| task.attached_to.is_none_or(|one| one == process);
+        let is_elsewhere = elsewhere.iter().any(|(one, other)| other == name && may(*one));
+        let is_only_ours = is_here && !is_elsewhere;
+        let mut all = Vec::new();
+        let (limit, runs) = (said.in_force().concurrency, self.live_of(name));
+        if let Some(limit) = limit.filter(|limit| runs.len() >= *limit as usize) {
+            all.push(json!({
+                "reason": "limit", "operation": **name, "limit": limit, "running": runs.len(),
+                "uuids": runs,
+            }));
+        }
+        if task.state == State::Paused {
+            let since = task.def.options.paused_at.map(|at| at.0);
+            all.push(json!({ "reason": "paused", "what": "task", "since": since }));
+        }
+        if said.paused_at.is_some() {
+            all.push(json!({ "reason": "paused", "what": "operation", "operation": **name }));
+        }
+        if !is_here && !is_elsewhere {
+            all.push(json!({ "reason": "no-runner", "operation": **name }));
+        }
+        let (own, left) = (self.ahead(task, name), self.left(name));
+        let rivals: BTreeSet<_> = self.tasks.values().map(|task| &task.def.operation).collect();
+        let rivals = rivals.into_iter().filter(|other| is_only_ours && *other != name);
+        let rivals = rivals.filter(|other| self.starts(other) && !self.is_paused(other));
+        let others: usize = rivals.map(|other| self.ahead(task, other).min(self.left(other))).sum();
+        let free = (self.limit as usize - self.running()).max(1);
+        let by_place = is_only_ours && own.min(left) + others >= free;
+        if by_place || (limit.is_some() && own >= left.max(1)) {
+            all.push(json!({ "reason": "order", "ahead": own + others, "isCapped": false }));
+        }
+        if is_only_ours && !self.has_place() {
+            all.push(self.place());
+        }
+        all
+    }
+
+    fn place(&self) -> Value {
+        json!({ "reason": "place", "limit": self.limit, "running": self.running() })
+    }
+
+    /// Whether this process starts tasks of an operation.
+    fn starts(&self, name: &str) -> bool {
+        self.me().is_started && self.me().runners.contains_key(name)
+    }
+
+    fn is_paused(&self, name: &str) -> bool {
+        self.said(name).paused_at.is_some()
+    }
+
+    fn live_of(&self, name: &str) -> Vec<String> {
+        let live = self.tasks.iter().filter(|(_, task)| task.has_run());
+        let mut live: Vec<_> = live.filter(|(_, task)| *task.def.operation == *name).collect();
+        live.sort_by_key(|(_, task)| task.seq);
+        live.into_iter().map(|(id, _)| id.0.to_string()).collect()
+    }
+
+    /// How many more tasks of an operation may start.
+    fn left(&self, name: &str) -> usize {
+        let limit = self.said(name).in_force().concurrency;
+        limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(self.live_of(name).len()))
+    }
+
+    /// How many ready tasks of an operation stand ahead that no condition holds back.
+    fn ahead(&self, task: &Task, name: &str) -> usize {
+        let ready = self.tasks.values().filter(|other| other.state == State::Ready);
+        let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
+        let own = ready.filter(|other| *other.def.operation == *name && !self.is_held(other));
+        own.filter(|other| {
+            let (theirs, ours) = (other.def.priority, task.def.priority);
+            theirs > ours || (theirs == ours && other.seq < task.seq)
+        })
+        .count()
+    }
+
+    fn dependency(&self, task: &Task) -> Option<Value> {
+        if task.state != State::Blocked {
+            return None;
+        }
+        let mut open: Vec<TaskId> = task.waits.iter().copied().collect();
+        open.sort_by_key(|id| self.key.map(|key| key.seq_of(*id)));
+        let uuids: Vec<String> = open.iter().map(|id| id.0.to_string()).collect();
+        let count = open.len();
+        (count > 0).then(|| json!({ "reason": "dependency", "count": count, "uuids": uuids }))
+    }
+}

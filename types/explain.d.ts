@@ -1,0 +1,143 @@
+/** Why a task does not run. */
+
+import type { AnyOperations, OperationName, TaskUuid } from './registry'
+import type { EndCause, TaskState, TaskStatus } from './task'
+
+/** What holds a task back, and the facts of it; `reason` tells them apart. */
+export type WaitReason<Name extends string = string> =
+  | WaitsForStartTime
+  | WaitsForDependencies
+  | WaitsForCondition
+  | IsPaused<Name>
+  | HasNoRunner<Name>
+  | IsAtLimit<Name>
+  | WaitsForPlace
+  | WaitsForOthers
+
+/** Its start time lies ahead. */
+export interface WaitsForStartTime extends ReasonBase {
+  reason: 'start-time'
+  /** When it comes. */
+  until: Date
+  /**
+   * Why: its own `runAt` or `delay`, or a `postponeTask` before it ever ran (`'own'`); its last
+   * attempt failed (`'retry'`); its run asked for a pause (`'snooze'`); its run was given back with
+   * `postponeTask` (`'postponed'`).
+   */
+  cause: 'own' | 'retry' | 'snooze' | 'postponed'
+}
+
+/** Tasks that it depends on have not ended, or their end has not reached it yet. */
+export interface WaitsForDependencies extends ReasonBase {
+  reason: 'dependency'
+  /** How many. */
+  count: number
+  /** The first 100 of them. */
+  uuids: string[]
+}
+
+/** One of its conditions does not hold: more running tasks match than its limit allows. */
+export interface WaitsForCondition extends ReasonBase {
+  reason: 'condition'
+  scope: 'running'
+  /** What the condition counts, with the values of the task in the place of each `$task`. */
+  query: Record<string, unknown>
+  /** How many others may match; one below 0 never holds. */
+  limit: number
+  /** How many match. */
+  count: number
+  /** The first 100 of them. */
+  uuids: string[]
+  /** When each of these began to run. */
+  since: Date[]
+}
+
+/** It is paused, or its operation is. */
+export interface IsPaused<Name extends string = string> extends ReasonBase {
+  reason: 'paused'
+  /** What is paused. */
+  what: 'task' | 'operation'
+  /** Which operation, if it is that. */
+  operation?: Name
+  /** Since when; absent for a task that was paused at a checkpoint of its run. */
+  since?: Date
+}
+
+/** No tasker that is started has a runner for it, in any process. */
+export interface HasNoRunner<Name extends string = string> extends ReasonBase {
+  reason: 'no-runner'
+  operation: Name
+}
+
+/** Its operation runs as often as its `concurrency` allows, in all processes together. */
+export interface IsAtLimit<Name extends string = string> extends ReasonBase {
+  reason: 'limit'
+  operation: Name
+  limit: number
+  running: number
+  /** The first 100 tasks that run. */
+  uuids: string[]
+}
+
+/** This tasker, which alone has a runner for it, runs as many tasks as its `concurrency` allows. */
+export interface WaitsForPlace extends ReasonBase {
+  reason: 'place'
+  limit: number
+  running: number
+}
+
+/** Tasks that stand ahead of it take all that is free. */
+export interface WaitsForOthers extends ReasonBase {
+  reason: 'order'
+  /** How many stand ahead; counted up to 1,000. */
+  ahead: number
+  /** Whether there are more. */
+  isCapped: boolean
+}
+
+interface ReasonBase {
+  /** The same in a sentence, for people. */
+  message: string
+}
+
+/** Why a task does not run, at one moment. */
+export interface TaskExplanation<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = OperationName<Operations>,
+> {
+  uuid: TaskUuid<Name>
+  operation: Name
+  state: TaskState
+  status: TaskStatus
+  /**
+   * Whether nothing holds it back: then a process that has a runner and a place starts it in its
+   * next turn. `false` for one that runs or has ended.
+   */
+  runnable: boolean
+  /** It runs, and is to halt at its next checkpoint. */
+  isPausing?: true
+  /** All that hold it back; none if it is runnable, runs or has ended. */
+  reasons: WaitReason<Name>[]
+  /** How it ended, if it has. */
+  ended?: {
+    at: Date
+    /** Why, unless it is done. */
+    cause?: EndCause
+    /** The name of the error with which it failed, such as `'TypeError'`. */
+    error?: string
+  }
+  /** All of it in sentences, for a log or a terminal. */
+  toString(): string
+}
+
+/** Why the waiting tasks of an operation do not run. */
+export interface OperationExplanation<Name extends string = string> {
+  operation: Name
+  /** How many wait. */
+  waiting: number
+  /** How many of them by what holds them first; each is counted once. */
+  reasons: Partial<Record<WaitReason['reason'], number>>
+}
+
+// biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.
+export {}
