@@ -63,9 +63,13 @@ pub(super) fn condition(value: &Value, path: &str) -> Result<Condition> {
     }
     let (scope, limit) = (scope(members, path)?, limit(members, path)?);
     let given = required(members, "query", path)?;
-    let query = Query::of_value(given, &format!("{path}.query"), allowed(scope))?;
+    let at = format!("{path}.query");
+    // What is wrong is told of what was given.
+    Query::of_value(given, &at, allowed(scope))?;
+    let canonical = canonical::query(given, IGNORED);
+    let query = Query::of_value(&canonical, &at, allowed(scope))?;
     let mut key = format!("{} ", scope.as_str());
-    canonical::query(given, IGNORED).write_json(&mut key);
+    canonical.write_json(&mut key);
     Ok(Condition { scope, limit, query, key: key.into() })
 }
 
