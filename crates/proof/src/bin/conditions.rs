@@ -1,7 +1,7 @@
 //! `conditions [tasks] [free]`: what conditions cost, beside the same tasks without. In memory: an
 //! end and a start, where so many lanes stand behind one condition that all of them have. On a
 //! file: a drain of tasks that each have a condition of their own; and free tasks behind so many
-//! that wait for one run. `npm run bench:conditions`; `docs/internals/speed.md` has the figures.
+//! that wait for one run. `npm run bench:conditions`.
 
 use std::io::Write;
 use std::sync::Arc;
