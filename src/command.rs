@@ -287,10 +287,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Remove { uuid } => Input::Remove(ticket, task_id(uuid)?),
         Command::Bulk { ranges, is_dry, verb, reason, delay, priority } => {
             let verb = match (verb, reason) {
-                (BulkWord::Abort, Some(reason)) => {
-                    BulkVerb::Abort(abort_reason(AbortedBy::User, reason)?)
-                }
-                (BulkWord::Abort, None) => return Err(Error::invalid("reason", "is missing")),
+                (BulkWord::Abort, reason) => BulkVerb::Abort(bulk_reason(reason)?),
                 (BulkWord::Retry, _) => BulkVerb::Retry(retry(delay, priority)?),
                 (BulkWord::Remove, _) => BulkVerb::Remove,
             };
@@ -418,6 +415,12 @@ fn postpone(delay: Option<&RawValue>, reason: &RawValue) -> Result<PostponeOptio
     let delay = delay.map(|raw| argument::duration(raw.get(), "delay"));
     let reason = argument::payload(reason.get(), "reason", limits::ERROR_BYTES_MAX)?;
     Ok(PostponeOptions { delay_ms: delay.transpose()?, reason })
+}
+
+/// Why many tasks are aborted.
+fn bulk_reason(reason: Option<&RawValue>) -> Result<AbortReason> {
+    let reason = reason.ok_or_else(|| Error::invalid("reason", "is missing"))?;
+    abort_reason(AbortedBy::User, reason)
 }
 
 fn abort_reason(cause: AbortedBy, reason: &RawValue) -> Result<AbortReason> {
