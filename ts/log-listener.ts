@@ -83,8 +83,13 @@ class Logs {
 
   /** The number of the last line by now. */
   last(): Promise<number> {
-    const last = this.#read(0, 0).then(([, last]) => last)
+    const last = this.#last()
     last.catch(() => {}) // Whoever never asks for a line need not hear of it.
+    return last
+  }
+
+  async #last(): Promise<number> {
+    const [, last] = await this.#read(0, 0)
     return last
   }
 

@@ -125,6 +125,10 @@ test('a signal ends it, and so does the end of the tasker', async () => {
   controller.abort(reason)
   await assert.rejects(next, reason)
   assert.deepEqual(await lines.next(), { value: undefined, done: true })
+  for (const fromBeginning of [false, true]) {
+    const late = tasker.listenTaskLogs(uuid, { fromBeginning, abortSignal: controller.signal })
+    await assert.rejects(late.next(), reason)
+  }
   const other = tasker.listenTaskLogs(uuid).next()
   await tasker.ready()
   const ended = refused(other, 'TASKER_CLOSED')

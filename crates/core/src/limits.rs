@@ -56,7 +56,7 @@ pub const CALL_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub const TASKS_PER_CHUNK_MAX: usize = 1_000;
 /// Bytes of one log line: its message and its fields.
 pub const LOG_LINE_BYTES_MAX: usize = 64 * 1024;
-/// Log lines kept per task; later ones are counted, not stored.
+/// Log lines kept per task; the last of them says that no more are kept.
 pub const LOGS_PER_TASK_MAX: u32 = 10_000;
 /// Bytes of the `unit` of a progress report.
 pub const PROGRESS_UNIT_BYTES_MAX: usize = 64;
