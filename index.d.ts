@@ -6,7 +6,7 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
+import type { TaskPatch, TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
 import type { OperationExplanation, TaskExplanation } from './types/explain'
 import type { QueryExplanation } from './types/indexes'
@@ -27,12 +27,20 @@ import type {
   StopOptions,
   TaskerOptions,
   TasksOptions,
+  UpdateTaskOptions,
   Verification,
 } from './types/options'
 import type { Outbox, OutboxOptions, SqliteHandle } from './types/outbox'
 import type { FieldsOption, Projected, TaskField } from './types/projection'
 import type { Query } from './types/query'
-import type { AnyOperations, OperationName, Registry, ResultOf, TaskUuid } from './types/registry'
+import type {
+  AnyOperations,
+  DataOf,
+  OperationName,
+  Registry,
+  ResultOf,
+  TaskUuid,
+} from './types/registry'
 import type { Runner } from './types/runner'
 import type { Task, TaskLog } from './types/task'
 
@@ -205,6 +213,23 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * `false` if the task has ended, is being aborted, or waits for dependencies.
    */
   postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean>
+
+  /**
+   * Changes the definition of a task that waits, also between two attempts: what `patch` names, and
+   * the rest stays. `delay`, `runAt` and `queueTimeout` count from now on. With `concurrency`,
+   * `data`, `id`, `label`, `tags` or `priority` its conditions are resolved again. Resolves with
+   * `false`, and changes nothing, if the task runs, has ended, or does not match `if`.
+   */
+  updateTask<Name extends OperationName<Operations>>(
+    uuid: TaskUuid<Name>,
+    patch: TaskPatch<DataOf<Operations, Name>>,
+    options?: UpdateTaskOptions<Operations>,
+  ): Promise<boolean>
+  updateTask(
+    uuid: string,
+    patch: TaskPatch,
+    options?: UpdateTaskOptions<Operations>,
+  ): Promise<boolean>
 
   /**
    * Removes an ended task with its logs and attempts. Resolves with `false` if it has not ended, or

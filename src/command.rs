@@ -15,13 +15,14 @@ use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::operation::{self, OperationOptions, WHOLE_STORE};
+use tasker_core::patch::{self, Patch};
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, LogsPart, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_engine::input::{
     Bulk, BulkVerb, Input, PostponeOptions, Question, RemoteFilter, RetryOptions, StopOptions,
-    Subscription, Ticket,
+    Subscription, Ticket, Update,
 };
 use tasker_engine::thread::Read;
 use uuid::Uuid;
@@ -98,6 +99,13 @@ enum Command<'a> {
         delay: Option<&'a RawValue>,
         #[serde(borrow)]
         reason: &'a RawValue,
+    },
+    UpdateTask {
+        uuid: &'a str,
+        #[serde(borrow)]
+        patch: &'a RawValue,
+        #[serde(borrow)]
+        only_if: Option<&'a RawValue>,
     },
     Remove {
         uuid: &'a str,
@@ -283,6 +291,11 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         }
         Command::PostponeTask { uuid, delay, reason } => {
             Input::PostponeTask(ticket, task_id(uuid)?, postpone(delay, reason)?)
+        }
+        Command::UpdateTask { uuid, patch, only_if } => {
+            let only_if = only_if.map(|query| patch::condition(query.get())).transpose()?;
+            let update = Update { patch: Patch::read(patch.get())?, only_if };
+            Input::Update(ticket, task_id(uuid)?, Box::new(update))
         }
         Command::Remove { uuid } => Input::Remove(ticket, task_id(uuid)?),
         Command::Bulk { ranges, is_dry, verb, reason, delay, priority } => {

@@ -31,6 +31,7 @@ export type Command =
       priority?: PriorityJson | undefined
     }
   | { do: 'postponeTask'; uuid: string; delay?: JsonText | undefined; reason: JsonText }
+  | { do: 'updateTask'; uuid: string; patch: JsonText; onlyIf?: JsonText | undefined }
   | { do: 'remove'; uuid: string }
   /** The same for the tasks with these numbers, at most 1,000. */
   | {
@@ -146,6 +147,8 @@ export interface Answers {
   retry: boolean
   /** Whether it waits now, or its run is to be given back. */
   postponeTask: boolean
+  /** Whether it waits, matches, and has another definition now. */
+  updateTask: boolean
   /** Whether it had ended and is gone. */
   remove: boolean
   /** To how many something was done, and why not to the others. */

@@ -272,6 +272,13 @@ export function definitionText(given: unknown): string {
   throw invalid('task', 'must be an object')
 }
 
+/** The JSON text of what a task that waits is to have instead. */
+export function patchText(given: unknown): JsonText {
+  const { abortSignal } = objectOf(given, 'patch')
+  if (abortSignal !== undefined) throw invalid('abortSignal', 'is fixed when a task is added')
+  return new JsonText(definitionText(given))
+}
+
 /** Refuses what is no list of definitions, or a longer one than a call takes. */
 export function listOf(given: unknown): void {
   if (!Array.isArray(given)) throw invalid('tasks', 'must be an array of definitions')

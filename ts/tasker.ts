@@ -47,6 +47,7 @@ import type {
   TaskToAdd,
   TaskUuid,
   TaskUuids,
+  UpdateTaskOptions,
   Verification,
 } from '../index'
 import { serialiseReason } from './aborts'
@@ -76,6 +77,7 @@ import {
   only,
   openOptions,
   operationOf,
+  patchText,
   postponeOptions,
   priorityOf,
   retryOptions,
@@ -339,6 +341,18 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async postponeTask(uuid: string, options?: PostponeTaskOptions): Promise<boolean> {
     const command = { do: 'postponeTask', uuid: uuidOf(uuid), ...postponeOptions(options) } as const
+    return await traced(this.#bridge.command(command))
+  }
+
+  async updateTask(
+    uuid: string,
+    patch: object,
+    options: UpdateTaskOptions<Operations> = {},
+  ): Promise<boolean> {
+    const given = only(options, ['if'], 'options').if
+    const onlyIf = given === undefined ? undefined : encodeQuery(given, 'if')
+    const id = uuidOf(uuid)
+    const command = { do: 'updateTask', uuid: id, patch: patchText(patch), onlyIf } as const
     return await traced(this.#bridge.command(command))
   }
 

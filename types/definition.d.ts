@@ -158,6 +158,22 @@ export interface DefinitionWithOptionalData<Name extends string, Data, Attach = 
   data?: Data
 }
 
+/** What of a definition is fixed when a task is added. */
+type FixedAtAdd =
+  | 'operation'
+  | 'data'
+  | 'dependsOn'
+  | 'parent'
+  | 'unique'
+  | 'abortSignal'
+  | 'attach'
+
+/** What `updateTask` changes of a task that waits; what is left out stays. */
+export interface TaskPatch<Data = unknown> extends Omit<Partial<TaskDefinitionBase>, FixedAtAdd> {
+  /** What the runner gets, whole. */
+  data?: Data | Jsonify<Data> | undefined
+}
+
 /** How long a task may wait for its first start, and what becomes of it then. */
 export type QueueTimeout = Duration | QueueTimeoutOptions
 

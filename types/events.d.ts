@@ -25,7 +25,7 @@ export interface TaskerEvents<Operations = AnyOperations> {
   'task.add.skipped': [uuid: TaskUuid, definition: TaskDefinition<Operations>]
   /** The task is on disk. */
   'task.added': [uuid: TaskUuid]
-  /** A waiting task got another definition, by an add with its `unique` key. */
+  /** A waiting task got another definition, by `updateTask` or an add with its `unique` key. */
   'task.updated': [uuid: TaskUuid]
   /** A waiting task got another priority, by `prioritizeTask` or by its `queueTimeout`. */
   'task.prioritized': [uuid: TaskUuid, priority: number]

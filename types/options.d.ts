@@ -10,7 +10,7 @@ import type {
   RetryPolicy,
 } from './definition'
 import type { IndexPath } from './indexes'
-import type { Sort } from './query'
+import type { Query, Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
 
@@ -129,6 +129,15 @@ export interface PostponeTaskOptions {
   delay?: Duration | undefined
   /** What the `abortSignal` of its run has as its reason: an Error, or what an AbortError says. */
   reason?: unknown
+}
+
+/** When to change the definition of a task. */
+export interface UpdateTaskOptions<Operations = AnyOperations> {
+  /**
+   * The task is changed only if it matches this query at the moment of the change. It may look at
+   * the definition of the task, `uuid`, `seq`, `state`, `status`, `createdAt` and `attempt`.
+   */
+  if?: Query<Operations> | undefined
 }
 
 /** How to do the same to many tasks. */

@@ -49,7 +49,7 @@ pub fn priority(text: &str) -> Result<Priority> {
 }
 
 /// The text of a priority, as [`priority`] reads it.
-pub(crate) fn priority_text(priority: Priority) -> String {
+pub fn priority_text(priority: Priority) -> String {
     match priority.get() {
         f64::INFINITY => "\"Infinity\"".to_owned(),
         f64::NEG_INFINITY => "\"-Infinity\"".to_owned(),

@@ -455,6 +455,7 @@ mod tests {
             on_stop: Some(OnStop::Wait),
             conditions: crate::condition::Conditions::read(CONDITIONS, "x").unwrap(),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
+            own_conditions: None,
             paused_at: None,
         }
         .into();

@@ -46,4 +46,5 @@ pub mod journal;
 pub mod search;
 pub mod reader;
 pub mod definition;
+pub mod patch;
 pub mod dispatch;

@@ -40,6 +40,8 @@ pub struct TaskOption {
     /// What it is among the options that an operation decides where its task says nothing; nothing
     /// if it decides none.
     pub unsaid: Unsaid,
+    /// Whether `updateTask` may change it.
+    pub may_change: bool,
     read: fn(&mut TaskOptions, &str, &str) -> Result<()>,
     value: fn(&TaskOptions) -> Option<OptionValue<'_>>,
 }
@@ -95,6 +97,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| {
             set(&mut task.id, argument::payload(text, path, limits::ID_BYTES_MAX))
         },
@@ -103,12 +106,14 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Label,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| set(&mut task.label, label(text, path)),
         value: |task| task.label.as_ref().map(OptionValue::Json),
     },
     TaskOption {
         field: Field::Tags,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| {
             task.tags = tags(text, path)?;
             Ok(())
@@ -118,6 +123,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::RunAt,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| {
             set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
         },
@@ -126,6 +132,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::DependsOn,
         unsaid: Unsaid::NONE,
+        may_change: false,
         read: |task, text, path| {
             task.depends_on = standing::read(text, path)?.map(Arc::new);
             Ok(())
@@ -135,12 +142,14 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Parent,
         unsaid: Unsaid::NONE,
+        may_change: false,
         read: |task, text, path| set(&mut task.parent, parent(text, path)),
         value: |task| task.parent.map(OptionValue::Task),
     },
     TaskOption {
         field: Field::RunTimeout,
         unsaid: Unsaid::RUN_TIMEOUT,
+        may_change: true,
         read: |task, text, path| {
             task.run_timeout_ms = argument::duration_or_off(text, path)?;
             Ok(())
@@ -150,6 +159,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::QueueTimeout,
         unsaid: Unsaid::QUEUE_TIMEOUT,
+        may_change: true,
         read: |task, text, path| {
             task.queue_timeout = queue_timeout::read(text, path)?;
             Ok(())
@@ -159,12 +169,14 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Retry,
         unsaid: Unsaid::RETRY,
+        may_change: true,
         read: |task, text, path| set(&mut task.retry, retry::read(text, path).map(Arc::new)),
         value: |task| task.retry.as_deref().map(OptionValue::Retry),
     },
     TaskOption {
         field: Field::Retention,
         unsaid: Unsaid::RETENTION,
+        may_change: true,
         read: |task, text, path| {
             task.retention = Retention::read(text, path)?.shared();
             Ok(())
@@ -174,6 +186,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::OnInterrupted,
         unsaid: Unsaid::ON_INTERRUPTED,
+        may_change: true,
         read: |task, text, path| {
             task.on_interrupted = argument::word(text, path, OnInterrupted::WORDS)?;
             Ok(())
@@ -186,12 +199,14 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::OnStop,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },
     TaskOption {
         field: Field::Concurrency,
         unsaid: Unsaid::NONE,
+        may_change: true,
         read: |task, text, path| {
             task.conditions = Conditions::read(text, path)?;
             Ok(())
@@ -203,6 +218,7 @@ pub const OPTIONS: [TaskOption; 14] = [
     TaskOption {
         field: Field::Unique,
         unsaid: Unsaid::NONE,
+        may_change: false,
         read: |task, text, path| set(&mut task.unique, unique::read(text, path).map(Arc::new)),
         value: |task| task.unique.as_deref().map(OptionValue::Unique),
     },

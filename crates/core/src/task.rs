@@ -323,6 +323,9 @@ pub struct TaskOptions {
     pub unique: Option<Arc<Unique>>,
     /// What must hold at its start, besides.
     pub conditions: Conditions,
+    /// How many of them, the last ones, are the task's own, where others come from its operation
+    /// or the store; absent if all are.
+    pub own_conditions: Option<usize>,
     /// Since when a stored task is paused that has no run; for any other it says nothing.
     pub paused_at: Option<WallMs>,
 }
@@ -344,6 +347,7 @@ impl TaskOptions {
         on_stop: None,
         unique: None,
         conditions: Conditions::NONE,
+        own_conditions: None,
         paused_at: None,
     };
 

@@ -163,7 +163,7 @@ impl Planner<'_> {
     }
 
     /// The lane of the tasks of its operation with its conditions.
-    fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
+    pub(crate) fn lane(&mut self, def: &NewTask) -> Result<LaneId> {
         // What does not fit makes no operation known.
         let known = self.dispatch.operation(&def.operation);
         let conditions = self.conditions_of(def, known)?;

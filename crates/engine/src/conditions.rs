@@ -60,6 +60,7 @@ impl Planner<'_> {
         let all = self.draft.conditions.get(&lane);
         debug_assert!(all.is_some(), "nothing is known of the conditions of {lane:?}");
         if let Some(all) = all.filter(|all| *all != def.conditions()) {
+            def.options.own_conditions = Some(def.conditions().count());
             def.options.conditions = all.clone();
         }
     }

@@ -76,6 +76,7 @@ impl Memory {
             | Input::Halt(_)
             | Input::Retry(..)
             | Input::PostponeTask(..)
+            | Input::Update(..)
             | Input::Remove(..)
             | Input::Bulk(..)
             | Input::AwaitEnd(..)

@@ -31,6 +31,7 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
             }
             Input::Retry(_, id, _) => tracing::debug!(uuid = %id.0, "retry"),
             Input::PostponeTask(_, id, _) => tracing::debug!(uuid = %id.0, "postpone"),
+            Input::Update(_, id, _) => tracing::debug!(uuid = %id.0, "update"),
             Input::Bulk(_, bulk) => tracing::debug!(tasks = bulk.seqs.len(), "bulk"),
             Input::Remove(_, id) => tracing::debug!(uuid = %id.0, "remove"),
             Input::Leave(client) => tracing::debug!(?client, "a client has gone"),

@@ -10,13 +10,17 @@
 //!
 //! Proof: `proof/tests/engine`, `proof/tests/random`.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::dispatch::Dispatch;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction, Whose};
+use tasker_core::store::{
+    Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction, ReadyTask, Whose,
+};
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
@@ -26,6 +30,9 @@ use crate::timers::Fired;
 
 /// How many tasks that were attached to an owner one turn ends.
 pub(crate) const ATTACHED_ENDED_MAX: usize = 1_000;
+
+/// How many bytes of data one lookup of definitions passes at most.
+const DEFINITIONS_BYTES_MAX: usize = 16 << 20;
 
 /// What the plan knows of the store beside what memory mirrors. It writes through what it does, so
 /// that each verb sees the one before.
@@ -43,6 +50,8 @@ pub struct Facts {
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
     pub briefs: FxHashMap<Seq, Brief>,
+    /// The definitions of the tasks that are to get another one.
+    pub definitions: FxHashMap<Seq, ReadyTask>,
     /// The tasks that new tasks depend on.
     pub states: FxHashMap<Seq, (TaskId, State)>,
     /// What is wanted of the runs that are to be paused or resumed, where somebody wants something.
@@ -105,6 +114,7 @@ pub(crate) fn facts(
     }
     let mut facts = Facts { unburied, attached, fired, briefs, states, keys, ..Facts::default() };
     facts.read_of_runs(transaction, key, inputs)?;
+    facts.read_definitions(transaction, (key, dispatch), inputs)?;
     facts.read_blocked(transaction, key, inputs)?;
     Ok(facts)
 }
@@ -169,6 +179,37 @@ impl Facts {
         Ok(())
     }
 
+    /// What the tasks say that are to get another definition.
+    fn read_definitions(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        (key, dispatch): (IdKey, &Dispatch),
+        inputs: &[Input],
+    ) -> Result<()> {
+        let mut asked: Vec<(Seq, Arc<str>)> = Vec::new();
+        for input in inputs {
+            if let Input::Update(_, id, _) = input
+                && let seq = key.seq_of(*id)
+                // One that has ended, too: an earlier call of this turn may run it again.
+                && let Some(brief) = self.briefs.get(&seq)
+                && let Some(name) = dispatch.operation_name(brief.lane.operation())
+            {
+                asked.push((seq, name.clone()));
+            }
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        let mut asked = &*asked;
+        while !asked.is_empty() {
+            let found = transaction.contents(asked, DEFINITIONS_BYTES_MAX)?;
+            debug_assert!(!found.is_empty(), "a lookup gives no answer at all");
+            let count = found.len().max(1);
+            self.definitions.extend(found.into_iter().flatten().map(|task| (task.seq, task)));
+            asked = asked.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     /// Which of the tasks that are to be resumed still wait for others.
     fn read_blocked(
         &mut self,
@@ -213,6 +254,7 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Resume(_, id)
         | Input::Retry(_, id, _)
         | Input::PostponeTask(_, id, _)
+        | Input::Update(_, id, _)
         | Input::Remove(_, id)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));

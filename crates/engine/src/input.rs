@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::operation::OperationOptions;
+use tasker_core::patch::Patch;
+use tasker_core::query::Query;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
 use tasker_core::time::WallMs;
@@ -51,6 +53,8 @@ pub enum Input {
     Retry(Ticket, TaskId, RetryOptions),
     /// Lets a task wait, and gives its run back to the queue if it has one.
     PostponeTask(Ticket, TaskId, PostponeOptions),
+    /// Changes the definition of a task that waits.
+    Update(Ticket, TaskId, Box<Update>),
     /// Removes an ended task.
     Remove(Ticket, TaskId),
     /// Does the same to many tasks.
@@ -116,6 +120,15 @@ pub struct RetryOptions {
     pub delay_ms: Option<u64>,
     /// Its new priority; the old one if absent.
     pub priority: Option<Priority>,
+}
+
+/// How to change the definition of a task.
+#[derive(Debug)]
+pub struct Update {
+    /// What changes.
+    pub patch: Patch,
+    /// It changes only if the task matches this.
+    pub only_if: Option<Query>,
 }
 
 /// How to put a task off.
@@ -218,6 +231,7 @@ impl Input {
             | Input::Resume(ticket, _)
             | Input::Retry(ticket, ..)
             | Input::PostponeTask(ticket, ..)
+            | Input::Update(ticket, ..)
             | Input::Remove(ticket, _)
             | Input::Bulk(ticket, _)
             | Input::AwaitEnd(ticket, _)
@@ -261,6 +275,7 @@ impl Input {
             | Input::Resume(number, _)
             | Input::Retry(number, ..)
             | Input::PostponeTask(number, ..)
+            | Input::Update(number, ..)
             | Input::Remove(number, _)
             | Input::Bulk(number, _)
             | Input::AwaitEnd(number, _)

@@ -34,6 +34,7 @@ mod conditions;
 mod operations;
 mod dependents;
 mod update;
+mod patch;
 mod unique;
 mod add;
 mod starts;

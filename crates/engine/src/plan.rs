@@ -68,6 +68,7 @@ impl Planner<'_> {
                 Input::PostponeTask(ticket, id, options) => {
                     self.postpone_task(*ticket, *id, options);
                 }
+                Input::Update(ticket, id, update) => self.update_task(*ticket, *id, update),
                 Input::Bulk(ticket, bulk) => self.bulk(*ticket, bulk),
                 Input::Remove(ticket, id) => self.remove(*ticket, *id),
                 // Below.

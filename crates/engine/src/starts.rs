@@ -113,7 +113,7 @@ impl Planner<'_> {
 
     /// A task of which the store does not know yet that this very turn has given it back, or opened
     /// it again.
-    fn as_given_back(&self, task: ReadyTask) -> ReadyTask {
+    pub(crate) fn as_given_back(&self, task: ReadyTask) -> ReadyTask {
         match self.draft.given_back.get(&task.seq) {
             Some(&GivenBack { tally: Tally { attempt, failures, losses }, logs }) => {
                 ReadyTask { attempt, failures, losses, logs, ..task }

@@ -12,7 +12,7 @@ use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
-use tasker_core::task::QueueTimeout;
+use tasker_core::task::{QueueTimeout, StartTime};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -184,6 +184,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Update { lane, to, options, .. } => {
             (brief.lane, brief.priority, brief.run_at) = (*lane, *to, options.run_at());
+            brief.has_delay = matches!(options.start_time, Some(StartTime::Delayed(_)));
             brief.queue_timeout = options.queue_timeout;
             brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
             brief.unique.clone_from(&options.unique);

@@ -10,7 +10,7 @@ use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
-use tasker_core::task::NewTask;
+use tasker_core::task::{NewTask, Priority};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -55,7 +55,21 @@ impl Planner<'_> {
             self.transition(Some(state), resume);
             state = State::Ready;
         }
-        let (due_at, is_delayed) = (self.prepare_free(lane, &mut def), state == State::Delayed);
+        let (due_at, priority) = (self.prepare_free(lane, &mut def), def.priority);
+        self.redefine_stored((seq, state), (from_lane, from), (lane, def), due_at);
+        self.let_go(seq, brief.on_failure.is_some());
+        self.wait_anew((seq, state), (lane, priority), due_at);
+    }
+
+    /// A task that waits in the store gets another definition and the lane that goes with it;
+    /// `due_at` is a start time that lies ahead, and that it had not before.
+    pub(crate) fn redefine_stored(
+        &mut self,
+        (seq, state): (Seq, State),
+        (from_lane, from): (LaneId, Priority),
+        (lane, def): (LaneId, NewTask),
+        due_at: Option<WallMs>,
+    ) {
         let (to, is_queued) = (def.priority, Self::allows(TransitionKind::UpdateQueued, state));
         let update = Change::Update {
             seq,
@@ -66,31 +80,38 @@ impl Planner<'_> {
             is_queued,
             data: def.data.clone(),
             options: def.options.clone(),
-            due_at: due_at.filter(|_| is_delayed),
+            due_at: due_at.filter(|_| state == State::Delayed),
         };
-        let is_blocked = state == State::Blocked;
+        let before = self.facts.briefs.get(&seq).and_then(|brief| brief.queue_timeout);
         self.transition(Some(state), update);
-        self.let_go(seq, brief.on_failure.is_some());
-        let ends_at = def.options.queue_timeout.and_then(|timeout| timeout.ends_at);
-        if ends_at.is_some() {
+        let timeout = if def.options.is_none() { None } else { def.options.queue_timeout };
+        let ends_at = timeout.and_then(|timeout| timeout.ends_at);
+        let is_new = ends_at != before.and_then(|timeout| timeout.ends_at);
+        // What is paused gets its timer when it is put back.
+        if ends_at.is_some() && is_new && state != State::Paused {
             self.set_queue_timeout((seq, state), lane, ends_at);
         }
         self.draft.updated.insert(seq, def);
         self.wake_at(due_at);
-        match due_at {
-            Some(due_at) if is_queued || is_blocked => {
-                let delay = Change::Delay { seq, lane, priority: to, due_at };
-                self.transition(Some(state), delay);
-            }
+    }
+
+    /// A task waits for its new start time, if that lies ahead, and for nothing else.
+    pub(crate) fn wait_anew(
+        &mut self,
+        (seq, state): (Seq, State),
+        (lane, priority): (LaneId, Priority),
+        due_at: Option<WallMs>,
+    ) {
+        let change = match (due_at, state) {
+            // Its timer was set with its definition.
+            (Some(_), State::Delayed) => return,
+            (Some(due_at), _) => Change::Delay { seq, lane, priority, due_at },
             // Written at once, and not with its start: another call may delay it again.
-            None if is_delayed => {
-                self.transition(Some(state), Change::Due { seq, lane, priority: to });
-            }
-            None if is_blocked => {
-                self.transition(Some(state), Change::Unblock { seq, lane, priority: to });
-            }
-            Some(_) | None => {}
-        }
+            (None, State::Delayed) => Change::Due { seq, lane, priority },
+            (None, State::Blocked) => Change::Unblock { seq, lane, priority },
+            (None, _) => return,
+        };
+        self.transition(Some(state), change);
     }
 
     /// A task that this turn adds gets another definition.

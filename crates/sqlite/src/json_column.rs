@@ -22,6 +22,8 @@ use tasker_core::time::WallMs;
 const HAS_DELAY: &str = "hasDelay";
 /// Since when it is paused.
 const PAUSED_AT: &str = "pausedAt";
+/// How many of its conditions are its own.
+const OWN_CONDITIONS: &str = "ownConditions";
 const CURRENT: &str = "current";
 const TOTAL: &str = "total";
 const UNIT: &str = "unit";
@@ -45,6 +47,9 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
     if let Some(at) = options.paused_at {
         member(&mut text, PAUSED_AT, at.0);
     }
+    if let Some(count) = options.own_conditions {
+        member(&mut text, OWN_CONDITIONS, count);
+    }
     let text = (!text.is_empty()).then(|| text + "}");
     debug_assert_eq!(
         text.as_deref().map_or_else(|| Some(SharedOptions::default()), read_options).as_ref(),
@@ -63,6 +68,7 @@ pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
         match &*word {
             HAS_DELAY => has_delay = value.get() == "true",
             PAUSED_AT => options.paused_at = Some(WallMs(number(value)?)),
+            OWN_CONDITIONS => options.own_conditions = Some(number(value)?),
             _ => {
                 let option = OPTIONS.iter().find(|option| option.word() == word)?;
                 option.read(&mut options, value.get(), &word).ok()?;
@@ -204,6 +210,7 @@ mod tests {
             on_stop: Some(OnStop::Abort),
             unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
             conditions: Conditions::read(CONDITIONS, "concurrency").unwrap(),
+            own_conditions: None,
             paused_at: None,
         };
         let told = SharedOptions::from(told);

@@ -150,6 +150,17 @@ impl Conditions {
         self.0.as_ref().map(|list| list.all.iter()).unwrap_or_default()
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.iter().len()
+    }
+
+    /// The last ones of them, so many.
+    pub fn last(&self, count: usize) -> Self {
+        let all: Vec<_> = self.iter().skip(self.count().saturating_sub(count)).cloned().collect();
+        if all.len() == self.count() { self.clone() } else { Self::of(all) }
+    }
+
     /// Their canonical JSON text.
     pub fn text(&self) -> &str {
         self.0.as_ref().map_or("[]", |list| &list.text)

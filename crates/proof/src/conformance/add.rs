@@ -67,6 +67,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             on_stop: Some(OnStop::Abort),
             unique: Some(unique::read(r#"{"key":"é\"","ttl":7}"#, "unique")?.into()),
             conditions: Conditions::read(CONDITIONS, "concurrency")?,
+            own_conditions: Some(1),
             paused_at: None,
         }
         .into(),

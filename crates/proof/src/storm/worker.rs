@@ -456,7 +456,8 @@ impl Worker {
             let known = if self.rng.once_in(2) { &self.tasks } else { &self.found };
             let known = self.rng.pick(known).copied();
             match (self.rng.below(100), known) {
-                (0..12, Some(id)) => self.prioritize(id),
+                (0..8, Some(id)) => self.prioritize(id),
+                (8..12, Some(id)) => self.update(id),
                 (12..20, Some(id)) => self.abort(id),
                 (20..26, Some(id)) => self.read(Call::Get, Read::Get(id, None, None)),
                 (26..32, Some(id)) if watches < WATCHES => {

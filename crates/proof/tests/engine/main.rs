@@ -24,6 +24,7 @@ mod shared;
 mod templates;
 mod timers;
 mod unique;
+mod updates;
 
 use bench::{Bench, json, reason};
 use tasker_core::error::Code;

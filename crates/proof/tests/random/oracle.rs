@@ -25,6 +25,7 @@ use std::sync::Arc;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
+use tasker_core::patch::Patch;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
 use tasker_core::time::{Now, WallMs};
@@ -53,6 +54,7 @@ pub(crate) enum Asked {
     /// How long the task is to wait.
     Postpone(TaskId, Option<u64>),
     Remove(TaskId),
+    Update(TaskId, Patch),
     PauseTask(TaskId),
     ResumeTask(TaskId),
     Watch(TaskId),
@@ -155,6 +157,7 @@ impl Oracle {
                 Input::Retry(_, id, options) => Asked::Retry(*id, *options),
                 Input::PostponeTask(_, id, options) => Asked::Postpone(*id, options.delay_ms),
                 Input::Remove(_, id) => Asked::Remove(*id),
+                Input::Update(_, id, update) => Asked::Update(*id, update.patch.clone()),
                 Input::Pause(_, id) => Asked::PauseTask(*id),
                 Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
@@ -298,8 +301,7 @@ impl Oracle {
                     TaskEvent::Ended(outcome) => task.ended_as(outcome),
                     TaskEvent::Prioritized(to) => assert!(task.priorities.contains(to), "{to:?}"),
                     TaskEvent::Retrying(..) => assert!(task.is_tried_again(), "{task:?}"),
-                    TaskEvent::Updated => assert!(task.def.options.unique.is_some(), "{task:?}"),
-                    TaskEvent::Added { .. } | TaskEvent::Run => {}
+                    TaskEvent::Added { .. } | TaskEvent::Run | TaskEvent::Updated => {}
                 }
             }
             RemoteEvent::Missed(batches) => assert_eq!(*batches, 0, "the journal is short"),
@@ -356,6 +358,7 @@ impl Oracle {
             }
             (Asked::Postpone(id, ms), Answer::Flag(does)) => self.put_off(id, ms, *does),
             (Asked::Retry(id, how), Answer::Flag(does)) => self.asked_again(id, how, *does),
+            (Asked::Update(id, patch), Answer::Flag(true)) => self.updated(id, &patch),
             (Asked::Remove(id), Answer::Flag(does)) => self.asked_to_remove(id, *does),
             (Asked::PauseTask(id), Answer::Flag(flag)) => self.paused_task(id, *flag),
             (Asked::ResumeTask(id), Answer::Flag(flag)) => self.resumed_task(id, *flag),
@@ -372,7 +375,7 @@ impl Oracle {
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
             (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
             (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),
-            (Asked::Abort(..) | Asked::Prioritize(..), Answer::Flag(false))
+            (Asked::Abort(..) | Asked::Prioritize(..) | Asked::Update(..), Answer::Flag(false))
             | (Asked::Else, Answer::Done) => {}
             other => panic!("{other:?}"),
         }
@@ -446,7 +449,7 @@ impl Oracle {
         let own = def.conditions().clone();
         self.enter(id, def);
         let task = self.tasks.get_mut(&id).unwrap();
-        task.def.options.conditions = own;
+        (task.def.options.conditions, task.def.options.own_conditions) = (own, None);
         task.put_in_lane(lane);
     }
 

@@ -478,8 +478,9 @@ impl World {
     /// on in another process; nor whether a task was opened again, or a key given to another one.
     fn without_traceless(&self, mut inputs: Vec<Input>, fault: Option<Fault>) -> Vec<Input> {
         if matches!(fault, Some(Fault::Unknown(_))) {
-            let is_call =
-                |input: &Input| matches!(input, Input::Retry(..) | Input::PostponeTask(..));
+            let is_call = |input: &Input| {
+                matches!(input, Input::Retry(..) | Input::PostponeTask(..) | Input::Update(..))
+            };
             let is_pause = |input: &Input| matches!(input, Input::Pause(..) | Input::Resume(..));
             inputs.retain(|input| !is_call(input) && !is_pause(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));

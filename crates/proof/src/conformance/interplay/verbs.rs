@@ -5,6 +5,7 @@ use tasker_core::error::Result;
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::limits;
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::patch::{self, Patch};
 use tasker_core::retention::Retention;
 use tasker_core::retry;
 use tasker_core::rules::Settlement;
@@ -12,7 +13,7 @@ use tasker_core::state::State;
 use tasker_core::task::{
     AfterQueueTimeout, Json, NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, StartTime,
 };
-use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ticket};
+use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ticket, Update};
 
 use super::stage::{Stage, aborting};
 
@@ -20,6 +21,13 @@ const TIMEOUT_MS: u64 = 1_000;
 const RETENTION_MS: u64 = 1_000;
 /// A start time that no other verb reaches.
 pub(super) const DELAY_MS: u64 = 1_000_000;
+
+/// Changes a task that waits, if it is one whose number is above 0.
+fn update(stage: &mut Stage, patch: &str) -> Result<Option<Ticket>> {
+    let only_if = Some(patch::condition(r#"{"seq":{"$gt":0}}"#)?);
+    let (id, update) = (stage.id(), Update { patch: Patch::read(patch)?, only_if });
+    stage.call(|ticket| Input::Update(ticket, id, Box::new(update))).map(Some)
+}
 
 /// A verb that is built.
 pub(super) struct BuiltVerb {
@@ -91,6 +99,9 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         let (id, priority) = (stage.id(), Priority::new(7.0)?);
         stage.call(|ticket| Input::Prioritize(ticket, id, priority)).map(Some)
     }),
+    verb("update", |stage| update(stage, r#"{"label":"new","priority":7}"#)),
+    verb("update, delay", |stage| update(stage, r#"{"delay":1000000}"#)),
+    verb("update, at once", |stage| update(stage, r#"{"runAt":-5}"#)),
     verb("await end", |stage| {
         let id = stage.id();
         stage.call(|ticket| Input::AwaitEnd(ticket, id)).map(Some)

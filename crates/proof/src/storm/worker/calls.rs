@@ -1,11 +1,13 @@
 //! Calls about tasks that are there.
 
+use tasker_core::argument;
 use tasker_core::id::TaskId;
+use tasker_core::patch::{self, Patch};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::rules::{abort_reason, engine_error};
 use tasker_core::task::Cause;
-use tasker_engine::input::{Input, PostponeOptions, RetryOptions};
+use tasker_engine::input::{Input, PostponeOptions, RetryOptions, Update};
 use tasker_engine::thread::Read;
 
 use super::super::line::Line;
@@ -16,6 +18,19 @@ impl Worker {
         let to = self.rng.priority();
         self.tell(Line::TryPriority(id, to.get()));
         self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
+    }
+
+    /// Gives it another priority, with another label, if that is what changes it.
+    pub(super) fn update(&mut self, id: TaskId) {
+        let to = self.rng.priority();
+        let text = argument::priority_text(to);
+        let Ok(patch) = Patch::read(&format!(r#"{{"priority":{text},"label":"updated"}}"#)) else {
+            return;
+        };
+        let Ok(only_if) = patch::condition(r#"{"priority":{"$ne":1}}"#) else { return };
+        self.tell(Line::TryPriority(id, to.get()));
+        let update = Box::new(Update { patch, only_if: Some(only_if) });
+        self.try_call(Call::Prioritize(id, to.get()), |t| Input::Update(t, id, update));
     }
 
     pub(super) fn retry(&mut self, id: TaskId) {

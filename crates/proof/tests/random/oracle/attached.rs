@@ -48,7 +48,7 @@ impl Oracle {
             is_attached && !def.conditions().is_none()
         };
         let id = match asked {
-            Asked::Retry(id, _) => id,
+            Asked::Retry(id, _) | Asked::Update(id, _) => id,
             Asked::Add(defs) => return defs.iter().any(has_conditions),
             Asked::Once(defs) => return defs.iter().any(|(_, def)| has_conditions(def)),
             _ => return false,

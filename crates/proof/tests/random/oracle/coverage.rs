@@ -111,6 +111,7 @@ impl Oracle {
                 self.meet(verb, Some(id));
             }
             Input::Remove(_, id) => self.meet("remove", Some(id)),
+            Input::Update(_, id, _) => self.meet("update", Some(id)),
             Input::Pause(_, id) => self.meet("pause", Some(id)),
             Input::Resume(_, id) => self.meet("resume", Some(id)),
             Input::AwaitEnd(_, id) => self.meet("await end", Some(id)),

@@ -16,6 +16,7 @@ impl Oracle {
             | Asked::Prioritize(id, _)
             | Asked::Retry(id, _)
             | Asked::Remove(id)
+            | Asked::Update(id, _)
             | Asked::Postpone(id, _)
             | Asked::PauseTask(id)
             | Asked::ResumeTask(id)

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use tasker_core::argument;
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout, WHOLE_STORE};
+use tasker_core::patch::{self, Patch};
 use tasker_core::retention::Retention;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
@@ -18,7 +20,7 @@ use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{
     Input, PostponeOptions, Record, RemoteFilter, RetryOptions, RunSlot, StopOptions, Subscription,
-    Ticket,
+    Ticket, Update,
 };
 
 use super::{OPERATIONS, TASKS_MAX, World};
@@ -123,7 +125,8 @@ impl World {
     /// A call about some task, often one that runs.
     fn named(&mut self, ticket: Ticket) -> Input {
         let id = self.some_task();
-        match self.rng.below(11) {
+        match self.rng.below(13) {
+            11 | 12 => Input::Update(ticket, id, Box::new(self.update())),
             8 | 9 => Input::PostponeTask(ticket, id, self.postpone_options()),
             10 => Input::Remove(ticket, id),
             0 | 1 => self.abort(id),
@@ -166,6 +169,25 @@ impl World {
     fn postpone_options(&mut self) -> PostponeOptions {
         let delay_ms = self.rng.one_of(&[None, Some(1), Some(5_000)]);
         PostponeOptions { delay_ms, reason: Json::trusted("{}") }
+    }
+
+    /// Changes what a start may depend on; its times are left as they are.
+    fn update(&mut self) -> Update {
+        let priority = argument::priority_text(self.priority());
+        let all = [
+            format!("\"priority\":{priority}"),
+            format!("\"data\":{{\"n\":{}}}", self.rng.below(3)),
+            format!("\"concurrency\":{}", self.conditions().text()),
+            "\"label\":\"updated\"".to_owned(),
+        ];
+        let one = self.rng.below(all.len());
+        let some = all.iter().enumerate().filter(|(at, _)| *at == one || self.rng.once_in(4));
+        let text = some.map(|(_, member)| &**member).collect::<Vec<_>>().join(",");
+        let only_if = self.rng.once_in(3).then(|| r#"{"label":{"$ne":"updated"},"attempt":0}"#);
+        Update {
+            patch: Patch::read(&format!("{{{text}}}")).unwrap(),
+            only_if: only_if.map(|query| patch::condition(query).unwrap()),
+        }
     }
 
     fn retry_options(&mut self) -> RetryOptions {
