@@ -293,17 +293,11 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::PostponeTask(ticket, task_id(uuid)?, postpone(delay, reason)?)
         }
         Command::UpdateTask { uuid, patch, only_if } => {
-            let only_if = only_if.map(|query| patch::condition(query.get())).transpose()?;
-            let update = Update { patch: Patch::read(patch.get())?, only_if };
-            Input::Update(ticket, task_id(uuid)?, Box::new(update))
+            Input::Update(ticket, task_id(uuid)?, Box::new(update(patch, only_if)?))
         }
         Command::Remove { uuid } => Input::Remove(ticket, task_id(uuid)?),
         Command::Bulk { ranges, is_dry, verb, reason, delay, priority } => {
-            let verb = match (verb, reason) {
-                (BulkWord::Abort, reason) => BulkVerb::Abort(bulk_reason(reason)?),
-                (BulkWord::Retry, _) => BulkVerb::Retry(retry(delay, priority)?),
-                (BulkWord::Remove, _) => BulkVerb::Remove,
-            };
+            let verb = bulk_verb(verb, reason, (delay, priority))?;
             Input::Bulk(ticket, Bulk { seqs: numbers(&ranges)?, verb, is_dry })
         }
         Command::Await { uuid } => Input::AwaitEnd(ticket, task_id(uuid)?),
@@ -329,6 +323,23 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Ask(ticket, Question::Unserved { names, of_all })
         }
     })
+}
+
+fn bulk_verb(
+    word: BulkWord,
+    reason: Option<&RawValue>,
+    (delay, priority): (Option<&RawValue>, Option<&RawValue>),
+) -> Result<BulkVerb> {
+    Ok(match word {
+        BulkWord::Abort => BulkVerb::Abort(bulk_reason(reason)?),
+        BulkWord::Retry => BulkVerb::Retry(retry(delay, priority)?),
+        BulkWord::Remove => BulkVerb::Remove,
+    })
+}
+
+fn update(patch: &RawValue, only_if: Option<&RawValue>) -> Result<Update> {
+    let only_if = only_if.map(|query| patch::condition(query.get())).transpose()?;
+    Ok(Update { patch: Patch::read(patch.get())?, only_if })
 }
 
 /// What a read asks for.

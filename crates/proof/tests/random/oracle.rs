@@ -331,23 +331,7 @@ impl Oracle {
                 }
             }
             (Asked::Keyed(key), Answer::Found(id)) => self.see_key(key, *id),
-            (Asked::Abort(id, cause), Answer::Flag(true)) => {
-                let is_reopening = self.is_reopening(id);
-                let task = self.tasks.get_mut(&id).unwrap();
-                assert!(!task.state.is_final(), "I-3: {task:?}");
-                let is_live = |run: &(usize, RunSlot)| !is_reopening && !given_back.contains(run);
-                if task.run.is_none_or(|run| !is_live(&run)) {
-                    self.withdrawn.insert(id);
-                    self.replaced.remove(&id);
-                }
-                if let Some((process, slot)) = task.run.filter(is_live) {
-                    task.abort.get_or_insert(cause);
-                    if process == self.me {
-                        // Another one hears of it at its next turn or look.
-                        self.mine().runs.get_mut(&slot).unwrap().fired.get_or_insert(cause);
-                    }
-                }
-            }
+            (Asked::Abort(id, cause), Answer::Flag(true)) => self.aborted(id, cause, &given_back),
             (Asked::Prioritize(id, priority), Answer::Flag(true)) => {
                 let is_reopening = self.is_reopening(id);
                 let task = self.tasks.get_mut(&id).unwrap();
@@ -378,6 +362,24 @@ impl Oracle {
             (Asked::Abort(..) | Asked::Prioritize(..) | Asked::Update(..), Answer::Flag(false))
             | (Asked::Else, Answer::Done) => {}
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn aborted(&mut self, id: TaskId, cause: Cause, given_back: &BTreeSet<(usize, RunSlot)>) {
+        let is_reopening = self.is_reopening(id);
+        let task = self.tasks.get_mut(&id).unwrap();
+        assert!(!task.state.is_final(), "I-3: {task:?}");
+        let is_live = |run: &(usize, RunSlot)| !is_reopening && !given_back.contains(run);
+        if task.run.is_none_or(|run| !is_live(&run)) {
+            self.withdrawn.insert(id);
+            self.replaced.remove(&id);
+        }
+        if let Some((process, slot)) = task.run.filter(is_live) {
+            task.abort.get_or_insert(cause);
+            if process == self.me {
+                // Another one hears of it at its next turn or look.
+                self.mine().runs.get_mut(&slot).unwrap().fired.get_or_insert(cause);
+            }
         }
     }
 

@@ -119,17 +119,7 @@ impl Oracle {
                 let id = self.me().slots.get(slot).copied();
                 let task = id.and_then(|id| self.tasks.get(&id));
                 let has_chance = task.is_none_or(|task| task.chances(false).on_error.is_some());
-                let verb = match settlement {
-                    Settlement::Returned(_) => "return",
-                    Settlement::Threw(_) | Settlement::RetryLater(..) if has_chance => {
-                        "throw, attempts left"
-                    }
-                    Settlement::Threw(_)
-                    | Settlement::RetryLater(..)
-                    | Settlement::Unrecoverable(_) => "throw",
-                    Settlement::Unstorable(_) => "unstorable",
-                    Settlement::Snoozed(_) => "snooze",
-                };
+                let verb = settling(settlement, has_chance);
                 self.meet(verb, id.as_ref());
             }
             Input::Postpone(slot) => {
@@ -367,5 +357,16 @@ impl Oracle {
         let open: BTreeSet<_> =
             self.tasks.values().filter(|task| has_place(task)).map(|task| task.seq).collect();
         self.meet_all(|task| open.contains(&task.seq).then_some("start"), &["start"]);
+    }
+}
+
+/// The verb of a runner that settles.
+fn settling(settlement: &Settlement, has_chance: bool) -> &'static str {
+    match settlement {
+        Settlement::Returned(_) => "return",
+        Settlement::Threw(_) | Settlement::RetryLater(..) if has_chance => "throw, attempts left",
+        Settlement::Threw(_) | Settlement::RetryLater(..) | Settlement::Unrecoverable(_) => "throw",
+        Settlement::Unstorable(_) => "unstorable",
+        Settlement::Snoozed(_) => "snooze",
     }
 }

@@ -183,7 +183,7 @@ impl World {
         let one = self.rng.below(all.len());
         let some = all.iter().enumerate().filter(|(at, _)| *at == one || self.rng.once_in(4));
         let text = some.map(|(_, member)| &**member).collect::<Vec<_>>().join(",");
-        let only_if = self.rng.once_in(3).then(|| r#"{"label":{"$ne":"updated"},"attempt":0}"#);
+        let only_if = self.rng.once_in(3).then_some(r#"{"label":{"$ne":"updated"},"attempt":0}"#);
         Update {
             patch: Patch::read(&format!("{{{text}}}")).unwrap(),
             only_if: only_if.map(|query| patch::condition(query).unwrap()),
