@@ -20,13 +20,11 @@ impl Worker {
         self.try_call(Call::Prioritize(id, to.get()), |t| Input::Prioritize(t, id, to));
     }
 
-    /// Gives it another priority, with another label, if that is what changes it.
+    /// Gives it another priority, if it has not a certain one.
     pub(super) fn update(&mut self, id: TaskId) {
         let to = self.rng.priority();
         let text = argument::priority_text(to);
-        let Ok(patch) = Patch::read(&format!(r#"{{"priority":{text},"label":"updated"}}"#)) else {
-            return;
-        };
+        let Ok(patch) = Patch::read(&format!(r#"{{"priority":{text}}}"#)) else { return };
         let Ok(only_if) = patch::condition(r#"{"priority":{"$ne":1}}"#) else { return };
         self.tell(Line::TryPriority(id, to.get()));
         let update = Box::new(Update { patch, only_if: Some(only_if) });
