@@ -48,6 +48,21 @@ test('captureContext runs the runner in the context of its addTask', async t => 
   assert.deepEqual(seen, expected)
 })
 
+test('captureContext holds over retries, until the task has ended', async t => {
+  const seen = []
+  const a = ({ attempt }) => {
+    seen.push(storage.getStore())
+    if (attempt < 3) throw new Error('not yet')
+  }
+  const { tasker } = await inRequest(t, { captureContext: true, runners: { a } })
+  const retry = { attempts: 3, backoff: { type: 'fixed', delay: 1 } }
+  const uuid = await storage.run('the request', () => tasker.addTask({ operation: 'a', retry }))
+  await tasker.waitForTaskOutputData(uuid)
+  await storage.run('by hand', () => tasker.retryTask(uuid))
+  await tasker.waitForTaskOutputData(uuid)
+  assert.deepEqual(seen, ['the request', 'the request', 'the request', undefined])
+})
+
 test('a caller keeps its own context across its awaits', async t => {
   const { tasker } = await inRequest(t)
   await storage.run('mine', async () => {

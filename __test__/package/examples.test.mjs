@@ -37,7 +37,8 @@ function dyingAfter(n, name) {
   return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
 }
 
-for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs', 'why-not-running.mjs']) {
+const LOOKS = ['why-not-running.mjs', 'live-logs.mjs']
+for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs', ...LOOKS]) {
   test(`${name}: without arguments it says how to use it`, async t => {
     const usage = start(t, join(programs, name), { stdio: ['ignore', 'ignore', 'pipe'] })
     assert.match(await text(usage.child.stderr), /^usage: [\w-]+\.mts <.*\n$/)
@@ -133,6 +134,31 @@ test('why-not-running.mjs: it says what holds tasks of another process back', as
   assert.deepEqual(await lines(waits), limit)
   assert.deepEqual(await lines(runs), [`task ${runs} of 'a' is running`])
   await tasker.close({ onStop: 'postpone' })
+})
+
+test('live-logs.mjs: it follows the log of a task that another process runs', async t => {
+  const store = scratch(t)('tasks.db')
+  const tasker = new Tasker({ store })
+  let goOn = () => {}
+  tasker.assignRunner('a', async ({ logger }) => {
+    logger.info('begins')
+    await new Promise(resolve => {
+      goOn = resolve
+    })
+    logger.warn('almost done')
+    logger.info('done')
+  })
+  await tasker.start()
+  const uuid = await tasker.addTask({ operation: 'a' })
+  const all = run(t, 'live-logs.mjs', [store, uuid])
+  assert.match(await all.line(), /^\d\d:\d\d:\d\d\.\d{3} info {4}begins$/)
+  const grave = run(t, 'live-logs.mjs', [store, uuid, 'warning'])
+  goOn()
+  const words = lines => lines.map(line => line.replace(/^[\d:.]+ /, ''))
+  assert.deepEqual(words(await all.rest()), ['warning almost done', 'info    done', 'done'])
+  assert.deepEqual(words(await grave.rest()), ['warning almost done', 'done'])
+  assert.deepEqual([await all.end, await grave.end], [0, 0])
+  await tasker.close()
 })
 
 test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
