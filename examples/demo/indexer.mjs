@@ -1,10 +1,10 @@
 // The process that does the work: adds a task per file unless an earlier process did, runs them
-// all, and draws how far it is. Its one argument is JSON:
+// all, no more than a few of one folder at once, and draws how far it is. Its one argument is JSON:
 // { folder, store, log, filesMax, dieHalfWay }.
 
 import { createHash } from 'node:crypto'
 import { createReadStream, openSync, writeSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { Tasker } from '../../index.mjs'
 import { Bar, count, say } from './screen.mjs'
 import { filesBelow } from './walk.mjs'
@@ -44,14 +44,33 @@ async function addAll(tasker) {
   const paths = await filesBelow(folder, filesMax)
   const tasks = paths.map(path => ({
     operation: 'index-file',
-    data: { path, extension: extname(path) || '(none)' },
+    data: { path, folder: dirname(path), extension: extname(path) || '(none)' },
   }))
   const begin = performance.now()
   for (let i = 0; i < tasks.length; i += 1000) await tasker.addTasks(tasks.slice(i, i + 1000))
   say(`added ${count(tasks.length)} tasks in ${Math.round(performance.now() - begin)} ms`)
 }
 
+/** Says why a task waits: the first that a full folder holds back, and how many wait for what. */
+async function sayWhatWaits(tasker) {
+  const { waiting, reasons } = await tasker.explain({ operation: 'index-file' })
+  if (!reasons.condition) return
+  say(`${count(reasons.condition)} of ${count(waiting)} that wait are of a folder that is busy`)
+}
+
+/** So many files of one folder at once: a disk that is somewhere else would thank us. */
+const IN_ONE_FOLDER = 4
+
 const tasker = new Tasker({ store, concurrency: 16 })
+await tasker.defineOperation('index-file', {
+  conditions: [
+    {
+      scope: 'running',
+      query: { operation: 'index-file', 'data.folder': { $task: 'data.folder' } },
+      limit: IN_ONE_FOLDER - 1, // so many others
+    },
+  ],
+})
 tasker.assignRunner('index-file', async ({ uuid, attempt, data }) => {
   writeSync(effects, `${JSON.stringify({ uuid, attempt, path: data.path })}\n`)
   return readOne(data.path)
@@ -70,6 +89,7 @@ const allEnded = new Promise(resolve => {
   })
 })
 await tasker.start()
+await sayWhatWaits(tasker)
 await allEnded
 bar.end()
 await tasker.close()
