@@ -2,8 +2,8 @@
 //
 //   npx tsx live-logs.mts <store> <uuid> [level]
 //
-// Prints what is stored already, then each line as it comes; with a level such as `warning` only what
-// is as grave as that. Ctrl-C ends the look, not the task.
+// Prints what is stored already, then each line as it comes; with a level such as `warning` only
+// what is as grave as that. Ctrl-C ends the look, not the task.
 
 import { access } from 'node:fs/promises'
 import { type LogLevel, Tasker } from 'tasker'
