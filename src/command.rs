@@ -10,11 +10,12 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
+use tasker_core::condition::Template;
 use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
-use tasker_core::operation::{self, OperationOptions, WHOLE_STORE};
+use tasker_core::operation::{OperationOptions, WHOLE_STORE};
 use tasker_core::patch::{self, Patch};
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
@@ -267,7 +268,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Define(ticket, names.intern(&operation)?, options)
         }
         Command::Conditions { conditions } => {
-            let conditions = Some(operation::template(conditions.get(), "conditions")?);
+            let conditions = Some(Template::read(conditions.get(), "conditions")?);
             let options = OperationOptions { conditions, ..OperationOptions::default() };
             Input::Define(ticket, WHOLE_STORE.into(), options)
         }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
+use tasker_core::condition::Template;
 use tasker_core::definition::Defaults;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::index::{self, IndexPath};
 use tasker_core::limits;
-use tasker_core::operation;
 use tasker_core::queue_timeout;
 use tasker_core::retention::Retention;
 use tasker_core::retry;
@@ -75,7 +75,7 @@ impl Options {
         let retry = fields.retry.map(|raw| retry::read(raw.get(), "retry"));
         let retention = fields.retention.map(|raw| Retention::read(raw.get(), "retention"));
         // A command brings them, when the file is open.
-        fields.conditions.map(|raw| operation::template(raw.get(), "conditions")).transpose()?;
+        fields.conditions.map(|raw| Template::read(raw.get(), "conditions")).transpose()?;
         Ok(Self {
             location: location(fields.store)?,
             durability: word(fields.durability, "durability", &DURABILITIES)?

@@ -34,11 +34,12 @@ function sentence(reason: WaitReason): string {
     case 'dependency':
       return `it waits for ${tasks(reason.count)} to end: ${named(reason.uuids, reason.count)}`
     case 'condition': {
-      const { query, limit, count, uuids } = reason
+      const { scope, query, limit, count, uuids, isCapped } = reason
       if (limit < 0) return `a condition with a limit below 0 never holds: ${limit}`
       const most = limit === 0 ? 'no task' : `at most ${tasks(limit)}`
-      const of = `it runs beside ${most} that matches ${stringify(query)}`
-      return `${of}, and ${count} run: ${named(uuids, count)}`
+      const [where, are] = scope === 'running' ? ['runs beside', 'run'] : ['starts behind', 'wait']
+      const of = `it ${where} ${most} that matches ${stringify(query)}`
+      return `${of}, and ${count}${isCapped ? ' and more' : ''} ${are}: ${named(uuids, count)}`
     }
     case 'paused': {
       const what = reason.operation === undefined ? 'it' : `its operation '${reason.operation}'`

@@ -6,7 +6,8 @@ import type { TaskState, TaskStatus } from './task'
 /**
  * Which tasks a condition counts. `running`: those that run, in whichever process; one that has
  * paused at a checkpoint too. `before-queued`: those that are ready and stand ahead in the queue,
- * whatever holds them back; it comes later, and is refused with `TASKER_UNSUPPORTED`.
+ * whatever holds them back, of operations that a started tasker has a runner for and that are not
+ * paused.
  */
 export type ConditionScope = 'running' | 'before-queued'
 

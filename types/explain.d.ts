@@ -1,5 +1,6 @@
 /** Why a task does not run. */
 
+import type { ConditionScope } from './conditions'
 import type { AnyOperations, OperationName, TaskUuid } from './registry'
 import type { EndCause, TaskState, TaskStatus } from './task'
 
@@ -36,19 +37,22 @@ export interface WaitsForDependencies extends ReasonBase {
   uuids: string[]
 }
 
-/** One of its conditions does not hold: more running tasks match than its limit allows. */
+/** One of its conditions does not hold: more tasks of its scope match than its limit allows. */
 export interface WaitsForCondition extends ReasonBase {
   reason: 'condition'
-  scope: 'running'
+  /** Whether it counts what runs, or what stands ahead in the queue. */
+  scope: ConditionScope
   /** What the condition counts, with the values of the task in the place of each `$task`. */
   query: Record<string, unknown>
   /** How many others may match; one below 0 never holds. */
   limit: number
-  /** How many match. */
+  /** How many match; of those ahead at most 1,000 are counted. */
   count: number
+  /** Present if more may match. */
+  isCapped?: true
   /** The first 100 of them. */
   uuids: string[]
-  /** When each of these began to run. */
+  /** When each of these began to run; if it waits, when it last did so or was added. */
   since: Date[]
 }
 

@@ -15,7 +15,6 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::argument::{self, Key};
-use crate::condition::Scope;
 use crate::error::{Code, Error, Result};
 use crate::key::OnConflict;
 use crate::limits;
@@ -229,7 +228,6 @@ fn one_of(
             dependencies.check_earlier(earlier)?;
         }
         check_replacement(&task.options)?;
-        check_scopes(&task.options)?;
         task.is_attached = members.attach.is_some();
         check_attachment(&task)?;
     }
@@ -250,15 +248,6 @@ fn check_replacement(options: &TaskOptions) -> Result<()> {
         return Err(Error::at(Code::Unsupported, "dependsOn", format!("{what}; {SEE}")));
     }
     Ok(())
-}
-
-/// Which scopes the queue can count.
-fn check_scopes(options: &TaskOptions) -> Result<()> {
-    let ahead = options.conditions.iter().position(|one| one.scope == Scope::BeforeQueued);
-    ahead.map_or(Ok(()), |index| {
-        let path = format!("concurrency[{index}].scope");
-        Err(Error::at(Code::Unsupported, path, format!("before-queued comes later; {SEE}")))
-    })
 }
 
 /// What replaces another task keeps its lane, and that is nobody's own.

@@ -100,8 +100,11 @@ pub enum Obstacle {
         condition: Box<str>,
         /// How many others match; no number of them is few enough for a negative limit.
         count: usize,
-        /// The first of them, and when each began to run.
-        runs: Vec<(TaskId, WallMs)>,
+        /// Whether there may be more.
+        is_capped: bool,
+        /// The first of them, and when each began to run; if it waits, when it last did so or
+        /// was added.
+        tasks: Vec<(TaskId, WallMs)>,
     },
     /// Its operation runs as often as it may, in all processes together.
     Limit {
@@ -161,13 +164,14 @@ impl Obstacle {
             Obstacle::PausedOperation { since } => {
                 format!(r#","what":"operation","operation":{name},"since":{}"#, since.0)
             }
-            Obstacle::Condition { condition, count, runs } => {
+            Obstacle::Condition { condition, count, is_capped, tasks } => {
                 let members = condition.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
                 let members = members.unwrap_or_default();
-                let ids: Vec<TaskId> = runs.iter().map(|(id, _)| *id).collect();
-                let since: Vec<String> = runs.iter().map(|(_, at)| at.0.to_string()).collect();
+                let ids: Vec<TaskId> = tasks.iter().map(|(id, _)| *id).collect();
+                let since: Vec<String> = tasks.iter().map(|(_, at)| at.0.to_string()).collect();
                 let (ids, since) = (uuids(&ids), since.join(","));
-                format!(r#",{members},"count":{count},"uuids":{ids},"since":[{since}]"#)
+                let more = if *is_capped { r#","isCapped":true"# } else { "" };
+                format!(r#",{members},"count":{count}{more},"uuids":{ids},"since":[{since}]"#)
             }
             Obstacle::NoRunner => format!(r#","operation":{name}"#),
             Obstacle::Limit { limit, running, runs } => {
@@ -318,7 +322,8 @@ mod tests {
             Obstacle::Condition {
                 condition: r#"{"scope":"running","query":{"data.a":"}"},"limit":0}"#.into(),
                 count: 1,
-                runs: vec![(ids[0], AT)],
+                is_capped: false,
+                tasks: vec![(ids[0], AT)],
             },
             Obstacle::PausedTask { since: None },
             Obstacle::PausedTask { since: Some(AT) },

@@ -40,6 +40,16 @@ pub enum Fault {
     FamilyForgetsArrays,
     /// A rollback does not count a run again that has not ended.
     RollbackForgetsCounters,
+    /// What comes and goes ahead of a task makes no difference to its conditions.
+    BarStays,
+    /// What memory does not know of the queue passes for nothing.
+    AheadForgetsToExamine,
+    /// A task that has come since does not count for those behind it.
+    AheadForgetsUnread,
+    /// Ready tasks that nobody starts, or that are paused, hold others back.
+    AheadForgetsOffers,
+    /// What is examined in the middle of a turn says nothing of what the turn did.
+    ExamineForgetsTurn,
     /// Memory passes for current before all is read that others did.
     CatchUpForgetsToWait,
 }
@@ -63,6 +73,11 @@ impl Fault {
         Fault::LaneForgetsToLearn,
         Fault::FamilyForgetsArrays,
         Fault::RollbackForgetsCounters,
+        Fault::BarStays,
+        Fault::AheadForgetsToExamine,
+        Fault::AheadForgetsUnread,
+        Fault::AheadForgetsOffers,
+        Fault::ExamineForgetsTurn,
     ];
 }
 

@@ -130,7 +130,7 @@ options! {
         |text, path| retry::read(text, path).map(Arc::new), |policy| policy.to_json();
     /// What must hold at the start of its tasks, besides what each of them says.
     conditions "conditions": Template,
-        |text, path| template(text, path), |template| template.text().to_owned();
+        Template::read, |template| template.text().to_owned();
     /// How long its tasks are kept after their end.
     retention "retention": Retention,
         |text, path| Retention::read(text, path), Retention::to_json;
@@ -152,21 +152,6 @@ fn concurrency(text: &str, path: &str) -> Result<u32> {
         return Err(Error::at(Code::Unsupported, path, message));
     }
     argument::count(text, path, limits::CONCURRENCY_MAX)
-}
-
-/// Reads a template that stands at `path`.
-///
-/// # Errors
-/// As [`Template::read`]; `Unsupported` for a scope that the queue cannot count.
-pub fn template(text: &str, path: &str) -> Result<Template> {
-    let template = Template::read(text, path)?;
-    match template.first_ahead() {
-        None => Ok(template),
-        Some(index) => {
-            let path = format!("{path}[{index}].scope");
-            Err(Error::at(Code::Unsupported, path, "before-queued comes later"))
-        }
-    }
 }
 
 fn quoted(text: &str) -> String {

@@ -1,11 +1,12 @@
 //! What the queue holds in memory is bounded in all, however many lanes there are and whatever
 //! waits in them.
 
-#![allow(clippy::unwrap_used, reason = "this is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use tasker_core::condition::Conditions;
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
@@ -186,4 +187,63 @@ fn lanes_that_take_turns_do_not_push_each_other_out() {
         dispatch.commit();
     }
     assert!(loaded < 2 * started as usize, "{loaded} were loaded for {started} starts");
+}
+
+/// What is asked before nothing more may start: how many tasks and lanes.
+fn asked(dispatch: &mut Dispatch, writer: &ReadyTask, picks: &mut Picks) -> usize {
+    let mut asked = 0;
+    loop {
+        match dispatch.start(picks) {
+            Progress::Done => return asked,
+            Progress::Examine(lanes, _) => {
+                asked += lanes.len();
+                let window = Window { tasks: vec![writer.clone()], is_complete: true };
+                dispatch.examine(lanes.iter().map(|(lane, _)| (*lane, window.clone())).collect())
+            }
+            Progress::Queued(tasks) => {
+                asked += tasks.len();
+                let known = tasks.iter().map(|(lane, key)| (*lane, *key, &writer.def));
+                dispatch.tell_queued(&known.collect::<Vec<_>>())
+            }
+            other => panic!("{other:?}"),
+        }
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_hundred_thousand_readers_behind_a_writer_are_not_looked_at() {
+    const READERS: u64 = 100_000;
+    let (write, writes) = (OperationId(2), LaneId::new(OperationId(2), 0));
+    let text = r#"[{"scope":"before-queued","query":{"operation":"write"},"limit":0}]"#;
+    let conditions = Conditions::read(text, "concurrency").unwrap();
+    let mut dispatch = Dispatch::new(10);
+    dispatch.add_operation(OPERATION, &operation());
+    dispatch.add_operation(write, &"write".into());
+    // Written before there was anybody who counts it.
+    let mut writer = ready(1, &data(1));
+    writer.def.operation = "write".into();
+    dispatch.enter(writes, key(1));
+    dispatch.set_offered(&"write".into(), true);
+    let reads = LaneId::new(OPERATION, 1);
+    dispatch.add_lane(reads, &conditions);
+    for seq in 2..=READERS {
+        dispatch.enter(reads, key(seq));
+    }
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true);
+    dispatch.set_started(true);
+    let mut picks = Picks::up_to(usize::MAX);
+    assert_eq!((asked(&mut dispatch, &writer, &mut picks), picks.picks.len()), (1, 0));
+    for seq in 1..=1_000 {
+        dispatch.enter(reads, key(READERS + seq));
+        assert_eq!(asked(&mut dispatch, &writer, &mut picks), 0);
+    }
+    assert_eq!(dispatch.examined().0.len(), 1, "the writer alone is known");
+    dispatch.leave(writes, key(1));
+    assert_eq!((asked(&mut dispatch, &writer, &mut picks), picks.picks.len()), (0, 10));
+    // Another writer comes up ahead of the rest.
+    dispatch.enter(writes, key(READERS + 2_000));
+    dispatch.end_run(OPERATION, Seq(2));
+    assert_eq!((asked(&mut dispatch, &writer, &mut picks), picks.picks.len()), (0, 11));
 }

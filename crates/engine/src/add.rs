@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tasker_core::condition::{Conditions, Scope};
+use tasker_core::condition::Conditions;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind};
@@ -207,11 +207,6 @@ impl Planner<'_> {
 
     /// Whether memory has room for another lane with these conditions.
     fn check_lanes(&self, conditions: &Conditions) -> Result<()> {
-        if conditions.iter().any(|condition| condition.scope == Scope::BeforeQueued) {
-            let message = "conditions of the scope before-queued come later; see \"What tasker \
-                           does not do yet\" in the guide (docs/guide/missing.md)";
-            return Err(Error::at(Code::Unsupported, "concurrency", message));
-        }
         if self.dispatch.lanes() >= LANES_MAX {
             let message = format!(
                 "tasks with {LANES_MAX} different lists of conditions wait, and this is another one"

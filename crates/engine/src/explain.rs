@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use tasker_core::condition::{Condition, Conditions};
+use tasker_core::condition::{Condition, Conditions, Scope};
 use tasker_core::dispatch::{Ahead, OperationFacts, Standing};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::explanation::{
@@ -34,8 +34,9 @@ use tasker_core::store::{
 use tasker_core::time::WallMs;
 
 use crate::input::Question;
-use crate::memory::Memory;
+use crate::memory::{Freshness, Memory};
 use crate::runs::{self, Document};
+use crate::starts;
 
 /// How many tasks that conditions hold back are counted for an operation.
 const HELD_MAX: usize = 100_000;
@@ -43,7 +44,7 @@ const HELD_MAX: usize = 100_000;
 /// What answers are made from.
 pub(crate) struct Facts<'a> {
     transaction: &'a mut dyn ReadTransaction,
-    memory: &'a Memory,
+    memory: &'a mut Memory,
     key: IdKey,
     now: WallMs,
     /// What conditions look at of the live runs, once that was needed.
@@ -54,7 +55,7 @@ impl<'a> Facts<'a> {
     /// Of what `memory` mirrors in this transaction.
     pub(crate) fn new(
         transaction: &'a mut dyn ReadTransaction,
-        memory: &'a Memory,
+        memory: &'a mut Memory,
         (key, now): (IdKey, WallMs),
     ) -> Self {
         Self { transaction, memory, key, now, runs: None }
@@ -155,7 +156,7 @@ impl<'a> Facts<'a> {
         Ok(obstacles)
     }
 
-    /// Each of its conditions that does not hold.
+    /// Each of its conditions that does not hold, in its place.
     fn of_conditions(&mut self, seq: Seq, brief: &Brief) -> Result<Vec<Obstacle>> {
         if !brief.lane.has_conditions() {
             return Ok(Vec::new());
@@ -165,19 +166,61 @@ impl<'a> Facts<'a> {
         let task = self.transaction.contents(&asked, usize::MAX)?.pop().flatten();
         let Some(task) = task else { return Ok(Vec::new()) };
         let mut obstacles = Vec::new();
-        for condition in task.def.conditions() {
-            let matching = self.matching(condition)?;
-            if condition.holds(matching.len() as u64) {
+        let conditions = task.def.conditions();
+        let key = QueueKey::new(brief.priority, seq);
+        for (index, condition) in conditions.iter().enumerate() {
+            let (matching, is_capped) = match condition.scope {
+                Scope::Running => (self.matching(condition)?, false),
+                Scope::BeforeQueued => {
+                    let (ahead, bar) = self.ahead_of(conditions, index, key)?;
+                    let is_held = condition.never_holds() || bar.is_some_and(|bar| bar < key);
+                    if !is_held {
+                        continue;
+                    }
+                    let is_capped = ahead.len() > AHEAD_MAX;
+                    (ahead.into_iter().take(AHEAD_MAX).collect(), is_capped)
+                }
+            };
+            if !is_capped && condition.holds(matching.len() as u64) {
                 continue;
             }
             let named = &matching[..matching.len().min(TASKS_NAMED_MAX)];
-            let runs = self.transaction.briefs(named)?;
+            let tasks = self.transaction.briefs(named)?;
             // A run began after the task was added.
-            let runs = runs.into_iter().flatten().map(|run| (run.id, run.latest_at)).collect();
+            let tasks = tasks.into_iter().flatten().map(|task| (task.id, task.latest_at));
             let (condition, count) = (condition.to_string().into(), matching.len());
-            obstacles.push(Obstacle::Condition { condition, count, runs });
+            let tasks = tasks.collect();
+            obstacles.push(Obstacle::Condition { condition, count, is_capped, tasks });
         }
         Ok(obstacles)
+    }
+
+    /// The first ready tasks ahead of a position that one of these conditions counts, some more
+    /// than are told; and the last position that it allows, if there is one before that one.
+    fn ahead_of(
+        &mut self,
+        conditions: &Conditions,
+        index: usize,
+        key: QueueKey,
+    ) -> Result<(Vec<Seq>, Option<QueueKey>)> {
+        let Some(watch) = self.memory.dispatch.watch(conditions, index) else {
+            return Ok((Vec::new(), None));
+        };
+        let mut seen = Ok(true);
+        while matches!(seen, Ok(true))
+            && let Some(missing) = self.memory.dispatch.look_ahead(&watch, key)
+        {
+            seen = starts::look(&mut self.memory.dispatch, self.transaction, missing);
+        }
+        let dispatch = &mut self.memory.dispatch;
+        let counted = dispatch.counted_ahead(&watch, key, AHEAD_MAX + 1);
+        let bar = dispatch.bar(&watch);
+        dispatch.unwatch(&watch);
+        if !seen? {
+            // The next turn reads it anew.
+            self.memory.freshness = Freshness::Wrong;
+        }
+        Ok((counted, bar))
     }
 
     /// The live runs that a condition counts, by number, whoever runs them.
@@ -192,27 +235,40 @@ impl<'a> Facts<'a> {
         Ok(matching)
     }
 
-    /// Whether conditions hold back the tasks of a lane.
-    fn is_held(&mut self, Ahead { lane, first, standing, .. }: Ahead) -> Result<bool> {
+    /// The position before which no task of a lane is held back by conditions, of those before this
+    /// one; nothing if all of them are.
+    fn free_before(&mut self, part: Ahead, key: QueueKey) -> Result<Option<QueueKey>> {
+        let Ahead { lane, first, standing, looks_ahead, .. } = part;
         match standing {
-            Standing::Free => return Ok(false),
-            Standing::Held => return Ok(true),
-            Standing::Unknown => {}
+            Standing::Free if !looks_ahead => return Ok(Some(key)),
+            Standing::Held => return Ok(None),
+            Standing::Free | Standing::Unknown => {}
         }
         let operation = self.memory.dispatch.operation_name(lane.operation());
         let operation = operation.cloned().unwrap_or_default();
         let lane = Lane { id: lane, operation };
         let query = WindowQuery { lane, from: first, tasks_max: 1 };
         let window = self.transaction.windows(&[query], usize::MAX)?.pop();
-        let task = window.and_then(|window| window.tasks.into_iter().next());
-        let conditions = task.map_or(Conditions::NONE, |task| task.def.conditions().clone());
-        for condition in &conditions {
-            let count = self.matching(condition)?.len();
-            if !condition.holds(count as u64) {
-                return Ok(true);
+        let Some(task) = window.and_then(|window| window.tasks.into_iter().next()) else {
+            return Ok(Some(key));
+        };
+        let (conditions, first) =
+            (task.def.conditions(), QueueKey::new(task.def.priority, task.seq));
+        let mut to = key;
+        for (index, condition) in conditions.iter().enumerate() {
+            let holds = match condition.scope {
+                Scope::Running => condition.holds(self.matching(condition)?.len() as u64),
+                Scope::BeforeQueued => {
+                    let (_, bar) = self.ahead_of(conditions, index, key)?;
+                    to = bar.map_or(to, |bar| to.min(bar.after()));
+                    !condition.never_holds() && first < to
+                }
+            };
+            if !holds {
+                return Ok(None);
             }
         }
-        Ok(false)
+        Ok(Some(to))
     }
 
     /// What holds all tasks of an operation back.
@@ -290,14 +346,16 @@ impl<'a> Facts<'a> {
     /// How many ready tasks of an operation stand ahead of a position; no more than so many. What
     /// conditions hold back lets others pass.
     fn ahead(&mut self, id: OperationId, key: QueueKey, max: usize) -> Result<usize> {
-        let memory = self.memory;
+        let parts: Vec<Ahead> = self.memory.dispatch.ahead(id, key).collect();
         let mut count = 0;
-        for part in memory.dispatch.ahead(id, key) {
+        for part in parts {
             if count >= max {
                 break;
             }
-            if !self.is_held(part)? {
-                count += self.count(part, key, max - count)?;
+            let Some(to) = self.free_before(part, key)? else { continue };
+            let part = self.memory.dispatch.of_lane_ahead(part.lane, to);
+            if let Some(part) = part {
+                count += self.count(part, to, max - count)?;
             }
         }
         Ok(count)
@@ -314,26 +372,31 @@ impl<'a> Facts<'a> {
 
     /// What holds the ready tasks of an operation back, and how many of them conditions do.
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
-        let (memory, id) = (self.memory, self.memory.dispatch.operation(name));
+        let id = self.memory.dispatch.operation(name);
         let mut obstacles = match id {
             Some(id) => self.of_operation((id, None))?,
-            None if memory.dispatch.is_offered(name) => Vec::new(),
+            None if self.memory.dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
         obstacles.sort_by_key(Obstacle::reason);
         let mut held = 0;
-        for part in id.into_iter().flat_map(|id| memory.dispatch.ahead(id, QueueKey::LAST)) {
-            if held < HELD_MAX && self.is_held(part)? {
-                held += self.count(part, QueueKey::LAST, HELD_MAX - held)?;
+        let parts = id.into_iter().flat_map(|id| self.memory.dispatch.ahead(id, QueueKey::LAST));
+        for part in parts.collect::<Vec<Ahead>>() {
+            if held >= HELD_MAX {
+                break;
             }
+            let to = self.free_before(part, QueueKey::LAST)?.unwrap_or(QueueKey::FIRST);
+            let all = self.count(part, QueueKey::LAST, HELD_MAX - held)?;
+            let free = self.memory.dispatch.of_lane_ahead(part.lane, to);
+            let free = free.map(|part| self.count(part, to, all)).transpose()?;
+            held += all - free.unwrap_or(0);
         }
         let reasons = reasons_json(&obstacles, name);
         Ok(format!(r#"{{"reasons":{reasons},"held":{held}}}"#))
     }
 
     fn unserved(&mut self, names: &[Arc<str>], of_all: bool) -> Result<String> {
-        let memory = self.memory;
-        let dispatch = &memory.dispatch;
+        let dispatch = &self.memory.dispatch;
         let is_unserved = |name: &Arc<str>| {
             !dispatch.is_offered(name) && dispatch.record(name).paused_at.is_none()
         };
@@ -342,7 +405,8 @@ impl<'a> Facts<'a> {
         let all = dispatch.waiting().filter(|(_, name)| of_all && is_unserved(name));
         let waiting: Vec<_> = all.map(|(id, name)| (id, name.clone())).collect();
         for (id, name) in waiting {
-            for part in memory.dispatch.ahead(id, QueueKey::LAST) {
+            let parts = self.memory.dispatch.ahead(id, QueueKey::LAST);
+            for part in parts.collect::<Vec<Ahead>>() {
                 if found.contains(&name) {
                     break;
                 }

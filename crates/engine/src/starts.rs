@@ -180,6 +180,34 @@ impl<'d> Drafted<'d> {
         }
         if self.is_stale { Ok(()) } else { dispatch.tell(&known) }
     }
+
+    /// Tells what conditions look at of these tasks, which stand ahead of another one.
+    fn tell_queued(
+        &mut self,
+        dispatch: &mut Dispatch,
+        transaction: &mut dyn ReadTransaction,
+        asked: &[(LaneId, QueueKey)],
+    ) -> Result<()> {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            asked.iter().partition(|(_, key)| self.definition(key.seq).is_some());
+        let known = known.into_iter();
+        let known = known.filter_map(|&(lane, key)| Some((lane, key, self.definition(key.seq)?)));
+        let known: Vec<_> = known.collect();
+        if !known.is_empty() {
+            dispatch.tell_queued(&known)?;
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let names = unknown.iter().map(|(lane, key)| (key.seq, operation(dispatch, *lane)));
+        let found = transaction.contents(&names.collect::<Vec<_>>(), WINDOWS_BYTES_MAX)?;
+        debug_assert!(!found.is_empty(), "one task always fits");
+        self.is_stale |= found.iter().any(Option::is_none);
+        let found = unknown.into_iter().zip(&found);
+        let found = found.filter_map(|(&(lane, key), task)| Some((lane, key, &task.as_ref()?.def)));
+        let found: Vec<_> = found.collect();
+        if found.is_empty() { Ok(()) } else { dispatch.tell_queued(&found) }
+    }
 }
 
 /// Picks what may start. Whether there may be more, for another turn.
@@ -205,6 +233,15 @@ pub(crate) fn pick(
                     return Ok(true);
                 }
             }
+            Progress::Queued(asked) => {
+                drafted.tell_queued(dispatch, transaction, &asked)?;
+                if drafted.is_stale {
+                    return Ok(true);
+                }
+            }
+            Progress::Examine(lanes, tasks_max) => {
+                examine(dispatch, transaction, &lanes, tasks_max)?;
+            }
             Progress::Load(lanes) => {
                 let queries = queries(dispatch, &lanes, is_shared);
                 let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
@@ -217,6 +254,40 @@ pub(crate) fn pick(
     }
 }
 
+/// Reads what stands in these lanes, so that conditions can count it.
+pub(crate) fn examine(
+    dispatch: &mut Dispatch,
+    transaction: &mut dyn ReadTransaction,
+    lanes: &[(LaneId, QueueKey)],
+    tasks_max: usize,
+) -> Result<()> {
+    let queries: Vec<_> = lanes.iter().map(|one| window_query(dispatch, one, tasks_max)).collect();
+    let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
+    debug_assert!(!windows.is_empty(), "one window always comes");
+    dispatch.examine(lanes.iter().map(|(lane, _)| *lane).zip(windows).collect())
+}
+
+/// Reads what a condition has to know of the queue, which nobody changes meanwhile. Whether that
+/// was there as memory says.
+pub(crate) fn look(
+    dispatch: &mut Dispatch,
+    transaction: &mut dyn ReadTransaction,
+    missing: Progress,
+) -> Result<bool> {
+    let mut drafted = Drafted::nothing(Seq(u64::MAX));
+    match missing {
+        Progress::Queued(asked) => drafted.tell_queued(dispatch, transaction, &asked)?,
+        Progress::Examine(lanes, tasks_max) => examine(dispatch, transaction, &lanes, tasks_max)?,
+        Progress::Done
+        | Progress::Again
+        | Progress::Runs
+        | Progress::Load(_)
+        | Progress::Tasks(_)
+        | Progress::Unreadable(_) => debug_assert!(false, "nobody looks ahead with {missing:?}"),
+    }
+    Ok(!drafted.is_stale)
+}
+
 /// The windows that a turn will ask for first, as far as it is known before it begins.
 pub(crate) fn expected(dispatch: &Dispatch, is_shared: bool) -> Vec<WindowQuery> {
     queries(dispatch, &dispatch.next_load(), is_shared)
@@ -227,11 +298,16 @@ fn queries(dispatch: &Dispatch, lanes: &[(LaneId, QueueKey)], is_shared: bool) -
     let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
     let tasks = if is_shared { needed } else { ahead };
     let tasks_max = (tasks / lanes.len().max(1)).clamp(1, dispatch.window_share());
-    let query = |(id, from): &(LaneId, QueueKey)| {
-        let lane = Lane { id: *id, operation: operation(dispatch, *id) };
-        WindowQuery { lane, from: *from, tasks_max }
-    };
-    lanes.iter().map(query).collect()
+    lanes.iter().map(|one| window_query(dispatch, one, tasks_max)).collect()
+}
+
+fn window_query(
+    dispatch: &Dispatch,
+    (id, from): &(LaneId, QueueKey),
+    tasks_max: usize,
+) -> WindowQuery {
+    let lane = Lane { id: *id, operation: operation(dispatch, *id) };
+    WindowQuery { lane, from: *from, tasks_max }
 }
 
 fn operation(dispatch: &Dispatch, lane: LaneId) -> Arc<str> {

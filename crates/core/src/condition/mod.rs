@@ -98,6 +98,16 @@ impl Condition {
         equal
     }
 
+    /// The operation of all tasks that it counts, if it names one.
+    pub fn operation(&self) -> Option<&str> {
+        let equal = self.equalities();
+        let is_name = |path: &Path| path.field() == Some(Field::Operation);
+        match equal.into_iter().find(|(path, _)| is_name(path))?.1 {
+            Value::String(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// What names the tasks that it counts: conditions with one key count the same.
     pub fn counter_key(&self) -> &str {
         &self.key

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::canonical::is_plain;
-use super::{Conditions, Scope, read};
+use super::{Conditions, read};
 use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::query::{Field, Fields, Object, Value};
@@ -32,7 +32,7 @@ pub struct Template(Arc<Parts>);
 
 struct Parts {
     text: Box<str>,
-    scopes: Vec<Scope>,
+    is_empty: bool,
     /// The JSON text between the places: one more than there are places.
     pieces: Vec<Box<str>>,
     places: Vec<Place>,
@@ -55,12 +55,11 @@ impl Template {
     pub fn read(text: &str, path: &str) -> Result<Self> {
         let items = read::items(text, path)?;
         let mut writer = Writer::default();
-        let mut scopes = Vec::with_capacity(items.len());
         writer.piece().push('[');
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
             // Where `null` may stand, any value may.
-            scopes.push(read::condition(&with_nulls(item, false), &path)?.scope);
+            read::condition(&with_nulls(item, false), &path)?;
             if index > 0 {
                 writer.piece().push(',');
             }
@@ -71,18 +70,13 @@ impl Template {
         pieces.push(piece.into());
         let sources = places.iter().filter_map(|place| field_of(&place.source));
         let fields = sources.fold(Fields::NONE, Fields::with);
-        let text = Value::Array(items).to_json().into();
-        Ok(Self(Arc::new(Parts { text, scopes, pieces, places, fields })))
-    }
-
-    /// The first of its conditions that counts what stands ahead in the queue.
-    pub fn first_ahead(&self) -> Option<usize> {
-        self.0.scopes.iter().position(|scope| *scope == Scope::BeforeQueued)
+        let (is_empty, text) = (items.is_empty(), Value::Array(items).to_json().into());
+        Ok(Self(Arc::new(Parts { text, is_empty, pieces, places, fields })))
     }
 
     /// Whether it has no conditions.
     pub fn is_empty(&self) -> bool {
-        self.0.scopes.is_empty()
+        self.0.is_empty
     }
 
     /// Its JSON text, as [`Template::read`] reads it.

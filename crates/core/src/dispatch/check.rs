@@ -4,14 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Dispatch;
+use super::bars::Bars;
 use super::counter::{Counter, Run};
 use super::group::Group;
 use super::lane::Lane;
 use super::operation::Operation;
-use super::slot::{CounterId, Head};
+use super::queued;
+use super::slot::{CounterId, Head, OperationSlot};
 use crate::id::{LaneId, OperationId, Seq};
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
+
+/// What is known of ready tasks: their positions, and how far each lane was examined.
+pub type Examined = (BTreeSet<(OperationId, QueueKey)>, BTreeMap<LaneId, Option<QueueKey>>);
 
 /// With more lanes than this a debug build does not look at all of them after each turn.
 const LANES_CHECKED_MAX: usize = 256;
@@ -52,7 +57,8 @@ impl Dispatch {
 
     /// Whether nothing is wrong. Looks at everything only if it is not much.
     pub(super) fn is_sound(&self) -> bool {
-        self.lanes.len() > LANES_CHECKED_MAX || self.fault().is_none()
+        let is_much = self.lanes.len().max(self.queued.len()) > LANES_CHECKED_MAX;
+        is_much || self.fault().is_none()
     }
 
     /// A lane stands once, in its own position, among the heads of its operation or in a group of
@@ -85,7 +91,7 @@ impl Dispatch {
                 self.counters.get(*counter).and_then(|at| at.groups.get(&(*limit, *operation)));
             let heads = &self.operations.get(*operation).heads;
             let is_listed = listed.is_none_or(|key| heads.contains(&(key, Head::Group(slot))));
-            let passes = first.filter(|_| self.lets_pass(*counter, *limit));
+            let passes = first.filter(|first| self.lets_pass(*counter, *limit, *first));
             first.is_none() || at != Some(&slot) || !is_listed || *listed != passes
         };
         let faulty = self.groups.iter().find(|(slot, group)| is_faulty(*slot, group));
@@ -104,11 +110,54 @@ impl Dispatch {
             let matches = |(_, run): &(Seq, &Run)| condition.matches(&run.document);
             let live = self.counters.runs().filter(matches).count();
             let named = self.counters.runs().filter(|(_, run)| run.counters.contains(&id)).count();
+            let live = if counter.bars.is_some() { 0 } else { live };
             (live, live, lanes.get(&id)) != (counter.live as usize, named, Some(&counter.lanes))
         };
         let faulty = self.counters.iter().find(|(id, counter)| is_faulty(*id, counter));
         let faulty = faulty.map(|(id, counter)| format!("{id:?}: {counter:?}"));
-        faulty.or_else(|| self.faulty_runs())
+        faulty.or_else(|| self.faulty_runs()).or_else(|| self.faulty_bars())
+    }
+
+    /// A counter of ready tasks counts those that are known and match, each of these names its
+    /// counters (D4), and its bars are where counting puts them.
+    fn faulty_bars(&self) -> Option<String> {
+        type Waiting = BTreeMap<(OperationSlot, QueueKey), bool>;
+        let is_faulty = |id, bars: &Bars| {
+            let Some(condition) = self.counters.condition(id) else { return true };
+            let tasks = self.queued.tasks().filter(|(_, task)| condition.matches(&task.document));
+            let place = |task: &queued::Waiting| (task.operation, task.key);
+            let at = |task| (place(task), self.counts(task.operation));
+            let matching: Waiting = tasks.map(|(_, task)| at(task)).collect();
+            let naming = self.queued.tasks().filter(|(_, task)| task.counters.contains(&id));
+            let naming: Waiting = naming.map(|(_, task)| at(task)).collect();
+            let keys = bars.iter().flat_map(|(slot, is_counted, keys)| {
+                keys.iter().map(move |key| ((slot, *key), is_counted))
+            });
+            let counted: Waiting = keys.collect();
+            !bars.is_sound() || matching != counted || naming != counted
+        };
+        let mut all = self.counters.iter();
+        let of_tasks = all
+            .find(|(id, counter)| counter.bars.as_ref().is_some_and(|bars| is_faulty(*id, bars)));
+        let of_tasks = of_tasks.map(|(id, counter)| format!("{id:?}: {counter:?}"));
+        of_tasks.or_else(|| {
+            let is_wrong = |(slot, is_counted): &(_, bool)| self.counts(*slot) != *is_counted;
+            let wrong = self.queued.operations().find(is_wrong);
+            wrong.map(|wrong| format!("{wrong:?}"))
+        })
+    }
+
+    /// What is known of the ready tasks that conditions look at: the positions in each operation,
+    /// and the bound up to which each lane was examined; none if that is all of it.
+    pub fn examined(&self) -> Examined {
+        let id = |slot| self.operations.get(slot).id;
+        let known = self.queued.tasks().map(|(_, task)| (task.operation, task.key));
+        let unread = self
+            .queued
+            .operations()
+            .flat_map(|(slot, _)| self.queued.unread(slot).map(move |(_, key)| (slot, key)));
+        let keys = known.chain(unread).filter_map(|(slot, key)| Some((id(slot)?, key)));
+        (keys.collect(), self.queued.lanes().collect())
     }
 
     /// The live runs are known all or none.

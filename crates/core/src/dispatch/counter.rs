@@ -1,7 +1,8 @@
-//! How many live runs each condition counts.
+//! What each condition counts: live runs, or ready tasks.
 //!
 //! Conditions with the same scope and query share a *counter*, whatever their limits. It is there
-//! as long as a lane refers to it.
+//! as long as a lane refers to it. Those of the scope running count the live runs here; what those
+//! of the scope before-queued count lies in their `bars`.
 //!
 //! # Promises
 //! - A counter counts each live run of every owner that matches its query, once (D4).
@@ -20,9 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use super::bars::Bars;
 use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
-use crate::condition::{Condition, Conditions, part};
+use crate::condition::{Condition, Conditions, Scope, part};
 use crate::id::Seq;
 use crate::query::{Fields, Path, Value};
 
@@ -41,12 +43,21 @@ pub(super) struct Counter {
     pub(super) lanes: u32,
     /// How many live runs match.
     pub(super) live: u32,
+    /// The ready tasks that match, if it counts those.
+    pub(super) bars: Option<Box<Bars>>,
     /// The groups that stand at it, by limit.
     pub(super) groups: BTreeMap<(i64, OperationSlot), GroupSlot>,
 }
 
+/// A counter to which one more lane refers.
+pub(super) struct Referred {
+    pub(super) id: CounterId,
+    /// Whether it was not there before.
+    pub(super) is_new: bool,
+}
+
 impl Counter {
-    fn condition(&self) -> Option<&Condition> {
+    pub(super) fn condition(&self) -> Option<&Condition> {
         self.conditions.iter().nth(self.index)
     }
 }
@@ -65,6 +76,8 @@ pub(super) struct Counters {
     counters: FxHashMap<CounterId, Counter>,
     by_query: FxHashMap<u128, CounterId>,
     last: u64,
+    /// How many of them count runs.
+    of_runs: usize,
     families: Families,
     /// The live runs of all owners, if they are known.
     runs: Option<FxHashMap<Seq, Run>>,
@@ -72,7 +85,7 @@ pub(super) struct Counters {
     paths: BTreeSet<Path>,
     /// Whether some of that came later than the runs that are known.
     are_runs_short: bool,
-    /// How many runs have begun since the last counter went.
+    /// How many runs have begun since the last counter of runs went.
     idle_begins: u32,
 }
 
@@ -105,33 +118,49 @@ impl Counters {
         fields.fold(Fields::default(), Fields::with)
     }
 
-    /// How many counters would be asked together at most, with those that these conditions bring;
-    /// none if they bring none. With each comes the hash of its scope and query.
-    pub(super) fn crowd<'c>(&self, all: impl Iterator<Item = (u128, &'c Condition)>) -> usize {
-        let mut new: BTreeMap<Place, BTreeSet<u128>> = BTreeMap::new();
-        for (hash, condition) in all.filter(|(hash, _)| !self.by_query.contains_key(hash)) {
-            new.entry(self.families.place(condition)).or_default().insert(hash);
-        }
-        let crowds = new.iter().map(|(place, new)| self.families.crowd(place) + new.len());
-        crowds.max().unwrap_or(0)
+    /// Whether there is a counter of this scope and query.
+    pub(super) fn has(&self, hash: u128) -> bool {
+        self.by_query.contains_key(&hash)
+    }
+
+    /// Where the counter of a condition on runs stands among the others, or would.
+    pub(super) fn place(&self, condition: &Condition) -> Place {
+        self.families.place(condition)
+    }
+
+    /// How many counters of runs stand there.
+    pub(super) fn crowd(&self, place: &Place) -> usize {
+        self.families.crowd(place)
     }
 
     /// The counter of one of these conditions, to which one more lane refers. `hash` is that of its
     /// scope and query.
-    pub(super) fn refer(&mut self, conditions: &Conditions, index: usize, hash: u128) -> CounterId {
+    pub(super) fn refer(&mut self, conditions: &Conditions, index: usize, hash: u128) -> Referred {
         if let Some(id) = self.by_query.get(&hash)
             && let Some(counter) = self.counters.get_mut(id)
         {
             counter.lanes += 1;
-            return *id;
+            return Referred { id: *id, is_new: false };
         }
         self.last += 1;
         let id = CounterId(self.last);
+        let scope = conditions.iter().nth(index).map(|condition| condition.scope);
+        let bars = (scope == Some(Scope::BeforeQueued)).then(Box::default);
+        let is_of_runs = bars.is_none();
         let (conditions, groups) = (conditions.clone(), BTreeMap::new());
-        let counter = Counter { conditions, index, hash, lanes: 1, live: 0, groups };
+        let counter = Counter { conditions, index, hash, lanes: 1, live: 0, bars, groups };
         self.by_query.insert(hash, id);
-        let counter = self.counters.entry(id).or_insert(counter);
-        if let Some(condition) = counter.condition() {
+        self.counters.insert(id, counter);
+        if is_of_runs {
+            self.watch_runs(id);
+        }
+        Referred { id, is_new: true }
+    }
+
+    /// A new counter counts the runs that match.
+    fn watch_runs(&mut self, id: CounterId) {
+        self.of_runs += 1;
+        if let Some(condition) = self.counters.get(&id).and_then(Counter::condition) {
             for path in condition.paths() {
                 if !self.paths.contains(path) {
                     self.paths.insert(path.clone());
@@ -143,7 +172,6 @@ impl Counters {
             self.families.add(id, condition, runs);
         }
         self.count(id);
-        id
     }
 
     /// Counts the live runs that match.
@@ -166,22 +194,23 @@ impl Counters {
         }
     }
 
-    /// A lane refers to a counter no more.
-    pub(super) fn release(&mut self, id: CounterId) {
-        let Some(counter) = self.counters.get_mut(&id) else { return };
+    /// A lane refers to a counter no more. The counter, if it has gone with that.
+    pub(super) fn release(&mut self, id: CounterId) -> Option<Counter> {
+        let counter = self.counters.get_mut(&id)?;
         debug_assert!(counter.lanes > 0, "a counter is let go twice");
         counter.lanes -= 1;
         if counter.lanes > 0 {
-            return;
+            return None;
         }
         debug_assert!(counter.groups.is_empty(), "lanes stand at a counter that goes");
-        if let Some(counter) = self.counters.remove(&id) {
-            self.by_query.remove(&counter.hash);
-            if let Some(condition) = counter.condition() {
-                self.families.remove(id, condition);
-            }
+        let counter = self.counters.remove(&id)?;
+        self.by_query.remove(&counter.hash);
+        if counter.bars.is_none() {
+            self.of_runs -= 1;
+            self.idle_begins = 0;
+            counter.condition().into_iter().for_each(|one| self.families.remove(id, one));
         }
-        self.idle_begins = 0;
+        Some(counter)
     }
 
     /// A run begins whose document has at least the fields that counters look at. The counters that
@@ -198,7 +227,7 @@ impl Counters {
         let counters: Box<[CounterId]> = counters.into();
         let old = runs.insert(seq, Run { document, counters: counters.clone() });
         debug_assert!(old.is_none(), "task {} has two runs (I-4)", seq.0);
-        self.idle_begins += u32::from(self.counters.is_empty());
+        self.idle_begins += u32::from(self.of_runs == 0);
         counters
     }
 
@@ -221,8 +250,10 @@ impl Counters {
 
     /// What nobody has asked for in a long time is not known any more.
     pub(super) fn tidy(&mut self) {
-        if self.counters.is_empty() && self.idle_begins >= IDLE_BEGINS_MAX {
-            *self = Self { last: self.last, ..Self::default() };
+        if self.of_runs == 0 && self.idle_begins >= IDLE_BEGINS_MAX {
+            let counters = std::mem::take(&mut self.counters);
+            let by_query = std::mem::take(&mut self.by_query);
+            *self = Self { counters, by_query, last: self.last, ..Self::default() };
         }
     }
 

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use super::Dispatch;
 use super::group::Group;
+use super::lane::Lane;
 use super::merge::LANES_EXAMINED_MAX;
 use super::slot::{Head, LaneSlot};
+use crate::condition::Scope;
 use crate::id::{LaneId, OperationId};
 use crate::queue::QueueKey;
 use crate::time::WallMs;
@@ -47,7 +49,7 @@ pub enum Standing {
     Free,
     /// They do.
     Held,
-    /// Memory does not know: the conditions of this lane, or the runs that they count.
+    /// Memory does not know: the conditions of this lane, or what they count.
     Unknown,
 }
 
@@ -62,8 +64,10 @@ pub struct Ahead {
     pub known: usize,
     /// From where on memory does not know them.
     pub rest: Option<QueueKey>,
-    /// Whether conditions hold them back.
+    /// Whether conditions hold them back, the first of them at least.
     pub standing: Standing,
+    /// Whether these may count what stands ahead of each.
+    pub looks_ahead: bool,
 }
 
 impl Dispatch {
@@ -122,6 +126,11 @@ impl Dispatch {
         lanes.filter_map(move |lane| self.part_ahead(lane, key))
     }
 
+    /// The ready tasks of a lane that stand ahead of a position, if there are any.
+    pub fn of_lane_ahead(&self, lane: LaneId, key: QueueKey) -> Option<Ahead> {
+        self.part_ahead(self.lanes.slot(lane)?, key)
+    }
+
     fn part_ahead(&self, slot: LaneSlot, key: QueueKey) -> Option<Ahead> {
         let lane = self.lanes.get(slot);
         let first = lane.head().filter(|head| *head < key)?;
@@ -129,13 +138,28 @@ impl Dispatch {
             _ if lane.is_plain() => Standing::Free,
             // Its counter counts all that it should, or nothing would stand at it.
             Some(group) if group.listed.is_none() => Standing::Held,
-            _ if !lane.is_learned() || !self.counters.knows_runs() => Standing::Unknown,
+            _ if !lane.is_learned() => Standing::Unknown,
+            _ if lane.counts(Scope::Running) && !self.counters.knows_runs() => Standing::Unknown,
             _ if self.closed(slot).is_some() => Standing::Held,
-            _ => Standing::Free,
+            _ if self.is_ahead_known(lane) => Standing::Free,
+            _ => Standing::Unknown,
         };
         let known = lane.window.iter().take_while(|other| *other < key).count();
         let rest = lane.rest.filter(|rest| *rest < key);
-        Some(Ahead { lane: lane.id, first, known, rest, standing })
+        let looks_ahead = !lane.is_learned() || lane.counts(Scope::BeforeQueued);
+        Some(Ahead { lane: lane.id, first, known, rest, standing, looks_ahead })
+    }
+}
+
+impl Dispatch {
+    /// Whether all is known of the queue that the conditions of the first task of a lane look at.
+    fn is_ahead_known(&self, lane: &Lane) -> bool {
+        if !lane.counts(Scope::BeforeQueued) {
+            return true;
+        }
+        let mut ahead = lane.terms().iter().filter(|term| term.scope == Scope::BeforeQueued);
+        let head = lane.head().filter(|_| lane.is_exact());
+        head.is_some_and(|head| ahead.all(|term| self.is_known_before(term.counter, head)))
     }
 }
 

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::slot::{CounterId, GroupSlot, LaneSlot, OperationSlot};
 use super::window::{FEW, Window};
+use crate::condition::Scope;
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
 use crate::queue::QueueKey;
@@ -20,9 +21,10 @@ pub(super) const WINDOWS_KEYS_MAX: usize = 8_192;
 /// More lanes than this give their memory back when the last one is empty.
 const LANES_KEPT_MAX: usize = 1_024;
 
-/// What one condition of a lane asks: that its counter stands at this limit at most.
+/// What one condition of a lane asks: that its counter counts so many others at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Term {
+    pub(super) scope: Scope,
     pub(super) counter: CounterId,
     pub(super) limit: i64,
 }
@@ -63,6 +65,11 @@ impl Lane {
     /// Its conditions, as far as they are known.
     pub(super) fn terms(&self) -> &[Term] {
         self.terms.as_ref().map_or(&[], |terms| &terms.all)
+    }
+
+    /// Whether one of its conditions, as far as they are known, counts tasks of this scope.
+    pub(super) fn counts(&self, scope: Scope) -> bool {
+        self.terms().iter().any(|term| term.scope == scope)
     }
 
     /// The position of the first task, or one before it.

@@ -8,10 +8,11 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Dispatch;
 use super::content::bytes_of;
+use super::family::Place;
 use super::lane::{Term, Terms};
 use super::slot::{Head, LaneSlot, OperationSlot};
 use super::undo::Step;
@@ -51,11 +52,29 @@ impl Dispatch {
         self.lanes.with_conditions(slot, self.hashes.of(conditions.text()))
     }
 
-    /// How many conditions at most a run would have to be asked for together, with those of these
+    /// How many conditions at most a task would have to be asked for together, with those of these
     /// that nothing counts yet; none if there is no such.
     pub fn crowd(&self, conditions: &Conditions) -> usize {
-        let all = conditions.iter();
-        self.counters.crowd(all.map(|one| (self.hashes.of(one.counter_key()), one)))
+        let mut new: BTreeMap<(Scope, Place), BTreeSet<u128>> = BTreeMap::new();
+        for condition in conditions {
+            let hash = self.hashes.of(condition.counter_key());
+            if self.counters.has(hash) {
+                continue;
+            }
+            let place = match condition.scope {
+                Scope::Running => self.counters.place(condition),
+                Scope::BeforeQueued => self.queued.place(condition),
+            };
+            new.entry((condition.scope, place)).or_default().insert(hash);
+        }
+        let crowds = new.iter().map(|((scope, place), new)| {
+            let known = match scope {
+                Scope::Running => self.counters.crowd(place),
+                Scope::BeforeQueued => self.queued.crowd(place),
+            };
+            known + new.len()
+        });
+        crowds.max().unwrap_or(0)
     }
 
     /// There is a lane from now on that was not there before, with these conditions.
@@ -159,9 +178,9 @@ impl Dispatch {
     fn learn(&mut self, slot: LaneSlot, conditions: &Conditions) {
         let mut all = Vec::new();
         for (index, condition) in conditions.iter().enumerate() {
-            let hash = self.hashes.of(condition.counter_key());
-            let counter = self.counters.refer(conditions, index, hash);
-            all.push(Term { counter, limit: condition.limit });
+            let (scope, limit) = (condition.scope, condition.limit);
+            let counter = self.refer(conditions, index, condition);
+            all.push(Term { scope, counter, limit });
         }
         let hash = self.hashes.of(conditions.text());
         self.lanes.learn(slot, Terms { all: all.into(), hash });

@@ -10,16 +10,18 @@
 //! Proof: `tests/dispatch_oracle.rs`.
 
 use super::content::{BYTES_MAX, bytes_of};
+use super::queued::Missing;
 use super::slot::{LaneSlot, OperationSlot};
 use super::undo::{STEPS_PER_PICK, Step};
 use super::{Dispatch, Mark};
+use crate::condition::Scope;
 use crate::error::Error;
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
 
-/// How many lanes one turn takes up.
+/// How many lanes one turn takes up, and tasks that it looks at because they stand ahead.
 pub(super) const LANES_EXAMINED_MAX: usize = 4_096;
 /// How many lanes are loaded at once.
 const LANES_LOADED_MAX: usize = 256;
@@ -56,6 +58,13 @@ impl Picks {
         BYTES_MAX.saturating_sub(self.bytes)
     }
 
+    /// Asks for what is not known of the queue.
+    fn ask(&mut self, missing: Missing) -> Progress {
+        let (count, progress) = missing.progress();
+        self.lanes_examined = (self.lanes_examined + count).min(LANES_EXAMINED_MAX);
+        progress
+    }
+
     fn is_full(&self) -> bool {
         self.picks.len() >= self.picks_max
     }
@@ -88,10 +97,28 @@ pub enum Progress {
     Tasks(Vec<(LaneId, QueueKey)>),
     /// What conditions look at must be known of all live runs: [`Dispatch::load_runs`].
     Runs,
+    /// What conditions look at must be known of these tasks, which stand ahead of the next one, of
+    /// the first of them at least: [`Dispatch::tell_queued`].
+    Queued(Vec<(LaneId, QueueKey)>),
+    /// These lanes must be examined, the first of them at least, each from this position on:
+    /// [`Dispatch::examine`]. Of each so many tasks at most.
+    Examine(Vec<(LaneId, QueueKey)>, usize),
     /// A task in memory cannot be read.
     Unreadable(Error),
     /// There may be more, for another turn.
     Again,
+}
+
+impl Missing {
+    /// What asks for it, and how many tasks that may be.
+    pub(super) fn progress(self) -> (usize, Progress) {
+        match self {
+            Self::Tasks(tasks) => (tasks.len(), Progress::Queued(tasks)),
+            Self::Lanes(lanes, tasks_max) => {
+                (lanes.len() * tasks_max, Progress::Examine(lanes, tasks_max))
+            }
+        }
+    }
 }
 
 impl Dispatch {
@@ -126,7 +153,8 @@ impl Dispatch {
                 return Progress::Again;
             }
             picks.lanes_examined += 1;
-            if self.lanes.get(lane).is_plain() && !self.counters.tracks_runs() {
+            let is_watched = self.counters.tracks_runs() || self.queued.is_tracked(operation);
+            if self.lanes.get(lane).is_plain() && !is_watched {
                 self.take(operation, lane, picks);
             } else if let Some(progress) = self.consider(operation, lane, picks) {
                 return progress;
@@ -146,13 +174,16 @@ impl Dispatch {
         if !self.lanes.get(lane).is_learned() && !is_on(Fault::LaneForgetsToLearn) {
             return Some(self.ask(operation, picks));
         }
-        if !self.lanes.get(lane).terms().is_empty() && !self.counters.knows_runs() {
+        if self.lanes.get(lane).counts(Scope::Running) && !self.counters.knows_runs() {
             // The store does not know yet of the runs of this turn.
             return Some(if self.undo.has_runs() { Progress::Again } else { Progress::Runs });
         }
         if let Some(term) = self.closed(lane) {
             self.stand_at(lane, term);
             return None;
+        }
+        if let Some(missing) = self.missing_ahead(lane) {
+            return Some(picks.ask(missing));
         }
         self.take_one(operation, lane, picks)
     }
@@ -191,6 +222,7 @@ impl Dispatch {
         self.undo.push(Step::Begin(slot, key.seq));
         picks.push(Pick { lane: id, key, task: self.contents.take(key.seq) });
         self.relist_lane(lane, old);
+        self.go(id, key);
         if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
             self.count(key.seq, &document);
         }

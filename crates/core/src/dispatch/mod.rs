@@ -15,7 +15,7 @@
 //!   each operation's own limit, which counts the runs of other owners too (I-6).
 //! - A rollback leaves what the queue says of the store as it was before the turn.
 //! - Memory is bounded: some 200 bytes per lane with ready tasks, and windows and contents that are
-//!   bounded in all.
+//!   bounded in all; besides what conditions have looked at of what stands ahead (`queued`).
 //!
 //! Proof: `tests/dispatch_oracle.rs` compares with a scan of everything, after each turn, committed
 //! or not; `tests/dispatch_bounds.rs`.
@@ -27,7 +27,9 @@ mod window;
 mod operation;
 mod group;
 mod family;
+mod bars;
 mod counter;
+mod queued;
 mod lane;
 mod content;
 mod undo;
@@ -35,6 +37,7 @@ mod place;
 mod run;
 mod learn;
 mod merge;
+mod ahead;
 mod check;
 mod explain;
 
@@ -43,6 +46,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub use ahead::Watch;
+pub use check::Examined;
 use content::{Contents, bytes_of};
 use counter::Counters;
 pub use explain::{Ahead, OperationFacts, Standing};
@@ -53,6 +58,7 @@ use lane::{Lanes, WINDOWS_KEYS_MAX};
 pub use learn::Known;
 pub use merge::{Pick, Picks, Progress};
 use operation::{Operation, Operations};
+use queued::Queued;
 use slot::{LaneSlot, OperationSlot};
 use undo::{Overlay, Step, Undo};
 
@@ -81,6 +87,9 @@ pub struct Dispatch {
     emptied: Vec<LaneId>,
     groups: Groups,
     counters: Counters,
+    queued: Queued,
+    /// The lanes that only other owners start.
+    elsewhere: BTreeSet<LaneId>,
     contents: Contents,
     /// What conditions look at of tasks that this turn has added or changed.
     documents: FxHashMap<Seq, Value>,
@@ -110,6 +119,8 @@ impl Dispatch {
             emptied: Vec::new(),
             groups: Groups::default(),
             counters: Counters::default(),
+            queued: Queued::default(),
+            elsewhere: BTreeSet::new(),
             contents: Contents::default(),
             documents: FxHashMap::default(),
             hashes: Hashes::default(),
@@ -130,6 +141,7 @@ impl Dispatch {
     /// Begins or ceases to start tasks.
     pub fn set_started(&mut self, is_started: bool) {
         self.is_started = is_started;
+        self.recount_all();
     }
 
     /// How many runs are live here and have a place.
@@ -178,6 +190,7 @@ impl Dispatch {
         let slot = self.operations.add(operation);
         self.operations.get_mut(slot).has_runner = has_runner;
         self.relist(slot);
+        self.recount(slot);
     }
 
     /// Whether somebody starts tasks of this operation: this process or another owner.
@@ -199,6 +212,7 @@ impl Dispatch {
     fn change_offered(&mut self, slot: OperationSlot) {
         let operation = self.operations.get_mut(slot);
         operation.is_offered = !operation.is_offered;
+        self.recount(slot);
     }
 
     /// What is stored of an operation; version 0 if nothing is.
@@ -217,6 +231,7 @@ impl Dispatch {
         let replaced = self.operations.get_mut(slot).replace(record);
         self.undo.push_record(slot, replaced);
         self.relist(slot);
+        self.recount(slot);
     }
 
     /// What holds of what is said of an operation.
@@ -251,21 +266,17 @@ impl Dispatch {
 
     /// A task takes a position in the queue.
     pub fn enter(&mut self, lane: LaneId, key: QueueKey) {
-        if self.is_elsewhere(lane) {
-            return;
-        }
         debug_assert!(!self.has_seen(lane, key), "{key:?} is taken already (I-7)");
         self.insert(lane, key);
+        self.come(lane, key);
         self.undo.push(Step::Enter(lane, key));
     }
 
     /// The task in this position leaves the queue, if there is one: of what another owner withdrew
     /// it is not known whether it had a place.
     pub fn leave(&mut self, lane: LaneId, key: QueueKey) {
-        if self.is_elsewhere(lane) {
-            return;
-        }
         self.remove(lane, key);
+        self.go(lane, key);
         self.undo.push(Step::Leave(lane, key));
     }
 
@@ -317,6 +328,8 @@ impl Dispatch {
         self.lanes = Lanes::default();
         self.groups = Groups::default();
         self.counters = Counters::default();
+        self.queued = Queued::default();
+        self.elsewhere.clear();
         self.open.clear();
         self.contents.clear();
         self.operations.iter_mut().for_each(Operation::forget);
@@ -330,6 +343,7 @@ impl Dispatch {
         );
         for LaneHead { lane, first, next } in heads {
             if self.is_elsewhere(*lane) {
+                self.elsewhere.insert(*lane);
                 continue;
             }
             debug_assert!(self.lanes.slot(*lane).is_none(), "the head of a known lane");
@@ -377,18 +391,24 @@ impl Dispatch {
         );
         let last = window.tasks.last().filter(|_| !is_complete);
         let rest = last.map(|task| QueueKey::new(task.def.priority, task.seq).after());
-        self.change(slot, |lane| lane.rest = rest);
+        let key = |task: &ReadyTask| QueueKey::new(task.def.priority, task.seq);
+        let of_turn = overlay.range((lane, from)..).take_while(|((other, _), _)| *other == lane);
+        let entered = of_turn.filter(|(_, is_there)| **is_there).map(|((_, key), _)| *key);
+        let stored = window.tasks.iter().map(key);
+        debug_assert!(stored.clone().all(|key| from <= key), "the window begins too early");
+        let stored = stored.filter(|key| !overlay.contains_key(&(lane, *key)));
+        let keys_max = self.lanes.keys_max(slot);
+        // At once, so that a lane is not without tasks meanwhile.
+        self.change(slot, |lane| {
+            lane.rest = rest;
+            stored.chain(entered).for_each(|key| lane.enter(key, keys_max));
+        });
         for task in window.tasks {
-            let key = QueueKey::new(task.def.priority, task.seq);
-            debug_assert!(from <= key, "the window begins too early");
-            if overlay.get(&(lane, key)).is_none_or(|is_there| *is_there) && self.insert(lane, key)
-            {
+            let key = key(&task);
+            // What has come in this turn is not stored as it will be.
+            if !overlay.contains_key(&(lane, key)) && self.has_seen(lane, key) {
                 self.contents.offer(task);
             }
-        }
-        let behind = overlay.range((lane, from)..).take_while(|((other, _), _)| *other == lane);
-        for ((_, key), _) in behind.filter(|(_, is_there)| **is_there) {
-            self.insert(lane, *key);
         }
     }
 
@@ -410,6 +430,7 @@ impl Dispatch {
         self.documents.clear();
         self.forget_emptied();
         self.counters.tidy();
+        self.queued.tidy();
     }
 
     /// How far the turn is now.
@@ -433,9 +454,13 @@ impl Dispatch {
             Step::Leave(..) if is_on(Fault::RollbackForgetsLeave) => {}
             Step::Record(_) if is_on(Fault::RollbackForgetsRecord) => {}
             Step::Offered(slot) => self.change_offered(slot),
-            Step::Enter(lane, key) => self.remove(lane, key),
+            Step::Enter(lane, key) => {
+                self.remove(lane, key);
+                self.go(lane, key);
+            }
             Step::Leave(lane, key) => {
                 self.insert(lane, key);
+                self.come(lane, key);
             }
             Step::Begin(slot, seq) => {
                 self.change_runs(slot, false);
@@ -456,6 +481,7 @@ impl Dispatch {
                 if let Some(record) = self.undo.pop_record() {
                     self.operations.get_mut(slot).replace(record);
                     self.relist(slot);
+                    self.recount(slot);
                 }
             }
         }
@@ -487,6 +513,10 @@ impl Dispatch {
     /// Puts a position in. Whether it is in the window now: else it lies behind it.
     fn insert(&mut self, lane: LaneId, key: QueueKey) -> bool {
         debug_assert!(key.seq.0 > 0, "tasks count from 1");
+        if self.is_elsewhere(lane) {
+            self.elsewhere.insert(lane);
+            return false;
+        }
         let Some(slot) = self.lane(lane) else { return false };
         let keys_max = self.lanes.keys_max(slot);
         self.change(slot, |lane| {
@@ -510,6 +540,8 @@ impl Dispatch {
         }
         let operation = self.operations.by_id(id.operation());
         debug_assert!(operation.is_some(), "nothing is known of the operation of {id:?}");
-        Some(self.lanes.add(id, operation?))
+        let operation = operation?;
+        self.queued.add_lane(operation, id);
+        Some(self.lanes.add(id, operation))
     }
 }

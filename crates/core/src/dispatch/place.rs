@@ -73,6 +73,7 @@ impl Dispatch {
     fn leave_empty(&mut self, slot: LaneSlot) {
         let lane = self.lanes.get(slot);
         if lane.is_plain() {
+            self.queued.remove_lane(lane.operation, lane.id);
             self.lanes.remove(slot);
         } else {
             self.emptied.push(lane.id);
@@ -89,27 +90,35 @@ impl Dispatch {
     pub(super) fn forget_if_empty(&mut self, id: LaneId) {
         let slot = self.lanes.slot(id);
         let slot = slot.filter(|slot| self.lanes.get(*slot).head().is_none());
-        let terms = slot.and_then(|slot| self.lanes.remove(slot));
+        let Some(slot) = slot else { return };
+        let operation = self.lanes.get(slot).operation;
+        let terms = self.lanes.remove(slot);
+        self.queued.remove_lane(operation, id);
         for term in terms.iter().flat_map(|terms| &terms.all) {
-            self.counters.release(term.counter);
+            self.release(*term);
         }
     }
 
     /// The first of these conditions that does not hold.
     pub(super) fn closed(&self, lane: LaneSlot) -> Option<Term> {
-        let mut terms = self.lanes.get(lane).terms().iter();
-        terms.find(|term| !self.lets_pass(term.counter, term.limit)).copied()
+        let lane = self.lanes.get(lane);
+        let head = lane.head()?;
+        let mut terms = lane.terms().iter();
+        terms.find(|term| !self.lets_pass(term.counter, term.limit, head)).copied()
     }
 
-    /// Whether a counter lets pass who may stand beside so many.
-    pub(super) fn lets_pass(&self, counter: CounterId, limit: i64) -> bool {
+    /// Whether a counter lets pass who stands there and may have so many beside it, or ahead.
+    pub(super) fn lets_pass(&self, counter: CounterId, limit: i64, key: QueueKey) -> bool {
         let counter = self.counters.get(counter);
         debug_assert!(counter.is_some(), "a lane refers to a counter that is gone");
-        counter.is_some_and(|counter| i64::from(counter.live) <= limit)
+        counter.is_some_and(|counter| match &counter.bars {
+            None => i64::from(counter.live) <= limit,
+            Some(bars) => bars.lets_pass(limit, key),
+        })
     }
 
     /// A lane stands at this counter from now on.
-    pub(super) fn stand_at(&mut self, lane: LaneSlot, Term { counter, limit }: Term) {
+    pub(super) fn stand_at(&mut self, lane: LaneSlot, Term { counter, limit, .. }: Term) {
         let (operation, head) = (self.lanes.get(lane).operation, self.lanes.get(lane).head());
         match self.lanes.get(lane).group {
             None => self.move_among_heads(operation, Head::Lane(lane), (head, None)),
@@ -130,7 +139,7 @@ impl Dispatch {
         let Some(group) = self.groups.get(slot) else { return };
         let (operation, counter, limit) = (group.operation, group.counter, group.limit);
         let (first, old) = (group.lanes.first().map(|(key, _)| *key), group.listed);
-        let new = first.filter(|_| self.lets_pass(counter, limit));
+        let new = first.filter(|first| self.lets_pass(counter, limit, *first));
         if new != old {
             self.move_among_heads(operation, Head::Group(slot), (old, new));
             if let Some(group) = self.groups.get_mut(slot) {
@@ -154,7 +163,12 @@ impl Dispatch {
         if is_on(Fault::CounterForgetsGroups) {
             return;
         }
-        let limit = i64::from(lower);
+        self.relist_groups(id, i64::from(lower));
+    }
+
+    /// The groups of a limit open or close, as their counter says.
+    pub(super) fn relist_groups(&mut self, id: CounterId, limit: i64) {
+        let Some(counter) = self.counters.get(id) else { return };
         let at_limit = (limit, OperationSlot::FIRST)..=(limit, OperationSlot::LAST);
         let groups = counter.groups.range(at_limit);
         let groups: Vec<_> = groups.map(|((_, slot), group)| (*slot, *group)).collect();

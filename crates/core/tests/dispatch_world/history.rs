@@ -27,7 +27,7 @@ pub(crate) const DATA: [&str; 8] = [
     "[]",
 ];
 
-/// What conditions count.
+/// What conditions count. Those on what stands ahead cannot look at the last two.
 const QUERIES: [&str; 16] = [
     r#"{}"#,
     r#"{"data.k":0}"#,
@@ -41,10 +41,10 @@ const QUERIES: [&str; 16] = [
     r#"{"data.t":{"$in":[0,1]},"data.k":{"$in":[0,2]}}"#,
     r#"{"data.m":null}"#,
     r#"{"data.m.x.y":1}"#,
-    r#"{"priority":{"$gte":1}}"#,
-    r#"{"data.k":0,"priority":{"$lt":1}}"#,
     r#"{"$or":[{"data.k":2},{"data.t":2}]}"#,
     r#"{"data.t":[]}"#,
+    r#"{"priority":{"$gte":1}}"#,
+    r#"{"data.k":0,"priority":{"$lt":1}}"#,
 ];
 
 /// The conditions of a kind, as their text.
@@ -52,8 +52,13 @@ pub(crate) type Rules = String;
 
 fn condition() -> impl Strategy<Value = String> {
     let limit = prop_oneof![6 => 0..3_i64, 1 => Just(-1)];
-    (prop::sample::select(QUERIES.to_vec()), limit).prop_map(|(query, limit)| {
-        format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+    let scope = prop_oneof![
+        (Just("running"), 0..QUERIES.len()),
+        (Just("before-queued"), 0..QUERIES.len() - 2),
+    ];
+    (scope, limit).prop_map(|((scope, query), limit)| {
+        let query = QUERIES[query];
+        format!(r#"{{"scope":"{scope}","query":{query},"limit":{limit}}}"#)
     })
 }
 
@@ -85,6 +90,10 @@ pub(crate) struct Turn {
     pub(crate) leaves: Vec<usize>,
     /// The n-th ready task gets this priority.
     pub(crate) moves: Vec<(usize, i8)>,
+    /// The n-th ready task is about this from now on.
+    pub(crate) updates: Vec<(usize, usize)>,
+    /// Operations that other processes start, or do not any more.
+    pub(crate) offers: Vec<(usize, bool)>,
     /// Operations that are paused or not and have this limit from now on.
     pub(crate) says: Vec<Said>,
     /// So many of the picks are taken back.
@@ -102,6 +111,8 @@ pub(crate) enum Step {
     Started(bool),
     /// Tasks that another process adds, in lanes of its own or in those that are there.
     RemoteAdd(Vec<Task>, bool),
+    /// Tasks that are attached to another process.
+    RemoteAttach(Vec<Task>),
     /// The n-th ready task starts in another process.
     RemoteStart(usize),
     /// So many runs of an operation end in other processes.
@@ -126,15 +137,34 @@ fn turn() -> impl Strategy<Value = Turn> {
     let says = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(said(), 1..4)];
     let leaves = prop::collection::vec(0..40_usize, 0..3);
     let moves = prop::collection::vec((0..40_usize, -2..3_i8), 0..4);
+    let updates = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => prop::collection::vec((0..40_usize, 0..DATA.len()), 1..4),
+    ];
+    let offers = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => prop::collection::vec((0..OPERATIONS, any::<bool>()), 1..3),
+    ];
     let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
     let runs = (0..6_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize]);
-    (adds(), runs, leaves, moves, says, unpicks, prop::bool::weighted(0.75)).prop_map(
-        |(adds, (ends, releases), leaves, moves, says, unpicks, is_committed)| Turn {
+    let changes = (leaves, moves, updates);
+    (adds(), runs, changes, offers, says, unpicks, prop::bool::weighted(0.75)).prop_map(
+        |(
+            adds,
+            (ends, releases),
+            (leaves, moves, updates),
+            offers,
+            says,
+            unpicks,
+            is_committed,
+        )| Turn {
             adds,
             ends,
             releases,
             leaves,
             moves,
+            updates,
+            offers,
             says,
             unpicks,
             is_committed,
@@ -150,6 +180,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..OPERATIONS).prop_map(Step::NoRunner),
         1 => prop::bool::weighted(0.8).prop_map(Step::Started),
         2 => (adds(), any::<bool>()).prop_map(|(adds, is_own)| Step::RemoteAdd(adds, is_own)),
+        1 => adds().prop_map(Step::RemoteAttach),
         2 => (0..40_usize).prop_map(Step::RemoteStart),
         2 => (0..OPERATIONS, 1..4_u32).prop_map(|(o, n)| Step::RemoteEnd(o, n)),
         1 => Just(Step::Reload),

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use history::{AllRules, DATA, OPERATIONS, Place, Said, Step, Task, Turn};
-use tasker_core::condition::{Conditions, Scope, fields};
+use tasker_core::condition::{Condition, Conditions, Scope, fields};
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
 use tasker_core::document::for_conditions;
-use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
+use tasker_core::id::{LaneId, OperationId, OwnerId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
@@ -31,8 +31,8 @@ fn key(seq: u64, priority: i8) -> QueueKey {
     QueueKey::new(Priority::new(f64::from(priority)).unwrap(), Seq(seq))
 }
 
-fn document(def: &NewTask) -> Value {
-    for_conditions(def, fields(Scope::Running)).unwrap()
+fn document(def: &NewTask, scope: Scope) -> Value {
+    for_conditions(def, fields(scope)).unwrap()
 }
 
 fn ready(key: QueueKey, def: &NewTask) -> ReadyTask {
@@ -59,6 +59,8 @@ struct Truth {
     said: BTreeMap<OperationId, (Option<u32>, bool)>,
     next: u64,
     lane_next: u64,
+    /// What other processes start.
+    offers: BTreeSet<OperationId>,
     /// The last lane that tasks of a kind got.
     lanes: BTreeMap<Place, LaneId>,
 }
@@ -87,6 +89,7 @@ impl World {
             said: BTreeMap::new(),
             next: 1,
             lane_next: 1,
+            offers: BTreeSet::new(),
             lanes: BTreeMap::new(),
         };
         let (is_started, runners) = (false, BTreeSet::new());
@@ -103,19 +106,45 @@ impl World {
         for (key, lane) in truth.queue.clone() {
             let operation = lane.operation();
             let (limit, is_paused) = truth.said.get(&operation).copied().unwrap_or_default();
-            if is_paused || !self.runners.contains(&operation) {
+            let is_ours = lane.attached_to().is_none() && self.runners.contains(&operation);
+            if is_paused || !is_ours {
                 continue;
             }
             let live = truth.live_of(operation) as u32;
             let is_free = limit.is_none_or(|limit| live < limit);
             let has_place = self.is_started && (truth.running.len() as u32) < self.limit;
-            if is_free && has_place && truth.holds(key.seq) {
+            if is_free && has_place && self.holds(truth, key) {
                 truth.queue.remove(&key);
                 truth.running.push((lane, key));
                 starts.push(key);
             }
         }
         starts
+    }
+
+    /// Whether all conditions of a task hold, counted one by one.
+    fn holds(&self, truth: &Truth, key: QueueKey) -> bool {
+        let matches = |condition: &Condition, seq: Seq| {
+            condition.matches(&document(&truth.defs[&seq], condition.scope))
+        };
+        truth.defs[&key.seq].conditions().iter().all(|condition| {
+            let others = match condition.scope {
+                Scope::Running => truth.runs().filter(|seq| matches(condition, *seq)).count(),
+                Scope::BeforeQueued => {
+                    let ahead = truth.queue.range(..key);
+                    let ahead = ahead.filter(|(_, lane)| self.counts(truth, lane.operation()));
+                    ahead.filter(|(key, _)| matches(condition, key.seq)).count()
+                }
+            };
+            condition.holds(others as u64)
+        })
+    }
+
+    /// Whether somebody may start the tasks of an operation.
+    fn counts(&self, truth: &Truth, operation: OperationId) -> bool {
+        let is_ours = self.is_started && self.runners.contains(&operation);
+        let (_, is_paused) = truth.said.get(&operation).copied().unwrap_or_default();
+        (is_ours || truth.offers.contains(&operation)) && !is_paused
     }
 
     /// What the store holds of some lanes: less than it might, as with tasks that are large.
@@ -135,7 +164,7 @@ impl World {
     fn tell(&mut self, truth: &Truth, asked: &[(LaneId, QueueKey)]) {
         // The store has them with the priority of before.
         let stored = |seq: Seq| {
-            let def = self.truth.defs.get(&seq)?;
+            let def = self.truth.defs.get(&seq).filter(|def| def.data == truth.defs[&seq].data)?;
             let key = QueueKey::new(def.priority, seq);
             self.truth.queue.get(&key).map(|_| ready(key, def))
         };
@@ -164,9 +193,16 @@ impl World {
                 Progress::Tasks(asked) => self.tell(truth, &asked),
                 Progress::Runs => {
                     let defs = &self.truth.defs;
-                    let runs = self.truth.runs().map(|seq| (seq, document(&defs[&seq])));
+                    let document = |seq| (seq, document(&defs[&seq], Scope::Running));
+                    let runs = self.truth.runs().map(document);
                     self.dispatch.load_runs(&runs.collect::<Vec<_>>());
                 }
+                Progress::Queued(asked) => {
+                    let asked = asked.iter().take(self.window);
+                    let known = asked.map(|(lane, key)| (*lane, *key, &truth.defs[&key.seq]));
+                    self.dispatch.tell_queued(&known.collect::<Vec<_>>()).unwrap();
+                }
+                Progress::Examine(from, _) => self.dispatch.examine(self.windows(&from)).unwrap(),
                 Progress::Unreadable(error) => panic!("{error}"),
             }
         }
@@ -175,7 +211,7 @@ impl World {
     /// Ends, adds and moves, and then starts until nothing more may start.
     fn turn(&mut self, turn: &Turn) {
         let mut truth = self.truth.clone();
-        let before = (self.dispatch.mirror(), self.dispatch.runs());
+        let before = (self.dispatch.mirror(), self.dispatch.runs(), self.offered());
         let adds = self.change(turn, &mut truth);
         let mut expected_truth = truth.clone();
         let expected = self.expected(&mut expected_truth);
@@ -203,7 +239,7 @@ impl World {
             }
         } else {
             self.dispatch.rollback();
-            let after = (self.dispatch.mirror(), self.dispatch.runs());
+            let after = (self.dispatch.mirror(), self.dispatch.runs(), self.offered());
             assert!(is_loaded || after == before, "{before:?} is now {after:?}");
         }
         self.compare();
@@ -239,10 +275,28 @@ impl World {
                 self.dispatch.enter(lane, new);
             }
         }
+        for (n, data) in &turn.updates {
+            if let Some((key, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
+                truth.defs.get_mut(&key.seq).unwrap().data = Some(Json::trusted(DATA[*data]));
+                self.dispatch.leave(lane, key);
+                self.dispatch.enter(lane, key);
+            }
+        }
+        for (operation, is_offered) in &turn.offers {
+            self.dispatch.set_offered(&name(*operation), *is_offered);
+            match is_offered {
+                true => truth.offers.insert(id(*operation)),
+                false => truth.offers.remove(&id(*operation)),
+            };
+        }
         for said in &turn.says {
             self.say(*said, truth);
         }
         adds
+    }
+
+    fn offered(&self) -> BTreeSet<Arc<str>> {
+        self.dispatch.remote_offers().cloned().collect()
     }
 
     /// A task of this process enters, in the lane of its conditions.
@@ -291,8 +345,10 @@ impl World {
     /// What memory says is so (D1 to D5).
     fn compare(&self) {
         assert_eq!(self.dispatch.fault(), None);
+        self.compare_examined();
         let mut lanes: BTreeMap<LaneId, Vec<QueueKey>> = BTreeMap::new();
-        for (key, lane) in &self.truth.queue {
+        for (key, lane) in self.truth.queue.iter().filter(|(_, lane)| lane.attached_to().is_none())
+        {
             lanes.entry(*lane).or_default().push(*key);
         }
         let known = self.dispatch.mirror();
@@ -309,6 +365,18 @@ impl World {
             let others = self.truth.remote.iter().filter(|(lane, _)| is_own(lane)).count();
             assert_eq!((here as usize, remote as usize), (own, others));
         }
+    }
+
+    /// All ready tasks that were examined are known, and no others are.
+    fn compare_examined(&self) {
+        let (keys, lanes) = self.dispatch.examined();
+        let is_examined = |(key, lane): &(&QueueKey, &LaneId)| {
+            let from = lanes.get(lane);
+            from.is_some_and(|from| from.is_none_or(|from| **key < from))
+        };
+        let queue = self.truth.queue.iter().filter(is_examined);
+        let expected: BTreeSet<_> = queue.map(|(key, lane)| (lane.operation(), *key)).collect();
+        assert_eq!(keys, expected, "{lanes:?}");
     }
 
     pub(crate) fn step(&mut self, step: Step) {
@@ -333,6 +401,7 @@ impl World {
                 self.dispatch.set_runner(&name(operation), false);
             }
             Step::RemoteAdd(adds, is_own) => self.add_remote(&adds, is_own),
+            Step::RemoteAttach(adds) => self.attach_remote(&adds),
             Step::RemoteStart(n) => self.start_remote(n),
             Step::RemoteEnd(operation, runs) => self.end_remote(id(operation), runs),
             Step::Reload => self.reload(),
@@ -355,13 +424,23 @@ impl World {
         self.dispatch.commit();
     }
 
+    fn attach_remote(&mut self, adds: &[Task]) {
+        for ((operation, _), priority, data) in adds {
+            let lane = LaneId::attached(id(*operation), OwnerId(7));
+            let def = define(&self.rules, ((*operation, 0), *priority, *data));
+            let key = self.truth.add(def, lane);
+            self.dispatch.enter(lane, key);
+        }
+        self.dispatch.commit();
+    }
+
     fn start_remote(&mut self, n: usize) {
         let first = self.truth.queue.iter().nth(n).map(|(key, lane)| (*key, *lane));
         let Some((key, lane)) = first else { return };
         self.truth.queue.remove(&key);
         self.truth.remote.push((lane, key.seq));
         self.dispatch.leave(lane, key);
-        let document = document(&self.truth.defs[&key.seq]);
+        let document = document(&self.truth.defs[&key.seq], Scope::Running);
         let document = Some(&document).filter(|_| self.dispatch.tracks_runs());
         self.dispatch.begin_remote_run(lane.operation(), key.seq, document);
         self.dispatch.commit();
@@ -405,14 +484,6 @@ impl Truth {
         let here = self.running.iter().map(|(lane, _)| lane);
         let all = here.chain(self.remote.iter().map(|(lane, _)| lane));
         all.filter(|lane| lane.operation() == operation).count()
-    }
-
-    /// Whether all conditions of a task hold, counted one by one.
-    fn holds(&self, seq: Seq) -> bool {
-        self.defs[&seq].conditions().iter().all(|condition| {
-            let others = self.runs().filter(|seq| condition.matches(&document(&self.defs[seq])));
-            condition.holds(others.count() as u64)
-        })
     }
 }
 

@@ -119,7 +119,9 @@ fn start_one(dispatch: &mut Dispatch, tasks: &[NewTask]) -> Result<()> {
                     let known: Vec<_> = asked.into_iter().filter_map(known).collect();
                     dispatch.tell(&known)?;
                 }
-                Progress::Load(_) => return Err(Error::bug("everything is known")),
+                Progress::Load(_) | Progress::Queued(_) | Progress::Examine(..) => {
+                    return Err(Error::bug("everything is known"));
+                }
                 Progress::Unreadable(error) => return Err(error),
             }
         };

@@ -97,6 +97,8 @@ pub(crate) struct Oracle {
     withdrawn: BTreeSet<TaskId>,
     /// How often it is yet to be told that a task got another definition.
     updates_owed: BTreeMap<TaskId, u32>,
+    /// What the others offer, as the store says.
+    pub(crate) elsewhere: explaining::Elsewhere,
     /// What was said of tasks, in JSON.
     explained: Vec<(TaskId, String)>,
     runs_seen: BTreeSet<RunId>,

@@ -37,10 +37,27 @@ pub(crate) fn compare(memory: &Memory, oracle: &Oracle) {
             _ => *remote += 1,
         }
     }
+    compare_examined(memory, oracle);
     compare_lanes(dispatch.mirror(), waiting);
     for (operation, known) in dispatch.runs() {
         assert_eq!(known, runs.remove(&operation).unwrap_or_default(), "{operation:?}");
     }
+}
+
+/// What conditions have looked at ahead are ready tasks, and all of those in what was examined.
+fn compare_examined(memory: &Memory, oracle: &Oracle) {
+    let (mut keys, lanes) = memory.dispatch.examined();
+    for task in oracle.tasks.values().filter(|task| task.state == State::Ready) {
+        let operation = memory.dispatch.operation(&task.def.operation).expect("a known operation");
+        let key = QueueKey::new(task.def.priority, task.seq);
+        let lies_behind = |(lane, from): (&LaneId, &Option<QueueKey>)| {
+            from.is_some_and(|from| from <= key) && lane.operation() == operation
+        };
+        let is_examined = lanes.keys().any(|lane| lane.operation() == operation);
+        let is_known = keys.remove(&(operation, key));
+        assert!(is_known || !is_examined || lanes.iter().any(lies_behind), "{task:?}");
+    }
+    assert!(keys.is_empty(), "known, and not there: {keys:?}");
 }
 
 /// Each position that is known is a task's, and each task has a position in one lane or stands

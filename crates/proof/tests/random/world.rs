@@ -421,6 +421,7 @@ impl World {
         (self.trouble().fault, self.trouble().struck) = (fault, None);
         let after = self.engine().turn(inputs, now, &mut effects);
         let hit = self.hit();
+        self.oracle.elsewhere = self.offered_elsewhere();
         self.oracle.hear(&effects, hit);
         self.oracle.settle(now.mono.0);
         assert_eq!(self.oracle.me().is_closed, after == Next::Closed);

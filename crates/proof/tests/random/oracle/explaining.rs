@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tasker_core::condition::{Condition, Scope, fields};
 use tasker_core::document::for_conditions;
 use tasker_core::id::TaskId;
+use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::PauseWish;
-use tasker_core::task::StartTime;
+use tasker_core::task::{Priority, StartTime};
 
 use super::{Asked, Oracle, Task};
 
@@ -33,7 +34,7 @@ impl Oracle {
     }
 
     /// An explanation names all that hold the task back, and nothing else.
-    pub(crate) fn compare_explanation(&self, id: TaskId, text: &str, elsewhere: &Elsewhere) {
+    pub(crate) fn compare_explanation(&self, id: TaskId, text: &str) {
         let mut said: Value = serde_json::from_str(text).unwrap();
         let Some(task) = self.tasks.get(&id) else { return };
         if task.state == State::Paused
@@ -49,7 +50,7 @@ impl Oracle {
                 assert!(reason.remove("since").is_some_and(|since| since.is_i64()), "{text}");
             }
             if reason["reason"] == "condition" {
-                // When each run began is not kept here.
+                // When each run began, or each task was added, is not kept here.
                 let since = reason.remove("since").unwrap();
                 let named = |list: &Value| list.as_array().map(Vec::len);
                 assert_eq!(named(&since), named(&reason["uuids"]), "{text}");
@@ -64,13 +65,13 @@ impl Oracle {
         if task.is_paused_somewhen {
             return;
         }
-        let expected = self.reasons_of(id, task, elsewhere);
+        let expected = self.reasons_of(id, task);
         assert_eq!(said["reasons"], json!(expected), "{text}\n{task:?}");
         let waits = !task.state.is_final() && task.state != State::Running;
         assert_eq!(said["runnable"], json!(waits && expected.is_empty()), "{said}");
     }
 
-    fn reasons_of(&self, id: TaskId, task: &Task, elsewhere: &Elsewhere) -> Vec<Value> {
+    fn reasons_of(&self, id: TaskId, task: &Task) -> Vec<Value> {
         match task.state {
             State::Running | State::Done | State::Failed | State::Aborted => Vec::new(),
             State::Paused if task.has_run() => {
@@ -87,7 +88,7 @@ impl Oracle {
                 let own = [self.start_time(task), self.dependency(task)];
                 let mut all: Vec<Value> = own.into_iter().flatten().collect();
                 all.extend(self.of_conditions(task));
-                all.extend(self.of_operation(task, elsewhere));
+                all.extend(self.of_operation(task));
                 all
             }
         }
@@ -96,10 +97,10 @@ impl Oracle {
     /// Each condition that does not hold.
     fn of_conditions(&self, task: &Task) -> Vec<Value> {
         let conditions = task.def.conditions().iter();
-        let closed = conditions.filter(|one| !one.holds(self.counted(one).len() as u64));
+        let closed = conditions.filter(|one| !one.holds(self.counted(one, task).len() as u64));
         let fact = |condition: &Condition| {
             let mut fact: Value = serde_json::from_str(&condition.to_string()).unwrap();
-            let uuids = self.counted(condition);
+            let uuids = self.counted(condition, task);
             fact["reason"] = json!("condition");
             (fact["count"], fact["uuids"]) = (json!(uuids.len()), json!(uuids));
             fact
@@ -110,17 +111,34 @@ impl Oracle {
     /// Whether a condition of a task does not hold.
     pub(super) fn is_held(&self, task: &Task) -> bool {
         let mut conditions = task.def.conditions().iter();
-        conditions.any(|one| !one.holds(self.counted(one).len() as u64))
+        conditions.any(|one| !one.holds(self.counted(one, task).len() as u64))
     }
 
-    /// The live runs that match a condition, by number.
-    fn counted(&self, condition: &Condition) -> Vec<String> {
-        let live = self.tasks.iter().filter(|(_, task)| task.has_run());
-        let document = |task: &Task| for_conditions(&task.def, fields(Scope::Running)).unwrap();
+    /// The others that a condition of a task counts: live runs by number, or what stands ahead of
+    /// it in the order of the queue.
+    fn counted(&self, condition: &Condition, task: &Task) -> Vec<String> {
+        let counts = |other: &Task| match condition.scope {
+            Scope::Running => other.has_run(),
+            Scope::BeforeQueued => {
+                other.state == State::Ready && place(other) < place(task) && self.may_start(other)
+            }
+        };
+        let document = |task: &Task| for_conditions(&task.def, fields(condition.scope)).unwrap();
+        let counted = self.tasks.iter().filter(|(_, other)| counts(other));
         let mut counted: Vec<_> =
-            live.filter(|(_, task)| condition.matches(&document(task))).collect();
-        counted.sort_by_key(|(_, task)| task.seq);
+            counted.filter(|(_, other)| condition.matches(&document(other))).collect();
+        counted.sort_by_key(|(_, other)| match condition.scope {
+            Scope::Running => QueueKey::new(Priority::default(), other.seq),
+            Scope::BeforeQueued => place(other),
+        });
         counted.into_iter().map(|(id, _)| id.0.to_string()).collect()
+    }
+
+    /// Whether somebody starts tasks of its operation, and that is not paused.
+    fn may_start(&self, task: &Task) -> bool {
+        let name = &task.def.operation;
+        let is_offered = self.starts(name) || self.elsewhere.iter().any(|(_, one)| one == name);
+        is_offered && !self.is_paused(name)
     }
 
     fn start_time(&self, task: &Task) -> Option<Value> {
@@ -139,12 +157,12 @@ impl Oracle {
     }
 
     /// What holds all tasks of its operation back, and what stands ahead.
-    fn of_operation(&self, task: &Task, elsewhere: &Elsewhere) -> Vec<Value> {
+    fn of_operation(&self, task: &Task) -> Vec<Value> {
         let name = &task.def.operation;
         let said = self.said(name);
         let is_here = self.starts(name) && task.attached_to.is_none_or(|one| one == self.me);
         let may = |process: usize| task.attached_to.is_none_or(|one| one == process);
-        let is_elsewhere = elsewhere.iter().any(|(one, other)| other == name && may(*one));
+        let is_elsewhere = self.elsewhere.iter().any(|(one, other)| other == name && may(*one));
         let is_only_ours = is_here && !is_elsewhere;
         let mut all = Vec::new();
         let (limit, runs) = (said.in_force().concurrency, self.live_of(name));
@@ -211,11 +229,7 @@ impl Oracle {
         let ready = self.tasks.values().filter(|other| other.state == State::Ready);
         let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
         let own = ready.filter(|other| *other.def.operation == *name && !self.is_held(other));
-        own.filter(|other| {
-            let (theirs, ours) = (other.def.priority, task.def.priority);
-            theirs > ours || (theirs == ours && other.seq < task.seq)
-        })
-        .count()
+        own.filter(|other| place(other) < place(task)).count()
     }
 
     fn dependency(&self, task: &Task) -> Option<Value> {
@@ -228,4 +242,8 @@ impl Oracle {
         let count = open.len();
         (count > 0).then(|| json!({ "reason": "dependency", "count": count, "uuids": uuids }))
     }
+}
+
+fn place(task: &Task) -> QueueKey {
+    QueueKey::new(task.def.priority, task.seq)
 }

@@ -28,7 +28,7 @@ use super::{OPERATIONS, TASKS_MAX, World};
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const KEYS: usize = 16;
-/// What conditions count.
+/// What conditions count. Those on what stands ahead cannot look at the last one.
 const COUNTED: [&str; 10] = [
     "{}",
     r#"{"operation":"a"}"#,
@@ -38,8 +38,8 @@ const COUNTED: [&str; 10] = [
     r#"{"tags":"red"}"#,
     r#"{"tags":"wet","label":null}"#,
     r#"{"id.order":7}"#,
-    r#"{"priority":{"$gte":1}}"#,
     r#"{"label":{"$in":["","the first"]}}"#,
+    r#"{"priority":{"$gte":1}}"#,
 ];
 
 /// What templates count: tasks that have what the task has that is added.
@@ -277,23 +277,35 @@ impl World {
     pub(super) fn conditions(&mut self) -> Conditions {
         let count = if self.rng.once_in(3) { 1 + self.rng.below(3) } else { 0 };
         let condition = |_| {
-            let (query, limit) = (self.rng.one_of(&COUNTED), self.rng.below(3));
-            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+            let (scope, query) = self.counted();
+            let limit = self.rng.below(3);
+            format!(r#"{{"scope":"{scope}","query":{query},"limit":{limit}}}"#)
         };
         let all: Vec<String> = (0..count).map(condition).collect();
         Conditions::read(&format!("[{}]", all.join(",")), "concurrency").unwrap()
+    }
+
+    fn scope(&mut self) -> &'static str {
+        self.rng.one_of(&["running", "before-queued"])
+    }
+
+    /// What a condition counts: its scope and its query.
+    fn counted(&mut self) -> (&'static str, &'static str) {
+        let scope = self.scope();
+        let queries = if scope == "running" { &COUNTED[..] } else { &COUNTED[..COUNTED.len() - 1] };
+        (scope, self.rng.one_of(queries))
     }
 
     /// Conditions of an operation, or of all; often none.
     fn template(&mut self) -> Template {
         let count = self.rng.below(3);
         let condition = |_| {
-            let query = match self.rng.below(2) {
-                0 => self.rng.one_of(&COUNTED),
-                _ => self.rng.one_of(&POINTING),
+            let (scope, query) = match self.rng.below(2) {
+                0 => self.counted(),
+                _ => (self.scope(), self.rng.one_of(&POINTING)),
             };
             let limit = 1 + self.rng.below(2);
-            format!(r#"{{"scope":"running","query":{query},"limit":{limit}}}"#)
+            format!(r#"{{"scope":"{scope}","query":{query},"limit":{limit}}}"#)
         };
         let all: Vec<String> = (0..count).map(condition).collect();
         Template::read(&format!("[{}]", all.join(",")), "conditions").unwrap()

@@ -36,15 +36,14 @@ impl World {
         while after != Next::Closed && self.oracle.has_questions() {
             after = self.turn(Vec::new(), None);
         }
-        let elsewhere = self.offered_elsewhere();
         for (id, text) in self.oracle.take_explained() {
-            self.oracle.compare_explanation(id, &text, &elsewhere);
+            self.oracle.compare_explanation(id, &text);
         }
         self.turn_on(after);
     }
 
     /// What the other processes offer, as far as the store knows.
-    fn offered_elsewhere(&self) -> Vec<(usize, Arc<str>)> {
+    pub(super) fn offered_elsewhere(&self) -> Vec<(usize, Arc<str>)> {
         let others = self.processes.iter().enumerate().filter(|(at, _)| *at != self.me);
         let engines = others.filter_map(|(at, process)| Some((at, process.engine.as_ref()?)));
         let offers = |(at, engine): (usize, &Engine)| {
