@@ -38,6 +38,10 @@ test('what a condition may not say rejects the add with its path', async t => {
       [running({ 'data.a': { $task: 'data.a' } }, 1)],
       ...['TASKER_INVALID_QUERY', 'concurrency[0].query.data.a.$task'],
     ],
+    [
+      [running({}, 1), { scope: 'before-queued', query: { priority: 1 }, limit: 0 }],
+      ...['TASKER_INVALID_QUERY', 'concurrency[1].query.priority'],
+    ],
     [Array(101).fill(running({}, 1)), 'TASKER_TOO_LARGE', 'concurrency'],
   ]
   for (const [concurrency, code, path] of cases) {
@@ -168,6 +172,85 @@ test('two taskers on one file count the runs of both', async t => {
   assert.deepEqual([two.calls.length, (await near.getTask(waiting)).state], [0, 'ready'])
   writing.resolve()
   assert.equal((await two.call(0)).context.uuid, waiting)
+})
+
+/** What readers and writers of a book ask for: the templates of their operations. */
+const book = { 'data.book': { $task: 'data.book' } }
+const ahead = (query, limit) => ({ scope: 'before-queued', query, limit })
+const templates = {
+  read: [
+    running({ operation: 'read', ...book }, 1),
+    running({ operation: 'write', ...book }, 0),
+    ahead({ operation: 'write', ...book }, 0),
+  ],
+  write: [running(book, 0)],
+}
+
+async function defineBoth(tasker) {
+  for (const [name, conditions] of Object.entries(templates)) {
+    await tasker.defineOperation(name, { conditions })
+  }
+}
+
+test('readers and writers of a book take turns, and other books go on', async t => {
+  const { runner, calls, call } = gate()
+  const tasker = open(t, { runners: { read: runner, write: runner } })
+  await defineBoth(tasker)
+  const add = (operation, priority, name = 'dune') =>
+    tasker.addTask({ operation, priority, data: { book: name } })
+  const order = []
+  for (const [operation, priority] of [
+    ['read', 100],
+    ['write', 99],
+    ['write', 98],
+    ['read', 97],
+    ['read', 96],
+    ['read', 95],
+    ['write', 94],
+  ]) {
+    order.push(await add(operation, priority))
+  }
+  const emma = await add('read', 1, 'emma')
+  await tasker.start()
+  assert.equal((await call(1)).context.uuid, emma)
+  calls[1].resolve()
+  const started = () => calls.filter((_, at) => at !== 1).map(({ context }) => context.uuid)
+  for (const count of [1, 2, 3, 5, 6, 6, 7]) {
+    await call(count)
+    assert.deepEqual(started(), order.slice(0, count))
+    const oldest = calls.find(one => one !== calls[1] && !one.isOver)
+    oldest.isOver = true
+    oldest.resolve()
+    await tasker.waitForTaskOutputData(oldest.context.uuid)
+  }
+  const query = { operation: 'write', 'data.book': 'dune' }
+  const { concurrency } = await tasker.getTask(order[0])
+  assert.deepEqual(concurrency[2], { scope: 'before-queued', query, limit: 0 })
+})
+
+test('what stands ahead is named, in another process too', async t => {
+  const store = file()
+  const { runner, call } = gate()
+  const tasker = await started(t, { read: runner, write: runner }, { store })
+  await defineBoth(tasker)
+  const [, first, second, waits] = await tasker.addTasks(
+    ['read', 'write', 'write', 'read'].map(operation => ({ operation, data: { book: 'dune' } })),
+  )
+  await call(0)
+  const elsewhere = open(t, { store })
+  for (const one of [tasker, elsewhere]) {
+    const { reasons } = await one.explainTask(waits)
+    const [{ message, since, ...facts }] = reasons
+    assert.deepEqual([reasons.length, since.every(at => at instanceof Date)], [1, true])
+    assert.deepEqual(facts, {
+      ...{ reason: 'condition', scope: 'before-queued', limit: 0, count: 2 },
+      query: { operation: 'write', 'data.book': 'dune' },
+      uuids: [first, second],
+    })
+    assert.match(message, /starts behind no task that matches .*, and 2 wait: /)
+    const { reasons: held } = await one.explain({ operation: 'read' })
+    assert.deepEqual(held, { condition: 1 })
+  }
 })
 
 test('a task that is replaced has the conditions of its new definition', async t => {

@@ -176,6 +176,16 @@ test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor star
   assert.equal(tasks.filter(({ status }) => status === 'done').length, 36)
 })
 
+test('readers-writers.mjs: readers share, writers are alone, and none is overtaken', async t => {
+  const store = scratch(t)('books.db')
+  const { end, rest } = run(t, 'readers-writers.mjs', [store])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  assert.deepEqual(lines, ['R100', 'W99', 'W98', 'R97', 'R97 with R96', 'W94'])
+  const tasks = await tasksOf(store)
+  assert.equal(tasks.filter(({ status }) => status === 'done').length, 6)
+})
+
 test('cluster.mjs: a worker dies in the middle, and the others run what it had begun', async t => {
   const store = scratch(t)('cluster.db')
   const { end, rest } = run(t, 'cluster.mjs', [store])
