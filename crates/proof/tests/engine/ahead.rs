@@ -120,7 +120,8 @@ fn they_do_so_in_two_processes_and_in_three() {
             look_all(&mut all);
             let mut seen: Vec<TaskId> = all.iter().flat_map(Bench::starts).collect();
             let mut expected = ids[..started].to_vec();
-            (seen.sort_unstable(), expected.sort_unstable());
+            seen.sort_unstable();
+            expected.sort_unstable();
             assert_eq!(seen, expected, "{processes:?}");
             // The oldest that runs ends, wherever it does.
             let oldest = ids.iter().find(|id| producer.state(**id) == State::Running);
