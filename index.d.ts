@@ -9,6 +9,7 @@ import { EventEmitter } from 'node:events'
 import type { TaskPatch, TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
 import type { OperationExplanation, TaskExplanation } from './types/explain'
+import type { Hold, HoldOptions } from './types/hold'
 import type { QueryExplanation } from './types/indexes'
 import type { Jsonify } from './types/json'
 import type { OperationOptions, OperationRecord } from './types/operations'
@@ -49,6 +50,7 @@ export * from './types/definition'
 export * from './types/errors'
 export * from './types/events'
 export * from './types/explain'
+export * from './types/hold'
 export * from './types/indexes'
 export * from './types/json'
 export * from './types/operations'
@@ -143,6 +145,22 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /** Lets its tasks start again. Resolves with `false` if it was not paused. */
   resumeOperation(operation: OperationName<Operations>): Promise<boolean>
+
+  /**
+   * Lets no task start that matches, in whatever process, until a moment; running ones go on. A
+   * task that comes up and matches is delayed until then. Survives restarts. Resolves with the
+   * number of the hold. Rejects with `TASKER_LIMIT` if there are 100 that are not over.
+   */
+  hold(options: HoldOptions): Promise<number>
+
+  /** The holds that are not over, by number. */
+  findHolds(): Promise<Hold[]>
+
+  /**
+   * Ends a hold before its time: what it holds is ready again. Resolves with `false` if it was over
+   * or never was.
+   */
+  releaseHold(id: number): Promise<boolean>
 
   /** What is stored of each operation that has, or had, tasks or options, by name. */
   findOperations(options?: CallOptions): Promise<OperationRecord<OperationName<Operations>>[]>

@@ -13,6 +13,7 @@ use tasker_core::argument;
 use tasker_core::condition::Template;
 use tasker_core::definition::Operations;
 use tasker_core::error::{Error, Result};
+use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::limits;
 use tasker_core::operation::{OperationOptions, WHOLE_STORE};
@@ -39,6 +40,17 @@ enum Command<'a> {
         operation: String,
         #[serde(borrow)]
         options: Option<&'a RawValue>,
+    },
+    Hold {
+        #[serde(borrow)]
+        query: &'a RawValue,
+        #[serde(borrow)]
+        until: &'a RawValue,
+        uuid: Option<&'a str>,
+    },
+    ReleaseHold {
+        #[serde(borrow)]
+        id: &'a RawValue,
     },
     Unassign {
         operation: String,
@@ -144,6 +156,7 @@ enum Command<'a> {
     Ack {},
     Ready {},
     IsShared {},
+    Holds {},
     ExplainTask {
         uuid: &'a str,
     },
@@ -268,13 +281,14 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Define(ticket, names.intern(&operation)?, options)
         }
         Command::Conditions { conditions } => {
-            let conditions = Some(Template::read(conditions.get(), "conditions")?);
-            let options = OperationOptions { conditions, ..OperationOptions::default() };
-            Input::Define(ticket, WHOLE_STORE.into(), options)
+            Input::Define(ticket, WHOLE_STORE.into(), of_all_tasks(conditions)?)
         }
         Command::PauseOperation { operation, pauses } => {
             Input::PauseOperation(ticket, names.intern(&operation)?, pauses)
         }
+        Command::Hold { query, until, uuid } => hold(ticket, query, until, uuid)?,
+        Command::ReleaseHold { id } => Input::ReleaseHold(ticket, hold_id(id)?),
+        Command::Holds {} => Input::Ask(ticket, Question::Holds),
         Command::Unassign { operation } => Input::Unassign(ticket, names.intern(&operation)?),
         Command::Start {} => Input::Start(ticket),
         Command::Stop { on_stop, timeout } => Input::Stop(ticket, stop(on_stop, timeout)?),
@@ -403,6 +417,23 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
 
 fn task_id(text: &str) -> Result<TaskId> {
     uuid(text, "uuid").map(TaskId)
+}
+
+fn of_all_tasks(conditions: &RawValue) -> Result<OperationOptions> {
+    let conditions = Some(Template::read(conditions.get(), "conditions")?);
+    Ok(OperationOptions { conditions, ..OperationOptions::default() })
+}
+
+/// This process makes a hold, for the runner of a task if one is named.
+fn hold(ticket: Ticket, query: &RawValue, until: &RawValue, uuid: Option<&str>) -> Result<Input> {
+    let by = HeldBy { pid: std::process::id(), task: uuid.map(task_id).transpose()? };
+    let (query, until) = (HoldQuery::read(query.get())?, until.get());
+    Ok(Input::Hold(ticket, query, argument::moment(until, "until")?, by))
+}
+
+fn hold_id(id: &RawValue) -> Result<HoldId> {
+    let wrong = |_| Error::invalid("id", "must be the number that `hold` resolved with");
+    id.get().parse().map(HoldId).map_err(wrong)
 }
 
 fn uuid(text: &str, path: &str) -> Result<Uuid> {

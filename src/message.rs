@@ -426,6 +426,10 @@ impl Member for &Answer {
         match self {
             Answer::Done | Answer::Found(None) => out.push_str("null"),
             Answer::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Answer::Number(number) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{number}");
+            }
             Answer::Task(id) | Answer::Found(Some(id)) => uuid(id.0, out),
             Answer::Tasks(ids) => list(ids, out, |id, out| uuid(id.0, out)),
             Answer::Idempotent(tasks) => list(tasks, out, |(id, is_new), out| {

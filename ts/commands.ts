@@ -16,6 +16,9 @@ export type Command =
   | { do: 'define'; operation: string; options: JsonText }
   | { do: 'conditions'; conditions: JsonText }
   | { do: 'pauseOperation'; operation: string; pauses: boolean }
+  /** No task starts that matches; the uuid is that of the task whose runner asks for it. */
+  | { do: 'hold'; query: JsonText; until: JsonText; uuid?: string | undefined }
+  | { do: 'releaseHold'; id: JsonText }
   | { do: 'unassign'; operation: string }
   | { do: 'start' }
   | { do: 'stop'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
@@ -55,6 +58,7 @@ export type Command =
   | { do: 'ack' }
   | { do: 'ready' }
   | { do: 'isShared' }
+  | { do: 'holds' }
   | { do: 'explainTask'; uuid: string }
   /** What holds the ready tasks of an operation back, and how many of them conditions do. */
   | { do: 'explainOperation'; operation: string }
@@ -128,6 +132,10 @@ export interface Answers {
   conditions: null
   /** Whether that changed anything. */
   pauseOperation: boolean
+  /** The number of the hold. */
+  hold: number
+  /** Whether it was live. */
+  releaseHold: boolean
   unassign: null
   /** Also when it was started before. */
   start: null
@@ -166,6 +174,8 @@ export interface Answers {
   ready: null
   /** Whether another process, thread or tasker has the file open. */
   isShared: boolean
+  /** Those that are not over. */
+  holds: DocumentJson[]
   explainTask: DocumentJson
   explainOperation: { reasons: DocumentJson[]; held: number }
   unserved: string[]

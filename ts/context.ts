@@ -62,6 +62,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly startedAt: RunnerContext['startedAt']
   readonly progress: RunnerContext['progress']
   readonly snooze: RunnerContext['snooze']
+  readonly hold: RunnerContext['hold']
   readonly addTask: RunnerContext['addTask']
   readonly results: RunnerContext['results']
   readonly checkpoint: RunnerContext['checkpoint']
@@ -87,6 +88,7 @@ export class Context extends Lazy implements RunnerContext {
     this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
     this.snooze = delay => run.snooze(delay)
+    this.hold = options => run.host.hold(run.uuid, options)
     this.addTask = definition => run.host.addChild(run.uuid, definition)
     this.results = () => run.host.results(run.uuid)
     this.checkpoint = () => run.checkpoint()

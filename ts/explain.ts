@@ -41,6 +41,11 @@ function sentence(reason: WaitReason): string {
       const of = `it ${where} ${most} that matches ${stringify(query)}`
       return `${of}, and ${count}${isCapped ? ' and more' : ''} ${are}: ${named(uuids, count)}`
     }
+    case 'hold': {
+      const { query, until, by } = reason
+      const who = by.uuid === undefined ? `process ${by.pid}` : `task ${by.uuid}`
+      return `${who} holds what matches ${stringify(query)} until ${until.toISOString()}`
+    }
     case 'paused': {
       const what = reason.operation === undefined ? 'it' : `its operation '${reason.operation}'`
       return `${what} is paused${reason.since ? ` since ${reason.since.toISOString()}` : ''}`
@@ -64,6 +69,7 @@ const STARTS = {
   retry: 'then its next attempt is due',
   snooze: 'its run wanted to go on then',
   postponed: 'it was put off until then',
+  hold: 'a hold matched it as it came up',
 }
 
 const tasks = (count: number) => (count === 1 ? '1 task' : `${count} tasks`)

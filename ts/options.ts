@@ -396,7 +396,7 @@ function refuseUnstorable(value: unknown, word: string, place: number | undefine
 }
 
 /** A moment as the engine can judge it: in milliseconds since 1970. */
-const momentOf = (value: unknown) => scalar(types.isDate(value) ? value.getTime() : value)
+export const momentOf = (value: unknown) => scalar(types.isDate(value) ? value.getTime() : value)
 
 /** Whether JSON keeps it as it is. */
 function isJson(value: unknown): boolean {

@@ -10,6 +10,7 @@
 
 import type {
   DependencyResult,
+  HoldOptions,
   LogLevel,
   TaskDefinition,
   TaskLog,
@@ -33,6 +34,8 @@ export interface RunHost {
   record(text: string): void
   /** What a task was given in memory. */
   attachmentOf(uuid: string): unknown
+  /** Makes a hold for the runner of a task. */
+  hold(uuid: string, options: HoldOptions): Promise<number>
   /** Adds a task whose parent is this one. */
   addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid>
   /** How the tasks have ended that this one depends on. */

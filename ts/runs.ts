@@ -14,7 +14,14 @@
  * `aborting.test.mjs`.
  */
 
-import type { AbortCause, DependencyResult, EndStatus, TaskDefinition, TaskUuid } from '../index'
+import type {
+  AbortCause,
+  DependencyResult,
+  EndStatus,
+  HoldOptions,
+  TaskDefinition,
+  TaskUuid,
+} from '../index'
 import { abortError, abortReason, storedReason } from './aborts'
 import type { Attachment, Bridge } from './bridge'
 import { type How, outcomeLine } from './commands'
@@ -24,6 +31,7 @@ import { isError, read, TaskerError, unwritable } from './errors'
 import type { EventHub, Wants } from './events'
 import { dateOf, nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
+import { holdCommand } from './holds'
 import type { Abort, MessageOf, TaskEnd } from './messages'
 import { inRootContext } from './native'
 import { Pacer } from './pacer'
@@ -107,6 +115,10 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   get hasLive(): boolean {
     return this.#live.size > 0
+  }
+
+  async hold(uuid: string, options: HoldOptions): Promise<number> {
+    return await this.#bridge.command(holdCommand(options, uuid))
   }
 
   addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid> {

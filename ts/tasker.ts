@@ -18,6 +18,8 @@ import type {
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
+  Hold,
+  HoldOptions,
   Jsonify,
   ListenTaskLogsOptions,
   OperationExplanation,
@@ -62,6 +64,7 @@ import { Emitter, type EventHub, eventHubOf } from './events'
 import { explainOperation, reviveExplanation } from './explain'
 import { linesOf } from './export'
 import { stringify } from './globals'
+import { holdCommand, releaseCommand, reviveHolds } from './holds'
 import { KeepAlive } from './keepalive'
 import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
@@ -254,6 +257,18 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   #pauseOperation(operation: string, pauses: boolean): Promise<boolean> {
     return this.#bridge.command({ do: 'pauseOperation', operation, pauses })
+  }
+
+  async hold(options: HoldOptions): Promise<number> {
+    return await traced(this.#bridge.command(holdCommand(options)))
+  }
+
+  async findHolds(): Promise<Hold[]> {
+    return await traced(this.#bridge.command({ do: 'holds' }, reviveHolds))
+  }
+
+  async releaseHold(id: number): Promise<boolean> {
+    return await traced(this.#bridge.command(releaseCommand(id)))
   }
 
   async findOperations(

@@ -1,6 +1,7 @@
 /** Why a task does not run. */
 
 import type { ConditionScope } from './conditions'
+import type { HeldBy } from './hold'
 import type { AnyOperations, OperationName, TaskUuid } from './registry'
 import type { EndCause, TaskState, TaskStatus } from './task'
 
@@ -9,6 +10,7 @@ export type WaitReason<Name extends string = string> =
   | WaitsForStartTime
   | WaitsForDependencies
   | WaitsForCondition
+  | IsHeld
   | IsPaused<Name>
   | HasNoRunner<Name>
   | IsAtLimit<Name>
@@ -23,9 +25,10 @@ export interface WaitsForStartTime extends ReasonBase {
   /**
    * Why: its own `runAt` or `delay`, or a `postponeTask` before it ever ran (`'own'`); its last
    * attempt failed (`'retry'`); its run asked for a pause (`'snooze'`); its run was given back with
-   * `postponeTask` (`'postponed'`).
+   * `postponeTask` (`'postponed'`); a hold matched it as it came up, and does not any more
+   * (`'hold'`).
    */
-  cause: 'own' | 'retry' | 'snooze' | 'postponed'
+  cause: 'own' | 'retry' | 'snooze' | 'postponed' | 'hold'
 }
 
 /** Tasks that it depends on have not ended, or their end has not reached it yet. */
@@ -54,6 +57,19 @@ export interface WaitsForCondition extends ReasonBase {
   uuids: string[]
   /** When each of these began to run; if it waits, when it last did so or was added. */
   since: Date[]
+}
+
+/** A hold matches it: each has a reason of its own. */
+export interface IsHeld extends ReasonBase {
+  reason: 'hold'
+  /** What `hold` resolved with. */
+  id: number
+  query: Record<string, unknown>
+  /** When the hold was made. */
+  since: Date
+  /** When it is over. */
+  until: Date
+  by: HeldBy
 }
 
 /** It is paused, or its operation is. */

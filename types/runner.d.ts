@@ -1,6 +1,7 @@
 /** Runners, and what they get. */
 
 import type { Duration, TaskDefinition } from './definition'
+import type { HoldOptions } from './hold'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, AttachOf, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
 import type { StoredError, TaskStatus } from './task'
@@ -73,6 +74,11 @@ export interface RunnerContext<Data = any, Name extends string = any, Attach = a
    * call counts. Throws unless it is given a duration.
    */
   readonly snooze: (delay: Duration) => void
+  /**
+   * Lets no task start that matches, until a moment, as `tasker.hold` does: for all that goes to a
+   * service that has asked for a pause. This run goes on. Resolves with the number of the hold.
+   */
+  readonly hold: (options: HoldOptions) => Promise<number>
   /**
    * Where the run may pause. Resolves at once, unless `pauseTask` was called: then when the task
    * is resumed and its process has a place for it. Rejects with the reason of `abortSignal` if that

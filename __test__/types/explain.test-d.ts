@@ -28,6 +28,8 @@ export function facts(reason: WaitReason<'read'>): unknown {
       return [reason.count * 2, reason.uuids.join()]
     case 'condition':
       return [reason.query, reason.count - reason.limit, reason.since[0]?.getTime(), reason.scope]
+    case 'hold':
+      return [reason.id * 2, reason.query, reason.since < reason.until, reason.by.uuid?.length]
     case 'paused':
       return [reason.what, reason.operation satisfies 'read' | undefined, reason.since?.getTime()]
     case 'no-runner':

@@ -73,6 +73,13 @@ is<Promise<boolean>>()(tasker.pauseOperation('ping'), true)
 is<Promise<boolean>>()(tasker.resumeOperation('ping'), true)
 // @ts-expect-error no such operation
 tasker.pauseOperation('pong')
+is<Promise<number>>()(tasker.hold({ query: { 'data.book': 'dune' }, until: new Date() }), true)
+// @ts-expect-error no field of a task that a hold looks at
+tasker.hold({ query: { seq: 1 }, until: 0 })
+// @ts-expect-error it has an end
+tasker.hold({ query: {} })
+is<Promise<boolean>>()(tasker.releaseHold(7), true)
+tasker.findHolds().then(([hold]) => is<number | undefined>()(hold?.by.pid, true))
 tasker.findOperations({ timeout: '1s' }).then(found => {
   for (const one of found) {
     is<'read-book' | 'tidy' | 'ping' | 'loose'>()(one.name, true)

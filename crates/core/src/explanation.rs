@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::hold::Hold;
 use crate::id::TaskId;
 use crate::json::write_string;
 use crate::reason::Reason;
@@ -40,6 +41,8 @@ pub enum StartTimeCause {
     Snooze,
     /// Somebody gave its run back until then.
     Postponed,
+    /// It came up while a hold matched it.
+    Hold,
 }
 
 impl StartTimeCause {
@@ -61,6 +64,7 @@ impl StartTimeCause {
             Self::Retry => "retry",
             Self::Snooze => "snooze",
             Self::Postponed => "postponed",
+            Self::Hold => "hold",
         }
     }
 }
@@ -92,6 +96,8 @@ pub enum Obstacle {
         /// Since when.
         since: WallMs,
     },
+    /// A hold matches it.
+    Hold(Box<Hold>),
     /// Nothing that is started has a runner for its operation.
     NoRunner,
     /// One of its conditions does not hold.
@@ -139,6 +145,7 @@ impl Obstacle {
             Obstacle::Dependency { .. } => Reason::Dependency,
             Obstacle::Condition { .. } => Reason::Condition,
             Obstacle::PausedTask { .. } | Obstacle::PausedOperation { .. } => Reason::Paused,
+            Obstacle::Hold(_) => Reason::Hold,
             Obstacle::NoRunner => Reason::NoRunner,
             Obstacle::Limit { .. } => Reason::Limit,
             Obstacle::Place { .. } => Reason::Place,
@@ -173,6 +180,7 @@ impl Obstacle {
                 let more = if *is_capped { r#","isCapped":true"# } else { "" };
                 format!(r#",{members},"count":{count}{more},"uuids":{ids},"since":[{since}]"#)
             }
+            Obstacle::Hold(hold) => format!(",{}", hold.facts()),
             Obstacle::NoRunner => format!(r#","operation":{name}"#),
             Obstacle::Limit { limit, running, runs } => {
                 let runs = uuids(runs);
@@ -298,6 +306,7 @@ impl Explanation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hold::{HeldBy, HoldId, HoldQuery};
 
     const AT: WallMs = WallMs(7);
 
@@ -325,6 +334,14 @@ mod tests {
                 is_capped: false,
                 tasks: vec![(ids[0], AT)],
             },
+            Obstacle::Hold(Box::new(Hold {
+                id: HoldId(7),
+                query: HoldQuery::read(r#"{"data.a":"}"}"#).unwrap(),
+                since: AT,
+                until: AT,
+                by: HeldBy { pid: 1, task: None },
+                is_released: false,
+            })),
             Obstacle::PausedTask { since: None },
             Obstacle::PausedTask { since: Some(AT) },
             Obstacle::PausedOperation { since: AT },

@@ -54,6 +54,7 @@ impl Transition {
                 (LaneId::new(operation.id, 0), TransitionKind::Operation)
             }
             Change::Timer { lane, .. } => (*lane, TransitionKind::Timer),
+            Change::Hold(_) => (LaneId(0), TransitionKind::Holds),
             _ => (LaneId(0), TransitionKind::Owners),
         };
         Transition { seq: Seq(0), lane, kind, priority: None }
@@ -62,9 +63,11 @@ impl Transition {
     /// What a change does to its task or operation, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
-            Change::Operation(_) | Change::Timer { .. } | Change::Offer(_) | Change::Bury(_) => {
-                return Some(Transition::of_no_task(change));
-            }
+            Change::Operation(_)
+            | Change::Timer { .. }
+            | Change::Hold(_)
+            | Change::Offer(_)
+            | Change::Bury(_) => return Some(Transition::of_no_task(change)),
             Change::Key { .. }
             | Change::SweepKeys(_)
             | Change::Fired(_)
@@ -83,7 +86,7 @@ impl Transition {
             Change::Unblock { seq, lane, priority } => {
                 (seq, lane, TransitionKind::Unblock, Some(*priority))
             }
-            Change::Due { seq, lane, priority } => {
+            Change::Due { seq, lane, priority } | Change::Free { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Due, Some(*priority))
             }
             Change::Start { seq, lane, priority, .. } => {
@@ -98,7 +101,8 @@ impl Transition {
             Change::Reopen { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Reopen, Some(*priority))
             }
-            Change::Delay { seq, lane, priority, .. } => {
+            Change::Delay { seq, lane, priority, .. }
+            | Change::HoldBack { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Delay, Some(*priority))
             }
             Change::Prioritize { seq, lane, to, is_queued, .. } => {
@@ -158,6 +162,9 @@ impl Transition {
             | Change::Release { .. }
             | Change::Reopen { .. }
             | Change::Delay { .. }
+            | Change::HoldBack { .. }
+            | Change::Free { .. }
+            | Change::Hold(_)
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Update { is_queued: false, .. }

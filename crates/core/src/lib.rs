@@ -26,6 +26,7 @@ pub mod dependency;
 pub mod key;
 pub mod retention;
 pub mod task;
+pub mod hold;
 pub mod queue;
 pub mod argument;
 mod members;

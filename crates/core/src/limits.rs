@@ -40,6 +40,12 @@ pub const CONDITIONS_BYTES_MAX: usize = 256 * 1024;
 pub const CONDITIONS_ALIKE_MAX: usize = 1_000;
 /// Different lists of conditions of waiting tasks, counted by operation.
 pub const LANES_MAX: usize = 1_000_000;
+/// Holds of one file that are not over; one more is refused with `TASKER_LIMIT`.
+pub const HOLDS_MAX: usize = 100;
+/// Bytes of the JSON text of the query of a hold.
+pub const HOLD_QUERY_BYTES_MAX: usize = 64 * 1024;
+/// How far ahead the end of a hold may lie, in milliseconds: 30 days.
+pub const HOLD_MS_MAX: u64 = 30 * 24 * 3_600_000;
 /// Attempts of a task that are kept; older ones are counted, not stored.
 pub const ATTEMPTS_KEPT_MAX: u32 = 100;
 /// Most attempts that `retry` may allow.

@@ -22,13 +22,14 @@ use std::sync::Arc;
 
 use crate::dependency::OnFailure;
 use crate::error::Result;
+use crate::hold::{Hold, HoldId};
 use crate::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::key::{Key, KeyKind, Unique};
 use crate::retention::Retention;
 use crate::state::State;
 use crate::task::{
-    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, OnInterrupted, Postponement,
-    Priority, Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
+    AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
+    Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -37,8 +38,8 @@ mod lookup;
 mod mirror;
 mod batch;
 
-pub use batch::{Batch, Commit, Entry, PauseWish, Refused, Start};
-pub use lookup::{Background, Expired, KeyHolder, QueuePart, Wait, Whose};
+pub use batch::{Batch, Commit, Entry, HoldChange, PauseWish, Refused, Start};
+pub use lookup::{Background, Expired, KeyHolder, Orphan, QueuePart, Wait, Whose};
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
 };
@@ -233,6 +234,35 @@ pub enum Change {
         /// When it is due.
         due_at: WallMs,
     },
+    /// A ready task that comes up is held until this moment, with a timer then, and stands among
+    /// those that its hold has held. Stands behind the `Add` of its task if both are in one batch.
+    /// Guard: it is ready.
+    HoldBack {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// Which hold.
+        hold: HoldId,
+        /// When that is over.
+        until: WallMs,
+    },
+    /// The hold of a held task is over before its time, and the task is ready now. Guard: it is
+    /// delayed.
+    Free {
+        /// Which task.
+        seq: Seq,
+        /// Its lane.
+        lane: LaneId,
+        /// Its priority.
+        priority: Priority,
+        /// When: its start time from now on.
+        at: WallMs,
+    },
+    /// What becomes of a hold.
+    Hold(HoldChange),
     /// The `queueTimeout` of a waiting task ends at this moment, with a timer then; it does not
     /// count if that is absent. Stands behind the `Add` of its task if both are in one batch.
     /// Guard: it is ready or delayed.
@@ -437,43 +467,6 @@ pub struct Lookups {
 /// along; for one that is near it costs nothing.
 pub type Preview<'a> = &'a dyn Fn() -> Lookups;
 
-/// A live run whose owner is dead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Orphan {
-    /// Which task.
-    pub seq: Seq,
-    /// Its lane.
-    pub lane: LaneId,
-    /// Its priority.
-    pub priority: Priority,
-    /// Its identity.
-    pub id: TaskId,
-    /// The run that is lost.
-    pub run: RunId,
-    /// When it began.
-    pub started_at: WallMs,
-    /// The attempt that is lost.
-    pub attempt: u32,
-    /// Failures before this run.
-    pub failures: u32,
-    /// Losses in a row before this one.
-    pub losses: u32,
-    /// What its definition says about a crash.
-    pub on_interrupted: OnInterrupted,
-    /// Whether it has dependencies.
-    pub has_dependencies: bool,
-    /// Why it was to be aborted, if it was.
-    pub abort: Option<AbortReason>,
-    /// Until when it was to be given back, if it was.
-    pub postponement: Option<Postponement>,
-    /// How long it is kept after its end, if not for ever.
-    pub retention: Option<Arc<Retention>>,
-    /// What is wanted of it, if somebody has paused its task.
-    pub wish: Option<PauseWish>,
-    /// Whether it has halted.
-    pub is_paused: bool,
-}
-
 /// What aborting, prioritizing and awaiting need to know of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Brief {
@@ -495,6 +488,8 @@ pub struct Brief {
     pub on_failure: Option<OnFailure>,
     /// Whether that moment came of a delay, so that it shifts while the task is paused.
     pub has_delay: bool,
+    /// Whether a hold keeps it, or has kept it last.
+    pub is_held: bool,
     /// Since when it is paused, if it is so and has no run.
     pub paused_at: Option<WallMs>,
     /// Its live run, if it has one.
@@ -597,6 +592,9 @@ pub trait ReadTransaction {
     /// look at of these is in [`ReadTransaction::contents`].
     fn live_runs(&mut self) -> Result<Vec<LiveRun>>;
 
+    /// Every hold, by number.
+    fn holds(&mut self) -> Result<Vec<Hold>>;
+
     /// What each other owner offers, by number. A dead one does so until it is buried.
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>>;
 
@@ -635,6 +633,10 @@ pub trait ReadTransaction {
 
     /// The ended tasks within these numbers whose retention is over at a moment, by number.
     fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>>;
+
+    /// The first `max` tasks by number that a hold has held. They may have become anything since,
+    /// or may not be there any more.
+    fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>>;
 
     /// The identity and the state of tasks; nothing where there is none with this number.
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>>;

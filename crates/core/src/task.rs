@@ -194,13 +194,15 @@ pub enum StartTime {
     After(u64),
     /// At the moment to which a delay or a backoff leads. While the task is paused it stands still.
     Delayed(WallMs),
+    /// A hold keeps it until this moment, unless it is released before.
+    Held(WallMs),
 }
 
 impl StartTime {
     /// The moment, for a task that was added then.
     pub fn moment(self, added_at: WallMs) -> WallMs {
         match self {
-            StartTime::At(at) | StartTime::Delayed(at) => at,
+            StartTime::At(at) | StartTime::Delayed(at) | StartTime::Held(at) => at,
             // No later than the last moment that a date can say, wherever the clock stands.
             StartTime::After(ms) => added_at.plus(ms).min(WallMs(DATE_MS_MAX as i64)),
         }
@@ -354,7 +356,7 @@ impl TaskOptions {
     /// The moment at which a stored task may start at the earliest, if it has one.
     pub fn run_at(&self) -> Option<WallMs> {
         match self.start_time {
-            Some(StartTime::At(at) | StartTime::Delayed(at)) => Some(at),
+            Some(StartTime::At(at) | StartTime::Delayed(at) | StartTime::Held(at)) => Some(at),
             Some(StartTime::After(_)) | None => None,
         }
     }
@@ -400,7 +402,7 @@ impl SharedOptions {
 impl TaskOptions {
     /// It waits until this moment. If that is its start time, it stays what it is.
     pub fn wait_until(&mut self, at: WallMs) {
-        if self.run_at() != Some(at) {
+        if self.run_at() != Some(at) || self.is_held() {
             self.start_time = Some(StartTime::Delayed(at));
         }
     }

@@ -24,12 +24,19 @@ pub enum TimerKind {
     QueueTimeout = 3,
     /// The end of the retention of tasks: those of the block that begins with this number.
     Purge = 4,
+    /// The end of the hold with this number.
+    Hold = 6,
 }
 
 impl TimerKind {
     /// Every kind, by code.
-    pub const ALL: &[TimerKind] =
-        &[TimerKind::Due, TimerKind::Unblock, TimerKind::QueueTimeout, TimerKind::Purge];
+    pub const ALL: &[TimerKind] = &[
+        TimerKind::Due,
+        TimerKind::Unblock,
+        TimerKind::QueueTimeout,
+        TimerKind::Purge,
+        TimerKind::Hold,
+    ];
 
     /// The code under which it is stored.
     pub const fn code(self) -> u8 {
@@ -49,7 +56,7 @@ pub struct Timer {
     pub at: WallMs,
     /// Why.
     pub kind: TimerKind,
-    /// Which task, or the number with which its block begins.
+    /// Which task, the number with which its block begins, or that of a hold.
     pub seq: Seq,
 }
 

@@ -109,6 +109,8 @@ pub enum TransitionKind {
     UpdateQueued = 41,
     /// It has a run and is to be given back to the queue by the owner of that run.
     RequestPostpone = 42,
+    /// A hold was made, released, or is over; of no task.
+    Holds = 43,
 }
 
 /// What a task is after a transition.
@@ -241,6 +243,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Timer, &[], Stays).times(),
         rule(Kind::UpdateQueued, &[Ready], Stays).enters().tells(&[Updated]),
         rule(Kind::RequestPostpone, &[Running], Stays),
+        rule(Kind::Holds, &[], Stays).times(),
     ]
 };
 

@@ -5,6 +5,7 @@
 use tasker_core::argument;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::hold::HoldQuery;
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
 
@@ -28,6 +29,13 @@ fn nested(levels: usize) -> String {
 fn data_is_bounded_in_bytes() {
     bounded(limits::DATA_BYTES_MAX, Code::TooLarge, "data", |bytes| {
         read_task(&format!(r#"{{"operation":"a","data":"{}"}}"#, "x".repeat(bytes - 2)))
+    });
+}
+
+#[test]
+fn the_query_of_a_hold_is_bounded_in_bytes() {
+    bounded(limits::HOLD_QUERY_BYTES_MAX, Code::TooLarge, "query", |bytes| {
+        HoldQuery::read(&format!(r#"{{"label":"{}"}}"#, "x".repeat(bytes - 12)))
     });
 }
 

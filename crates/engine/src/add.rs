@@ -135,7 +135,7 @@ impl Planner<'_> {
         }
         let (created_at, attempt, failures, losses, logs) = (self.now.wall, 0, 0, 0, 0);
         let task = ReadyTask { seq, id, created_at, def, attempt, failures, losses, logs };
-        self.draft.adds.push(Addition { lane, task, due_at, start: None, depends });
+        self.draft.adds.push(Addition { lane, task, due_at, start: None, depends, held: None });
         id
     }
 

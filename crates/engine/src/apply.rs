@@ -52,6 +52,9 @@ impl Memory {
         self.next_operation += draft.new_operations;
         self.has_new_offers = false;
         self.apply_offers(&mut draft);
+        if let Some(holds) = draft.holds.take() {
+            self.holds = holds;
+        }
         self.apply_assigned(&mut draft);
         self.apply_pauses(&mut draft, now, effects);
         effects.append(&mut draft.answers);

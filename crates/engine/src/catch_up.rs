@@ -20,6 +20,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::fault::{Fault, is_on};
+use tasker_core::hold::Holds;
 use tasker_core::id::{LaneId, OperationId, RunId, Seq};
 use tasker_core::journal::{self, Transition};
 use tasker_core::operation::OperationRecord;
@@ -98,8 +99,9 @@ fn reload(
     let tidings = Tidings::read(transaction, memory, memory.waiters.tasks(), &asked)?;
     let next_timer = timers::next_at(transaction)?;
     let offers = transaction.remote_offers()?;
+    let holds = Holds(transaction.holds()?);
 
-    memory.next_timer = next_timer;
+    (memory.next_timer, memory.holds) = (next_timer, holds);
     memory.dispatch.forget();
     memory.learn_offers(offers);
     memory.learn_operations(operations, effects);
@@ -307,6 +309,8 @@ struct RemoteChanges {
     has_records: bool,
     /// Whether an owner offers something else.
     has_offers: bool,
+    /// Whether a hold was made, released or swept.
+    has_holds: bool,
 }
 
 impl RemoteChanges {
@@ -329,6 +333,11 @@ impl RemoteChanges {
         }
         let (operation, rule) = (lane.operation(), kind.rule());
         self.has_timers |= rule.changes_timers;
+        // Of no operation, as the timer of a hold.
+        self.has_holds |= kind == TransitionKind::Holds;
+        if lane == LaneId(0) {
+            return;
+        }
         if memory.dispatch.operation_name(operation).is_none() {
             self.unknown.push(lane);
         }
@@ -389,7 +398,9 @@ impl RemoteChanges {
         let next_timer =
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
         let offers = self.has_offers.then(|| transaction.remote_offers()).transpose()?;
+        let holds = self.has_holds.then(|| transaction.holds()).transpose()?;
 
+        holds.into_iter().for_each(|holds| memory.holds = Holds(holds));
         memory.next_timer = next_timer;
         memory.learn_operations(operations, effects);
         offers.into_iter().for_each(|offers| memory.learn_offers(offers));

@@ -71,6 +71,8 @@ impl Memory {
             | Input::Prioritize(..)
             | Input::Define(..)
             | Input::PauseOperation(..)
+            | Input::Hold(..)
+            | Input::ReleaseHold(..)
             | Input::Pause(..)
             | Input::Resume(..)
             | Input::Halt(_)

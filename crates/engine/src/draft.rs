@@ -15,6 +15,7 @@ use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::hold::Holds;
 use tasker_core::id::{IdSource, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
@@ -91,6 +92,10 @@ pub struct Draft {
     pub purge_timers: BTreeSet<Timer>,
     /// What we offer, if that has changed.
     pub offers: Option<Offers>,
+    /// All holds, if one comes or goes.
+    pub(crate) holds: Option<Holds>,
+    /// How many holds are made.
+    pub(crate) holds_made: u64,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.
@@ -209,6 +214,8 @@ pub struct Addition {
     pub start: Option<Start>,
     /// What it depends on, if it does.
     pub depends: Option<Depends>,
+    /// The change that holds it back, if it came up and a hold matched it.
+    pub held: Option<Box<Change>>,
 }
 
 /// What a new task depends on.
@@ -262,7 +269,7 @@ impl Addition {
 
     /// Whether it has taken a place in the queue.
     pub(crate) fn is_ready(&self) -> bool {
-        self.due_at.is_none() && !self.is_blocked()
+        self.due_at.is_none() && self.held.is_none() && !self.is_blocked()
     }
 
     fn change(&self, at: WallMs) -> Change {
@@ -436,6 +443,9 @@ impl<'a> Planner<'a> {
             self.transition(None, add);
             self.set_queue_timeout_of_new(at);
             self.write_dependencies(at);
+            if let Some(held) = self.draft.adds[at].held.clone() {
+                self.transition(Some(State::Ready), *held);
+            }
         }
         self.draft.changes.append(&mut self.draft.new_keys);
         self.draft.changes.append(&mut self.draft.purges);

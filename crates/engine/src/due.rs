@@ -21,7 +21,8 @@ use crate::timers::Fired;
 impl Planner<'_> {
     /// Looks at what is due. Stands behind the verbs of the turn: what one has ended is not due.
     pub(crate) fn fire_timers(&mut self) {
-        let Some(Fired { timers, expired, .. }) = std::mem::take(&mut self.facts.fired) else {
+        let Some(Fired { timers, expired, swept, .. }) = std::mem::take(&mut self.facts.fired)
+        else {
             return;
         };
         for timer in &timers {
@@ -30,11 +31,13 @@ impl Planner<'_> {
                 TimerKind::QueueTimeout => self.expire(*timer),
                 TimerKind::Unblock => self.go_on_with(timer.seq),
                 // Below: they were looked up with the timers.
-                TimerKind::Purge => {}
+                TimerKind::Purge | TimerKind::Hold => {}
             }
         }
+        self.free_held(&swept);
         self.purge(&expired);
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
+        self.sweep_holds(&swept);
     }
 
     /// A delayed task takes its place in the queue. It is written when it is known whether it

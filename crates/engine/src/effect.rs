@@ -109,6 +109,8 @@ pub enum Answer {
     Done,
     /// Whether it had an effect.
     Flag(bool),
+    /// The number of what it made.
+    Number(u64),
     /// The task it made.
     Task(TaskId),
     /// The tasks it made, in order.

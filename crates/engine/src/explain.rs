@@ -29,10 +29,11 @@ use tasker_core::limits::DEPENDENCIES_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Brief, Lane, PauseWish, QueuePart, ReadTransaction, WindowQuery,
+    Background, Brief, Lane, PauseWish, QueuePart, ReadTransaction, ReadyTask, WindowQuery,
 };
 use tasker_core::time::WallMs;
 
+use crate::holds;
 use crate::input::Question;
 use crate::memory::{Freshness, Memory};
 use crate::runs::{self, Document};
@@ -66,6 +67,7 @@ impl<'a> Facts<'a> {
         match question {
             Question::Task(id) => Ok(self.task(*id)?.to_json()),
             Question::Operation(name) => self.operation(name),
+            Question::Holds => Ok(self.memory.holds.to_json(self.now)),
             Question::Unserved { names, of_all } => self.unserved(names, *of_all),
         }
     }
@@ -110,7 +112,9 @@ impl<'a> Facts<'a> {
             }
             State::Paused if brief.run.is_some() => self.of_halted(seq, wish),
             State::Blocked | State::Delayed | State::Paused | State::Ready => {
-                let mut own = self.of_state((seq, brief), background)?;
+                let holds = self.holds_of(seq, brief)?;
+                let mut own = self.of_state((seq, brief), background, !holds.is_empty())?;
+                own.extend(holds);
                 let of = (brief.lane.operation(), brief.lane.attached_to());
                 own.extend(self.of_conditions(seq, brief)?);
                 own.extend(self.of_operation(of)?);
@@ -137,10 +141,14 @@ impl<'a> Facts<'a> {
         &mut self,
         (seq, brief): (Seq, &Brief),
         background: Background,
+        is_held: bool,
     ) -> Result<Vec<Obstacle>> {
         let mut obstacles = Vec::new();
-        if let Some(until) = start_time(brief, self.now) {
-            let cause = StartTimeCause::of(background.last_end);
+        // A hold that matches it still says until when by itself.
+        let until = start_time(brief, self.now).filter(|_| !(brief.is_held && is_held));
+        if let Some(until) = until {
+            let own = StartTimeCause::of(background.last_end);
+            let cause = if brief.is_held { StartTimeCause::Hold } else { own };
             obstacles.push(Obstacle::StartTime { until, cause });
         }
         if brief.on_failure.is_some() {
@@ -156,15 +164,28 @@ impl<'a> Facts<'a> {
         Ok(obstacles)
     }
 
+    /// Each of the holds that match it.
+    fn holds_of(&mut self, seq: Seq, brief: &Brief) -> Result<Vec<Obstacle>> {
+        if self.memory.holds.live(self.now).next().is_none() {
+            return Ok(Vec::new());
+        }
+        let Some(task) = self.contents_of(seq, brief)? else { return Ok(Vec::new()) };
+        let matching = holds::matching(self.memory.holds.live(self.now), &task.def)?;
+        Ok(matching.into_iter().map(|hold| Obstacle::Hold(Box::new(hold.clone()))).collect())
+    }
+
+    fn contents_of(&mut self, seq: Seq, brief: &Brief) -> Result<Option<ReadyTask>> {
+        let operation = self.memory.dispatch.operation_name(brief.lane.operation());
+        let asked = [(seq, operation.cloned().unwrap_or_default())];
+        Ok(self.transaction.contents(&asked, usize::MAX)?.pop().flatten())
+    }
+
     /// Each of its conditions that does not hold, in its place.
     fn of_conditions(&mut self, seq: Seq, brief: &Brief) -> Result<Vec<Obstacle>> {
         if !brief.lane.has_conditions() {
             return Ok(Vec::new());
         }
-        let operation = self.memory.dispatch.operation_name(brief.lane.operation());
-        let asked = [(seq, operation.cloned().unwrap_or_default())];
-        let task = self.transaction.contents(&asked, usize::MAX)?.pop().flatten();
-        let Some(task) = task else { return Ok(Vec::new()) };
+        let Some(task) = self.contents_of(seq, brief)? else { return Ok(Vec::new()) };
         let mut obstacles = Vec::new();
         let conditions = task.def.conditions();
         let key = QueueKey::new(brief.priority, seq);
@@ -433,7 +454,8 @@ fn is_only_ours(facts: &OperationFacts) -> bool {
 /// while the task is paused.
 fn start_time(brief: &Brief, now: WallMs) -> Option<WallMs> {
     // What has become ready stays so, also if the clock is set back.
-    let at = brief.run_at.filter(|_| brief.state != State::Ready)?;
+    let is_out = brief.state == State::Paused;
+    let at = brief.run_at.filter(|_| brief.state != State::Ready && !(is_out && brief.is_held))?;
     match brief.paused_at.filter(|_| brief.has_delay) {
         Some(paused_at) => {
             let left = at.ms_since(paused_at);

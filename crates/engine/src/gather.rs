@@ -285,6 +285,8 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Assign(..)
         | Input::Define(..)
         | Input::PauseOperation(..)
+        | Input::Hold(..)
+        | Input::ReleaseHold(..)
         | Input::Unassign(..)
         | Input::Start(_)
         | Input::Stop(..)

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
 use tasker_core::operation::OperationOptions;
 use tasker_core::patch::Patch;
@@ -73,6 +74,10 @@ pub enum Input {
     Unassign(Ticket, Arc<str>),
     /// Replaces the layer of `defineOperation` in the record of an operation.
     Define(Ticket, Arc<str>, OperationOptions),
+    /// Lets no task start that matches, until a moment.
+    Hold(Ticket, HoldQuery, WallMs, HeldBy),
+    /// Ends such a hold before its time.
+    ReleaseHold(Ticket, HoldId),
     /// Lets no task of an operation start in any process, or lets them start again.
     PauseOperation(Ticket, Arc<str>, bool),
     /// Begins to start tasks.
@@ -170,6 +175,8 @@ pub enum Question {
     Task(TaskId),
     /// Why the ready tasks of an operation do not.
     Operation(Arc<str>),
+    /// Which holds there are that hold tasks.
+    Holds,
     /// Which operations nobody starts, of those that are named, and of all with ready tasks if
     /// that is asked for. Paused ones are none: their tasks are meant to wait.
     Unserved {
@@ -240,6 +247,8 @@ impl Input {
             | Input::Assign(ticket, ..)
             | Input::Define(ticket, ..)
             | Input::PauseOperation(ticket, ..)
+            | Input::Hold(ticket, ..)
+            | Input::ReleaseHold(ticket, _)
             | Input::Unassign(ticket, _)
             | Input::Start(ticket)
             | Input::Stop(ticket, _)
@@ -282,6 +291,8 @@ impl Input {
             | Input::Assign(number, ..)
             | Input::Define(number, ..)
             | Input::PauseOperation(number, ..)
+            | Input::Hold(number, ..)
+            | Input::ReleaseHold(number, _)
             | Input::Unassign(number, _)
             | Input::Start(number)
             | Input::Stop(number, _)

@@ -45,6 +45,7 @@ mod apply;
 mod attached;
 mod recover;
 mod due;
+mod holds;
 mod expire;
 mod plan;
 mod catch_up;

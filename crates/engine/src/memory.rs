@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
+use tasker_core::hold::Holds;
 use tasker_core::id::{OwnerId, Seq};
 use tasker_core::operation::OperationOptions;
 use tasker_core::state::Counts;
@@ -81,6 +82,8 @@ pub struct Memory {
     pub(crate) has_new_offers: bool,
     /// What each other owner offers, and a dead one as long as it is not buried.
     pub remote_offers: BTreeMap<OwnerId, Offers>,
+    /// All holds.
+    pub holds: Holds,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
     /// Questions to be answered when the turn is over.
@@ -98,6 +101,8 @@ pub struct Memory {
 pub(crate) struct Known<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) owner: OwnerId,
+    /// The number of the last batch.
+    pub(crate) number: u64,
     pub(crate) seq_next: Seq,
     pub(crate) lane_next: u64,
     pub(crate) counts: Counts,
@@ -110,6 +115,7 @@ pub(crate) struct Known<'a> {
     /// What we offer, if the store says something else.
     pub(crate) new_offers: Option<Offers>,
     pub(crate) remote_offers: &'a BTreeMap<OwnerId, Offers>,
+    pub(crate) holds: &'a Holds,
 }
 
 /// The options of a runner, and the version of the record that has them.
@@ -169,6 +175,7 @@ impl Memory {
             offers: Offers::default(),
             has_new_offers: false,
             remote_offers: BTreeMap::new(),
+            holds: Holds::default(),
             subscribers: Subscribers::default(),
             questions: Vec::new(),
             stopping: None,
@@ -185,6 +192,7 @@ impl Memory {
         let known = Known {
             settings: &self.settings,
             owner: self.owner,
+            number: self.number,
             seq_next: self.seq_next,
             lane_next: self.lane_next,
             counts: self.counts,
@@ -196,6 +204,7 @@ impl Memory {
             stopping: self.stopping.as_ref(),
             new_offers,
             remote_offers: &self.remote_offers,
+            holds: &self.holds,
         };
         (known, &mut self.dispatch)
     }

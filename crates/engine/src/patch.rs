@@ -71,7 +71,11 @@ impl Planner<'_> {
         let def = &mut task.def;
         def.priority = brief.priority;
         if !def.options.is_none() || brief.run_at.is_some() || brief.paused_at.is_some() {
-            let start = if brief.has_delay { StartTime::Delayed } else { StartTime::At };
+            let start = match (brief.is_held, brief.has_delay) {
+                (true, _) => StartTime::Held,
+                (false, true) => StartTime::Delayed,
+                (false, false) => StartTime::At,
+            };
             def.options.start_time = brief.run_at.map(start);
             def.options.queue_timeout = brief.queue_timeout;
             def.options.paused_at = brief.paused_at;
@@ -107,6 +111,8 @@ impl Planner<'_> {
         }
         let since = brief.paused_at.unwrap_or(self.now.wall);
         let run_at = def.options.fix_start_time(since);
+        // What a hold keeps has no start time of its own: its `queueTimeout` goes on meanwhile.
+        let run_at = run_at.filter(|_| !def.options.is_held());
         if !brief.has_started && brief.state != State::Blocked {
             def.options.begin_queue_timeout(run_at.map_or(since, |at| at.max(since)));
         }

@@ -118,7 +118,8 @@ impl Planner<'_> {
         if ends_at.is_some() {
             self.set_queue_timeout((seq, State::Ready), lane, ends_at);
         }
-        let run_at = self.start_after_pause(brief);
+        // One that a hold kept comes up again, and is held again if that is not over.
+        let run_at = self.start_after_pause(brief).filter(|_| !brief.is_held);
         if self.facts.blocked.contains(&seq) {
             let block = Change::Block { seq, lane, priority, run_at };
             self.transition(Some(State::Ready), block);

@@ -61,6 +61,8 @@ impl Planner<'_> {
                 Input::PauseOperation(ticket, name, pauses) => {
                     self.pause_operation(*ticket, name, *pauses);
                 }
+                Input::Hold(ticket, query, until, by) => self.hold(*ticket, (query, *until), *by),
+                Input::ReleaseHold(ticket, id) => self.release_hold(*ticket, *id),
                 Input::Pause(ticket, id) => self.pause(*ticket, *id),
                 Input::Resume(ticket, id) => self.resume(*ticket, *id),
                 Input::Halt(slot) => self.halt(*slot),

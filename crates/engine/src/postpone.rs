@@ -54,7 +54,8 @@ impl Planner<'_> {
     /// A task that waits does so until then at least. Its `queueTimeout` counts from there.
     fn put_off(&mut self, seq: Seq, brief: &Brief, due_at: Option<WallMs>) {
         let Some(due_at) = due_at else { return };
-        let is_delayed = brief.state == State::Delayed;
+        // Until when a hold keeps it is no start time: it comes up again, and may be held again.
+        let is_delayed = brief.state == State::Delayed && !brief.is_held;
         let before = brief.run_at.filter(|_| is_delayed);
         let due_at = before.map_or(due_at, |before| before.max(due_at));
         let (lane, priority) = (brief.lane, brief.priority);

@@ -35,13 +35,13 @@ impl Planner<'_> {
         transaction: &mut dyn ReadTransaction,
         is_shared: bool,
     ) -> Result<()> {
-        let mut picks = Picks::up_to(usize::MAX);
-        let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
-        let is_starved = pick(self.dispatch, transaction, (&mut picks, is_shared), &mut drafted)?;
-        self.draft.is_stale |= drafted.is_stale;
-        self.draft.is_starved = is_starved;
-        self.read_contents(transaction, &mut picks)?;
-        self.put_updates(&mut picks);
+        let picks = if self.has_live_holds() {
+            self.pick_beside_holds(transaction, is_shared)?
+        } else {
+            let mut picks = Picks::up_to(usize::MAX);
+            self.pick_some(transaction, (&mut picks, is_shared))?;
+            picks
+        };
         let is_known = |pick: &Pick| pick.task.is_some() || pick.key.seq >= self.memory.seq_next;
         debug_assert!(
             self.draft.is_stale || picks.picks.iter().all(is_known),
@@ -54,6 +54,21 @@ impl Planner<'_> {
             let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
             self.draft.starts.push((pick, start));
         }
+        Ok(())
+    }
+
+    /// Picks what may start, as many as are wanted, with all that their start needs.
+    pub(crate) fn pick_some(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        (picks, is_shared): (&mut Picks, bool),
+    ) -> Result<()> {
+        let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
+        let is_starved = pick(self.dispatch, transaction, (picks, is_shared), &mut drafted)?;
+        self.draft.is_stale |= drafted.is_stale;
+        self.draft.is_starved = is_starved;
+        self.read_contents(transaction, picks)?;
+        self.put_updates(picks);
         Ok(())
     }
 
@@ -90,7 +105,7 @@ impl Planner<'_> {
         for (index, task) in indexes.into_iter().zip(found) {
             // The queue of memory names a task that has ended.
             self.draft.is_stale |= task.is_none();
-            picks.picks[index].task = task.map(|task| self.as_given_back(task));
+            picks.set_task(index, task.map(|task| self.as_given_back(task)));
         }
         while picks.picks.len() > kept {
             self.draft.is_starved = true;
@@ -109,6 +124,20 @@ impl Planner<'_> {
                 task.def = def.clone();
             }
         }
+    }
+
+    /// The last pick goes back to its place. What this turn did to its task is not kept with it.
+    pub(crate) fn unpick(&mut self, picks: &mut Picks) {
+        let draft = &self.draft;
+        let is_changed = |seq: &Seq| {
+            draft.updated.contains_key(seq)
+                || draft.given_back.contains_key(seq)
+                || draft.reopened.contains(seq)
+        };
+        if picks.picks.last().is_some_and(|pick| is_changed(&pick.key.seq)) {
+            picks.forget_last_task();
+        }
+        self.dispatch.unpick(picks);
     }
 
     /// A task of which the store does not know yet that this very turn has given it back, or opened

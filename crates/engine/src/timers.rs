@@ -19,6 +19,7 @@
 use std::collections::BTreeSet;
 
 use tasker_core::error::Result;
+use tasker_core::hold::HoldId;
 use tasker_core::id::Seq;
 use tasker_core::retention;
 use tasker_core::store::{Expired, ReadTransaction};
@@ -31,6 +32,8 @@ use crate::memory::Memory;
 const FIRED_MAX: usize = 1_024;
 /// With so many tasks to remove a turn looks for no more.
 const EXPIRED_MAX: usize = 1_024;
+/// How many tasks one turn looks at that holds have held which are over.
+const SWEPT_MAX: usize = 1_024;
 /// How many blocks a turn looks at.
 const BLOCKS_MAX: usize = 32;
 
@@ -41,6 +44,8 @@ pub struct Fired {
     pub(crate) timers: Vec<Timer>,
     /// The tasks of their blocks whose retention is over.
     pub(crate) expired: Vec<Expired>,
+    /// The tasks of their holds.
+    pub(crate) swept: Vec<Swept>,
     /// When the next one behind them is due.
     pub(crate) next_at: Option<WallMs>,
 }
@@ -51,22 +56,24 @@ impl Fired {
         let mut timers = transaction.timers(WallMs::FIRST..=now, FIRED_MAX)?;
         debug_assert!(timers.is_sorted() && timers.iter().all(|timer| timer.at <= now));
         let (expired, looked_at) = expired(transaction, &timers, now)?;
+        let (swept, looked_at) = swept(transaction, &timers[..looked_at])?;
         let next_at = match (timers.get(looked_at), timers.last()) {
             (Some(next), _) => Some(next.at),
             (None, Some(last)) if timers.len() == FIRED_MAX => Some(last.at),
             (None, _) => first_from(transaction, now.plus(1))?,
         };
         timers.truncate(looked_at);
-        Ok(Fired { timers, expired, next_at })
+        Ok(Fired { timers, expired, swept, next_at })
     }
 
-    /// The tasks of the timers that are each about one.
+    /// The tasks of the timers that are each about one, and those that holds have held.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = Seq> {
         let of_task = |timer: &Timer| match timer.kind {
             TimerKind::Due | TimerKind::Unblock | TimerKind::QueueTimeout => Some(timer.seq),
-            TimerKind::Purge => None,
+            TimerKind::Purge | TimerKind::Hold => None,
         };
-        self.timers.iter().filter_map(of_task)
+        let held = self.swept.iter().flat_map(|one| one.seqs.iter().copied());
+        self.timers.iter().filter_map(of_task).chain(held)
     }
 }
 
@@ -89,6 +96,37 @@ fn expired(
         seen.insert(timer.seq);
     }
     Ok((expired, timers.len()))
+}
+
+/// Tasks that a hold has held which is over.
+#[derive(Debug)]
+pub(crate) struct Swept {
+    pub(crate) hold: HoldId,
+    /// The first of them.
+    pub(crate) seqs: Vec<Seq>,
+    /// Whether these are all.
+    pub(crate) is_last: bool,
+}
+
+/// The tasks of the holds of these timers, until they are enough for one turn; and how many of the
+/// timers come into it.
+fn swept(transaction: &mut dyn ReadTransaction, timers: &[Timer]) -> Result<(Vec<Swept>, usize)> {
+    let (mut all, mut left): (Vec<Swept>, usize) = (Vec::new(), SWEPT_MAX);
+    for (at, timer) in timers.iter().enumerate() {
+        let hold = HoldId(timer.seq.0);
+        if timer.kind != TimerKind::Hold || all.iter().any(|one| one.hold == hold) {
+            continue;
+        }
+        if left == 0 {
+            return Ok((all, at));
+        }
+        let seqs = transaction.held(hold, left)?;
+        debug_assert!(seqs.is_sorted(), "held tasks come by number");
+        let is_last = seqs.len() < left;
+        left -= seqs.len();
+        all.push(Swept { hold, seqs, is_last });
+    }
+    Ok((all, timers.len()))
 }
 
 /// When the first timer is due.

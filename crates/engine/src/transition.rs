@@ -12,7 +12,7 @@ use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
-use tasker_core::task::{QueueTimeout, StartTime};
+use tasker_core::task::QueueTimeout;
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -72,6 +72,7 @@ impl Planner<'_> {
             }
             Change::Release { seq, lane, priority, due_at: None, .. }
             | Change::Unblock { seq, lane, priority }
+            | Change::Free { seq, lane, priority, .. }
             | Change::Reopen { seq, lane, priority, .. }
             | Change::Resume { seq, lane, priority }
             | Change::Due { seq, lane, priority } => {
@@ -102,6 +103,9 @@ impl Planner<'_> {
             | Change::Fired(_)
             | Change::Key { .. }
             | Change::Start { .. }
+            // It was taken out as it came up.
+            | Change::HoldBack { .. }
+            | Change::Hold(_)
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Update { is_queued: false, .. }
@@ -178,13 +182,15 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
                 brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
         }
         Change::Delay { due_at, .. } => wait_until(brief, *due_at),
+        Change::HoldBack { until, .. } => hold_until(brief, *until),
+        Change::Free { at, .. } => wait_until(brief, *at),
         Change::Block { run_at, .. } => run_at.iter().for_each(|at| wait_until(brief, *at)),
         Change::Pause { at, .. } => brief.paused_at = Some(*at),
-        Change::Resume { .. } => brief.paused_at = None,
+        Change::Resume { .. } => resume(brief),
         Change::Prioritize { to, .. } => brief.priority = *to,
         Change::Update { lane, to, options, .. } => {
             (brief.lane, brief.priority, brief.run_at) = (*lane, *to, options.run_at());
-            brief.has_delay = matches!(options.start_time, Some(StartTime::Delayed(_)));
+            (brief.has_delay, brief.is_held) = (options.has_delay(), options.is_held());
             brief.queue_timeout = options.queue_timeout;
             brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
             brief.unique.clone_from(&options.unique);
@@ -200,6 +206,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::LetGo { .. }
         | Change::Timer { .. }
         | Change::Due { .. }
+        | Change::Hold(_)
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::RequestAbort { .. }
@@ -225,8 +232,20 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
     );
 }
 
+fn hold_until(brief: &mut Brief, at: WallMs) {
+    (brief.run_at, brief.has_delay, brief.is_held) = (Some(at), true, true);
+}
+
+/// Nothing is left of a pause, nor of a hold.
+fn resume(brief: &mut Brief) {
+    brief.paused_at = None;
+    if std::mem::take(&mut brief.is_held) {
+        (brief.run_at, brief.has_delay) = (None, false);
+    }
+}
+
 /// Another start time comes of a delay.
 fn wait_until(brief: &mut Brief, at: WallMs) {
     brief.has_delay |= brief.run_at != Some(at);
-    brief.run_at = Some(at);
+    (brief.run_at, brief.is_held) = (Some(at), false);
 }

@@ -616,6 +616,9 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Start { .. }
         | Change::Reopen { .. }
         | Change::Delay { .. }
+        | Change::HoldBack { .. }
+        | Change::Free { .. }
+        | Change::Hold(_)
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Pause { .. }

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::Result;
+use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::state::State;
@@ -40,6 +41,10 @@ pub enum Call {
     LiveRuns,
     /// `remote_offers`
     RemoteOffers,
+    /// `holds`
+    Holds,
+    /// `held`
+    Held,
     /// `orphans`
     Orphans,
     /// `unburied`
@@ -217,6 +222,14 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
         self.at(Call::RemoteOffers)?.remote_offers()
+    }
+
+    fn holds(&mut self) -> Result<Vec<Hold>> {
+        self.at(Call::Holds)?.holds()
+    }
+
+    fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>> {
+        self.at(Call::Held)?.held(hold, max)
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

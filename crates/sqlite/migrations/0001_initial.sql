@@ -199,6 +199,26 @@ CREATE TABLE attached (
   PRIMARY KEY (owner_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Queries that let no task start that matches, until a moment. An id is that of the batch that made it,
+-- times 128, and a small number. A row goes when the tasks are freed that it has held.
+CREATE TABLE holds (
+  id INTEGER PRIMARY KEY,
+  query TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  -- Who made it: the process, and the task whose runner asked for it.
+  pid INTEGER NOT NULL,
+  uuid BLOB,
+  is_released INTEGER NOT NULL
+) STRICT;
+
+-- The tasks that a hold has held. They may have become anything since.
+CREATE TABLE held (
+  hold INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (hold, seq)
+) STRICT, WITHOUT ROWID;
+
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
 CREATE TABLE owners (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

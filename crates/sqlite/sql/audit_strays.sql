@@ -80,10 +80,21 @@ SELECT 'what is attached to an owner is no task that waits or runs', attached.se
   WHERE tasks.seq IS NULL
 UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
-  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer)
+  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer, $hold_timer)
 UNION ALL
 SELECT 'a timer names a number that is still free', ref FROM timers
-  WHERE ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
+  WHERE kind <> $hold_timer
+    AND ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
+UNION ALL
+SELECT 'nothing looks when a hold is over', id FROM holds
+  WHERE NOT EXISTS (
+    SELECT 1 FROM timers
+    WHERE kind = $hold_timer AND ref = id AND at <= until AND (is_released = 0 OR at < until))
+UNION ALL
+SELECT 'a task is held by no hold', seq FROM held WHERE hold NOT IN (SELECT id FROM holds)
+UNION ALL
+SELECT 'a held task is not among those of a hold', seq FROM tasks
+  WHERE state = $delayed AND options ->> 'isHeld' IS NOT NULL AND seq NOT IN (SELECT seq FROM held)
 UNION ALL
 SELECT 'a task is not kept for ever, and nothing looks when that is over', seq FROM (
   SELECT seq, ended_at + iif(

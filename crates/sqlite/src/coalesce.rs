@@ -136,6 +136,9 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Release { .. }
         | Change::Reopen { .. }
         | Change::Delay { .. }
+        | Change::HoldBack { .. }
+        | Change::Free { .. }
+        | Change::Hold(_)
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Prioritize { .. }

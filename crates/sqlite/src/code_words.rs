@@ -94,6 +94,7 @@ const fn timer_word(kind: TimerKind) -> &'static str {
         TimerKind::QueueTimeout => "queue_timeout_timer",
         TimerKind::Purge => "purge_timer",
         TimerKind::Unblock => "unblock_timer",
+        TimerKind::Hold => "hold_timer",
     }
 }
 

@@ -20,6 +20,8 @@ use tasker_core::time::WallMs;
 
 /// That the start time came of a delay.
 const HAS_DELAY: &str = "hasDelay";
+/// That a hold keeps it until its start time.
+const IS_HELD: &str = "isHeld";
 /// Since when it is paused.
 const PAUSED_AT: &str = "pausedAt";
 /// How many of its conditions are its own.
@@ -44,6 +46,9 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
     if let Some(StartTime::Delayed(_)) = options.start_time {
         member(&mut text, HAS_DELAY, true);
     }
+    if options.is_held() {
+        member(&mut text, IS_HELD, true);
+    }
     if let Some(at) = options.paused_at {
         member(&mut text, PAUSED_AT, at.0);
     }
@@ -61,12 +66,13 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
 
 /// Reads what [`options`] wrote.
 pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
-    let (mut options, mut has_delay) = (TaskOptions::default(), false);
+    let (mut options, mut has_delay, mut is_held) = (TaskOptions::default(), false, false);
     let mut members = members(text)?;
     let ends_at = members.remove(QUEUE_TIMEOUT_ENDS_AT);
     for (word, value) in members {
         match &*word {
             HAS_DELAY => has_delay = value.get() == "true",
+            IS_HELD => is_held = value.get() == "true",
             PAUSED_AT => options.paused_at = Some(WallMs(number(value)?)),
             OWN_CONDITIONS => options.own_conditions = Some(number(value)?),
             _ => {
@@ -77,6 +83,9 @@ pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
     }
     if has_delay {
         options.start_time = Some(StartTime::Delayed(options.run_at()?));
+    }
+    if is_held {
+        options.start_time = Some(StartTime::Held(options.run_at()?));
     }
     if let Some(at) = ends_at {
         options.queue_timeout.as_mut()?.ends_at = Some(WallMs(number(at)?));
@@ -238,6 +247,13 @@ mod tests {
         assert_eq!(options(&told).as_deref(), Some(expected));
         assert_eq!(read_options(expected), Some(told));
         assert_eq!(read_options(r#"{"hasDelay":true}"#), None);
+        let held = SharedOptions::from(TaskOptions {
+            start_time: Some(StartTime::Held(WallMs(7))),
+            ..TaskOptions::default()
+        });
+        assert_eq!(options(&held).as_deref(), Some(r#"{"runAt":7,"isHeld":true}"#));
+        assert_eq!(read_options(r#"{"runAt":7,"isHeld":true}"#), Some(held));
+        assert_eq!(read_options(r#"{"isHeld":true}"#), None);
     }
 
     #[test]

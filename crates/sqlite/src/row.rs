@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use tasker_core::error::Result;
+use tasker_core::hold::{HeldBy, Hold, HoldId, HoldQuery};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
 use tasker_core::key::KeyKind;
@@ -300,6 +301,31 @@ pub(crate) fn attempt_end_if(row: &Row<'_>, column: usize) -> Result<Option<Atte
     let code: Option<u8> = get(row, column)?;
     code.map(|code| AttemptEnd::from_code(code).ok_or_else(|| corrupt("an unknown end")))
         .transpose()
+}
+
+/// Every hold, by number.
+pub(crate) fn holds(connection: &Connection) -> Result<Vec<Hold>> {
+    let mut statement = cached(connection, sql::HOLDS)?;
+    let mut rows = statement.query([]).map_err(error::of)?;
+    let mut holds = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        let query: String = get(row, 1)?;
+        let query = HoldQuery::read(&query)
+            .map_err(|error| corrupt("the query of a hold cannot be read").with_source(error))?;
+        let task = match get::<Option<[u8; 16]>>(row, 5)? {
+            Some(_) => Some(task_id(row, 5)?),
+            None => None,
+        };
+        holds.push(Hold {
+            id: HoldId(get::<i64>(row, 0)?.max(0) as u64),
+            query,
+            since: WallMs(get(row, 2)?),
+            until: WallMs(get(row, 3)?),
+            by: HeldBy { pid: get(row, 4)?, task },
+            is_released: get(row, 6)?,
+        });
+    }
+    Ok(holds)
 }
 
 /// What owners other than this one offer, by number.

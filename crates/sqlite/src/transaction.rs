@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use rusqlite::Rows;
 use tasker_core::error::Result;
+use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
@@ -26,7 +27,7 @@ use tasker_core::store::{
     Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Transaction, Wait, Whose,
     Window, WindowQuery,
 };
-use tasker_core::task::{AbortReason, Json, Postponement, StartTime, Tally};
+use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 
@@ -245,7 +246,8 @@ impl<'s> SqliteTransaction<'s> {
             unique: options.unique.clone(),
             retention: options.retention.clone(),
             is_needed: get(row, 11)?,
-            has_delay: matches!(options.start_time, Some(StartTime::Delayed(_))),
+            has_delay: options.has_delay(),
+            is_held: options.is_held(),
             paused_at: options.paused_at.filter(|_| is_out),
         }))
     }
@@ -385,6 +387,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
         Ok(lanes.into_iter().collect())
     }
 
+    fn holds(&mut self) -> Result<Vec<Hold>> {
+        row::holds(&self.writer.connection)
+    }
+
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
         row::remote_offers(&self.writer.connection, self.writer.owner)
     }
@@ -472,6 +478,17 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
         removal::expired(&self.writer.connection, &seqs, now)
+    }
+
+    fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>> {
+        let mut statement = cached(&self.writer.connection, sql::HELD)?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut rows = statement.query((hold.0 as i64, limit)).map_err(error::of)?;
+        let mut seqs = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            seqs.push(row::seq(row, 0)?);
+        }
+        Ok(seqs)
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {

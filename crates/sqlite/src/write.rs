@@ -35,6 +35,7 @@ use crate::{error, json_column, padding, removal, row, sql};
 mod asked;
 mod attached;
 mod attempts;
+mod holds;
 mod offers;
 
 /// The statements of one batch, each prepared when it is first needed.
@@ -77,6 +78,9 @@ enum Kind {
     ReopenTally,
     Reopen,
     Delay,
+    HoldBack,
+    HeldPut,
+    Free,
     SetQueueTimeout,
     Options,
     Update,
@@ -130,6 +134,9 @@ impl Kind {
             Kind::ReopenTally => sql::REOPEN_TALLY,
             Kind::Reopen => sql::REOPEN,
             Kind::Delay => sql::DELAY,
+            Kind::HoldBack => sql::HOLD_BACK,
+            Kind::HeldPut => sql::HELD_PUT,
+            Kind::Free => sql::FREE,
             Kind::SetQueueTimeout => sql::SET_QUEUE_TIMEOUT,
             Kind::Options => sql::OPTIONS,
             Kind::Update => sql::UPDATE,
@@ -218,6 +225,8 @@ fn fenced(change: &Change) -> Error {
         | Change::Unblock { .. }
         | Change::Start { .. }
         | Change::Delay { .. }
+        | Change::HoldBack { .. }
+        | Change::Free { .. }
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Pause { .. }
@@ -228,6 +237,7 @@ fn fenced(change: &Change) -> Error {
         Change::Operation(_) => "the record of the operation is another one",
         Change::Offer(_) => "we are not registered any more",
         Change::Bury(_) => "the owner offers nothing",
+        Change::Hold(_) => "the hold is another one",
         Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
             "the number is taken"
         }
@@ -366,8 +376,7 @@ impl<'c> Writing<'c> {
             Change::Met { dependency, dependents } => self.met(*dependency, dependents),
             Change::Unblock { seq, .. } => self.statement(Kind::Unblock)?.execute([seq.0 as i64]),
             Change::LetGo { seq } => {
-                self.statement(Kind::LetGo)?.execute([seq.0 as i64])?;
-                Ok(1)
+                self.statement(Kind::LetGo)?.execute([seq.0 as i64]).map(|_| 1)
             }
             Change::Timer { timer, .. } => self.timer(*timer).map(|_| 1),
             Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
@@ -388,6 +397,7 @@ impl<'c> Writing<'c> {
             Change::Release { .. } => self.release(change),
             Change::Reopen { seq, from, end, kept, .. } => self.reopen(*seq, *from, *end, kept),
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
+            Change::HoldBack { .. } | Change::Free { .. } | Change::Hold(_) => self.held(change),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::Update { .. } => self.update(change),
             Change::Prioritize { seq, to, is_queued, .. } => {

@@ -25,6 +25,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("owners_elsewhere", "as many as open handles"),
     ("remote_offers", "as many as open handles"),
     ("index_retract", "as many as open handles"),
+    ("holds", "no more than a bound, and those that are being swept"),
     ("runs_of", "the index holds only what runs at once"),
     ("count_queued", "the rows that an index gave, no more than a bound"),
     ("open_dependencies", "the rows that an index gave, no more than a bound"),

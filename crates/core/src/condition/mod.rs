@@ -129,6 +129,14 @@ pub const fn fields(scope: Scope) -> Fields {
     }
 }
 
+/// Reads the query of a hold, which looks at what a condition of the scope running may look at.
+///
+/// # Errors
+/// `InvalidQuery` with the path of what is wrong, below `path`.
+pub(crate) fn query_of_hold(given: &Value, path: &str) -> Result<Query> {
+    read::query_of(given, path, &read::ALLOWED_BY_HOLD).map(|(query, _)| query)
+}
+
 /// The conditions of a task. Most tasks have none, and these cost them one word.
 #[derive(Clone, Default)]
 pub struct Conditions(Option<Arc<List>>);

@@ -64,14 +64,27 @@ pub(super) fn condition(value: &Value, path: &str) -> Result<Condition> {
     let (scope, limit) = (scope(members, path)?, limit(members, path)?);
     let given = required(members, "query", path)?;
     let at = format!("{path}.query");
-    // What is wrong is told of what was given.
-    Query::of_value(given, &at, allowed(scope))?;
-    let canonical = canonical::query(given, IGNORED);
-    let query = Query::of_value(&canonical, &at, allowed(scope))?;
+    let (query, canonical) = query_of(given, &at, &allowed(scope))?;
     let mut key = format!("{} ", scope.as_str());
     canonical.write_json(&mut key);
     Ok(Condition { scope, limit, query, key: key.into() })
 }
+
+/// Reads a query that stands at `at`; with its canonical form, which it is made of.
+pub(super) fn query_of(given: &Value, at: &str, allowed: &Allowed) -> Result<(Query, Value)> {
+    // What is wrong is told of what was given.
+    Query::of_value(given, at, *allowed)?;
+    let canonical = canonical::query(given, IGNORED);
+    Ok((Query::of_value(&canonical, at, *allowed)?, canonical))
+}
+
+/// What the query of a hold may look at.
+pub(super) const ALLOWED_BY_HOLD: Allowed = Allowed {
+    fields: fields(Scope::Running),
+    ignored: IGNORED_FIELDS,
+    advice: "a hold looks at operation, data, id, label, tags and priority, as a task has them \
+             when it comes up",
+};
 
 /// What the query of a condition may look at.
 const fn allowed(scope: Scope) -> Allowed {

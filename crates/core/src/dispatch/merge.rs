@@ -53,6 +53,24 @@ impl Picks {
         Self { picks: Vec::new(), picks_max, lanes_examined: 0, bytes: 0 }
     }
 
+    /// So many more than there are.
+    pub fn allow(&mut self, more: usize) {
+        self.picks_max = self.picks.len() + more;
+    }
+
+    /// What the start of a pick needs, which memory did not hold.
+    pub fn set_task(&mut self, index: usize, task: Option<ReadyTask>) {
+        self.bytes += task.as_ref().map_or(0, bytes_of);
+        self.picks[index].task = task;
+    }
+
+    /// What is known of the last pick is not as the store says: it is not to be kept.
+    pub fn forget_last_task(&mut self) {
+        if let Some(task) = self.picks.last_mut().and_then(|pick| pick.task.take()) {
+            self.bytes = self.bytes.saturating_sub(bytes_of(&task));
+        }
+    }
+
     /// How many more bytes of data the turn should bring into memory.
     pub fn bytes_left(&self) -> usize {
         BYTES_MAX.saturating_sub(self.bytes)
@@ -232,7 +250,7 @@ impl Dispatch {
     /// Takes the last pick back.
     pub fn unpick(&mut self, picks: &mut Picks) {
         let Some(pick) = picks.picks.pop() else { return };
-        picks.bytes -= pick.task.as_ref().map_or(0, bytes_of);
+        picks.bytes = picks.bytes.saturating_sub(pick.task.as_ref().map_or(0, bytes_of));
         debug_assert!(self.undo.ends_with_pick(pick.lane, pick.key), "{pick:?} is not the last");
         self.rollback_to(Mark(self.undo.len() - STEPS_PER_PICK));
         debug_assert!(

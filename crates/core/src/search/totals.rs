@@ -121,6 +121,9 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::Start { .. }
             | Change::Release { .. }
             | Change::Delay { .. }
+            | Change::HoldBack { .. }
+            | Change::Free { .. }
+            | Change::Hold(_)
             | Change::Prioritize { .. }
             | Change::Update { .. }
             | Change::SetQueueTimeout { .. }

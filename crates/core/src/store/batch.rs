@@ -2,6 +2,7 @@
 
 use super::{Change, Head};
 use crate::error::Error;
+use crate::hold::{Hold, HoldId};
 use crate::id::{OwnerId, RunId, Seq};
 use crate::range::Range;
 use crate::state::Counts;
@@ -59,6 +60,9 @@ impl Change {
             | Change::Release { .. }
             | Change::Reopen { .. }
             | Change::Delay { .. }
+            | Change::HoldBack { .. }
+            | Change::Free { .. }
+            | Change::Hold(_)
             | Change::Prioritize { .. }
             | Change::Update { .. }
             | Change::Purge { .. }
@@ -139,4 +143,16 @@ pub struct Entry {
     pub owner: OwnerId,
     /// What it did, as [`crate::journal::unpack`] reads it.
     pub transitions: Box<[u8]>,
+}
+
+/// A change of a hold.
+#[derive(Clone, Debug)]
+pub enum HoldChange {
+    /// It is made, with a timer at its end. Guard: its number is new.
+    Make(Box<Hold>),
+    /// It is over before its time. Guard: nobody has released it.
+    Release(HoldId),
+    /// The tasks that it has held up to this number are looked after, and forgotten; without a
+    /// number all of them, and the hold with them.
+    Sweep(HoldId, Option<Seq>),
 }

@@ -1,10 +1,14 @@
 //! What a store answers to the lookups of a plan, where that is no task.
 
-use crate::id::{LaneId, Seq, TaskId};
+use std::sync::Arc;
+
+use super::PauseWish;
+use crate::id::{LaneId, RunId, Seq, TaskId};
 use crate::key::KeyKind;
 use crate::queue::QueueKey;
+use crate::retention::Retention;
 use crate::state::State;
-use crate::task::AttemptEnd;
+use crate::task::{AbortReason, AttemptEnd, OnInterrupted, Postponement, Priority};
 use crate::time::WallMs;
 
 /// The task that was added under a key, or took it over last.
@@ -73,4 +77,41 @@ pub struct Wait {
     pub dependency: Seq,
     /// Which one waits.
     pub dependent: Seq,
+}
+
+/// A live run whose owner is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// Which task.
+    pub seq: Seq,
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its identity.
+    pub id: TaskId,
+    /// The run that is lost.
+    pub run: RunId,
+    /// When it began.
+    pub started_at: WallMs,
+    /// The attempt that is lost.
+    pub attempt: u32,
+    /// Failures before this run.
+    pub failures: u32,
+    /// Losses in a row before this one.
+    pub losses: u32,
+    /// What its definition says about a crash.
+    pub on_interrupted: OnInterrupted,
+    /// Whether it has dependencies.
+    pub has_dependencies: bool,
+    /// Why it was to be aborted, if it was.
+    pub abort: Option<AbortReason>,
+    /// Until when it was to be given back, if it was.
+    pub postponement: Option<Postponement>,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
+    /// What is wanted of it, if somebody has paused its task.
+    pub wish: Option<PauseWish>,
+    /// Whether it has halted.
+    pub is_paused: bool,
 }

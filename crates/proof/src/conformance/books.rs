@@ -10,6 +10,7 @@ use tasker_core::store::Change;
 pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
     if let Change::AddDelayed { seq, .. }
     | Change::Delay { seq, .. }
+    | Change::HoldBack { seq, .. }
     | Change::Release { seq, due_at: Some(_), .. } = change
     {
         unqueued.insert(*seq, State::Delayed);
@@ -21,6 +22,7 @@ pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change)
         unqueued.insert(*seq, State::Blocked);
     }
     if let Change::Due { seq, .. }
+    | Change::Free { seq, .. }
     | Change::Unblock { seq, .. }
     | Change::Resume { seq, .. }
     | Change::ResumeRun { seq, .. }
@@ -67,7 +69,8 @@ pub(super) fn tally(
             Change::AddDelayed { .. } => shift(None, State::Delayed),
             Change::AddBlocked { .. } => shift(None, State::Blocked),
             Change::Unblock { .. } => shift(Some(State::Blocked), State::Ready),
-            Change::Due { .. } => shift(Some(State::Delayed), State::Ready),
+            Change::HoldBack { .. } => shift(Some(State::Ready), State::Delayed),
+            Change::Due { .. } | Change::Free { .. } => shift(Some(State::Delayed), State::Ready),
             Change::Start { is_due: true, .. } => shift(Some(State::Delayed), State::Running),
             Change::Start { .. } => shift(Some(State::Ready), State::Running),
             Change::Release { due_at: None, .. } => shift(Some(State::Running), State::Ready),
@@ -93,6 +96,7 @@ pub(super) fn tally(
             | Change::Bury(_)
             | Change::Fired(_)
             | Change::Timer { .. }
+            | Change::Hold(_)
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }

@@ -29,6 +29,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         on_failure: None,
         has_started: false,
         has_delay: false,
+        is_held: false,
         paused_at: None,
         run: None,
         latest_at,

@@ -44,6 +44,7 @@ mod log;
 mod lookup;
 mod order;
 mod offers;
+mod holds;
 mod operations;
 mod orphans;
 mod pause;

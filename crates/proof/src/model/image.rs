@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::key::{Key, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Change, Entry, Head, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, Wait, Window, WindowQuery,
+    Change, Entry, Head, HoldChange, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, Wait, Window,
+    WindowQuery,
 };
-use tasker_core::task::{QueueTimeout, TaskRecord};
+use tasker_core::task::{Priority, QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -30,6 +32,9 @@ pub(super) struct Image {
     pub(super) waits: BTreeMap<Wait, bool>,
     /// What owners offer, living or dead; nothing of those that offer nothing.
     pub(super) offers: BTreeMap<OwnerId, Offers>,
+    pub(super) holds: BTreeMap<HoldId, Hold>,
+    /// What each hold has held.
+    pub(super) held: BTreeSet<(HoldId, Seq)>,
 }
 
 impl Default for Image {
@@ -38,7 +43,8 @@ impl Default for Image {
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let (waits, offers) = (BTreeMap::new(), BTreeMap::new());
-        Self { head, operations, names, tasks, journal, keys, timers, waits, offers }
+        let (holds, held) = (BTreeMap::new(), BTreeSet::new());
+        Self { head, operations, names, tasks, journal, keys, timers, waits, offers, holds, held }
     }
 }
 
@@ -66,10 +72,7 @@ impl Image {
             | Change::Unblock { .. }
             | Change::LetGo { .. }
             | Change::Timer { .. } => self.apply_wait(change, owner),
-            Change::Due { seq, lane, priority } => {
-                self.delayed(*seq)?.at(*lane, *priority).task.state = State::Ready;
-                Some(())
-            }
+            Change::Due { seq, lane, priority } => self.become_due(*seq, *lane, *priority),
             Change::Fired(last) => {
                 self.timers.retain(|timer| timer > last);
                 Some(())
@@ -97,6 +100,9 @@ impl Image {
                 row.at(*lane, *priority).task.state = State::Ready;
                 self.delay(*seq, *due_at)
             }
+            Change::HoldBack { .. } | Change::Free { .. } | Change::Hold(_) => {
+                self.apply_hold(change)
+            }
             Change::SetQueueTimeout { seq, lane, ends_at: at } => {
                 self.set_queue_timeout((*seq, *lane), *at)
             }
@@ -121,6 +127,11 @@ impl Image {
             | Change::Progress { .. }
             | Change::Log { .. } => self.apply_to_run(change),
         }
+    }
+
+    fn become_due(&mut self, seq: Seq, lane: LaneId, priority: Priority) -> Option<()> {
+        self.delayed(seq)?.at(lane, priority).task.state = State::Ready;
+        Some(())
     }
 
     /// Applies what is asked of a live run, and what it says.
@@ -155,6 +166,7 @@ impl Image {
                 let row = self.waiting(*seq).filter(|row| row.task.state == State::Paused)?;
                 row.at(*lane, *priority).task.state = State::Ready;
                 row.task.def.options.paused_at = None;
+                row.task.def.options.forget_hold();
             }
             Change::Block { seq, lane, priority, run_at } => {
                 let row = self.ready(*seq)?.at(*lane, *priority);
@@ -259,6 +271,44 @@ impl Image {
     /// Whether a task that has not ended depends on this one.
     pub(super) fn is_needed(&self, seq: Seq) -> bool {
         self.waits.keys().any(|wait| wait.dependency == seq)
+    }
+
+    /// What becomes of a hold, and of the tasks that it holds.
+    fn apply_hold(&mut self, change: &Change) -> Option<()> {
+        match change {
+            Change::HoldBack { seq, lane, priority, hold, until } => {
+                let row = self.ready(*seq)?.at(*lane, *priority);
+                row.task.state = State::Delayed;
+                row.task.def.options.hold_until(*until);
+                self.timers.insert(Timer { at: *until, kind: TimerKind::Due, seq: *seq });
+                assert!(self.holds.contains_key(hold), "a hold that is not there holds a task");
+                self.held.insert((*hold, *seq));
+            }
+            Change::Free { seq, lane, priority, at } => {
+                let row = self.delayed(*seq)?.at(*lane, *priority);
+                row.task.state = State::Ready;
+                row.task.def.options.wait_until(*at);
+            }
+            Change::Hold(HoldChange::Make(hold)) => {
+                let timer = Timer { at: hold.until, kind: TimerKind::Hold, seq: Seq(hold.id.0) };
+                self.timers.insert(timer);
+                return self.holds.insert(hold.id, (**hold).clone()).is_none().then_some(());
+            }
+            Change::Hold(HoldChange::Release(id)) => {
+                let hold = self.holds.get_mut(id).filter(|hold| !hold.is_released)?;
+                hold.is_released = true;
+            }
+            Change::Hold(HoldChange::Sweep(id, last)) => {
+                let is_over =
+                    |hold: HoldId, seq| hold == *id && last.is_none_or(|last| seq <= last);
+                self.held.retain(|(hold, seq)| !is_over(*hold, *seq));
+                if last.is_none() {
+                    self.holds.remove(id);
+                }
+            }
+            _ => return None,
+        }
+        Some(())
     }
 
     /// Applies what is of no task.

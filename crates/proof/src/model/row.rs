@@ -9,7 +9,7 @@ use tasker_core::state::State;
 use tasker_core::store::{Brief, Expired, Orphan, PauseWish, ReadyTask, Start};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
-    StartTime, TaskEnd, TaskRecord,
+    TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -176,7 +176,7 @@ impl Row {
         let (created_at, has_started) = (self.task.created_at, self.task.started_at.is_some());
         let on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
         let unique = options.unique.clone();
-        let has_delay = matches!(options.start_time, Some(StartTime::Delayed(_)));
+        let (has_delay, is_held) = (options.has_delay(), options.is_held());
         let is_out = state == State::Paused && run.is_none();
         Brief {
             id,
@@ -188,6 +188,7 @@ impl Row {
             on_failure,
             has_started,
             has_delay,
+            is_held,
             paused_at: options.paused_at.filter(|_| is_out),
             run,
             latest_at,

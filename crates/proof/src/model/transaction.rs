@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal;
 use tasker_core::key::Key;
@@ -84,6 +85,15 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
         let others = self.image.offers.iter().filter(|(owner, _)| **owner != self.store.owner);
         Ok(others.map(|(owner, offers)| (*owner, offers.clone())).collect())
+    }
+
+    fn holds(&mut self) -> Result<Vec<Hold>> {
+        Ok(self.image.holds.values().cloned().collect())
+    }
+
+    fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>> {
+        let held = self.image.held.range((hold, Seq(0))..).take_while(|(one, _)| *one == hold);
+        Ok(held.map(|(_, seq)| *seq).take(max).collect())
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

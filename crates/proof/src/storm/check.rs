@@ -234,7 +234,9 @@ impl Ledger {
     fn expired(&mut self, task: &TaskRecord) {
         self.report.expired += 1;
         let options = &task.def.options;
-        let since = options.run_at().map_or(task.created_at, |at| at.max(task.created_at));
+        // What was held has another start time since, from which nothing counts.
+        let run_at = options.run_at().filter(|_| options.tags.is_none());
+        let since = run_at.map_or(task.created_at, |at| at.max(task.created_at));
         let is_over = options.queue_timeout.is_some_and(|timeout| {
             timeout.then == AfterQueueTimeout::Abort
                 && task.ended_at.is_some_and(|at| at >= timeout.end(since))

@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::hold::HoldId;
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::{Settlement, engine_error};
@@ -76,6 +77,7 @@ enum Call {
     Stop,
     Close,
     Ready,
+    Hold,
     Flag,
     Other,
 }
@@ -118,6 +120,8 @@ struct Worker {
     tasks: Vec<TaskId>,
     /// Tasks that were found, whoever added them.
     found: Vec<TaskId>,
+    /// Holds of our own.
+    holds: Vec<HoldId>,
     /// The longest that an add has waited.
     waited_ms: u64,
     told: String,
@@ -185,6 +189,7 @@ impl Worker {
             runs: BTreeMap::new(),
             tasks: Vec::new(),
             found: Vec::new(),
+            holds: Vec::new(),
             waited_ms: WAIT_MS,
             told: String::new(),
             traced: String::new(),
@@ -369,6 +374,7 @@ impl Worker {
             (Call::Find, Answer::Json(text)) => self.found = uuids(&text)?,
             (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
             (Call::FindPaused, Answer::Json(text)) => self.resume_all(&uuids(&text)?)?,
+            (Call::Hold, Answer::Number(id)) => self.holds.push(HoldId(id)),
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => {
                 self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
@@ -487,6 +493,7 @@ impl Worker {
                 (58..70, _) => self.add_unique(),
                 (70..76, Some(id)) => self.pause_or_resume(id),
                 (76..79, Some(id)) => self.remove(id),
+                (79..82, _) => self.hold_or_release(),
                 _ => self.add(),
             }
         }

@@ -11,6 +11,7 @@ mod conditions;
 mod dependencies;
 mod overtaken;
 mod explaining;
+mod holds;
 mod keys;
 mod listening;
 mod offers;

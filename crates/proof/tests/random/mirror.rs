@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tasker_core::error::Result;
+use tasker_core::hold::Hold;
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
@@ -28,6 +29,7 @@ pub(crate) struct Mirror {
     lanes: BTreeMap<LaneId, Vec<ReadyTask>>,
     remote_runs: Vec<(LaneId, u32)>,
     remote_offers: Vec<(OwnerId, Offers)>,
+    holds: Vec<Hold>,
     /// What the store says of the runs that are live here, and of what was asked of them.
     live: Vec<(Option<Brief>, Option<AbortReason>, Option<PauseWish>)>,
 }
@@ -59,6 +61,7 @@ impl Mirror {
             lanes: lanes.iter().map(|query| query.lane.id).zip(tasks).collect(),
             remote_runs: transaction.remote_runs()?,
             remote_offers: transaction.remote_offers()?,
+            holds: transaction.holds()?,
             live: {
                 let aborts = transaction.abort_requests(live)?;
                 let wishes = transaction.pause_wishes(live)?;
@@ -74,6 +77,7 @@ impl Mirror {
         let Head { number, seq_next, lane_next, counts } = self.head;
         let known = (memory.number, memory.seq_next, memory.lane_next, memory.counts);
         assert_eq!(known, (number, seq_next, lane_next, counts), "memory is not as the store");
+        assert_eq!(memory.holds.0, self.holds);
         let last = self.operations.last().map_or(0, |operation| usize::from(operation.id.0));
         assert_eq!(memory.next_operation, last + 1, "{:?}", self.operations);
         for Operation { id, name, record } in &self.operations {

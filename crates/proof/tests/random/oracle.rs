@@ -5,6 +5,7 @@ pub(crate) mod coverage;
 mod dependencies;
 mod explaining;
 mod found;
+pub(crate) mod holds;
 mod operations;
 mod pauses;
 mod postponing;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
+use tasker_core::hold::{HoldId, HoldQuery};
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::patch::Patch;
@@ -59,6 +61,8 @@ pub(crate) enum Asked {
     ResumeTask(TaskId),
     Watch(TaskId),
     Explain(TaskId),
+    Hold(HoldQuery, WallMs),
+    ReleaseHold(HoldId),
     /// A runner with options.
     Assign(Arc<str>, OperationOptions),
     Define(Arc<str>, OperationOptions),
@@ -101,6 +105,12 @@ pub(crate) struct Oracle {
     pub(crate) elsewhere: explaining::Elsewhere,
     /// What was said of tasks, in JSON.
     explained: Vec<(TaskId, String)>,
+    /// Those that are not swept yet, by number.
+    holds: Vec<holds::Hold>,
+    /// Those that this turn sweeps.
+    sweeping: Vec<HoldId>,
+    /// What each has held.
+    held: BTreeSet<(HoldId, TaskId)>,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says, and the latest that any has said.
@@ -147,6 +157,7 @@ impl Oracle {
         self.meet_due();
         self.meet_queue_timeouts();
         self.meet_purge();
+        self.begin_sweep();
         for input in inputs {
             self.meet_by(input);
             let asked = match input {
@@ -164,6 +175,8 @@ impl Oracle {
                 Input::Resume(_, id) => Asked::ResumeTask(*id),
                 Input::AwaitEnd(_, id) => Asked::Watch(*id),
                 Input::Ask(_, Question::Task(id)) => Asked::Explain(*id),
+                Input::Hold(_, query, until, _) => Asked::Hold(query.clone(), *until),
+                Input::ReleaseHold(_, id) => Asked::ReleaseHold(*id),
                 Input::Assign(_, name, Some(options)) => {
                     Asked::Assign(name.clone(), options.clone())
                 }
@@ -196,6 +209,7 @@ impl Oracle {
         if hit.is_none() {
             self.reach_dependents(false);
             self.become_due_at(self.wall);
+            self.sweep(self.wall);
             let late = self.tasks.values().find(|task| task.expired_at(self.wall).is_some());
             assert!(late.is_none(), "it has waited too long: {late:?}");
         }
@@ -312,18 +326,11 @@ impl Oracle {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: &Answer) {
-        let asked = self.mine().asked.remove(&ticket);
-        let asked = asked.unwrap_or_else(|| panic!("{ticket} is answered once"));
+        let asked = self.mine().asked.remove(&ticket).expect("a call is answered once");
         let given_back = self.given_back();
         match (asked, answer) {
             (Asked::Add(defs), Answer::Task(id)) => self.enter(*id, defs[0].clone()),
-            (Asked::Add(defs), Answer::Tasks(ids)) => {
-                assert_eq!(ids.len(), defs.len());
-                for (id, mut def) in ids.iter().zip(defs) {
-                    dependencies::name_all(&mut def, ids);
-                    self.enter(*id, def);
-                }
-            }
+            (Asked::Add(defs), Answer::Tasks(ids)) => self.enter_all(defs, ids),
             (Asked::Add(defs), Answer::Adds(tasks)) => self.enter_list(defs, tasks),
             (Asked::Once(defs), Answer::Adds(tasks)) => self.enter_rows(defs, tasks),
             (Asked::Once(defs), Answer::Idempotent(tasks)) => {
@@ -358,6 +365,8 @@ impl Oracle {
                 }
             }
             (Asked::Explain(id), Answer::Json(text)) => self.explained.push((id, text.clone())),
+            (Asked::Hold(query, until), Answer::Number(id)) => self.made_hold(query, until, *id),
+            (Asked::ReleaseHold(id), Answer::Flag(flag)) => self.released(id, *flag),
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
             (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
             (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),
@@ -391,6 +400,14 @@ impl Oracle {
         let ends = self.me().expected.iter();
         let given_back = ends.filter(|(_, (end, _))| end.is_wait());
         given_back.map(|(slot, _)| (self.me, *slot)).collect()
+    }
+
+    fn enter_all(&mut self, defs: Vec<NewTask>, ids: &[TaskId]) {
+        assert_eq!(ids.len(), defs.len());
+        for (id, mut def) in ids.iter().zip(defs) {
+            dependencies::name_all(&mut def, ids);
+            self.enter(*id, def);
+        }
     }
 
     fn enter(&mut self, id: TaskId, mut def: NewTask) {
@@ -551,6 +568,7 @@ impl Oracle {
     }
 
     fn start(&mut self, started: &RunStart) {
+        self.hold_back(|_| true);
         let first = self.eligible().map(|(id, _)| *id);
         assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
         assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
@@ -672,29 +690,5 @@ impl Oracle {
         let owed: Vec<_> = me.asked.keys().filter(is_owed).collect();
         assert!(!me.is_closed || owed.is_empty(), "not answered at the close: {owed:?}");
         *me = Process::default();
-    }
-
-    /// The runs of a process that died are lost; `is_told` if one that lives will say so.
-    pub(crate) fn lose_runs(&mut self, is_told: bool) {
-        let me = self.me;
-        let is_mine = |task: &&mut Task| task.run.is_some_and(|(process, _)| process == me);
-        for task in self.tasks.values_mut().filter(is_mine) {
-            task.lose();
-            task.is_end_owed = is_told && task.state.is_final();
-        }
-        // Runs come first: who waited for one that is lost ends because of that.
-        self.reach_after_death(is_told);
-        self.lose_attached(is_told);
-        self.reach_after_death(is_told);
-    }
-
-    /// Whoever was to tell of the dead has closed too, and dealt with them when it opened again.
-    pub(crate) fn forgive_ends(&mut self) {
-        self.tasks.values_mut().for_each(|task| task.is_end_owed = false);
-    }
-
-    /// Nobody lives whose death was not dealt with.
-    pub(crate) fn owes_nothing(&self) -> bool {
-        self.tasks.values().all(|task| !task.is_end_owed)
     }
 }

@@ -1,7 +1,9 @@
 //! One world: one to three engines on one disk, the oracle, and a history made from a number.
 
 mod calls;
+mod comparing;
 mod explaining;
+mod holds;
 pub(crate) mod stranger;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,18 +27,18 @@ use tasker_proof::conformance::Backend;
 use tasker_proof::faulty_store::{Call, FaultyStore};
 use tasker_proof::rng::Rng;
 
-use crate::mirror::Mirror;
 use crate::oracle::Oracle;
 use crate::oracle::coverage::Coverage;
 use crate::oracle::removals;
-use crate::queue;
 use crate::store::{FailingCall, Fault, Trouble, Troubled};
 
 const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 23] = [
+const READS: [Call; 25] = [
+    Call::Holds,
+    Call::Held,
     Call::LiveRuns,
     Call::Attached,
     Call::PauseWishes,
@@ -247,6 +249,11 @@ impl World {
             }
         }
         if self.rng.once_in(6) {
+            let holds = self.holds();
+            let fault = (self.can_fail && self.rng.once_in(8)).then(|| self.fault());
+            self.turns(holds, fault);
+        }
+        if self.rng.once_in(6) {
             self.compare();
         }
         self.explain();
@@ -423,6 +430,9 @@ impl World {
         let hit = self.hit();
         self.oracle.elsewhere = self.offered_elsewhere();
         self.oracle.hear(&effects, hit);
+        if hit.is_none() {
+            self.hold_back(after);
+        }
         self.oracle.settle(now.mono.0);
         assert_eq!(self.oracle.me().is_closed, after == Next::Closed);
         self.see_removals();
@@ -449,30 +459,10 @@ impl World {
         after
     }
 
-    /// What memory says of the queue is so.
-    fn compare_queue(&self) {
-        let engine = self.processes[self.me].engine.as_ref().unwrap();
-        queue::compare(engine.memory(), &self.oracle);
-    }
-
     /// What a driver does between turns. If it fails, nothing has changed.
     fn maintain(&mut self) {
         let is_idle = self.rng.once_in(2);
         let _ = self.engine().store().unwrap().maintain(is_idle);
-    }
-
-    /// What memory says of the store is what a fresh mirror of it says.
-    fn compare_memory(&mut self) {
-        if self.wide.is_some() || self.engine().memory().freshness != Freshness::Current {
-            return;
-        }
-        let trouble = std::mem::take(&mut *self.trouble());
-        let engine = self.engine();
-        let live = engine.memory().live.in_order();
-        let live: Vec<_> = live.into_iter().map(|run| (run.seq, run.run)).collect();
-        let mirror = Mirror::read(engine.store().unwrap(), &live).unwrap();
-        mirror.assert_shown_by(engine.memory());
-        *self.trouble() = trouble;
     }
 
     /// Nobody can tell whether an abort was stored whose commit has an open fate, if its run goes
@@ -483,7 +473,8 @@ impl World {
                 matches!(input, Input::Retry(..) | Input::PostponeTask(..) | Input::Update(..))
             };
             let is_pause = |input: &Input| matches!(input, Input::Pause(..) | Input::Resume(..));
-            inputs.retain(|input| !is_call(input) && !is_pause(input));
+            let is_hold = |input: &Input| matches!(input, Input::Hold(..) | Input::ReleaseHold(..));
+            inputs.retain(|input| !is_call(input) && !is_pause(input) && !is_hold(input));
             inputs.retain(|input| !(self.is_shared() && matches!(input, Input::Abort(..))));
             // A row of an outbox may lead to a task that was there before.
             inputs.retain(|input| !calls::is_unique_row(input));
@@ -660,6 +651,7 @@ impl World {
             self.oracle.expire_at(wall);
             self.oracle.reach_after_death(false);
             self.oracle.become_due_at(wall);
+            self.oracle.sweep_at(wall);
             self.see_removals();
         }
         is_open

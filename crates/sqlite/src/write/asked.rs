@@ -33,7 +33,12 @@ impl Writing<'_> {
 
     /// A task is taken out, or put back.
     fn pause(&mut self, seq: Seq, at: Option<WallMs>) -> Rows {
-        let options = self.options_with(seq, |options| options.paused_at = at)?;
+        let options = self.options_with(seq, |options| {
+            options.paused_at = at;
+            if at.is_none() {
+                options.forget_hold();
+            }
+        })?;
         let kind = if at.is_some() { Kind::Pause } else { Kind::Resume };
         self.statement(kind)?.execute((options, seq.0 as i64))
     }

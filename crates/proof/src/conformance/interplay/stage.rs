@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
 use tasker_core::id::{IdempotencyKey, TaskId};
 use tasker_core::reader::Reader;
 use tasker_core::rules::Settlement;
@@ -50,6 +51,8 @@ pub(super) struct Stage<'a> {
     dependency_slot: RunSlot,
     /// Whether its run was told to halt.
     halts: bool,
+    /// The hold that matches it, if there is one.
+    hold: Option<HoldId>,
     answers: BTreeMap<Ticket, String>,
     /// The task that was added last.
     added: Option<TaskId>,
@@ -79,6 +82,7 @@ impl<'a> Stage<'a> {
             dependency: None,
             dependency_slot: NO_RUN,
             halts: false,
+            hold: None,
             answers: BTreeMap::new(),
             added: None,
             told: Vec::new(),
@@ -199,6 +203,22 @@ impl<'a> Stage<'a> {
     pub(super) fn assign(&mut self) -> Result<()> {
         let operation = self.operation.clone();
         self.call(|ticket| Input::Assign(ticket, operation, None)).map(drop)
+    }
+
+    /// There is a hold that matches the task for so long.
+    pub(super) fn hold(&mut self, ms: u64) -> Result<()> {
+        if self.hold.is_some() {
+            return Ok(());
+        }
+        let query = HoldQuery::read(&format!(r#"{{"operation":"{}"}}"#, self.operation))?;
+        let (until, by) = (self.now.wall.plus(ms), HeldBy { pid: 1, task: None });
+        self.call(|ticket| Input::Hold(ticket, query, until, by)).map(drop)
+    }
+
+    /// That hold is released.
+    pub(super) fn release(&mut self) -> Result<()> {
+        let Some(id) = self.hold else { return Err(Error::bug("nothing holds it")) };
+        self.call(|ticket| Input::ReleaseHold(ticket, id)).map(drop)
     }
 
     /// Something is said of the operation.
@@ -332,6 +352,10 @@ impl<'a> Stage<'a> {
         match answer {
             Answer::Done => "done".into(),
             Answer::Flag(flag) => flag.to_string(),
+            Answer::Number(number) => {
+                self.hold = Some(HoldId(*number));
+                "its number".into()
+            }
             Answer::Task(id) => self.named(*id),
             Answer::Idempotent(tasks) => tasks.iter().map(|(id, _)| self.named(*id)).collect(),
             Answer::Adds(tasks) => {

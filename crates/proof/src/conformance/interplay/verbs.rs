@@ -183,6 +183,14 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         }
         silent(stage.advance(DELAY_MS))
     }),
+    verb("hold", |stage| {
+        stage.hold(DELAY_MS)?;
+        silent(stage.assign())
+    }),
+    verb("release hold", |stage| {
+        stage.hold(DELAY_MS)?;
+        silent(stage.release())
+    }),
     verb("queue timeout", |stage| silent(stage.advance(2 * TIMEOUT_MS))).of(|def| {
         queued_shortly(def, AfterQueueTimeout::Abort);
     }),

@@ -118,6 +118,15 @@ const DELAYED: &[Way] = &[
         },
     },
     Way {
+        name: "held as it came up",
+        start_time: None,
+        is_blocked: false,
+        take: |stage| {
+            stage.hold(DELAY_MS)?;
+            stage.begin()
+        },
+    },
+    Way {
         name: "run again later by hand",
         start_time: None,
         is_blocked: false,

@@ -1,12 +1,14 @@
 //! Calls about tasks that are there.
 
 use tasker_core::argument;
+use tasker_core::hold::{HeldBy, HoldQuery};
 use tasker_core::id::TaskId;
 use tasker_core::patch::{self, Patch};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::rules::{abort_reason, engine_error};
 use tasker_core::task::Cause;
+use tasker_engine::clock::{Clock as _, SystemClock};
 use tasker_engine::input::{Input, PostponeOptions, RetryOptions, Update};
 use tasker_engine::thread::Read;
 
@@ -51,6 +53,23 @@ impl Worker {
         let delay_ms = self.rng.once_in(2).then(|| 1 + self.rng.below(20) as u64);
         let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };
         self.call(Call::Flag, |ticket| Input::PostponeTask(ticket, id, options));
+    }
+
+    /// Holds some of the tasks that have names for a moment, or releases a hold before its time.
+    pub(super) fn hold_or_release(&mut self) {
+        if let Some(id) = self.rng.pick(&self.holds).copied().filter(|_| self.rng.once_in(2)) {
+            self.holds.retain(|other| *other != id);
+            return self.call(Call::Flag, |ticket| Input::ReleaseHold(ticket, id));
+        }
+        let worker = 1 + self.rng.below(9);
+        let texts =
+            [r#"{"tags":{"$exists":true}}"#.into(), format!(r#"{{"tags":"worker {worker}"}}"#)];
+        let Some(query) = self.rng.pick(&texts).and_then(|text| HoldQuery::read(text).ok()) else {
+            return;
+        };
+        let until = SystemClock::new().now().wall.plus(1 + self.rng.below(200) as u64);
+        let by = HeldBy { pid: std::process::id(), task: None };
+        self.call(Call::Hold, |ticket| Input::Hold(ticket, query, until, by));
     }
 
     pub(super) fn abort(&mut self, id: TaskId) {

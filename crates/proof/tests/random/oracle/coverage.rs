@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tasker_core::document::for_conditions;
 use tasker_core::id::TaskId;
 use tasker_core::key::OnConflict;
 use tasker_core::limits;
+use tasker_core::query::Fields;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{AfterQueueTimeout, Cause, NewTask, OnInterrupted, OnStop};
@@ -70,9 +72,15 @@ impl Oracle {
 
     /// A verb that names no task meets all of them, and those that are not there.
     fn meet_all(&mut self, verb: impl Fn(&Task) -> Option<&'static str>, nobody: &[&'static str]) {
-        let met = self.tasks.values().filter_map(|task| Some((verb(task)?, self.state_of(task)?)));
-        let met: Vec<_> = met.chain(nobody.iter().map(|verb| (*verb, NOBODY))).collect();
-        self.used.extend(met);
+        let met = self.met(verb);
+        self.used.extend(met.into_iter().chain(nobody.iter().map(|verb| (*verb, NOBODY))));
+    }
+
+    fn met(
+        &self,
+        verb: impl Fn(&Task) -> Option<&'static str>,
+    ) -> Vec<(&'static str, &'static str)> {
+        self.tasks.values().filter_map(|task| Some((verb(task)?, self.state_of(task)?))).collect()
     }
 
     fn state_of(&self, task: &Task) -> Option<&'static str> {
@@ -132,10 +140,9 @@ impl Oracle {
                 self.meet_detached("close, attached");
             }
             Input::Define(_, name, _) => self.meet_operation("define operation", name),
-            Input::PauseOperation(_, name, pauses) => {
-                let verb = if *pauses { "pause operation" } else { "resume operation" };
-                self.meet_operation(verb, name);
-            }
+            Input::PauseOperation(_, name, true) => self.meet_operation("pause operation", name),
+            Input::PauseOperation(_, name, false) => self.meet_operation("resume operation", name),
+            Input::Hold(..) | Input::ReleaseHold(..) => self.meet_hold(input),
             Input::Bulk(..)
             | Input::FindByKey(..)
             | Input::Halt(_)
@@ -152,6 +159,25 @@ impl Oracle {
             | Input::IsShared(_)
             | Input::Leave(_) => {}
         }
+    }
+
+    /// A hold meets what it matches, and so does its release.
+    fn meet_hold(&mut self, input: &Input) {
+        let document = |task: &Task| for_conditions(&task.def, Fields::ALL).unwrap();
+        let (met, verb) = match input {
+            Input::Hold(_, query, ..) => {
+                let is_met = |task: &Task| query.matches(&document(task)).then_some("hold");
+                (self.met(is_met), "hold")
+            }
+            Input::ReleaseHold(_, id) => {
+                let hold = self.holds.iter().find(|hold| hold.id == *id);
+                let matches = |task: &Task| hold.is_some_and(|hold| hold.matches(task));
+                (self.met(|task| matches(task).then_some("release hold")), "release hold")
+            }
+            _ => return,
+        };
+        self.used.extend(met);
+        self.used.insert((verb, NOBODY));
     }
 
     fn meet_operation(&mut self, verb: &'static str, name: &str) {

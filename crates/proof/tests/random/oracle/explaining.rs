@@ -55,7 +55,9 @@ impl Oracle {
                 let named = |list: &Value| list.as_array().map(Vec::len);
                 assert_eq!(named(&since), named(&reason["uuids"]), "{text}");
             }
-            if let Some(cause) = reason.remove("cause") {
+            let cause = reason.remove("cause");
+            assert_eq!(cause == Some(json!("hold")), cause.is_some() && task.def.options.is_held());
+            if let Some(cause) = cause.filter(|cause| cause != "hold") {
                 assert_eq!(cause == "own", task.starts == 0, "{text}\n{task:?}");
             }
         }
@@ -150,8 +152,9 @@ impl Oracle {
             (StartTime::Delayed(at), Some(paused_at)) => {
                 self.wall.plus(at.0.saturating_sub(paused_at.0).max(0) as u64)
             }
-            (StartTime::Delayed(at) | StartTime::At(at), _) => at,
-            (StartTime::After(_), _) => return None,
+            (StartTime::Held(_), Some(_)) | (StartTime::After(_), _) => return None,
+            (StartTime::Held(_), None) if !self.hold_reasons(task).is_empty() => return None,
+            (StartTime::Delayed(at) | StartTime::At(at) | StartTime::Held(at), _) => at,
         };
         (at > self.wall).then(|| json!({ "reason": "start-time", "until": at.0 }))
     }
@@ -172,6 +175,7 @@ impl Oracle {
                 "uuids": runs,
             }));
         }
+        all.extend(self.hold_reasons(task));
         if task.state == State::Paused {
             let since = task.def.options.paused_at.map(|at| at.0);
             all.push(json!({ "reason": "paused", "what": "task", "since": since }));

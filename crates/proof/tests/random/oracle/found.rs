@@ -44,6 +44,7 @@ impl Oracle {
             let is_remote = task.run.is_some_and(|(process, _)| process != me);
             if (!task.state.is_final() || task.is_end_supposed()) && !is_remote {
                 task.adopt(found);
+                self.adopt_hold(id);
             }
         }
         self.reach_dependents(true);

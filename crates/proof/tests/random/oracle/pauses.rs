@@ -145,12 +145,19 @@ impl Task {
                 Some(WallMs(at.0 + (wall.0 - paused_at.0).max(0)))
             }
             Some(StartTime::Delayed(at) | StartTime::At(at)) => Some(at),
+            // It comes up again, and is held again if the hold is not over.
+            Some(StartTime::Held(_)) => {
+                self.def.options.forget_hold();
+                None
+            }
             Some(StartTime::After(_)) | None => None,
         };
         // It counts from a moment that was named, which may not have come yet.
         let since = match self.def.options.start_time {
             Some(StartTime::At(at)) => at.max(paused_at),
-            Some(StartTime::Delayed(_) | StartTime::After(_)) | None => paused_at,
+            Some(StartTime::Delayed(_) | StartTime::Held(_) | StartTime::After(_)) | None => {
+                paused_at
+            }
         };
         self.shift_queue_timeout((wall.0 - since.0).max(0));
         self.state = State::Ready;

@@ -16,7 +16,11 @@ use super::{Oracle, Task};
 impl Task {
     /// It waits until then at least; what counts from its start time counts from there.
     pub(super) fn wait_until(&mut self, at: WallMs) {
-        let before = self.def.options.run_at().filter(|_| self.state == State::Delayed);
+        let before = self
+            .def
+            .options
+            .run_at()
+            .filter(|_| self.state == State::Delayed && !self.def.options.is_held());
         let at = before.map_or(at, |before| before.max(at));
         self.delay(at);
         if self.starts == 0

@@ -12,7 +12,7 @@ use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
 use super::operations::Runner;
 use super::said::{Expected, Said, end_of};
-use super::{Asked, Task};
+use super::{Asked, Oracle, Task};
 
 /// What one process knows and is owed.
 #[derive(Debug, Default)]
@@ -188,5 +188,31 @@ impl Process {
     pub(crate) fn next_due(&self) -> Option<u64> {
         let runs = self.runs.values().filter_map(|run| run.deadline.map(|(at, _)| at));
         runs.chain(self.stopping.as_ref().map(|stopping| stopping.deadline)).min()
+    }
+}
+
+impl Oracle {
+    /// The runs of a process that died are lost; `is_told` if one that lives will say so.
+    pub(crate) fn lose_runs(&mut self, is_told: bool) {
+        let me = self.me;
+        let is_mine = |task: &&mut Task| task.run.is_some_and(|(process, _)| process == me);
+        for task in self.tasks.values_mut().filter(is_mine) {
+            task.lose();
+            task.is_end_owed = is_told && task.state.is_final();
+        }
+        // Runs come first: who waited for one that is lost ends because of that.
+        self.reach_after_death(is_told);
+        self.lose_attached(is_told);
+        self.reach_after_death(is_told);
+    }
+
+    /// Whoever was to tell of the dead has closed too, and dealt with them when it opened again.
+    pub(crate) fn forgive_ends(&mut self) {
+        self.tasks.values_mut().for_each(|task| task.is_end_owed = false);
+    }
+
+    /// Nobody lives whose death was not dealt with.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.tasks.values().all(|task| !task.is_end_owed)
     }
 }

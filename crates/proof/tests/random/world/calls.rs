@@ -29,7 +29,7 @@ const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const KEYS: usize = 16;
 /// What conditions count. Those on what stands ahead cannot look at the last one.
-const COUNTED: [&str; 10] = [
+pub(super) const COUNTED: [&str; 10] = [
     "{}",
     r#"{"operation":"a"}"#,
     r#"{"data":1}"#,
