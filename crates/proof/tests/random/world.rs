@@ -489,6 +489,7 @@ impl World {
         let now = self.now();
         let after = self.engine().peek(now, &mut effects);
         let hit = self.hit();
+        self.oracle.elsewhere = self.offered_elsewhere();
         self.oracle.hear_look(&effects, hit);
         assert_ne!(after, Next::Closed, "no fault is that grave");
         if hit.is_none() {
