@@ -15,6 +15,8 @@
 //!
 //! Proof: `proof/tests/engine/holds.rs`, `conformance::holds`, `proof/tests/random`.
 
+use std::borrow::Cow;
+
 use tasker_core::dispatch::{Pick, Picks};
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
@@ -180,7 +182,13 @@ impl Planner<'_> {
         let def = new.or(pick.task.as_ref().map(|task| &task.def));
         debug_assert!(def.is_some(), "nothing is known of {:?}", pick.key);
         let Some(def) = def else { return Ok(None) };
-        let matching = matching(self.all_holds().live(self.now.wall), def)?;
+        // The store does not know the priority that this very turn gave it; its place does.
+        let priority = pick.key.priority();
+        let def = match def.priority == priority {
+            true => Cow::Borrowed(def),
+            false => Cow::Owned(NewTask { priority, ..def.clone() }),
+        };
+        let matching = matching(self.all_holds().live(self.now.wall), &def)?;
         Ok(matching.into_iter().max_by_key(|hold| (hold.until, hold.id)))
     }
 

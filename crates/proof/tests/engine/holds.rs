@@ -392,3 +392,18 @@ fn a_held_task_that_is_updated_stays_held_unless_it_gets_a_start_time() {
     bench.advance(2 * HOUR);
     assert_eq!(bench.starts(), [tasks[0], tasks[2]]);
 }
+
+/// A random world found it: the store does not know of the priority yet.
+#[test]
+fn a_task_that_comes_up_with_a_new_priority_is_held_by_that() {
+    let mut bench = Bench::started(1);
+    let runs = add_of(&mut bench, 7, 0.0);
+    let waits = add_of(&mut bench, 7, 0.0);
+    hold(&mut bench, r#"{"priority":{"$gte":1}}"#, HOUR);
+    let ticket = bench.ticket();
+    bench.turn(vec![
+        Input::Settle(1, Settlement::Returned(None)),
+        Input::Prioritize(ticket, waits, Priority::new(5.0).unwrap()),
+    ]);
+    assert_eq!((bench.starts(), bench.state(waits)), (vec![runs], State::Delayed));
+}
