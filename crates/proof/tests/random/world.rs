@@ -554,6 +554,8 @@ impl World {
             // First: what tasks take of their operation is in those that are stored.
             let operations = self.reader().operations().unwrap();
             self.oracle.resolve_operations(operations);
+            let holds = self.engine().memory().holds.clone();
+            self.oracle.resolve_holds(&holds);
             let stored = self.stored(&uuids);
             self.oracle.resolve(&stored, &uuids);
         }

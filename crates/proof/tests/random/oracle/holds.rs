@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tasker_core::document::for_conditions;
-use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
+use tasker_core::hold::{HeldBy, HoldId, HoldQuery, Holds};
 use tasker_core::id::TaskId;
 use tasker_core::query::Fields;
 use tasker_core::state::State;
@@ -45,6 +45,18 @@ impl Oracle {
         let is_new = self.holds.last().is_none_or(|last| last.id < id);
         assert!(is_new, "its number was given before");
         self.holds.push(Hold { id, query, since, until, is_released });
+    }
+
+    /// Takes the store's word after a commit whose fate was open.
+    pub(crate) fn resolve_holds(&mut self, stored: &Holds) {
+        let known = stored.0.iter().map(|hold| Hold {
+            id: hold.id,
+            query: hold.query.clone(),
+            since: hold.since,
+            until: hold.until,
+            is_released: hold.is_released,
+        });
+        self.holds = known.collect();
     }
 
     /// A release was answered.
