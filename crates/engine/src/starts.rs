@@ -134,7 +134,10 @@ impl Planner<'_> {
                 || draft.given_back.contains_key(seq)
                 || draft.reopened.contains(seq)
         };
-        if picks.picks.last().is_some_and(|pick| is_changed(&pick.key.seq)) {
+        let is_moved = |pick: &Pick| {
+            pick.task.as_ref().is_some_and(|task| task.def.priority != pick.key.priority())
+        };
+        if picks.picks.last().is_some_and(|pick| is_moved(pick) || is_changed(&pick.key.seq)) {
             picks.forget_last_task();
         }
         self.dispatch.unpick(picks);

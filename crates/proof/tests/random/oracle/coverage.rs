@@ -23,7 +23,9 @@ use super::{Oracle, Stopping, Task};
 /// Few tasks are delayed that have lost their last runs: only a call puts them off. And none is
 /// blocked that ever had one. Conformance drives these cells with runs that never were. No stop
 /// waits for a run that has halted, until its time is over.
-const RARE: [(&str, &str); 10] = [
+const RARE: [(&str, &str); 12] = [
+    ("add, unique, reject", "running, abort asked"),
+    ("close, attached", "running, abort asked"),
     ("stop, wait, time over", "paused, a run"),
     ("lost, third time", "delayed"),
     ("lost, third time", "paused, a run"),
@@ -35,6 +37,9 @@ const RARE: [(&str, &str); 10] = [
     ("snooze", "blocked"),
     ("postpone", "blocked"),
 ];
+
+/// What worlds do not do: the tests of the engine change the times of tasks that wait.
+const LEFT_OUT: [&str; 2] = ["update, delay", "update, at once"];
 
 /// The verb of a run timeout that is retried.
 const LEFT: &str = "run timeout, attempts left";
@@ -54,7 +59,7 @@ pub(crate) fn assert_complete(used: &Coverage) {
     let built: Coverage = cells.map(|cell| (cell.verb, cell.state)).collect();
     let unbuilt: Vec<_> = RARE.iter().filter(|cell| !built.contains(*cell)).collect();
     assert!(unbuilt.is_empty(), "no exceptions any more: {unbuilt:?}");
-    let is_frequent = |cell: &&(&str, &str)| !RARE.contains(*cell);
+    let is_frequent = |cell: &&(&str, &str)| !RARE.contains(*cell) && !LEFT_OUT.contains(&cell.0);
     let missing: Vec<_> = built.difference(used).filter(is_frequent).collect();
     assert!(missing.is_empty(), "no world used {missing:?}");
     let unknown: Vec<_> = used.difference(&built).collect();
