@@ -234,9 +234,10 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /**
    * Changes the definition of a task that waits, also between two attempts: what `patch` names, and
-   * the rest stays. `delay`, `runAt` and `queueTimeout` count from now on. With `concurrency`,
-   * `data`, `id`, `label`, `tags` or `priority` its conditions are resolved again. Resolves with
-   * `false`, and changes nothing, if the task runs, has ended, or does not match `if`.
+   * the rest stays. `delay` counts from the call; `queueTimeout` too, or from the start time if
+   * that is later. With `concurrency`, `data`, `id`, `label`, `tags` or `priority` its conditions
+   * are resolved again. Resolves with `false`, and changes nothing, if the task runs, has ended, or
+   * does not match `if`.
    */
   updateTask<Name extends OperationName<Operations>>(
     uuid: TaskUuid<Name>,

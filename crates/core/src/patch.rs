@@ -119,7 +119,8 @@ impl Patch {
 
     /// Whether the task may have other conditions after it.
     pub fn may_change_conditions(&self) -> bool {
-        CONDITIONED.iter().any(|field| self.names().has(field))
+        let names = self.names();
+        CONDITIONED.iter().any(|field| names.has(field))
     }
 
     /// Changes a definition.
@@ -131,11 +132,10 @@ impl Patch {
             def.data = Some(data.clone());
         }
         def.priority = self.priority.unwrap_or(def.priority);
-        let is_option = |field: Field| field != Field::Data && field != Field::Priority;
-        if self.names().iter().any(is_option) {
-            self.set(&mut def.options)?;
+        if self.options.is_empty() && self.delay.is_none() {
+            return Ok(());
         }
-        Ok(())
+        self.set(&mut def.options)
     }
 
     fn set(&self, options: &mut TaskOptions) -> Result<()> {
