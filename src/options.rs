@@ -13,7 +13,7 @@ use tasker_core::limits;
 use tasker_core::queue_timeout;
 use tasker_core::retention::Retention;
 use tasker_core::retry;
-use tasker_core::task::{OnInterrupted, OnStop, TaskOptions};
+use tasker_core::task::{OnInterrupted, OnStop, OnStopWaiting, TaskOptions};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Opener;
 use tasker_sqlite::{Durability, Location};
@@ -32,6 +32,8 @@ struct OptionFields<'a> {
     on_interrupted: Option<&'a RawValue>,
     #[serde(borrow)]
     on_stop: Option<&'a RawValue>,
+    #[serde(borrow)]
+    on_stop_waiting: Option<&'a RawValue>,
     #[serde(borrow)]
     run_timeout: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -93,6 +95,12 @@ impl Options {
                 retention: retention.transpose()?.and_then(Retention::shared),
                 on_interrupted: word(fields.on_interrupted, "onInterrupted", OnInterrupted::WORDS)?
                     .unwrap_or_default(),
+                on_stop_waiting: word(
+                    fields.on_stop_waiting,
+                    "onStopWaiting",
+                    OnStopWaiting::WORDS,
+                )?
+                .unwrap_or_default(),
                 ..TaskOptions::default()
             }),
         })

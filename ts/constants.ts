@@ -60,6 +60,7 @@ export const TASK_WORDS = [
   'retention',
   'onInterrupted',
   'onStop',
+  'onStopWaiting',
   'concurrency',
   'unique',
   'delay',
@@ -78,14 +79,9 @@ export const OPERATION_WORDS = [
   'retention',
   'onInterrupted',
   'onStop',
+  'onStopWaiting',
   'schema',
 ] as const
 
 /** What later versions of them take. */
-export const OPERATION_WORDS_LATER = [
-  'rateLimit',
-  'circuitBreaker',
-  'onStopWaiting',
-  'executor',
-  'batch',
-] as const
+export const OPERATION_WORDS_LATER = ['rateLimit', 'circuitBreaker', 'executor', 'batch'] as const

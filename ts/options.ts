@@ -53,6 +53,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   durability: 'engine',
   onInterrupted: 'engine',
   onStop: 'engine',
+  onStopWaiting: 'engine',
   runTimeout: 'engine',
   queueTimeout: 'engine',
   retry: 'engine',
@@ -62,7 +63,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
 }
 
 /** What the contract has for later versions of it. */
-const LATER = [...['onStopWaiting'], ...['logger', 'telemetry', 'traces', 'mirrorLogs']]
+const LATER = ['logger', 'telemetry', 'traces', 'mirrorLogs']
 
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
@@ -353,14 +354,17 @@ function prepare(given: unknown, place?: number): unknown {
   if (!isOrdinary(unique)) refuseUnstorable(unique, 'unique', place)
   if (!isOrdinary(dependsOn)) refuseUnstorable(dependsOn, 'dependsOn', place)
   if (!isOrdinary(retention)) refuseUnstorable(retention, 'retention', place)
-  const { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop } = members
+  const { priority, delay, runTimeout, queueTimeout, parent } = members
+  const { onInterrupted, onStop, onStopWaiting } = members
   const isShort = typeof queueTimeout !== 'object' && isJson(queueTimeout)
   const areTimes = isJson(delay) && isJson(runTimeout) && isShort && runAt === undefined
-  const areWords = isJson(priority) && isJson(parent) && isJson(onInterrupted) && isJson(onStop)
+  const areStops = isJson(onInterrupted) && isJson(onStop) && isJson(onStopWaiting)
+  const areWords = isJson(priority) && isJson(parent) && areStops
   const { concurrency } = members
   const staysHere = attach !== undefined || abortSignal !== undefined
   if (areTimes && areWords && !staysHere && concurrency === undefined) return members
-  const others = { priority, delay, runTimeout, queueTimeout, parent, onInterrupted, onStop }
+  const stops = { onInterrupted, onStop, onStopWaiting }
+  const others = { priority, delay, runTimeout, queueTimeout, parent, ...stops }
   const words = Object.entries(others).map(([word, value]) => [word, judged(word, value)])
   const judgedHere = {
     runAt: momentOf(runAt),

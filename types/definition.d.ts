@@ -17,6 +17,12 @@ export type OnInterrupted = 'retry' | 'abort' | 'fail'
 export type OnStop = 'wait' | 'postpone' | 'abort'
 
 /**
+ * What becomes of a task that waits when the last started tasker stops that has a runner for its
+ * operation, in whatever process: it waits on, or it ends as aborted, with the cause `stop`.
+ */
+export type OnStopWaiting = 'keep' | 'abort'
+
+/**
  * How long a task is kept after its end: a duration, `false` for ever, or one of these for each way
  * to end. A way that is left out is kept for ever.
  */
@@ -263,6 +269,11 @@ export interface TaskDefinitionBase<Name extends string = string, Attach = unkno
   unique?: Unique | undefined
   /** What a stop does with the task while it runs. Default: the operation's, else the tasker's. */
   onStop?: OnStop | undefined
+  /**
+   * What becomes of the task if it waits when the last started tasker stops that has a runner for
+   * its operation. Default: the operation's, else the tasker's.
+   */
+  onStopWaiting?: OnStopWaiting | undefined
   /**
    * Anything, kept in memory only: its runner gets the very object as `context.attach`. The task
    * runs only in the process that adds it; if that dies, or the tasker closes, the task ends as

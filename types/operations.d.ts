@@ -5,6 +5,7 @@ import type {
   Duration,
   OnInterrupted,
   OnStop,
+  OnStopWaiting,
   QueueTimeout,
   Retention,
   RetryPolicy,
@@ -60,6 +61,12 @@ export interface OperationOptions {
    * what the tasker says that runs the task.
    */
   onStop?: OnStop | undefined
+  /**
+   * What becomes of tasks that wait when the last started tasker stops that has a runner for the
+   * operation, of those that are added without a word. Default: what the tasker says that adds the
+   * task.
+   */
+  onStopWaiting?: OnStopWaiting | undefined
   /**
    * What data and results must look like. Schemas are code: they are not stored, and hold in this
    * tasker alone.
@@ -135,6 +142,7 @@ export interface StoredOperationOptions {
   retention?: StoredRetention | false
   onInterrupted?: OnInterrupted
   onStop?: OnStop
+  onStopWaiting?: OnStopWaiting
 }
 
 // biome-ignore lint/complexity/noUselessEmptyExport: without it everything above would be exported.

@@ -5,6 +5,7 @@ import type {
   Duration,
   OnInterrupted,
   OnStop,
+  OnStopWaiting,
   QueueTimeout,
   Retention,
   RetryPolicy,
@@ -71,6 +72,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default 'wait'
    */
   onStop?: OnStop | undefined
+  /**
+   * What becomes of tasks that wait when the last started tasker stops that has a runner for their
+   * operation, unless the task or its operation says otherwise.
+   * @default 'keep'
+   */
+  onStopWaiting?: OnStopWaiting | undefined
   /**
    * The longest a run may take, unless the task or its operation says otherwise; `false` for no
    * limit.

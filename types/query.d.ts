@@ -1,6 +1,6 @@
 /** Queries and sorting. */
 
-import type { OnInterrupted, OnStop } from './definition'
+import type { OnInterrupted, OnStop, OnStopWaiting } from './definition'
 import type { Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf } from './registry'
 import type { EndCause, TaskState, TaskStatus } from './task'
@@ -138,6 +138,7 @@ export interface QueryFields<
   status?: QueryField<TaskStatus>
   state?: QueryField<TaskState>
   isPausing?: QueryField<true>
+  isHeld?: QueryField<true>
   cause?: QueryField<EndCause>
   priority?: QueryField<number>
   createdAt?: QueryField<Date>
@@ -152,6 +153,7 @@ export interface QueryFields<
   queueTimeout?: QueryField
   onInterrupted?: QueryField<OnInterrupted>
   onStop?: QueryField<OnStop>
+  onStopWaiting?: QueryField<OnStopWaiting>
   data?: QueryField
   result?: QueryField
   error?: QueryField

@@ -6,6 +6,7 @@ import type {
   OnConflict,
   OnInterrupted,
   OnStop,
+  OnStopWaiting,
   RetryCause,
   UniqueWhile,
 } from './definition'
@@ -35,7 +36,8 @@ export type EndStatus = 'done' | 'failed' | 'aborted'
  * - `lost`: its process died and `onInterrupted` ends such a task
  * - `user`: `abortTask`
  * - `signal`: the `abortSignal` of its `addTask`
- * - `stop`: `stop` or `close` with `onStop: 'abort'`
+ * - `stop`: `stop` or `close`, with `onStop: 'abort'`, or with `onStopWaiting: 'abort'` if it
+ *   waited
  * - `run-timeout`: its `runTimeout`
  * - `queue-timeout`: its `queueTimeout`
  * - `dependency`: a task that it depends on failed or was aborted
@@ -84,6 +86,8 @@ export interface TaskBase<Name extends string = string> {
   state: TaskState
   /** `pauseTask` was called while it ran, and its runner has not come to a checkpoint yet. */
   isPausing?: true
+  /** Whether a hold keeps it; only if it is so. */
+  isHeld?: true
   /** Why it failed or was aborted. */
   cause?: EndCause
   /** When it was added. */
@@ -122,6 +126,8 @@ export interface TaskBase<Name extends string = string> {
   onInterrupted?: OnInterrupted
   /** What a stop does while it runs; absent for that of the tasker that runs it. */
   onStop?: OnStop
+  /** What becomes of it if it waits at the last stop; absent for `'keep'`. */
+  onStopWaiting?: OnStopWaiting
   /** What must hold at its start, besides; absent for nothing. */
   concurrency?: StoredCondition[]
   /** Its key, and how long it has it; absent for none. */

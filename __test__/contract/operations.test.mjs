@@ -205,7 +205,6 @@ test('what comes later is refused as such', async t => {
   const later = {
     rateLimit: { limit: 1, per: '1s' },
     circuitBreaker: {},
-    onStopWaiting: 'abort',
     executor: true,
     batch: { max: 2 },
     concurrency: { limit: 4, by: 'data.key' },

@@ -67,12 +67,12 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
   const words = text => text.split(' ')
   const later = {
     constructor: [
-      words('onStopWaiting logger telemetry traces mirrorLogs'),
+      words('logger telemetry traces mirrorLogs'),
       option => new Tasker({ store: ':memory:', ...option }),
     ],
-    addTask: [words('onStopWaiting'), option => tasker.addTask({ operation: 'a', ...option })],
+    addTask: [[], option => tasker.addTask({ operation: 'a', ...option })],
     assignRunner: [
-      words('rateLimit circuitBreaker onStopWaiting executor batch'),
+      words('rateLimit circuitBreaker executor batch'),
       option => tasker.assignRunner('a', () => {}, option),
     ],
   }
@@ -88,7 +88,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
     }
   }
   const one = [{ operation: 'a' }, { operation: 'a', onStopWaiting: 2 }]
-  const inList = { code: 'TASKER_UNSUPPORTED', path: '[1].onStopWaiting' }
+  const inList = { code: 'TASKER_INVALID', path: '[1].onStopWaiting' }
   await assert.rejects(tasker.addTasks(one), inList)
 })
 
@@ -209,6 +209,7 @@ test('every word of every option is accepted', async t => {
     logLevel: ['crit', 'error', 'warning', 'notice', 'info', 'debug'],
     onInterrupted: ['retry', 'abort', 'fail'],
     onStop: ['wait', 'postpone', 'abort'],
+    onStopWaiting: ['keep', 'abort'],
     runTimeout: [1, '1s', '1.5h', false],
     queueTimeout: [1, '1s', { after: '1h', then: { priority: Infinity } }, false],
     keepAlive: ['auto', 'always', 'never'],

@@ -193,3 +193,48 @@ test('stop from inside a runner does not hang (F-25)', async t => {
   assert.equal(await tasker.waitForTaskOutputData(uuid), 'stopping')
   await stopped
 })
+
+test('what waits and says so ends with the last stop, and the rest stays', async t => {
+  const tasker = open(t, { onStopWaiting: 'abort' })
+  const ended = []
+  tasker.on('task.aborted', uuid => ended.push(uuid))
+  await tasker.pauseOperation('a')
+  await tasker.pauseOperation('b')
+  await tasker.defineOperation('b', { onStopWaiting: 'keep' })
+  tasker.assignRunner('a', () => {})
+  tasker.assignRunner('b', () => {})
+  await tasker.start()
+  const [ends, kept, later, ofAnother, own] = await tasker.addTasks([
+    { operation: 'a' },
+    { operation: 'a', onStopWaiting: 'keep' },
+    { operation: 'a', delay: '1h' },
+    { operation: 'b' },
+    { operation: 'b', onStopWaiting: 'abort' },
+  ])
+  const nobody = await tasker.addTask({ operation: 'c' })
+  assert.equal((await tasker.getTask(ends)).onStopWaiting, 'abort')
+  assert.equal((await tasker.getTask(kept)).onStopWaiting, undefined)
+  assert.equal(await tasker.countTasks({ onStopWaiting: 'abort' }), 4)
+  await tasker.updateTask(later, { onStopWaiting: 'keep' })
+  const wait = rejection(tasker.waitForTaskOutputData(ends))
+  await tasker.stop()
+  assert.deepEqual(ended, [ends, own])
+  const { name, code, cause } = await wait
+  assert.deepEqual([name, code, cause], ['AbortError', 'ABORT_ERR', 'stop'])
+  for (const uuid of [kept, later, ofAnother, nobody]) {
+    assert.equal((await tasker.getTask(uuid)).status, 'new')
+  }
+})
+
+test('a wrong onStopWaiting is refused with its path', async t => {
+  const tasker = open(t)
+  await refused(
+    tasker.addTask({ operation: 'a', onStopWaiting: 1 }),
+    'TASKER_INVALID',
+    'onStopWaiting',
+  )
+  const options = { onStopWaiting: 'wait' }
+  await refused(tasker.defineOperation('a', options), 'TASKER_INVALID', 'onStopWaiting')
+  await refused(tasker.addTask({ operation: 'a', ...options }), 'TASKER_INVALID', 'onStopWaiting')
+  assert.throws(() => open(t, options), { code: 'TASKER_INVALID', path: 'onStopWaiting' })
+})

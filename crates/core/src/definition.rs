@@ -18,7 +18,7 @@ use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
 use crate::key::OnConflict;
 use crate::limits;
-use crate::option::{self, LATER, OPTIONS};
+use crate::option::{self, OPTIONS};
 use crate::task::{NewTask, SharedOptions, TaskOptions, Unsaid};
 
 /// What holds for a task that does not say otherwise.
@@ -160,9 +160,6 @@ const SEE: &str = "see \"What tasker does not do yet\" in the guide (docs/guide/
 
 /// Why a word is refused that is not in the table.
 fn refused(word: String) -> Error {
-    if LATER.contains(&word.as_str()) {
-        return Error::at(Code::Unsupported, word, format!("comes later; {SEE}"));
-    }
     let known = words().collect::<Vec<_>>().join(", ");
     let hint = hint(&word);
     Error::invalid(word, format!("is not an option of addTask{hint}; there are {known}"))
@@ -372,6 +369,7 @@ mod tests {
             (r#""priority":0"#, Unsaid::PRIORITY),
             (r#""runTimeout":false"#, Unsaid::RUN_TIMEOUT),
             (r#""onInterrupted":"retry""#, Unsaid::ON_INTERRUPTED),
+            (r#""onStopWaiting":"keep""#, Unsaid::ON_STOP_WAITING),
         ] {
             let unsaid = read(&format!(r#"{{"operation":"a",{text}}}"#)).unwrap().unsaid;
             assert_eq!(unsaid.with(said), Unsaid::ALL, "{text}");
@@ -403,6 +401,7 @@ mod tests {
             (r#"{"operation":"a","retry":{}}"#, "retry.attempts"),
             (r#"{"operation":"a","onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"operation":"a","onStop":1}"#, "onStop"),
+            (r#"{"operation":"a","onStopWaiting":"wait"}"#, "onStopWaiting"),
             (r#"{"operation":"a","label":1}"#, "label"),
             (r#"{"operation":"a","dependsOn":[0]}"#, "dependsOn[0]"),
             (r#"{"operation":"a","dependsOn":{"uuids":[0]}}"#, "dependsOn.uuids[0]"),
@@ -500,15 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_unsupported_and_what_nobody_knows_is_wrong() {
-        for word in LATER {
-            let error = read(&format!(r#"{{"operation":"a","{word}":1}}"#)).unwrap_err();
-            assert_eq!(
-                (error.code(), error.facts().path.as_deref()),
-                (Code::Unsupported, Some(word))
-            );
-            assert!(words().all(|known| known != word), "{word}");
-        }
+    fn what_nobody_knows_is_wrong() {
         for word in ["attempts", "payload", "oops", "Retry"] {
             let error = read(&format!(r#"{{"operation":"a","{word}":1}}"#)).unwrap_err();
             assert_eq!(error.code(), Code::Invalid, "{word}");

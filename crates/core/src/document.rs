@@ -52,6 +52,7 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         Field::Status => Some(Value::text(task.status().as_str())),
         Field::State => Some(Value::text(task.state.as_str())),
         Field::IsPausing => is_pausing(task).map(Value::Bool),
+        Field::IsHeld => task.is_held().then_some(Value::Bool(true)),
         Field::Cause => cause(task).map(Value::text),
         Field::CreatedAt => Some(date(task.created_at)),
         Field::StartedAt => task.started_at.map(date),
@@ -247,6 +248,7 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
         Field::Status => members.text(name, task.status().as_str()),
         Field::State => members.text(name, task.state.as_str()),
         Field::IsPausing => members.maybe(name, is_pausing(task), Members::plain),
+        Field::IsHeld => members.maybe(name, task.is_held().then_some(true), Members::plain),
         Field::Cause => members.maybe(name, cause(task), Members::text),
         Field::CreatedAt => members.plain(name, task.created_at.0),
         Field::StartedAt => members.maybe(name, task.started_at, Members::date),
@@ -409,7 +411,8 @@ mod tests {
     use crate::retention::Retention;
     use crate::state::State;
     use crate::task::{
-        AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions,
+        AttemptEnd, Cause, Level, NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority,
+        StartTime, TaskOptions,
     };
 
     const CONDITIONS: &str = r#"[{"scope":"running","query":{"data.n":1},"limit":2}]"#;
@@ -453,6 +456,7 @@ mod tests {
             retention: Retention::after(7).shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Wait),
+            on_stop_waiting: OnStopWaiting::Abort,
             conditions: crate::condition::Conditions::read(CONDITIONS, "x").unwrap(),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
             own_conditions: None,
@@ -517,6 +521,7 @@ mod tests {
             r#""parent":"00000000-0000-0000-0000-000000000009","#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
             r#""retention":7,"onInterrupted":"fail","onStop":"wait","#,
+            r#""onStopWaiting":"abort","#,
             r#""concurrency":[{"scope":"running","query":{"data.n":1},"limit":2}],"#,
             r#""unique":{"key":"k","while":"unfinished","onConflict":"return"},"logs":[]}"#,
         );
@@ -629,7 +634,9 @@ mod tests {
         let has = |field: &Field| {
             let is_shown = |task: &TaskRecord| member(task, *field).unwrap().is_some();
             let pausing = TaskRecord { is_pausing: true, ..failed() };
-            ended.iter().any(is_shown) || is_shown(&pausing)
+            let mut held = TaskRecord { state: State::Delayed, ..ready() };
+            held.def.options.hold_until(WallMs(7));
+            ended.iter().any(is_shown) || is_shown(&pausing) || is_shown(&held)
         };
         let missing: Vec<_> = Field::ALL.iter().filter(|field| !has(field)).collect();
         assert!(missing.is_empty(), "{missing:?}");

@@ -20,7 +20,8 @@ use crate::error::{Code, Error, Result};
 use crate::id::TaskId;
 use crate::limits::HOLD_QUERY_BYTES_MAX;
 use crate::query::{Fields, Query, Value};
-use crate::task::{StartTime, TaskOptions};
+use crate::state::State;
+use crate::task::{StartTime, TaskOptions, TaskRecord};
 use crate::time::WallMs;
 
 /// The number of a hold: that of the commit that made it, times 128, and a small number. Never used
@@ -88,6 +89,13 @@ impl HoldQuery {
 }
 
 /// What a hold leaves with a task.
+impl TaskRecord {
+    /// Whether a hold keeps it.
+    pub fn is_held(&self) -> bool {
+        self.state == State::Delayed && self.def.options.is_held()
+    }
+}
+
 impl TaskOptions {
     /// Whether a hold keeps it, or has kept it last.
     pub fn is_held(&self) -> bool {

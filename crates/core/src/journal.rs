@@ -74,6 +74,7 @@ impl Transition {
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::Progress { .. } => return None,
             Change::Add { seq, lane, def, start: None, .. } => {
                 (seq, lane, TransitionKind::Add, Some(def.priority))
@@ -153,6 +154,7 @@ impl Transition {
             | Change::Met { .. }
             | Change::Unblock { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::Timer { .. }
             | Change::Key { .. }
             | Change::Due { .. }

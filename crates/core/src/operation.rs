@@ -27,7 +27,7 @@ use crate::limits;
 use crate::queue_timeout;
 use crate::retention::Retention;
 use crate::retry;
-use crate::task::{NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, Unsaid};
+use crate::task::{NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority, QueueTimeout, Unsaid};
 use crate::time::WallMs;
 
 /// The longest that a run may take, where somebody has said it.
@@ -141,10 +141,14 @@ options! {
     /// What a stop does while one of its tasks runs.
     on_stop "onStop": OnStop,
         |text, path| argument::word(text, path, OnStop::WORDS), |word| quoted(word.as_str());
+    /// What it means to its waiting tasks that the last tasker stops that offers it.
+    on_stop_waiting "onStopWaiting": OnStopWaiting,
+        |text, path| argument::word(text, path, OnStopWaiting::WORDS),
+        |word| quoted(word.as_str());
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 5] = ["rateLimit", "circuitBreaker", "onStopWaiting", "executor", "batch"];
+pub const LATER: [&str; 4] = ["rateLimit", "circuitBreaker", "executor", "batch"];
 
 fn concurrency(text: &str, path: &str) -> Result<u32> {
     if text.starts_with('{') {
@@ -221,6 +225,10 @@ impl OperationOptions {
         let word = self.on_interrupted.filter(|_| unsaid.has(Unsaid::ON_INTERRUPTED));
         if let Some(word) = word {
             task.options.on_interrupted = word;
+        }
+        let word = self.on_stop_waiting.filter(|_| unsaid.has(Unsaid::ON_STOP_WAITING));
+        if let Some(word) = word {
+            task.options.on_stop_waiting = word;
         }
     }
 }
@@ -342,6 +350,7 @@ mod tests {
             retention: Retention::read(r#"{"done":7}"#, "retention").ok(),
             on_interrupted: Some(OnInterrupted::Fail),
             on_stop: Some(OnStop::Postpone),
+            on_stop_waiting: Some(OnStopWaiting::Abort),
         }
     }
 
@@ -404,7 +413,11 @@ mod tests {
             ),
             (
                 Unsaid::ON_INTERRUPTED,
-                with(TaskOptions { on_interrupted: OnInterrupted::Fail, ..options }),
+                with(TaskOptions { on_interrupted: OnInterrupted::Fail, ..options.clone() }),
+            ),
+            (
+                Unsaid::ON_STOP_WAITING,
+                with(TaskOptions { on_stop_waiting: OnStopWaiting::Abort, ..options }),
             ),
         ] {
             let mut task = NewTask { unsaid, ..kept.clone() };
@@ -426,6 +439,7 @@ mod tests {
             (r#"{"runTimeout":0}"#, "runTimeout"),
             (r#"{"onInterrupted":"x"}"#, "onInterrupted"),
             (r#"{"onStop":7}"#, "onStop"),
+            (r#"{"onStopWaiting":"wait"}"#, "onStopWaiting"),
             (r#"{"conditions":[7]}"#, "conditions[0]"),
             (r#"{"limit":7}"#, "limit"),
         ] {

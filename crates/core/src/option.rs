@@ -28,7 +28,9 @@ use crate::queue_timeout;
 use crate::retention::Retention;
 use crate::retry;
 use crate::standing;
-use crate::task::{Json, OnInterrupted, OnStop, QueueTimeout, StartTime, TaskOptions, Unsaid};
+use crate::task::{
+    Json, OnInterrupted, OnStop, OnStopWaiting, QueueTimeout, StartTime, TaskOptions, Unsaid,
+};
 use crate::time::WallMs;
 use crate::unique;
 
@@ -93,7 +95,7 @@ impl fmt::Display for OptionValue<'_> {
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 14] = [
+pub const OPTIONS: [TaskOption; 15] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -204,6 +206,19 @@ pub const OPTIONS: [TaskOption; 14] = [
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
     },
     TaskOption {
+        field: Field::OnStopWaiting,
+        unsaid: Unsaid::ON_STOP_WAITING,
+        may_change: true,
+        read: |task, text, path| {
+            task.on_stop_waiting = argument::word(text, path, OnStopWaiting::WORDS)?;
+            Ok(())
+        },
+        value: |task| {
+            let choice = task.on_stop_waiting;
+            task.lapses().then(|| OptionValue::Word(choice.as_str()))
+        },
+    },
+    TaskOption {
         field: Field::Concurrency,
         unsaid: Unsaid::NONE,
         may_change: true,
@@ -223,9 +238,6 @@ pub const OPTIONS: [TaskOption; 14] = [
         value: |task| task.unique.as_deref().map(OptionValue::Unique),
     },
 ];
-
-/// What the contract has for later versions.
-pub const LATER: [&str; 1] = ["onStopWaiting"];
 
 impl TaskOption {
     /// The option that a member of the document is, if it is one.
@@ -347,6 +359,7 @@ mod tests {
             (Field::Retention, r#"{"done":7,"aborted":1}"#),
             (Field::OnInterrupted, r#""fail""#),
             (Field::OnStop, r#""wait""#),
+            (Field::OnStopWaiting, r#""abort""#),
             (Field::Concurrency, r#"[{"scope":"running","query":{"data.a":1},"limit":0}]"#),
             (Field::Unique, r#"{"key":"a","while":"new","ttl":7,"onConflict":"reject"}"#),
         ] {
@@ -368,6 +381,7 @@ mod tests {
             (Field::Retention, "{}"),
             (Field::Retention, r#"{"done":false}"#),
             (Field::OnInterrupted, r#""retry""#),
+            (Field::OnStopWaiting, r#""keep""#),
             (Field::Concurrency, "[]"),
         ] {
             assert_eq!(read(field, text).unwrap(), nothing, "{field:?}");

@@ -58,6 +58,7 @@ const KNOWN: Fields = CONDITIONED
     .with(Field::Retention)
     .with(Field::OnInterrupted)
     .with(Field::OnStop)
+    .with(Field::OnStopWaiting)
     .with(Field::Unique);
 
 impl Patch {

@@ -39,7 +39,9 @@ mod mirror;
 mod batch;
 
 pub use batch::{Batch, Commit, Entry, HoldChange, PauseWish, Refused, Start};
-pub use lookup::{Background, Expired, KeyHolder, Orphan, QueuePart, Wait, Whose};
+pub use lookup::{
+    Background, Expired, KeyHolder, Lookups, Orphan, Preview, QueuePart, Wait, Whose,
+};
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
 };
@@ -121,6 +123,16 @@ pub enum Change {
     LetGo {
         /// Which task.
         seq: Seq,
+    },
+    /// A task is, or is not any more, among those that lapse: that end when the last owner stops
+    /// that offers their operation. Stands behind the `Add` of its task if both are in one batch.
+    Lapses {
+        /// Which task.
+        seq: Seq,
+        /// Its operation.
+        operation: OperationId,
+        /// Whether it is one from now on.
+        lapses: bool,
     },
     /// A timer is set that belongs to no other change.
     Timer {
@@ -448,25 +460,6 @@ pub enum Change {
 /// How many keys one change forgets.
 pub const KEYS_SWEPT_MAX: usize = 1_024;
 
-/// What a turn is going to look up, as far as it is known before it begins.
-#[derive(Debug, Default)]
-pub struct Lookups {
-    /// For [`ReadTransaction::briefs`].
-    pub seqs: Vec<Seq>,
-    /// For [`ReadTransaction::find_by_keys`].
-    pub keys: Vec<Key>,
-    /// For [`ReadTransaction::windows`].
-    pub windows: Vec<WindowQuery>,
-    /// For [`ReadTransaction::states`].
-    pub dependencies: Vec<Seq>,
-    /// For [`ReadTransaction::timers`]: until when.
-    pub timers_until: Option<WallMs>,
-}
-
-/// Says what a turn is going to look up. A store that is far away asks, and brings the answers
-/// along; for one that is near it costs nothing.
-pub type Preview<'a> = &'a dyn Fn() -> Lookups;
-
 /// What aborting, prioritizing and awaiting need to know of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Brief {
@@ -490,6 +483,8 @@ pub struct Brief {
     pub has_delay: bool,
     /// Whether a hold keeps it, or has kept it last.
     pub is_held: bool,
+    /// Whether it lapses when the last owner stops that offers its operation.
+    pub lapses: bool,
     /// Since when it is paused, if it is so and has no run.
     pub paused_at: Option<WallMs>,
     /// Its live run, if it has one.
@@ -609,6 +604,14 @@ pub trait ReadTransaction {
 
     /// The first `max` tasks by number that have not ended and are attached to us, or to the dead.
     fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>>;
+
+    /// The first `max` tasks of an operation within these numbers that have not ended and lapse.
+    fn lapsing(
+        &mut self,
+        operation: OperationId,
+        seqs: RangeInclusive<Seq>,
+        max: usize,
+    ) -> Result<Vec<Seq>>;
 
     // Lookups.
 

@@ -15,6 +15,10 @@ use crate::state::{Phase, State, Status};
 use crate::time::{DATE_MS_MAX, WallMs};
 use crate::words::words;
 
+mod unsaid;
+
+pub use unsaid::Unsaid;
+
 /// JSON text that passed the checks of [`crate::json`]: stored and returned byte for byte, never
 /// re-encoded. In the file a TEXT value is JSON; BLOB is reserved for raw bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +112,20 @@ pub enum OnStop {
     Abort = 2,
 }
 
+/// What becomes of a task that waits when the last tasker stops that offers its operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OnStopWaiting {
+    /// It waits on.
+    #[default]
+    Keep = 0,
+    /// It lapses: it ends as aborted, cause `stop`.
+    Abort = 1,
+}
+
 words!(OnInterrupted { Retry "retry", Abort "abort", Fail "fail" });
 words!(OnStop { Wait "wait", Postpone "postpone", Abort "abort" });
+words!(OnStopWaiting { Keep "keep", Abort "abort" });
 words!(Cause {
     Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
     Poison "poison", Unstorable "unstorable", QueueTimeout "queue-timeout",
@@ -237,44 +253,6 @@ impl QueueTimeout {
     }
 }
 
-/// Which options of a task its caller has left to its operation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unsaid(u8);
-
-impl Unsaid {
-    /// None: what a stored task has.
-    pub const NONE: Self = Self(0);
-    /// Its priority.
-    pub const PRIORITY: Self = Self(1);
-    /// Its run timeout.
-    pub const RUN_TIMEOUT: Self = Self(1 << 1);
-    /// What a crash means.
-    pub const ON_INTERRUPTED: Self = Self(1 << 2);
-    /// How often it is tried.
-    pub const RETRY: Self = Self(1 << 3);
-    /// How long it may wait for its first start.
-    pub const QUEUE_TIMEOUT: Self = Self(1 << 4);
-    /// How long it is kept.
-    pub const RETENTION: Self = Self(1 << 5);
-    /// All of them.
-    pub const ALL: Self = Self((1 << 6) - 1);
-
-    /// Whether all are decided.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether this one was not said.
-    pub const fn has(self, one: Self) -> bool {
-        self.0 & one.0 != 0
-    }
-
-    /// These and those.
-    pub const fn with(self, more: Self) -> Self {
-        Self(self.0 | more.0)
-    }
-}
-
 /// A task as its caller defines it, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTask {
@@ -321,6 +299,8 @@ pub struct TaskOptions {
     pub on_interrupted: OnInterrupted,
     /// What a stop does while it runs; its operation's or the stop's own choice if absent.
     pub on_stop: Option<OnStop>,
+    /// What it means while it waits that the last tasker stops that offers its operation.
+    pub on_stop_waiting: OnStopWaiting,
     /// The key that no other task of its operation has meanwhile.
     pub unique: Option<Arc<Unique>>,
     /// What must hold at its start, besides.
@@ -347,6 +327,7 @@ impl TaskOptions {
         retention: None,
         on_interrupted: OnInterrupted::Retry,
         on_stop: None,
+        on_stop_waiting: OnStopWaiting::Keep,
         unique: None,
         conditions: Conditions::NONE,
         own_conditions: None,
@@ -400,6 +381,11 @@ impl SharedOptions {
 }
 
 impl TaskOptions {
+    /// Whether it lapses when the last tasker stops that offers its operation.
+    pub fn lapses(&self) -> bool {
+        self.on_stop_waiting == OnStopWaiting::Abort
+    }
+
     /// It waits until this moment. If that is its start time, it stays what it is.
     pub fn wait_until(&mut self, at: WallMs) {
         if self.run_at() != Some(at) || self.is_held() {
@@ -458,6 +444,11 @@ impl NewTask {
     /// Whether it says a key of its own.
     pub fn is_unique(&self) -> bool {
         !self.options.is_none() && self.options.unique.is_some()
+    }
+
+    /// Whether it lapses when the last tasker stops that offers its operation.
+    pub fn lapses(&self) -> bool {
+        !self.options.is_none() && self.options.lapses()
     }
 
     /// How many bytes of the caller's its start has to bring along.

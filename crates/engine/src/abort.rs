@@ -47,6 +47,7 @@ impl Planner<'_> {
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
         self.transition(Some(brief.state), end);
         self.let_go(seq, brief.on_failure.is_some());
+        self.note_lapses((seq, lane.operation()), brief.lapses, false);
     }
 
     /// The request is stored with the run, so that it reaches the owner of the run and outlives it.

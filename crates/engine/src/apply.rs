@@ -45,6 +45,7 @@ impl Memory {
         self.next_timer = draft.next_timer;
         if let Some(stopping) = &mut self.stopping {
             stopping.has_begun = true;
+            stopping.lapse = draft.lapse.take();
         }
         self.has_attached = draft.attaches || (self.has_attached && !draft.has_detached);
         self.dispatch.commit();
@@ -225,6 +226,7 @@ impl Memory {
             retry: task.def.options.retry.clone(),
             retention: task.def.options.retention.clone(),
             on_stop: task.def.options.on_stop,
+            lapses: task.def.lapses(),
             has_dependencies: task.def.options.depends_on.is_some(),
             logs: task.logs,
             fired: None,

@@ -154,6 +154,7 @@ impl Memory {
             self.stopping.is_none() || !self.dispatch.is_started(),
             "tasks start during a stop (I-14)"
         );
+        let lapse = self.lapse_of_stop();
         self.dispatch.set_started(false);
         self.has_new_offers = true;
         let timeout_ms = options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
@@ -164,6 +165,7 @@ impl Memory {
             options,
             deadline,
             has_begun: false,
+            lapse,
         });
         // A start that waited is overtaken by this stop: it is answered, and starts nothing.
         stopping.tickets.append(&mut self.start_after_stop);
@@ -181,7 +183,7 @@ impl Memory {
     ///
     /// Returns the tickets of a close, which are answered when the store is released.
     pub(crate) fn finish_stop(&mut self, effects: &mut Vec<Effect>) -> Option<Vec<Ticket>> {
-        if !self.live.is_empty() || self.is_detaching() {
+        if !self.live.is_empty() || self.is_detaching() || self.is_lapsing() {
             return None;
         }
         let stopping = self.stopping.take()?;

@@ -29,7 +29,7 @@ use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
 use crate::gather::Facts;
 use crate::input::{RunSlot, Ticket};
 use crate::live::{Deadline, Run, RunPause};
-use crate::memory::{Assigned, Known, Memory};
+use crate::memory::{Assigned, Known, Lapse, Memory};
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -106,6 +106,8 @@ pub struct Draft {
     pub(crate) attaches: bool,
     /// Whether no other task is left that is attached to us.
     pub(crate) has_detached: bool,
+    /// What a stop that is under way has still to look at, of what lapses.
+    pub(crate) lapse: Option<Lapse>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.
@@ -334,6 +336,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A new task that lapses is among those, unless it has ended as it came.
+    fn write_lapses(&mut self, at: usize) {
+        let Addition { lane, task, .. } = &self.draft.adds[at];
+        if task.def.lapses() && !self.draft.adds[at].state().is_final() {
+            self.note_lapses((task.seq, lane.operation()), false, true);
+        }
+    }
+
     pub(crate) fn answer(&mut self, effect: Effect) {
         debug_assert!(
             matches!(effect, Effect::Answer(..) | Effect::Refuse(..)),
@@ -398,6 +408,7 @@ impl<'a> Planner<'a> {
         };
         self.transition(Some(State::Running), end);
         self.let_go(run.seq, run.has_dependencies);
+        self.note_lapses((run.seq, run.lane.operation()), run.lapses, false);
         if let Some(retention) = &run.retention {
             self.retain(retention, (run.seq, run.lane), state, at);
         }
@@ -443,6 +454,7 @@ impl<'a> Planner<'a> {
             self.transition(None, add);
             self.set_queue_timeout_of_new(at);
             self.write_dependencies(at);
+            self.write_lapses(at);
             if let Some(held) = self.draft.adds[at].held.clone() {
                 self.transition(Some(State::Ready), *held);
             }

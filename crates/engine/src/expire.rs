@@ -67,6 +67,7 @@ impl Planner<'_> {
         let end = Change::End { seq, lane, priority, run: None, outcome, at };
         self.transition(Some(brief.state), end);
         self.let_go(seq, brief.on_failure.is_some());
+        self.note_lapses((seq, lane.operation()), brief.lapses, false);
     }
 
     fn move_expired(&mut self, seq: Seq, brief: &Brief, to: Priority) {

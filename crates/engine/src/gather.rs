@@ -25,6 +25,7 @@ use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
 use crate::input::{Bulk, BulkVerb, Input};
+use crate::lapse::LapsePortion;
 use crate::memory::Memory;
 use crate::timers::Fired;
 
@@ -46,6 +47,8 @@ pub struct Facts {
     pub stranded: Vec<Seq>,
     /// Tasks that are attached to us and have to end, because the handle closes.
     pub attached: Option<Vec<Seq>>,
+    /// Tasks that lapse, for a stop is under way.
+    pub(crate) lapsing: Option<LapsePortion>,
     /// The timers that are due, if there are any.
     pub fired: Option<Fired>,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
@@ -84,8 +87,11 @@ pub(crate) fn facts(
     let attached = memory.ends_attached();
     let attached = attached.then(|| transaction.attached(Whose::Ours, ATTACHED_ENDED_MAX));
     let attached = attached.transpose()?;
+    let lapse = memory.lapse().map(|lapse| lapse.read(transaction, (memory, &unburied)));
+    let lapsing = lapse.transpose()?;
     let mut lookups = Lookups::default();
     lookups.seqs.extend(attached.iter().flatten());
+    lookups.seqs.extend(lapsing.iter().flat_map(|portion| &portion.seqs));
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
@@ -112,7 +118,8 @@ pub(crate) fn facts(
     if !seqs.is_empty() {
         briefs.extend(read_briefs(transaction, seqs)?);
     }
-    let mut facts = Facts { unburied, attached, fired, briefs, states, keys, ..Facts::default() };
+    let facts = Facts { unburied, attached, lapsing, fired, ..Facts::default() };
+    let mut facts = Facts { briefs, states, keys, ..facts };
     facts.read_of_runs(transaction, key, inputs)?;
     facts.read_definitions(transaction, (key, dispatch), inputs)?;
     facts.read_blocked(transaction, key, inputs)?;

@@ -46,6 +46,8 @@ pub struct Run {
     pub retention: Option<Arc<Retention>>,
     /// What the task says about a stop.
     pub on_stop: Option<OnStop>,
+    /// Whether its task lapses when the last owner stops that offers its operation.
+    pub lapses: bool,
     /// Whether its task has dependencies.
     pub has_dependencies: bool,
     /// Log lines of the task stored so far.

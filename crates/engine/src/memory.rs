@@ -4,7 +4,7 @@
 //! was another owner's. The queue alone changes while a turn is planned, and back if it is not
 //! committed. What is never stored is changed by `control`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -137,6 +137,20 @@ impl Runner {
     }
 }
 
+/// What a stop has still to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lapse {
+    /// The operations that we offered.
+    pub(crate) operations: VecDeque<Arc<str>>,
+    /// Of the first one, those up to this number have been looked at.
+    pub(crate) after: Seq,
+    /// Those from this number on were added after the stop had begun; nothing in the turn in
+    /// which it begins, which looks only whether there are any.
+    pub(crate) before: Option<Seq>,
+    /// The tasks that had a run here when the stop began.
+    pub(crate) running: Arc<BTreeSet<Seq>>,
+}
+
 /// A stop that is under way.
 #[derive(Debug)]
 pub struct Stopping {
@@ -150,6 +164,8 @@ pub struct Stopping {
     pub deadline: MonoMs,
     /// Whether the live runs have been dealt with by their `onStop`.
     pub has_begun: bool,
+    /// What it has to end of what waits.
+    pub(crate) lapse: Option<Lapse>,
 }
 
 impl Memory {
@@ -210,7 +226,7 @@ impl Memory {
     }
 
     /// The operations of which we start tasks.
-    fn offered(&self) -> Offers {
+    pub(crate) fn offered(&self) -> Offers {
         let names = self.runners.keys().filter(|_| self.dispatch.is_started());
         Offers::new(names.cloned().collect())
     }

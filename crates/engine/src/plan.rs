@@ -92,6 +92,7 @@ impl Planner<'_> {
         self.give_back_asked();
         self.time_out();
         self.stop();
+        self.lapse();
         self.detach();
         self.fire_timers();
     }

@@ -89,6 +89,7 @@ impl Planner<'_> {
         };
         self.transition(Some(State::Running), end);
         self.let_go(orphan.seq, orphan.has_dependencies);
+        self.note_lapses((orphan.seq, orphan.lane.operation()), orphan.lapses, false);
         if let Some(retention) = &orphan.retention {
             self.retain(retention, (orphan.seq, orphan.lane), state, at);
         }

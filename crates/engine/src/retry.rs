@@ -141,6 +141,7 @@ impl Planner<'_> {
         let state = brief.state;
         let reopen = Change::Reopen { seq, lane, priority: from, from: state, end, kept };
         self.transition(Some(state), reopen);
+        self.note_lapses((seq, lane.operation()), false, brief.lapses);
         let is_counting = |timeout: &QueueTimeout| timeout.ends_at.is_some();
         if !brief.has_started && brief.queue_timeout.as_ref().is_some_and(is_counting) {
             // What is asked for by hand waits as long as it takes.

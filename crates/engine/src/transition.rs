@@ -99,6 +99,7 @@ impl Planner<'_> {
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::Timer { .. }
             | Change::Fired(_)
             | Change::Key { .. }
@@ -194,7 +195,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             brief.queue_timeout = options.queue_timeout;
             brief.on_failure = options.depends_on.as_ref().map(|all| all.on_failure);
             brief.unique.clone_from(&options.unique);
-            brief.retention.clone_from(&options.retention);
+            (brief.retention, brief.lapses) = (options.retention.clone(), options.lapses());
         }
         Change::Operation(_)
         | Change::Add { .. }
@@ -204,6 +205,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Met { .. }
         | Change::Unblock { .. }
         | Change::LetGo { .. }
+        | Change::Lapses { .. }
         | Change::Timer { .. }
         | Change::Due { .. }
         | Change::Hold(_)

@@ -306,10 +306,11 @@ impl Engine {
             self.close(&tickets, effects);
             return Next::Closed;
         }
-        // It closes when those are ended that are attached to it, a portion at a time.
-        let is_detaching = self.retry_at.is_none() && self.memory.is_detaching();
+        // A stop is over when those are ended that lapse or are attached, a portion at a time.
+        let is_ending = self.memory.is_detaching() || self.memory.is_lapsing();
+        let is_ending = self.retry_at.is_none() && is_ending;
         // A start that waited for the stop takes effect in a turn of its own.
-        if again || is_detaching || (was_stopping && self.memory.dispatch.is_started()) {
+        if again || is_ending || (was_stopping && self.memory.dispatch.is_started()) {
             return Next::Again;
         }
         if self.retry_at.is_some() {
@@ -349,6 +350,7 @@ impl Engine {
                     if self.must_close(work.now) {
                         return Err(error);
                     }
+                    self.memory.give_up_lapse(work.now.mono);
                     self.retry_at = Some(work.now.mono.plus(RETRY_AFTER_MS));
                     return Ok(false);
                 }
@@ -377,6 +379,12 @@ impl Engine {
     fn attempt(&mut self, work: &mut Work<'_>, effects: &mut Vec<Effect>) -> TurnResult {
         let Engine { store, memory, ids, .. } = self;
         let Some(store) = store.as_deref_mut() else { return TurnResult::Broken(closed()) };
+        if memory.is_lapsing() {
+            // The dead are no reason to keep what waits.
+            if let Err(error) = store.refresh_owners() {
+                return give_up(error);
+            }
+        }
         let is_shared = store.is_shared();
         let begun = store.begin(&|| work.preview(memory, ids.key(), is_shared));
         work.take(memory, (ids.key(), is_shared), effects);
@@ -412,7 +420,10 @@ impl Engine {
                 memory.freshness = Freshness::Behind;
                 TurnResult::Overtaken
             }
-            Commit::NotCommitted(error) => give_up(error),
+            Commit::NotCommitted(error) => {
+                memory.see_no_lapse(&draft);
+                give_up(error)
+            }
             Commit::Unknown(error) => TurnResult::Broken(error.with_uuids(uuids_of(&draft))),
         }
     }
@@ -609,6 +620,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Met { .. }
         | Change::Unblock { .. }
         | Change::LetGo { .. }
+        | Change::Lapses { .. }
         | Change::Timer { .. }
         | Change::Due { .. }
         | Change::Fired(_)

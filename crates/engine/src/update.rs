@@ -83,7 +83,9 @@ impl Planner<'_> {
             due_at: due_at.filter(|_| state == State::Delayed),
         };
         let before = self.facts.briefs.get(&seq).and_then(|brief| brief.queue_timeout);
+        let lapsed = self.facts.briefs.get(&seq).is_some_and(|brief| brief.lapses);
         self.transition(Some(state), update);
+        self.note_lapses((seq, lane.operation()), lapsed, def.lapses());
         let timeout = if def.options.is_none() { None } else { def.options.queue_timeout };
         let ends_at = timeout.and_then(|timeout| timeout.ends_at);
         let is_new = ends_at != before.and_then(|timeout| timeout.ends_at);

@@ -49,6 +49,8 @@ pub enum Call {
     Orphans,
     /// `unburied`
     Unburied,
+    /// `lapsing`
+    Lapsing,
     /// `attached`
     Attached,
     /// `heads`
@@ -238,6 +240,15 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         self.at(Call::Orphans)?.orphans()
+    }
+
+    fn lapsing(
+        &mut self,
+        operation: OperationId,
+        seqs: RangeInclusive<Seq>,
+        max: usize,
+    ) -> Result<Vec<Seq>> {
+        self.at(Call::Lapsing)?.lapsing(operation, seqs, max)
     }
 
     fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {

@@ -199,6 +199,14 @@ CREATE TABLE attached (
   PRIMARY KEY (owner_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- The tasks that have not ended and lapse: that end when the last owner stops that offers their
+-- operation. Only those have a row.
+CREATE TABLE lapsing (
+  operation_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (operation_id, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Queries that let no task start that matches, until a moment. An id is that of the batch that made it,
 -- times 128, and a small number. A row goes when the tasks are freed that it has held.
 CREATE TABLE holds (

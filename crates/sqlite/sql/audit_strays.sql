@@ -79,6 +79,14 @@ SELECT 'what is attached to an owner is no task that waits or runs', attached.se
   LEFT JOIN tasks ON tasks.seq = attached.seq AND lane_id >> 62 = 1 AND state < $done
   WHERE tasks.seq IS NULL
 UNION ALL
+SELECT 'a task that lapses is not among those, or another one is', coalesce(tasks.seq, lapsing.seq)
+  FROM (
+    SELECT seq, lane_id & 65535 AS operation_id FROM tasks
+    WHERE state < $done AND options ->> 'onStopWaiting' = 'abort'
+  ) AS tasks FULL JOIN lapsing
+  ON lapsing.seq = tasks.seq AND lapsing.operation_id = tasks.operation_id
+  WHERE tasks.seq IS NULL OR lapsing.seq IS NULL
+UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
   WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer, $hold_timer)
 UNION ALL

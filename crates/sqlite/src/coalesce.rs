@@ -129,6 +129,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Met { .. }
         | Change::Unblock { .. }
         | Change::LetGo { .. }
+        | Change::Lapses { .. }
         | Change::Timer { .. }
         | Change::Fired(_)
         | Change::Key { .. }

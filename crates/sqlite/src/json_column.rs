@@ -163,7 +163,9 @@ mod tests {
     use tasker_core::retention::Retention;
     use tasker_core::retry;
     use tasker_core::standing;
-    use tasker_core::task::{AfterQueueTimeout, Json, OnInterrupted, OnStop, QueueTimeout};
+    use tasker_core::task::{
+        AfterQueueTimeout, Json, OnInterrupted, OnStop, OnStopWaiting, QueueTimeout,
+    };
     use tasker_core::time::WallMs;
     use tasker_core::unique;
 
@@ -217,6 +219,7 @@ mod tests {
             retention: Retention::read(r#"{"failed":7}"#, "retention").unwrap().shared(),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            on_stop_waiting: OnStopWaiting::Abort,
             unique: unique::read(r#"{"key":"é","ttl":7}"#, "unique").ok().map(Into::into),
             conditions: Conditions::read(CONDITIONS, "concurrency").unwrap(),
             own_conditions: None,
@@ -229,6 +232,7 @@ mod tests {
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
             r#""retention":{"failed":7},"onInterrupted":"fail","onStop":"abort","#,
+            r#""onStopWaiting":"abort","#,
             r#""concurrency":[{"scope":"running","query":{"data.n":1},"limit":0}],"#,
             r#""unique":{"key":"é","while":"unfinished","ttl":7,"onConflict":"return"},"#,
             r#""queueTimeoutEndsAt":-3}"#,

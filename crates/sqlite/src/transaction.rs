@@ -119,6 +119,7 @@ impl<'s> SqliteTransaction<'s> {
                 losses: get(row, 4)?,
                 failures: get(row, 5)?,
                 on_interrupted: options.on_interrupted,
+                lapses: options.lapses(),
                 has_dependencies: options.depends_on.is_some(),
                 retention: options.retention.clone(),
                 lane: row::lane_id(row, 8)?,
@@ -248,6 +249,7 @@ impl<'s> SqliteTransaction<'s> {
             is_needed: get(row, 11)?,
             has_delay: options.has_delay(),
             is_held: options.is_held(),
+            lapses: options.lapses(),
             paused_at: options.paused_at.filter(|_| is_out),
         }))
     }
@@ -430,6 +432,24 @@ impl ReadTransaction for SqliteTransaction<'_> {
         seqs.sort_unstable();
         seqs.truncate(max);
         Ok(seqs)
+    }
+
+    fn lapsing(
+        &mut self,
+        operation: OperationId,
+        seqs: RangeInclusive<Seq>,
+        max: usize,
+    ) -> Result<Vec<Seq>> {
+        let mut statement = cached(&self.writer.connection, sql::LAPSING)?;
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let (first, last) = (seqs.start().0 as i64, seqs.end().0 as i64);
+        let row = (operation.0, first, last, number(max));
+        let mut rows = statement.query(row).map_err(error::of)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(error::of)? {
+            found.push(row::seq(row, 0)?);
+        }
+        Ok(found)
     }
 
     fn windows(&mut self, windows: &[WindowQuery], bytes_max: usize) -> Result<Vec<Window>> {

@@ -99,9 +99,11 @@ enum Kind {
     RequestPostpone,
     Attach,
     Detach,
+    LapsingPut,
+    LapsingForget,
 }
 
-const KINDS: usize = Kind::Detach as usize + 1;
+const KINDS: usize = Kind::LapsingForget as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -155,6 +157,8 @@ impl Kind {
             Kind::RequestPostpone => sql::REQUEST_POSTPONE,
             Kind::Attach => sql::ATTACH,
             Kind::Detach => sql::DETACH,
+            Kind::LapsingPut => sql::LAPSING_PUT,
+            Kind::LapsingForget => sql::LAPSING_FORGET,
         }
     }
 }
@@ -246,6 +250,7 @@ fn fenced(change: &Change) -> Error {
         | Change::DependOn { .. }
         | Change::Met { .. }
         | Change::SweepKeys(_)
+        | Change::Lapses { .. }
         | Change::LetGo { .. } => "a change without a guard has no effect",
         Change::Key { .. } => "another task has this key",
         Change::End { .. }
@@ -375,9 +380,8 @@ impl<'c> Writing<'c> {
             Change::DependOn { seq, dependencies } => self.depend_on(*seq, dependencies),
             Change::Met { dependency, dependents } => self.met(*dependency, dependents),
             Change::Unblock { seq, .. } => self.statement(Kind::Unblock)?.execute([seq.0 as i64]),
-            Change::LetGo { seq } => {
-                self.statement(Kind::LetGo)?.execute([seq.0 as i64]).map(|_| 1)
-            }
+            Change::LetGo { seq } => self.let_go(*seq),
+            Change::Lapses { seq, operation, lapses } => self.lapses(*seq, *operation, *lapses),
             Change::Timer { timer, .. } => self.timer(*timer).map(|_| 1),
             Change::Due { seq, .. } => self.statement(Kind::Due)?.execute([seq.0 as i64]),
             Change::Fired(last) => self.fired(*last),

@@ -41,6 +41,7 @@ fields! {
     Status "status" "One of five public words.",
     State "state" "Where it is in its life.",
     IsPausing "isPausing" "Whether it runs and is to pause at its next checkpoint.",
+    IsHeld "isHeld" "Whether a hold keeps it.",
     Cause "cause" "Why it ended as it did.",
     CreatedAt "createdAt" "When it was added.",
     RunAt "runAt" "When it may start at the earliest.",
@@ -61,6 +62,7 @@ fields! {
     Retention "retention" "How long it is kept after its end, in milliseconds.",
     OnInterrupted "onInterrupted" "What a crash means, if not `retry`.",
     OnStop "onStop" "What a stop does with it, if it says so.",
+    OnStopWaiting "onStopWaiting" "Whether it ends with the last stop, if it does.",
     Concurrency "concurrency" "What must hold at its start, besides.",
     Unique "unique" "The key that no other task of its operation has meanwhile.",
 }

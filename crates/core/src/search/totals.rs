@@ -131,6 +131,7 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::Met { .. }
             | Change::Unblock { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::SweepKeys(_)
             | Change::Offer(_)
             | Change::Bury(_)

@@ -74,6 +74,7 @@ impl Change {
             | Change::Met { .. }
             | Change::Unblock { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::Timer { .. }
             | Change::RequestAbort { .. }
             | Change::Progress { .. }

@@ -2,14 +2,33 @@
 
 use std::sync::Arc;
 
-use super::PauseWish;
+use super::{PauseWish, WindowQuery};
 use crate::id::{LaneId, RunId, Seq, TaskId};
-use crate::key::KeyKind;
+use crate::key::{Key, KeyKind};
 use crate::queue::QueueKey;
 use crate::retention::Retention;
 use crate::state::State;
 use crate::task::{AbortReason, AttemptEnd, OnInterrupted, Postponement, Priority};
 use crate::time::WallMs;
+
+/// What a turn is going to look up, as far as it is known before it begins.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    /// For [`super::ReadTransaction::briefs`].
+    pub seqs: Vec<Seq>,
+    /// For [`super::ReadTransaction::find_by_keys`].
+    pub keys: Vec<Key>,
+    /// For [`super::ReadTransaction::windows`].
+    pub windows: Vec<WindowQuery>,
+    /// For [`super::ReadTransaction::states`].
+    pub dependencies: Vec<Seq>,
+    /// For [`super::ReadTransaction::timers`]: until when.
+    pub timers_until: Option<WallMs>,
+}
+
+/// Says what a turn is going to look up. A store that is far away asks, and brings the answers
+/// along; for one that is near it costs nothing.
+pub type Preview<'a> = &'a dyn Fn() -> Lookups;
 
 /// The task that was added under a key, or took it over last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +123,8 @@ pub struct Orphan {
     pub on_interrupted: OnInterrupted,
     /// Whether it has dependencies.
     pub has_dependencies: bool,
+    /// Whether its task lapses when the last owner stops that offers its operation.
+    pub lapses: bool,
     /// Why it was to be aborted, if it was.
     pub abort: Option<AbortReason>,
     /// Until when it was to be given back, if it was.

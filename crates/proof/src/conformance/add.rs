@@ -9,7 +9,9 @@ use tasker_core::retry;
 use tasker_core::standing;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Start};
-use tasker_core::task::{NewTask, OnInterrupted, OnStop, Priority, StartTime, TaskOptions, Unsaid};
+use tasker_core::task::{
+    NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority, StartTime, TaskOptions, Unsaid,
+};
 use tasker_core::time::WallMs;
 use tasker_core::unique;
 
@@ -65,6 +67,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             retry: Some(retry::read(RETRY, "retry")?.into()),
             on_interrupted: OnInterrupted::Fail,
             on_stop: Some(OnStop::Abort),
+            on_stop_waiting: OnStopWaiting::Abort,
             unique: Some(unique::read(r#"{"key":"é\"","ttl":7}"#, "unique")?.into()),
             conditions: Conditions::read(CONDITIONS, "concurrency")?,
             own_conditions: Some(1),
@@ -74,7 +77,10 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
         unsaid: Unsaid::NONE,
         is_attached: false,
     };
-    let task = world.add(def.clone())?;
+    let (task, mut changes) = world.adding_to(0, def.clone());
+    let (seq, operation) = (task.seq, task.lane.operation());
+    changes.push(Change::Lapses { seq, operation, lapses: true });
+    world.turn(changes)?;
     assert_eq!(world.get(task)?.def, def);
     world.crash()?;
     assert_eq!(world.get(task)?.def, def);

@@ -100,6 +100,7 @@ pub(super) fn tally(
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::RequestPause { .. }

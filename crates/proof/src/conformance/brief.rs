@@ -30,6 +30,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         has_started: false,
         has_delay: false,
         is_held: false,
+        lapses: false,
         paused_at: None,
         run: None,
         latest_at,

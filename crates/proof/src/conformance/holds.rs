@@ -148,6 +148,24 @@ pub(super) fn a_new_task_may_be_held_as_it_comes(world: &mut World) -> Result<()
     Ok(())
 }
 
+/// Who counts what stands ahead reads it from the windows.
+pub(super) fn a_held_task_has_no_place_in_the_queue_until_it_is_freed(
+    world: &mut World,
+) -> Result<()> {
+    let hold = make(world, 1, 50)?;
+    let (first, second) = (world.add(read())?, world.add(read())?);
+    let (all, left) = ([first.seq.0, second.seq.0], [second.seq.0]);
+    let back = holding_back(world, first, &hold);
+    world.turn(vec![back])?;
+    assert_eq!(world.queue()?, left);
+    world.crash()?;
+    assert_eq!(world.queue()?, left);
+    let free = freeing(world, first, 20);
+    world.turn(vec![free])?;
+    assert_eq!(world.queue()?, all);
+    Ok(())
+}
+
 pub(super) fn nothing_of_a_hold_is_left_of_a_task_that_was_paused(world: &mut World) -> Result<()> {
     let (hold, task) = (make(world, 1, 50)?, world.add(read())?);
     let back = holding_back(world, task, &hold);

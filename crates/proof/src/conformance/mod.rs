@@ -45,6 +45,7 @@ mod lookup;
 mod order;
 mod offers;
 mod holds;
+mod lapsing;
 mod operations;
 mod orphans;
 mod pause;

@@ -50,6 +50,7 @@ pub(super) fn a_run_of_a_dead_owner_is_an_orphan_with_its_facts(world: &mut Worl
         losses,
         on_interrupted,
         has_dependencies: false,
+        lapses: false,
         abort: None,
         postponement: None,
         wish: None,

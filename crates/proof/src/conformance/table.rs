@@ -372,12 +372,17 @@ macro_rules! conformance_cases {
                 the_runs_of_an_operation_are_found_whoever_runs_them,
                 a_part_of_a_queue_is_counted,
             }
+            lapsing {
+                those_that_lapse_are_found_by_their_operation,
+                who_does_not_lapse_any_more_is_not_found,
+            }
             holds {
                 a_hold_comes_back_as_it_was_made_with_a_timer_at_its_end,
                 a_number_is_given_to_one_hold_and_released_once,
                 a_ready_task_is_held_and_stands_among_those_of_its_hold,
                 a_freed_task_is_ready_and_starts_from_then_on,
                 a_new_task_may_be_held_as_it_comes,
+                a_held_task_has_no_place_in_the_queue_until_it_is_freed,
                 nothing_of_a_hold_is_left_of_a_task_that_was_paused,
                 a_held_task_that_is_put_off_is_held_no_more,
                 what_becomes_of_a_hold_is_told_in_the_journal,

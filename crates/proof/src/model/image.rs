@@ -35,6 +35,8 @@ pub(super) struct Image {
     pub(super) holds: BTreeMap<HoldId, Hold>,
     /// What each hold has held.
     pub(super) held: BTreeSet<(HoldId, Seq)>,
+    /// The tasks that have not ended and lapse.
+    pub(super) lapsing: BTreeSet<(OperationId, Seq)>,
 }
 
 impl Default for Image {
@@ -43,8 +45,21 @@ impl Default for Image {
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let (waits, offers) = (BTreeMap::new(), BTreeMap::new());
-        let (holds, held) = (BTreeMap::new(), BTreeSet::new());
-        Self { head, operations, names, tasks, journal, keys, timers, waits, offers, holds, held }
+        let (holds, held, lapsing) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self {
+            head,
+            operations,
+            names,
+            tasks,
+            journal,
+            keys,
+            timers,
+            waits,
+            offers,
+            holds,
+            held,
+            lapsing,
+        }
     }
 }
 
@@ -71,6 +86,7 @@ impl Image {
             | Change::Met { .. }
             | Change::Unblock { .. }
             | Change::LetGo { .. }
+            | Change::Lapses { .. }
             | Change::Timer { .. } => self.apply_wait(change, owner),
             Change::Due { seq, lane, priority } => self.become_due(*seq, *lane, *priority),
             Change::Fired(last) => {
@@ -232,6 +248,14 @@ impl Image {
             }
             Change::LetGo { seq } => {
                 self.waits.retain(|wait, _| wait.dependent != *seq);
+                Some(())
+            }
+            Change::Lapses { seq, operation, lapses: true } => {
+                self.lapsing.insert((*operation, *seq));
+                Some(())
+            }
+            Change::Lapses { seq, operation, lapses: false } => {
+                self.lapsing.remove(&(*operation, *seq));
                 Some(())
             }
             Change::Timer { timer, .. } => {

@@ -110,6 +110,17 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
     }
 
+    fn lapsing(
+        &mut self,
+        operation: OperationId,
+        seqs: RangeInclusive<Seq>,
+        max: usize,
+    ) -> Result<Vec<Seq>> {
+        let own =
+            self.image.lapsing.iter().filter(|(of, seq)| *of == operation && seqs.contains(seq));
+        Ok(own.map(|(_, seq)| *seq).take(max).collect())
+    }
+
     fn attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
         let (us, living) = (self.store.owner, self.store.disk.lock().owners.clone());
         let is_meant = |owner| match whose {

@@ -224,6 +224,9 @@ impl Ledger {
         if let Some(TaskEnd::Aborted(Cause::QueueTimeout, _)) = task.outcome {
             self.expired(task);
         }
+        if let Some(TaskEnd::Aborted(Cause::Stop, _)) = task.outcome {
+            self.stopped(task);
+        }
         let named = task.outcome.as_ref().and_then(run_of);
         if named.is_some() && named != task.attempts.last().map(|attempt| attempt.run) {
             self.report.violation(format!("{name} has the result of another run"));
@@ -244,6 +247,19 @@ impl Ledger {
         if !is_over || !task.attempts.is_empty() {
             let text = format!("{} did not wait longer than its queueTimeout", task.id.0);
             self.report.violation(format!("{text}: {task:?}"));
+        }
+    }
+
+    /// A stop ends a task that waits only if that says so.
+    fn stopped(&mut self, task: &TaskRecord) {
+        let last = task.attempts.last().and_then(|attempt| attempt.end);
+        if last == Some(AttemptEnd::Aborted) && !task.def.lapses() {
+            return;
+        }
+        self.report.lapsed += 1;
+        if !task.def.lapses() {
+            let text = format!("{} ended with a stop while it waited: {task:?}", task.id.0);
+            self.report.violation(text);
         }
     }
 

@@ -96,6 +96,8 @@ pub struct Report {
     pub retries: u64,
     /// Tasks that their `queueTimeout` ended.
     pub expired: u64,
+    /// Tasks that ended because the last worker stopped that offers their operation.
+    pub lapsed: u64,
     /// Ended tasks that depend on others.
     pub dependents: u64,
     /// Ended tasks that were removed.
@@ -151,6 +153,7 @@ impl fmt::Display for Report {
             ("losses", self.losses),
             ("retries", self.retries),
             ("expired", self.expired),
+            ("lapsed", self.lapsed),
             ("dependents", self.dependents),
             ("removed", self.removed),
             ("longest wait ms", self.waited_ms),

@@ -20,8 +20,8 @@ use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::rules::{Settlement, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
-    AfterQueueTimeout, Json, Level, NewTask, OnInterrupted, OnStop, Priority, Progress,
-    QueueTimeout, StartTime, TaskEnd, TaskOptions, Unsaid,
+    AfterQueueTimeout, Json, Level, NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority,
+    Progress, QueueTimeout, StartTime, TaskEnd, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
@@ -49,6 +49,8 @@ pub struct Orders {
     pub drains: bool,
 }
 
+/// What becomes of few tasks at the last stop, and of most.
+const LAST_STOPS: [OnStopWaiting; 2] = [OnStopWaiting::Keep, OnStopWaiting::Abort];
 /// Calls under way at once.
 const CALLS: usize = 4;
 /// Watches under way at once.
@@ -515,6 +517,7 @@ impl Worker {
             priority: self.rng.once_in(2).then(|| self.rng.priority()),
             on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
             on_stop: self.rng.pick(OnStop::ALL).copied(),
+            on_stop_waiting: None,
             run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
             queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
             retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
@@ -614,6 +617,7 @@ impl Rng {
                 retry: self.once_in(2).then(|| self.retry_policy().into()),
                 on_interrupted: choice.unwrap_or_default(),
                 on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
+                on_stop_waiting: LAST_STOPS[usize::from(self.once_in(6) && operation != "die")],
                 ..labels(key)
             }
             .into(),

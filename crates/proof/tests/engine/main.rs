@@ -13,6 +13,7 @@ mod overtaken;
 mod explaining;
 mod holds;
 mod keys;
+mod lapsing;
 mod listening;
 mod offers;
 mod operations;

@@ -6,6 +6,7 @@ mod dependencies;
 mod explaining;
 mod found;
 pub(crate) mod holds;
+mod lapsing;
 mod operations;
 mod pauses;
 mod postponing;
@@ -539,6 +540,7 @@ impl Oracle {
             task.wait_until(at);
         }
         task.wait_or_pause(Some(wall));
+        self.mine().note_taken(run.task, over);
     }
 
     fn end(&mut self, id: TaskId, outcome: TaskEnd) {
@@ -555,9 +557,7 @@ impl Oracle {
         if outcome.cause() == Some(Cause::Dependency) {
             self.assert_orphan(id, &outcome);
         }
-        if outcome.cause() == Some(Cause::Lost) {
-            self.assert_detached(id);
-        }
+        self.assert_gone_with_process(id, outcome.cause());
         let task = self.tasks.get_mut(&id).unwrap();
         if let Some(cause) = task.cause {
             assert_eq!(outcome.cause(), Some(cause));
@@ -619,7 +619,11 @@ impl Oracle {
         if self.me().hit.is_none() {
             self.settle_pauses();
             assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
+            self.settle_lapse();
+        } else {
+            self.doubt_lapse();
         }
+        let is_lapsing = self.is_lapsing();
         let tasks = &self.tasks;
         let me = &mut self.processes[self.me];
         if me.hit.is_none() {
@@ -643,6 +647,7 @@ impl Oracle {
         let is_detaching = me.closes() && !me.is_closed && me.has_attached;
         if me.runs.is_empty()
             && !is_detaching
+            && !is_lapsing
             && let Some(stopping) = me.stopping.take()
         {
             assert!(me.is_closed || !stopping.closes);

@@ -36,7 +36,8 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 25] = [
+const READS: [Call; 26] = [
+    Call::Lapsing,
     Call::Holds,
     Call::Held,
     Call::LiveRuns,

@@ -11,7 +11,8 @@ use tasker_core::retry;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{
-    AfterQueueTimeout, Json, NewTask, OnInterrupted, OnStop, Priority, QueueTimeout, StartTime,
+    AfterQueueTimeout, Json, NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority, QueueTimeout,
+    StartTime,
 };
 use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ticket, Update};
 
@@ -161,6 +162,13 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     verb("stop, abort", |stage| stop(stage, OnStop::Abort)),
     verb("stop, wait, time over", |stage| stop_in_time(stage, OnStop::Wait)),
     verb("stop, abort, time over", |stage| stop_in_time(stage, OnStop::Abort)),
+    verb("stop, abort waiting", |stage| {
+        // It is offered, and nothing of it starts.
+        stage.say(|ticket, name| Input::PauseOperation(ticket, name, true))?;
+        stage.assign()?;
+        stop(stage, OnStop::Wait)
+    })
+    .of(|def| def.options.on_stop_waiting = OnStopWaiting::Abort),
     verb("run timeout", |stage| silent(stage.advance(TIMEOUT_MS))).of(short),
     verb("run timeout, grace over", |stage| {
         stage.advance(TIMEOUT_MS)?;

@@ -31,8 +31,17 @@ impl Oracle {
         }
     }
 
+    /// A task was told to have ended, perhaps because a process closes or stops.
+    pub(super) fn assert_gone_with_process(&self, id: TaskId, cause: Option<Cause>) {
+        match cause {
+            Some(Cause::Lost) => self.assert_detached(id),
+            Some(Cause::Stop) if !self.me().taken.contains(&id) => self.assert_lapsed(id),
+            _ => {}
+        }
+    }
+
     /// A task was told to have ended because its process is gone: it is the one that closes.
-    pub(super) fn assert_detached(&self, id: TaskId) {
+    fn assert_detached(&self, id: TaskId) {
         let task = &self.tasks[&id];
         assert_eq!(task.attached_to, Some(self.me), "{task:?}");
         assert!(self.me().closes(), "its process goes on: {task:?}");

@@ -272,6 +272,17 @@ impl Oracle {
             options.on_stop.or(task.def.options.on_stop).filter(|_| is_mine).map(verb)
         };
         self.meet_all(of, &nobody);
+        self.meet_last_stop(options);
+    }
+
+    /// Nobody else offers what lapses with this stop.
+    fn meet_last_stop(&mut self, options: StopOptions) {
+        if options.on_stop != Some(OnStop::Wait) {
+            return;
+        }
+        let met = self.met(|task| self.is_last_stop(task).then_some("stop, abort waiting"));
+        self.used.extend(met);
+        self.used.insert(("stop, abort waiting", NOBODY));
     }
 
     /// A turn is about to be made: what is over by now meets its tasks.

@@ -10,6 +10,7 @@ use tasker_core::task::{Cause, OnStop, TaskEnd};
 use tasker_engine::client_id::ClientId;
 use tasker_engine::input::{Input, RunSlot, StopOptions, Ticket};
 
+use super::lapsing::Lapse;
 use super::operations::Runner;
 use super::said::{Expected, Said, end_of};
 use super::{Asked, Oracle, Task};
@@ -29,6 +30,8 @@ pub(crate) struct Process {
     /// What was said and is not on disk yet.
     pub(super) kept: Vec<Said>,
     pub(super) expected: BTreeMap<RunSlot, (Expected, Option<TaskEnd>)>,
+    /// The tasks whose runs this turn has taken from them.
+    pub(super) taken: BTreeSet<TaskId>,
     /// Runs that came to a checkpoint although nobody wants them to halt.
     pub(super) freed: BTreeSet<RunSlot>,
     /// The fault of this turn.
@@ -67,6 +70,7 @@ pub(super) struct Stopping {
     pub(super) on_stop: Option<OnStop>,
     pub(super) closes: bool,
     pub(super) tickets: Vec<Ticket>,
+    pub(super) lapse: Option<Lapse>,
 }
 
 impl Process {
@@ -133,10 +137,12 @@ impl Process {
     }
 
     fn stop(&mut self, ticket: Ticket, options: StopOptions, mono: u64, closes: bool) {
+        let lapse = self.lapse();
         (self.is_started, self.starts_later) = (false, false);
         let deadline = mono + options.timeout_ms.unwrap_or(limits::STOP_TIMEOUT_MS);
         let (on_stop, tickets) = (options.on_stop, Vec::new());
-        let stopping = self.stopping.get_or_insert(Stopping { deadline, on_stop, closes, tickets });
+        let stopping = Stopping { deadline, on_stop, closes, tickets, lapse };
+        let stopping = self.stopping.get_or_insert(stopping);
         stopping.tickets.push(ticket);
         stopping.closes |= closes;
         if options != StopOptions::default() {

@@ -13,8 +13,8 @@ use tasker_core::patch::{self, Patch};
 use tasker_core::retention::Retention;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{
-    AbortReason, AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop, Priority,
-    Progress, QueueTimeout, StartTime, TaskOptions, Unsaid,
+    AbortReason, AfterQueueTimeout, Cause, Json, Level, NewTask, OnInterrupted, OnStop,
+    OnStopWaiting, Priority, Progress, QueueTimeout, StartTime, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
@@ -28,6 +28,8 @@ use super::{OPERATIONS, TASKS_MAX, World};
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
 const KEYS: usize = 16;
+const LAST_STOPS: [OnStopWaiting; 3] =
+    [OnStopWaiting::Keep, OnStopWaiting::Keep, OnStopWaiting::Abort];
 /// What conditions count. Those on what stands ahead cannot look at the last one.
 pub(super) const COUNTED: [&str; 10] = [
     "{}",
@@ -236,6 +238,7 @@ impl World {
                 retention: self.retention().and_then(Retention::shared),
                 on_interrupted: self.rng.one_of(&choices),
                 on_stop: self.rng.one_of(&stops),
+                on_stop_waiting: self.rng.one_of(&LAST_STOPS),
                 unique: self.unique(),
                 conditions: self.conditions(),
                 ..self.labels()
@@ -369,6 +372,7 @@ impl World {
             retention: self.retention(),
             on_interrupted: self.rng.one_of(&[None, None, Some(OnInterrupted::Fail)]),
             on_stop: self.rng.one_of(&[None, Some(OnStop::Postpone), Some(OnStop::Abort)]),
+            on_stop_waiting: self.rng.one_of(&[None, None, Some(OnStopWaiting::Abort)]),
         }
     }
 

@@ -75,7 +75,15 @@ impl World {
         let adds: Vec<Change> = adds.collect();
         let operations = new.into_iter().map(|operation| Change::Operation(operation.into()));
         let seq_next = Seq(head.seq_next.0 + adds.len() as u64);
-        let changes = operations.chain(adds).collect();
+        let lapses = adds.iter().filter_map(|change| match change {
+            Change::Add { seq, lane, def, .. } if def.lapses() => {
+                let operation = lane.operation();
+                Some(Change::Lapses { seq: *seq, operation, lapses: true })
+            }
+            _ => None,
+        });
+        let lapses: Vec<Change> = lapses.collect();
+        let changes = operations.chain(adds).chain(lapses).collect();
         let lane_next = head.lane_next + LANES;
         let (number, owner) = (head.number + 1, store.owner());
         Batch { number, owner, at, seq_next, lane_next, counts, changes }
