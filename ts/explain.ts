@@ -103,22 +103,26 @@ export async function explainOperation(
   operation: string,
 ): Promise<OperationExplanation> {
   const bounds = { what: 'explain', signal: undefined, timeoutMs: undefined }
-  const count = (state?: string) => {
-    const query = { operation, status: 'new', ...(state && { state }) }
+  const count = (more?: { state?: string; isHeld?: true }) => {
+    const query = { operation, status: 'new', ...more }
     return bridge.read({ do: 'count', query: new JsonText(stringify(query)) }, bounds)
   }
   const states = Object.keys(WAITS) as (keyof typeof WAITS)[]
-  const counting = Promise.all([count(), ...states.map(count)])
-  const [ready, [waiting, ...counts]] = await Promise.all([
+  const byState = Promise.all(states.map(state => count({ state })))
+  const [ready, waiting, counts, onHold] = await Promise.all([
     bridge.command({ do: 'explainOperation', operation }),
-    counting,
+    count(),
+    byState,
+    count({ state: 'delayed', isHeld: true }),
   ])
   const reasons: OperationExplanation['reasons'] = {}
   const add = (reason: WaitReason['reason'], tasks: number) => {
     if (tasks > 0) reasons[reason] = (reasons[reason] ?? 0) + tasks
   }
   states.forEach((state, at) => {
-    add(WAITS[state], counts[at] as number)
+    const held = state === 'delayed' ? Math.min(onHold, counts[at] as number) : 0
+    add('hold', held)
+    add(WAITS[state], (counts[at] as number) - held)
   })
   const unqueued = counts.reduce((sum, one) => sum + one, 0)
   const queued = waiting - unqueued

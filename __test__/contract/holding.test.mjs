@@ -76,6 +76,13 @@ test('an explanation and the list say which hold, until when and by whom', async
   const of = `process ${process.pid} holds what matches`
   assert.equal(message, `${of} {"data.n":{"$in":[1,2]},"priority":{"$lt":5}} until ${at}`)
   await tasker.prioritizeTask(uuid, 9)
+  assert.deepEqual(await tasker.explain({ operation: 'a' }), {
+    operation: 'a',
+    waiting: 1,
+    reasons: { hold: 1 },
+  })
+  assert.equal((await tasker.getTask(uuid)).isHeld, true)
+  assert.equal(await tasker.countTasks({ isHeld: true }), 1)
   const moved = await tasker.explainTask(uuid)
   assert.equal(moved.reasons[0].cause, 'hold')
   assert.match(moved.reasons[0].message, /: a hold matched it as it came up$/)

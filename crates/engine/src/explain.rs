@@ -42,6 +42,10 @@ use crate::starts;
 /// How many tasks that conditions hold back are counted for an operation.
 const HELD_MAX: usize = 100_000;
 
+/// How many tasks are looked at for holds that stand ahead of one in a lane, and how many at once.
+const LOOKED_AT_MAX: usize = 4_096;
+const LOOKED_AT_ONCE: usize = 256;
+
 /// What answers are made from.
 pub(crate) struct Facts<'a> {
     transaction: &'a mut dyn ReadTransaction,
@@ -384,11 +388,45 @@ impl<'a> Facts<'a> {
 
     /// How many tasks of a lane stand ahead of a position; no more than so many.
     fn count(&mut self, part: Ahead, key: QueueKey, max: usize) -> Result<usize> {
+        if self.memory.holds.live(self.now).next().is_some() {
+            return self.count_unheld(part, key, max);
+        }
         let known = part.known.min(max);
         let Some(from) = part.rest.filter(|_| known < max) else { return Ok(known) };
         let part = QueuePart { lane: part.lane, from, to: key };
         let more = self.transaction.count_queued(&[part], max - known)?.pop().unwrap_or(0);
         Ok(known + more)
+    }
+
+    /// The same, without those that a hold takes out as they come up. Behind so many that were
+    /// looked at all count.
+    fn count_unheld(&mut self, part: Ahead, key: QueueKey, max: usize) -> Result<usize> {
+        let operation = self.memory.dispatch.operation_name(part.lane.operation()).cloned();
+        let lane = Lane { id: part.lane, operation: operation.unwrap_or_default() };
+        let (mut from, mut count, mut looked) = (part.first, 0, 0);
+        while count < max && looked < LOOKED_AT_MAX {
+            let query = WindowQuery { lane: lane.clone(), from, tasks_max: LOOKED_AT_ONCE };
+            let Some(window) = self.transaction.windows(&[query], usize::MAX)?.pop() else { break };
+            let place = |task: &ReadyTask| QueueKey::new(task.def.priority, task.seq);
+            let ahead = window.tasks.iter().take_while(|task| place(task) < key);
+            for task in ahead.clone() {
+                let holds = self.memory.holds.live(self.now);
+                count += usize::from(holds::matching(holds, &task.def)?.is_empty());
+            }
+            looked += window.tasks.len();
+            match window.tasks.last() {
+                Some(last) if !window.is_complete && place(last) < key => {
+                    from = place(last).after();
+                }
+                Some(_) | None => return Ok(count.min(max)),
+            }
+        }
+        if count >= max {
+            return Ok(max);
+        }
+        let rest = QueuePart { lane: part.lane, from, to: key };
+        let more = self.transaction.count_queued(&[rest], max - count)?.pop().unwrap_or(0);
+        Ok(count + more)
     }
 
     /// What holds the ready tasks of an operation back, and how many of them conditions do.

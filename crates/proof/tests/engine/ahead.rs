@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tasker_core::condition::Conditions;
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::Code;
+use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
 use tasker_core::id::TaskId;
 use tasker_core::key::{OnConflict, Unique, UniqueWhile};
 use tasker_core::rules::Settlement;
@@ -334,4 +335,41 @@ fn an_explanation_names_what_stands_ahead() {
     });
     let said = reasons(&mut other, delayed);
     assert_eq!((&said[1]["scope"], &said[1]["count"]), (&json!("before-queued"), &json!(3)));
+}
+
+fn hold(bench: &mut Bench, operation: &str) -> HoldId {
+    let query = HoldQuery::read(&format!(r#"{{"operation":"{operation}"}}"#)).unwrap();
+    let (until, by) = (bench.wall().plus(HOUR_MS), HeldBy { pid: 7, task: None });
+    match bench.call(|ticket| Input::Hold(ticket, query, until, by)) {
+        Effect::Answer(_, Answer::Number(id)) => HoldId(id),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_is_held_stands_ahead_of_nobody_until_it_is_freed() {
+    let mut bench = process(&["read", "write"]);
+    let first = read(&mut bench, 9.0);
+    let writing = write(&mut bench, 8.0);
+    let second = read(&mut bench, 7.0);
+    let id = hold(&mut bench, "write");
+    assert_eq!(bench.starts(), [first], "it has not come up: it is ready, and counts");
+    done(&mut bench);
+    assert_eq!((bench.starts(), bench.state(writing)), (vec![first, second], State::Delayed));
+    bench.call(|ticket| Input::ReleaseHold(ticket, id));
+    let third = read(&mut bench, 6.0);
+    assert_eq!((bench.starts(), bench.state(writing)), (vec![first, second], State::Ready));
+    done(&mut bench);
+    assert_eq!(bench.starts(), [first, second, writing]);
+    done(&mut bench);
+    assert_eq!(bench.starts(), [first, second, writing, third]);
+}
+
+#[test]
+fn a_held_reader_lets_a_writer_pass_that_would_wait_for_it() {
+    let mut bench = process(&["read", "write"]);
+    hold(&mut bench, "read");
+    let held = read(&mut bench, 9.0);
+    let writing = bench.add_with("write", |def| about(def, "dune", 8.0, &polite("dune")));
+    assert_eq!((bench.starts(), bench.state(held)), (vec![writing], State::Delayed));
 }

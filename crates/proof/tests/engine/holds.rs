@@ -407,3 +407,25 @@ fn a_task_that_comes_up_with_a_new_priority_is_held_by_that() {
     ]);
     assert_eq!((bench.starts(), bench.state(waits)), (vec![runs], State::Delayed));
 }
+
+#[test]
+fn what_a_hold_takes_out_is_not_counted_ahead() {
+    let mut bench = Bench::started(1);
+    let running = add_of(&mut bench, 8, 9.0);
+    add_of(&mut bench, 7, 8.0);
+    add_of(&mut bench, 8, 7.0);
+    add_of(&mut bench, 7, 6.0);
+    let last = add_of(&mut bench, 8, 5.0);
+    let ahead = |bench: &mut Bench| {
+        let said = ask(bench, Question::Task(last));
+        let reasons = said["reasons"].as_array().unwrap();
+        let order = reasons.iter().find(|reason| reason["reason"] == "order");
+        order.map(|order| order["ahead"].clone())
+    };
+    assert_eq!(ahead(&mut bench), Some(json!(3)));
+    let id = hold(&mut bench, r#"{"data.account":7}"#, HOUR);
+    assert_eq!((bench.starts(), ahead(&mut bench)), (vec![running], Some(json!(1))));
+    release(&mut bench, id);
+    hold(&mut bench, "{}", HOUR);
+    assert_eq!(ahead(&mut bench), None, "nothing ahead of it starts");
+}

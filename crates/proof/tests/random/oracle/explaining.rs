@@ -228,11 +228,13 @@ impl Oracle {
         limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(self.live_of(name).len()))
     }
 
-    /// How many ready tasks of an operation stand ahead that no condition holds back.
+    /// How many ready tasks of an operation stand ahead that neither a condition holds back nor a
+    /// hold takes out.
     fn ahead(&self, task: &Task, name: &str) -> usize {
         let ready = self.tasks.values().filter(|other| other.state == State::Ready);
         let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
         let own = ready.filter(|other| *other.def.operation == *name && !self.is_held(other));
+        let own = own.filter(|other| self.hold_reasons(other).is_empty());
         own.filter(|other| place(other) < place(task)).count()
     }
 
