@@ -44,6 +44,7 @@ import type {
 } from './types/registry'
 import type { Runner } from './types/runner'
 import type { Task, TaskLog } from './types/task'
+import type { WatchEntry, WatchOptions } from './types/watch'
 
 export * from './types/conditions'
 export * from './types/definition'
@@ -61,6 +62,7 @@ export * from './types/query'
 export * from './types/registry'
 export * from './types/runner'
 export * from './types/task'
+export * from './types/watch'
 
 /**
  * An open store of tasks, with the runners of this process.
@@ -379,6 +381,31 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * The first step rejects with `TASKER_NOT_FOUND` if there is no such task.
    */
   listenTaskLogs(uuid: string, options?: ListenTaskLogsOptions): AsyncIterableIterator<TaskLog>
+
+  /**
+   * What happens to the tasks that match, in whatever process, with `for await`: first those that
+   * match by now, then every change in the order of the commits, each once. It never ends by
+   * itself.
+   *
+   * Give the `position` of the last entry as `from`, also after a restart, to go on behind it.
+   * Changes are kept for a minute, or for as long as they fit into 64 MiB if that is less; whoever
+   * comes later gets an entry `'gap'`, and begins anew.
+   *
+   * Which tasks match is exact for what is fixed when a task is added, and for `state`, `status`
+   * and `priority`. By what changes otherwise, such as `progress` or `error`, it is judged when the
+   * change is read. A task that came and was removed before that is left out.
+   */
+  watch<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: WatchOptions & FieldsOption<Field>,
+  ): AsyncIterableIterator<WatchEntry<Projected<Task<Operations, Name>, Field>, Name>>
+  watch<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: WatchOptions,
+  ): AsyncIterableIterator<WatchEntry<Task<Operations, Name>, Name>>
 
   /** The tasks that match as lines of JSON, one each, in pages as those of `tasks`. */
   exportTasks(

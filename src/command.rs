@@ -22,11 +22,12 @@ use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, LogsPart, WithLogs};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
+use tasker_core::watch::{From, Position, WatchFilter};
 use tasker_engine::input::{
     Bulk, BulkVerb, Input, PostponeOptions, Question, RemoteFilter, RetryOptions, StopOptions,
     Subscription, Ticket, Update,
 };
-use tasker_engine::thread::Read;
+use tasker_engine::thread::{Read, Watching};
 use uuid::Uuid;
 
 /// Tasks of one page of `tasks`, at most.
@@ -157,6 +158,8 @@ enum Command<'a> {
     Ready {},
     IsShared {},
     Holds {},
+    /// The position behind what is committed.
+    Stand {},
     ExplainTask {
         uuid: &'a str,
     },
@@ -227,6 +230,22 @@ enum ReadCommand<'a> {
         level: &'a RawValue,
     },
     Operations {},
+    /// Begins a watch; the ticket is its number.
+    Watch {
+        #[serde(borrow)]
+        query: &'a RawValue,
+        #[serde(borrow)]
+        fields: Option<&'a RawValue>,
+        from: Option<&'a str>,
+    },
+    /// Waits for what a watch has to tell.
+    Changes {
+        watch: Ticket,
+    },
+    /// Ends a watch.
+    Unwatch {
+        watch: Ticket,
+    },
     BackUp {
         path: String,
     },
@@ -328,6 +347,7 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::Ack {} => Input::Ack(ticket),
         Command::Ready {} => Input::Ready(ticket),
         Command::IsShared {} => Input::IsShared(ticket),
+        Command::Stand {} => Input::Stand(ticket),
         Command::ExplainTask { uuid } => Input::Ask(ticket, Question::Task(task_id(uuid)?)),
         Command::ExplainOperation { operation } => {
             Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
@@ -361,6 +381,8 @@ fn update(patch: &RawValue, only_if: Option<&RawValue>) -> Result<Update> {
 pub(crate) enum ReadRequest {
     /// A read.
     Read(Read),
+    /// Something of a watch.
+    Watching(Watching),
     /// The end of an earlier read.
     Cancel(Ticket),
 }
@@ -381,6 +403,21 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
             Read::Logs(task_id(uuid)?, LogsPart { after, level_max, lines_max: lines })
         }
         ReadCommand::Operations {} => Read::Operations,
+        ReadCommand::Watch { query, fields, from } => {
+            let (query, fields) = (Query::parse(query.get())?, projection(fields)?);
+            let from = match from {
+                Some(text) => From::Position(Position::parse(text)?),
+                None => From::Snapshot,
+            };
+            let begin = Watching::Begin(Box::new(WatchFilter { query, fields }), from);
+            return Ok(ReadRequest::Watching(begin));
+        }
+        ReadCommand::Changes { watch } => {
+            return Ok(ReadRequest::Watching(Watching::Next(watch)));
+        }
+        ReadCommand::Unwatch { watch } => {
+            return Ok(ReadRequest::Watching(Watching::End(watch)));
+        }
         ReadCommand::BackUp { path } => Read::BackUp(path.into()),
         ReadCommand::Verify {} => Read::Verify,
         ReadCommand::Count { query } => Read::Count(Box::new(Query::parse(query.get())?)),

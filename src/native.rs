@@ -174,6 +174,7 @@ impl Native {
     pub fn read(&self, ticket: f64, text: String) {
         match command::read(&text) {
             Ok(ReadRequest::Read(read)) => self.inner.client.read(ticket as u64, read),
+            Ok(ReadRequest::Watching(asked)) => self.inner.client.watch(ticket as u64, asked),
             Ok(ReadRequest::Cancel(other)) => {
                 self.inner.client.cancel_read(other);
                 let done = Effect::Answer(ticket as u64, tasker_engine::effect::Answer::Done);

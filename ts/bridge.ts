@@ -153,6 +153,21 @@ export class Bridge {
     if (!this.#isShut) this.#withdraw('command', { do: 'cancelAwait', ticket })
   }
 
+  /** Begins a watch, which its ticket names. */
+  beginWatch(
+    command: ReadCommand & { do: 'watch' },
+    bounds: Bounds,
+  ): { ticket: number; done: Promise<null> } {
+    const call = new Call()
+    const ticket = this.#send('read', commandText(command), call)
+    return { ticket, done: this.#bounded(call, ticket, bounds, () => {}) }
+  }
+
+  /** Nobody watches any more. */
+  endWatch(watch: number): void {
+    if (!this.#isShut) this.#withdraw('read', { do: 'unwatch', watch })
+  }
+
   /** Reads, within bounds. */
   read<Do extends ReadCommand['do'], Value = Answers[Do]>(
     command: ReadCommand & { do: Do },

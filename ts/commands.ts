@@ -6,7 +6,15 @@
  * `__test__/contract/bridge.test.mjs`, `__test__/border/native.test.mjs`.
  */
 
-import type { LogLevel, QueryExplanation, TaskProgress, Verification } from '../index'
+import type {
+  LogLevel,
+  QueryExplanation,
+  TaskChangeKind,
+  TaskProgress,
+  TaskState,
+  TaskStatus,
+  Verification,
+} from '../index'
 import { stringify } from './globals'
 import type { PriorityJson, TaskEnd } from './messages'
 
@@ -59,6 +67,8 @@ export type Command =
   | { do: 'ready' }
   | { do: 'isShared' }
   | { do: 'holds' }
+  /** The position behind what is committed. */
+  | { do: 'stand' }
   | { do: 'explainTask'; uuid: string }
   /** What holds the ready tasks of an operation back, and how many of them conditions do. */
   | { do: 'explainOperation'; operation: string }
@@ -103,6 +113,17 @@ export type ReadCommand =
   /** The lines behind one of them. */
   | { do: 'logs'; uuid: string; after: number; lines: number; level: LogLevel }
   | { do: 'operations' }
+  /** Begins a watch behind a position, or with what matches; its ticket is the number of it. */
+  | {
+      do: 'watch'
+      query: JsonText
+      fields?: JsonText | undefined
+      from?: string | undefined
+    }
+  /** Waits for what a watch has to tell. */
+  | { do: 'changes'; watch: number }
+  /** Ends a watch. */
+  | { do: 'unwatch'; watch: number }
   /** A copy of the file, under this absolute path. */
   | { do: 'backUp'; path: string }
   | { do: 'verify' }
@@ -123,6 +144,21 @@ export type PageJson = [tasks: DocumentJson[], next: number | null, last: number
  * has ended.
  */
 export type LogsJson = [lines: DocumentJson[], next: number, isCut: boolean, isOver: boolean]
+
+/** One entry of a watch; a short one says that commits before it are not known. */
+export type ChangeJson =
+  | [position: string, at: number]
+  | [
+      position: string,
+      at: number,
+      uuid: string,
+      operation: string,
+      change: TaskChangeKind,
+      status: TaskStatus,
+      state: TaskState,
+      priority: PriorityJson,
+      task: DocumentJson | null,
+    ]
 
 /** What the answer to each is. */
 export interface Answers {
@@ -176,6 +212,7 @@ export interface Answers {
   isShared: boolean
   /** Those that are not over. */
   holds: DocumentJson[]
+  stand: string
   explainTask: DocumentJson
   explainOperation: { reasons: DocumentJson[]; held: number }
   unserved: string[]
@@ -188,6 +225,9 @@ export interface Answers {
   matching: [first: number, last: number][]
   logs: LogsJson
   operations: DocumentJson[]
+  watch: null
+  changes: ChangeJson[]
+  unwatch: null
   backUp: null
   verify: Verification
   cancel: null

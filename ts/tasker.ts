@@ -51,6 +51,8 @@ import type {
   TaskUuids,
   UpdateTaskOptions,
   Verification,
+  WatchEntry,
+  WatchOptions,
 } from '../index'
 import { serialiseReason } from './aborts'
 import { Bridge } from './bridge'
@@ -87,7 +89,6 @@ import {
   runnerOf,
   stopOptions,
   uuidOf,
-  wholeOf,
 } from './options'
 import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
@@ -95,8 +96,9 @@ import { type AnyRunner, Runs } from './runs'
 import { type Abortable, hook, signalOf, unhook } from './signals'
 import { pathOf } from './store-path'
 import { type Brought, PendingAdd } from './task-extras'
-import { tasksOf } from './tasks'
+import { findCommand, tasksOf } from './tasks'
 import { isUnique, PendingUniqueAdd } from './unique'
+import { watchTasks } from './watch'
 
 const BOUNDS = ['abortSignal', 'timeout']
 const BULK = ['dryRun', ...BOUNDS]
@@ -366,9 +368,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): Promise<boolean> {
     const given = only(options, ['if'], 'options').if
     const onlyIf = given === undefined ? undefined : encodeQuery(given, 'if')
-    const id = uuidOf(uuid)
-    const command = { do: 'updateTask', uuid: id, patch: patchText(patch), onlyIf } as const
-    return await traced(this.#bridge.command(command))
+    const command = { do: 'updateTask', uuid: uuidOf(uuid), onlyIf } as const
+    return await traced(this.#bridge.command({ ...command, patch: patchText(patch) }))
   }
 
   async removeTask(uuid: string): Promise<boolean> {
@@ -525,6 +526,24 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return listenToLogs(this.#bridge, uuidOf(uuid), options)
   }
 
+  watch<
+    Field extends TaskField<Operations, Name>,
+    Name extends OperationName<Operations> = OperationName<Operations>,
+  >(
+    query: Query<Operations, Name>,
+    options: WatchOptions & FieldsOption<Field>,
+  ): AsyncIterableIterator<WatchEntry<Projected<Task<Operations, Name>, Field>, Name>>
+  watch<Name extends OperationName<Operations> = OperationName<Operations>>(
+    query?: Query<Operations, Name>,
+    options?: WatchOptions,
+  ): AsyncIterableIterator<WatchEntry<Task<Operations, Name>, Name>>
+  watch(
+    query: object = {},
+    options: WatchOptions & Partial<FieldsOption> = {},
+  ): AsyncIterableIterator<unknown> {
+    return watchTasks(this.#bridge, query, options)
+  }
+
   exportTasks(
     query: Query<Operations> = {},
     options: TasksOptions & Partial<FieldsOption<TaskField<Operations>>> = {},
@@ -574,15 +593,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: FindTasksOptions & Partial<FieldsOption>,
     limitMax?: number,
   ): Promise<Task[]> {
-    const command = {
-      do: 'find',
-      limit: limitMax ?? (wholeOf(options.limit, 'limit') || undefined),
-      skip: wholeOf(options.skip, 'skip'),
-      logs: logsOf(options),
-      fields: encodeFields(options.fields),
-      sort: options.sort === undefined ? undefined : encodeQuery(options.sort, 'sort'),
-      query: encodeQuery(query, 'query'),
-    } as const
+    const command = findCommand(query, options, limitMax)
     const bounds = boundsOf(limitMax ? 'findTask' : 'findTasks', options)
     return this.#bridge.read(command, bounds, reviveAll)
   }

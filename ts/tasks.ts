@@ -1,5 +1,5 @@
 /**
- * All tasks that match, page by page.
+ * All tasks that match: at once, or page by page.
  *
  * # Promises
  * - A task comes at most once, and one that matches all the time comes. Those that are added after
@@ -9,16 +9,33 @@
  * Proof: `__test__/contract/tasks.test.mjs`.
  */
 
-import type { Task, TasksOptions } from '../index'
+import type { FindTasksOptions, Task, TasksOptions } from '../index'
 import type { Bridge } from './bridge'
 import { boundsOf } from './calls'
 import type { JsonText, PageJson } from './commands'
 import { reviveAll } from './document'
 import { invalid, read, traced } from './errors'
-import { logsOf, only } from './options'
+import { logsOf, only, wholeOf } from './options'
 import { encodeFields, encodeQuery } from './query'
 
 const WORDS = ['sort', 'fields', 'withLogs', 'logsMaxLevel', 'abortSignal']
+
+/** What is asked for the tasks that match, all at once. Throws if an argument is wrong. */
+export function findCommand(
+  query: object,
+  options: FindTasksOptions & { fields?: readonly string[] | undefined },
+  limitMax?: number,
+) {
+  return {
+    do: 'find',
+    limit: limitMax ?? (wholeOf(options.limit, 'limit') || undefined),
+    skip: wholeOf(options.skip, 'skip'),
+    logs: logsOf(options),
+    fields: encodeFields(options.fields),
+    sort: options.sort === undefined ? undefined : encodeQuery(options.sort, 'sort'),
+    query: encodeQuery(query, 'query'),
+  } as const
+}
 
 /** The tasks that match, by their numbers. Throws if an argument is wrong. */
 export function tasksOf(

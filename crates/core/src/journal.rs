@@ -36,7 +36,8 @@ pub struct Transition {
     pub lane: LaneId,
     /// What happened to it.
     pub kind: TransitionKind,
-    /// The priority of the place in the queue that it takes or leaves, if it does.
+    /// Its priority then, where the rule says that it is named: that of the place in the queue
+    /// that it takes or leaves, if it does.
     pub priority: Option<Priority>,
 }
 
@@ -74,16 +75,12 @@ impl Transition {
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }
-            | Change::Lapses { .. }
-            | Change::Progress { .. } => return None,
-            Change::Add { seq, lane, def, start: None, .. } => {
-                (seq, lane, TransitionKind::Add, Some(def.priority))
+            | Change::Lapses { .. } => return None,
+            Change::Add { seq, lane, def, .. }
+            | Change::AddDelayed { seq, lane, def, .. }
+            | Change::AddBlocked { seq, lane, def, .. } => {
+                (seq, lane, one_kind(change), Some(def.priority))
             }
-            Change::Add { seq, lane, def, start: Some(_), .. } => {
-                (seq, lane, TransitionKind::AddStart, Some(def.priority))
-            }
-            Change::AddDelayed { seq, lane, .. } => (seq, lane, TransitionKind::AddDelayed, None),
-            Change::AddBlocked { seq, lane, .. } => (seq, lane, TransitionKind::AddBlocked, None),
             Change::Unblock { seq, lane, priority } => {
                 (seq, lane, TransitionKind::Unblock, Some(*priority))
             }
@@ -124,11 +121,12 @@ impl Transition {
             | Change::RequestPause { seq, lane, .. }
             | Change::PauseRun { seq, lane, .. }
             | Change::ResumeRun { seq, lane, .. }
+            | Change::Progress { seq, lane, .. }
             | Change::Log { seq, lane, .. } => (seq, lane, one_kind(change), None),
         };
         debug_assert!(!kind.rule().is_reserved, "{kind:?} is for a later version");
         debug_assert!(kind.rule().is_of_task(), "{kind:?} happens to no task");
-        let priority = priority.filter(|_| kind.rule().changes_queue());
+        debug_assert_eq!(priority.is_some(), kind.rule().names_priority(), "{kind:?}");
         Some(Transition { seq: *seq, lane: *lane, kind, priority })
     }
 
@@ -235,7 +233,7 @@ impl Group {
 impl Packer {
     /// Adds one.
     fn push(&mut self, next: Transition) {
-        debug_assert_eq!(next.priority.is_some(), next.kind.rule().changes_queue(), "{next:?}");
+        debug_assert_eq!(next.priority.is_some(), next.kind.rule().names_priority(), "{next:?}");
         match &mut self.group {
             Some(group) if group.continues_with(next) => group.count += 1,
             _ => {
@@ -288,10 +286,14 @@ fn update_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::UpdateQueued } else { TransitionKind::Update }
 }
 
-/// The kind of a change that is of one kind whatever it says; `Pause` if it is no other of these.
+/// The kind of a change whose own facts say it; `Pause` if it is no other of these.
 #[expect(clippy::wildcard_enum_match_arm, reason = "`of` hands over no other")]
 fn one_kind(change: &Change) -> TransitionKind {
     match change {
+        Change::Add { start: None, .. } => TransitionKind::Add,
+        Change::Add { .. } => TransitionKind::AddStart,
+        Change::AddDelayed { .. } => TransitionKind::AddDelayed,
+        Change::AddBlocked { .. } => TransitionKind::AddBlocked,
         Change::Purge { .. } => TransitionKind::Purge,
         Change::SetQueueTimeout { .. } => TransitionKind::SetQueueTimeout,
         Change::Resume { .. } => TransitionKind::Resume,
@@ -302,6 +304,7 @@ fn one_kind(change: &Change) -> TransitionKind {
         Change::PauseRun { .. } => TransitionKind::PauseRun,
         Change::ResumeRun { .. } => TransitionKind::ResumeRun,
         Change::Log { .. } => TransitionKind::Noted,
+        Change::Progress { .. } => TransitionKind::Progressed,
         _ => TransitionKind::Pause,
     }
 }
@@ -365,7 +368,7 @@ impl Transitions<'_> {
         let kind = TransitionKind::from_code(*code & !HAS_PRIORITY)?;
         self.lane = self.lane.checked_add_signed(unzigzag(take_varint(&mut self.bytes)?))?;
         if *code & HAS_PRIORITY != 0 {
-            kind.rule().changes_queue().then_some(())?;
+            kind.rule().names_priority().then_some(())?;
             self.priority = priority_of(take_varint(&mut self.bytes)?)?;
         }
         let distance = unzigzag(take_varint(&mut self.bytes)?);
@@ -373,7 +376,7 @@ impl Transitions<'_> {
         let count = take_varint(&mut self.bytes)?;
         (1..=GROUP_MAX).contains(&count).then_some(())?;
         self.last = first.checked_add(count - 1)?;
-        let priority = kind.rule().changes_queue().then_some(self.priority);
+        let priority = kind.rule().names_priority().then_some(self.priority);
         let first = Transition { seq: Seq(first), lane: LaneId(self.lane), kind, priority };
         Some(Group { first, count })
     }
@@ -456,7 +459,7 @@ mod tests {
     use crate::transition::TRANSITIONS;
 
     fn step(seq: u64, lane: u64, kind: TransitionKind, priority: f64) -> Transition {
-        let priority = kind.rule().changes_queue().then(|| Priority::new(priority).unwrap());
+        let priority = kind.rule().names_priority().then(|| Priority::new(priority).unwrap());
         Transition { seq: Seq(seq), lane: LaneId(lane), kind, priority }
     }
 
@@ -494,10 +497,10 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_keeps_out_of_the_queue_neither_names_nor_forgets_a_priority() {
+    fn a_step_that_names_no_priority_does_not_forget_the_last_one() {
         let three = [
             step(1, 1, TransitionKind::Start, 3.0),
-            step(1, 1, TransitionKind::Done, 0.0),
+            step(1, 1, TransitionKind::Noted, 0.0),
             step(2, 1, TransitionKind::Start, 3.0),
         ];
         assert_eq!(packed(&three).len(), packed(&three[..1]).len() + 4 + 4);
@@ -546,9 +549,9 @@ mod tests {
             assert!(cut.is_err() || cut.unwrap() == [first], "cut at {len}");
         }
         let not_a_number = [&[0x81, 0][..], &packed_bits(f64::NAN), &[2, 1]].concat();
-        let of_a_run = [0x84, 0, 0xbf, 0xe0, 3, 2, 1];
+        let unnamed = [0x9c, 0, 0xbf, 0xe0, 3, 2, 1];
         let damaged: [&[u8]; 6] =
-            [&[0, 0, 2, 1], &[1, 0, 2, 0], &[1, 0, 3, 1], &[1, 1, 2, 1], &not_a_number, &of_a_run];
+            [&[0, 0, 2, 1], &[1, 0, 2, 0], &[1, 0, 3, 1], &[1, 1, 2, 1], &not_a_number, &unnamed];
         for bytes in damaged {
             assert_eq!(unpacked(bytes).unwrap_err().code(), Code::Corrupt, "{bytes:x?}");
         }

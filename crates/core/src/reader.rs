@@ -9,6 +9,7 @@
 
 use std::path::Path;
 
+use crate::changes::Looking;
 use crate::error::{Code, Error, Result};
 use crate::id::{Seq, TaskId};
 use crate::query::Query;
@@ -58,6 +59,12 @@ pub trait Reader: Send {
     /// `Corrupt`, `Io`, or `TooLarge` if what is found has more than `bytes_max` bytes of stored
     /// texts.
     fn step(&mut self, search: &mut Search) -> Result<Step>;
+
+    /// Looks at what has changed, in one state of the store.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`, or what `look` says.
+    fn changes(&mut self, look: Looking<'_>) -> Result<()>;
 
     /// Lets go of the snapshot, and of what the search holds of it: that may go on later, in a
     /// newer snapshot and with another reader, or never.
@@ -203,6 +210,10 @@ impl<P: Pages + 'static> Reader for PageReader<P> {
 
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         PageReader::step(self, search)
+    }
+
+    fn changes(&mut self, look: Looking<'_>) -> Result<()> {
+        PageReader::changes(self, look)
     }
 
     fn rest(&mut self, search: Option<&mut Search>) {

@@ -38,7 +38,7 @@ mod lookup;
 mod mirror;
 mod batch;
 
-pub use batch::{Batch, Commit, Entry, HoldChange, PauseWish, Refused, Start};
+pub use batch::{Batch, Commit, Entry, HoldChange, Note, PauseWish, Refused, Start};
 pub use lookup::{
     Background, Expired, KeyHolder, Lookups, Orphan, Preview, QueuePart, Wait, Whose,
 };
@@ -417,6 +417,8 @@ pub enum Change {
     Progress {
         /// Which task.
         seq: Seq,
+        /// Its lane.
+        lane: LaneId,
         /// Its run.
         run: RunId,
         /// How far.

@@ -79,7 +79,7 @@ pub enum TransitionKind {
     Purge = 26,
     /// It is run again by hand after its end.
     Reopen = 27,
-    /// A log line or progress of its run was stored.
+    /// A log line of its run was stored.
     Noted = 28,
     /// The record of an operation was changed; of no task.
     Operation = 29,
@@ -111,6 +111,8 @@ pub enum TransitionKind {
     RequestPostpone = 42,
     /// A hold was made, released, or is over; of no task.
     Holds = 43,
+    /// Progress of its run was stored.
+    Progressed = 44,
 }
 
 /// What a task is after a transition.
@@ -244,6 +246,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::UpdateQueued, &[Ready], Stays).enters().tells(&[Updated]),
         rule(Kind::RequestPostpone, &[Running], Stays),
         rule(Kind::Holds, &[], Stays).times(),
+        rule(Kind::Progressed, RUNNING, Stays),
     ]
 };
 
@@ -347,6 +350,29 @@ impl TransitionRule {
             QueueEffect::Enters | QueueEffect::Leaves => true,
             QueueEffect::Keeps => false,
         }
+    }
+
+    /// Whether the journal names the priority of the task with it: where a change has it at hand.
+    pub fn names_priority(&self) -> bool {
+        use TransitionKind as Kind;
+        let is_told_apart = matches!(
+            self.kind,
+            Kind::Purge
+                | Kind::SetQueueTimeout
+                | Kind::RequestAbort
+                | Kind::RequestPostpone
+                | Kind::RequestPause
+                | Kind::PauseRun
+                | Kind::ResumeRun
+                | Kind::Noted
+                | Kind::Progressed
+        );
+        self.is_of_task() && !is_told_apart
+    }
+
+    /// Whether it does not say what the task was before, so that the journal has a note of that.
+    pub fn needs_note(&self) -> bool {
+        self.is_of_task() && (self.from.len() > 1 || !self.names_priority())
     }
 
     /// Whether a task ends by it.

@@ -5,8 +5,8 @@
 //!   operations and their records, windows, remote runs (I-6, I-7, I-8), what others offer, the
 //!   next timer.
 //! - Waiters are answered and signals fire also for what another owner did (I-11, I-12).
-//! - Where the journal does not reach back far enough, or memory was found to be wrong, everything
-//!   is read anew instead.
+//! - Where the journal does not reach back far enough or is too long to read, or memory was found
+//!   to be wrong, everything is read anew instead.
 //! - What could not be read changes nothing, so that it can be read again.
 //!
 //! # Left to others
@@ -38,6 +38,8 @@ use crate::memory::{Freshness, Memory};
 use crate::runs;
 use crate::timers;
 
+/// Batches behind with which it takes less to read everything anew, whatever the journal keeps.
+const BATCHES_MAX: u64 = 20_000;
 /// How many heads of lanes are read at once.
 const HEADS_MAX: usize = 65_536;
 
@@ -55,7 +57,8 @@ pub(crate) fn catch_up(
         return Ok(());
     }
     let head = transaction.head()?;
-    if memory.freshness == Freshness::Wrong {
+    let is_far = head.number.saturating_sub(memory.number) > BATCHES_MAX;
+    if memory.freshness == Freshness::Wrong || is_far {
         reload(transaction, memory, effects)?;
     } else if head.number != memory.number {
         let entries = transaction.journal(memory.number, usize::MAX)?;

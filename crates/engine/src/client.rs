@@ -23,6 +23,7 @@ use crate::inbox::Inbox;
 use crate::input::{Input, Ticket};
 use crate::open_read::Read;
 use crate::reads::Reads;
+use crate::watching::Watching;
 
 /// What a handle, its clients and its threads share.
 pub(crate) struct Shared {
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) end: CancellationToken,
     /// Notified when another owner may have committed.
     pub(crate) notifier: Arc<Notify>,
+    /// Notified when somebody begins to watch tasks: from now on the engine looks at others.
+    pub(crate) begun: Notify,
     pub(crate) clients: Clients,
 }
 
@@ -69,6 +72,18 @@ impl Client {
         let ticket = self.id.inside(ticket);
         if let Err(error) = self.shared.reads.push(ticket, read, &self.shared.end) {
             self.shared.clients.deliver(vec![Effect::Refuse(ticket, error)]);
+        }
+    }
+
+    /// Asks something of the watches; it is answered once.
+    pub fn watch(&self, ticket: Ticket, mut asked: Watching) {
+        let ticket = self.id.inside(ticket);
+        asked.enter(self.id);
+        let begins = matches!(asked, Watching::Begin(..));
+        if let Err(error) = self.shared.reads.watch(ticket, asked) {
+            self.shared.clients.deliver(vec![Effect::Refuse(ticket, error)]);
+        } else if begins {
+            self.shared.begun.notify_one();
         }
     }
 

@@ -33,10 +33,7 @@ impl Memory {
                     assigned => effects.push(answer(ticket, assigned)),
                 }
             }
-            Input::Unassign(ticket, operation) => {
-                self.unassign(ClientId::of(ticket), &operation);
-                effects.push(Effect::Answer(ticket, Answer::Done));
-            }
+            Input::Unassign(ticket, operation) => self.unassign(ticket, &operation, effects),
             Input::Start(ticket) => self.start(ticket, effects),
             Input::Stop(ticket, options) => self.stop(ticket, options, now, false),
             Input::Close(ticket, options) => self.stop(ticket, options, now, true),
@@ -83,6 +80,7 @@ impl Memory {
             | Input::Bulk(..)
             | Input::AwaitEnd(..)
             | Input::AwaitLogs(..)
+            | Input::Stand(_)
             | Input::IsShared(_)) => return Some(others),
         }
         None
@@ -106,8 +104,10 @@ impl Memory {
     }
 
     /// Nobody takes away the runner of another client.
-    fn unassign(&mut self, client: ClientId, operation: &Arc<str>) {
+    fn unassign(&mut self, ticket: Ticket, operation: &Arc<str>, effects: &mut Vec<Effect>) {
+        let client = ClientId::of(ticket);
         self.unassign_if(operation, |runner| runner.client() == client);
+        effects.push(Effect::Answer(ticket, Answer::Done));
     }
 
     /// The options of this call cannot be written: without them its runner would do more than it

@@ -19,7 +19,7 @@ use tasker_core::hold::Holds;
 use tasker_core::id::{IdSource, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Brief, Change, Offers, Operation, ReadyTask, Start};
+use tasker_core::store::{Batch, Brief, Change, Note, Offers, Operation, ReadyTask, Start};
 use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::timer::Timer;
@@ -36,6 +36,8 @@ use crate::memory::{Assigned, Known, Lapse, Memory};
 pub struct Draft {
     /// What is written. The adds and starts are appended by `finish`.
     pub changes: Vec<Change>,
+    /// What tasks were before changes of them that do not say so.
+    pub(crate) notes: Vec<Note>,
     /// How many tasks will be in each state.
     pub counts: Counts,
     /// The next free sequence number.
@@ -86,6 +88,8 @@ pub struct Draft {
     pub removed: FxHashSet<Seq>,
     /// The changes that remove them. They stand behind all others.
     pub purges: Vec<Change>,
+    /// What those were.
+    pub(crate) purge_notes: Vec<Note>,
     /// Tasks on which new tasks depend.
     pub needed: FxHashSet<Seq>,
     /// The timers of tasks that end and are not kept for ever.
@@ -148,6 +152,7 @@ impl Draft {
             "as many tasks came as numbers were given (I-8, I-13)"
         );
         let changes = std::mem::take(&mut self.changes);
+        let notes = std::mem::take(&mut self.notes);
         let has_pauses = changes
             .iter()
             .any(|change| matches!(change, Change::PauseRun { .. } | Change::ResumeRun { .. }));
@@ -165,6 +170,7 @@ impl Draft {
             lane_next: self.lane_next,
             counts: self.counts,
             changes,
+            notes,
         })
     }
 }
@@ -461,6 +467,7 @@ impl<'a> Planner<'a> {
         }
         self.draft.changes.append(&mut self.draft.new_keys);
         self.draft.changes.append(&mut self.draft.purges);
+        self.draft.notes.append(&mut self.draft.purge_notes);
         self.draft
     }
 }

@@ -302,6 +302,7 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Ack(_)
         | Input::Ready(_)
         | Input::IsShared(_)
+        | Input::Stand(_)
         | Input::Ask(..)
         | Input::Leave(_) => {}
     }

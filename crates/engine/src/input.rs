@@ -94,6 +94,8 @@ pub enum Input {
     Ready(Ticket),
     /// Whether another owner has the store open.
     IsShared(Ticket),
+    /// Where the store stands before this turn: the position of a watch behind what is committed.
+    Stand(Ticket),
     /// A question about what waits; the answer is JSON.
     Ask(Ticket, Question),
     /// The client has gone: nothing is owed to it any more, and its runs go back to the queue.
@@ -257,6 +259,7 @@ impl Input {
             | Input::Ack(ticket)
             | Input::Ready(ticket)
             | Input::IsShared(ticket)
+            | Input::Stand(ticket)
             | Input::Ask(ticket, _) => Some(*ticket),
         }
     }
@@ -301,6 +304,7 @@ impl Input {
             | Input::Ack(number)
             | Input::Ready(number)
             | Input::IsShared(number)
+            | Input::Stand(number)
             | Input::Ask(number, _) => *number = client.inside(*number),
             Input::Leave(_) => {}
         }

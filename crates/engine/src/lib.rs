@@ -59,6 +59,7 @@ pub mod turn;
 mod inbox;
 mod open_read;
 mod turns_of_reads;
+pub mod watching;
 mod reads;
 pub mod clock;
 mod clients;

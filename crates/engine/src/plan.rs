@@ -11,9 +11,11 @@
 
 use tasker_core::error::Result;
 use tasker_core::store::ReadTransaction;
+use tasker_core::watch::Position;
 
 use crate::draft::{Draft, Planner};
-use crate::input::Input;
+use crate::effect::{Answer, Effect};
+use crate::input::{Input, Ticket};
 
 impl Planner<'_> {
     /// Plans a turn. The windows and contents that memory lacks are read meanwhile.
@@ -73,6 +75,7 @@ impl Planner<'_> {
                 Input::Update(ticket, id, update) => self.update_task(*ticket, *id, update),
                 Input::Bulk(ticket, bulk) => self.bulk(*ticket, bulk),
                 Input::Remove(ticket, id) => self.remove(*ticket, *id),
+                Input::Stand(ticket) => self.stand(*ticket),
                 // Below.
                 Input::AwaitEnd(..) => {}
                 Input::CancelAwait(..)
@@ -95,6 +98,12 @@ impl Planner<'_> {
         self.lapse();
         self.detach();
         self.fire_timers();
+    }
+
+    /// Where a watch stands that tells what changes from this turn on.
+    fn stand(&mut self, ticket: Ticket) {
+        let position = Position::behind(self.memory.number);
+        self.answer(Effect::Answer(ticket, Answer::Json(format!("\"{position}\""))));
     }
 
     /// When all that may end a task has been drafted.

@@ -8,6 +8,7 @@
 
 use tasker_core::id::Seq;
 use tasker_core::limits;
+use tasker_core::state::State;
 use tasker_core::store::Change;
 use tasker_core::task::{Level, LogLine};
 
@@ -18,12 +19,13 @@ impl Planner<'_> {
     /// Stores a log line or the progress of a run.
     pub(crate) fn record(&mut self, slot: RunSlot, record: &Record) {
         let Some(run) = self.live(slot) else { return };
+        let state = if self.has_halted(run) { State::Paused } else { State::Running };
         let (lines, reports) = self.draft.recorded.entry(slot).or_default();
         let (seq, lane, id) = (run.seq, run.lane, run.run);
         match record.clone() {
             Record::Progress(progress) => {
                 *reports += 1;
-                self.draft.changes.push(Change::Progress { seq, run: id, progress });
+                self.transition(Some(state), Change::Progress { seq, lane, run: id, progress });
             }
             Record::Log { level, at, message, fields } => {
                 let n = run.logs + *lines + 1;
@@ -33,7 +35,7 @@ impl Planner<'_> {
                     let at = at.unwrap_or(self.now.wall);
                     let line = LogLine { n, attempt, level, at, message, fields };
                     let line = if n == limits::LOGS_PER_TASK_MAX { mark(&line) } else { line };
-                    self.draft.changes.push(Change::Log { seq, lane, run: id, line });
+                    self.transition(Some(state), Change::Log { seq, lane, run: id, line });
                     self.note_log_news(seq);
                 }
             }

@@ -14,7 +14,7 @@
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::retention::{Retention, timer_again};
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Change, Expired};
+use tasker_core::store::{Brief, Change, Expired, Note};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
 use tasker_core::transition::TransitionKind;
@@ -40,14 +40,15 @@ impl Planner<'_> {
     pub(crate) fn remove_task(&mut self, seq: Seq, brief: &Brief) -> bool {
         let may = Self::allows(TransitionKind::Purge, brief.state) && !self.is_needed(seq, brief);
         if may {
-            self.purge_task(seq, brief.lane, brief.state);
+            let Brief { id, lane, priority, state, .. } = *brief;
+            self.purge_task((seq, lane), Note { state, priority: Some(priority), id: Some(id) });
         }
         may
     }
 
     /// Removes the tasks whose retention is over, unless a verb of this turn has opened one again.
     pub(crate) fn purge(&mut self, expired: &[Expired]) {
-        for Expired { seq, lane, state, kept_ms, is_needed } in expired {
+        for Expired { seq, lane, state, id, priority, kept_ms, is_needed } in expired {
             if self.draft.removed.contains(seq) || self.draft.reopened.contains(seq) {
                 continue;
             }
@@ -55,20 +56,22 @@ impl Planner<'_> {
                 // Those who need it may end at any moment, and nobody counts them.
                 self.look_again(timer_again(*seq, *kept_ms, self.now.wall), *lane);
             } else {
-                self.purge_task(*seq, *lane, *state);
+                let note = Note { state: *state, priority: Some(*priority), id: Some(*id) };
+                self.purge_task((*seq, *lane), note);
             }
         }
     }
 
-    fn purge_task(&mut self, seq: Seq, lane: LaneId, state: State) {
+    fn purge_task(&mut self, (seq, lane): (Seq, LaneId), note: Note) {
         if self.draft.removed.is_empty() {
             // What is kept of removed tasks has an end too, and this is when the file has time.
             self.draft.purges.push(Change::SweepKeys(self.now.wall));
         }
         // Behind the keys that tasks take in this turn: what it has taken goes with it.
-        let purge = Change::Purge { seq, lane, from: state, at: self.now.wall };
-        self.note(Some(state), &purge);
+        let purge = Change::Purge { seq, lane, from: note.state, at: self.now.wall };
+        self.note(Some(note.state), &purge);
         self.draft.purges.push(purge);
+        self.draft.purge_notes.push(note);
     }
 
     /// Nothing of this turn finds a removed task any more.

@@ -22,6 +22,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::reader::Reader;
 use tasker_core::store::{Store, Waker};
 use tasker_core::time::{MonoMs, Now};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::client::Client;
@@ -36,6 +37,7 @@ use crate::memory::Settings;
 pub use crate::open_read::Read;
 use crate::reads::Reads;
 use crate::turn::{Engine, Next};
+pub use crate::watching::Watching;
 
 /// How long nothing must happen before the store does its housekeeping.
 const IDLE_MS: u64 = 50;
@@ -90,6 +92,7 @@ impl Handle {
             reads: Reads::default(),
             end: CancellationToken::new(),
             notifier: Arc::default(),
+            begun: Notify::new(),
             clients: Clients::new(sink),
         });
         let driver = Driver { shared: shared.clone(), clock };
@@ -158,9 +161,9 @@ impl Driver {
 
     fn serve(&self, engine: Engine, reader: Box<dyn Reader>, effects: Vec<Effect>) {
         self.deliver(effects);
-        let shared = self.shared.clone();
+        let (shared, id_key) = (self.shared.clone(), engine.id_key());
         let reading = std::thread::Builder::new().name("tasker-read".into()).spawn(move || {
-            shared.reads.run(reader, &shared.clients);
+            shared.reads.run(reader, id_key, &shared.clients);
         });
         let error = match reading {
             Ok(reading) => {
@@ -249,6 +252,7 @@ impl Driver {
                 return effects;
             }
             self.deliver(effects);
+            self.shared.reads.tell(engine.memory().number);
             maintain(engine, false);
         }
     }
@@ -259,7 +263,8 @@ impl Driver {
         let is_at_once = matches!(state.after, Next::Again | Next::More);
         if !is_at_once && self.shared.inbox.is_empty() {
             // Whoever knows of no other owner must learn of the first one.
-            let needs_wakeups = peek_at.is_none() || engine.needs_wakeups();
+            let is_awaited = engine.needs_wakeups() || self.shared.reads.is_watched();
+            let needs_wakeups = peek_at.is_none() || is_awaited;
             let by_time = self.next_by_time(engine, state, peek_at);
             return self.wait(state, by_time, needs_wakeups).await;
         }
@@ -324,6 +329,7 @@ impl Driver {
             () = self.shared.inbox.wait() => Wakeup::Due,
             wakeup = time => wakeup,
             () = notified, if needs_wakeups => Wakeup::Peek,
+            () = self.shared.begun.notified() => Wakeup::Peek,
         }
     }
 

@@ -11,8 +11,8 @@ use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Change};
-use tasker_core::task::QueueTimeout;
+use tasker_core::store::{Brief, Change, Note};
+use tasker_core::task::{Priority, QueueTimeout};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -30,13 +30,45 @@ impl Planner<'_> {
         self.draft.changes.push(change);
     }
 
+    /// What a task was before a change of it that does not say so, for those who watch tasks.
+    /// One that is removed has its note where it is removed.
+    fn keep_note(&mut self, Transition { seq, kind, priority, .. }: Transition, state: State) {
+        let was_another = matches!(
+            kind,
+            TransitionKind::PrioritizeUnqueued
+                | TransitionKind::Update
+                | TransitionKind::UpdateQueued
+        );
+        if kind != TransitionKind::Purge {
+            let priority = priority.filter(|_| !was_another).or_else(|| self.priority_of(seq));
+            self.draft.notes.push(Note { state, priority, id: None });
+        }
+    }
+
+    /// The priority of a task as it is after what is drafted so far, if it is at hand.
+    fn priority_of(&self, seq: Seq) -> Option<Priority> {
+        let brief = self.facts.briefs.get(&seq).map(|brief| brief.priority);
+        let run = || self.memory.live.of_task(seq).map(|run| run.priority);
+        let new = || {
+            let at = seq.0.checked_sub(self.memory.seq_next.0)?;
+            self.draft.adds.get(at as usize).map(|added| added.task.def.priority)
+        };
+        brief.or_else(run).or_else(new)
+    }
+
     /// What follows from a change that is yet to be written.
     pub(crate) fn note(&mut self, from: Option<State>, change: &Change) {
         let transition = Transition::of(change);
         debug_assert!(transition.is_some(), "no transition of a task: {change:?}");
-        if let Some(Transition { seq, kind, .. }) = transition {
+        if let Some(transition) = transition {
+            let Transition { seq, kind, .. } = transition;
             let rule = kind.rule();
             debug_assert!(rule.leads_from(from), "{kind:?} does not lead from {from:?}");
+            if rule.needs_note()
+                && let Some(state) = from
+            {
+                self.keep_note(transition, state);
+            }
             debug_assert!(
                 self.facts.briefs.get(&seq).is_none_or(|brief| Some(brief.state) == from),
                 "task {} is not {from:?} as its change says",

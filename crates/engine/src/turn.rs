@@ -164,6 +164,11 @@ impl Engine {
         }
     }
 
+    /// The secret under which sequence numbers are folded into uuids.
+    pub fn id_key(&self) -> IdKey {
+        self.ids.key()
+    }
+
     /// How often `peek` must be called even if nothing wakes the engine; nothing if never.
     pub fn poll_interval_ms(&self) -> Option<u64> {
         self.store.as_ref()?.poll_interval_ms()

@@ -71,6 +71,17 @@ impl TurnsOfReads {
         self.step(read)
     }
 
+    /// Lends a connection that nobody uses meanwhile.
+    pub(crate) fn lend<T>(&mut self, work: impl FnOnce(&mut dyn Reader) -> Vec<T>) -> Vec<T> {
+        let Some(mut reader) = self.reader() else {
+            debug_assert!(false, "a reader was lost");
+            return Vec::new();
+        };
+        let done = work(reader.as_mut());
+        self.idle.push(reader);
+        done
+    }
+
     fn step(&mut self, mut read: Box<OpenRead>) -> Option<Answered> {
         let Some(mut reader) = read.reader.take().or_else(|| self.reader()) else {
             return Some((read.ticket, Err(Error::bug("a reader was lost"))));

@@ -26,7 +26,8 @@ mod optimistic {
 
 fn empty(store: &dyn Store, Head { number, seq_next, lane_next, .. }: Head) -> Batch {
     let (owner, at, counts) = (store.owner(), WallMs(0), Counts::default());
-    Batch { number: number + 1, owner, at, seq_next, lane_next, counts, changes: Vec::new() }
+    let (number, changes, notes) = (number + 1, Vec::new(), Vec::new());
+    Batch { number, owner, at, seq_next, lane_next, counts, changes, notes }
 }
 
 /// I-2

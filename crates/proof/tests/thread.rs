@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use tasker_core::changes::Looking;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::limits;
@@ -290,6 +291,7 @@ impl Reader for Trapped {
         });
         self.1.step(search)
     }
+    fn changes(&mut self, look: Looking<'_>) -> Result<()> { self.1.changes(look) }
     fn rest(&mut self, search: Option<&mut Search>) { self.1.rest(search); }
 }
 

@@ -166,6 +166,8 @@ CREATE TABLE batches (
   last_at INTEGER,
   -- How many tasks of which operation left which end by it, which the transitions do not tell.
   left_ends BLOB,
+  -- What tasks were before steps that do not tell it.
+  notes BLOB,
   transitions BLOB NOT NULL
 ) STRICT;
 

@@ -19,7 +19,7 @@ use tasker_core::search::{Outlines, Total};
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
 use tasker_core::time::WallMs;
-use tasker_core::transition::{After, TransitionKind};
+use tasker_core::transition::After;
 
 use crate::row::{self, cached, get};
 use crate::{error, outlines, sql};
@@ -196,9 +196,7 @@ fn follow(told: &mut BTreeMap<Seq, Told>, step: Transition) -> Option<String> {
     if before.as_ref().is_some_and(|task| task.is_removed) {
         return Some(format!("task {} was removed before its {kind:?}", seq.0));
     }
-    // Outside the queue a priority changes untold.
-    let is_untold = matches!(kind, TransitionKind::PrioritizeUnqueued | TransitionKind::Update);
-    let known = before.as_ref().and_then(|task| task.priority).filter(|_| !is_untold);
+    let known = before.as_ref().and_then(|task| task.priority);
     let priority = priority.or(known);
     let state = before.and_then(|task| task.state);
     let is_removed = rule.after == After::Removed;

@@ -47,6 +47,7 @@ mod coalesce;
 mod write;
 mod writer;
 mod transaction;
+mod journal_kept;
 mod store;
 mod operations;
 mod outlines;

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection, Params, Row};
+use tasker_core::changes::WatchedBatch;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::index::{IndexPath, Key};
@@ -24,6 +25,7 @@ use tasker_core::search::{
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
+use tasker_core::time::WallMs;
 
 use crate::audit::{self, Audit};
 use crate::location::DatabaseFile;
@@ -33,6 +35,9 @@ use crate::{backup, error, indexes, outlines, settings, sql};
 
 /// Bytes of data and outcomes after which a page ends early.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of the journal that are read at once.
+const JOURNAL_BYTES: usize = 1024 * 1024;
 
 /// The reading side of a handle on a SQLite file.
 pub type SqliteReader = PageReader<SqlitePages>;
@@ -133,6 +138,29 @@ impl Snapshot for SqliteSnapshot<'_> {
 
     fn head(&mut self) -> Result<Head> {
         row::head(self.connection)
+    }
+
+    fn batches(&mut self, after: u64, batches_max: usize) -> Result<Vec<WatchedBatch>> {
+        let mut statement = cached(self.connection, sql::WATCHED)?;
+        let limit = i64::try_from(batches_max).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after as i64, limit]).map_err(error::of)?;
+        let (mut batches, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next().map_err(error::of)? {
+            let number = row::get::<i64>(row, 0)?.max(0) as u64;
+            let transitions: Box<[u8]> = row::get::<Vec<u8>>(row, 2)?.into();
+            let notes = row::get::<Option<Vec<u8>>>(row, 3)?.map(Vec::into_boxed_slice);
+            bytes += transitions.len() + notes.as_ref().map_or(0, |notes| notes.len());
+            batches.push(WatchedBatch {
+                number,
+                at: WallMs(row::get(row, 1)?),
+                transitions,
+                notes,
+            });
+            if bytes >= JOURNAL_BYTES {
+                break;
+            }
+        }
+        Ok(batches)
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -86,7 +86,9 @@ pub(crate) fn expired(
         let Some(kept_ms) = retention.ms(state) else { continue };
         if retention.is_over(state, ended_at, now) {
             let (seq, lane) = (row::seq(row, 0)?, row::lane_id(row, 1)?);
-            expired.push(Expired { seq, lane, state, kept_ms, is_needed: get(row, 5)? });
+            let (is_needed, id) = (get(row, 5)?, row::task_id(row, 6)?);
+            let priority = row::priority(row, 7)?;
+            expired.push(Expired { seq, lane, state, id, priority, kept_ms, is_needed });
         }
     }
     Ok(expired)

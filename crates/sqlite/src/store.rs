@@ -15,6 +15,7 @@ use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
+use crate::journal_kept::{JournalKept, Trimmable};
 use crate::location::DatabaseFile;
 use crate::notifier::Notifier;
 use crate::owner::{self, Lock, Registered};
@@ -24,19 +25,16 @@ use crate::write_queue::{LockTimeout, WriteQueue, begin_write};
 use crate::writer::Writer;
 use crate::{error, outlines, sql};
 
-/// Batches that the journal keeps; with other owners more, so that a slow one need not read all
-/// tasks anew.
-const BATCHES_KEPT: u64 = 1_000;
-const BATCHES_KEPT_SHARED: u64 = 10_000;
 /// Batches that are taken into the outlines at once; fewer when idle, but not each by itself.
 const BATCHES_OUTLINED: u64 = 256;
 const BATCHES_OUTLINED_IDLE: u64 = 64;
-/// Batches more than these above what is kept are trimmed even under load.
-const BATCHES_OVER_MAX: u64 = 9_000;
+/// Batches that are forgotten at once; fewer when idle, but not each by itself.
+const BATCHES_TRIMMED: u64 = 5_000;
+const BATCHES_TRIMMED_IDLE: u64 = 1_000;
+/// Bytes of batches that are forgotten, however few those are.
+const BYTES_TRIMMED: u64 = 8 * 1024 * 1024;
 /// How often an owner that is not alone polls for what the others did.
 const POLL_INTERVAL_MS: u64 = 250;
-/// Batches that one call of `maintain` forgets at most.
-const BATCHES_TRIMMED_MAX: u64 = 5_000;
 /// Pages in the log that are written back even under load.
 const WAL_PAGES_MAX: i64 = 4_000;
 /// Pages of the log, written back or not, with which it must begin anew: 40 of the 64 MiB that it
@@ -53,6 +51,7 @@ pub struct SqliteStore {
     queue: WriteQueue,
     /// Pages with which the log begins anew; more after a read has been too long to wait for.
     restart_pages: i64,
+    journal: JournalKept,
 }
 
 /// The log, in pages.
@@ -74,7 +73,8 @@ impl SqliteStore {
     ) -> SqliteStore {
         let Registered { id: owner, lock, notifier, others } = registered;
         let writer = Writer::new(connection, (owner, id_key), database, others, notifier);
-        SqliteStore { writer, lock, queue, restart_pages: WAL_PAGES_RESTART }
+        let journal = JournalKept::default();
+        SqliteStore { writer, lock, queue, restart_pages: WAL_PAGES_RESTART, journal }
     }
 
     /// Refuses to go on where the file is another one, or others take us for dead.
@@ -139,27 +139,24 @@ impl SqliteStore {
         committed
     }
 
-    /// Forgets old batches, a bounded number at a time.
-    fn trim(&self, is_idle: bool) -> Result<()> {
-        let range = cached(&self.writer.connection, sql::BATCH_RANGE)?
-            .query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)));
-        let (Some(first), Some::<i64>(last)) = range.map_err(error::of)? else {
-            return Ok(());
-        };
-        let kept = (last - first + 1) as u64;
-        // Twice the figure when idle: otherwise each idle moment would trim a handful.
-        let kept_min =
-            if self.writer.living.is_empty() { BATCHES_KEPT } else { BATCHES_KEPT_SHARED };
-        if kept < kept_min + if is_idle { BATCHES_KEPT } else { BATCHES_OVER_MAX } {
+    /// Forgets old batches, many at once.
+    fn trim(&mut self, is_idle: bool) -> Result<()> {
+        let connection = &self.writer.connection;
+        self.journal.count(connection)?;
+        // Not what no outline knows yet.
+        let outlined = outlines::outlined(connection)? as i64;
+        let Trimmable { last, batches, bytes } = self.journal.trimmable(outlined);
+        // Each time is a commit of its own.
+        let batches_min = if is_idle { BATCHES_TRIMMED_IDLE } else { BATCHES_TRIMMED };
+        if batches < batches_min && bytes < BYTES_TRIMMED {
             return Ok(());
         }
-        let trimmed = (kept - kept_min).min(BATCHES_TRIMMED_MAX);
-        // Not what no outline knows yet.
-        let outlined = outlines::outlined(&self.writer.connection)? as i64;
-        let floor = (first + trimmed as i64 - 1).min(outlined);
-        debug_assert!(floor < last, "the last batch says where the store stands (I-8, I-13)");
-        debug_assert!(trimmed > 0, "there was nothing to trim");
-        cached(&self.writer.connection, sql::BATCH_TRIM)?.execute([floor]).map_err(error::of)?;
+        debug_assert!(
+            last < row::head(connection)?.number as i64,
+            "the last batch says where the store stands (I-8, I-13)"
+        );
+        cached(connection, sql::BATCH_TRIM)?.execute([last]).map_err(error::of)?;
+        self.journal.trimmed(last);
         Ok(())
     }
 
@@ -297,6 +294,7 @@ mod tests {
             lane_next: 1,
             counts: Counts::default(),
             changes: ids.map(|id| Change::Operation(operation(id).into())).collect(),
+            notes: Vec::new(),
         }
     }
 

@@ -18,7 +18,6 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
-use tasker_core::journal;
 use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
@@ -28,6 +27,7 @@ use tasker_core::task::{
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
+use tasker_core::{journal, journal_notes};
 
 use crate::coalesce::{BulkChange, BulkKind};
 use crate::{error, json_column, padding, removal, row, sql};
@@ -278,6 +278,7 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
         times.map(|times| times.low.0),
         times.map(|times| times.high.0),
         left_ends(&batch.changes),
+        journal_notes::pack(batch),
         journal::pack(batch),
     ))
 }
@@ -416,7 +417,7 @@ impl<'c> Writing<'c> {
             | Change::RequestPause { .. }
             | Change::PauseRun { .. }
             | Change::ResumeRun { .. } => self.asked(change),
-            Change::Progress { seq, run, progress } => self.progress(*seq, *run, progress),
+            Change::Progress { seq, run, progress, .. } => self.progress(*seq, *run, progress),
             Change::Log { seq, run, line, .. } => self.log(*seq, *run, line),
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),

@@ -49,7 +49,8 @@ fn fill(hand: &mut Hand, operations: std::ops::Range<u16>, mark: &str) {
                 1 => hand.end(task, None, aborted()),
                 2 => {
                     let run = hand.start(task, 1);
-                    let told = Change::Progress { seq: task.seq, run, progress: progress(1.0) };
+                    let (seq, progress) = (task.seq, progress(1.0));
+                    let told = Change::Progress { seq, lane: LANE, run, progress };
                     let release = hand.releasing(task.seq, run, AttemptEnd::Lost);
                     hand.turn(vec![told, release]);
                 }

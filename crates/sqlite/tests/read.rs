@@ -327,6 +327,7 @@ fn a_task_that_ends_while_a_long_read_goes_on_is_found_once() {
             lane_next,
             counts: *counts,
             changes: vec![Change::End { seq, lane, priority, run: None, outcome: failed(), at }],
+            notes: Vec::new(),
         };
         let commit = store.begin(&Lookups::default).unwrap().commit(&batch);
         assert!(matches!(commit, Commit::Committed));

@@ -164,12 +164,17 @@ fn the_journal_says_who_did_what_since_a_batch() {
 }
 
 #[test]
-fn a_journal_that_does_not_reach_back_says_so_and_reaches_further_beside_others() {
+fn a_journal_is_kept_for_a_minute_and_says_so_where_it_does_not_reach_back() {
     let (_folder, path) = folder();
     let mut one = Hand::beside(&path);
     let fill = |hand: &mut Hand| (0..2_100).for_each(|_| hand.turn(Vec::new()));
     fill(&mut one);
     one.store.maintain(true).unwrap();
+    let young = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap());
+    assert_eq!(young.len(), 2_100, "none is older than a minute");
+    one.clock += 60_001;
+    one.turn(Vec::new());
+    (0..3).for_each(|_| one.store.maintain(true).unwrap());
     let kept = inside(&mut one, |store| store.journal(0, usize::MAX).unwrap());
     assert!(kept[0].number > 1, "the oldest that it keeps");
     let last = inside(&mut one, |store| store.head().unwrap().number);
@@ -421,7 +426,8 @@ fn turn(store: &mut SqliteStore) -> Result<(), Error> {
     let mut transaction = store.begin(&Lookups::default)?;
     let Head { number, seq_next, lane_next, counts } = transaction.head()?;
     let (number, at, changes) = (number + 1, WallMs(0), Vec::new());
-    let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes };
+    let notes = Vec::new();
+    let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes, notes };
     match transaction.commit(&batch) {
         Commit::Committed => Ok(()),
         other => Err(Error::bug(format!("{other:?}"))),

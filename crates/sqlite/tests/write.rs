@@ -33,7 +33,7 @@ fn every_change_of_a_run_is_fenced_by_its_run_id() {
     let changes = |run: RunId| {
         [
             Change::Log { seq, lane: LANE, run, line: line(1, Level::Info) },
-            Change::Progress { seq, run, progress: progress(1.0) },
+            Change::Progress { seq, lane: LANE, run, progress: progress(1.0) },
             Change::Release {
                 seq,
                 lane: LANE,
@@ -86,8 +86,9 @@ fn a_refused_batch_leaves_nothing_and_names_the_change() {
     let task = hand.add(&lane, def("1", 0.0));
     let run = hand.start(task, 1);
     let (_, add) = hand.adding(&lane, def("2", 0.0));
-    let forged = Change::Progress { seq: task.seq, run: FORGED, progress: progress(1.0) };
-    let good = Change::Progress { seq: task.seq, run, progress: progress(1.0) };
+    let seq = task.seq;
+    let told = |run| Change::Progress { seq, lane: LANE, run, progress: progress(1.0) };
+    let (forged, good) = (told(FORGED), told(run));
     assert_eq!(hand.refused(vec![add, good, forged]), 2);
     assert_eq!(hand.find("{}", None, None), [1]);
     assert!(hand.reader.get(task.id, None, usize::MAX).unwrap().unwrap().task.progress.is_none());
@@ -253,8 +254,14 @@ fn tidying_trims_the_journal_and_keeps_the_last_batch() {
     hand.store.maintain(false).unwrap();
     assert_eq!(kept(), (2_500, 2_500), "under load it can wait");
     hand.store.maintain(true).unwrap();
-    assert_eq!(kept(), (1_000, 2_500));
-    assert_eq!(hand.store.begin_read().unwrap().head().unwrap().number, 2_500);
+    assert_eq!(kept(), (2_500, 2_500), "what is young is kept");
+    hand.clock += 60_001;
+    hand.turn(vec![]);
+    (0..2).for_each(|_| hand.store.maintain(true).unwrap());
+    let (count, last) = kept();
+    assert!((1_000..1_064).contains(&count), "{count} of what is old are kept");
+    assert_eq!(last, 2_501);
+    assert_eq!(hand.store.begin_read().unwrap().head().unwrap().number, 2_501);
     hand.close();
     assert!(audit(&path).unwrap().is_clean());
 }

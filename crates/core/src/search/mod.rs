@@ -30,7 +30,9 @@ mod candidates;
 mod scan;
 mod top_k;
 mod steps;
+mod changes;
 
+use crate::changes::Looking;
 use crate::error::Result;
 use crate::id::TaskId;
 use crate::query::{Field, Query};
@@ -39,6 +41,7 @@ use crate::state::{Counts, State};
 use crate::store::Operation;
 
 pub use crate::range::Range;
+use changes::OneState;
 pub use filter::Filter;
 pub use outline::{Outline, Outlines};
 pub use pages::{Columns, EntriesPart, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
@@ -142,6 +145,12 @@ impl<P: Pages> PageReader<P> {
         if let Some(search) = search {
             search.rest();
         }
+    }
+
+    pub(crate) fn changes(&mut self, look: Looking<'_>) -> Result<()> {
+        let looked = self.0.snapshot().and_then(|snapshot| look(&mut OneState(snapshot)));
+        self.0.end();
+        looked
     }
 
     pub(crate) fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -145,7 +145,8 @@ mod tests {
 
     fn batch(changes: Vec<Change>) -> Batch {
         let (owner, at, counts) = (OwnerId(1), WallMs(0), Counts::default());
-        Batch { number: 1, owner, at, seq_next: Seq(1), lane_next: 1, counts, changes }
+        let (seq_next, notes) = (Seq(1), Vec::new());
+        Batch { number: 1, owner, at, seq_next, lane_next: 1, counts, changes, notes }
     }
 
     fn take(outlines: &mut Outlines, batch: &Batch) {

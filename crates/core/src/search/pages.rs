@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::filter::Filter;
 use super::outline::Outlines;
 use super::totals::Totals;
+use crate::changes::WatchedBatch;
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, OperationId, Seq};
 use crate::index::{IndexPath, Key, KeyRange};
@@ -79,6 +80,10 @@ pub trait Snapshot {
 
     /// Where the store stands.
     fn head(&mut self) -> Result<Head>;
+
+    /// The first `batches_max` commits behind commit `after`, or fewer because of their bytes;
+    /// where the journal does not reach back so far, they begin with the oldest that it keeps.
+    fn batches(&mut self, after: u64, batches_max: usize) -> Result<Vec<WatchedBatch>>;
 
     /// Every operation with its record, by number.
     fn operations(&mut self) -> Result<Vec<Operation>>;

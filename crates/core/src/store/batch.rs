@@ -3,9 +3,10 @@
 use super::{Change, Head};
 use crate::error::Error;
 use crate::hold::{Hold, HoldId};
-use crate::id::{OwnerId, RunId, Seq};
+use crate::id::{OwnerId, RunId, Seq, TaskId};
 use crate::range::Range;
-use crate::state::Counts;
+use crate::state::{Counts, State};
+use crate::task::Priority;
 use crate::time::WallMs;
 
 /// What one turn writes, in one transaction with one sync.
@@ -25,6 +26,21 @@ pub struct Batch {
     pub counts: Counts,
     /// What changes, in order.
     pub changes: Vec<Change>,
+    /// What the task was before each change whose rule
+    /// [needs a note](crate::transition::TransitionRule::needs_note), in their order. Those who
+    /// watch tasks know less without it.
+    pub notes: Vec<Note>,
+}
+
+/// What a task was before a change of it that does not say so; see [`crate::journal_notes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its state.
+    pub state: State,
+    /// Its priority, if whoever wrote it had that at hand.
+    pub priority: Option<Priority>,
+    /// Its identity, if the step removes it.
+    pub id: Option<TaskId>,
 }
 
 impl Batch {

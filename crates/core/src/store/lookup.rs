@@ -52,6 +52,10 @@ pub struct Expired {
     pub lane: LaneId,
     /// How it ended.
     pub state: State,
+    /// Its identity.
+    pub id: TaskId,
+    /// Its priority.
+    pub priority: Priority,
     /// How long it was to be kept, in milliseconds.
     pub kept_ms: u64,
     /// Whether a task that has not ended depends on it: so long it stays.

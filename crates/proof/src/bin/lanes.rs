@@ -125,7 +125,8 @@ fn fill(folder: &Folder, tasks: u64, lanes: u64) -> Result<Vec<TaskId>> {
             changes.push(adding(id, Seq(seq), lane));
         }
         let (owner, at, seq_next) = (store.owner(), at(number).wall, Seq(seqs.end));
-        let batch = Batch { number, owner, at, seq_next, lane_next: lanes + 1, counts, changes };
+        let (lane_next, notes) = (lanes + 1, Vec::new());
+        let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes, notes };
         commit(store.as_mut(), &batch)?;
     }
     store.close()?;

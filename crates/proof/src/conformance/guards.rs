@@ -94,6 +94,7 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
         TransitionKind::RequestPostpone => World::asking_postpone(live, Some(9), "1"),
         TransitionKind::Purge => world.purging(live.task),
         TransitionKind::RequestAbort => World::asking_abort(live, "1"),
+        TransitionKind::Progressed => progressing(live, 1.0),
         TransitionKind::Noted => world.logging(live, 1, Level::Info),
         TransitionKind::Pause => world.pausing(live.task),
         TransitionKind::Resume => world.resuming(live.task),

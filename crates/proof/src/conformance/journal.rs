@@ -16,11 +16,11 @@ pub(super) fn an_empty_batch_moves_the_number(world: &mut World) -> Result<()> {
 
 /// The journal is trimmed behind a floor; the head never is.
 pub(super) fn the_head_outlives_a_trimmed_journal(world: &mut World) -> Result<()> {
-    for _ in 0..1_100 {
+    for _ in 0..2_100 {
         world.turn(Vec::new())?;
     }
     world.add(read())?;
-    world.store()?.maintain(true)?;
+    world.trim()?;
     assert_head(world)?;
     world.crash()?;
     assert_head(world)
@@ -29,10 +29,10 @@ pub(super) fn the_head_outlives_a_trimmed_journal(world: &mut World) -> Result<(
 /// I-8: the number of a batch is never used again, also when the last one is all that is kept.
 pub(super) fn batches_go_on_counting_behind_a_trimmed_journal(world: &mut World) -> Result<()> {
     for _ in 0..3 {
-        for _ in 0..400 {
+        for _ in 0..1_100 {
             world.turn(Vec::new())?;
         }
-        world.store()?.maintain(true)?;
+        world.trim()?;
         world.reopen()?;
         assert_head(world)?;
     }
@@ -45,10 +45,10 @@ pub(super) fn a_trimmed_journal_leaves_every_task(world: &mut World) -> Result<(
     world.end(live, done())?;
     let task = world.add(read())?;
     let before = (world.get(live.task)?, world.get(task)?);
-    for _ in 0..1_100 {
+    for _ in 0..2_100 {
         world.turn(Vec::new())?;
     }
-    world.store()?.maintain(true)?;
+    world.trim()?;
     assert_eq!((world.get(live.task)?, world.get(task)?), before);
     assert_eq!(world.count("{}")?, 2);
     Ok(())

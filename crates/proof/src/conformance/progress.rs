@@ -20,9 +20,9 @@ pub(super) fn the_last_report_counts(world: &mut World) -> Result<()> {
 pub(super) fn a_total_and_a_unit_may_be_absent(world: &mut World) -> Result<()> {
     let live = world.running()?;
     let progress = Progress { current: -0.5, total: None, unit: None };
-    let (seq, run) = (live.task.seq, live.run);
+    let (Live { run, .. }, lane, seq) = (live, live.task.lane, live.task.seq);
     world.turn(vec![progressing(live, 1.0)])?;
-    world.turn(vec![Change::Progress { seq, run, progress: progress.clone() }])?;
+    world.turn(vec![Change::Progress { seq, lane, run, progress: progress.clone() }])?;
     assert_eq!(world.get(live.task)?.progress, Some(progress));
     Ok(())
 }
@@ -32,8 +32,8 @@ pub(super) fn any_unit_comes_back(world: &mut World) -> Result<()> {
     for unit in ["", "Seiten", "\"\\", "🦀", "a\nb"] {
         let live = world.running()?;
         let progress = Progress { current: 1e300, total: Some(0.1), unit: Some(unit.into()) };
-        let (seq, run) = (live.task.seq, live.run);
-        world.turn(vec![Change::Progress { seq, run, progress: progress.clone() }])?;
+        let (Live { run, .. }, lane, seq) = (live, live.task.lane, live.task.seq);
+        world.turn(vec![Change::Progress { seq, lane, run, progress: progress.clone() }])?;
         assert_eq!(world.get(live.task)?.progress, Some(progress));
     }
     Ok(())

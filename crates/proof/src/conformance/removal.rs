@@ -8,7 +8,7 @@ use tasker_core::query::Query;
 use tasker_core::retention::Retention;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Expired, KEYS_SWEPT_MAX};
-use tasker_core::task::{Level, NewTask, TaskEnd};
+use tasker_core::task::{Level, NewTask, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use uuid::Uuid;
 
@@ -216,7 +216,8 @@ pub(super) fn what_is_expired_has_ended_and_its_own_retention_is_over(
     assert_eq!(all, [expected[0].seq, expected[1].seq, same.seq]);
     let found = world.inside(|store| store.expired(same.seq..=same.seq, last.plus(1_000)))?;
     let (seq, lane, state) = (same.seq, same.lane, State::Aborted);
-    assert_eq!(found, [Expired { seq, lane, state, kept_ms: 1_000, is_needed: false }]);
+    let (id, priority, kept_ms, is_needed) = (same.id, Priority::default(), 1_000, false);
+    assert_eq!(found, [Expired { seq, lane, state, id, priority, kept_ms, is_needed }]);
     Ok(())
 }
 

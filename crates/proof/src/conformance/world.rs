@@ -208,6 +208,13 @@ impl World {
         WallMs(self.clock)
     }
 
+    /// Housekeeping long after the last commit: what is as old as that may be trimmed.
+    pub(super) fn trim(&mut self) -> Result<()> {
+        self.clock += 100_000;
+        self.turn(Vec::new())?;
+        (0..3).try_for_each(|_| self.store()?.maintain(true))
+    }
+
     pub(super) fn run_id(&mut self) -> RunId {
         self.ids.run(WallMs(self.clock))
     }
@@ -228,7 +235,8 @@ impl World {
         let (number, at, seq_next) = (self.number + 1, WallMs(self.clock), Seq(self.seq_next));
         self.lane_next = self.lane_next.max(lane_next(&changes));
         let lane_next = self.lane_next;
-        Ok(Batch { number, owner, at, seq_next, lane_next, counts, changes })
+        let notes = Vec::new();
+        Ok(Batch { number, owner, at, seq_next, lane_next, counts, changes, notes })
     }
 
     /// One turn: begin and commit.
@@ -675,7 +683,8 @@ pub(super) fn aborted() -> TaskEnd {
 
 pub(super) fn progressing(live: Live, current: f64) -> Change {
     let progress = Progress { current, total: Some(10.0), unit: Some("page".into()) };
-    Change::Progress { seq: live.task.seq, run: live.run, progress }
+    let (Task { seq, lane, .. }, run) = (live.task, live.run);
+    Change::Progress { seq, lane, run, progress }
 }
 
 /// What matches a query, in default order, without logs.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tasker_core::changes::WatchedBatch;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::key::{Key, KeyKind};
@@ -26,6 +27,8 @@ pub(super) struct Image {
     pub(super) names: BTreeSet<Arc<str>>,
     pub(super) tasks: BTreeMap<Seq, Row>,
     pub(super) journal: Vec<Entry>,
+    /// The same for those who watch tasks.
+    pub(super) watched: Vec<WatchedBatch>,
     pub(super) keys: BTreeMap<Key, KeyHolder>,
     pub(super) timers: BTreeSet<Timer>,
     /// What tasks that have not ended depend on, and whether it is met.
@@ -43,7 +46,8 @@ impl Default for Image {
     fn default() -> Self {
         let head = Head { number: 0, seq_next: Seq(1), lane_next: 1, counts: Counts::default() };
         let (operations, tasks, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (names, journal, timers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        let (names, timers) = (BTreeSet::new(), BTreeSet::new());
+        let (journal, watched) = (Vec::new(), Vec::new());
         let (waits, offers) = (BTreeMap::new(), BTreeMap::new());
         let (holds, held, lapsing) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self {
@@ -52,6 +56,7 @@ impl Default for Image {
             names,
             tasks,
             journal,
+            watched,
             keys,
             timers,
             waits,
@@ -159,7 +164,7 @@ impl Image {
             Change::RequestPostpone { seq, run, postponement, .. } => {
                 self.running(*seq, *run)?.postponement = Some(postponement.clone());
             }
-            Change::Progress { seq, run, progress } => {
+            Change::Progress { seq, run, progress, .. } => {
                 self.live(*seq, *run)?.task.progress = Some(progress.clone());
             }
             Change::Log { seq, run, line, .. } => {

@@ -1,17 +1,22 @@
 //! The reading side: every task is looked at.
 
+use std::sync::Arc;
+
+use tasker_core::changes::{Changes, Looking, Stand, WatchedBatch};
 use tasker_core::document::{default_order, value};
 use tasker_core::error::Result;
-use tasker_core::id::{Seq, TaskId};
+use tasker_core::id::{OperationId, Seq, TaskId};
 use tasker_core::query::{Fields, Query};
 use tasker_core::read::{
     Find, Found, LogsPart, LogsRead, QueryExplanation, ReadBudget, Request, Step, WithLogs,
 };
 use tasker_core::reader::{Reader, Search};
 use tasker_core::store::Operation;
-use tasker_core::task::LogLine;
+use tasker_core::task::{LogLine, TaskRecord};
+use tasker_core::time::WallMs;
 
 use super::Disk;
+use super::image::Image;
 use super::row::Row;
 
 /// The reading side.
@@ -115,7 +120,38 @@ impl Reader for ModelReader {
         })
     }
 
-    fn rest(&mut self, _search: Option<&mut Search>) {
-        self.has_begun = false;
+    fn changes(&mut self, look: Looking<'_>) -> Result<()> {
+        let contents = self.disk.lock();
+        look(&mut OneState { image: &contents.saved })
+    }
+
+    fn rest(&mut self, search: Option<&mut Search>) {
+        // A search that rests may go on.
+        self.has_begun &= search.is_some();
+    }
+}
+
+/// The store at one moment.
+struct OneState<'i> {
+    image: &'i Image,
+}
+
+impl Changes for OneState<'_> {
+    fn stand(&mut self) -> Result<Stand> {
+        let at = self.image.watched.last().map_or(WallMs(0), |last| last.at);
+        Ok(Stand { number: self.image.head.number, at })
+    }
+
+    fn batches(&mut self, after: u64, batches_max: usize) -> Result<Vec<WatchedBatch>> {
+        let batches = self.image.watched.iter().filter(|batch| batch.number > after);
+        Ok(batches.take(batches_max).cloned().collect())
+    }
+
+    fn operation(&mut self, id: OperationId) -> Result<Option<Arc<str>>> {
+        Ok(self.image.operations.get(&id).map(|operation| operation.name.clone()))
+    }
+
+    fn task(&mut self, seq: Seq) -> Result<Option<TaskRecord>> {
+        Ok(self.image.tasks.get(&seq).map(Row::record))
     }
 }

@@ -204,11 +204,12 @@ impl Row {
 
     /// Nothing unless its retention is over.
     pub(super) fn expired(&self, now: WallMs, is_needed: bool) -> Option<Expired> {
-        let TaskRecord { seq, state, ended_at, .. } = self.task;
+        let TaskRecord { seq, state, ended_at, id, .. } = self.task;
         let retention = self.task.def.options.retention.as_ref()?;
         let (lane, kept_ms) = (self.lane, retention.ms(state)?);
         let is_over = retention.is_over(state, ended_at?, now);
-        is_over.then_some(Expired { seq, lane, state, kept_ms, is_needed })
+        let priority = self.task.def.priority;
+        is_over.then_some(Expired { seq, lane, state, id, priority, kept_ms, is_needed })
     }
 
     pub(super) fn found(&self, logs: Option<WithLogs>, budget: &mut ReadBudget) -> Result<Found> {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use tasker_core::changes::WatchedBatch;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
-use tasker_core::journal;
 use tasker_core::key::Key;
 use tasker_core::state::State;
 use tasker_core::store::{
@@ -18,6 +18,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
+use tasker_core::{journal, journal_notes};
 
 use super::ModelStore;
 use super::image::Image;
@@ -281,7 +282,11 @@ impl Transaction for ModelTransaction<'_> {
         }
         let Batch { number, owner, .. } = *batch;
         self.image.head = batch.head();
-        let transitions = journal::pack(batch).into();
+        let transitions: Box<[u8]> = journal::pack(batch).into();
+        let notes = journal_notes::pack(batch).map(Vec::into_boxed_slice);
+        let watched = WatchedBatch { number, at: batch.at, transitions, notes };
+        let transitions = watched.transitions.clone();
+        self.image.watched.push(watched);
         self.image.journal.push(Entry { number, owner, transitions });
         self.store.seen = Some(number);
         self.store.disk.lock().saved = std::mem::take(&mut self.image);

@@ -89,7 +89,8 @@ fn steal(store: &mut dyn Store, seq: Seq, run: RunId) -> Result<()> {
     let end = Change::End { seq, lane, priority, run, outcome, at };
     let (number, owner, seq_next) = (head.number + 1, store.owner(), head.seq_next);
     let lane_next = head.lane_next;
-    let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes: vec![end] };
+    let (changes, notes) = (vec![end], Vec::new());
+    let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes, notes };
     store.begin(&Lookups::default)?.commit(&batch);
     Ok(())
 }

@@ -29,7 +29,8 @@ fn bench(room: usize) -> Bench {
     let changes = ids.map(operation).map(|operation| Change::Operation(operation.into())).collect();
     let (owner, at, counts) = (store.owner(), WallMs(0), Counts::default());
     let seq_next = tasker_core::id::Seq(1);
-    let batch = Batch { number: 1, owner, at, seq_next, lane_next: 1, counts, changes };
+    let notes = Vec::new();
+    let batch = Batch { number: 1, owner, at, seq_next, lane_next: 1, counts, changes, notes };
     let committed = store.begin(&Lookups::default).unwrap().commit(&batch);
     assert!(matches!(committed, Commit::Committed));
     drop(store);

@@ -5,6 +5,7 @@ mod comparing;
 mod explaining;
 mod holds;
 pub(crate) mod stranger;
+mod watching;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -92,6 +93,7 @@ pub(crate) struct World {
     /// The process that turns.
     me: usize,
     oracle: Oracle,
+    watchers: watching::Watchers,
     settings: Settings,
     tickets: Ticket,
     lines: u64,
@@ -148,6 +150,7 @@ impl World {
             processes: (0..processes).map(|_| Process::default()).collect(),
             me: 0,
             oracle: Oracle::new(concurrency, processes),
+            watchers: watching::Watchers::default(),
             settings: Settings { concurrency, on_stop },
             tickets: 0,
             lines: 0,
@@ -486,8 +489,7 @@ impl World {
     /// Looks at what others did, and turns if that calls for it.
     fn look(&mut self, fault: Option<Fault>) {
         (self.trouble().fault, self.trouble().struck) = (fault, None);
-        let mut effects = Vec::new();
-        let now = self.now();
+        let (mut effects, now) = (Vec::new(), self.now());
         let after = self.engine().peek(now, &mut effects);
         let hit = self.hit();
         self.oracle.elsewhere = self.offered_elsewhere();
@@ -666,8 +668,7 @@ impl World {
         let logs = Some(WithLogs { level_max: Level::Debug });
         if self.wide.is_some() {
             let new = uuids.iter().filter_map(|text| text.parse().ok()).map(TaskId);
-            let ids = new.chain(self.oracle.tasks.keys().copied());
-            let ids: Vec<TaskId> = ids.collect();
+            let ids: Vec<TaskId> = new.chain(self.oracle.tasks.keys().copied()).collect();
             let reader = self.reader();
             return ids
                 .into_iter()

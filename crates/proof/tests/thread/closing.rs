@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use tasker_core::changes::Looking;
 use tasker_core::error::{Code, Result};
 use tasker_core::id::TaskId;
 use tasker_core::read::{Found, LogsPart, LogsRead, Step, WithLogs};
@@ -46,6 +47,7 @@ impl Reader for GatedReader {
         }
         self.1.step(search)
     }
+    fn changes(&mut self, look: Looking<'_>) -> Result<()> { self.1.changes(look) }
     fn rest(&mut self, search: Option<&mut Search>) { self.1.rest(search); }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
+use tasker_core::changes::Looking;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::query::Query;
@@ -50,6 +51,7 @@ impl Reader for Endless {
         }
         self.inner.step(search)
     }
+    fn changes(&mut self, look: Looking<'_>) -> Result<()> { self.inner.changes(look) }
     fn rest(&mut self, search: Option<&mut Search>) { self.inner.rest(search); }
     fn back_up(&mut self, to: &Path, interrupted: Interrupted) -> Result<()> {
         let _ = self.steps.send((self.number, to.display().to_string()));

@@ -129,6 +129,7 @@ impl Hand {
             lane_next: self.lane_next,
             counts: self.counts,
             changes,
+            notes: Vec::new(),
         }
     }
 

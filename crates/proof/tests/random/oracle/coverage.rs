@@ -162,6 +162,7 @@ impl Oracle {
             | Input::Ack(_)
             | Input::Ready(_)
             | Input::IsShared(_)
+            | Input::Stand(_)
             | Input::Leave(_) => {}
         }
     }

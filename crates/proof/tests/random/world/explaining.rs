@@ -19,6 +19,7 @@ impl World {
     pub(super) fn explain(&mut self) {
         let rng = self.rng.clone();
         self.ask_some();
+        self.watch();
         self.rng = rng;
     }
 

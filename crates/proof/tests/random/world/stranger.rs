@@ -86,6 +86,7 @@ impl World {
         let changes = operations.chain(adds).chain(lapses).collect();
         let lane_next = head.lane_next + LANES;
         let (number, owner) = (head.number + 1, store.owner());
-        Batch { number, owner, at, seq_next, lane_next, counts, changes }
+        let notes = Vec::new();
+        Batch { number, owner, at, seq_next, lane_next, counts, changes, notes }
     }
 }
