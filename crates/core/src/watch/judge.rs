@@ -31,6 +31,9 @@ pub(super) struct Watch {
     judged: Option<Members>,
     /// Those that have left, and were gone before that could be told: their removal is.
     unheard: Members,
+    /// The last commit of which those may know who read up to its position: when it was looked at
+    /// for the first time. What left before, and could not be told, was removed by then.
+    pub(super) known_until: Option<u64>,
     /// Where it stands.
     pub(super) position: Position,
     /// The tasks that match when it begins, as far as they are still to be told.
@@ -55,6 +58,7 @@ impl Watch {
             members: Members::default(),
             judged: from.map(|_| Members::default()),
             unheard: Members::default(),
+            known_until: from.is_none().then_some(0),
             position: from.unwrap_or(begins),
             snapshot: None,
             page: Page::default(),
@@ -72,6 +76,7 @@ impl Watch {
         self.members.clear();
         self.unheard.clear();
         self.judged = None;
+        self.known_until = Some(0);
         self.snapshot = None;
         self.position = Position { batch, step: None, told: Some(Seq(0)) };
     }
@@ -136,6 +141,7 @@ impl Watch {
                 self.unheard.remove(step.seq);
                 true
             }
+            Some(_) if self.is_told && is_removal && self.may_be_unheard() => true,
             Some(_) if self.is_told => look.matched(&self.query)?,
             Some(_) if self.knows(step.seq) => self.members.has(step.seq),
             Some(_) if may_judge => look.matched(&self.query)?,
@@ -158,6 +164,12 @@ impl Watch {
             (true, false) if step.after.is_none() => Some(Change::Removed),
             (true, false) => Some(Change::Left),
         })
+    }
+
+    /// Whether a task may have left before the position from which it goes on, and nobody could
+    /// tell that.
+    fn may_be_unheard(&self) -> bool {
+        self.known_until.is_some_and(|known_until| self.position.batch <= known_until)
     }
 
     fn knows(&self, seq: Seq) -> bool {

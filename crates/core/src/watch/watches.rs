@@ -212,6 +212,10 @@ impl Watches {
     /// Those that stand where the group does join it, before that goes on.
     fn gather(&mut self, stand: Stand) {
         let Watches { all, apart, group, key, .. } = self;
+        for no in apart.iter() {
+            let known_until = all.get_mut(no).map(|watch| &mut watch.known_until);
+            known_until.map(|known_until| known_until.get_or_insert(stand.number));
+        }
         let plain = |no: &WatchNo| {
             let watch = all.get(no).filter(|watch| watch.snapshot.is_none())?;
             let Position { batch, step, told } = watch.position;

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use tasker_core::error::{Error, Result};
+use tasker_core::watch::Position;
 use tasker_proof::storm::{Orders, Plan, storm, work};
 
 fn main() -> ExitCode {
@@ -25,9 +26,10 @@ fn run() -> Result<bool> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["worker", folder, worker, seed, task] => {
+        ["worker", folder, worker, seed, task, watched] => {
             let (worker, seed) = (number(worker)? as u32, number(seed)?);
-            work(Orders { folder: folder.into(), worker, seed, drains: *task == "drain" })?;
+            let (drains, watched) = (*task == "drain", Position::parse(watched)?);
+            work(Orders { folder: folder.into(), worker, seed, drains, watched })?;
             Ok(true)
         }
         options => blow(options),

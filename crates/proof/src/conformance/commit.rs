@@ -5,7 +5,8 @@ use tasker_core::state::State;
 use tasker_core::store::Lookups;
 use tasker_core::task::{Level, Priority};
 
-use super::world::{World, aborted, done, progressing, read};
+use super::progress::progressing;
+use super::world::{World, aborted, done, read};
 
 /// I-1.
 pub(super) fn what_is_committed_survives_a_crash(world: &mut World) -> Result<()> {

@@ -7,7 +7,8 @@ use tasker_core::store::{Change, PauseWish};
 use tasker_core::task::{Level, TaskRecord};
 use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
-use super::world::{Live, World, aborted, done, failed, progressing, read, with_data};
+use super::progress::progressing;
+use super::world::{Live, World, aborted, done, failed, read, with_data};
 
 /// What a change of this version makes; to leave a place is a part of taking another one.
 fn made() -> impl Iterator<Item = &'static TransitionRule> {

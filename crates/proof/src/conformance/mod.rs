@@ -5,7 +5,7 @@
 //! backend is free to do as it likes.
 //!
 //! # Promises
-//! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-8, I-10, I-13,
+//! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-8, I-10, I-11, I-13,
 //!   I-14, I-16, I-19.
 //! - Each case runs on the model and on SQLite, from one table.
 //! - Through the engine each store gives every verb the answer that `docs/internals/interplay.md`
@@ -22,6 +22,7 @@ mod table;
 mod books;
 mod world;
 mod timers;
+mod progress;
 
 mod add;
 mod asked;
@@ -50,7 +51,6 @@ mod operations;
 mod orphans;
 mod pause;
 mod prioritize;
-mod progress;
 mod numbers;
 mod reader;
 mod release;
@@ -62,6 +62,7 @@ mod start;
 mod unique;
 mod removal;
 mod update;
+mod watching;
 mod window;
 pub mod interplay;
 

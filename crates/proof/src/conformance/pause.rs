@@ -10,7 +10,8 @@ use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 use tasker_core::transition::TransitionKind;
 
-use super::world::{Live, Task, World, aborted, done, json, progressing, read, with_priority};
+use super::progress::progressing;
+use super::world::{Live, Task, World, aborted, done, json, read, with_priority};
 
 impl World {
     /// The change that takes this waiting task out.

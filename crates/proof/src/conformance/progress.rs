@@ -4,7 +4,13 @@ use tasker_core::error::Result;
 use tasker_core::store::Change;
 use tasker_core::task::Progress;
 
-use super::world::{Live, World, done, progressing, read};
+use super::world::{Live, Task, World, done, read};
+
+pub(super) fn progressing(live: Live, current: f64) -> Change {
+    let progress = Progress { current, total: Some(10.0), unit: Some("page".into()) };
+    let (Task { seq, lane, .. }, run) = (live.task, live.run);
+    Change::Progress { seq, lane, run, progress }
+}
 
 /// I-16.
 pub(super) fn the_last_report_counts(world: &mut World) -> Result<()> {

@@ -4,7 +4,8 @@ use tasker_core::error::Result;
 use tasker_core::state::State;
 use tasker_core::task::{AttemptEnd, Level};
 
-use super::world::{World, done, progressing, read, with_priority};
+use super::progress::progressing;
+use super::world::{World, done, read, with_priority};
 
 /// I-10.
 pub(super) fn a_lost_run_stays_counted_and_goes_to_the_history(world: &mut World) -> Result<()> {

@@ -8,7 +8,8 @@ use tasker_core::task::{AttemptEnd, AttemptError, Cause, NewTask, TaskEnd, TaskO
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
-use super::world::{Live, Task, World, aborted, done, failed, json, progressing, read};
+use super::progress::progressing;
+use super::world::{Live, Task, World, aborted, done, failed, json, read};
 
 fn timers(world: &mut World) -> Result<Vec<Timer>> {
     world.inside(|store| store.timers(WallMs::FIRST..=WallMs::LAST, usize::MAX))

@@ -414,6 +414,17 @@ macro_rules! conformance_cases {
                 a_handle_that_is_not_alone_is_to_be_looked_after,
                 a_task_of_one_handle_is_ended_by_the_other,
             }
+            watching {
+                where_a_store_stands_is_its_last_commit,
+                each_commit_is_read_with_its_time_and_its_notes,
+                commits_are_read_in_parts,
+                a_task_and_its_operation_are_as_they_are_now,
+                a_watch_tells_what_matches_and_then_each_change,
+                a_note_says_what_a_task_was_before_a_change,
+                who_goes_on_hears_of_a_task_whose_leaving_nobody_could_tell,
+                a_watch_behind_what_is_kept_tells_one_gap_and_what_matches,
+                watches_hear_of_their_own_tasks,
+            }
             close {
                 a_closed_store_opens_again_as_it_was,
                 twenty_open_and_close_cycles_leave_the_way_free,

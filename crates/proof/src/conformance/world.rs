@@ -16,12 +16,12 @@ use tasker_core::reader::Reader;
 use tasker_core::rules;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Batch, Brief, Change, Commit, Lane, Lookups, Operation, Orphan, ReadTransaction, Refused,
+    Batch, Brief, Change, Commit, Lane, Lookups, Note, Operation, Orphan, ReadTransaction, Refused,
     Start, Store, Window, WindowQuery,
 };
 use tasker_core::task::{
     AbortReason, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask, Postponement,
-    Priority, Progress, StartTime, Tally, TaskEnd, TaskRecord,
+    Priority, StartTime, Tally, TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
 
@@ -203,6 +203,10 @@ impl World {
         self.counts
     }
 
+    pub(super) fn now(&self) -> WallMs {
+        WallMs(self.clock)
+    }
+
     pub(super) fn tick(&mut self) -> WallMs {
         self.clock += 1;
         WallMs(self.clock)
@@ -241,7 +245,11 @@ impl World {
 
     /// One turn: begin and commit.
     pub(super) fn try_turn(&mut self, changes: Vec<Change>) -> Result<Commit> {
-        let batch = self.batch(changes)?;
+        self.try_turn_noted(changes, Vec::new())
+    }
+
+    fn try_turn_noted(&mut self, changes: Vec<Change>, notes: Vec<Note>) -> Result<Commit> {
+        let batch = Batch { notes, ..self.batch(changes)? };
         let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
         if let Commit::Committed = commit {
             (self.number, self.counts) = (batch.number, batch.counts);
@@ -252,7 +260,12 @@ impl World {
     }
 
     pub(super) fn turn(&mut self, changes: Vec<Change>) -> Result<()> {
-        match self.try_turn(changes)? {
+        self.turn_noted(changes, Vec::new())
+    }
+
+    /// One turn that says what tasks were before.
+    pub(super) fn turn_noted(&mut self, changes: Vec<Change>, notes: Vec<Note>) -> Result<()> {
+        match self.try_turn_noted(changes, notes)? {
             Commit::Committed => Ok(()),
             Commit::Overtaken => Err(Error::bug("nobody else was there to overtake it")),
             Commit::Refused(Refused { error, .. })
@@ -679,12 +692,6 @@ pub(super) fn failed() -> TaskEnd {
 
 pub(super) fn aborted() -> TaskEnd {
     TaskEnd::Aborted(Cause::User, json("{\"message\":\"not now\"}"))
-}
-
-pub(super) fn progressing(live: Live, current: f64) -> Change {
-    let progress = Progress { current, total: Some(10.0), unit: Some("page".into()) };
-    let (Task { seq, lane, .. }, run) = (live.task, live.run);
-    Change::Progress { seq, lane, run, progress }
 }
 
 /// What matches a query, in default order, without logs.

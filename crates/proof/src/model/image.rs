@@ -69,6 +69,17 @@ impl Default for Image {
 }
 
 impl Image {
+    /// Forgets all commits but the last thousand and those of the last minute.
+    pub(super) fn trim(&mut self) {
+        let Some(last) = self.watched.last() else { return };
+        let (number, at) = (last.number.saturating_sub(1_000), last.at.0 - 60_000);
+        let is_kept = |batch: &WatchedBatch| batch.number > number || batch.at.0 >= at;
+        let Some(first) = self.watched.iter().find(|batch| is_kept(batch)) else { return };
+        let first = first.number;
+        self.watched.retain(|batch| batch.number >= first);
+        self.journal.retain(|entry| entry.number >= first);
+    }
+
     /// The number and the name are new, or the version is the next one.
     pub(super) fn record(&mut self, operation: &Operation) -> Option<()> {
         let Operation { id, name, record } = operation;

@@ -142,7 +142,10 @@ impl Store for ModelStore {
         Ok(Box::new(self.transaction(image)))
     }
 
-    fn maintain(&mut self, _is_idle: bool) -> Result<()> {
+    fn maintain(&mut self, is_idle: bool) -> Result<()> {
+        if is_idle {
+            self.disk.lock().saved.trim();
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use tasker_core::limits::LOSSES_MAX;
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::reader::Reader;
+use tasker_core::state::State;
 use tasker_core::store::{Offers, Store};
 use tasker_core::task::{
     AfterQueueTimeout, Attempt, AttemptEnd, Cause, TaskEnd, TaskOptions, TaskRecord,
@@ -19,8 +20,9 @@ use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 use super::ledger::{Fault, Ledger, Priorities};
 use super::line::Key;
 use super::trace::{Began, Mark};
+use super::watched::{Change, Told};
 use super::worker::{FINAL, is_attached, labels, run_of};
-use super::{DATABASE, trace};
+use super::{DATABASE, trace, watched};
 use crate::rng::Rng;
 
 /// Images compared at each look.
@@ -50,7 +52,7 @@ pub(super) fn sample(ledger: &mut Ledger, folder: &Path, rng: &mut Rng) -> Resul
 pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let audit = tasker_sqlite::audit(&folder.join(DATABASE))?;
     ledger.report.violations.extend(audit.faults);
-    let (tasks, offers) = left(folder)?;
+    let (tasks, offers) = left(ledger, folder)?;
     // Whoever was killed was buried by one that lived, and the last worker took back its own (D8).
     for (owner, offers) in offers {
         ledger.report.violation(format!("owner {} is gone and offers {offers:?}", owner.0));
@@ -60,6 +62,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     for task in &tasks {
         ledger.task(task);
     }
+    ledger.watched(&tasks.iter().map(|task| (task.id, task.state)).collect());
     let tasks: BTreeMap<_, _> = tasks.into_iter().map(|task| (task.id, task)).collect();
     let is_gone = |id: &&TaskId| !tasks.contains_key(*id);
     ledger.report.removed = ledger.removed.iter().filter(is_gone).count() as u64;
@@ -79,8 +82,12 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
 /// Every task, and what owners offer.
 type Left = (Vec<TaskRecord>, Vec<(OwnerId, Offers)>);
 
-fn left(folder: &Path) -> Result<Left> {
+fn left(ledger: &mut Ledger, folder: &Path) -> Result<Left> {
     let (mut store, mut reader) = open(folder)?;
+    let last = ledger.changes.keys().next_back().copied();
+    let (changes, is_gap) = watched::rest(&mut reader, store.id_key(), last)?;
+    changes.into_iter().for_each(|(place, told)| ledger.changed(place, told));
+    ledger.report.gaps += u64::from(is_gap);
     let find = Find::all(Query::all());
     let found = reader.find(&find, &|| false)?;
     let offers = store.begin_read()?.remote_offers()?;
@@ -105,6 +112,39 @@ fn is_unique(task: &TaskRecord) -> bool {
 }
 
 impl Ledger {
+    /// What was told adds up to what is there (I-11).
+    fn watched(&mut self, states: &BTreeMap<TaskId, State>) {
+        if self.report.gaps > 0 {
+            return;
+        }
+        let (mut is, mut wrong) = (BTreeMap::new(), Vec::new());
+        for (place, told) in &self.changes {
+            let Told { id, change, state } = *told;
+            let before = match change {
+                Change::Removed | Change::Left => is.remove(&id),
+                Change::Entered | Change::Changed | Change::Ended => is.insert(id, state),
+            };
+            let is_right = match change {
+                Change::Entered => before.is_none(),
+                Change::Changed => before.is_some(),
+                Change::Ended => before.is_some() && state.is_final(),
+                // All match. Of one that was removed before anybody read of it, only that is told.
+                Change::Left => false,
+                Change::Removed => true,
+            };
+            if !is_right {
+                wrong.push(format!("{place:?}: {told:?} of a task that was {before:?}"));
+            }
+        }
+        for id in is.keys().chain(states.keys()) {
+            if is.get(id) != states.get(id) {
+                let (told, is) = (is.get(id), states.get(id));
+                wrong.push(format!("{} was told to be {told:?} and is {is:?}", id.0));
+            }
+        }
+        self.report.violations.append(&mut wrong);
+    }
+
     /// What other adds have found is there, and of a key that is never free again there is one task
     /// (I-2).
     fn uniques(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {

@@ -8,6 +8,7 @@ use std::thread::Scope;
 use std::time::Instant;
 
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::watch::Position;
 
 use super::line::Line;
 
@@ -46,6 +47,8 @@ pub(super) struct Task<'a> {
     pub(super) seed: u64,
     /// `storm`, or `drain` for the last one.
     pub(super) word: &'static str,
+    /// Behind which change it watches.
+    pub(super) watched: Position,
 }
 
 impl Worker {
@@ -58,7 +61,8 @@ impl Worker {
     ) -> Result<Worker> {
         let (number, seed) = (task.number.to_string(), task.seed.to_string());
         let mut command = Command::new(task.program);
-        command.arg("worker").arg(task.folder).args([&number, &seed, task.word]);
+        let watched = task.watched.to_string();
+        command.arg("worker").arg(task.folder).args([&number, &seed, task.word, &watched]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(io)?;
         let out = child.stdout.take().ok_or_else(|| Error::bug("the worker cannot be heard"))?;

@@ -8,6 +8,7 @@ use tasker_core::state::State;
 use tasker_core::task::TaskRecord;
 
 use super::line::{Key, Line};
+use super::watched::{Place, Told};
 
 /// The priorities that one worker may have given a task.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub(super) struct Ledger {
     pub(super) retried: BTreeSet<TaskId>,
     /// Tasks that may have been removed.
     pub(super) removed: BTreeSet<TaskId>,
+    /// What watches of all tasks have told.
+    pub(super) changes: BTreeMap<Place, Told>,
     /// How watched tasks ended.
     pub(super) seen: BTreeMap<TaskId, State>,
     /// Tasks whose run was told that it was replaced.
@@ -86,6 +89,10 @@ pub struct Report {
     pub aborted: u64,
     /// Watches answered.
     pub seen: u64,
+    /// Changes that watches of all tasks have told.
+    pub changes: u64,
+    /// Watches that were told that they had missed changes.
+    pub gaps: u64,
     /// Side effects.
     pub ran: u64,
     /// Runs of an operation with a limit that began beside one of another worker.
@@ -148,6 +155,8 @@ impl fmt::Display for Report {
             ("ended", self.ended),
             ("aborted", self.aborted),
             ("watched", self.seen),
+            ("changes", self.changes),
+            ("gaps", self.gaps),
             ("side effects", self.ran),
             ("beside another", self.beside),
             ("losses", self.losses),
@@ -196,6 +205,8 @@ impl Ledger {
                 self.aborted.insert(id);
             }
             Line::Seen(id, state) => self.see(id, state),
+            Line::Changed(place, told) => self.changed(place, told),
+            Line::Gap => self.report.gaps += 1,
             Line::Waited(ms) => self.report.waited_ms = self.report.waited_ms.max(ms),
         }
     }
@@ -226,6 +237,15 @@ impl Ledger {
             self.report.violation(text());
         } else if first != state {
             self.doubt(id, Fault::Changed, text());
+        }
+    }
+
+    /// A change stands in one place, whoever tells it.
+    pub(super) fn changed(&mut self, place: Place, told: Told) {
+        self.report.changes += 1;
+        if let Some(other) = self.changes.insert(place, told).filter(|other| *other != told) {
+            let (batch, step) = place;
+            self.report.violation(format!("{batch}.{step} was told as {other:?} and {told:?}"));
         }
     }
 

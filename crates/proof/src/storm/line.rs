@@ -7,6 +7,8 @@ use tasker_core::id::TaskId;
 use tasker_core::state::State;
 use uuid::Uuid;
 
+use super::watched::{Change, Place, Told};
+
 /// The name that a worker gives a task before the engine does: its own number and a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -41,6 +43,10 @@ pub(super) enum Line {
     Aborted(TaskId),
     /// A watch was answered: its task has ended so, whoever ran it.
     Seen(TaskId, State),
+    /// A watch of all tasks has told a change.
+    Changed(Place, Told),
+    /// That watch was told that it has missed changes.
+    Gap,
     /// An add was answered after so many milliseconds, longer than any before.
     Waited(u64),
 }
@@ -75,6 +81,11 @@ impl fmt::Display for Line {
             Line::TryRemove(id) => writeln!(f, "TRYX {}", id.0),
             Line::Aborted(id) => writeln!(f, "ABORTED {}", id.0),
             Line::Seen(id, state) => writeln!(f, "SEEN {} {}", id.0, state.code()),
+            Line::Changed((batch, step), Told { id, change, state }) => {
+                let (change, code) = (change.as_str(), state.code());
+                writeln!(f, "CHANGED {batch} {step} {} {change} {code}", id.0)
+            }
+            Line::Gap => writeln!(f, "GAP"),
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
         }
     }
@@ -99,6 +110,12 @@ impl Line {
             ["TRYX", uuid] => Line::TryRemove(id(uuid)?),
             ["ABORTED", uuid] => Line::Aborted(id(uuid)?),
             ["SEEN", uuid, code] => Line::Seen(id(uuid)?, state(code)?),
+            ["CHANGED", batch, step, uuid, change, code] => {
+                let (change, state) = (Change::read(change)?, state(code)?);
+                let place = (batch.parse().ok()?, step.parse().ok()?);
+                Line::Changed(place, Told { id: id(uuid)?, change, state })
+            }
+            ["GAP"] => Line::Gap,
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
             _ => return None,
         })
@@ -112,6 +129,7 @@ mod tests {
     #[test]
     fn every_line_comes_back() {
         let (key, id) = (Key { worker: 3, n: 14 }, TaskId(Uuid::from_u128(7)));
+        let told = Told { id, change: Change::Ended, state: State::Done };
         let lines = [
             Line::Ready,
             Line::Try(key, 9),
@@ -125,6 +143,8 @@ mod tests {
             Line::TryRemove(id),
             Line::Aborted(id),
             Line::Seen(id, State::Aborted),
+            Line::Changed((12, 3), told),
+            Line::Gap,
             Line::Waited(512),
         ];
         for line in lines {

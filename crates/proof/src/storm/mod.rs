@@ -19,6 +19,8 @@
 //!   one of them failed and it says so.
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
 //!   (I-10). No task loses its process more often than its budget allows.
+//! - A watch of all tasks that goes on where the last one was killed is told each change, and two
+//!   that are told the same one are told the same of it (I-11).
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
 //! - When the faults cease, every task ends (I-12), and the books balance (I-13).
 //! - A storm that did no work fails.
@@ -28,6 +30,7 @@
 //!
 //! Proof: `tests/storm.rs`.
 
+mod watched;
 mod line;
 mod ledger;
 mod trace;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tasker_core::error::Result;
 
-use super::check;
 use super::child::{Heard, Task, Worker, io};
 use super::ledger::{Ledger, Report};
 use super::line::Line;
+use super::{check, watched};
 use crate::rng::Rng;
 
 /// What a storm is made from.
@@ -150,7 +150,9 @@ impl Storm {
     ) -> Result<()> {
         self.number += 1;
         let (program, folder) = (&self.plan.program, &self.folder);
-        let task = Task { program, folder, number: self.number, seed: self.rng.throw(), word };
+        let (number, seed) = (self.number, self.rng.throw());
+        let watched = watched::behind(self.ledger.changes.keys().next_back().copied());
+        let task = Task { program, folder, number, seed, word, watched };
         self.workers.push(Worker::spawn(&task, due, scope, self.sender.clone())?);
         Ok(())
     }
@@ -297,8 +299,15 @@ impl Storm {
         }
         let is_long = report.kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
         if is_long
-            && [report.beside, report.seen, report.aborted, report.still, report.dependents]
-                .contains(&0)
+            && [
+                report.beside,
+                report.seen,
+                report.aborted,
+                report.still,
+                report.dependents,
+                report.changes,
+            ]
+            .contains(&0)
         {
             report.violation("the workers hardly met".to_owned());
         }

@@ -3,6 +3,7 @@
 mod calls;
 mod pausing;
 mod unique;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::HoldId;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::operation::OperationOptions;
 use tasker_core::rules::{Settlement, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
@@ -24,6 +25,7 @@ use tasker_core::task::{
     Progress, QueueTimeout, StartTime, TaskEnd, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
+use tasker_core::watch::{Position, WatchNo};
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
@@ -47,6 +49,8 @@ pub struct Orders {
     pub seed: u64,
     /// Whether it only runs what is left, and then closes.
     pub drains: bool,
+    /// Behind which change it watches all tasks.
+    pub watched: Position,
 }
 
 /// What becomes of few tasks at the last stop, and of most.
@@ -124,6 +128,8 @@ struct Worker {
     found: Vec<TaskId>,
     /// Holds of our own.
     holds: Vec<HoldId>,
+    /// Our watch of all tasks, and who waits for it.
+    watch: Option<(WatchNo, Ticket)>,
     /// The longest that an add has waited.
     waited_ms: u64,
     told: String,
@@ -192,6 +198,7 @@ impl Worker {
             tasks: Vec::new(),
             found: Vec::new(),
             holds: Vec::new(),
+            watch: None,
             waited_ms: WAIT_MS,
             told: String::new(),
             traced: String::new(),
@@ -213,6 +220,7 @@ impl Worker {
             }
         }
         self.welcome()?;
+        self.watch()?;
         self.call(Call::Other, Input::Start);
         self.call(Call::Ready, Input::Ready);
         Ok(())
@@ -322,6 +330,9 @@ impl Worker {
             return Ok(());
         }
         match effect {
+            Effect::Answer(ticket, answer) if self.is_of_watch(ticket) => {
+                self.hear(ticket, &answer)?;
+            }
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
                 self.calls.remove(&ticket);
@@ -500,29 +511,6 @@ impl Worker {
             }
         }
         Ok(())
-    }
-
-    /// Pauses or resumes an operation.
-    fn pause(&mut self, operation: &str, pauses: bool) {
-        self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, operation.into(), pauses));
-    }
-
-    /// Says something of an operation: a limit that is not above its own, and what its tasks take.
-    fn define(&mut self) {
-        let (operation, limit) = self.rng.one_of(&OPERATIONS[..3]);
-        let options = OperationOptions {
-            retention: None,
-            conditions: None,
-            concurrency: limit.map(|limit| 1 + self.rng.below(limit as usize) as u32),
-            priority: self.rng.once_in(2).then(|| self.rng.priority()),
-            on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
-            on_stop: self.rng.pick(OnStop::ALL).copied(),
-            on_stop_waiting: None,
-            run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
-            queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
-            retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
-        };
-        self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
     }
 
     fn key(&mut self, count: u32) -> Key {

@@ -26,7 +26,7 @@ use oracle::coverage::{self, Coverage};
 use tasker_proof::conformance::Backend;
 use tasker_proof::file::Folder;
 use tasker_proof::model::Disk;
-use world::World;
+use world::{World, watching};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
@@ -41,13 +41,14 @@ fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) 
         Some(seed) => seed..seed + 1,
         None => 0..number("TASKER_WORLDS").unwrap_or(worlds),
     };
-    let (mut started, mut used) = (0, Coverage::new());
+    let (mut started, mut used, mut told) = (0, Coverage::new(), watching::Told::new());
     for seed in seeds.clone() {
         let world = || World::new(seed, lab(), processes(seed)).run();
         match catch_unwind(AssertUnwindSafe(world)) {
             Ok(life) => {
                 started += life.started;
                 used.extend(life.used);
+                told.extend(life.told);
             }
             Err(_) => panic!("world {seed}: repeat it with TASKER_SEED={seed}"),
         }
@@ -55,6 +56,7 @@ fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) 
     assert!(started > seeds.end - seeds.start, "worlds in which nothing runs prove nothing");
     if seeds.end - seeds.start >= COVERING_WORLDS {
         coverage::assert_complete(&used);
+        watching::assert_complete(&told);
     }
 }
 

@@ -5,7 +5,7 @@ mod comparing;
 mod explaining;
 mod holds;
 pub(crate) mod stranger;
-mod watching;
+pub(crate) mod watching;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -107,6 +107,8 @@ pub(crate) struct Life {
     pub(crate) started: u64,
     /// Which verbs it used in which states.
     pub(crate) used: Coverage,
+    /// What its watches have told.
+    pub(crate) told: watching::Told,
     /// How many calls the store of its first engine got.
     pub(crate) calls: u64,
     /// What the call has become that was to fail.
@@ -219,7 +221,8 @@ impl World {
         self.rest();
         self.turn_to(0);
         let Trouble { calls, failed, .. } = *self.trouble();
-        Life { started: self.oracle.started, used: self.oracle.used, calls, failed }
+        let (Oracle { started, used, .. }, told) = (self.oracle, self.watchers.told);
+        Life { started, used, told, calls, failed }
     }
 
     fn step(&mut self) {

@@ -3,19 +3,44 @@
 use tasker_core::argument;
 use tasker_core::hold::{HeldBy, HoldQuery};
 use tasker_core::id::TaskId;
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
 use tasker_core::patch::{self, Patch};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
 use tasker_core::rules::{abort_reason, engine_error};
-use tasker_core::task::Cause;
+use tasker_core::task::{Cause, OnInterrupted, OnStop};
 use tasker_engine::clock::{Clock as _, SystemClock};
 use tasker_engine::input::{Input, PostponeOptions, RetryOptions, Update};
 use tasker_engine::thread::Read;
 
+use super::super::OPERATIONS;
 use super::super::line::Line;
 use super::{Call, FOUND, OPEN, UNENDED, Worker};
 
 impl Worker {
+    /// Pauses or resumes an operation.
+    pub(super) fn pause(&mut self, operation: &str, pauses: bool) {
+        self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, operation.into(), pauses));
+    }
+
+    /// Says something of an operation: a limit that is not above its own, and what its tasks take.
+    pub(super) fn define(&mut self) {
+        let (operation, limit) = self.rng.one_of(&OPERATIONS[..3]);
+        let options = OperationOptions {
+            retention: None,
+            conditions: None,
+            concurrency: limit.map(|limit| 1 + self.rng.below(limit as usize) as u32),
+            priority: self.rng.once_in(2).then(|| self.rng.priority()),
+            on_interrupted: self.rng.once_in(2).then_some(OnInterrupted::Retry),
+            on_stop: self.rng.pick(OnStop::ALL).copied(),
+            on_stop_waiting: None,
+            run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
+            queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
+            retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
+        };
+        self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
+    }
+
     pub(super) fn prioritize(&mut self, id: TaskId) {
         let to = self.rng.priority();
         self.tell(Line::TryPriority(id, to.get()));

@@ -3,13 +3,14 @@
 //! Each watch has a reader of its own pace: it lags behind, goes on from a position, or begins when
 //! the world is old.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tasker_core::changes::Changes;
 use tasker_core::id::IdKey;
 use tasker_core::query::{Query, Value};
 use tasker_core::read::{Find, Found};
 use tasker_core::reader::Reader;
+use tasker_core::state::State;
 use tasker_core::task::TaskRecord;
 use tasker_core::watch::{From, Position, WatchFilter, WatchNo, Watches};
 use tasker_engine::turn::Engine;
@@ -31,6 +32,24 @@ const QUERIES: [(&str, bool); 10] = [
     (r#"{"endedAt":{"$exists":false},"isPausing":{"$exists":false}}"#, false),
 ];
 
+/// What watches have told: a change, and the state of its task by that.
+pub(crate) type Told = BTreeSet<(Box<str>, Box<str>)>;
+
+/// Fails if no watch has told some change in some state.
+pub(crate) fn assert_complete(told: &Told) {
+    let is_possible = |change: &str, state: State| match change {
+        "ended" | "removed" => state.is_final(),
+        "changed" => !state.is_final() && state != State::Claimed,
+        _ => state != State::Claimed,
+    };
+    let changes = ["entered", "changed", "ended", "left", "removed"].into_iter();
+    let all = changes.flat_map(|change| State::ALL.iter().map(move |state| (change, *state)));
+    let possible = all.filter(|(change, state)| is_possible(change, *state));
+    let possible: Told =
+        possible.map(|(change, state)| (change.into(), state.as_str().into())).collect();
+    assert_eq!(*told, possible, "watches tell each change in each state that it may lead to");
+}
+
 /// What is known of a task that matches: its status, state and priority.
 type Known = [Value; 3];
 
@@ -40,6 +59,7 @@ pub(super) struct Watchers {
     watches: Watches,
     watchers: Vec<Watcher>,
     numbers: u64,
+    pub(super) told: Told,
 }
 
 /// One of them.
@@ -47,7 +67,6 @@ pub(super) struct Watchers {
 struct Watcher {
     number: WatchNo,
     waits: bool,
-    is_resumed: bool,
     position: Option<Position>,
     tasks: BTreeMap<Box<str>, Known>,
 }
@@ -55,7 +74,8 @@ struct Watcher {
 impl Default for Watchers {
     fn default() -> Self {
         let watches = Watches::new(IdKey(0));
-        Self { watches, watchers: vec![Watcher::default(); QUERIES.len()], numbers: 1 }
+        let watchers = vec![Watcher::default(); QUERIES.len()];
+        Self { watches, watchers, numbers: 1, told: Told::new() }
     }
 }
 
@@ -97,7 +117,6 @@ impl World {
             watchers.watches.remove(watcher.number);
             watcher.number = watchers.numbers;
             watchers.numbers += 1;
-            watcher.is_resumed |= from.is_some();
             let filter = WatchFilter { query: Query::parse(query).unwrap(), fields: None };
             let from = from.map_or(From::Snapshot, From::Position);
             watchers.watches.add(watcher.number, filter, from);
@@ -128,7 +147,7 @@ impl Watchers {
             }
             for (at, text) in self.watches.take_told() {
                 let watcher = &mut self.watchers[at as usize];
-                watcher.hear(&text.unwrap());
+                watcher.hear(&text.unwrap(), &mut self.told);
                 watcher.waits = is_whole;
                 if is_whole {
                     self.watches.ask(watcher.number, at);
@@ -164,21 +183,22 @@ fn priority(task: &TaskRecord) -> Value {
 }
 
 impl Watcher {
-    fn hear(&mut self, text: &str) {
+    fn hear(&mut self, text: &str, told: &mut Told) {
         let Value::Array(entries) = Value::from_json(text).unwrap() else { panic!("{text}") };
         assert!(!entries.is_empty(), "an answer without a change");
         for entry in entries {
             let Value::Array(members) = entry else { panic!("{text}") };
-            self.hear_one(&members);
+            self.hear_one(&members, told);
         }
     }
 
-    fn hear_one(&mut self, members: &[Value]) {
+    fn hear_one(&mut self, members: &[Value], told: &mut Told) {
         let [position, _at, uuid, _, change, status, state, priority, task] = members else {
             panic!("a gap, and nothing was trimmed: {members:?}");
         };
         let (position, uuid, change) = (text(position), text(uuid), text(change));
         self.position = Some(Position::parse(&position).unwrap());
+        told.insert((change.clone(), text(state)));
         let known = [status.clone(), state.clone(), priority.clone()];
         let before = match &*change {
             "entered" | "changed" | "ended" => self.tasks.insert(uuid.clone(), known),
