@@ -15,7 +15,7 @@ use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::hold::Holds;
+use tasker_core::hold::{HoldId, Holds};
 use tasker_core::id::{IdSource, LaneId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
@@ -100,6 +100,8 @@ pub struct Draft {
     pub(crate) holds: Option<Holds>,
     /// How many holds are made.
     pub(crate) holds_made: u64,
+    /// The holds that it releases.
+    pub(crate) released: Vec<HoldId>,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.

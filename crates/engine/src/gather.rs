@@ -217,7 +217,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Which of the tasks that are to be resumed still wait for others.
+    /// Which of the tasks that are to be resumed or changed still wait for others.
     fn read_blocked(
         &mut self,
         transaction: &mut dyn ReadTransaction,
@@ -231,7 +231,7 @@ impl Facts {
         };
         let mut asked: Vec<(Seq, usize)> = Vec::new();
         for input in inputs {
-            if let Input::Resume(_, id) = input {
+            if let Input::Resume(_, id) | Input::Update(_, id, _) = input {
                 asked.extend(Some(key.seq_of(*id)).filter(may_wait).map(|seq| (seq, 1)));
             }
         }

@@ -92,9 +92,17 @@ impl Planner<'_> {
             if let Some(hold) = self.change_holds(HoldChange::Release(id)).get_mut(id) {
                 hold.is_released = true;
             }
-            self.sweep_later(id);
+            self.draft.released.push(id);
         }
         self.answer(Effect::Answer(ticket, Answer::Flag(is_live)));
+    }
+
+    /// The next turn looks after what this one releases. Stands behind the change that forgets the
+    /// timers that have fired: theirs come before all of these.
+    pub(crate) fn sweep_released(&mut self) {
+        for hold in std::mem::take(&mut self.draft.released) {
+            self.sweep_later(hold);
+        }
     }
 
     /// The next turn looks at what a hold has held, whatever the clock of who takes it says.

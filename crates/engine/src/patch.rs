@@ -49,7 +49,7 @@ impl Planner<'_> {
         } else {
             brief.lane
         };
-        let due_at = self.times_again(brief, &mut def, patch);
+        let due_at = self.times_again((seq, brief), &mut def, patch);
         let waits = matches!(brief.state, State::Delayed | State::Ready) && patch.has_start_time();
         let (of, priority) = ((seq, brief.state), def.priority);
         let due_at = due_at.filter(|_| waits);
@@ -105,7 +105,12 @@ impl Planner<'_> {
 
     /// Fixes the times that a call names: they count from now, or stand still until the task is
     /// resumed. When the task is due, if that lies ahead.
-    fn times_again(&self, brief: &Brief, def: &mut NewTask, patch: &Patch) -> Option<WallMs> {
+    fn times_again(
+        &self,
+        (seq, brief): (Seq, &Brief),
+        def: &mut NewTask,
+        patch: &Patch,
+    ) -> Option<WallMs> {
         if !patch.has_start_time() && !patch.has_queue_timeout() {
             return None;
         }
@@ -113,7 +118,8 @@ impl Planner<'_> {
         let run_at = def.options.fix_start_time(since);
         // What a hold keeps has no start time of its own: its `queueTimeout` goes on meanwhile.
         let run_at = run_at.filter(|_| !def.options.is_held());
-        if !brief.has_started && brief.state != State::Blocked {
+        let is_blocked = brief.state == State::Blocked || self.facts.blocked.contains(&seq);
+        if !brief.has_started && !is_blocked {
             def.options.begin_queue_timeout(run_at.map_or(since, |at| at.max(since)));
         }
         run_at.filter(|at| *at > self.now.wall)

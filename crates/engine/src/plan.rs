@@ -98,6 +98,7 @@ impl Planner<'_> {
         self.lapse();
         self.detach();
         self.fire_timers();
+        self.sweep_released();
     }
 
     /// Where a watch stands that tells what changes from this turn on.

@@ -190,6 +190,18 @@ fn a_hold_that_was_released_is_over_for_a_clock_that_is_behind() {
     assert!(behind.memory().holds.is_empty());
 }
 
+/// The timers that fire in the turn of a release are forgotten, and not what the release calls for.
+#[test]
+fn a_release_beside_timers_that_fire_is_not_forgotten_with_them() {
+    let mut bench = Bench::started(9);
+    let id = hold(&mut bench, "{}", HOUR);
+    let held = bench.add("a", 0.0);
+    let due = bench.add_with("a", |def| def.options.start_time = Some(StartTime::After(5)));
+    bench.wait(5);
+    assert!(release(&mut bench, id));
+    assert_eq!(bench.starts(), [due, held]);
+}
+
 #[test]
 fn many_are_held_and_freed_in_portions_that_a_crash_does_not_stop() {
     let mut bench = Bench::new(5_000);

@@ -243,6 +243,30 @@ fn a_queue_timeout_begins_anew_and_the_old_one_ends_nothing() {
 }
 
 #[test]
+fn the_queue_timeout_of_a_paused_task_that_is_blocked_begins_with_its_last_dependency() {
+    let mut bench = Bench::started(1);
+    let dependency = bench.add("a", 0.0);
+    let id = bench.add_with("a", |def| {
+        let on = vec![tasker_core::dependency::Dependency::Task(dependency)];
+        let on_failure = tasker_core::dependency::OnFailure::Run;
+        let all = tasker_core::dependency::Dependencies { on, on_failure, is_list: true };
+        def.options.depends_on = Some(all.into());
+    });
+    bench.call(|ticket| Input::Pause(ticket, id));
+    assert!(update(&mut bench, id, r#"{"queueTimeout":50}"#));
+    bench.advance(100);
+    bench.call(|ticket| Input::Resume(ticket, id));
+    bench.advance(100);
+    assert_eq!(bench.state(id), State::Blocked);
+    bench.call(|ticket| Input::PauseOperation(ticket, "a".into(), true));
+    bench.settle_oldest(Settlement::Returned(None));
+    bench.advance(40);
+    assert_eq!(bench.state(id), State::Ready);
+    bench.advance(10);
+    assert_eq!(bench.state(id), State::Aborted);
+}
+
+#[test]
 fn a_blocked_task_and_one_between_attempts_wait_on() {
     let mut bench = Bench::started(1);
     let id = bench.add_with("a", |def| {

@@ -82,8 +82,8 @@ fn forty_random_worlds_over_a_file_keep_every_invariant() {
 
 /// I-1 I-2 I-3 I-4 I-5 I-6 I-7 I-8 I-10 I-11 I-12 I-13 I-19 F-1 F-2 F-8 F-10 F-12 F-19 F-21
 #[test]
-fn nineteen_hundred_random_worlds_of_several_engines_over_the_model_keep_every_invariant() {
-    run(1_900, two_or_three, || Box::new(Disk::default()));
+fn two_thousand_random_worlds_of_several_engines_over_the_model_keep_every_invariant() {
+    run(2_000, two_or_three, || Box::new(Disk::default()));
 }
 
 /// I-1 I-2 I-3 I-4 I-5 I-6 I-7 I-8 I-10 I-11 I-12 I-13 I-19 F-1 F-2 F-8 F-10 F-12 F-19 F-21

@@ -20,6 +20,7 @@ mod said;
 mod task;
 mod time;
 mod unique;
+mod updates;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -251,7 +252,7 @@ impl Oracle {
                     }
                 }
                 Said::PutOff(id, ms) => {
-                    if let Some(task) = tasks.get_mut(&id)
+                    if let Some(task) = tasks.get(&id)
                         && let Some((process, slot)) = task.run
                         && process == self.me
                     {
@@ -446,7 +447,7 @@ impl Oracle {
             reopened_at: 0,
             earlier: Vec::new(),
             postponed: None,
-            put_off: None,
+            later: Vec::new(),
             run: None,
             lines: Vec::new(),
             cause: None,
@@ -536,9 +537,8 @@ impl Oracle {
         if *over == RunEnd::Fenced {
             task.wish = None;
         }
-        if let Some(at) = task.put_off.take() {
-            task.wait_until(at);
-        }
+        let later = std::mem::take(&mut task.later);
+        task.change_later(later, wall);
         task.wait_or_pause(Some(wall));
         self.mine().note_taken(run.task, over);
     }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::condition::Conditions;
 use tasker_core::document::for_conditions;
-use tasker_core::id::TaskId;
 use tasker_core::operation::{OperationOptions, OperationRecord, WHOLE_STORE};
-use tasker_core::patch::Patch;
 use tasker_core::query::Fields;
 use tasker_core::store::Operation;
 use tasker_core::task::NewTask;
@@ -57,31 +55,6 @@ impl Oracle {
             def.options.own_conditions = Some(def.conditions().count());
             def.options.conditions = all;
         }
-    }
-
-    /// A call has changed what a task says: its conditions follow what they may look at.
-    pub(super) fn updated(&mut self, id: TaskId, patch: &Patch) {
-        let given_back = self.given_back();
-        let is_reopening = self.is_reopening(id);
-        let task = &self.tasks[&id];
-        let waits = is_reopening || task.run.is_none_or(|run| given_back.contains(&run));
-        assert!(waits && !task.state.is_final(), "{task:?}");
-        let (mut def, is_attached) = (task.def.clone(), task.attached_to.is_some());
-        patch.apply(&mut def).unwrap();
-        if patch.may_change_conditions() && !is_attached {
-            if let Some(own) = def.options.own_conditions {
-                def.options.conditions = def.options.conditions.last(own);
-                def.options.own_conditions = None;
-            }
-            self.complete(&mut def);
-        }
-        if let Some((replaced, _)) = self.replaced.get_mut(&id) {
-            *replaced = def.clone();
-        }
-        let task = self.tasks.get_mut(&id).unwrap();
-        task.priorities.push(def.priority);
-        task.def = def;
-        *self.updates_owed.entry(id).or_default() += 1;
     }
 
     /// Compares what is said of operations with what is stored.

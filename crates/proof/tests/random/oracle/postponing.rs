@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use tasker_core::id::TaskId;
 use tasker_core::state::State;
-use tasker_core::store::PauseWish;
 use tasker_core::task::{Cause, QueueTimeout};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
 
 use super::process::Process;
 use super::said::Expected;
+use super::updates::Change;
 use super::{Oracle, Task};
 
 impl Task {
@@ -34,27 +34,21 @@ impl Task {
 }
 
 impl Process {
-    /// A call puts off the task of a run of ours, after what was said of the run before.
+    /// A call puts off the task of a run of ours, unless something was said of the run before.
     pub(super) fn put_off(
         &mut self,
         slot: RunSlot,
-        task: &mut Task,
+        task: &Task,
         is_fired: bool,
         at: Option<WallMs>,
     ) {
-        match self.expected.get(&slot) {
-            // The run is over by then: its task waits, is paused, or has ended.
-            Some((end, _)) if end.is_wait() && task.wish != Some(PauseWish::Halt) => {
-                task.put_off = task.put_off.max(at);
-            }
-            Some(_) => {}
-            None => {
-                let Some(run) = self.runs.get(&slot) else { return };
-                let is_ending = run.fired.is_some() || task.abort.is_some() || is_fired;
-                if !is_ending && !task.has_halted {
-                    self.expected.insert(slot, (Expected::PutOff(at), None));
-                }
-            }
+        // What was said of it before stands.
+        let Some(run) = self.runs.get(&slot).filter(|_| !self.expected.contains_key(&slot)) else {
+            return;
+        };
+        let is_ending = run.fired.is_some() || task.abort.is_some() || is_fired;
+        if !is_ending && !task.has_halted {
+            self.expected.insert(slot, (Expected::PutOff(at), None));
         }
     }
 
@@ -78,24 +72,17 @@ impl Oracle {
     /// A call to put a task off was answered.
     pub(super) fn put_off(&mut self, id: TaskId, ms: Option<u64>, does: bool) {
         let at = ms.map(|ms| self.wall.plus(ms));
-        let me = self.me;
+        let (me, wall) = (self.me, self.wall);
         if !does {
             return;
         }
-        if self.put_off_reopened(id, at) {
-            return;
-        }
+        let is_reopening = self.is_reopening(id);
         let task = self.tasks.get_mut(&id).unwrap();
-        assert!(!task.state.is_final(), "I-3: {task:?}");
-        match task.run {
-            // The end of the run is told after this.
-            Some((process, _)) if process == me => {}
-            Some(_) => task.postponed = Some(at),
-            None => {
-                if let Some(at) = at {
-                    task.wait_until(at);
-                }
-            }
+        assert!(is_reopening || !task.state.is_final(), "I-3: {task:?}");
+        if !is_reopening && task.run.is_some_and(|(process, _)| process != me) {
+            task.postponed = Some(at);
+        } else if let Some(at) = at {
+            self.change(id, Change::PutOff(at), wall);
         }
     }
 }

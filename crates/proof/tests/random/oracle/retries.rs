@@ -9,6 +9,7 @@ use tasker_core::task::{Attempt, AttemptEnd, Cause, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_engine::input::RetryOptions;
 
+use super::updates::Later;
 use super::{Oracle, Task};
 
 /// The shortest and the longest pause, in milliseconds.
@@ -27,8 +28,8 @@ pub(super) struct Reopening {
     options: RetryOptions,
     /// Whether the task had ended when the call was answered, so that it has been opened.
     is_carried_out: bool,
-    /// Until when a later call has put it off.
-    put_off: Option<WallMs>,
+    /// What later calls have changed.
+    later: Later,
 }
 
 impl Task {
@@ -120,7 +121,7 @@ impl Oracle {
         if is_carried_out {
             task.reopen(options, self.wall);
         }
-        let reopening = Reopening { options, is_carried_out, put_off: None };
+        let reopening = Reopening { options, is_carried_out, later: Later::new() };
         self.reopenings.entry(id).or_default().push_back(reopening);
     }
 
@@ -128,27 +129,23 @@ impl Oracle {
     pub(super) fn told_again(&mut self, id: TaskId, run_at: WallMs) {
         let open = self.reopenings.get_mut(&id).and_then(VecDeque::pop_front);
         let reopening = open.expect("somebody asked for it");
-        let Reopening { options, is_carried_out, put_off } = reopening;
+        let Reopening { options, is_carried_out, later } = reopening;
         assert_eq!(run_at, self.wall.plus(options.delay_ms.unwrap_or(0)));
         let task = self.tasks.get_mut(&id).unwrap();
         if !is_carried_out {
             task.reopen(options, self.wall);
-            if let Some(at) = put_off {
-                task.wait_until(at);
-            }
+            task.change_later(later, self.wall);
         }
         if self.reopenings[&id].is_empty() {
             self.stays_replaced(id);
         }
     }
 
-    /// A call puts off a task that another call of this turn has opened, of which it is not told
-    /// yet that it ended. Whether there is such a one.
-    pub(super) fn put_off_reopened(&mut self, id: TaskId, at: Option<WallMs>) -> bool {
+    /// What becomes later of a task that another call of this turn has opened, of which it is not
+    /// told yet that it ended, if there is such a one.
+    pub(super) fn later_of_reopened(&mut self, id: TaskId) -> Option<&mut Later> {
         let last = self.reopenings.get_mut(&id).and_then(VecDeque::back_mut);
-        let Some(last) = last.filter(|last| !last.is_carried_out) else { return false };
-        last.put_off = last.put_off.max(at);
-        true
+        last.filter(|last| !last.is_carried_out).map(|last| &mut last.later)
     }
 
     /// Whether a call has opened a task in this turn of which it is not told yet that it ended.

@@ -12,6 +12,7 @@ use tasker_core::time::WallMs;
 use tasker_engine::input::RunSlot;
 
 use super::time::compare_times;
+use super::updates::Later;
 
 /// A task that was acknowledged.
 #[derive(Debug)]
@@ -37,8 +38,8 @@ pub(crate) struct Task {
     pub(super) earlier: Vec<(State, Option<TaskEnd>)>,
     /// Until when its run is to be given back by the process that has it.
     pub(super) postponed: Option<Option<WallMs>>,
-    /// Until when it has been put off after its run, of which it is not told yet that it is over.
-    pub(super) put_off: Option<WallMs>,
+    /// What calls have changed after its run, of which it is not told yet that it is over.
+    pub(super) later: Later,
     /// Its live run, and whose it is.
     pub(super) run: Option<(usize, RunSlot)>,
     pub(super) lines: Vec<String>,
@@ -161,7 +162,7 @@ impl Task {
     pub(super) fn adopt(&mut self, Found { task, logs }: &Found) {
         assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
         (self.run, self.ended_from) = (None, WallMs::FIRST);
-        (self.postponed, self.put_off) = (None, None);
+        (self.postponed, self.later) = (None, Later::new());
         (self.wish, self.has_halted, self.is_paused_somewhen) = (None, false, false);
         self.def = task.def.clone();
         if self.def.options.depends_on.is_none() {

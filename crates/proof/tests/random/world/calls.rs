@@ -24,9 +24,15 @@ use tasker_engine::input::{
 };
 
 use super::{OPERATIONS, TASKS_MAX, World};
+use crate::oracle::Task;
 
 const PRIORITIES: [f64; 9] =
     [0.0, -0.0, 1.0, 1.0, 2.0, 5e-324, -1e21, f64::INFINITY, f64::NEG_INFINITY];
+const QUEUE_TIMEOUTS: [&str; 3] = [
+    "\"queueTimeout\":1",
+    "\"queueTimeout\":5000",
+    "\"queueTimeout\":{\"after\":100,\"then\":{\"priority\":1}}",
+];
 const KEYS: usize = 16;
 const LAST_STOPS: [OnStopWaiting; 3] =
     [OnStopWaiting::Keep, OnStopWaiting::Keep, OnStopWaiting::Abort];
@@ -128,7 +134,7 @@ impl World {
     fn named(&mut self, ticket: Ticket) -> Input {
         let id = self.some_task();
         match self.rng.below(13) {
-            11 | 12 => Input::Update(ticket, id, Box::new(self.update())),
+            11 | 12 => Input::Update(ticket, id, Box::new(self.update(id))),
             8 | 9 => Input::PostponeTask(ticket, id, self.postpone_options()),
             10 => Input::Remove(ticket, id),
             0 | 1 => self.abort(id),
@@ -173,15 +179,21 @@ impl World {
         PostponeOptions { delay_ms, reason: Json::trusted("{}") }
     }
 
-    /// Changes what a start may depend on; its times are left as they are.
-    fn update(&mut self) -> Update {
+    /// Changes what a start may depend on.
+    fn update(&mut self, id: TaskId) -> Update {
         let priority = argument::priority_text(self.priority());
-        let all = [
+        let mut all = vec![
             format!("\"priority\":{priority}"),
             format!("\"data\":{{\"n\":{}}}", self.rng.below(3)),
             format!("\"concurrency\":{}", self.conditions().text()),
             "\"label\":\"updated\"".to_owned(),
+            self.start_text(),
         ];
+        // As in `dependent`.
+        let depends = |task: &Task| task.def.options.depends_on.is_some();
+        if !self.oracle.tasks.get(&id).is_some_and(depends) {
+            all.push(self.rng.one_of(&QUEUE_TIMEOUTS).to_owned());
+        }
         let one = self.rng.below(all.len());
         let some = all.iter().enumerate().filter(|(at, _)| *at == one || self.rng.once_in(4));
         let text = some.map(|(_, member)| &**member).collect::<Vec<_>>().join(",");
@@ -190,6 +202,17 @@ impl World {
             patch: Patch::read(&format!("{{{text}}}")).unwrap(),
             only_if: only_if.map(|query| patch::condition(query).unwrap()),
         }
+    }
+
+    /// When a task may start, as an update says it.
+    fn start_text(&mut self) -> String {
+        let delay = self.rng.one_of(&[1, 100, 5_000]);
+        if self.rng.once_in(2) {
+            return format!("\"delay\":{delay}");
+        }
+        let at = self.now().wall;
+        let at = if self.rng.once_in(2) { at.plus(delay) } else { at };
+        format!("\"runAt\":{}", at.0)
     }
 
     fn retry_options(&mut self) -> RetryOptions {
