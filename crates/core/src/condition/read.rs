@@ -73,9 +73,12 @@ pub(super) fn condition(value: &Value, path: &str) -> Result<Condition> {
 /// Reads a query that stands at `at`; with its canonical form, which it is made of.
 pub(super) fn query_of(given: &Value, at: &str, allowed: &Allowed) -> Result<(Query, Value)> {
     // What is wrong is told of what was given.
-    Query::of_value(given, at, *allowed)?;
+    let query = Query::of_value(given, at, *allowed)?;
     let canonical = canonical::query(given, IGNORED);
-    Ok((Query::of_value(&canonical, at, *allowed)?, canonical))
+    // What is stored is canonical, and so is most of what is given.
+    let query =
+        if canonical == *given { query } else { Query::of_value(&canonical, at, *allowed)? };
+    Ok((query, canonical))
 }
 
 /// What the query of a hold may look at.

@@ -71,6 +71,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether somebody wants its run to be aborted.
+    pub(crate) fn is_abort_asked(&self) -> bool {
+        self.abort.is_some()
+    }
+
     /// Whether it has a live run, whoever has it.
     pub(crate) fn has_run(&self) -> bool {
         self.run.is_some()

@@ -146,10 +146,13 @@ impl World {
 
     /// Some task, often one that runs, or the name of none.
     fn some_task(&mut self) -> TaskId {
-        let ids: Vec<TaskId> = if self.rng.once_in(3) {
-            self.oracle.me().runs.values().map(|run| run.task).collect()
-        } else {
-            self.oracle.tasks.keys().copied().collect()
+        let (tasks, me) = (&self.oracle.tasks, self.oracle.me());
+        let ids: Vec<TaskId> = match self.rng.below(12) {
+            0 => {
+                tasks.iter().filter(|(_, task)| task.is_abort_asked()).map(|(id, _)| *id).collect()
+            }
+            1..5 => me.runs.values().map(|run| run.task).collect(),
+            _ => tasks.keys().copied().collect(),
         };
         let is_nobody = ids.is_empty() || self.rng.once_in(20);
         let nobody = TaskId(uuid::Uuid::from_u64_pair(7, self.rng.throw()));
@@ -454,9 +457,16 @@ impl World {
 
     /// The number of a live run, or of one that is over or never was.
     fn run_no(&mut self) -> RunSlot {
+        let me = self.oracle.me();
+        let is_asked = |task: &TaskId| self.oracle.tasks[task].is_abort_asked();
         let known: Vec<RunSlot> = match self.rng.below(10) {
-            0 => self.oracle.me().slots.keys().copied().collect(),
-            _ => self.oracle.me().runs.keys().copied().collect(),
+            0 => me.slots.keys().copied().collect(),
+            1..4 => me.runs.keys().copied().collect(),
+            // A runner takes its time to hear of an abort.
+            _ => {
+                let runs = me.runs.iter().filter(|(_, run)| !is_asked(&run.task));
+                runs.map(|(slot, _)| *slot).collect()
+            }
         };
         if known.is_empty() { self.rng.below(99) as RunSlot } else { self.rng.one_of(&known) }
     }
