@@ -93,7 +93,7 @@ fn assert_complete(failed: &[Fault]) {
 }
 
 /// A world in which nothing is recovered: at an open there is no memory yet that could be wrong.
-const WORLD_WITHOUT_ORPHANS: u64 = 0;
+const WORLD_WITHOUT_ORPHANS: u64 = 1;
 
 /// Memory that is not as the store is noticed.
 #[test]
