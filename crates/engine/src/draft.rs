@@ -100,8 +100,8 @@ pub struct Draft {
     pub(crate) holds: Option<Holds>,
     /// How many holds are made.
     pub(crate) holds_made: u64,
-    /// The holds that it releases.
-    pub(crate) released: Vec<HoldId>,
+    /// The holds that are over with it: it releases them, or made them too late.
+    pub(crate) holds_over: Vec<HoldId>,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.

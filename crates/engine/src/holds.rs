@@ -81,7 +81,11 @@ impl Planner<'_> {
         let query = query.clone();
         let hold = Hold { id, query, since: now, until, by, is_released: false };
         self.change_holds(HoldChange::Make(Box::new(hold.clone()))).0.push(hold);
-        self.wake_at(Some(until));
+        if until > now {
+            self.wake_at(Some(until));
+        } else {
+            self.draft.holds_over.push(id);
+        }
         Ok(id)
     }
 
@@ -92,15 +96,15 @@ impl Planner<'_> {
             if let Some(hold) = self.change_holds(HoldChange::Release(id)).get_mut(id) {
                 hold.is_released = true;
             }
-            self.draft.released.push(id);
+            self.draft.holds_over.push(id);
         }
         self.answer(Effect::Answer(ticket, Answer::Flag(is_live)));
     }
 
-    /// The next turn looks after what this one releases. Stands behind the change that forgets the
-    /// timers that have fired: theirs come before all of these.
-    pub(crate) fn sweep_released(&mut self) {
-        for hold in std::mem::take(&mut self.draft.released) {
+    /// The next turn looks after the holds that are over with this one. Stands behind the change that
+    /// forgets the timers that have fired: theirs come before all of these.
+    pub(crate) fn sweep_what_is_over(&mut self) {
+        for hold in std::mem::take(&mut self.draft.holds_over) {
             self.sweep_later(hold);
         }
     }

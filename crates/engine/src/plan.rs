@@ -98,7 +98,7 @@ impl Planner<'_> {
         self.lapse();
         self.detach();
         self.fire_timers();
-        self.sweep_released();
+        self.sweep_what_is_over();
     }
 
     /// Where a watch stands that tells what changes from this turn on.

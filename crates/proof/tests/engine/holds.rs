@@ -203,6 +203,17 @@ fn a_release_beside_timers_that_fire_is_not_forgotten_with_them() {
 }
 
 #[test]
+fn nothing_is_left_of_a_hold_that_was_over_when_it_was_made_beside_timers_that_fire() {
+    let mut bench = Bench::started(9);
+    let until = bench.wall().plus(2);
+    let due = bench.add_with("a", |def| def.options.start_time = Some(StartTime::After(5)));
+    bench.wait(5);
+    bench.call(|ticket| holding(ticket, "{}", until));
+    assert_eq!(bench.starts(), [due]);
+    assert!(bench.memory().holds.is_empty());
+}
+
+#[test]
 fn many_are_held_and_freed_in_portions_that_a_crash_does_not_stop() {
     let mut bench = Bench::new(5_000);
     bench.call(Input::Start);
