@@ -101,8 +101,8 @@ impl Planner<'_> {
         self.answer(Effect::Answer(ticket, Answer::Flag(is_live)));
     }
 
-    /// The next turn looks after the holds that are over with this one. Stands behind the change that
-    /// forgets the timers that have fired: theirs come before all of these.
+    /// The next turn looks after the holds that are over with this one. Stands behind the change
+    /// that forgets the timers that have fired: theirs come before all of these.
     pub(crate) fn sweep_what_is_over(&mut self) {
         for hold in std::mem::take(&mut self.draft.holds_over) {
             self.sweep_later(hold);
