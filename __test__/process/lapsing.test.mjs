@@ -24,13 +24,19 @@ const stop = ({ tasker }) => tasker.stop()
 
 const waiting = tasker => tasker.countTasks({ operation: 'a', status: 'new' })
 
-test('a process that is killed ends nothing, whether another one is left or not', async t => {
+/** Ten tasks wait for an operation that two processes offer. */
+async function twoThatOffer(t) {
   const store = file()
   const looker = open(t, { store })
   const one = await started(t, { store }, [])
   await one.do(wait, 10)
   const two = await opened(t, { store }, [])
   await two.do(offer)
+  return { store, looker, one, two }
+}
+
+test('a process that is killed ends nothing, whether another one is left or not', async t => {
+  const { store, looker, one, two } = await twoThatOffer(t)
   await two.kill('SIGKILL')
   assert.equal(await waiting(looker), 10)
   await one.kill('SIGKILL')
@@ -43,12 +49,7 @@ test('a process that is killed ends nothing, whether another one is left or not'
 })
 
 test('a stop ends nothing while another process runs the operation', async t => {
-  const store = file()
-  const looker = open(t, { store })
-  const one = await started(t, { store }, [])
-  await one.do(wait, 10)
-  const two = await opened(t, { store }, [])
-  await two.do(offer)
+  const { looker, one, two } = await twoThatOffer(t)
   await one.do(stop)
   assert.equal(await waiting(looker), 10)
   await one.start()
