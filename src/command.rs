@@ -153,7 +153,10 @@ enum Command<'a> {
         log: bool,
         progress: bool,
         remote: Option<RemoteEvents>,
+        idle: bool,
+        drained: bool,
     },
+    AwaitIdle {},
     Ack {},
     Ready {},
     IsShared {},
@@ -340,10 +343,12 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         }
         Command::FindByKey { key } => Input::FindByKey(ticket, IdempotencyKey(uuid(key, "key")?)),
         Command::CancelAwait { ticket: other } => Input::CancelAwait(ticket, other),
-        Command::Subscribe { log, progress, remote } => {
+        Command::Subscribe { log: logs, progress, remote, idle, drained } => {
             let remote = remote.map_or(RemoteFilter::Nothing, filter);
-            Input::Subscribe(ticket, Subscription { logs: log, progress, remote })
+            let subscription = Subscription { logs, progress, remote, idle, drained };
+            Input::Subscribe(ticket, subscription)
         }
+        Command::AwaitIdle {} => Input::AwaitIdle(ticket),
         Command::Ack {} => Input::Ack(ticket),
         Command::Ready {} => Input::Ready(ticket),
         Command::IsShared {} => Input::IsShared(ticket),

@@ -107,6 +107,10 @@ messages! {
         /// Another owner has assigned the runner of the operation with other options than we: the
         /// versions of the record that had ours, and that has theirs.
         OperationChanged "operationChanged" { operation: &'a str, ours: u32, theirs: u32 },
+        /// No run is live any more, and nothing can start here.
+        Idle "idle" {},
+        /// All tasks have ended.
+        Drained "drained" {},
         /// JavaScript did not drain for so long.
         LoopBlocked "loopBlocked" { ms: u64 },
         /// Nothing follows: the engine closed, by itself if there is an error.
@@ -140,6 +144,8 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::OperationChanged(_, operation, (ours, theirs)) => {
             Message::OperationChanged { operation, ours: *ours, theirs: *theirs }
         }
+        Effect::Idle(_) => Message::Idle {},
+        Effect::Drained(_) => Message::Drained {},
         Effect::Closed(error) => Message::Closed { error: error.as_ref() },
     };
     message.write(out);

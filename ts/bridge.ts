@@ -137,6 +137,14 @@ export class Bridge {
     return this.#bounded(call, ticket, bounds, withdraw)
   }
 
+  /** Waits until no run is live here and nothing can start, within bounds. */
+  idle(bounds: Bounds): Promise<void> {
+    const call = new Call(() => undefined)
+    const ticket = this.#send('command', commandText({ do: 'awaitIdle' }), call)
+    const withdraw = () => this.#withdraw('command', { do: 'cancelAwait', ticket })
+    return this.#bounded(call, ticket, bounds, withdraw)
+  }
+
   /** Waits for news of the logs of a task. Its first wait, which ends at once, names a listener. */
   awaitLogs(
     uuid: string,

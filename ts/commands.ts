@@ -58,10 +58,19 @@ export type Command =
   | { do: 'findByKey'; key: string }
   /** Waits until there may be more lines than a listener has read; without one it is new. */
   | { do: 'awaitLogs'; uuid: string; listener?: number | undefined }
-  /** Withdraws the `await`, or the listener, with this ticket: it is never answered. */
+  /** Withdraws the `await`, the `awaitIdle` or the listener with this ticket: it is never answered. */
   | { do: 'cancelAwait'; ticket: number }
-  /** Which records to confirm, and what to tell of other processes. */
-  | { do: 'subscribe'; log: boolean; progress: boolean; remote?: 'ends' | 'all' | undefined }
+  /** Waits until no run is live here and nothing can start. */
+  | { do: 'awaitIdle' }
+  /** Which records to confirm, and what to tell of other processes and of a rest. */
+  | {
+      do: 'subscribe'
+      log: boolean
+      progress: boolean
+      remote?: 'ends' | 'all' | undefined
+      idle: boolean
+      drained: boolean
+    }
   /** The next portion of remote messages may come. */
   | { do: 'ack' }
   | { do: 'ready' }
@@ -204,6 +213,7 @@ export interface Answers {
   /** When there may be more lines than the listener has read. */
   awaitLogs: null
   cancelAwait: null
+  awaitIdle: null
   subscribe: null
   ack: null
   /** When the file is open. */

@@ -165,6 +165,9 @@ export class Delivery {
         return runs.eventsMissed(message)
       case 'operationChanged':
         return runs.operationChanged(message)
+      case 'idle':
+      case 'drained':
+        return runs.events.emit(message[0])
       case 'loopBlocked':
         return runs.loopBlocked(message)
       case 'closed':

@@ -36,6 +36,8 @@ type Removable = AnyListener & { listener?: AnyListener }
 export interface Wants {
   log: boolean
   progress: boolean
+  idle: boolean
+  drained: boolean
   /** Which events of other processes it must send. */
   remote?: 'ends' | 'all' | undefined
 }
@@ -49,7 +51,7 @@ export class EventHub {
   #progressListeners = 0
   /** Called when `wants` changes. */
   onWants: ((wants: Wants) => void) | undefined
-  wants: Wants = { log: false, progress: false }
+  wants: Wants = { log: false, progress: false, idle: false, drained: false }
   /** Whether events of other processes are emitted too. */
   includesRemote = false
   #awaitsEnds = false
@@ -163,7 +165,9 @@ export class EventHub {
 
   /** Listeners of `event` came or went. */
   count(event: unknown, change: number): void {
-    if (change === 0 || typeof event !== 'string' || !event.startsWith('task.')) return
+    if (change === 0 || typeof event !== 'string') return
+    if (event === 'idle' || event === 'drained') this.#review()
+    if (!event.startsWith('task.')) return
     this.#taskListeners += change
     if (TASK_EVENT.test(event)) this.#singleTaskListeners += change
     if (event.endsWith('.log')) this.#logListeners += change
@@ -200,13 +204,16 @@ export class EventHub {
     const isHeard = this.#taskListeners > 0 || this.#wasWrapped
     const ends = this.#awaitsEnds ? 'ends' : undefined
     const remote = this.includesRemote && isHeard ? 'all' : ends
+    const hears = (event: string) => this.#wasWrapped || this.#emitter.listenerCount(event) > 0
     const wants: Wants = {
       log: this.#logListeners > 0 || this.#wasWrapped,
       progress: this.#progressListeners > 0 || this.#wasWrapped,
+      idle: hears('idle'),
+      drained: hears('drained'),
       remote,
     }
-    const { log, progress, remote: before } = this.wants
-    if (wants.log === log && wants.progress === progress && remote === before) return
+    const words = ['log', 'progress', 'idle', 'drained', 'remote'] as const
+    if (words.every(word => wants[word] === this.wants[word])) return
     this.wants = wants
     this.onWants?.(wants)
   }

@@ -83,6 +83,10 @@ export type Message =
    * versions of the record that had ours, and that has theirs.
    */
   | ['operationChanged', operation: string, ours: number, theirs: number]
+  /** No run is live any more, and nothing can start here. */
+  | ['idle']
+  /** All tasks have ended. */
+  | ['drained']
   /** We did not drain for so long. Comes first in its text. */
   | ['loopBlocked', ms: number]
   /** Nothing follows: the engine closed, by itself if there is an error. */

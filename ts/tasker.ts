@@ -582,6 +582,11 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     }
   }
 
+  async idle(options: CallOptions = {}): Promise<void> {
+    const bounds = boundsOf('idle', only(options, BOUNDS, 'options'))
+    return await traced(this.#bridge.idle(bounds))
+  }
+
   /** A task that somebody looks at. */
   #seen(uuid: string, task: Task): Task {
     if (task.status === 'failed') this.#runs.hints.heard(uuid)

@@ -12,6 +12,13 @@ export interface TaskerEvents<Operations = AnyOperations> {
   /** Runners are detached and no run is live any more. */
   stopped: []
   /**
+   * This tasker runs nothing any more, and nothing of its operations can start: told once each time
+   * that its work is done.
+   */
+  idle: []
+  /** All tasks in the store have ended, whoever ran the last one: told once each time. */
+  drained: []
+  /**
    * The engine met a fault and closed; or an outbox met one, and goes on trying. Without a listener
    * it becomes a process warning. A task that fails is not an `error`.
    */

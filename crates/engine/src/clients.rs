@@ -136,6 +136,8 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         Effect::Remote(client, event) => {
             return lay(Effect::Remote(client, event), client, parcels);
         }
+        Effect::Idle(client) => return lay(Effect::Idle(client), client, parcels),
+        Effect::Drained(client) => return lay(Effect::Drained(client), client, parcels),
         Effect::OperationChanged(client, name, versions) => {
             let effect = Effect::OperationChanged(client, name, versions);
             return lay(effect, client, parcels);

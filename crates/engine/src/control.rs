@@ -45,11 +45,13 @@ impl Memory {
                 self.subscribers.ack(ClientId::of(ticket));
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
+            Input::AwaitIdle(ticket) => self.rest.wait(ticket),
             Input::Ask(ticket, question) => self.questions.push((ticket, question)),
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
             Input::CancelAwait(ticket, waiter) => {
                 self.waiters.remove(waiter);
                 self.log_listeners.remove(waiter);
+                self.rest.remove(waiter);
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
             // The plan gives its runs back.
@@ -128,6 +130,7 @@ impl Memory {
     fn forget(&mut self, client: ClientId) {
         self.waiters.remove_all(client);
         self.log_listeners.remove_all(client);
+        self.rest.remove_all(client);
         self.subscribers.remove(client);
         self.questions.retain(|(ticket, _)| ClientId::of(*ticket) != client);
         for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {

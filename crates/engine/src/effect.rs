@@ -44,6 +44,10 @@ pub enum Effect {
     /// client, and those hold now: the version of the record that had ours, and that which has
     /// theirs.
     OperationChanged(ClientId, Arc<str>, (u32, u32)),
+    /// No run is live any more, and nothing can start here: for a client that has asked for this.
+    Idle(ClientId),
+    /// All tasks have ended: for a client that has asked for this.
+    Drained(ClientId),
     /// Nothing follows: the engine closed, by itself if there is an error.
     Closed(Option<Error>),
 }
@@ -66,7 +70,8 @@ impl Effect {
             Effect::GoOn(_) | Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,
-            Effect::Closed(_) => 8,
+            Effect::Idle(_) | Effect::Drained(_) => 8,
+            Effect::Closed(_) => 9,
         }
     }
 }

@@ -287,6 +287,7 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Postpone(_)
         | Input::Halt(_)
         | Input::Record(..)
+        | Input::AwaitIdle(_)
         | Input::CancelAwait(..)
         | Input::AwaitLogs(..)
         | Input::Assign(..)

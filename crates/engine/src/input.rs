@@ -62,7 +62,9 @@ pub enum Input {
     Bulk(Ticket, Bulk),
     /// Answers when the task has ended.
     AwaitEnd(Ticket, TaskId),
-    /// Forgets the `AwaitEnd` or the listener with the second ticket; it is not answered.
+    /// Waits until no run is live here and nothing can start.
+    AwaitIdle(Ticket),
+    /// Forgets the `AwaitEnd`, the `AwaitIdle` or the listener with the second ticket; it is not answered.
     CancelAwait(Ticket, Ticket),
     /// Waits until there may be more of the logs of a task than a listener has read. The second
     /// ticket is that of its first wait, which is answered at once.
@@ -207,6 +209,10 @@ pub struct Subscription {
     pub progress: bool,
     /// Which events of other owners.
     pub remote: RemoteFilter,
+    /// Whether to tell when no run is live here any more and nothing can start.
+    pub idle: bool,
+    /// Whether to tell when all tasks have ended.
+    pub drained: bool,
 }
 
 /// Which events of other owners to forward.
@@ -244,6 +250,7 @@ impl Input {
             | Input::Remove(ticket, _)
             | Input::Bulk(ticket, _)
             | Input::AwaitEnd(ticket, _)
+            | Input::AwaitIdle(ticket)
             | Input::AwaitLogs(ticket, ..)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
@@ -291,6 +298,7 @@ impl Input {
             | Input::Remove(number, _)
             | Input::Bulk(number, _)
             | Input::AwaitEnd(number, _)
+            | Input::AwaitIdle(number)
             | Input::Assign(number, ..)
             | Input::Define(number, ..)
             | Input::PauseOperation(number, ..)

@@ -12,6 +12,7 @@ pub mod effect;
 pub mod live;
 mod event_feed;
 mod subscribers;
+mod rest;
 pub mod log_listeners;
 pub mod memory;
 mod lapse;

@@ -21,6 +21,7 @@ use crate::client_id::ClientId;
 use crate::input::{Question, RunSlot, StopOptions, Ticket};
 use crate::live::LiveRuns;
 use crate::log_listeners::LogListeners;
+use crate::rest::Rest;
 use crate::subscribers::Subscribers;
 
 /// What does not change while a handle is open.
@@ -86,6 +87,8 @@ pub struct Memory {
     pub holds: Holds,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
+    /// Whether anything was left to do, and who waits for that.
+    pub(crate) rest: Rest,
     /// Questions to be answered when the turn is over.
     pub(crate) questions: Vec<(Ticket, Question)>,
     /// A stop that is under way.
@@ -193,6 +196,7 @@ impl Memory {
             remote_offers: BTreeMap::new(),
             holds: Holds::default(),
             subscribers: Subscribers::default(),
+            rest: Rest::default(),
             questions: Vec::new(),
             stopping: None,
             start_after_stop: Vec::new(),

@@ -78,7 +78,8 @@ impl Planner<'_> {
                 Input::Stand(ticket) => self.stand(*ticket),
                 // Below.
                 Input::AwaitEnd(..) => {}
-                Input::CancelAwait(..)
+                Input::AwaitIdle(_)
+                | Input::CancelAwait(..)
                 | Input::AwaitLogs(..)
                 | Input::Assign(_, _, None)
                 | Input::Unassign(..)

@@ -49,9 +49,18 @@ impl Subscribers {
         subscriber.map_or_else(Subscription::default, |subscriber| subscriber.subscription)
     }
 
-    /// Whether anybody is told of other owners.
+    /// Whether anybody is told of other owners, or of what they leave to do.
     pub(crate) fn follow_others(&self) -> bool {
-        self.0.iter().any(|subscriber| subscriber.feed.is_on())
+        self.0.iter().any(|one| one.feed.is_on() || one.subscription.drained)
+    }
+
+    /// Those who have asked for this.
+    pub(crate) fn who(
+        &self,
+        asked: impl Fn(&Subscription) -> bool,
+    ) -> impl Iterator<Item = ClientId> {
+        let all = self.0.iter().filter(move |one| asked(&one.subscription));
+        all.map(|one| one.client)
     }
 
     /// The feeds with something to forward, up to batch `number`.

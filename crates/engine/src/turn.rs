@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use tasker_core::dispatch::{Mark, Picks};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
+use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store, Whose};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
@@ -306,6 +307,9 @@ impl Engine {
     }
 
     fn after(&mut self, again: bool, now: Now, effects: &mut Vec<Effect>) -> Next {
+        if !again && self.retry_at.is_none() && !self.memory.is_timer_due(now.wall) {
+            tell_rest(&mut self.memory, effects);
+        }
         let was_stopping = self.memory.stopping.is_some();
         if let Some(tickets) = self.memory.finish_stop(effects) {
             self.close(&tickets, effects);
@@ -516,6 +520,14 @@ fn has_work(
         starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
     memory.dispatch.rollback();
     Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
+}
+
+/// Tells who waits for that, if nothing is left to do.
+fn tell_rest(memory: &mut Memory, effects: &mut Vec<Effect>) {
+    let Memory { live, counts, subscribers, rest, .. } = memory;
+    let open = State::ALL.iter().filter(|state| !state.is_final());
+    let is_drained = open.map(|state| counts.get(*state)).sum::<u64>() == 0;
+    rest.tell((live.is_empty(), is_drained), subscribers, effects);
 }
 
 /// Whether an owner is dead whose runs are to be recovered, or whose offers are to be buried.

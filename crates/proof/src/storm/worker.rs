@@ -366,6 +366,8 @@ impl Worker {
             | Effect::Prioritized(..)
             | Effect::Updated(_)
             | Effect::Remote(..)
+            | Effect::Idle(_)
+            | Effect::Drained(_)
             | Effect::OperationChanged(..) => {}
             Effect::Closed(None) => self.is_closed = true,
             Effect::Closed(Some(error)) => return Err(error),

@@ -22,6 +22,7 @@ mod postponing;
 mod queue_timeouts;
 mod races;
 mod removals;
+mod rest;
 mod retries;
 mod shared;
 mod templates;

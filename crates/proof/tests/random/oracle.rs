@@ -1,5 +1,6 @@
 //! What must be true, kept by the simplest means: a list of everything, scanned for each question.
 
+mod asked;
 mod attached;
 pub(crate) mod coverage;
 mod dependencies;
@@ -26,51 +27,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tasker_core::error::Code;
-use tasker_core::hold::{HoldId, HoldQuery};
+use tasker_core::hold::HoldId;
 use tasker_core::id::{IdKey, IdempotencyKey, RunId, Seq, TaskId};
-use tasker_core::operation::{OperationOptions, OperationRecord};
-use tasker_core::patch::Patch;
+use tasker_core::operation::OperationRecord;
 use tasker_core::state::{Counts, State};
-use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, Priority, TaskEnd};
+use tasker_core::task::{AbortReason, AfterQueueTimeout, Cause, NewTask, TaskEnd};
 use tasker_core::time::{Now, WallMs};
 use tasker_engine::client_id::ClientId;
 use tasker_engine::effect::{
     AbortSignal, Answer, Effect, RemoteEvent, RunEnd, RunStart, TaskEvent,
 };
-use tasker_engine::input::{Input, Question, RetryOptions, RunSlot, Ticket};
+use tasker_engine::input::{Input, RunSlot, Ticket};
 
+pub(crate) use asked::Asked;
 use coverage::Coverage;
 pub(crate) use process::Process;
 use process::{Run, Stopping};
 use retries::Reopening;
 use said::{Expected, Said, said};
 pub(crate) use task::Task;
-
-/// What a call asked for, until it is answered.
-#[derive(Debug)]
-pub(crate) enum Asked {
-    Add(Vec<NewTask>),
-    Once(Vec<(IdempotencyKey, NewTask)>),
-    Keyed(IdempotencyKey),
-    Abort(TaskId, Cause),
-    Prioritize(TaskId, Priority),
-    Retry(TaskId, RetryOptions),
-    /// How long the task is to wait.
-    Postpone(TaskId, Option<u64>),
-    Remove(TaskId),
-    Update(TaskId, Patch),
-    PauseTask(TaskId),
-    ResumeTask(TaskId),
-    Watch(TaskId),
-    Explain(TaskId),
-    Hold(HoldQuery, WallMs),
-    ReleaseHold(HoldId),
-    /// A runner with options.
-    Assign(Arc<str>, OperationOptions),
-    Define(Arc<str>, OperationOptions),
-    Pause(Arc<str>, bool),
-    Else,
-}
 
 /// All that is known, and what is owed.
 #[derive(Debug, Default)]
@@ -145,9 +120,7 @@ impl Oracle {
 
     /// The tickets of watches that are not answered yet.
     pub(crate) fn watches(&self) -> Vec<Ticket> {
-        let watch = |(ticket, asked): (&Ticket, &Asked)| {
-            matches!(asked, Asked::Watch(_)).then_some(*ticket)
-        };
+        let watch = |(ticket, asked): (&Ticket, &Asked)| asked.is_wait().then_some(*ticket);
         self.me().asked.iter().filter_map(watch).collect()
     }
 
@@ -162,30 +135,7 @@ impl Oracle {
         self.begin_sweep();
         for input in inputs {
             self.meet_by(input);
-            let asked = match input {
-                Input::Add(_, def) => Asked::Add(vec![def.clone()]),
-                Input::AddMany(_, defs) => Asked::Add(defs.clone()),
-                Input::AddIdempotent(_, defs) => Asked::Once(defs.clone()),
-                Input::FindByKey(_, key) => Asked::Keyed(*key),
-                Input::Abort(_, id, reason) => Asked::Abort(*id, reason.cause),
-                Input::Prioritize(_, id, priority) => Asked::Prioritize(*id, *priority),
-                Input::Retry(_, id, options) => Asked::Retry(*id, *options),
-                Input::PostponeTask(_, id, options) => Asked::Postpone(*id, options.delay_ms),
-                Input::Remove(_, id) => Asked::Remove(*id),
-                Input::Update(_, id, update) => Asked::Update(*id, update.patch.clone()),
-                Input::Pause(_, id) => Asked::PauseTask(*id),
-                Input::Resume(_, id) => Asked::ResumeTask(*id),
-                Input::AwaitEnd(_, id) => Asked::Watch(*id),
-                Input::Ask(_, Question::Task(id)) => Asked::Explain(*id),
-                Input::Hold(_, query, until, _) => Asked::Hold(query.clone(), *until),
-                Input::ReleaseHold(_, id) => Asked::ReleaseHold(*id),
-                Input::Assign(_, name, Some(options)) => {
-                    Asked::Assign(name.clone(), options.clone())
-                }
-                Input::Define(_, name, options) => Asked::Define(name.clone(), options.clone()),
-                Input::PauseOperation(_, name, pauses) => Asked::Pause(name.clone(), *pauses),
-                _ => Asked::Else,
-            };
+            let asked = Asked::of(input);
             self.mine().kept.extend(said(input));
             if let Some(ticket) = input.ticket() {
                 assert!(self.mine().asked.insert(ticket, asked).is_none());
@@ -305,6 +255,11 @@ impl Oracle {
             Effect::Halt(slot) => self.told_to_halt(*slot),
             Effect::GoOn(slot) => self.goes_on(*slot),
             Effect::Abort(..) | Effect::Recorded(..) => {}
+            Effect::Idle(_) => assert!(self.me().runs.is_empty(), "something runs"),
+            Effect::Drained(_) => {
+                let open = self.tasks.values().find(|task| !task.state.is_final());
+                assert!(open.is_none(), "something is left to do: {open:?}");
+            }
             Effect::Closed(_) => self.mine().is_closed = true,
         }
     }
@@ -366,6 +321,7 @@ impl Oracle {
                     assert!(task.has_ended_as(outcome), "{outcome:?} {task:?}");
                 }
             }
+            (Asked::Rest, Answer::Done) => assert!(self.me().runs.is_empty(), "something runs"),
             (Asked::Explain(id), Answer::Json(text)) => self.explained.push((id, text.clone())),
             (Asked::Hold(query, until), Answer::Number(id)) => self.made_hold(query, until, *id),
             (Asked::ReleaseHold(id), Answer::Flag(flag)) => self.released(id, *flag),
@@ -638,6 +594,7 @@ impl Oracle {
             for (ticket, asked) in &me.asked {
                 let is_due = match asked {
                     Asked::Watch(id) => tasks.get(id).is_none_or(|task| task.state.is_final()),
+                    Asked::Rest => false,
                     _ => me.stopping.is_none(),
                 };
                 assert!(!is_due, "not answered: {ticket} {asked:?}");
@@ -678,6 +635,12 @@ impl Oracle {
         }
         self.settle_pauses();
         assert_eq!(self.next_to_go_on(), None, "it may go on and does not");
+    }
+
+    /// Nothing more follows by itself: who waits until nothing runs here waits for a run.
+    pub(crate) fn settle_rest(&self) {
+        let waits = self.me().asked.values().any(|asked| matches!(asked, Asked::Rest));
+        assert!(!waits || !self.me().runs.is_empty(), "nothing runs, and that is not told");
     }
 
     /// How many tasks are in each state.

@@ -404,6 +404,7 @@ impl World {
         assert!(first.is_none_or(|at| at > self.now().wall), "I-12: {first:?} is due");
         let waiting = self.oracle.eligible();
         assert!(waiting.is_none(), "I-12: {waiting:?} may start and does not");
+        self.oracle.settle_rest();
         self.assert_removed();
     }
 

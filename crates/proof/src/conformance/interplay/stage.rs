@@ -342,6 +342,8 @@ impl<'a> Stage<'a> {
                 | Effect::Recorded(..)
                 | Effect::Prioritized(..)
                 | Effect::Remote(..)
+                | Effect::Idle(_)
+                | Effect::Drained(_)
                 | Effect::OperationChanged(..)
                 | Effect::Closed(_) => {}
             }

@@ -152,6 +152,7 @@ impl Oracle {
             | Input::Halt(_)
             | Input::Ask(..)
             | Input::Record(..)
+            | Input::AwaitIdle(_)
             | Input::CancelAwait(..)
             | Input::AwaitLogs(..)
             | Input::Assign(..)

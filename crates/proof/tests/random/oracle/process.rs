@@ -113,7 +113,7 @@ impl Process {
             }
             Input::Leave(client) => self.leave(*client),
             Input::CancelAwait(_, watch) => {
-                if matches!(self.asked.get(watch), Some(Asked::Watch(_))) {
+                if self.asked.get(watch).is_some_and(Asked::is_wait) {
                     self.asked.remove(watch);
                 }
             }
@@ -130,9 +130,8 @@ impl Process {
     fn leave(&mut self, client: ClientId) {
         self.runners.retain(|_, runner| runner.client() != client);
         self.told.retain(|other| *other != client);
-        let waits = |ticket: &Ticket, asked: &Asked| {
-            ClientId::of(*ticket) == client && matches!(asked, Asked::Watch(_))
-        };
+        let waits =
+            |ticket: &Ticket, asked: &Asked| ClientId::of(*ticket) == client && asked.is_wait();
         self.asked.retain(|ticket, asked| !waits(ticket, asked));
     }
 

@@ -106,6 +106,7 @@ impl World {
             15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
             15 => Input::Stop(ticket, self.stop_options()),
             16..20 => self.named(ticket),
+            20 if self.rng.once_in(3) => Input::AwaitIdle(ticket),
             20 => {
                 let watches = self.oracle.watches();
                 let watch = if watches.is_empty() { ticket - 1 } else { self.rng.one_of(&watches) };
@@ -235,7 +236,8 @@ impl World {
             RemoteFilter::All,
             RemoteFilter::All,
         ]);
-        Subscription { logs: self.rng.once_in(2), progress: true, remote }
+        let (idle, drained) = (self.rng.once_in(2), self.rng.once_in(2));
+        Subscription { logs: self.rng.once_in(2), progress: true, remote, idle, drained }
     }
 
     fn priority(&mut self) -> Priority {
