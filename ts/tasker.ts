@@ -68,6 +68,7 @@ import { linesOf } from './export'
 import { stringify } from './globals'
 import { holdCommand, releaseCommand, reviveHolds } from './holds'
 import { KeepAlive } from './keepalive'
+import { Lifecycle } from './lifecycle'
 import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
 import { objectOf } from './objects'
@@ -93,7 +94,7 @@ import {
 import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
-import { type Abortable, hook, signalOf, unhook } from './signals'
+import { signalOf } from './signals'
 import { pathOf } from './store-path'
 import { type Brought, PendingAdd } from './task-extras'
 import { findCommand, tasksOf } from './tasks'
@@ -111,12 +112,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   readonly #bridge: Bridge
   readonly #storePath: string | undefined
   readonly #assignments: Assignments
-  readonly #startSignals = new Set<AbortSignal>()
-  readonly #stopper: Abortable = { abortedBy: () => this.#stopBySignal() }
-  #starting: Promise<void> | undefined
-  /** Starts and stops so far: what waits to start must not when a stop came. */
-  #startsTried = 0
-  #closing: Promise<void> | undefined
+  readonly #lifecycle: Lifecycle
 
   static {
     // What `console.log` shows. It is no member of the public class.
@@ -137,6 +133,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#assignments = new Assignments(this.#bridge)
     const add = (definition: unknown) => this.addTask(definition as never)
     this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext, add)
+    const parts = { bridge: this.#bridge, runs: this.#runs, events: this.#events }
+    this.#lifecycle = new Lifecycle({ ...parts, assignments: this.#assignments }, () => this.stop())
     const delivery = new Delivery(this.#bridge, this.#runs)
     this.#bridge.onMessages = () => delivery.notified()
     this.#storePath = storePath
@@ -285,28 +283,20 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const signal = signalOf(abortSignal)
     this.#bridge.checkOpen()
     if (signal?.aborted) return this.stop()
-    if (signal) {
-      this.#startSignals.add(signal)
-      hook(signal, this.#stopper)
-    }
-    this.#starting ??= this.#start()
-    return await traced(this.#starting)
+    return await traced(this.#lifecycle.start(signal))
   }
 
   async stop(options?: StopOptions): Promise<void> {
     const command = { do: 'stop', ...stopOptions(options) } as const
     this.#bridge.check()
-    const { stopped, refused } = this.#halt()
-    return await traced(this.#bridge.command(command, stopped, refused))
+    return await traced(this.#lifecycle.stop(command))
   }
 
   close(options?: StopOptions): Promise<void> {
-    if (this.#closing && options === undefined) return this.#closing
+    const { closing } = this.#lifecycle
+    if (closing && options === undefined) return closing
     try {
-      const command = { do: 'close', ...stopOptions(options) } as const
-      const closing = this.#close(command, this.#closing === undefined)
-      this.#closing ??= closing
-      return closing
+      return this.#lifecycle.close({ do: 'close', ...stopOptions(options) })
     } catch (error) {
       return Promise.reject(error)
     }
@@ -314,15 +304,8 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   #shown(options: InspectOptions): string {
     const { operations: runners, liveCount: liveRuns } = this.#runs
-    const shown = { store: this.#storePath ?? ':memory:', state: this.#state, runners, liveRuns }
+    const shown = { store: this.#storePath ?? ':memory:', state: this.#lifecycle.state, runners, liveRuns }
     return `${this.constructor.name} ${inspect(shown, options)}`
-  }
-
-  get #state(): string {
-    if (this.#bridge.isShut) return 'closed'
-    if (this.#bridge.isClosing) return 'closing'
-    if (this.#runs.isStarted) return this.#starting ? 'started' : 'stopping'
-    return 'not started'
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -607,91 +590,14 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#runs.assign(operation, runner)
     if (options === undefined) return this.#send({ do: 'assign', operation })
     this.#runs.schemas.assign(operation, options.schemas)
-    this.#assignments.send(operation, options.text, this.#isStarted)
+    this.#assignments.send(operation, options.text, this.#lifecycle.isStarted)
   }
-
-  readonly #isStarted = () => this.#runs.isStarted
 
   /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
   #send(command: Command) {
     if (!this.#bridge.closed) this.#bridge.command(command).catch(nothing)
   }
 
-  #start(): Promise<void> {
-    this.#runs.isStarted = true
-    this.#events.checkEmit()
-    return this.#assignments.areOpen ? this.#startWhenWritten() : this.#sendStart()
-  }
-
-  /** A runner whose options cannot be written keeps the tasker from starting. */
-  async #startWhenWritten(): Promise<void> {
-    this.#startsTried += 1
-    const own = this.#startsTried
-    try {
-      await this.#assignments.written(this.#isStarted)
-    } catch (error) {
-      if (own === this.#startsTried) {
-        this.#starting = undefined
-        this.#runs.isStarted = false
-        this.#bridge.updateKeepAlive()
-      }
-      throw error
-    }
-    // Unless it was stopped meanwhile.
-    if (own === this.#startsTried) await this.#sendStart()
-  }
-
-  #sendStart(): Promise<void> {
-    return this.#bridge.command(
-      { do: 'start' },
-      () => {
-        this.#runs.hints.started()
-        this.#events.emit('started')
-      },
-      () => {
-        this.#starting = undefined
-        this.#runs.isStarted = false
-      },
-    )
-  }
-
-  /** Takes the start back; what is given says what to do when that is done or refused. */
-  #halt() {
-    const starting = this.#starting
-    this.#starting = undefined
-    this.#startsTried += 1
-    this.#unhook()
-    return {
-      stopped: () => {
-        this.#runs.isStarted = this.#starting !== undefined
-        if (starting) this.#events.emit('stopped')
-      },
-      refused: () => {
-        this.#starting ??= starting
-      },
-    }
-  }
-
-  #unhook() {
-    for (const signal of this.#startSignals) unhook(signal, this.#stopper)
-    this.#startSignals.clear()
-  }
-
-  #stopBySignal() {
-    this.stop().catch(error => {
-      if (!this.#bridge.closed) this.#events.fault(error)
-    })
-  }
-
-  async #close(command: Command & { do: 'close' }, isFirst: boolean): Promise<void> {
-    const { stopped, refused } = this.#halt()
-    try {
-      await traced(this.#bridge.close(command, stopped, refused))
-    } catch (error) {
-      if (isFirst && !this.#bridge.isShut) this.#closing = undefined
-      throw error
-    }
-  }
 }
 
 function nothing() {}

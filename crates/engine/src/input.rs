@@ -64,7 +64,8 @@ pub enum Input {
     AwaitEnd(Ticket, TaskId),
     /// Waits until no run is live here and nothing can start.
     AwaitIdle(Ticket),
-    /// Forgets the `AwaitEnd`, the `AwaitIdle` or the listener with the second ticket; it is not answered.
+    /// Forgets the `AwaitEnd`, the `AwaitIdle` or the listener with the second ticket; it is not
+    /// answered.
     CancelAwait(Ticket, Ticket),
     /// Waits until there may be more of the logs of a task than a listener has read. The second
     /// ticket is that of its first wait, which is answered at once.

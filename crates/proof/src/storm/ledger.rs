@@ -89,6 +89,8 @@ pub struct Report {
     pub aborted: u64,
     /// Watches answered.
     pub seen: u64,
+    /// Waits for rest that were answered.
+    pub rests: u64,
     /// Changes that watches of all tasks have told.
     pub changes: u64,
     /// Watches that were told that they had missed changes.
@@ -155,6 +157,7 @@ impl fmt::Display for Report {
             ("ended", self.ended),
             ("aborted", self.aborted),
             ("watched", self.seen),
+            ("rests", self.rests),
             ("changes", self.changes),
             ("gaps", self.gaps),
             ("side effects", self.ran),
@@ -208,6 +211,7 @@ impl Ledger {
             Line::Changed(place, told) => self.changed(place, told),
             Line::Gap => self.report.gaps += 1,
             Line::Waited(ms) => self.report.waited_ms = self.report.waited_ms.max(ms),
+            Line::Rests => self.report.rests += 1,
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) enum Line {
     Gap,
     /// An add was answered after so many milliseconds, longer than any before.
     Waited(u64),
+    /// A wait until nothing is left to do was answered.
+    Rests,
 }
 
 impl fmt::Display for Key {
@@ -87,6 +89,7 @@ impl fmt::Display for Line {
             }
             Line::Gap => writeln!(f, "GAP"),
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
+            Line::Rests => writeln!(f, "RESTS"),
         }
     }
 }
@@ -117,6 +120,7 @@ impl Line {
             }
             ["GAP"] => Line::Gap,
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
+            ["RESTS"] => Line::Rests,
             _ => return None,
         })
     }
@@ -146,6 +150,7 @@ mod tests {
             Line::Changed((12, 3), told),
             Line::Gap,
             Line::Waited(512),
+            Line::Rests,
         ];
         for line in lines {
             assert_eq!(Line::read(line.to_string().trim_end()), Some(line));

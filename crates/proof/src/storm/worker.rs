@@ -2,6 +2,7 @@
 
 mod calls;
 mod pausing;
+mod rest;
 mod unique;
 mod watching;
 
@@ -76,6 +77,7 @@ enum Call {
     Prioritize(TaskId, f64),
     Abort(TaskId),
     Watch(TaskId),
+    Rest,
     Get,
     Find,
     Count,
@@ -391,9 +393,8 @@ impl Worker {
             (Call::FindPaused, Answer::Json(text)) => self.resume_all(&uuids(&text)?)?,
             (Call::Hold, Answer::Number(id)) => self.holds.push(HoldId(id)),
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
-            (Call::Count, Answer::Json(count)) if count == "0" => {
-                self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
-            }
+            (Call::Count, Answer::Json(count)) if count == "0" => self.await_rest(),
+            (Call::Rest, Answer::Done) => self.rests()?,
             (Call::Stop, Answer::Done) => self.call(Call::Other, Input::Start),
             (Call::Close, Answer::Done) => self.is_closed = true,
             (Call::Prioritize(..) | Call::Abort(_), Answer::Flag(false))
@@ -471,7 +472,7 @@ impl Worker {
 
     /// Keeps calls under way.
     fn ask(&mut self) -> Result<()> {
-        let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_));
+        let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_) | Call::Rest);
         let mut watches = self.calls.values().filter(is_watch).count();
         while self.calls.len() - watches < CALLS {
             let known = if self.rng.once_in(2) { &self.tasks } else { &self.found };
@@ -488,6 +489,10 @@ impl Worker {
                     } else {
                         self.guest_call(Call::Watch(id), |ticket| Input::AwaitEnd(ticket, id));
                     }
+                }
+                (41, _) if !self.awaits_rest() => {
+                    watches += 1;
+                    self.await_rest();
                 }
                 (32, _) => self.stop(),
                 (42, _) if self.rng.once_in(4) => {
