@@ -4,6 +4,8 @@
 //! - The notifier is weak, so it keeps no process alive, and fires once however much is queued.
 //! - After [`EffectQueue::close`] it never fires: the environment may be gone (F-27). The lock
 //!   around the notifier is the gate; the engine's threads hold it only while they notify.
+//! - What a logger hears waits apart, at most [`LINES_MAX`] lines, and comes before the rest; what
+//!   finds no room is counted.
 //! - If JavaScript does not drain for longer than [`BLOCKED_MS_MAX`], the next drain says so
 //!   (F-22).
 //! - Nothing leaves the queue before JavaScript has it.
@@ -19,13 +21,14 @@ use std::fmt::Write;
 
 use napi::Status;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tasker_core::error::{Code, Error};
 use tasker_core::time::WallMs;
 use tasker_engine::backlog::Backlog;
 use tasker_engine::effect::Effect;
 use tasker_engine::thread::Sink;
 
+use crate::log::Line;
 use crate::message::{self, Message};
 
 /// Calls JavaScript without a payload; not counted by the event loop.
@@ -39,15 +42,26 @@ const MESSAGES_MAX: usize = 1_024;
 const BYTES_MAX: usize = 1024 * 1024;
 /// How long a notification may go unanswered before JavaScript is told that its loop was blocked.
 const BLOCKED_MS_MAX: u64 = 10_000;
+/// Lines that wait for a logger.
+const LINES_MAX: usize = 1_000;
 
 pub(crate) struct EffectQueue {
     backlog: Backlog,
     notifier: RwLock<Option<Notifier>>,
+    lines: Mutex<Lines>,
+}
+
+/// What a logger has not heard yet.
+#[derive(Default)]
+struct Lines {
+    kept: Vec<Line>,
+    left_out: usize,
 }
 
 impl EffectQueue {
     pub(crate) fn new(notifier: Notifier) -> Self {
-        Self { backlog: Backlog::default(), notifier: RwLock::new(Some(notifier)) }
+        let (backlog, lines) = (Backlog::default(), Mutex::default());
+        Self { backlog, notifier: RwLock::new(Some(notifier)), lines }
     }
 
     /// Never notifies again.
@@ -62,10 +76,11 @@ impl EffectQueue {
     /// That of `make`; everything is still queued then, and what comes later notifies again.
     pub(crate) fn drain<T>(&self, make: impl Fn(&str) -> napi::Result<T>) -> napi::Result<T> {
         let blocked_ms = self.backlog.begin();
+        let lines = self.take_lines();
         let mut messages_max = MESSAGES_MAX;
         loop {
             debug_assert!(messages_max > 0, "a drain of no messages ends in no time");
-            let Batch { text, count, has_more } = self.batch(messages_max, blocked_ms);
+            let Batch { text, count, has_more } = self.batch(messages_max, blocked_ms, &lines);
             match make(&text) {
                 Ok(string) => {
                     self.backlog.take(count, has_more);
@@ -79,7 +94,7 @@ impl EffectQueue {
     }
 
     /// The first messages; they stay queued.
-    fn batch(&self, messages_max: usize, blocked_ms: u64) -> Batch {
+    fn batch(&self, messages_max: usize, blocked_ms: u64, lines: &[Line]) -> Batch {
         self.backlog.peek(|queue| {
             let mut text = String::with_capacity(64 * queue.len().min(messages_max));
             let since = since(queue.iter().take(messages_max));
@@ -87,6 +102,9 @@ impl EffectQueue {
             let _ = write!(text, "[false,{}", since.0);
             if blocked_ms > BLOCKED_MS_MAX {
                 Message::LoopBlocked { ms: blocked_ms }.write(&mut text);
+            }
+            for line in lines {
+                message::write_line(line, &mut text);
             }
             let (mut starts, mut count) = (0, 0);
             for effect in queue.iter().take(messages_max) {
@@ -114,6 +132,28 @@ impl EffectQueue {
             let message = format!("the answer makes no string of JavaScript: {}", fault.reason);
             Some(Effect::Refuse(*ticket, Error::at(Code::TooLarge, "limit", message)))
         })
+    }
+
+    /// A line for the logger.
+    pub(crate) fn log(&self, line: Line) {
+        let mut lines = self.lines.lock();
+        if lines.kept.len() < LINES_MAX {
+            lines.kept.push(line);
+        } else {
+            lines.left_out += 1;
+        }
+        drop(lines);
+        if self.backlog.push(Vec::new()) {
+            self.notify();
+        }
+    }
+
+    fn take_lines(&self) -> Vec<Line> {
+        let Lines { mut kept, left_out } = std::mem::take(&mut *self.lines.lock());
+        if left_out > 0 {
+            kept.push(Line::of_left_out(left_out));
+        }
+        kept
     }
 
     fn notify(&self) {

@@ -10,7 +10,7 @@
 //!   napi.
 
 mod error;
-mod debug;
+mod log;
 mod message;
 mod effect_queue;
 mod calls;

@@ -11,6 +11,7 @@
 use std::fmt::Write;
 use std::iter::repeat;
 
+use serde_json::json;
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
 use tasker_core::option::{self, OptionValue};
@@ -24,6 +25,7 @@ use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
 
 use crate::error;
+use crate::log::Line;
 
 macro_rules! messages {
     (
@@ -111,11 +113,20 @@ messages! {
         Idle "idle" {},
         /// All tasks have ended.
         Drained "drained" {},
+        /// A line for the logger: its level, and what belongs to it.
+        Log "log" { level: &'a str, message: &'a str, fields: Option<&'a Json> },
         /// JavaScript did not drain for so long.
         LoopBlocked "loopBlocked" { ms: u64 },
         /// Nothing follows: the engine closed, by itself if there is an error.
         Closed "closed" { error: Option<&'a Error> },
     }
+}
+
+/// Appends a line for the logger.
+pub(crate) fn write_line(line: &Line, out: &mut String) {
+    let Line { level, message, fields } = line;
+    let fields = (!fields.is_empty()).then(|| Json::trusted(&json!(fields).to_string()));
+    Message::Log { level, message, fields: fields.as_ref() }.write(out);
 }
 
 /// Appends what tells of one effect; the text counts times from `since`.

@@ -15,12 +15,13 @@ use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
 use tasker_engine::thread::{Client, Handle, Sink};
+use tracing::dispatcher;
 
 use crate::calls::{self, Calls};
 use crate::command::{self, ReadRequest};
-use crate::debug;
 use crate::effect_queue::EffectQueue;
 use crate::error;
+use crate::log;
 use crate::options::Options;
 
 struct Inner {
@@ -72,7 +73,7 @@ pub(crate) fn open(
     options: String,
     notifier: Function<'_, (), ()>,
 ) -> napi::Result<Either<Native, String>> {
-    debug::init();
+    log::init();
     let opened = Options::read(&options).and_then(|options| {
         let notifier = notifier
             .build_threadsafe_function()
@@ -84,7 +85,15 @@ pub(crate) fn open(
         let effects = Arc::new(EffectQueue::new(notifier));
         let clock = Arc::new(SystemClock::new());
         let opener = options.opener();
-        let (handle, client) = Handle::open(opener, options.settings, clock, effects.clone())?;
+        let sink = Arc::clone(&effects);
+        let open = || Handle::open(opener, options.settings, clock, sink);
+        let (handle, client) = match options.log {
+            Some(level) => {
+                let lines = log::of_handle(level, Arc::clone(&effects));
+                dispatcher::with_default(&lines, open)?
+            }
+            None => open()?,
+        };
         let names = Mutex::default();
         Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names }))
     });

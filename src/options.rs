@@ -17,6 +17,9 @@ use tasker_core::task::{OnInterrupted, OnStop, OnStopWaiting, TaskOptions};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::Opener;
 use tasker_sqlite::{Durability, Location};
+use tracing::Level;
+
+use crate::log;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -46,6 +49,9 @@ struct OptionFields<'a> {
     conditions: Option<&'a RawValue>,
     #[serde(borrow)]
     retention: Option<&'a RawValue>,
+    /// From which level on a logger hears the engine's lines; absent without one.
+    #[serde(borrow)]
+    log: Option<&'a RawValue>,
 }
 
 /// What to open and how.
@@ -56,6 +62,7 @@ pub(crate) struct Options {
     /// Nothing if it says nothing of them: then those that are there stay.
     indexes: Option<Vec<IndexPath>>,
     pub(crate) settings: Settings,
+    pub(crate) log: Option<Level>,
     pub(crate) defaults: Defaults,
 }
 
@@ -84,6 +91,7 @@ impl Options {
                 .unwrap_or(Durability::Full),
             exclusive: fields.exclusive.unwrap_or_default(),
             indexes: fields.indexes.map(|raw| index::read(raw.get())).transpose()?,
+            log: word(fields.log, "log", &log::LEVELS)?,
             settings: Settings {
                 concurrency: concurrency.transpose()?.unwrap_or(limits::CONCURRENCY_DEFAULT),
                 on_stop: word(fields.on_stop, "onStop", OnStop::WORDS)?.unwrap_or_default(),

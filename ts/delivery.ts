@@ -14,6 +14,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Bridge } from './bridge'
 import { outcomeLine } from './commands'
+import type { EngineLog } from './engine-logger'
 import { spell } from './errors'
 import { nextTick, queueMicrotask, setImmediate, stringify } from './globals'
 import { type Message, type Messages, messagesIn, type Unreadable, unreadable } from './messages'
@@ -31,14 +32,16 @@ const FIRST = NOTHING.length
 export class Delivery {
   readonly #bridge: Bridge
   readonly #runs: Runs
+  readonly #log: EngineLog | undefined
   #isDrainDue = false
   /** What was fetched, and how much of it has been passed on. */
   #messages: Messages = NOTHING
   #at = FIRST
 
-  constructor(bridge: Bridge, runs: Runs) {
+  constructor(bridge: Bridge, runs: Runs, log: EngineLog | undefined) {
     this.#bridge = bridge
     this.#runs = runs
+    this.#log = log
   }
 
   /** The engine has messages. */
@@ -168,6 +171,8 @@ export class Delivery {
       case 'idle':
       case 'drained':
         return runs.events.emit(message[0])
+      case 'log':
+        return this.#log?.tell(message)
       case 'loopBlocked':
         return runs.loopBlocked(message)
       case 'closed':

@@ -87,6 +87,8 @@ export type Message =
   | ['idle']
   /** All tasks have ended. */
   | ['drained']
+  /** A line of the engine for the logger, and what belongs to it. Comes before the rest. */
+  | ['log', level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Json]
   /** We did not drain for so long. Comes first in its text. */
   | ['loopBlocked', ms: number]
   /** Nothing follows: the engine closed, by itself if there is an error. */

@@ -14,6 +14,7 @@ import { isBare } from './bounded-json'
 import { JsonText } from './commands'
 import { conditionsOf } from './conditions'
 import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
+import { type EngineLog, engineLogOf } from './engine-logger'
 import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
 import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
@@ -38,6 +39,7 @@ export interface OpenOptions {
   keepAlive: KeepAliveMode
   capturesContext: boolean
   includesRemote: boolean
+  engineLog: EngineLog | undefined
 }
 
 /** The options of the constructor, and who judges each. */
@@ -47,6 +49,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   events: 'here',
   runners: 'here',
   logLevel: 'here',
+  logger: 'here',
   keepAlive: 'here',
   captureContext: 'here',
   concurrency: 'engine',
@@ -63,7 +66,7 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
 }
 
 /** What the contract has for later versions of it. */
-const LATER = ['logger', 'telemetry', 'traces', 'mirrorLogs']
+const LATER = ['telemetry', 'traces', 'mirrorLogs']
 
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
@@ -74,6 +77,7 @@ export function openOptions(given: unknown): OpenOptions {
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
+  const engineLog = engineLogOf(options.logger)
   const judgedThere = forEngine(options)
   const { conditions } = judgedThere
   return {
@@ -81,6 +85,7 @@ export function openOptions(given: unknown): OpenOptions {
     text: jsonOf({
       store,
       exclusive: booleanOf(exclusive, 'exclusive'),
+      log: engineLog?.level,
       ...judgedThere,
     }),
     conditions: conditions === undefined ? undefined : new JsonText(jsonOf(conditions)),
@@ -89,6 +94,7 @@ export function openOptions(given: unknown): OpenOptions {
     keepAlive: oneOf(keepAlive, KEEP_ALIVE, 'keepAlive'),
     capturesContext: booleanOf(captureContext, 'captureContext'),
     includesRemote: oneOf(events, ['own', 'all'], 'events') === 'all',
+    engineLog,
   }
 }
 

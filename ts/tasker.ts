@@ -125,7 +125,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
     super()
     const { text, storePath, runners, conditions, ...rest } = openOptions(options)
-    const { level, keepAlive, capturesContext, includesRemote } = rest
+    const { level, keepAlive, capturesContext, includesRemote, engineLog } = rest
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#events = eventHubOf(this)
     this.#events.includesRemote = includesRemote
@@ -135,7 +135,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext, add)
     const parts = { bridge: this.#bridge, runs: this.#runs, events: this.#events }
     this.#lifecycle = new Lifecycle({ ...parts, assignments: this.#assignments }, () => this.stop())
-    const delivery = new Delivery(this.#bridge, this.#runs)
+    const delivery = new Delivery(this.#bridge, this.#runs, engineLog)
     this.#bridge.onMessages = () => delivery.notified()
     this.#storePath = storePath
     this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
@@ -304,7 +304,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   #shown(options: InspectOptions): string {
     const { operations: runners, liveCount: liveRuns } = this.#runs
-    const shown = { store: this.#storePath ?? ':memory:', state: this.#lifecycle.state, runners, liveRuns }
+    const shown = {
+      store: this.#storePath ?? ':memory:',
+      state: this.#lifecycle.state,
+      runners,
+      liveRuns,
+    }
     return `${this.constructor.name} ${inspect(shown, options)}`
   }
 
@@ -597,7 +602,6 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #send(command: Command) {
     if (!this.#bridge.closed) this.#bridge.command(command).catch(nothing)
   }
-
 }
 
 function nothing() {}

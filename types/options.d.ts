@@ -15,6 +15,17 @@ import type { Query, Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
 
+/** What takes the engine's messages. It needs `warn` or `warning`. */
+export interface EngineLogger {
+  /** The most verbose level that it passes on, as pino and winston have it. */
+  readonly level?: unknown
+  debug(...args: never[]): unknown
+  info(...args: never[]): unknown
+  warn?(...args: never[]): unknown
+  warning?(...args: never[]): unknown
+  error(...args: never[]): unknown
+}
+
 /** How to open a tasker. Unknown keys are errors. */
 export interface TaskerOptions<Operations = AnyOperations> {
   /**
@@ -61,6 +72,15 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * @default 'info'
    */
   logLevel?: LogLevel | undefined
+  /**
+   * Where the engine's own messages go, such as starts, stops and recovered runs: `console`, a
+   * logger of pino or winston, or anything like them. Each is called with a text and perhaps an
+   * object with what belongs to it; pino with the object first. A logger whose `level` is `'debug'`,
+   * `'trace'` or `'silly'` as the tasker opens gets a line for each call and run too. Your data is
+   * never in it.
+   * @default none
+   */
+  logger?: EngineLogger | undefined
   /**
    * What becomes of a running task whose process dies, unless the task or its operation says
    * otherwise.

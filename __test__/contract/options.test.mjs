@@ -67,7 +67,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
   const words = text => text.split(' ')
   const later = {
     constructor: [
-      words('logger telemetry traces mirrorLogs'),
+      words('telemetry traces mirrorLogs'),
       option => new Tasker({ store: ':memory:', ...option }),
     ],
     addTask: [[], option => tasker.addTask({ operation: 'a', ...option })],

@@ -187,8 +187,9 @@ test('TASKER_DEBUG=1 prints what the engine does, and no data', async () => {
   `
   const { out, err, code } = await run(script, { env: { TASKER_DEBUG: '1' } })
   assert.equal(code, 0, err)
-  const lines = ['runner assigned operation=greet', 'start', 'add operation=greet', 'close']
-  for (const line of lines) assert.ok(err.includes(`tasker debug: ${line}`), err)
+  const lines = ['debug: runner assigned operation=greet', 'debug: add operation=greet']
+  lines.push('info: start', 'info: close')
+  for (const line of lines) assert.ok(err.includes(`tasker ${line}`), err)
   assert.ok(err.includes(`run started`) && err.includes(out.trim()), err)
   assert.ok(!err.includes('secret'), err)
   assert.equal((await run(script, { env: { TASKER_DEBUG: '0' } })).err, '')

@@ -87,6 +87,10 @@ impl Memory {
         self.dispatch.commit();
         self.apply_offers(&mut draft);
         self.tell_log_listeners(&mut draft, effects);
+        if !draft.recovered.is_empty() {
+            let runs = draft.recovered.len();
+            tracing::info!(runs, "runs of a process that has died are recovered");
+        }
         for (lane, seq) in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation(), seq);
         }

@@ -1,12 +1,37 @@
-//! What the engine does, in words for a person who looks for a fault: `TASKER_DEBUG=1` prints it.
-//! Payloads are left out, for they may be secret.
+//! What the engine does, in words for a person: a tasker's `logger` gets it, `TASKER_DEBUG=1` prints
+//! it. Payloads are left out, for they may be secret.
+
+use tasker_core::task::OnStop;
 
 use crate::effect::{Effect, RemoteEvent};
-use crate::input::Input;
+use crate::input::{Input, StopOptions};
 
 /// Says what a turn was asked to do.
 #[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
 pub(crate) fn trace_inputs(inputs: &[Input]) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    for input in inputs {
+        match input {
+            Input::Start(_) => tracing::info!("start"),
+            Input::Stop(_, options) => say_stop("stop", options),
+            Input::Close(_, options) => say_stop("close", options),
+            _ => {}
+        }
+    }
+    trace_small_inputs(inputs);
+}
+
+fn say_stop(what: &str, options: &StopOptions) {
+    let StopOptions { on_stop, timeout_ms } = *options;
+    let on_stop = on_stop.map(OnStop::as_str);
+    tracing::info!("onStop" = on_stop, "timeoutMs" = timeout_ms, "{what}");
+}
+
+/// Says those of which there may be thousands in a second.
+#[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
+fn trace_small_inputs(inputs: &[Input]) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
@@ -20,9 +45,6 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
             Input::PauseOperation(_, operation, pauses) => {
                 tracing::debug!(%operation, pauses, "pause or resume operation");
             }
-            Input::Start(_) => tracing::debug!("start"),
-            Input::Stop(_, options) => tracing::debug!(?options, "stop"),
-            Input::Close(_, options) => tracing::debug!(?options, "close"),
             Input::Add(_, task) => tracing::debug!(operation = %task.operation, "add"),
             Input::AddMany(_, tasks) => tracing::debug!(tasks = tasks.len(), "add many"),
             Input::AddIdempotent(_, tasks) => tracing::debug!(tasks = tasks.len(), "add by key"),
@@ -44,6 +66,30 @@ pub(crate) fn trace_inputs(inputs: &[Input]) {
 /// Says what is told.
 #[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
 pub(crate) fn trace_effects(effects: &[Effect]) {
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        return;
+    }
+    for effect in effects {
+        match effect {
+            Effect::Closed(Some(error)) => {
+                tracing::error!(code = error.code().as_str(), "closed: {}", error.message());
+            }
+            Effect::Closed(None) => tracing::info!("closed"),
+            Effect::Remote(_, RemoteEvent::Missed(commits)) => {
+                tracing::warn!(commits, "events of other processes missed");
+            }
+            Effect::OperationChanged(_, operation, ..) => {
+                tracing::warn!(%operation, "another process assigns it with other options");
+            }
+            _ => {}
+        }
+    }
+    trace_small_effects(effects);
+}
+
+/// Says those of which there may be thousands in a second.
+#[expect(clippy::wildcard_enum_match_arm, reason = "not everything is worth a line")]
+fn trace_small_effects(effects: &[Effect]) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
@@ -61,13 +107,6 @@ pub(crate) fn trace_effects(effects: &[Effect]) {
             Effect::Refuse(_, error) => {
                 tracing::debug!(code = error.code().as_str(), "refused: {}", error.message());
             }
-            Effect::Remote(_, RemoteEvent::Missed(batches)) => {
-                tracing::debug!(batches, "events of other processes missed");
-            }
-            Effect::Closed(Some(error)) => {
-                tracing::error!(code = error.code().as_str(), "closed: {}", error.message());
-            }
-            Effect::Closed(None) => tracing::debug!("closed"),
             _ => {}
         }
     }

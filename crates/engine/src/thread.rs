@@ -4,6 +4,7 @@
 //! the end of the handle and of reads. Nothing else in the engine knows that time passes by itself.
 //!
 //! # Promises
+//! - What the engine says to `tracing` goes where it went on the thread that opened the handle.
 //! - Importing or creating nothing starts no thread; [`Handle::open`] starts the engine's, which
 //!   starts the reader's.
 //! - After [`Handle::shutdown`] both are joined, every file is released and nothing is delivered
@@ -24,6 +25,7 @@ use tasker_core::store::{Store, Waker};
 use tasker_core::time::{MonoMs, Now};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::dispatcher::{self, Dispatch};
 
 pub use crate::client::Client;
 use crate::client::Shared;
@@ -95,10 +97,13 @@ impl Handle {
             begun: Notify::new(),
             clients: Clients::new(sink),
         });
-        let driver = Driver { shared: shared.clone(), clock };
+        let log = dispatcher::get_default(Dispatch::clone);
+        let driver = Driver { shared: shared.clone(), clock, log: log.clone() };
         let thread = std::thread::Builder::new()
             .name("tasker".into())
-            .spawn(move || driver.run(opener, settings, seed))
+            .spawn(move || {
+                dispatcher::with_default(&log, || driver.run(opener, settings, seed));
+            })
             .map_err(|e| Error::new(Code::Io, "no thread for the engine").with_source(e))?;
         let client = Client::first(Arc::clone(&shared));
         Ok((Self { shared, thread: Mutex::new(Some(thread)) }, client))
@@ -133,6 +138,7 @@ impl Drop for Handle {
 struct Driver {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
+    log: Dispatch,
 }
 
 impl Driver {
@@ -162,8 +168,10 @@ impl Driver {
     fn serve(&self, engine: Engine, reader: Box<dyn Reader>, effects: Vec<Effect>) {
         self.deliver(effects);
         let (shared, id_key) = (self.shared.clone(), engine.id_key());
+        let log = self.log.clone();
         let reading = std::thread::Builder::new().name("tasker-read".into()).spawn(move || {
-            shared.reads.run(reader, id_key, &shared.clients);
+            let read = || shared.reads.run(reader, id_key, &shared.clients);
+            dispatcher::with_default(&log, read);
         });
         let error = match reading {
             Ok(reading) => {
