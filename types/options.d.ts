@@ -77,8 +77,7 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * logger of pino or winston, or anything like them. Each is called with a text and perhaps an
    * object with what belongs to it; pino with the object first. A logger whose `level` is `'debug'`,
    * `'trace'` or `'silly'` as the tasker opens gets a line for each call and run too. Your data is
-   * never in it.
-   * @default none
+   * never in it. Without one they go nowhere.
    */
   logger?: EngineLogger | undefined
   /**

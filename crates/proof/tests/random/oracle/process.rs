@@ -112,10 +112,8 @@ impl Process {
                 }
             }
             Input::Leave(client) => self.leave(*client),
-            Input::CancelAwait(_, watch) => {
-                if self.asked.get(watch).is_some_and(Asked::is_wait) {
-                    self.asked.remove(watch);
-                }
+            Input::CancelAwait(_, watch) if self.asked.get(watch).is_some_and(Asked::is_wait) => {
+                self.asked.remove(watch);
             }
             Input::Ack(ticket) => self.told.retain(|client| *client != ClientId::of(*ticket)),
             Input::Start(_) if self.stopping.is_some() => self.starts_later = true,
