@@ -10,7 +10,7 @@
  */
 
 import { inspect } from 'node:util'
-import type { Json, RunnerContext, TaskLogger, TaskUuid } from '../index'
+import type { Json, RunnerContext, TaskLogger, TaskUuid, TraceContext } from '../index'
 import { dateOf } from './globals'
 import { loggerOf } from './logger'
 import type { Run } from './run'
@@ -55,6 +55,7 @@ export class Context extends Lazy implements RunnerContext {
   readonly id: Json | undefined
   readonly label: string | undefined
   readonly tags: readonly string[]
+  readonly trace: TraceContext | undefined
   readonly attach: unknown
   readonly attempt: number
   readonly priority: number
@@ -81,6 +82,7 @@ export class Context extends Lazy implements RunnerContext {
     this.id = rest?.id
     this.label = rest?.label
     this.tags = rest?.tags ?? NO_TAGS
+    this.trace = rest?.trace
     this.attach = run.host.attachmentOf(uuid)
     this.attempt = attempt
     this.priority = Number(priority)

@@ -16,6 +16,7 @@ import type {
   Json,
   TaskerErrorCode,
   TaskerErrorFacts,
+  TraceContext,
 } from '../index'
 import { parse } from './globals'
 import type { StoredError } from './stored'
@@ -103,6 +104,7 @@ export interface Rest {
   id?: Json
   label?: string
   tags?: string[]
+  trace?: TraceContext
 }
 
 /** How a run ended; one that was snoozed, postponed or fenced ended no task. */

@@ -350,12 +350,13 @@ export function membersOf(given: unknown, place: number | undefined): Loose {
  */
 function prepare(given: unknown, place?: number): unknown {
   const members = membersOf(given, place)
-  const { data, id, label, tags, retry, unique, dependsOn, retention } = members
+  const { data, id, label, tags, trace, retry, unique, dependsOn, retention } = members
   const { runAt, attach, abortSignal } = members
   if (!isOrdinary(data)) refuseUnstorable(data, 'data', place)
   if (!isOrdinary(id)) refuseUnstorable(id, 'id', place)
   if (!isOrdinary(label)) refuseUnstorable(label, 'label', place)
   if (!isOrdinary(tags)) refuseUnstorable(tags, 'tags', place)
+  if (!isOrdinary(trace)) refuseUnstorable(trace, 'trace', place)
   if (!isOrdinary(retry)) refuseUnstorable(retry, 'retry', place)
   if (!isOrdinary(unique)) refuseUnstorable(unique, 'unique', place)
   if (!isOrdinary(dependsOn)) refuseUnstorable(dependsOn, 'dependsOn', place)

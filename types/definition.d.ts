@@ -194,6 +194,14 @@ export interface QueueTimeoutOptions {
   then?: 'abort' | { priority: number } | undefined
 }
 
+/** Where in a trace something happened, as W3C Trace Context writes it. */
+export interface TraceContext {
+  /** Such as `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`. */
+  readonly traceparent: string
+  /** What tracing systems add to it: printable ASCII. */
+  readonly tracestate?: string | undefined
+}
+
 /** The part of a task's definition that does not depend on its operation. */
 export interface TaskDefinitionBase<Name extends string = string, Attach = unknown> {
   /** Which runner takes it; at most 255 bytes. A task without a runner waits. */
@@ -207,6 +215,11 @@ export interface TaskDefinitionBase<Name extends string = string, Attach = unkno
   label?: string | undefined
   /** Words to find the task by; at most 64 of at most 256 bytes of JSON each. None is empty. */
   tags?: readonly string[] | undefined
+  /**
+   * The trace in which the task is added. It is stored with the task, and its runner gets it; at
+   * most 600 bytes of JSON.
+   */
+  trace?: TraceContext | undefined
   /**
    * Higher runs sooner; among equal ones, the older task. `Infinity` and `-Infinity` are allowed,
    * `NaN` is not. Default: that of the operation, else 0.

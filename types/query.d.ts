@@ -1,6 +1,6 @@
 /** Queries and sorting. */
 
-import type { OnInterrupted, OnStop, OnStopWaiting } from './definition'
+import type { OnInterrupted, OnStop, OnStopWaiting, TraceContext } from './definition'
 import type { Jsonify } from './json'
 import type { AnyOperations, DataOf, OperationName, ResultOf } from './registry'
 import type { EndCause, TaskState, TaskStatus } from './task'
@@ -99,6 +99,7 @@ export type PathField =
   | 'data'
   | 'id'
   | 'tags'
+  | 'trace'
   | 'result'
   | 'error'
   | 'abortReason'
@@ -135,6 +136,7 @@ export interface QueryFields<
   id?: QueryField
   label?: QueryField<string>
   tags?: QueryField<string | readonly string[]>
+  trace?: QueryField<TraceContext>
   status?: QueryField<TaskStatus>
   state?: QueryField<TaskState>
   isPausing?: QueryField<true>

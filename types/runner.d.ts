@@ -1,6 +1,6 @@
 /** Runners, and what they get. */
 
-import type { Duration, TaskDefinition } from './definition'
+import type { Duration, TaskDefinition, TraceContext } from './definition'
 import type { HoldOptions } from './hold'
 import type { Json, Jsonify } from './json'
 import type { AnyOperations, AttachOf, DataOf, OperationName, ResultOf, TaskUuid } from './registry'
@@ -47,6 +47,8 @@ export interface RunnerContext<Data = any, Name extends string = any, Attach = a
   readonly label: string | undefined
   /** The task's `tags`; empty if it has none. */
   readonly tags: readonly string[]
+  /** The trace in which the task was added; `undefined` if it was added without one. */
+  readonly trace: TraceContext | undefined
   /** How often the task was started: 1 is the first. Starts that a stop gave back do not count. */
   readonly attempt: number
   /** When the task was added. */

@@ -8,6 +8,7 @@ import type {
   OnStop,
   OnStopWaiting,
   RetryCause,
+  TraceContext,
   UniqueWhile,
 } from './definition'
 import type { Json, Jsonify } from './json'
@@ -80,6 +81,8 @@ export interface TaskBase<Name extends string = string> {
   label?: string
   /** Words to find it by, as they were given; absent if there are none. */
   tags?: string[]
+  /** The trace in which it was added. */
+  trace?: TraceContext
   /** Higher starts sooner; `0` unless `addTask` or the operation said otherwise. */
   priority: number
   status: TaskStatus

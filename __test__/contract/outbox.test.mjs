@@ -72,13 +72,15 @@ for (const library of libraries) {
 
     test('a task of an outbox is called as it was added, also by another program', async t => {
       const { db, tasker, outbox } = setUp(t)
-      const called = { id: { order: 7 }, label: 'Order 7', tags: ['shop'] }
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+      const trace = { traceparent }
+      const called = { id: { order: 7 }, label: 'Order 7', tags: ['shop'], trace }
       const key = outbox.addTask({ operation: 'confirm', ...called })
       thrown(() => outbox.addTask({ operation: 'a', tags: [''] }), 'TASKER_INVALID', 'tags[0]')
       const insert = db.prepare('INSERT INTO tasker_outbox (key, task) VALUES (?, ?)')
       insert.run(Buffer.alloc(16, 1), JSON.stringify({ operation: 'raw', ...called }))
-      const { id, label, tags } = await tasker.getTask(await outbox.uuidOf(key))
-      assert.deepEqual({ id, label, tags }, called)
+      const { id, label, tags, trace: kept } = await tasker.getTask(await outbox.uuidOf(key))
+      assert.deepEqual({ id, label, tags, trace: kept }, called)
       assert.equal(await tasker.countTasks({ 'id.order': 7, tags: 'shop' }), 2)
     })
 

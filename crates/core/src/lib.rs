@@ -14,6 +14,7 @@ pub mod id;
 pub mod timer;
 pub mod state;
 pub mod reason;
+pub mod trace;
 pub mod transition;
 pub mod json;
 mod words;

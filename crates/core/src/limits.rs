@@ -18,6 +18,8 @@ pub const ERROR_BYTES_MAX: usize = 256 * 1024;
 pub const ID_BYTES_MAX: usize = 1024;
 /// Bytes of the JSON text of one task's `label`.
 pub const LABEL_BYTES_MAX: usize = 1024;
+/// Bytes of the JSON text of one task's `trace`.
+pub const TRACE_BYTES_MAX: usize = 600;
 /// Tags of one task.
 pub const TAGS_MAX: usize = 64;
 /// Bytes of the JSON text of one tag.

@@ -32,6 +32,7 @@ use crate::task::{
     Json, OnInterrupted, OnStop, OnStopWaiting, QueueTimeout, StartTime, TaskOptions, Unsaid,
 };
 use crate::time::WallMs;
+use crate::trace;
 use crate::unique;
 
 /// One option of a task.
@@ -95,7 +96,7 @@ impl fmt::Display for OptionValue<'_> {
 }
 
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 15] = [
+pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
@@ -121,6 +122,13 @@ pub const OPTIONS: [TaskOption; 15] = [
             Ok(())
         },
         value: |task| task.tags.as_ref().map(OptionValue::Json),
+    },
+    TaskOption {
+        field: Field::Trace,
+        unsaid: Unsaid::NONE,
+        may_change: false,
+        read: |task, text, path| set(&mut task.trace, trace::read(text, path)),
+        value: |task| task.trace.as_ref().map(OptionValue::Json),
     },
     TaskOption {
         field: Field::RunAt,
@@ -348,6 +356,10 @@ mod tests {
             (Field::Label, r#""the \"first\" \ud800""#),
             (Field::Label, r#""""#),
             (Field::Tags, r#"["a","a","\u0001é"]"#),
+            (
+                Field::Trace,
+                r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#,
+            ),
             (Field::RunAt, "-7"),
             (Field::DependsOn, DEPENDS_ON),
             (Field::Parent, r#""018f0000-0000-7000-8000-000000000001""#),

@@ -281,6 +281,8 @@ pub struct TaskOptions {
     pub label: Option<Json>,
     /// Words to find it by: a JSON list of texts, not empty.
     pub tags: Option<Json>,
+    /// The trace in which it was added: JSON.
+    pub trace: Option<Json>,
     /// When it may start at the earliest; at once if absent.
     pub start_time: Option<StartTime>,
     /// The tasks that must have ended before it starts.
@@ -318,6 +320,7 @@ impl TaskOptions {
         id: None,
         label: None,
         tags: None,
+        trace: None,
         start_time: None,
         depends_on: None,
         parent: None,
@@ -457,9 +460,9 @@ impl NewTask {
         if self.options.is_none() {
             return data;
         }
-        let TaskOptions { id, label, tags, depends_on, conditions, .. } = &*self.options;
+        let TaskOptions { id, label, tags, trace, depends_on, conditions, .. } = &*self.options;
         let dependencies = depends_on.as_ref().map_or(0, |all| all.on.len() * DEPENDENCY_BYTES);
-        let texts = [id, label, tags].into_iter().flatten().map(Json::len).sum::<usize>();
+        let texts = [id, label, tags, trace].into_iter().flatten().map(Json::len).sum::<usize>();
         data + texts + dependencies + conditions.bytes()
     }
 }

@@ -167,11 +167,14 @@ mod tests {
         AfterQueueTimeout, Json, OnInterrupted, OnStop, OnStopWaiting, QueueTimeout,
     };
     use tasker_core::time::WallMs;
+    use tasker_core::trace;
     use tasker_core::unique;
 
     use super::*;
 
     const CONDITIONS: &str = r#"[{"scope":"running","query":{"data.n":1},"limit":0}]"#;
+    const TRACE: &str =
+        r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
     const DEPENDS_ON: &str =
         r#"{"uuids":["018f0000-0000-7000-8000-000000000002"],"onFailure":"run"}"#;
 
@@ -206,6 +209,7 @@ mod tests {
             id: Some(Json::trusted("{ \"n\":1.0}")),
             label: Some(Json::trusted("\"\\ud800\"")),
             tags: Some(Json::trusted("[\"a\", \"a\"]")),
+            trace: trace::read(TRACE, "trace").ok(),
             start_time: Some(StartTime::At(WallMs(7))),
             parent: standing::task_id("018f0000-0000-7000-8000-000000000001"),
             depends_on: standing::read(DEPENDS_ON, "dependsOn").ok().flatten().map(Into::into),
@@ -228,6 +232,7 @@ mod tests {
         let told = SharedOptions::from(told);
         let expected = concat!(
             r#"{"id":{ "n":1.0},"label":"\ud800","tags":["a", "a"],"#,
+            r#""trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"#,
             r#""runAt":7,"dependsOn":{"uuids":["018f0000-0000-7000-8000-000000000002"],"#,
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,

@@ -37,6 +37,7 @@ fields! {
     Id "id" "The caller's own identity of it.",
     Label "label" "What people call it.",
     Tags "tags" "Words to find it by.",
+    Trace "trace" "The trace in which it was added.",
     Priority "priority" "How soon it runs.",
     Status "status" "One of five public words.",
     State "state" "Where it is in its life.",

@@ -13,6 +13,7 @@ use tasker_core::task::{
     NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority, StartTime, TaskOptions, Unsaid,
 };
 use tasker_core::time::WallMs;
+use tasker_core::trace;
 use tasker_core::unique;
 
 use super::world::{World, json, of, read, with_data, with_priority};
@@ -37,6 +38,7 @@ const RETRY: &str = r#"{
 }"#;
 
 /// In an order that is not theirs, one twice.
+const TRACE: &str = r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
 const DEPENDS_ON: &str = r#"{
     "uuids":[
         "018f0000-0000-7000-8000-000000000002",
@@ -59,6 +61,7 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             id: Some(json("{\"order\":[7]}")),
             label: Some(json("\"the first\"")),
             tags: Some(json("[\"red\",\"wet\"]")),
+            trace: Some(trace::read(TRACE, "trace")?),
             start_time: Some(StartTime::At(WallMs(-1))),
             depends_on: standing::read(DEPENDS_ON, "dependsOn")?.map(Into::into),
             parent: standing::task_id("018f0000-0000-7000-8000-00000000abcd"),
