@@ -14,6 +14,12 @@ const folder = '__test__'
  */
 export const systems = [
   {
+    what: 'the example of a progress page, in Chromium, which must be installed',
+    file: `${folder}/systems/browser.test.mjs`,
+    packages: [`${folder}/systems/browser`],
+    seconds: 20,
+  },
+  {
     what: 'the addon, built inside an installed package',
     file: `${folder}/systems/build-native.test.mjs`,
     packages: [],

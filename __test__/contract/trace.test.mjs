@@ -20,7 +20,10 @@ test('a runner gets the trace in each attempt, and the task keeps it', async t =
   await tasker.waitForTaskOutputData(plain)
   const shown = seen.map(one => one?.traceparent ?? 'none').sort()
   assert.deepEqual(shown, [traceparent, traceparent, 'none', 'none'])
-  assert.deepEqual(seen.find(one => one), trace)
+  assert.deepEqual(
+    seen.find(one => one),
+    trace,
+  )
   const found = await tasker.findTasks({ 'trace.traceparent': traceparent })
   assert.deepEqual(
     found.map(one => [one.uuid, one.trace]),
@@ -36,7 +39,9 @@ test('a trace is there after the file was opened again, and in another tasker', 
   await first.close()
   const second = open(t, { store })
   assert.deepEqual((await second.getTask(uuid)).trace, { traceparent })
-  assert.deepEqual(await second.findTask({ uuid }, { fields: ['trace'] }), { trace: { traceparent } })
+  assert.deepEqual(await second.findTask({ uuid }, { fields: ['trace'] }), {
+    trace: { traceparent },
+  })
 })
 
 test('what is no trace is refused with its path', async t => {

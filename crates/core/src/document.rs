@@ -435,6 +435,8 @@ mod tests {
         }
     }
 
+    const TRACE: &str =
+        r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
     const DEPENDENCIES: &str =
         r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"}"#;
 
@@ -447,6 +449,7 @@ mod tests {
             id: Some(Json::trusted("{ \"order\":[7] }")),
             label: Some(Json::trusted("\"\\u0041\"")),
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
+            trace: crate::trace::read(TRACE, "trace").ok(),
             start_time: Some(StartTime::At(WallMs(5))),
             depends_on: crate::standing::read(DEPENDENCIES, "dependsOn").unwrap().map(Into::into),
             parent: Some(TaskId(Uuid::from_u128(9))),
@@ -509,6 +512,7 @@ mod tests {
             r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":7,"#,
             r#""operation":"read-\"book\"","data":{ "n":1.0, "s":"\ud800" },"#,
             r#""id":{ "order":[7] },"label":"\u0041","tags":["red", "wet"],"#,
+            r#""trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"#,
             r#""priority":"-Infinity","status":"failed","state":"failed","cause":"error","#,
             r#""createdAt":1700000000000,"runAt":5,"startedAt":20,"endedAt":30,"#,
             r#""attempt":2,"attempts":["#,
