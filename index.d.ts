@@ -414,9 +414,9 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   ): AsyncIterableIterator<string>
 
   /**
-   * Resolves when this tasker runs nothing, and nothing of its operations can start: at once if that
-   * is so. Tasks that wait for a start time, a dependency, a condition or a runner are no work yet.
-   * What was asked before this call is taken into account, awaited or not.
+   * Resolves when this tasker runs nothing, and nothing of its operations can start: at once if
+   * that is so. Tasks that wait for a start time, a dependency, a condition or a runner are no
+   * work yet. What was asked before this call is taken into account, awaited or not.
    */
   idle(options?: CallOptions): Promise<void>
 

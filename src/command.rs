@@ -358,11 +358,14 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
             Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
         }
         Command::Unserved { operations, of_all } => {
-            let names = operations.iter().map(|name| names.intern(name));
-            let names = names.collect::<Result<Vec<_>>>()?;
-            Input::Ask(ticket, Question::Unserved { names, of_all })
+            Input::Ask(ticket, unserved(&operations, of_all, names)?)
         }
     })
+}
+
+fn unserved(operations: &[Cow<'_, str>], of_all: bool, names: &mut Operations) -> Result<Question> {
+    let names = operations.iter().map(|name| names.intern(name));
+    Ok(Question::Unserved { names: names.collect::<Result<_>>()?, of_all })
 }
 
 fn bulk_verb(

@@ -28,7 +28,7 @@ use tasker_engine::backlog::Backlog;
 use tasker_engine::effect::Effect;
 use tasker_engine::thread::Sink;
 
-use crate::log::Line;
+use crate::line::Line;
 use crate::message::{self, Message};
 
 /// Calls JavaScript without a payload; not counted by the event loop.

@@ -10,9 +10,10 @@
 //!   napi.
 
 mod error;
-mod log;
+mod line;
 mod message;
 mod effect_queue;
+mod log;
 mod calls;
 mod command;
 mod options;

@@ -25,7 +25,7 @@ use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
 
 use crate::error;
-use crate::log::Line;
+use crate::line::Line;
 
 macro_rules! messages {
     (

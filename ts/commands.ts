@@ -58,7 +58,7 @@ export type Command =
   | { do: 'findByKey'; key: string }
   /** Waits until there may be more lines than a listener has read; without one it is new. */
   | { do: 'awaitLogs'; uuid: string; listener?: number | undefined }
-  /** Withdraws the `await`, the `awaitIdle` or the listener with this ticket: it is never answered. */
+  /** Withdraws the `await`, the `awaitIdle` or the listener with this ticket, unanswered. */
   | { do: 'cancelAwait'; ticket: number }
   /** Waits until no run is live here and nothing can start. */
   | { do: 'awaitIdle' }

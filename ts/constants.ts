@@ -51,6 +51,7 @@ export const TASK_WORDS = [
   'id',
   'label',
   'tags',
+  'trace',
   'runAt',
   'dependsOn',
   'parent',

@@ -19,6 +19,7 @@ import type { LogsJson } from './commands'
 import { LEVELS } from './constants'
 import { reviveLogs } from './document'
 import { invalid, read, traced } from './errors'
+import { leavable } from './leaving'
 import { oneOf, only } from './options'
 import { signalOf } from './signals'
 
@@ -32,14 +33,16 @@ export function listenToLogs(
   bridge: Bridge,
   uuid: string,
   given: ListenTaskLogsOptions,
-): AsyncGenerator<TaskLog, void, undefined> {
+): AsyncIterableIterator<TaskLog, void, undefined> {
   const options = only(given, WORDS, 'options')
   const { fromBeginning = false, logsMaxLevel = 'info', abortSignal } = options
   if (typeof fromBeginning !== 'boolean') throw invalid('fromBeginning', 'must be a boolean')
   const level = oneOf(logsMaxLevel, LEVELS, 'logsMaxLevel')
   bridge.check()
-  const logs = new Logs(bridge, uuid, level, signalOf(abortSignal))
-  return lines(logs, fromBeginning ? undefined : logs.last())
+  return leavable(signalOf(abortSignal), signal => {
+    const logs = new Logs(bridge, uuid, level, signal)
+    return lines(logs, fromBeginning ? undefined : logs.last())
+  })
 }
 
 async function* lines(
@@ -70,11 +73,11 @@ class Logs {
   readonly #bridge: Bridge
   readonly #uuid: string
   readonly #level: LogLevel
-  readonly #abortSignal: AbortSignal | undefined
+  readonly #abortSignal: AbortSignal
   /** The ticket of its first wait, which the engine knows it by. */
   #listener: number | undefined
 
-  constructor(bridge: Bridge, uuid: string, level: LogLevel, abortSignal?: AbortSignal) {
+  constructor(bridge: Bridge, uuid: string, level: LogLevel, abortSignal: AbortSignal) {
     this.#bridge = bridge
     this.#uuid = uuid
     this.#level = level

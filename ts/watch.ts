@@ -18,6 +18,7 @@ import type { ChangeJson, JsonText } from './commands'
 import { revive } from './document'
 import { invalid, traced } from './errors'
 import { dateOf } from './globals'
+import { leavable } from './leaving'
 import { only } from './options'
 import { encodeFields, encodeQuery } from './query'
 import { signalOf } from './signals'
@@ -34,7 +35,7 @@ export function watchTasks(
   bridge: Bridge,
   query: object,
   given: Given,
-): AsyncGenerator<WatchEntry<Task>, void, undefined> {
+): AsyncIterableIterator<WatchEntry<Task>, void, undefined> {
   const options = only(given, WORDS, 'options')
   const { from, fields, abortSignal } = options
   const isPosition = from === undefined || (typeof from === 'string' && POSITION.test(from))
@@ -43,8 +44,10 @@ export function watchTasks(
   }
   const parts = { query: encodeQuery(query, 'query'), fields: encodeFields(fields) }
   bridge.check()
-  const watch = new Watch(bridge, parts, signalOf(abortSignal))
-  return entries(watch, from === 'now' ? watch.now() : from)
+  return leavable(signalOf(abortSignal), signal => {
+    const watch = new Watch(bridge, parts, signal)
+    return entries(watch, from === 'now' ? watch.now() : from)
+  })
 }
 
 async function* entries(
@@ -70,11 +73,11 @@ interface Parts {
 class Watch {
   readonly #bridge: Bridge
   readonly #parts: Parts
-  readonly #abortSignal: AbortSignal | undefined
+  readonly #abortSignal: AbortSignal
   /** The ticket with which it began, which the reader knows it by. */
   #watch: number | undefined
 
-  constructor(bridge: Bridge, parts: Parts, abortSignal?: AbortSignal) {
+  constructor(bridge: Bridge, parts: Parts, abortSignal: AbortSignal) {
     this.#bridge = bridge
     this.#parts = parts
     this.#abortSignal = abortSignal

@@ -75,9 +75,9 @@ export interface TaskerOptions<Operations = AnyOperations> {
   /**
    * Where the engine's own messages go, such as starts, stops and recovered runs: `console`, a
    * logger of pino or winston, or anything like them. Each is called with a text and perhaps an
-   * object with what belongs to it; pino with the object first. A logger whose `level` is `'debug'`,
-   * `'trace'` or `'silly'` as the tasker opens gets a line for each call and run too. Your data is
-   * never in it. Without one they go nowhere.
+   * object with what belongs to it; pino with the object first. A logger whose `level` is
+   * `'debug'`, `'trace'` or `'silly'` as the tasker opens gets a line for each call and run too.
+   * Your data is never in it. Without one they go nowhere.
    */
   logger?: EngineLogger | undefined
   /**

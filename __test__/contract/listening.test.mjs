@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, gate, open, refused, started } from './open.mjs'
+import { file, gate, imports, open, refused, runs, started } from './open.mjs'
 
 const messages = lines => lines.map(({ message }) => message)
 
@@ -168,4 +168,19 @@ test('lines of another tasker on the file come too', async t => {
   resolve()
   assert.deepEqual(await end, { value: undefined, done: true })
   assert.equal((await worker.getTask(uuid)).status, 'done')
+})
+
+test('a listener that waits can be left, and holds nothing any more', async () => {
+  const script = `${imports}
+    const tasker = new Tasker(':memory:')
+    const uuid = await tasker.addTask({ operation: 'a' })
+    for (const fromBeginning of [false, true]) {
+      const lines = tasker.listenTaskLogs(uuid, { fromBeginning })
+      const next = lines.next()
+      await tasker.ready()
+      const ends = [await lines.return(), await next, await lines.next()]
+      console.log(ends.every(({ done, value }) => done && value === undefined))
+    }
+  `
+  assert.equal(await runs(script), 'true\ntrue\n')
 })

@@ -48,7 +48,7 @@ test('a logger whose level is debug hears of each call and run, and of no data',
   assert.ok(!JSON.stringify(told).includes('secret'))
 })
 
-test('a logger like pino gets what belongs to a message first; methods keep their this', async t => {
+test('a logger like pino gets what belongs to a message first, and keeps its this', async t => {
   const told = []
   class Pinoish {
     level = 'info'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, gate, open, refused, rejection, started } from './open.mjs'
+import { file, gate, imports, open, refused, rejection, runs, started } from './open.mjs'
 
 /** The next entries of a watch. */
 async function take(watch, count) {
@@ -312,4 +312,22 @@ test('leaving by break lets go, and others go on', async t => {
   const watch = tasker.watch({ data: 'last' })
   await until(watch, uuid, 'entered')
   await watch.return()
+})
+
+test('a watch that waits can be left, and holds nothing any more', async () => {
+  const script = `${imports}
+    const tasker = new Tasker({ store: ':memory:', keepAlive: 'auto' })
+    const watch = tasker.watch()
+    const next = watch.next()
+    await tasker.ready()
+    console.log(await watch.return(), await next, await watch.next())
+    await tasker.addTask({ operation: 'a' })
+    for await (const { change } of tasker.watch()) {
+      console.log(change)
+      break
+    }
+  `
+  const done = '{ done: true, value: undefined }'
+  const printed = (await runs(script)).replaceAll('{ value: undefined, done: true }', done)
+  assert.equal(printed, `${done} ${done} ${done}\nentered\n`)
 })

@@ -8,7 +8,7 @@ import { started } from './shared/far.mjs'
 
 const end = ({ tasker }) => tasker.addTask({ operation: 'a', data: 1 })
 
-test('the last end elsewhere is told here, and a killed process leaves what it ran to do', async t => {
+test('the last end elsewhere is told here, and what a dead process ran is left to do', async t => {
   const store = file()
   const looker = open(t, { store })
   const told = []

@@ -31,6 +31,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   id: { order: 7 },
   label: { $in: ['the first', null] },
   tags: ['red', 'wet'],
+  trace: { $exists: true },
   status: { $nin: ['failed', 'aborted'] },
   state: 'ready',
   isPausing: true,

@@ -435,8 +435,6 @@ mod tests {
         }
     }
 
-    const TRACE: &str =
-        r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
     const DEPENDENCIES: &str =
         r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"}"#;
 
@@ -449,7 +447,7 @@ mod tests {
             id: Some(Json::trusted("{ \"order\":[7] }")),
             label: Some(Json::trusted("\"\\u0041\"")),
             tags: Some(Json::trusted("[\"red\", \"wet\"]")),
-            trace: crate::trace::read(TRACE, "trace").ok(),
+            trace: Some(Json::trusted("{\"traceparent\":\"00\"}")),
             start_time: Some(StartTime::At(WallMs(5))),
             depends_on: crate::standing::read(DEPENDENCIES, "dependsOn").unwrap().map(Into::into),
             parent: Some(TaskId(Uuid::from_u128(9))),
@@ -462,8 +460,7 @@ mod tests {
             on_stop_waiting: OnStopWaiting::Abort,
             conditions: crate::condition::Conditions::read(CONDITIONS, "x").unwrap(),
             unique: crate::unique::read(r#"{"key":"k"}"#, "unique").ok().map(Into::into),
-            own_conditions: None,
-            paused_at: None,
+            ..TaskOptions::default()
         }
         .into();
         task.def.priority = Priority::new(f64::NEG_INFINITY).unwrap();
@@ -512,10 +509,9 @@ mod tests {
             r#"{"uuid":"01900000-0000-7000-8000-000000000abc","seq":7,"#,
             r#""operation":"read-\"book\"","data":{ "n":1.0, "s":"\ud800" },"#,
             r#""id":{ "order":[7] },"label":"\u0041","tags":["red", "wet"],"#,
-            r#""trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"#,
-            r#""priority":"-Infinity","status":"failed","state":"failed","cause":"error","#,
-            r#""createdAt":1700000000000,"runAt":5,"startedAt":20,"endedAt":30,"#,
-            r#""attempt":2,"attempts":["#,
+            r#""trace":{"traceparent":"00"},"priority":"-Infinity","status":"failed","#,
+            r#""state":"failed","cause":"error","createdAt":1700000000000,"runAt":5,"#,
+            r#""startedAt":20,"endedAt":30,"attempt":2,"attempts":["#,
             r#"{"runId":"00000000-0000-0000-0000-000000000001","startedAt":10,"endedAt":15,"#,
             r#""outcome":"lost"},{"runId":"00000000-0000-0000-0000-000000000002","#,
             r#""startedAt":10,"endedAt":15,"outcome":"failed","cause":"error","#,

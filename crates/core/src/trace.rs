@@ -1,7 +1,7 @@
-//! What a user gives for `trace`: in which trace a task was added, as W3C Trace Context writes it.
+//! What a user gives for `trace`: in which trace a task was added, in the words of the W3C.
 //!
-//! It is stored as it was given and means nothing to the engine: a runner gets it, to go on with the
-//! trace.
+//! It is stored as it was given and means nothing to the engine: a runner gets it, to go on with
+//! the trace.
 //!
 //! Proof: the tests below, `__test__/contract/trace.test.mjs`.
 

@@ -1,5 +1,5 @@
-//! What the engine does, in words for a person: a tasker's `logger` gets it, `TASKER_DEBUG=1` prints
-//! it. Payloads are left out, for they may be secret.
+//! What the engine does, in words for a person: a tasker's `logger` gets it, `TASKER_DEBUG=1`
+//! prints it. Payloads are left out, for they may be secret.
 
 use tasker_core::task::OnStop;
 
