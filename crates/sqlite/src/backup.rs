@@ -1,7 +1,8 @@
 //! A copy of the database in a file of its own.
 //!
 //! # Promises
-//! - The copy is the database as of one commit, however many are made meanwhile; no writer waits.
+//! - The copy is the database as of one commit, however many are made meanwhile; no writer waits
+//!   for it. It is brought to the disk in portions: a writer's sync that meets one waits for no more.
 //! - It gets its name when it is on disk and its books were found to balance. Until then, and after
 //!   a fault, what had the name before has it.
 //! - Only a database of ours that nobody has open is replaced.
@@ -17,6 +18,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
@@ -31,6 +35,8 @@ use crate::{error, migrate, owner, side_file, sql};
 const PARTIAL: &str = ".partial";
 /// How many steps of a statement are made between two looks at whether it goes on.
 pub(crate) const STEPS_BETWEEN_LOOKS: i32 = 100_000;
+/// How much of a copy is written before it is brought to the disk.
+const PORTION_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Copies what a reader's connection sees now.
 pub(crate) fn make(
@@ -41,7 +47,7 @@ pub(crate) fn make(
 ) -> Result<()> {
     let to = target(database, to)?;
     let partial = Partial::make(&to, database)?;
-    copy(connection, &partial.path, interrupted)?;
+    copy(connection, &partial, interrupted)?;
     check(&partial.path, &to, interrupted)?;
     partial.finish(&to)
 }
@@ -65,19 +71,64 @@ fn target(database: &DatabaseFile, to: &Path) -> Result<PathBuf> {
 }
 
 /// Writes the copy.
-fn copy(connection: &mut Connection, partial: &Path, interrupted: &Interrupted) -> Result<()> {
-    let name = partial.to_str().ok_or_else(|| {
-        Error::invalid("path", format!("{} is no Unicode text", partial.display()))
+fn copy(connection: &mut Connection, partial: &Partial, interrupted: &Interrupted) -> Result<()> {
+    let name = partial.path.to_str().ok_or_else(|| {
+        Error::invalid("path", format!("{} is no Unicode text", partial.path.display()))
     })?;
+    let portions = Arc::new(Portions::of(partial)?);
+    let both: Interrupted = {
+        let (look, portions) = (Interrupted::clone(interrupted), Arc::clone(&portions));
+        Arc::new(move || look() || portions.fail_to_sync())
+    };
     // SQLite writes the copy as a database beside ours, which a reader may not have otherwise.
     let limit = connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).map_err(error::of)?;
-    let copied = interruptible(connection, interrupted, |connection| {
+    let copied = interruptible(connection, &both, |connection| {
         connection.pragma_update(None, "query_only", false).map_err(error::of)?;
         connection.execute(sql::BACK_UP, [name]).map_err(error::of)
     });
     connection.pragma_update(None, "query_only", true).map_err(error::of)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, limit).map_err(error::of)?;
-    copied.map(drop)
+    match portions.fault().take() {
+        Some(fault) => Err(partial.unfinished(fault)),
+        None => copied.map(drop),
+    }
+}
+
+/// Brings a copy to the disk while it grows. All at once at its end it would keep the disk from
+/// every writer for as long as that takes: seconds for a gigabyte.
+struct Portions {
+    file: File,
+    synced: AtomicU64,
+    fault: Mutex<Option<io::Error>>,
+}
+
+impl Portions {
+    fn of(partial: &Partial) -> Result<Self> {
+        let file = partial.file.try_clone().map_err(|e| partial.unfinished(e))?;
+        Ok(Self { file, synced: AtomicU64::new(0), fault: Mutex::default() })
+    }
+
+    /// Syncs if a portion was written; true if that failed, which must not go unseen: the system
+    /// tells a fault once.
+    fn fail_to_sync(&self) -> bool {
+        let synced = self.file.metadata().map(|metadata| metadata.len()).and_then(|len| {
+            if len < self.synced.load(Relaxed) + PORTION_BYTES {
+                return Ok(());
+            }
+            self.synced.store(len, Relaxed);
+            self.file.sync_data()
+        });
+        let fault = synced.err();
+        let has_failed = fault.is_some();
+        if has_failed {
+            *self.fault() = fault;
+        }
+        has_failed
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Makes the copy one that nobody has open, and refuses it if something is wrong with it.
@@ -129,11 +180,14 @@ impl Partial {
 
     /// Puts the copy in its place for good.
     fn finish(mut self, to: &Path) -> Result<()> {
-        let failed = |e| error::of_io(e, &format!("{} cannot be finished", self.path.display()));
-        self.file.sync_all().map_err(failed)?;
-        fs::rename(&self.path, to).map_err(failed)?;
+        self.file.sync_all().map_err(|e| self.unfinished(e))?;
+        fs::rename(&self.path, to).map_err(|e| self.unfinished(e))?;
         self.is_finished = true;
-        sync_folder(to).map_err(failed)
+        sync_folder(to).map_err(|e| self.unfinished(e))
+    }
+
+    fn unfinished(&self, fault: io::Error) -> Error {
+        error::of_io(fault, &format!("{} cannot be finished", self.path.display()))
     }
 }
 
