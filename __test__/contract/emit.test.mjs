@@ -167,7 +167,7 @@ test('what the user emits behaves as in any emitter, also in a listener of ours'
 
 /** Opens a store, breaks it under the tasker, and adds. */
 const breaks = `${imports}
-  import { mkdtempSync, renameSync } from 'node:fs'
+  import { mkdtempSync, renameSync, rmSync } from 'node:fs'
   import { tmpdir } from 'node:os'
   const place = mkdtempSync(tmpdir() + '/tasker-')
   const tasker = new Tasker(place + '/tasks.db')
@@ -175,6 +175,7 @@ const breaks = `${imports}
   const fail = () => {
     // Not removed: the engine may make a file in it meanwhile.
     renameSync(place, place + '-gone')
+    process.on('exit', () => rmSync(place + '-gone', { recursive: true }))
     return tasker.addTask({ operation: 'a' }).catch(error => console.log('refused', error.code))
   }
 `
