@@ -72,6 +72,7 @@ test('a copy of the context has everything, and so has what is printed (N-1)', a
     attach: undefined,
     id: undefined,
     label: undefined,
+    trace: undefined,
     tags: [],
     attempt: 1,
     priority: 2,
