@@ -13,6 +13,7 @@
 //! `TASKER_IMAGES=n` makes about n images, `TASKER_SEED=n` repeats one history.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+#![allow(clippy::print_stdout, reason = "a test that fails says its seed")]
 
 #[path = "power/history.rs"]
 mod history;
