@@ -31,6 +31,12 @@ impl Oracle {
         }
     }
 
+    /// Whether a task hangs on an earlier life of the process that turns, which closed in a turn
+    /// whose fate was open. So it has ended, or is not there.
+    pub(super) fn was_attached_before(&self, task: &Task) -> bool {
+        task.attached_to == Some(self.me) && !self.me().has_attached
+    }
+
     /// A task was told to have ended, perhaps because a process closes or stops.
     pub(super) fn assert_gone_with_process(&self, id: TaskId, cause: Option<Cause>) {
         match cause {

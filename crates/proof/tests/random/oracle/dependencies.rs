@@ -74,7 +74,8 @@ impl Oracle {
         let names =
             |task: &Task| task.dependencies().is_some_and(|all| all.tasks().any(|on| on == id));
         let waits = |(one, task): (&TaskId, &Task)| {
-            task.state == State::Blocked && names(task) && !self.is_doomed(*one)
+            let may_end = self.is_doomed(*one) || self.was_attached_before(task);
+            task.state == State::Blocked && names(task) && !may_end
         };
         self.tasks.iter().any(waits)
     }
