@@ -18,3 +18,4 @@ mod calls;
 mod command;
 mod options;
 mod native;
+mod testing;

@@ -9,12 +9,16 @@ use napi::{CleanupEnvHook, Env, JsString};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tasker_core::definition::{self, Defaults, Operations};
-use tasker_core::error::Error;
+use tasker_core::error::{Error, Result};
 use tasker_core::operation::OperationOptions;
+use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::Effect;
 use tasker_engine::input::Input;
+use tasker_engine::quiet::Travel;
 use tasker_engine::thread::{Client, Handle, Sink};
+use tasker_engine::virtual_clock::VirtualClock;
+use tasker_sqlite::Location;
 use tracing::dispatcher;
 
 use crate::calls::{self, Calls};
@@ -30,6 +34,8 @@ struct Inner {
     effects: Arc<EffectQueue>,
     defaults: Defaults,
     names: Mutex<Operations>,
+    /// The clock, if it is that of a test.
+    clock: Option<Arc<VirtualClock>>,
 }
 
 impl Inner {
@@ -73,8 +79,25 @@ pub(crate) fn open(
     options: String,
     notifier: Function<'_, (), ()>,
 ) -> napi::Result<Either<Native, String>> {
+    open_with(env, &options, notifier, None)
+}
+
+/// How an engine is opened in a test.
+pub(crate) struct InTest {
+    pub(crate) location: Location,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) seed: [u8; 32],
+}
+
+/// The same, perhaps in a test: on its file, by its clock.
+pub(crate) fn open_with(
+    env: Env,
+    options: &str,
+    notifier: Function<'_, (), ()>,
+    test: Option<InTest>,
+) -> napi::Result<Either<Native, String>> {
     log::init();
-    let opened = Options::read(&options).and_then(|options| {
+    let opened = Options::read(options).and_then(|options| {
         let notifier = notifier
             .build_threadsafe_function()
             .callee_handled::<false>()
@@ -83,19 +106,9 @@ pub(crate) fn open(
             .build()
             .map_err(|e| Error::bug(format!("no notifier: {e}")))?;
         let effects = Arc::new(EffectQueue::new(notifier));
-        let clock = Arc::new(SystemClock::new());
-        let opener = options.opener();
-        let sink = Arc::clone(&effects);
-        let open = || Handle::open(opener, options.settings, clock, sink);
-        let (handle, client) = match options.log {
-            Some(level) => {
-                let lines = log::of_handle(level, Arc::clone(&effects));
-                dispatcher::with_default(&lines, open)?
-            }
-            None => open()?,
-        };
+        let (handle, client, clock) = start(&options, &effects, test)?;
         let names = Mutex::default();
-        Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names }))
+        Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names, clock }))
     });
     match opened {
         // The hook is added after the notifier, so Node runs it before it tears the notifier down.
@@ -109,6 +122,29 @@ pub(crate) fn open(
             Ok(Either::A(Native { inner, hook: Some(hook) }))
         }
         Err(error) => Ok(Either::B(error::text(&error))),
+    }
+}
+
+/// Starts the engine; its lines go to the logger, if there is one.
+fn start(
+    options: &Options,
+    effects: &Arc<EffectQueue>,
+    test: Option<InTest>,
+) -> Result<(Handle, Client, Option<Arc<VirtualClock>>)> {
+    let (settings, sink) = (options.settings, Arc::clone(effects));
+    let open = || {
+        let Some(InTest { location, clock, seed }) = test else {
+            let (opener, clock) = (options.opener(options.location()), SystemClock::new());
+            let (handle, client) = Handle::open(opener, settings, Arc::new(clock), sink)?;
+            return Ok((handle, client, None));
+        };
+        let (opener, by) = (options.opener(location), Arc::clone(&clock));
+        let (handle, client) = Handle::open_seeded(opener, settings, by, sink, seed)?;
+        Ok((handle, client, Some(clock)))
+    };
+    match options.log {
+        Some(level) => dispatcher::with_default(&log::of_handle(level, Arc::clone(effects)), open),
+        None => open(),
     }
 }
 
@@ -191,6 +227,22 @@ impl Native {
             }
             Err(error) => self.inner.refuse(ticket, error),
         }
+    }
+
+    /// Answers when the engine is quiet. In a test that has no other tasker open, time may go by
+    /// until then: no further than `until`, in milliseconds since 1970, and `moments_max` moments;
+    /// events stop it unless nobody listens.
+    #[napi(catch_unwind)]
+    pub fn quiet(&self, ticket: f64, until: Option<f64>, moments_max: f64, is_unheard: bool) {
+        let inner = &self.inner;
+        let travel = |(clock, until): (&Arc<VirtualClock>, f64)| Travel {
+            clock: Arc::clone(clock),
+            until: WallMs(until as i64),
+            moments_max: moments_max as u64,
+            is_unheard,
+        };
+        let travel = inner.clock.as_ref().zip(until).map(travel);
+        inner.client.await_quiet(ticket as u64, travel);
     }
 
     /// What waits for JavaScript.

@@ -114,9 +114,13 @@ impl Options {
         })
     }
 
-    /// What opens the store, on the engine's thread.
-    pub(crate) fn opener(&self) -> Opener {
-        let location = self.location.clone();
+    /// Where the store is.
+    pub(crate) fn location(&self) -> Location {
+        self.location.clone()
+    }
+
+    /// What opens the store at this place, on the engine's thread.
+    pub(crate) fn opener(&self, location: Location) -> Opener {
         let (durability, exclusive) = (self.durability, self.exclusive);
         let indexes = self.indexes.clone();
         Box::new(move || {

@@ -18,7 +18,8 @@ import { read, refusal, renewed, TaskerError } from './errors'
 import { parse } from './globals'
 import type { KeepAlive } from './keepalive'
 import type { Added, Refusal } from './messages'
-import { inRootContext, type NativeHandle, native } from './native'
+import { inRootContext, type NativeHandle } from './native'
+import { currentWorld, type World } from './world'
 
 /** Something that uses a bridge and ends with it: the runs of this process, an outbox. */
 export interface Attachment {
@@ -32,10 +33,23 @@ export interface Attachment {
   closed(reason: unknown, fault: TaskerError | undefined): void
 }
 
+/** What the engine says when it is quiet. */
+export interface Quiet {
+  /** The number of the last commit. */
+  number: number
+  /** When something is due next, in milliseconds since 1970. */
+  next: number | undefined
+  /** How many moments time went by meanwhile. */
+  moments: number
+  /** Whether anything was told since it was quiet before. */
+  hasTold: boolean
+}
+
 const lost = new FinalizationRegistry<() => void>(release => release())
 
 /** One open native handle. */
 export class Bridge {
+  readonly world: World = currentWorld()
   readonly #native: NativeHandle
   readonly #keep: KeepAlive
   readonly #pending = new Map<number, Deferred>()
@@ -54,7 +68,7 @@ export class Bridge {
 
   constructor(options: string, keep: KeepAlive) {
     const notifier = notifierOf(new WeakRef(this))
-    const opened = inRootContext(() => native().open(options, notifier))
+    const opened = inRootContext(() => this.world.open(options, notifier))
     if (typeof opened === 'string') throw refusal(parse(opened))
     this.#native = opened
     this.#batch = new Batch(opened, deferred => this.#issueTicket(deferred))
@@ -121,8 +135,29 @@ export class Bridge {
     refusedBy?: (error: unknown) => void,
   ): Promise<Value> {
     const call = new Call(transform, refusedBy)
+    call.isWait = command.do === 'stop'
     this.#send('command', commandText(command), call)
     return call.promise
+  }
+
+  /**
+   * Waits until the engine has nothing to do before time goes by. Of a test without other taskers
+   * time may go by until then; an event stops it, unless nobody listens.
+   */
+  quiet(until: number | undefined, momentsMax: number, isUnheard: boolean): Promise<Quiet> {
+    const call = new Call(quietOf)
+    call.isWait = true
+    this.#batch.flush()
+    this.#native.quiet(this.#issueTicket(call), until, momentsMax, isUnheard)
+    this.updateKeepAlive()
+    return call.promise
+  }
+
+  /** Whether a call has been made that is still to be carried out. */
+  get isOwing(): boolean {
+    if (this.#batch.adds > 0) return true
+    for (const deferred of this.#pending.values()) if (!deferred.isWait) return true
+    return false
   }
 
   /** Waits for the end of a task, within bounds. */
@@ -132,14 +167,18 @@ export class Bridge {
     transform: (end: Answers['await']) => Value,
   ): Promise<Value> {
     const call = new Call(transform)
+    call.isWait = true
     const ticket = this.#send('command', commandText({ do: 'await', uuid }), call)
     const withdraw = () => this.#withdraw('command', { do: 'cancelAwait', ticket })
-    return this.#bounded(call, ticket, bounds, withdraw)
+    const wait = this.#bounded(call, ticket, bounds, withdraw)
+    this.world.waits(uuid, wait)
+    return wait
   }
 
   /** Waits until no run is live here and nothing can start, within bounds. */
   idle(bounds: Bounds): Promise<void> {
     const call = new Call(() => undefined)
+    call.isWait = true
     const ticket = this.#send('command', commandText({ do: 'awaitIdle' }), call)
     const withdraw = () => this.#withdraw('command', { do: 'cancelAwait', ticket })
     return this.#bounded(call, ticket, bounds, withdraw)
@@ -152,6 +191,7 @@ export class Bridge {
     bounds: Bounds,
   ): { ticket: number; heard: Promise<null> } {
     const call = new Call()
+    call.isWait = true
     const ticket = this.#send('command', commandText({ do: 'awaitLogs', uuid, listener }), call)
     return { ticket, heard: this.#bounded(call, ticket, bounds, () => {}) }
   }
@@ -183,6 +223,7 @@ export class Bridge {
     transform?: (answer: Answers[Do]) => Value,
   ): Promise<Value> {
     const call = new Call(transform)
+    call.isWait = command.do === 'changes'
     const ticket = this.#send('read', commandText(command), call)
     const withdraw = () => this.#withdraw('read', { do: 'cancel', ticket })
     return this.#bounded(call, ticket, bounds, withdraw)
@@ -223,6 +264,7 @@ export class Bridge {
       if (isClosed || (this.#isShut && !this.#isOpen)) call.resolve(undefined)
       refusedBy(error)
     })
+    call.isWait = true
     this.#closes.add(this.#dispatch('command', commandText(command), call))
     return call.promise
   }
@@ -346,6 +388,11 @@ export class Bridge {
     this.#shut(this.#isOpen ? closedError(error) : error, error, isFault ? error : undefined)
   }
 
+  /** Ends at once, as if the process had died: nothing more is written, nothing more is told. */
+  kill(): void {
+    this.#shut(closedError())
+  }
+
   /** Later calls are refused with `reason`; what is owed now, with what befell it. */
   #shut(reason: unknown, befell = reason, fault?: TaskerError) {
     if (this.#isShut) return
@@ -380,6 +427,16 @@ function release(handle: NativeHandle, keep: KeepAlive, owner?: object) {
   keep.end(owner)
   handle.shutdown()
 }
+
+/** The same as it crosses. */
+type QuietJson = [number: number, next: number | null, moments: number, hasTold: boolean]
+
+const quietOf = ([number, next, moments, hasTold]: QuietJson): Quiet => ({
+  number,
+  next: next ?? undefined,
+  moments,
+  hasTold,
+})
 
 const closedError = (cause?: unknown) =>
   new TaskerError(

@@ -28,6 +28,8 @@ export class Deferred {
   readonly promise: Promise<any> = new Promise(take)
   readonly resolve: Resolve = resolveOfNext
   readonly reject: Reject = rejectOfNext
+  /** Whether it is answered when something happens, and not when it has been carried out. */
+  isWait = false
 
   answered(value: unknown): void {
     this.resolve(value)

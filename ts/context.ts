@@ -90,9 +90,9 @@ export class Context extends Lazy implements RunnerContext {
     this.startedAt = dateOf(run.since + startedAt)
     this.progress = (current, total, unit) => run.progress(current, total, unit)
     this.snooze = delay => run.snooze(delay)
-    this.hold = options => run.host.hold(run.uuid, options)
-    this.addTask = definition => run.host.addChild(run.uuid, definition)
-    this.results = () => run.host.results(run.uuid)
+    this.hold = options => run.hold(options)
+    this.addTask = definition => run.addTask(definition)
+    this.results = () => run.results()
     this.checkpoint = () => run.checkpoint()
   }
 

@@ -31,12 +31,23 @@ export interface NativeHandle {
   record(records: string): void
   command(ticket: number, command: string): void
   read(ticket: number, read: string): void
+  /** Answers when the engine is quiet; in a test time may go by until then. */
+  quiet(ticket: number, until: number | undefined, momentsMax: number, isUnheard: boolean): void
   drain(): string
   shutdown(): void
 }
 
+/** The place of a test: a file, and a clock that stands; times are milliseconds since 1970. */
+export interface NativeTest {
+  open(options: string, notifier: () => void): NativeHandle | string
+  now(): number
+  advanceTo(at: number): void
+  close(): void
+}
+
 interface Addon {
   open(options: string, notifier: () => void): NativeHandle | string
+  openTest(seed: number, now: number): NativeTest | string
   checkOperation(name: string): string | null
 }
 

@@ -53,6 +53,7 @@ const statements = (name: string) => ({
     CHECK (at BETWEEN -${DATE_MS_MAX} AND ${DATE_MS_MAX})
 ) STRICT, WITHOUT ROWID`,
   insert: `INSERT INTO main.${name} (key, task) VALUES (?, ?)`,
+  insertAt: `INSERT INTO main.${name} (key, task, at) VALUES (?, ?, ?)`,
   sizes: `SELECT key, length(task) AS size FROM main.${name}
     WHERE refused IS NULL ORDER BY key LIMIT ${PAGE_ROWS_MAX}`,
   newest: `SELECT key FROM main.${name} WHERE refused IS NULL ORDER BY key DESC LIMIT 1`,
@@ -83,15 +84,20 @@ export class OutboxTable {
     this.#isMade = !this.#handle.isInTransaction
   }
 
-  insert(key: Uint8Array, task: string): void {
+  /** A new row; without `at` it is dated by the clock of SQLite. */
+  insert(key: Uint8Array, task: string, at?: number): void {
+    const insert = () =>
+      at === undefined
+        ? this.#statement('insert').run(key, task)
+        : this.#statement('insertAt').run(key, task, at)
     this.make()
     try {
-      this.#statement('insert').run(key, task)
+      insert()
     } catch (error) {
       if (!/no such table/.test(String(error))) throw error
       this.#isMade = false // Somebody dropped it.
       this.make()
-      this.#statement('insert').run(key, task)
+      insert()
     }
   }
 

@@ -113,7 +113,9 @@ export class Outbox implements Attachment {
     schemas.checkData(definition)
     if (events.hasListeners('task.add')) events.emit('task.add', definition)
     const key = newKey()
-    this.#table.insert(bytesOf(key), text)
+    // A row is dated by SQLite, as those are that other programs write; a test has its own clock.
+    const { world } = bridge
+    this.#table.insert(bytesOf(key), text, world.isTest ? world.wallMs() : undefined)
     this.#wake()
     return key
   }

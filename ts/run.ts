@@ -22,7 +22,7 @@ import { haltLine, logLine, progressLine } from './commands'
 import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
-import { dateOf, stringify, wallMs } from './globals'
+import { dateOf, stringify } from './globals'
 import type { MessageOf } from './messages'
 
 /** Where a run's records go. */
@@ -31,6 +31,8 @@ export interface RunHost {
   readonly level: number
   /** What someone listens to. */
   readonly wants: Wants
+  /** The wall clock by which its logs are dated, in milliseconds since 1970. */
+  wallMs(): number
   record(text: string): void
   /** What a task was given in memory. */
   attachmentOf(uuid: string): unknown
@@ -68,6 +70,8 @@ export class Run {
   reports: TaskProgress[] | undefined
   /** Whether somebody has paused its task: it asks the engine at its next checkpoint. */
   isToHalt = false
+  /** How often it has asked or told something, or been told something. */
+  steps = 0
   #checkpoint: Deferred | undefined
   #controller: AbortController | undefined
 
@@ -100,6 +104,7 @@ export class Run {
   /** Fires the signal; the first reason stays. */
   abort(reason: Error): void {
     if (this.reason) return
+    this.steps += 1
     this.reason = reason
     this.#controller?.abort(reason)
     if (!this.#checkpoint) return
@@ -114,6 +119,7 @@ export class Run {
    * or its signal fires.
    */
   checkpoint(): Promise<void> {
+    this.steps += 1
     if (this.reason) return Promise.reject(this.reason)
     if (this.isOver || !this.isToHalt) return Promise.resolve()
     if (!this.#checkpoint) {
@@ -123,8 +129,14 @@ export class Run {
     return this.#checkpoint.promise
   }
 
+  /** Whether it waits at a checkpoint. */
+  get isHalted(): boolean {
+    return this.#checkpoint !== undefined
+  }
+
   /** It may go on. */
   goOn(): void {
+    this.steps += 1
     this.isToHalt = false
     this.#checkpoint?.resolve(undefined)
     this.#checkpoint = undefined
@@ -138,7 +150,8 @@ export class Run {
   /** Sends a log line; its fields are JSON text. */
   log(level: number, message: string, fields: string | undefined): void {
     const { host } = this
-    const at = wallMs()
+    this.steps += 1
+    const at = host.wallMs()
     const word = LEVELS[level] as LogLevel
     if (host.wants.log) {
       const log: TaskLog = {
@@ -155,8 +168,33 @@ export class Run {
 
   /** Its task goes on in so many milliseconds once it has returned; the last wish counts. */
   snooze(delay: unknown): void {
+    this.steps += 1
     const delayMs = durationOf(delay, 'delay')
     if (!this.isOver) this.snoozeMs = delayMs
+  }
+
+  /** Makes a hold in the name of its task. */
+  async hold(options: HoldOptions): Promise<number> {
+    return await this.#step(this.host.hold(this.uuid, options))
+  }
+
+  /** Adds a task whose parent is its own. */
+  async addTask(definition: TaskDefinition): Promise<TaskUuid> {
+    return await this.#step(this.host.addChild(this.uuid, definition))
+  }
+
+  /** How the tasks have ended that its own depends on. */
+  async results(): Promise<DependencyResult[]> {
+    return await this.#step(this.host.results(this.uuid))
+  }
+
+  async #step<T>(asked: Promise<T>): Promise<T> {
+    this.steps += 1
+    try {
+      return await asked
+    } finally {
+      this.steps += 1
+    }
   }
 
   /** Sends a progress report. */
@@ -167,6 +205,7 @@ export class Run {
     }
     if (unit !== undefined) checkUnit(unit)
     if (this.isOver) return
+    this.steps += 1
     const report = reportOf(current, total, unit)
     if (this.host.wants.progress) {
       this.reports ??= []

@@ -113,6 +113,15 @@ export class Runs implements RunHost, HintSource, Attachment {
     return this.isStarted || this.#live.size > 0
   }
 
+  get live(): Iterable<Run> {
+    return this.#live.values()
+  }
+
+  /** The wall clock by which its logs are dated, in milliseconds since 1970. */
+  wallMs(): number {
+    return this.#bridge.world.wallMs()
+  }
+
   get hasLive(): boolean {
     return this.#live.size > 0
   }

@@ -18,6 +18,7 @@ import { Deferred } from './calls'
 import { JsonText } from './commands'
 import { read, traced } from './errors'
 import type { EventHub } from './events'
+import { definitionSignal } from './options'
 import { type Abortable, hook, unhook } from './signals'
 import type { StoredError } from './stored'
 
@@ -28,6 +29,13 @@ export type Snapshot = ReturnType<typeof AsyncLocalStorage.snapshot>
 export interface Brought {
   readonly signal: AbortSignal | undefined
   readonly attach: unknown
+}
+
+/** What a definition holds that stays here. If its signal has fired, nothing is sent. */
+export function broughtBy(definition: unknown, prefix: string): Brought {
+  const signal = definitionSignal(definition, prefix)
+  if (signal?.aborted) throw signal.reason
+  return { signal, attach: read(Object(definition), 'attach') }
 }
 
 /** What an `addTask` brings along that is not stored. */

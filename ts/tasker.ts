@@ -75,7 +75,6 @@ import { objectOf } from './objects'
 import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
 import {
   booleanOf,
-  definitionSignal,
   definitionsText,
   definitionText,
   listOf,
@@ -96,7 +95,7 @@ import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
 import { signalOf } from './signals'
 import { pathOf } from './store-path'
-import { type Brought, PendingAdd } from './task-extras'
+import { type Brought, broughtBy, PendingAdd } from './task-extras'
 import { findCommand, tasksOf } from './tasks'
 import { isUnique, PendingUniqueAdd } from './unique'
 import { watchTasks } from './watch'
@@ -104,6 +103,10 @@ import { watchTasks } from './watch'
 const BOUNDS = ['abortSignal', 'timeout']
 const BULK = ['dryRun', ...BOUNDS]
 const LOGS = ['withLogs', 'logsMaxLevel']
+
+/** What a tasker is made of, for a test that has made it. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever its operations.
+export let partsOf: (tasker: Tasker<any>) => { bridge: Bridge; runs: Runs }
 
 /** An open store of tasks, with the runners of this process. */
 export class Tasker<Operations extends Registry<Operations> = AnyOperations> extends Emitter {
@@ -120,6 +123,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       return this.#shown(options)
     }
     Object.defineProperty(Tasker.prototype, inspect.custom, { value, configurable: true })
+    partsOf = tasker => ({ bridge: tasker.#bridge, runs: tasker.#runs })
   }
 
   constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
@@ -605,10 +609,3 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 }
 
 function nothing() {}
-
-/** What a definition holds that stays here. If its signal has fired, nothing is sent. */
-function broughtBy(definition: unknown, prefix: string): Brought {
-  const signal = definitionSignal(definition, prefix)
-  if (signal?.aborted) throw signal.reason
-  return { signal, attach: read(Object(definition), 'attach') }
-}

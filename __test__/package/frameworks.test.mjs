@@ -146,7 +146,7 @@ describe('testing', () => {
 
   test('node:test, with its own fake timers', () => {
     const args = ['--test', '--test-reporter=tap', 'dist/node.test.js']
-    assert.match(output(process.execPath, args, { cwd: place, env }), /^# pass 3$/m)
+    assert.match(output(process.execPath, args, { cwd: place, env }), /^# pass 4$/m)
   })
 
   test('vitest, with its own fake timers', () => {
@@ -154,6 +154,6 @@ describe('testing', () => {
     const args = [vitest, 'run', 'vitest.test.ts', '--reporter=json', '--testTimeout=120000']
     const printed = output(process.execPath, args, { cwd: place, env })
     const { numPassedTests, numTotalTests } = JSON.parse(printed.slice(printed.indexOf('{"num')))
-    assert.deepEqual([numPassedTests, numTotalTests], [2, 2])
+    assert.deepEqual([numPassedTests, numTotalTests], [3, 3])
   })
 })

@@ -53,6 +53,23 @@ test('it works by import', () => {
   assert.equal(prints('esm.mjs', `import { Tasker } from 'tasker'\n${work}`), '42\n')
 })
 
+test('tasker/testing works by import and by require, with the same classes', () => {
+  const work = `
+  const { tasker, clock, expectTask, close } = await openTest()
+  tasker.assignRunner('a', () => 42)
+  await tasker.start()
+  await tasker.addTask({ operation: 'a', delay: '30d' })
+  await clock.advance('30d')
+  console.log((await expectTask({})).result, tasker instanceof Tasker)
+  await close()`
+  const esm = `import { Tasker } from 'tasker'\nimport { openTest } from 'tasker/testing'\n${work}`
+  assert.equal(prints('testing.mjs', esm), '42 true\n')
+  const [one, other] = ['tasker', 'tasker/testing'].map(name => `require('${name}')`)
+  const imports = `const { Tasker } = ${one}\nconst { openTest } = ${other}\n`
+  const cjs = `${imports};(async () => {${work}\n})()`
+  assert.equal(prints('testing.cjs', cjs), '42 true\n')
+})
+
 test('it works by require, with the same class', () => {
   const same = `
   const { Tasker: imported } = await import('tasker')

@@ -9,10 +9,13 @@ import ts from 'typescript'
 import { pagesBelow, read } from './pages.mjs'
 import { root } from './program.mjs'
 
-const program = ts.createProgram([join(root, 'index.d.ts')], { skipLibCheck: true })
+const entries = ['index.d.ts', 'testing.d.ts'].map(name => join(root, name))
+const program = ts.createProgram(entries, { skipLibCheck: true })
 const checker = program.getTypeChecker()
-const source = program.getSourceFile(join(root, 'index.d.ts'))
-const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(source))
+const exported = entries.flatMap(name => {
+  const source = program.getSourceFile(name)
+  return checker.getExportsOfModule(checker.getSymbolAtLocation(source))
+})
 
 /** What the package exports under a name, wherever it is declared. */
 function symbolOf(name) {
@@ -52,6 +55,24 @@ test('options.md has each option of the tasker with its default', () => {
     const value = tag && ts.displayPartsToString(tag.text)
     if (value) assert.ok(text.includes(`| \`${member.name}\` | \`${value}\` |`), member.name)
   }
+})
+
+test('options.md has each option of a test with its default', () => {
+  const text = section('options.md', '`openTest(options)`')
+  assert.deepEqual(firstCells(text).sort(), namesOf('TestOptions').sort())
+  for (const member of membersOf('TestOptions')) {
+    const tag = member.getJsDocTags(checker).find(({ name }) => name === 'default')
+    const value = tag && ts.displayPartsToString(tag.text)
+    if (value) assert.ok(text.includes(`| \`${member.name}\` | \`${value}\` |`), member.name)
+  }
+})
+
+test('methods.md has each member of a test', () => {
+  const text = section('methods.md', 'In tests')
+  for (const name of namesOf('TaskerTest').filter(name => !name.startsWith('__'))) {
+    assert.ok(text.includes(`\`${name}`), name)
+  }
+  for (const name of namesOf('TestClock')) assert.ok(text.includes(`\`clock.${name}(`), name)
 })
 
 test('options.md has each field of a task to add', () => {

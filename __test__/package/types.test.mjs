@@ -52,7 +52,9 @@ function copyTypeTests() {
   mkdirSync(join(folder, 'types'))
   const names = readdirSync(from).filter(name => name !== 'contract.test-d.ts')
   for (const name of names) {
-    const text = readFileSync(join(from, name), 'utf8').replace("'../../index'", "'tasker'")
+    const text = readFileSync(join(from, name), 'utf8')
+      .replace("'../../index'", "'tasker'")
+      .replace("'../../testing'", "'tasker/testing'")
     assert.ok(!text.includes('../'), `${name} uses nothing but the package`)
     writeFileSync(join(folder, 'types', name), text)
   }

@@ -2,8 +2,10 @@
 // public. Compiled by `tsc -p tsconfig.json`, never run.
 
 import type * as contract from '../../index'
+import type * as testing from '../../testing'
 import type { LEVELS, TASK_WORDS } from '../../ts/constants'
 import * as real from '../../ts/index'
+import * as realTesting from '../../ts/testing'
 
 type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 function assert<_Condition extends true>() {}
@@ -49,5 +51,8 @@ assert<
     Omit<Takes<real.Tasker<Operations>>, Loose>
   >
 >()
+
+assert<Equal<keyof typeof testing, keyof typeof realTesting>>()
+export const openTest: typeof testing.openTest = realTesting.openTest
 
 export const error: contract.TaskerError = new real.TaskerError('TASKER_BUG', 'text')

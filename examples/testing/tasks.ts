@@ -1,27 +1,31 @@
 // The code under test. What its runners need from outside is passed in.
 
-import { Tasker } from 'tasker'
+import type { Tasker } from 'tasker'
 
 export interface Operations {
-  notify: { data: { to: string }; result: { calls: number } }
+  notify: { data: { to: string[] }; result: { attempt: number } }
 }
 
 /** @param send sends a message; a test passes in a function of its own. */
-export function openTasks(store: string, send: (to: string) => Promise<void>) {
-  const tasker = new Tasker<Operations>(store)
+export function assignRunners(tasker: Tasker<Operations>, send: (to: string) => Promise<void>) {
   tasker.on('task.failed', (uuid, error) => console.error(`task ${uuid} failed:`, error))
 
-  tasker.assignRunner('notify', async ({ data, logger }) => {
-    for (let calls = 1; ; calls += 1) {
-      try {
-        await send(data.to)
-        return { calls }
-      } catch (error) {
-        if (calls === 3) throw error
-        logger.warning('trying again in a minute', { error })
+  tasker.assignRunner('notify', async ({ data, attempt, logger }) => {
+    for (const [i, to] of data.to.entries()) {
+      if (i > 0) {
+        logger.info('the next one in a minute')
+        await new Promise(resolve => setTimeout(resolve, 60_000))
       }
-      await new Promise(resolve => setTimeout(resolve, 60_000))
+      await send(to)
     }
+    return { attempt }
   })
-  return tasker
 }
+
+/** Sends a message to each of them, a minute apart; if that fails, again after 1, 2, 4 … hours. */
+export const notify = (tasker: Tasker<Operations>, to: string[]) =>
+  tasker.addTask({
+    operation: 'notify',
+    data: { to },
+    retry: { attempts: 5, backoff: { type: 'exponential', delay: '1h' } },
+  })

@@ -22,6 +22,7 @@ use crate::effect::{Effect, Sink};
 use crate::inbox::Inbox;
 use crate::input::{Input, Ticket};
 use crate::open_read::Read;
+use crate::quiet::{AskedQuiet, Travel};
 use crate::reads::Reads;
 use crate::watching::Watching;
 
@@ -84,6 +85,16 @@ impl Client {
             self.shared.clients.deliver(vec![Effect::Refuse(ticket, error)]);
         } else if begins {
             self.shared.begun.notify_one();
+        }
+    }
+
+    /// Asks to hear when the engine has nothing to do until time goes by: what was submitted before
+    /// has been carried out and told, other owners have been looked at. Answered once, with a text
+    /// (`travel`). With `travel` time goes by meanwhile.
+    pub fn await_quiet(&self, ticket: Ticket, travel: Option<Travel>) {
+        let ticket = self.id.inside(ticket);
+        if let Err(error) = self.shared.inbox.ask_quiet(AskedQuiet { ticket, travel }) {
+            self.shared.clients.deliver(vec![Effect::Refuse(ticket, error)]);
         }
     }
 

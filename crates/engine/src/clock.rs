@@ -6,6 +6,8 @@
 //! # Promises
 //! - The stopwatch never goes back; the wall clock may jump either way, and wakes nobody by that.
 //! - The driver waits for time by [`Clock::sleep_until`] alone.
+//! - What no task can see, such as housekeeping, is paced by [`Clock::pace`]: it goes on while a
+//!   clock of a test stands.
 //!
 //! Proof: `proof/tests/thread.rs`.
 
@@ -24,6 +26,9 @@ pub trait Clock: Send + Sync {
 
     /// Waits until the stopwatch has come to this moment.
     fn sleep_until(&self, at: MonoMs) -> Sleep<'_>;
+
+    /// The clock of the housekeeping and of the looks at other owners.
+    fn pace(&self) -> &dyn Clock;
 }
 
 /// The clocks of the system; the stopwatch begins with it.
@@ -55,5 +60,9 @@ impl Clock for SystemClock {
     fn sleep_until(&self, at: MonoMs) -> Sleep<'_> {
         let at = self.0 + Duration::from_millis(at.0);
         Box::pin(tokio::time::sleep_until(at.into()))
+    }
+
+    fn pace(&self) -> &dyn Clock {
+        self
     }
 }

@@ -53,6 +53,29 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it only tells what has happened: whoever listens to nothing does nothing about it.
+    pub(crate) fn is_news(&self) -> bool {
+        match self {
+            Effect::RunEnded(..)
+            | Effect::TaskEnded(..)
+            | Effect::Retrying(..)
+            | Effect::Prioritized(..)
+            | Effect::Updated(_)
+            | Effect::Recorded(..) => true,
+            Effect::Answer(..)
+            | Effect::Refuse(..)
+            | Effect::Start(_)
+            | Effect::Halt(_)
+            | Effect::GoOn(_)
+            | Effect::Abort(..)
+            | Effect::Remote(..)
+            | Effect::OperationChanged(..)
+            | Effect::Idle(_)
+            | Effect::Drained(_)
+            | Effect::Closed(_) => false,
+        }
+    }
+
     /// Its place among the effects of one turn.
     pub(crate) fn place(&self) -> u8 {
         match self {

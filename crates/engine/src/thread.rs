@@ -89,6 +89,21 @@ impl Handle {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|e| Error::new(Code::Io, format!("no random seed: {e}")))?;
+        Self::open_seeded(opener, settings, clock, sink, seed)
+    }
+
+    /// The same with a seed of the caller's: what is drawn at random (ids, jitter) is then the same
+    /// each time.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no thread.
+    pub fn open_seeded(
+        opener: Opener,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn Sink>,
+        seed: [u8; 32],
+    ) -> Result<(Self, Client)> {
         let shared = Arc::new(Shared {
             inbox: Inbox::default(),
             reads: Reads::default(),
@@ -135,15 +150,20 @@ impl Drop for Handle {
     }
 }
 
-struct Driver {
-    shared: Arc<Shared>,
+pub(crate) struct Driver {
+    pub(crate) shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     log: Dispatch,
 }
 
 impl Driver {
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// What the stopwatch of the housekeeping says.
+    pub(crate) fn pace(&self) -> MonoMs {
+        self.clock.pace().now().mono
     }
 
     fn waker(&self) -> Waker {
@@ -218,20 +238,22 @@ impl Driver {
 
     /// Turns until the engine closes or the handle ends; what the closing turn told.
     async fn turns(&self, engine: &mut Engine) -> Vec<Effect> {
-        let mut state =
-            DriverState { after: Next::Again, is_maintained: false, peeked_at: self.now().mono };
+        let mut state = DriverState::new(self.pace());
         loop {
             let mut effects = Vec::new();
-            debug_assert!(self.now().mono >= state.peeked_at, "the stopwatch went back (F-19)");
+            debug_assert!(self.pace() >= state.peeked_at, "the stopwatch went back (F-19)");
             match self.next(engine, &state).await {
                 Wakeup::Ended => return effects,
+                Wakeup::Nothing => continue,
+                // Below, as after a turn.
+                Wakeup::Quiet => {}
                 Wakeup::Idle => {
                     maintain(engine, true);
                     state.is_maintained = true;
                     continue;
                 }
                 Wakeup::Peek => {
-                    state.peeked_at = self.now().mono;
+                    state.peeked_at = self.pace();
                     state.after = engine.peek(self.now(), &mut effects);
                 }
                 Wakeup::Clock => {
@@ -241,7 +263,7 @@ impl Driver {
                     }
                     // Of several owners one does what is due; the others need not wait for it.
                     state.after = if engine.is_shared() {
-                        state.peeked_at = now.mono;
+                        state.peeked_at = self.pace();
                         engine.peek(now, &mut effects)
                     } else {
                         Next::More
@@ -255,6 +277,11 @@ impl Driver {
                     };
                     state.is_maintained = false;
                 }
+            }
+            state.note(&effects);
+            if self.is_quiet_wanted(state.after) {
+                // With what the turn told: whoever waits is woken once.
+                state.after = self.quiet(engine, &mut state, &mut effects);
             }
             if state.after == Next::Closed {
                 return effects;
@@ -270,17 +297,16 @@ impl Driver {
         let peek_at = engine.poll_interval_ms().map(|every| state.peeked_at.plus(every));
         let is_at_once = matches!(state.after, Next::Again | Next::More);
         if !is_at_once && self.shared.inbox.is_empty() {
-            // Whoever knows of no other owner must learn of the first one.
-            let is_awaited = engine.needs_wakeups() || self.shared.reads.is_watched();
-            let needs_wakeups = peek_at.is_none() || is_awaited;
-            let by_time = self.next_by_time(engine, state, peek_at);
-            return self.wait(state, by_time, needs_wakeups).await;
+            if self.is_quiet_wanted(state.after) && !self.shared.end.is_cancelled() {
+                return Wakeup::Quiet;
+            }
+            return self.wait(engine, state, peek_at).await;
         }
         if self.shared.end.is_cancelled() {
             return Wakeup::Ended;
         }
         // Also under load: a neighbour's death must be noticed.
-        let is_peek_due = peek_at.is_some_and(|at| self.now().mono >= at);
+        let is_peek_due = peek_at.is_some_and(|at| self.pace() >= at);
         if is_peek_due { Wakeup::Peek } else { Wakeup::Due }
     }
 
@@ -290,58 +316,41 @@ impl Driver {
         Some(now.mono.plus(next.ms_since(now.wall).min(WALL_CHECK_MS)))
     }
 
-    /// What time brings next; of what comes at once, the first of these.
-    fn next_by_time(
-        &self,
-        engine: &Engine,
-        state: &DriverState,
-        peek_at: Option<MonoMs>,
-    ) -> Option<(MonoMs, Wakeup)> {
-        let due = match state.after {
+    /// What the clock brings next; of what comes at once, the first of these.
+    fn next_by_time(&self, engine: &Engine, after: Next) -> Option<(MonoMs, Wakeup)> {
+        let due = match after {
             Next::Wait(due) => due,
             Next::Again | Next::More | Next::Closed => None,
         };
-        let idle = (!state.is_maintained).then(|| self.now().mono.plus(IDLE_MS));
-        let moments = [
-            (due, Wakeup::Due),
-            (self.check_at(engine), Wakeup::Clock),
-            (peek_at, Wakeup::Peek),
-            (idle, Wakeup::Idle),
-        ];
-        let moments = moments.into_iter().filter_map(|(at, wakeup)| Some((at?, wakeup)));
-        moments.min_by_key(|(at, _)| *at)
+        first([(due, Wakeup::Due), (self.check_at(engine), Wakeup::Clock)])
     }
 
-    async fn wait(
-        &self,
-        state: &DriverState,
-        by_time: Option<(MonoMs, Wakeup)>,
-        needs_wakeups: bool,
-    ) -> Wakeup {
-        let time = async {
-            match by_time {
-                Some((at, wakeup)) => {
-                    self.clock.sleep_until(at).await;
-                    wakeup
-                }
-                None => std::future::pending().await,
-            }
-        };
+    async fn wait(&self, engine: &Engine, state: &DriverState, peek_at: Option<MonoMs>) -> Wakeup {
+        // Whoever knows of no other owner must learn of the first one.
+        let is_awaited = engine.needs_wakeups() || self.shared.reads.is_watched();
+        let needs_wakeups = peek_at.is_none() || is_awaited;
+        let pace = self.clock.pace();
+        let idle_at = (!state.is_maintained).then(|| self.pace().plus(IDLE_MS));
+        let by_pace = first([(peek_at, Wakeup::Peek), (idle_at, Wakeup::Idle)]);
         let notified = async {
-            self.clock.sleep_until(state.peeked_at.plus(PEEK_GAP_MS)).await;
+            pace.sleep_until(state.peeked_at.plus(PEEK_GAP_MS)).await;
             self.shared.notifier.notified().await;
         };
         tokio::select! {
             biased;
             () = self.shared.end.cancelled() => Wakeup::Ended,
-            () = self.shared.inbox.wait() => Wakeup::Due,
-            wakeup = time => wakeup,
+            // What came before the last turn was taken by it, and has left its notification.
+            () = self.shared.inbox.wait() => {
+                if self.shared.inbox.is_empty() { Wakeup::Nothing } else { Wakeup::Due }
+            }
+            wakeup = at(&*self.clock, self.next_by_time(engine, state.after)) => wakeup,
+            wakeup = at(pace, by_pace) => wakeup,
             () = notified, if needs_wakeups => Wakeup::Peek,
             () = self.shared.begun.notified() => Wakeup::Peek,
         }
     }
 
-    fn deliver(&self, effects: Vec<Effect>) {
+    pub(crate) fn deliver(&self, effects: Vec<Effect>) {
         trace_effects(&effects);
         if !effects.is_empty() && !self.shared.end.is_cancelled() {
             self.shared.clients.deliver(effects);
@@ -379,16 +388,61 @@ fn maintain(engine: &mut Engine, is_idle: bool) {
     }
 }
 
+/// What comes first of what has a moment.
+fn first<const N: usize>(moments: [(Option<MonoMs>, Wakeup); N]) -> Option<(MonoMs, Wakeup)> {
+    let moments = moments.into_iter().filter_map(|(at, wakeup)| Some((at?, wakeup)));
+    moments.min_by_key(|(at, _)| *at)
+}
+
+/// Waits for the moment; for ever if there is none.
+async fn at(clock: &dyn Clock, moment: Option<(MonoMs, Wakeup)>) -> Wakeup {
+    let Some((at, wakeup)) = moment else { return std::future::pending().await };
+    clock.sleep_until(at).await;
+    wakeup
+}
+
 /// Where the driver stands between two turns.
-struct DriverState {
-    after: Next,
+pub(crate) struct DriverState {
+    pub(crate) after: Next,
     is_maintained: bool,
-    /// When it last peeked at what others did.
-    peeked_at: MonoMs,
+    /// When it last peeked at what others did, by the stopwatch of the housekeeping.
+    pub(crate) peeked_at: MonoMs,
+    /// What has happened since somebody last heard that it is quiet.
+    pub(crate) since_quiet: SinceQuiet,
+}
+
+/// What has happened since somebody last heard that it is quiet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SinceQuiet {
+    /// How often the clock was moved on.
+    pub(crate) moments: u64,
+    /// Whether events were told.
+    pub(crate) has_news: bool,
+    /// Whether anything else was told.
+    pub(crate) has_told: bool,
+}
+
+impl DriverState {
+    fn new(peeked_at: MonoMs) -> Self {
+        let since_quiet = SinceQuiet::default();
+        Self { after: Next::Again, is_maintained: false, peeked_at, since_quiet }
+    }
+
+    /// This is told.
+    pub(crate) fn note(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let told = &mut self.since_quiet;
+            let flag = if effect.is_news() { &mut told.has_news } else { &mut told.has_told };
+            *flag = true;
+        }
+    }
 }
 
 enum Wakeup {
     Due,
+    /// Somebody asks to hear when it is quiet, and there is nothing to do.
+    Quiet,
+    Nothing,
     /// Something may be due by the wall clock.
     Clock,
     Peek,

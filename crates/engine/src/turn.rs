@@ -62,7 +62,7 @@ pub struct Engine {
     ids: IdSource,
     /// What runners reported, until the store can write again.
     backlog: VecDeque<Input>,
-    retry_at: Option<MonoMs>,
+    pub(crate) retry_at: Option<MonoMs>,
 }
 
 /// What a turn has to do.

@@ -3,7 +3,6 @@
 //! Modules stand in dependency order; each imports only from those above it.
 
 pub mod rng;
-pub mod virtual_clock;
 pub mod faulty_store;
 pub mod conformance;
 pub mod model;

@@ -4,6 +4,8 @@
 
 #[path = "thread/closing.rs"]
 mod closing;
+#[path = "thread/quiet.rs"]
+mod travel;
 #[path = "thread/turns.rs"]
 mod turns;
 
@@ -24,14 +26,14 @@ use tasker_core::reader::{Reader, Search};
 use tasker_core::rules::Settlement;
 use tasker_core::store::{Batch, Commit, Operation, Store, Transaction};
 use tasker_core::task::{Cause, Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
-use tasker_core::time::WallMs;
+use tasker_core::time::{Now, WallMs};
 use tasker_engine::clock::{Clock, SystemClock};
 use tasker_engine::effect::{AbortSignal, Answer, Effect, RunStart};
 use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Opener, Read, Sink};
+use tasker_engine::virtual_clock::VirtualClock;
 use tasker_proof::faulty_store::{Call, FaultyStore, Hooks};
-use tasker_proof::virtual_clock::VirtualClock;
 use tasker_sqlite::{Durability, Location, Options};
 
 /// How long a test waits for what must come.

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::IdKey;
 
 use crate::identity::Identity;
 use crate::open_files::OpenFile;
@@ -31,6 +32,15 @@ use crate::{error, mount};
 pub struct Location {
     /// The absolute path; none in memory.
     path: Option<PathBuf>,
+    /// Whether it is the file of a test, and what that says.
+    test: Option<TestFile>,
+}
+
+/// What the file of a test has of its own: it is for the owners of that test alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TestFile {
+    /// The secret of a new file, which is drawn at random else.
+    pub(crate) id_key: IdKey,
 }
 
 impl Location {
@@ -43,12 +53,17 @@ impl Location {
         let path = path.as_ref();
         let absolute = std::path::absolute(path)
             .map_err(|e| error::of_io(e, &format!("the path '{}'", path.display())))?;
-        Ok(Location { path: Some(normalized(&absolute)) })
+        Ok(Location { path: Some(normalized(&absolute)), test: None })
     }
 
     /// In memory: in an unlinked temporary file, so that the same code runs as for a file.
     pub fn memory() -> Location {
-        Location { path: None }
+        Location { path: None, test: None }
+    }
+
+    /// The file of a test, by an absolute path.
+    pub(crate) fn of_test(path: PathBuf, test: TestFile) -> Location {
+        Location { path: Some(path), test: Some(test) }
     }
 }
 
@@ -81,6 +96,8 @@ pub(crate) struct DatabaseFile {
     /// The folder of a database in memory; it goes when the last holder goes.
     folder: Option<Arc<Folder>>,
     identity: Option<Identity>,
+    /// Whether it is the file of a test, and what that says.
+    pub(crate) test: Option<TestFile>,
     /// Counts us among those that have the file open; goes last, after the connections.
     open_file: Option<Arc<OpenFile>>,
 }
@@ -89,14 +106,18 @@ impl DatabaseFile {
     /// Finds the file; makes no database yet.
     pub(crate) fn find(location: &Location) -> Result<DatabaseFile> {
         match &location.path {
-            Some(path) => DatabaseFile::of_path(path),
+            Some(path) => {
+                let file = DatabaseFile::of_path(path)?;
+                Ok(DatabaseFile { test: location.test, ..file })
+            }
             None => DatabaseFile::in_memory(),
         }
     }
 
     fn new(path: PathBuf, folder: Option<Arc<Folder>>) -> DatabaseFile {
         debug_assert!(path.is_absolute(), "a later working directory would name another file");
-        DatabaseFile { path, parked: Arc::default(), folder, identity: None, open_file: None }
+        let (identity, test, open_file) = (None, None, None);
+        DatabaseFile { path, parked: Arc::default(), folder, identity, test, open_file }
     }
 
     fn of_path(path: &Path) -> Result<DatabaseFile> {
@@ -215,7 +236,7 @@ mod tests {
         ];
         for (given, plain) in cases {
             let location = Location::file(given).unwrap();
-            assert_eq!(location, Location { path: Some(here.join(plain)) }, "{given}");
+            assert_eq!(location, Location { path: Some(here.join(plain)), test: None }, "{given}");
         }
         assert_eq!(Location::file("").unwrap_err().code(), Code::Io);
     }

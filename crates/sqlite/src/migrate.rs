@@ -174,7 +174,11 @@ fn apply(writer: &Connection, database: &DatabaseFile) -> Result<()> {
     }
     if is_new {
         views::make(writer)?;
-        writer.execute(sql::META_PUT, [random()? as i64]).map_err(error::of)?;
+        let id_key = match database.test {
+            Some(test) => test.id_key.0,
+            None => random()?,
+        };
+        writer.execute(sql::META_PUT, [id_key as i64]).map_err(error::of)?;
     }
     for (name, value) in
         [("application_id", APPLICATION_ID), ("user_version", MIGRATIONS.len() as i64)]

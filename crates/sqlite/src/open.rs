@@ -110,7 +110,7 @@ fn open_locked(mut database: DatabaseFile, options: Options, is_in_turn: bool) -
 
 pub(crate) fn sync_of(database: &DatabaseFile, options: Options) -> Sync {
     match options.durability {
-        _ if database.is_memory() => Sync::Off,
+        _ if database.is_memory() || database.test.is_some() => Sync::Off,
         Durability::Full => Sync::Full,
         Durability::Process => Sync::Normal,
     }

@@ -7,7 +7,8 @@
 //! - While an owner lives, its runs are not given to anyone else (I-5).
 //! - An owner is forgotten only when none of its runs is live (I-4).
 //! - A lock file's name is random and never used again, so a dead owner cannot seem alive.
-//! - An owner that wants the file for itself is alone with it or not there at all.
+//! - An owner that wants the file for itself is alone with it or not there at all; those of a test
+//!   are alone with it together.
 //! - A second copy of tasker in this process is refused before it touches the database (F-9).
 //!
 //! Lock files are made and removed outside, rows inside a write transaction; a lock file without a
@@ -203,7 +204,12 @@ fn add_row(
     is_exclusive: bool,
 ) -> Result<(Registered, Vec<DeadOwner>)> {
     let OtherOwners { living, dead: found } = others(writer, database, None)?;
-    if let Some(other) = living.iter().find(|other| is_exclusive || other.is_exclusive) {
+    let is_of_test = database.test.is_some();
+    // Those of a test have its file alone, together.
+    let refuses = |other: &&LiveOwner| {
+        if is_of_test { !other.is_exclusive } else { is_exclusive || other.is_exclusive }
+    };
+    if let Some(other) = living.iter().find(refuses) {
         return Err(locked(database, other));
     }
     for other in &living {
@@ -224,7 +230,7 @@ fn add_row(
     }
     let name = lock.as_ref().map(Lock::name).unwrap_or_default();
     let me = Process::current();
-    let row = (me.boot_id, me.pid, me.started_at, name, is_exclusive);
+    let row = (me.boot_id, me.pid, me.started_at, name, is_exclusive || is_of_test);
     writer.execute(sql::OWNER, row).map_err(error::of)?;
     let id = OwnerId(writer.last_insert_rowid() as u64);
     debug_assert!(dead.iter().all(|dead| dead.id < id), "the number of an owner is used again");

@@ -28,11 +28,16 @@ impl Folder {
     /// # Errors
     /// Why none of them does, and what to do.
     pub(crate) fn make() -> Result<Folder> {
-        Folder::within(&candidates())
+        Folder::named("tasker-")
     }
 
-    fn within(candidates: &[PathBuf]) -> Result<Folder> {
-        let name = format!("tasker-{:016x}", random()?);
+    /// The same with this at the front of its name.
+    pub(crate) fn named(prefix: &str) -> Result<Folder> {
+        Folder::within(&candidates(), prefix)
+    }
+
+    fn within(candidates: &[PathBuf], prefix: &str) -> Result<Folder> {
+        let name = format!("{prefix}{:016x}", random()?);
         let mut refusals: Vec<(&Path, io::Error)> = Vec::new();
         for candidate in candidates {
             let folder = candidate.join(&name);
@@ -110,7 +115,7 @@ mod tests {
     fn the_first_folder_that_can_be_written_is_taken() {
         let good = tempfile::tempdir().unwrap();
         let missing = good.path().join("missing");
-        let folder = Folder::within(&[missing, good.path().into()]).unwrap();
+        let folder = Folder::within(&[missing, good.path().into()], "tasker-").unwrap();
         assert_eq!(folder.path().parent(), Some(good.path()));
         let path = folder.path().to_owned();
         assert!(path.is_dir());
@@ -122,7 +127,7 @@ mod tests {
     fn the_refusal_names_each_folder_and_what_to_do() {
         let good = tempfile::tempdir().unwrap();
         let missing = ["a", "b"].map(|name| good.path().join(name));
-        let error = Folder::within(&missing).unwrap_err();
+        let error = Folder::within(&missing, "tasker-").unwrap_err();
         assert_eq!(error.code(), Code::Io);
         let paths = missing.iter().map(|path| path.display().to_string());
         for part in paths.chain(["TMPDIR".into()]) {
