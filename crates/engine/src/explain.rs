@@ -192,6 +192,7 @@ impl<'a> Facts<'a> {
         let Some(task) = self.contents_of(seq, brief)? else { return Ok(Vec::new()) };
         let mut obstacles = Vec::new();
         let conditions = task.def.conditions();
+        conditions.check()?;
         let key = QueueKey::new(brief.priority, seq);
         for (index, condition) in conditions.iter().enumerate() {
             let (matching, is_capped) = match condition.scope {
@@ -279,6 +280,7 @@ impl<'a> Facts<'a> {
         };
         let (conditions, first) =
             (task.def.conditions(), QueueKey::new(task.def.priority, task.seq));
+        conditions.check()?;
         let mut to = key;
         for (index, condition) in conditions.iter().enumerate() {
             let holds = match condition.scope {

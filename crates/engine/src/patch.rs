@@ -92,6 +92,7 @@ impl Planner<'_> {
             let message = "is not taken by a task that is attached yet";
             return Err(Error::at(Code::Unsupported, "concurrency", message));
         }
+        def.conditions().check()?;
         if let Some(own) = def.options.own_conditions {
             def.options.conditions = def.options.conditions.last(own);
             def.options.own_conditions = None;

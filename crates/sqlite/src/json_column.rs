@@ -7,14 +7,15 @@
 //!
 //! Proof: the tests below, `conformance::progress`, `conformance::add`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
+use tasker_core::condition::Conditions;
 use tasker_core::json::write_string;
 use tasker_core::option::{self, OPTIONS};
+use tasker_core::query::Field;
 use tasker_core::task::{Progress, SharedOptions, StartTime, TaskOptions};
 use tasker_core::time::WallMs;
 
@@ -24,6 +25,8 @@ const HAS_DELAY: &str = "hasDelay";
 const IS_HELD: &str = "isHeld";
 /// Since when it is paused.
 const PAUSED_AT: &str = "pausedAt";
+/// What must hold at its start.
+const CONDITIONS: &str = Field::Concurrency.as_str();
 /// How many of its conditions are its own.
 const OWN_CONDITIONS: &str = "ownConditions";
 const CURRENT: &str = "current";
@@ -67,17 +70,19 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
 /// Reads what [`options`] wrote.
 pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
     let (mut options, mut has_delay, mut is_held) = (TaskOptions::default(), false, false);
-    let mut members = members(text)?;
-    let ends_at = members.remove(QUEUE_TIMEOUT_ENDS_AT);
-    for (word, value) in members {
-        match &*word {
+    let mut ends_at = None;
+    for (word, value) in members(text)? {
+        match word {
+            QUEUE_TIMEOUT_ENDS_AT => ends_at = Some(value),
             HAS_DELAY => has_delay = value.get() == "true",
             IS_HELD => is_held = value.get() == "true",
             PAUSED_AT => options.paused_at = Some(WallMs(number(value)?)),
+            // Most tasks start by what is known of their lane.
+            CONDITIONS => options.conditions = Conditions::stored(value.get()),
             OWN_CONDITIONS => options.own_conditions = Some(number(value)?),
             _ => {
                 let option = OPTIONS.iter().find(|option| option.word() == word)?;
-                option.read(&mut options, value.get(), &word).ok()?;
+                option.read(&mut options, value.get(), word).ok()?;
             }
         }
     }
@@ -144,7 +149,8 @@ fn float(value: f64) -> String {
     format!("{value:?}")
 }
 
-fn members(text: &str) -> Option<BTreeMap<Cow<'_, str>, &RawValue>> {
+/// The members of an object. Our own names have nothing that JSON escapes, so none is copied.
+fn members(text: &str) -> Option<BTreeMap<&str, &RawValue>> {
     serde_json::from_str(text).ok()
 }
 
@@ -158,7 +164,6 @@ fn word(value: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use tasker_core::condition::Conditions;
     use tasker_core::limits::DURATION_MS_MAX;
     use tasker_core::retention::Retention;
     use tasker_core::retry;

@@ -222,6 +222,7 @@ pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Resul
     if let Some(run) = get::<Option<[u8; 16]>>(row, 14)? {
         task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
     }
+    task.def.conditions().check()?;
     if state != State::Paused || task.has_halted() {
         task.def.options.forget_pause();
     }

@@ -1,7 +1,7 @@
 //! Conditions that were read before, by their text.
 //!
-//! A program that adds many tasks says the same of many of them, and a store reads what it wrote:
-//! each thread keeps what it has read last. It is all the same whether something is here.
+//! A program that adds many tasks says the same of many of them: each thread keeps what it has read
+//! last. It is all the same whether something is here.
 
 use std::cell::RefCell;
 
@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, path: &str) -> Result<Conditions> {
     if let Some(known) = CACHE.with_borrow(|cache| cache.read.get(text).cloned()) {
         return Ok(known);
     }
-    let conditions = read::list(text, path)?;
+    let conditions = Conditions::of(read::all(text, path)?);
     CACHE.with_borrow_mut(|cache| cache.keep(text, &conditions));
     Ok(conditions)
 }

@@ -11,6 +11,8 @@
 //! - Equal meaning that is seen without looking at tasks has one text: neither the order of names
 //!   counts, nor whether an equality is written as `$eq`, nor an `$and` around it.
 //! - What is written is read again as the same conditions.
+//! - What a store has is read when somebody looks at it: most tasks start by what is known of their
+//!   lane.
 //!
 //! # Left to others
 //! Counting is the work of [`crate::dispatch`], the document that conditions look at is
@@ -21,15 +23,14 @@
 mod canonical;
 mod read;
 mod cache;
-pub mod part;
 pub mod template;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::query::{Field, Fields, Path, Query, Test, Value};
 use crate::words::words;
 
@@ -142,7 +143,8 @@ pub(crate) fn query_of_hold(given: &Value, path: &str) -> Result<Query> {
 pub struct Conditions(Option<Arc<List>>);
 
 struct List {
-    all: Box<[Condition]>,
+    /// Those of the text; nothing before somebody looks at them.
+    all: OnceLock<Box<[Condition]>>,
     text: Box<str>,
 }
 
@@ -150,12 +152,32 @@ impl Conditions {
     /// No conditions.
     pub const NONE: Conditions = Conditions(None);
 
-    /// Reads a list of conditions that stands at `path`, as it was given or stored.
+    /// Reads a list of conditions that stands at `path`, as it was given.
     ///
     /// # Errors
     /// `Invalid`, `InvalidQuery` or `TooLarge` with a path such as `concurrency[0].query.seq`.
     pub fn read(text: &str, path: &str) -> Result<Self> {
         cache::read(text, path)
+    }
+
+    /// Those of a text that [`Conditions::text`] gave, unread: [`Conditions::check`] says whether
+    /// they can be.
+    pub fn stored(text: &str) -> Self {
+        if text == Self::NONE.text() {
+            return Self::NONE;
+        }
+        Self(Some(Arc::new(List { all: OnceLock::new(), text: text.into() })))
+    }
+
+    /// Whether a stored text is one of conditions. Without that it has none.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is not.
+    pub fn check(&self) -> Result<()> {
+        if self.is_none() || self.count() > 0 {
+            return Ok(());
+        }
+        Err(Error::new(Code::Corrupt, "the stored conditions of a task cannot be read"))
     }
 
     /// Whether there are none.
@@ -165,7 +187,7 @@ impl Conditions {
 
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, Condition> {
-        self.0.as_ref().map(|list| list.all.iter()).unwrap_or_default()
+        self.0.as_ref().map(|list| list.all().iter()).unwrap_or_default()
     }
 
     /// How many there are.
@@ -198,7 +220,7 @@ impl Conditions {
             (_, None) => Ok(self.clone()),
             (None, _) => Ok(more.clone()),
             (Some(these), Some(those)) => {
-                let all: Vec<_> = these.all.iter().chain(&those.all).cloned().collect();
+                let all: Vec<_> = these.all().iter().chain(those.all()).cloned().collect();
                 read::check_count(all.len(), path)?;
                 let all = Self::of(all);
                 read::check_bytes(all.text(), path)?;
@@ -219,7 +241,13 @@ impl Conditions {
             text += &condition.to_string();
         }
         text.push(']');
-        Self(Some(Arc::new(List { all: all.into(), text: text.into() })))
+        Self(Some(Arc::new(List { all: OnceLock::from(Box::from(all)), text: text.into() })))
+    }
+}
+
+impl List {
+    fn all(&self) -> &[Condition] {
+        self.all.get_or_init(|| read::all(&self.text, "concurrency").unwrap_or_default().into())
     }
 }
 

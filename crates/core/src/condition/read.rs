@@ -1,7 +1,7 @@
 //! Reads conditions, as they are given and as they are stored.
 
 use super::canonical;
-use super::{Condition, Conditions, Scope, fields};
+use super::{Condition, Scope, fields};
 use crate::error::{Code, Error, Result};
 use crate::limits::{CONDITIONS_BYTES_MAX, CONDITIONS_MAX};
 use crate::query::{Allowed, Field, Fields, Object, Query, Value};
@@ -13,12 +13,11 @@ const IGNORED_FIELDS: Fields = Fields::NONE.with(Field::Status).with(Field::Stat
 /// The greatest limit: what JavaScript can count to.
 const LIMIT_MAX: f64 = 9_007_199_254_740_991.0;
 
-/// Reads a list of conditions that stands at `path`.
-pub(super) fn list(text: &str, path: &str) -> Result<Conditions> {
+/// Reads the conditions of a list that stands at `path`.
+pub(super) fn all(text: &str, path: &str) -> Result<Vec<Condition>> {
     let items = items(text, path)?;
     let read = items.iter().enumerate();
-    let read = read.map(|(index, item)| condition(item, &format!("{path}[{index}]")));
-    read.collect::<Result<_>>().map(Conditions::of)
+    read.map(|(index, item)| condition(item, &format!("{path}[{index}]"))).collect()
 }
 
 /// What a list of conditions holds, unread.

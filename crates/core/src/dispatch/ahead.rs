@@ -68,9 +68,8 @@ impl Dispatch {
     pub(super) fn release(&mut self, Term { counter: id, limit, .. }: Term) {
         let bars = self.counters.get_mut(id).and_then(|counter| counter.bars.as_mut());
         bars.into_iter().for_each(|bars| bars.release(limit));
-        let gone = self.counters.release(id).filter(|counter| counter.bars.is_some());
-        if let Some(condition) = gone.as_ref().and_then(|counter| counter.condition()) {
-            self.queued.remove_counter(id, condition);
+        if self.counters.release(id).is_some_and(|gone| gone.bars.is_some()) {
+            self.queued.remove_counter(id);
         }
     }
 
@@ -100,8 +99,8 @@ impl Dispatch {
         moved.into_iter().for_each(|limit| self.relist_groups(id, limit));
     }
 
-    /// The document of a task that waits is known from now on.
-    fn know(&mut self, slot: OperationSlot, key: QueueKey, document: &Value) {
+    /// What counters look at of a task that waits is known from now on.
+    fn know(&mut self, slot: OperationSlot, key: QueueKey, document: Value) {
         let (document, mut counters) = self.queued.know(slot, key, document);
         counters.retain(|id| {
             self.counters.condition(*id).is_some_and(|condition| condition.matches(&document))
@@ -254,12 +253,11 @@ impl Dispatch {
     /// `Corrupt` if a stored text is not JSON.
     pub fn tell_queued(&mut self, tasks: &[(LaneId, QueueKey, &NewTask)]) -> Result<()> {
         debug_assert!(!tasks.is_empty(), "what is asked for is asked for again");
-        let fields = self.queued.fields();
         for (lane, key, def) in tasks {
             let Some(slot) = self.operations.by_id(lane.operation()) else { continue };
             if self.queued.is_unread(slot, *key) {
-                let document = document::for_conditions(def, fields)?;
-                self.know(slot, *key, &document);
+                let document = document::for_parts(def, self.queued.parts())?;
+                self.know(slot, *key, document);
             }
         }
         Ok(())
@@ -272,7 +270,6 @@ impl Dispatch {
     /// As [`Dispatch::tell_queued`].
     pub fn examine(&mut self, windows: Vec<(LaneId, Window)>) -> Result<()> {
         debug_assert!(!windows.is_empty(), "what is asked for is asked for again");
-        let fields = self.queued.fields();
         let from = windows.iter();
         let from = from.filter_map(|(id, _)| Some((*id, self.queued.unexamined(*id)?))).collect();
         let overlay = self.undo.overlay(&from);
@@ -296,8 +293,8 @@ impl Dispatch {
                 debug_assert!(*from <= key, "the window begins too early");
                 // What the turn has put there may have another definition now.
                 if !overlay.contains_key(&(id, key)) || is_on(Fault::ExamineForgetsTurn) {
-                    let document = document::for_conditions(&task.def, fields)?;
-                    self.know(slot, key, &document);
+                    let document = document::for_parts(&task.def, self.queued.parts())?;
+                    self.know(slot, key, document);
                 }
             }
         }

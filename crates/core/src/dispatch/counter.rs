@@ -17,16 +17,16 @@
 //!
 //! Proof: `tests/dispatch_oracle.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
 use super::bars::Bars;
 use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
-use crate::condition::{Condition, Conditions, Scope, part};
+use crate::condition::{Condition, Conditions, Scope};
 use crate::id::Seq;
-use crate::query::{Fields, Path, Value};
+use crate::query::{Parts, Value};
 
 /// After so many runs without a counter nothing is asked any more of those that begin: who uses
 /// conditions now and then does not read all live runs each time.
@@ -43,6 +43,8 @@ pub(super) struct Counter {
     pub(super) lanes: u32,
     /// How many live runs match.
     pub(super) live: u32,
+    /// Where it stands among those that count runs.
+    place: Place,
     /// The ready tasks that match, if it counts those.
     pub(super) bars: Option<Box<Bars>>,
     /// The groups that stand at it, by limit.
@@ -82,7 +84,7 @@ pub(super) struct Counters {
     /// The live runs of all owners, if they are known.
     runs: Option<FxHashMap<Seq, Run>>,
     /// What counters look at; that much is kept of the document of a run.
-    paths: BTreeSet<Path>,
+    parts: Parts,
     /// Whether some of that came later than the runs that are known.
     are_runs_short: bool,
     /// How many runs have begun since the last counter of runs went.
@@ -112,10 +114,9 @@ impl Counters {
         self.runs.is_some()
     }
 
-    /// The fields of a task that counters look at.
-    pub(super) fn fields(&self) -> Fields {
-        let fields = self.paths.iter().filter_map(Path::field);
-        fields.fold(Fields::default(), Fields::with)
+    /// What counters look at of a task.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Whether there is a counter of this scope and query.
@@ -148,7 +149,8 @@ impl Counters {
         let bars = (scope == Some(Scope::BeforeQueued)).then(Box::default);
         let is_of_runs = bars.is_none();
         let (conditions, groups) = (conditions.clone(), BTreeMap::new());
-        let counter = Counter { conditions, index, hash, lanes: 1, live: 0, bars, groups };
+        let place = Place::Loose;
+        let counter = Counter { conditions, index, hash, lanes: 1, live: 0, place, bars, groups };
         self.by_query.insert(hash, id);
         self.counters.insert(id, counter);
         if is_of_runs {
@@ -160,16 +162,16 @@ impl Counters {
     /// A new counter counts the runs that match.
     fn watch_runs(&mut self, id: CounterId) {
         self.of_runs += 1;
-        if let Some(condition) = self.counters.get(&id).and_then(Counter::condition) {
+        let Some(counter) = self.counters.get_mut(&id) else { return };
+        if let Some(condition) = counter.conditions.iter().nth(counter.index) {
             for path in condition.paths() {
-                if !self.paths.contains(path) {
-                    self.paths.insert(path.clone());
+                if self.parts.add(path) {
                     self.are_runs_short = self.runs.is_some();
                 }
             }
             let runs = self.runs.iter().flatten();
             let runs = runs.map(|(seq, run)| (*seq, &run.document));
-            self.families.add(id, condition, runs);
+            counter.place = self.families.add(id, condition, runs);
         }
         self.count(id);
     }
@@ -180,7 +182,7 @@ impl Counters {
             return;
         };
         let Some(condition) = counter.conditions.iter().nth(counter.index) else { return };
-        let seqs = match self.families.candidates(condition) {
+        let seqs = match self.families.candidates(&counter.place) {
             Candidates::All => runs.keys().copied().collect(),
             Candidates::Some(seqs) => seqs,
         };
@@ -208,16 +210,15 @@ impl Counters {
         if counter.bars.is_none() {
             self.of_runs -= 1;
             self.idle_begins = 0;
-            counter.condition().into_iter().for_each(|one| self.families.remove(id, one));
+            self.families.remove(id, &counter.place);
         }
         Some(counter)
     }
 
-    /// A run begins whose document has at least the fields that counters look at. The counters that
-    /// count it; they have not done so yet.
-    pub(super) fn begin(&mut self, seq: Seq, document: &Value) -> Box<[CounterId]> {
+    /// A run begins; of its document that is given which counters look at. The counters that count
+    /// it; they have not done so yet.
+    pub(super) fn begin(&mut self, seq: Seq, document: Value) -> Box<[CounterId]> {
         let Some(runs) = &mut self.runs else { return Box::default() };
-        let document = part::of(document, &self.paths);
         let mut counters = self.families.begin(seq, &document);
         counters.retain(|id| {
             let counter = self.counters.get(id);

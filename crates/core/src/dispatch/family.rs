@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -30,7 +31,7 @@ const FAMILIES_MAX: usize = 64;
 const TUPLES_MAX: usize = 1_000;
 
 /// The paths at which the counters of a family ask for equality, in order.
-type Paths = Box<[Box<str>]>;
+type Paths = Arc<[Box<str>]>;
 /// A keyed hash of one value for each path.
 type Tuple = u64;
 
@@ -64,8 +65,20 @@ pub(super) enum Place {
 
 /// Where a document stands in a family.
 enum Tuples {
+    One(Tuple),
     Some(Vec<Tuple>),
     TooMany,
+}
+
+impl Tuples {
+    /// Each of them; nothing if there are too many.
+    fn all(&self) -> Option<&[Tuple]> {
+        match self {
+            Self::One(tuple) => Some(std::slice::from_ref(tuple)),
+            Self::Some(tuples) => Some(tuples),
+            Self::TooMany => None,
+        }
+    }
 }
 
 /// The live runs that a counter may count.
@@ -96,50 +109,57 @@ impl Families {
         }
     }
 
-    /// A counter comes. `runs` are the live ones, with their documents.
+    /// A counter comes. `runs` are the live ones, with their documents. Where it stands from now on.
     pub(super) fn add<'d>(
         &mut self,
         id: CounterId,
         condition: &Condition,
         runs: impl Iterator<Item = (Seq, &'d Value)>,
-    ) {
+    ) -> Place {
         let Place::Of(paths, tuple) = self.place(condition) else {
             self.loose.insert(id);
-            return;
+            return Place::Loose;
         };
-        let family = self.families.entry(paths).or_insert_with(|| {
+        // One text for all that stand there.
+        let known = self.families.get_key_value(&paths).map(|(known, _)| Arc::clone(known));
+        let paths = known.unwrap_or(paths);
+        let family = self.families.entry(Arc::clone(&paths)).or_insert_with(|| {
             let mut family = Family::new(condition);
-            runs.for_each(|(seq, document)| family.add_run(seq, document, &self.hashes));
+            runs.for_each(|(seq, document)| {
+                let tuples = family.tuples(document, &self.hashes);
+                family.add_run(seq, &tuples);
+            });
             family
         });
         family.counters.entry(tuple).or_default().insert(id);
         family.len += 1;
+        Place::Of(paths, tuple)
     }
 
-    /// A counter goes.
-    pub(super) fn remove(&mut self, id: CounterId, condition: &Condition) {
-        if self.loose.remove(&id) {
+    /// A counter goes, which stood there.
+    pub(super) fn remove(&mut self, id: CounterId, place: &Place) {
+        let Place::Of(paths, tuple) = place else {
+            self.loose.remove(&id);
             return;
-        }
-        let (paths, tuple) = asked(condition, &self.hashes);
-        let Some(family) = self.families.get_mut(&paths) else { return };
-        if let Some(counters) = family.counters.get_mut(&tuple) {
+        };
+        let Some(family) = self.families.get_mut(paths) else { return };
+        if let Some(counters) = family.counters.get_mut(tuple) {
             counters.remove(&id);
             if counters.is_empty() {
-                family.counters.remove(&tuple);
+                family.counters.remove(tuple);
             }
         }
         family.len -= 1;
         if family.len == 0 {
-            self.families.remove(&paths);
+            self.families.remove(paths);
         }
     }
 
-    /// The live runs that a counter may count.
-    pub(super) fn candidates(&self, condition: &Condition) -> Candidates {
-        let (paths, tuple) = asked(condition, &self.hashes);
-        let Some(family) = self.families.get(&paths) else { return Candidates::All };
-        let found = family.runs.get(&tuple).into_iter().flatten().chain(&family.wide);
+    /// The live runs that a counter which stands there may count.
+    pub(super) fn candidates(&self, place: &Place) -> Candidates {
+        let Place::Of(paths, tuple) = place else { return Candidates::All };
+        let Some(family) = self.families.get(paths) else { return Candidates::All };
+        let found = family.runs.get(tuple).into_iter().flatten().chain(&family.wide);
         Candidates::Some(found.copied().collect())
     }
 
@@ -147,8 +167,9 @@ impl Families {
     pub(super) fn begin(&mut self, seq: Seq, document: &Value) -> Vec<CounterId> {
         let mut found: Vec<CounterId> = self.loose.iter().copied().collect();
         for family in self.families.values_mut() {
-            family.find(document, &self.hashes, &mut found);
-            family.add_run(seq, document, &self.hashes);
+            let tuples = family.tuples(document, &self.hashes);
+            family.find(&tuples, &mut found);
+            family.add_run(seq, &tuples);
         }
         found.sort_unstable();
         found.dedup();
@@ -158,7 +179,8 @@ impl Families {
     /// A run is over.
     pub(super) fn end(&mut self, seq: Seq, document: &Value) {
         for family in self.families.values_mut() {
-            family.remove_run(seq, document, &self.hashes);
+            let tuples = family.tuples(document, &self.hashes);
+            family.remove_run(seq, &tuples);
         }
     }
 }
@@ -171,53 +193,64 @@ impl Family {
         Self { paths, counters, len: 0, runs, wide: BTreeSet::new() }
     }
 
-    fn find(&self, document: &Value, hashes: &RandomState, found: &mut Vec<CounterId>) {
-        match self.tuples(document, hashes) {
-            Tuples::Some(tuples) => {
+    fn find(&self, tuples: &Tuples, found: &mut Vec<CounterId>) {
+        match tuples.all() {
+            Some(tuples) => {
                 let counters = tuples.iter().filter_map(|tuple| self.counters.get(tuple));
                 found.extend(counters.flatten());
             }
-            Tuples::TooMany => found.extend(self.counters.values().flatten()),
+            None => found.extend(self.counters.values().flatten()),
         }
     }
 
-    fn add_run(&mut self, seq: Seq, document: &Value, hashes: &RandomState) {
-        match self.tuples(document, hashes) {
-            Tuples::Some(tuples) => {
-                for tuple in tuples {
-                    self.runs.entry(tuple).or_default().insert(seq);
-                }
-            }
-            Tuples::TooMany => {
-                self.wide.insert(seq);
-            }
+    fn add_run(&mut self, seq: Seq, tuples: &Tuples) {
+        let Some(tuples) = tuples.all() else {
+            self.wide.insert(seq);
+            return;
+        };
+        for tuple in tuples {
+            self.runs.entry(*tuple).or_default().insert(seq);
         }
     }
 
-    fn remove_run(&mut self, seq: Seq, document: &Value, hashes: &RandomState) {
-        let Tuples::Some(tuples) = self.tuples(document, hashes) else {
+    fn remove_run(&mut self, seq: Seq, tuples: &Tuples) {
+        let Some(tuples) = tuples.all() else {
             self.wide.remove(&seq);
             return;
         };
         for tuple in tuples {
-            let Some(runs) = self.runs.get_mut(&tuple) else { continue };
+            let Some(runs) = self.runs.get_mut(tuple) else { continue };
             runs.remove(&seq);
             if runs.is_empty() {
-                self.runs.remove(&tuple);
+                self.runs.remove(tuple);
             }
         }
     }
 
     /// The tuples of a document, each once.
     fn tuples(&self, document: &Value, hashes: &RandomState) -> Tuples {
-        let mut tuples = vec![hashes.build_hasher()];
-        for path in &self.paths {
-            let Some(mut values) = path.scalars(document, TUPLES_MAX / tuples.len().max(1)) else {
+        let mut one = hashes.build_hasher();
+        for (at, path) in self.paths.iter().enumerate() {
+            match path.scalars(document, TUPLES_MAX) {
+                None => return Tuples::TooMany,
+                Some(values) => match values.only() {
+                    Some(value) => value.hash(&mut one),
+                    None => return Self::several(&self.paths[at..], one, document),
+                },
+            }
+        }
+        Tuples::One(one.finish())
+    }
+
+    /// The tuples of a document that has not one value at each of these paths; so far it has.
+    fn several(paths: &[Path], so_far: DefaultHasher, document: &Value) -> Tuples {
+        let mut tuples = vec![so_far];
+        for path in paths {
+            let Some(values) = path.scalars(document, TUPLES_MAX / tuples.len().max(1)) else {
                 return Tuples::TooMany;
             };
-            if is_on(Fault::FamilyForgetsArrays) {
-                values.truncate(1);
-            }
+            let values_max = if is_on(Fault::FamilyForgetsArrays) { 1 } else { usize::MAX };
+            let values: Vec<&Value> = values.iter().take(values_max).collect();
             let with = |so_far: &DefaultHasher, value: &Value| {
                 let mut hasher = so_far.clone();
                 value.hash(&mut hasher);

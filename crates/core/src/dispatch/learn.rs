@@ -100,7 +100,7 @@ impl Dispatch {
     /// least.
     ///
     /// # Errors
-    /// `Corrupt` if a stored text is not JSON.
+    /// `Corrupt` if a stored text cannot be read.
     pub fn tell(&mut self, tasks: &[(LaneId, QueueKey, Known<'_>)]) -> Result<()> {
         debug_assert!(!tasks.is_empty(), "what is asked for is asked for again");
         let stored = || tasks.iter().filter_map(|(.., known)| known.stored);
@@ -110,6 +110,7 @@ impl Dispatch {
         for (lane, key, Known { def, stored }) in tasks {
             let slot = self.lanes.slot(*lane);
             if let Some(slot) = slot.filter(|slot| !self.lanes.get(*slot).is_learned()) {
+                def.conditions().check()?;
                 self.learn(slot, def.conditions());
             }
             match stored.filter(|_| !entered.contains(&key.seq)) {
@@ -128,12 +129,12 @@ impl Dispatch {
 
     /// What counters look at of a task, if it is known.
     pub(super) fn document(&mut self, seq: Seq) -> Result<Option<Value>> {
+        let parts = self.counters.parts();
         match self.documents.remove(&seq) {
-            Some(known) => Ok(Some(known)),
+            Some(known) => Ok(Some(parts.of(&known))),
             None => {
                 let task = self.contents.get(seq);
-                let fields = self.counters.fields();
-                task.map(|task| document::for_conditions(&task.def, fields)).transpose()
+                task.map(|task| document::for_parts(&task.def, parts)).transpose()
             }
         }
     }

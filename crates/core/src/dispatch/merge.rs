@@ -242,7 +242,7 @@ impl Dispatch {
         self.relist_lane(lane, old);
         self.go(id, key);
         if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
-            self.count(key.seq, &document);
+            self.count(key.seq, document);
         }
         None
     }

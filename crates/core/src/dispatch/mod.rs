@@ -470,7 +470,7 @@ impl Dispatch {
                 self.change_runs(slot, true);
                 let run = self.undo.pop_end();
                 if let Some(run) = run.filter(|_| !is_on(Fault::RollbackForgetsCounters)) {
-                    self.count(seq, &run.document);
+                    self.count(seq, run.document);
                 }
             }
             Step::Halt => self.change_halted(false),

@@ -25,9 +25,9 @@ use rustc_hash::FxHashMap;
 
 use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, OperationSlot};
-use crate::condition::{Condition, part};
+use crate::condition::Condition;
 use crate::id::{LaneId, Seq};
-use crate::query::{Fields, Path, Value};
+use crate::query::{Parts, Value};
 use crate::queue::QueueKey;
 
 /// After so many comings and goings without a counter nothing is kept any more, unless that was
@@ -67,14 +67,22 @@ pub(super) enum Missing {
     Lanes(Vec<(LaneId, QueueKey)>, usize),
 }
 
+/// What a counter counts.
+#[derive(Debug)]
+struct Asked {
+    /// The operation of all that it counts, if it names one.
+    operation: Option<Box<str>>,
+    /// Where it stands among the others.
+    place: Place,
+}
+
 /// The ready tasks that are known, and how far they are.
 #[derive(Debug, Default)]
 pub(super) struct Queued {
     families: Families,
-    /// The counters, and the operation of all that each counts if it names one.
-    counters: BTreeMap<CounterId, Option<Box<str>>>,
+    counters: BTreeMap<CounterId, Asked>,
     /// What they look at; that much is kept of a document.
-    paths: BTreeSet<Path>,
+    parts: Parts,
     tasks: FxHashMap<Seq, Waiting>,
     documents: BTreeSet<Arc<Value>>,
     operations: BTreeMap<OperationSlot, Tracked>,
@@ -92,7 +100,7 @@ impl Queued {
 
     /// The operation of all that a counter counts, if it names one.
     pub(super) fn operation_of(&self, id: CounterId) -> Option<&str> {
-        self.counters.get(&id)?.as_deref()
+        self.counters.get(&id)?.operation.as_deref()
     }
 
     /// How many tasks are known.
@@ -109,10 +117,9 @@ impl Queued {
         self.tasks.get_mut(&seq)
     }
 
-    /// The fields of a task that counters look at.
-    pub(super) fn fields(&self) -> Fields {
-        let fields = self.paths.iter().filter_map(Path::field);
-        fields.fold(Fields::default(), Fields::with)
+    /// What counters look at of a task.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Where the counter of a condition stands among the others, or would.
@@ -128,25 +135,27 @@ impl Queued {
     /// A counter comes. The known tasks that it may count; nothing if it looks at something that is
     /// not kept of them, so that they must be read anew.
     pub(super) fn add_counter(&mut self, id: CounterId, condition: &Condition) -> Option<Vec<Seq>> {
-        self.counters.insert(id, condition.operation().map(Into::into));
         self.idle = 0;
-        let looked_at = self.paths.len();
-        self.paths.extend(condition.paths().into_iter().cloned());
+        let new = condition.paths().into_iter().filter(|path| self.parts.add(path)).count();
         let tasks = self.tasks.iter().map(|(seq, task)| (*seq, &*task.document));
-        self.families.add(id, condition, tasks);
-        if self.paths.len() > looked_at && !self.operations.is_empty() {
+        let place = self.families.add(id, condition, tasks);
+        let candidates = self.families.candidates(&place);
+        let operation = condition.operation().map(Into::into);
+        self.counters.insert(id, Asked { operation, place });
+        if new > 0 && !self.operations.is_empty() {
             return None;
         }
-        Some(match self.families.candidates(condition) {
+        Some(match candidates {
             Candidates::All => self.tasks.keys().copied().collect(),
             Candidates::Some(seqs) => seqs,
         })
     }
 
     /// A counter goes.
-    pub(super) fn remove_counter(&mut self, id: CounterId, condition: &Condition) {
-        self.counters.remove(&id);
-        self.families.remove(id, condition);
+    pub(super) fn remove_counter(&mut self, id: CounterId) {
+        if let Some(Asked { place, .. }) = self.counters.remove(&id) {
+            self.families.remove(id, &place);
+        }
     }
 
     /// Forgets the tasks, and how far they were examined.
@@ -273,17 +282,17 @@ impl Queued {
         tracked.unexamined.extend(to.map(|to| (to, lane)));
     }
 
-    /// The document of a task is known from now on. The counters that may count it.
+    /// What counters look at of a task is known from now on. The counters that may count it.
     pub(super) fn know(
         &mut self,
         slot: OperationSlot,
         key: QueueKey,
-        document: &Value,
+        document: Value,
     ) -> (Arc<Value>, Vec<CounterId>) {
         if let Some(tracked) = self.operations.get_mut(&slot) {
             tracked.unread.remove(&key);
         }
-        let document = Arc::new(part::of(document, &self.paths));
+        let document = Arc::new(document);
         let document = match self.documents.get(&document) {
             Some(known) => known.clone(),
             None => {

@@ -33,7 +33,7 @@ impl Dispatch {
     pub fn begin_remote_run(&mut self, operation: OperationId, seq: Seq, document: Option<&Value>) {
         self.change_remote_runs(operation, |remote| remote + 1);
         if let Some(document) = document.filter(|_| !is_on(Fault::CounterForgetsRemoteRuns)) {
-            self.count(seq, document);
+            self.count(seq, self.counters.parts().of(document));
         }
     }
 
@@ -61,12 +61,12 @@ impl Dispatch {
         }
         self.counters.know_runs();
         for (seq, document) in runs {
-            self.count(*seq, document);
+            self.count(*seq, self.counters.parts().of(document));
         }
     }
 
-    /// A run begins: the counters that it matches count it.
-    pub(super) fn count(&mut self, seq: Seq, document: &Value) {
+    /// A run begins: the counters that it matches count it. They look at no more of it than this.
+    pub(super) fn count(&mut self, seq: Seq, document: Value) {
         let counters = self.counters.begin(seq, document);
         for id in counters {
             self.step(id, true);

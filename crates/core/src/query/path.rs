@@ -79,11 +79,11 @@ impl Path {
     }
 
     /// The values that a document has here as far as an equality can see, but for arrays and
-    /// objects, each once; nothing if there are more than `max`. What is missing is `null`.
-    pub fn scalars<'v>(&self, document: &'v Value, max: usize) -> Option<Vec<&'v Value>> {
-        let mut seen = Scalars { all: BTreeSet::new(), max };
+    /// objects; nothing if there are more than `max`. What is missing is `null`.
+    pub fn scalars<'v>(&self, document: &'v Value, max: usize) -> Option<Scalars<'v>> {
+        let mut seen = Scalars { first: None, more: BTreeSet::new(), max };
         let is_full = self.walk(document, &mut seen);
-        (!is_full).then(|| seen.all.into_iter().collect())
+        (!is_full).then_some(seen)
     }
 
     /// Shows `visit` what the path leads to from a document or a member of an array, until it has
@@ -132,18 +132,33 @@ pub(super) trait Visit<'v> {
     fn stray(&mut self) -> bool;
 }
 
-/// Gathers scalars until there are too many.
-struct Scalars<'v> {
-    all: BTreeSet<&'v Value>,
+/// What [`Path::scalars`] finds, each value once. Most documents have one, which allocates nothing.
+#[derive(Debug)]
+pub struct Scalars<'v> {
+    first: Option<&'v Value>,
+    more: BTreeSet<&'v Value>,
     max: usize,
 }
 
 impl<'v> Scalars<'v> {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &'v Value> {
+        self.first.into_iter().chain(self.more.iter().copied())
+    }
+
+    /// The one that there is, if there is one and no other.
+    pub fn only(&self) -> Option<&'v Value> {
+        self.first.filter(|_| self.more.is_empty())
+    }
+
     fn take(&mut self, value: &'v Value) -> bool {
-        if !matches!(value, Value::Array(_) | Value::Object(_)) {
-            self.all.insert(value);
+        match self.first {
+            _ if matches!(value, Value::Array(_) | Value::Object(_)) => {}
+            None => self.first = Some(value),
+            Some(first) if first == value => {}
+            Some(_) => drop(self.more.insert(value)),
         }
-        self.all.len() > self.max
+        usize::from(self.first.is_some()) + self.more.len() > self.max
     }
 }
 

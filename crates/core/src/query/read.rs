@@ -7,9 +7,13 @@
 //! - Recursion ends at [`JSON_DEPTH_MAX`] levels, so no text overflows the stack (I-17).
 //! - Any JSON text within that depth is read. Text that is not JSON is an error or some value,
 //!   never a panic.
+//! - What is not wanted of a text is passed over, at any depth.
 //!
 //! Proof: the tests below compare it with serde_json.
 
+use std::borrow::Cow;
+
+use super::part::Wanted;
 use super::value::{Object, Value};
 use crate::error::{Code, Error, Result};
 use crate::limits::JSON_DEPTH_MAX;
@@ -25,10 +29,17 @@ impl Value {
     pub fn from_json(text: &str) -> Result<Self> {
         let mut reader = Reader { text, at: 0, depth: 0 };
         let value = reader.value()?;
-        match reader.peek() {
-            None => Ok(value),
-            Some(_) => Err(reader.fault("the end")),
-        }
+        reader.end(value)
+    }
+
+    /// Reads of JSON text what is wanted, if that has any of it.
+    ///
+    /// # Errors
+    /// As [`Value::from_json`], as far as it was read.
+    pub(crate) fn part_of_json(text: &str, wanted: &Wanted) -> Result<Option<Self>> {
+        let mut reader = Reader { text, at: 0, depth: 0 };
+        let value = reader.part(wanted)?;
+        reader.end(value)
     }
 }
 
@@ -68,15 +79,51 @@ impl<'t> Reader<'t> {
 
     fn value(&mut self) -> Result<Value> {
         match self.peek() {
-            Some(b'{') => self.nested(Self::object),
+            Some(b'{') => self.nested(|reader| reader.object(None)),
             Some(b'[') => self.nested(Self::array),
-            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'"') => Ok(Value::String(self.text()?.into())),
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => self.word(),
         }
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Value>) -> Result<Value> {
+    /// As [`Wanted::of`] has it.
+    fn part(&mut self, wanted: &Wanted) -> Result<Option<Value>> {
+        match self.peek() {
+            Some(b'[') => self.value().map(Some),
+            _ if wanted.is_whole => self.value().map(Some),
+            Some(b'{') => self.nested(|reader| reader.object(Some(wanted))).map(Some),
+            _ => self.pass().map(|()| None),
+        }
+    }
+
+    /// Passes over a value.
+    fn pass(&mut self) -> Result<()> {
+        let mut open = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'{' | b'[') => (open, self.at) = (open + 1, self.at + 1),
+                Some(b'}' | b']') if open > 0 => (open, self.at) = (open - 1, self.at + 1),
+                Some(b',' | b':') if open > 0 => self.at += 1,
+                Some(b'"') => drop(self.text()?),
+                // What is no nested value allocates nothing.
+                _ => drop(self.value()?),
+            }
+            if open == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Nothing but white space is left behind what was read.
+    fn end<T>(&mut self, read: T) -> Result<T> {
+        match self.peek() {
+            None => Ok(read),
+            Some(_) => Err(self.fault("the end")),
+        }
+    }
+
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value>) -> Result<Value> {
         if self.depth == JSON_DEPTH_MAX {
             let message = format!("more than {JSON_DEPTH_MAX} levels of arrays and objects");
             return Err(Error::new(Code::TooLarge, message));
@@ -104,17 +151,26 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn object(&mut self) -> Result<Value> {
+    /// An object, of which some may be wanted and not all.
+    fn object(&mut self, wanted: Option<&Wanted>) -> Result<Value> {
         let mut members = Vec::new();
         if self.take(b'}') {
             return Ok(Value::Object(Object::new(members)));
         }
         loop {
-            let name = self.string()?;
+            let name = self.text()?;
             if !self.take(b':') {
                 return Err(self.fault("`:`"));
             }
-            members.push((name, self.value()?));
+            match wanted.map(|wanted| wanted.below(&name)) {
+                None => members.push((name.into(), self.value()?)),
+                Some(None) => self.pass()?,
+                Some(Some(below)) => match self.part(below)? {
+                    Some(part) => members.push((name.into(), part)),
+                    // The last of two members with one name counts.
+                    None => members.retain(|(other, _): &(Box<str>, _)| **other != *name),
+                },
+            }
             if self.take(b'}') {
                 return Ok(Value::Object(Object::new(members)));
             }
@@ -141,11 +197,17 @@ impl<'t> Reader<'t> {
         Ok(Value::Number(number))
     }
 
-    fn string(&mut self) -> Result<Box<str>> {
+    /// A string; it is borrowed if nothing in it is escaped.
+    fn text(&mut self) -> Result<Cow<'t, str>> {
         if !self.take(b'"') {
             return Err(self.fault("a string"));
         }
-        let mut text = String::from(self.plain());
+        let plain = self.plain();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.into());
+        }
+        let mut text = String::from(plain);
         while self.byte() == Some(b'\\') {
             self.at += 1;
             text.push(self.escape()?);

@@ -175,7 +175,7 @@ impl Bucket {
             let values = document.and_then(|document| by_value.path.scalars(document, VALUES_MAX));
             match values {
                 Some(values) => {
-                    let hashed = values.into_iter().map(|value| hashes.hash_one(value));
+                    let hashed = values.iter().map(|value| hashes.hash_one(value));
                     let sets = hashed.filter_map(|hash| by_value.values.get(&hash));
                     found.extend(sets.flatten());
                 }

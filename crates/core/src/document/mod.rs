@@ -13,6 +13,8 @@
 //!
 //! Proof: the tests below; `__test__/contract/queries.test.mjs`.
 
+mod for_conditions;
+
 use std::cmp::Ordering;
 use std::fmt::{Display, Write};
 
@@ -25,8 +27,10 @@ use crate::query::projection::Part;
 use crate::query::{Field, Fields, Object, Projection, Value};
 use crate::read::{Found, too_much};
 use crate::state::Phase;
-use crate::task::{Attempt, AttemptError, Json, LogLine, NewTask, Progress, TaskEnd, TaskRecord};
+use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
+
+pub use for_conditions::{for_conditions, for_parts};
 
 /// The document of a task, with those of its members that are in `fields`.
 ///
@@ -71,34 +75,6 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
     })
 }
 
-/// What conditions may look at of a task, with those of its fields that are in `fields`; see
-/// [`crate::condition::fields`].
-///
-/// # Errors
-/// `Corrupt` if a stored text is not JSON.
-pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
-    let mut members = Vec::new();
-    let mut add = |field: Field, value: Option<Value>| {
-        members.extend(value.map(|value| (field.as_str().into(), value)));
-    };
-    let texts = [
-        (Field::Data, &task.data),
-        (Field::Id, &task.options.id),
-        (Field::Label, &task.options.label),
-        (Field::Tags, &task.options.tags),
-    ];
-    for (field, text) in texts.into_iter().filter(|(field, _)| fields.has(*field)) {
-        add(field, text.as_ref().map(|json| read(json, field)).transpose()?);
-    }
-    if fields.has(Field::Operation) {
-        add(Field::Operation, Some(Value::text(&task.operation)));
-    }
-    if fields.has(Field::Priority) {
-        add(Field::Priority, Some(Value::Number(task.priority.get())));
-    }
-    Ok(Value::Object(Object::new(members)))
-}
-
 /// What the task says in an option.
 fn option(task: &TaskRecord, field: Field) -> Option<OptionValue<'_>> {
     if task.def.options.is_none() {
@@ -135,10 +111,12 @@ fn stored(task: &TaskRecord, field: Field) -> Option<&Json> {
 }
 
 fn read(json: &Json, field: Field) -> Result<Value> {
-    Value::from_json(json.as_str()).map_err(|error| {
-        let message = format!("the stored {} of a task cannot be read", field.as_str());
-        Error::new(Code::Corrupt, message).with_source(error)
-    })
+    Value::from_json(json.as_str()).map_err(|error| unreadable(field, error))
+}
+
+fn unreadable(field: Field, error: Error) -> Error {
+    let message = format!("the stored {} of a task cannot be read", field.as_str());
+    Error::new(Code::Corrupt, message).with_source(error)
 }
 
 fn cause(task: &TaskRecord) -> Option<&'static str> {
