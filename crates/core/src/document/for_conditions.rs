@@ -11,8 +11,7 @@ use crate::task::{Json, NewTask};
 /// # Errors
 /// `Corrupt` if a stored text is not JSON.
 pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
-    let stored = |field, json: &Json| read(json, field).map(Some);
-    members(task, |field| fields.has(field), stored, |_, value| Some(value))
+    members(task, fields, |field, json| read(json, field).map(Some), |_, value| Some(value))
 }
 
 /// The part of [`for_conditions`] to which some paths lead.
@@ -26,13 +25,13 @@ pub fn for_parts(task: &NewTask, parts: &Parts) -> Result<Value> {
             .map_err(|error| unreadable(field, error)),
         None => Ok(None),
     };
-    members(task, |field| below(field).is_some(), stored, |field, value| below(field)?.of(&value))
+    members(task, parts.fields(), stored, |field, value| below(field)?.of(&value))
 }
 
 /// A document of the wanted fields, with what is wanted of each.
 fn members(
     task: &NewTask,
-    is_wanted: impl Fn(Field) -> bool,
+    fields: Fields,
     stored: impl Fn(Field, &Json) -> Result<Option<Value>>,
     plain: impl Fn(Field, Value) -> Option<Value>,
 ) -> Result<Value> {
@@ -46,15 +45,15 @@ fn members(
         (Field::Label, &task.options.label),
         (Field::Tags, &task.options.tags),
     ];
-    for (field, text) in texts.into_iter().filter(|(field, _)| is_wanted(*field)) {
+    for (field, text) in texts.into_iter().filter(|(field, _)| fields.has(*field)) {
         if let Some(json) = text {
             add(field, stored(field, json)?);
         }
     }
-    if is_wanted(Field::Operation) {
+    if fields.has(Field::Operation) {
         add(Field::Operation, plain(Field::Operation, Value::text(&task.operation)));
     }
-    if is_wanted(Field::Priority) {
+    if fields.has(Field::Priority) {
         add(Field::Priority, plain(Field::Priority, Value::Number(task.priority.get())));
     }
     Ok(Value::Object(Object::new(members)))

@@ -16,6 +16,8 @@ use super::value::{Object, Value};
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     paths: BTreeSet<Path>,
+    /// Where they begin.
+    fields: Fields,
     root: Wanted,
 }
 
@@ -37,12 +39,13 @@ impl Parts {
             wanted = wanted.inside.entry(name.into()).or_default();
         }
         wanted.is_whole = true;
+        self.fields = path.field().map_or(self.fields, |field| self.fields.with(field));
         self.paths.insert(path.clone())
     }
 
     /// The fields in which its paths begin.
     pub fn fields(&self) -> Fields {
-        self.paths.iter().filter_map(Path::field).fold(Fields::NONE, Fields::with)
+        self.fields
     }
 
     /// The part of a document that its paths lead to.

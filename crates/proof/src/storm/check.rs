@@ -68,6 +68,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     ledger.report.removed = ledger.removed.iter().filter(is_gone).count() as u64;
     ledger.told(&tasks);
     ledger.dependencies(&marks, &tasks);
+    ledger.conditions(&tasks)?;
     ledger.uniques(&tasks);
     ledger.effects(&marks, &tasks);
     ledger.attached(&marks, &tasks);

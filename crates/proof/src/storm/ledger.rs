@@ -99,6 +99,8 @@ pub struct Report {
     pub ran: u64,
     /// Runs of an operation with a limit that began beside one of another worker.
     pub beside: u64,
+    /// Runs that began of tasks with conditions.
+    pub bound: u64,
     /// Runs that lost their process.
     pub losses: u64,
     /// Attempts that failed and were followed by another one, and attempts that snoozed.
@@ -162,6 +164,7 @@ impl fmt::Display for Report {
             ("gaps", self.gaps),
             ("side effects", self.ran),
             ("beside another", self.beside),
+            ("with conditions", self.bound),
             ("losses", self.losses),
             ("retries", self.retries),
             ("expired", self.expired),

@@ -15,6 +15,8 @@
 //! - An ended task stays as it was when it was first seen so (I-3).
 //! - An operation has at most its limit of live runs, over all processes (I-6), while workers
 //!   define limits for each other. No task of a paused one starts in any process.
+//! - No task starts while more run, or stand ahead of it, than its conditions allow, which it says
+//!   itself or the store has said.
 //! - A task starts after all that it depends on have ended, in whatever process, and not at all if
 //!   one of them failed and it says so.
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
@@ -35,6 +37,7 @@ mod line;
 mod ledger;
 mod trace;
 mod graphs;
+mod conditions;
 mod child;
 mod worker;
 mod check;
@@ -49,7 +52,17 @@ const DATABASE: &str = "tasks.db";
 /// What the runs did, beside it.
 const TRACE: &str = "trace.log";
 /// What workers run, and how many runs of it may be live at a time over all of them.
-const OPERATIONS: [(&str, Option<u32>); 5] =
-    [("read", None), ("write", Some(3)), ("pair", Some(2)), ("die", Some(1)), (HELD, None)];
+const OPERATIONS: [(&str, Option<u32>); 7] = [
+    ("read", None),
+    ("write", Some(3)),
+    ("pair", Some(2)),
+    ("die", Some(1)),
+    (HELD, None),
+    (LOOK, None),
+    (EDIT, None),
+];
+/// What readers and writers run who look at what stands ahead of them.
+const LOOK: &str = "look";
+const EDIT: &str = "edit";
 /// What every worker pauses before it does anything else, until the last one resumes it.
 const HELD: &str = "held";

@@ -305,6 +305,7 @@ impl Storm {
                 report.aborted,
                 report.still,
                 report.dependents,
+                report.bound,
                 report.changes,
             ]
             .contains(&0)

@@ -34,6 +34,7 @@ use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
 
+use super::conditions::book;
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
 use super::{DATABASE, HELD, OPERATIONS, TRACE};
@@ -500,7 +501,8 @@ impl Worker {
                     watches = self.calls.values().filter(is_watch).count();
                 }
                 (33..38, _) => self.add_many(),
-                (42..46, _) => self.define(),
+                (42, _) => self.define_all()?,
+                (43..46, _) => self.define(),
                 (46..50, _) => {
                     // Resumed more often than paused: a storm that rests proves nothing.
                     let (operation, _) = self.rng.one_of(&OPERATIONS[..3]);
@@ -591,8 +593,10 @@ impl Rng {
     }
 
     fn definition(&mut self, key: Key) -> NewTask {
+        let looks_ahead = self.looks_ahead(key);
         let operation = match self.below(4) {
             _ if key.n == 0 && self.once_in(10) => "die",
+            _ if looks_ahead.is_some() => looks_ahead.unwrap_or_default(),
             0 => "write",
             1 => "pair",
             2 if self.once_in(8) => HELD,
@@ -612,6 +616,7 @@ impl Rng {
                 retry: self.once_in(2).then(|| self.retry_policy().into()),
                 on_interrupted: choice.unwrap_or_default(),
                 on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
+                conditions: self.conditions(operation, key),
                 on_stop_waiting: LAST_STOPS[usize::from(self.once_in(6) && operation != "die")],
                 ..labels(key)
             }
@@ -668,7 +673,10 @@ pub(super) fn labels(key: Key) -> TaskOptions {
     TaskOptions {
         id: Some(Json::trusted(&format!("{{\"worker\":{worker},\"n\":{n}}}"))),
         label: Some(Json::trusted(&format!("\"{key}\""))),
-        tags: Some(Json::trusted(&format!("[\"worker {worker}\",\"{key}\"]"))),
+        tags: Some(Json::trusted(&format!(
+            "[\"worker {worker}\",\"{key}\",\"{}\"]",
+            book(key)
+        ))),
         ..TaskOptions::default()
     }
 }

@@ -1,9 +1,10 @@
 //! Calls about tasks that are there.
 
 use tasker_core::argument;
+use tasker_core::error::Result;
 use tasker_core::hold::{HeldBy, HoldQuery};
 use tasker_core::id::TaskId;
-use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout};
+use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout, WHOLE_STORE};
 use tasker_core::patch::{self, Patch};
 use tasker_core::query::Query;
 use tasker_core::read::Find;
@@ -39,6 +40,13 @@ impl Worker {
             retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
         };
         self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
+    }
+
+    /// Says what holds for the tasks that anybody adds from now on.
+    pub(super) fn define_all(&mut self) -> Result<()> {
+        let options = self.rng.conditions_of_all()?;
+        self.call(Call::Other, |ticket| Input::Define(ticket, WHOLE_STORE.into(), options));
+        Ok(())
     }
 
     pub(super) fn prioritize(&mut self, id: TaskId) {
