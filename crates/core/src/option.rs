@@ -5,8 +5,8 @@
 //! `types/`.
 //!
 //! # Promises
-//! - What is stored is read by the same function as what `addTask` is given, conditions when somebody
-//!   looks at them. So a limit of an option may grow, and must not shrink.
+//! - What is stored is read by the same function as what `addTask` is given, conditions when
+//!   somebody looks at them. So a limit of an option may grow, and must not shrink.
 //! - An option that says what holds anyway has no value: it is neither stored nor shown.
 //!
 //! Proof: the tests below, `conformance::add`, `__test__/contract/options.test.mjs`.

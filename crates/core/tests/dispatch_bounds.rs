@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tasker_core::condition::Conditions;
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
+use tasker_core::error::Code;
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::queue::QueueKey;
@@ -62,6 +63,26 @@ fn learn(dispatch: &mut Dispatch, lanes: Range<u64>) {
     let def = NewTask::new(operation());
     let known = |n| (LaneId::new(OPERATION, n), key(1 + n), Known { def: &def, stored: None });
     dispatch.tell(&lanes.map(known).collect::<Vec<_>>()).unwrap();
+}
+
+/// F-14
+#[test]
+fn nothing_starts_of_a_lane_whose_conditions_cannot_be_read() {
+    let mut dispatch = Dispatch::new(1);
+    dispatch.add_operation(OPERATION, &operation());
+    let lane = LaneId::new(OPERATION, 1);
+    dispatch.load_heads(&[LaneHead { lane, first: key(1), next: None }]);
+    dispatch.commit();
+    dispatch.set_runner(&operation(), true);
+    dispatch.set_started(true);
+    let mut picks = Picks::up_to(1);
+    assert!(matches!(dispatch.start(&mut picks), Progress::Tasks(asked) if asked.len() == 1));
+    let mut def = NewTask::new(operation());
+    def.options.conditions = Conditions::stored(r#"[{"scope":"running"}]"#);
+    let error = dispatch.tell(&[(lane, key(1), Known { def: &def, stored: None })]).unwrap_err();
+    assert_eq!(error.code(), Code::Corrupt);
+    assert!(matches!(dispatch.start(&mut picks), Progress::Tasks(asked) if asked.len() == 1));
+    assert!(picks.picks.is_empty());
 }
 
 /// Positions in all windows.

@@ -210,6 +210,20 @@ fn a_flipped_bit_in_the_schema_gives_the_right_tasks_or_corrupt() {
     assert!(refused > 20, "only {refused} flipped bits of the schema were noticed");
 }
 
+/// F-14
+#[test]
+fn conditions_that_no_version_has_written_are_corrupt() {
+    let (bytes, _) = sound();
+    let (_folder, path) = folder();
+    for conditions in ["[7]", r#"[{"scope":"running","query":{"seq":1},"limit":0}]"#] {
+        fs::write(&path, &bytes).unwrap();
+        let change = format!(r#"UPDATE tasks SET options = '{{"concurrency":{conditions}}}'"#);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&change).unwrap();
+        let error = read_all(&path).expect_err(conditions);
+        assert_eq!(error.code(), Code::Corrupt, "{conditions}: {error}");
+    }
+}
+
 /// F-14: without the condition of an index, or without the index, tasks would be passed over.
 #[test]
 fn a_file_with_other_indexes_than_ours_is_refused_and_one_with_more_is_not() {

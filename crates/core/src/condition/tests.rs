@@ -3,11 +3,9 @@
 use proptest::prelude::*;
 
 use super::{Condition, Conditions, Scope};
-use crate::document::for_parts;
 use crate::error::Code;
 use crate::limits::{CONDITIONS_BYTES_MAX, CONDITIONS_MAX};
 use crate::query::{Parts, Query, Value};
-use crate::task::{Json, NewTask};
 
 fn read(text: &str) -> Conditions {
     Conditions::read(text, "concurrency").unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -44,6 +42,23 @@ fn what_is_written_is_read_again() {
     let facts: Vec<_> = conditions.iter().map(|one| (one.scope, one.limit)).collect();
     assert_eq!(facts, [(Scope::Running, 0), (Scope::BeforeQueued, 2)]);
     assert_eq!(read("[]"), Conditions::NONE);
+}
+
+#[test]
+fn what_is_stored_is_read_when_somebody_looks_at_it() {
+    let text = r#"[{"scope":"running","query":{"data.book":"dune"},"limit":0}]"#;
+    let (given, stored) = (read(text), Conditions::stored(text));
+    assert_eq!((stored.text(), &stored), (text, &given));
+    assert!(stored.check().is_ok());
+    let keys = |all: &Conditions| all.iter().map(|one| one.counter_key().to_owned()).collect();
+    let (stored, given): (Vec<_>, Vec<_>) = (keys(&stored), keys(&given));
+    assert_eq!(stored, given);
+    assert_eq!(Conditions::stored("[]"), Conditions::NONE);
+    for broken in ["[7]", "{}", r#"[{"scope":"running","query":{"seq":1},"limit":0}]"#] {
+        let broken = Conditions::stored(broken);
+        assert_eq!(broken.check().map_err(|error| error.code()), Err(Code::Corrupt));
+        assert_eq!((broken.is_none(), broken.count()), (false, 0));
+    }
 }
 
 #[test]
@@ -280,8 +295,8 @@ proptest! {
         let parts: Parts = condition.paths().into_iter().collect();
         let part = parts.of(&document);
         prop_assert_eq!(condition.matches(&part), condition.matches(&document), "{:?}", part);
-        let def = NewTask { data: Some(Json::trusted(&data)), ..NewTask::new("read") };
-        prop_assert_eq!(for_parts(&def, &parts).unwrap(), part);
+        let text = document.to_json();
+        prop_assert_eq!(Value::part_of_json(&text, parts.whole()).unwrap(), Some(part));
     }
 
     #[test]

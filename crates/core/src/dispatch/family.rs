@@ -109,7 +109,7 @@ impl Families {
         }
     }
 
-    /// A counter comes. `runs` are the live ones, with their documents. Where it stands from now on.
+    /// A counter comes; `runs` are the live ones, with their documents. Where it stands then.
     pub(super) fn add<'d>(
         &mut self,
         id: CounterId,

@@ -21,8 +21,9 @@ pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
 pub fn for_parts(task: &NewTask, parts: &Parts) -> Result<Value> {
     let below = |field: Field| parts.below(field.as_str());
     let stored = |field, json: &Json| match below(field) {
-        Some(wanted) => Value::part_of_json(json.as_str(), wanted)
-            .map_err(|error| unreadable(field, error)),
+        Some(wanted) => {
+            Value::part_of_json(json.as_str(), wanted).map_err(|error| unreadable(field, error))
+        }
         None => Ok(None),
     };
     members(task, parts.fields(), stored, |field, value| below(field)?.of(&value))

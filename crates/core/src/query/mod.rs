@@ -26,10 +26,10 @@
 mod place;
 pub mod field;
 pub mod value;
-mod read;
 mod write;
 pub mod path;
 pub mod part;
+mod read;
 mod kind;
 pub mod pattern;
 mod operand;

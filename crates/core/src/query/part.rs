@@ -53,6 +53,12 @@ impl Parts {
         self.root.of(document).unwrap_or_else(|| Value::Object(Object::default()))
     }
 
+    /// What is wanted of the document.
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> &Wanted {
+        &self.root
+    }
+
     /// What is wanted of a member of the document.
     pub(crate) fn below(&self, name: &str) -> Option<&Wanted> {
         self.root.below(name)

@@ -15,10 +15,9 @@ use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::task::{AfterQueueTimeout, TaskRecord};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Report};
 use super::line::Key;
-use super::watched::Change;
-use super::worker::{is_attached, labels};
+use super::watched::{Change, Told};
 use super::{EDIT, LOOK};
 use crate::rng::Rng;
 
@@ -41,19 +40,18 @@ fn condition(scope: &str, query: &str, limit: i64) -> String {
 impl Rng {
     /// An operation whose tasks look ahead in the queue. Nobody pauses it or holds its tasks, which
     /// have no tags.
-    pub(super) fn looks_ahead(&mut self, key: Key) -> Option<&'static str> {
-        let may = labels(key).tags.is_none() && !is_attached(key) && self.once_in(6);
-        may.then(|| if self.once_in(3) { EDIT } else { LOOK })
+    pub(super) fn looks_ahead(&mut self) -> Option<&'static str> {
+        self.once_in(6).then(|| if self.once_in(3) { EDIT } else { LOOK })
     }
 
-    /// What a task of this operation says itself.
-    pub(super) fn conditions(&mut self, operation: &str, key: Key) -> Conditions {
+    /// What a task of this operation says itself, which may have tags.
+    pub(super) fn conditions(&mut self, operation: &str, key: Key, has_tags: bool) -> Conditions {
         let both = format!(r#"{{"operation":{{"$in":["{LOOK}","{EDIT}"]}}}}"#);
         let edit = format!(r#"{{"operation":"{EDIT}"}}"#);
         let all = match operation {
             LOOK => vec![condition("running", &edit, 0), condition("before-queued", &edit, 0)],
             EDIT => vec![condition("running", &both, 0), condition("before-queued", &both, 0)],
-            _ if labels(key).tags.is_some() && !is_attached(key) && self.once_in(2) => {
+            _ if has_tags && self.once_in(2) => {
                 vec![condition("running", &format!(r#"{{"tags":"{}"}}"#, book(key)), OF_BOOK)]
             }
             _ => Vec::new(),
@@ -81,40 +79,37 @@ struct Subject<'t> {
     place: Option<QueueKey>,
 }
 
+type Subjects<'t> = BTreeMap<TaskId, Subject<'t>>;
+
 impl Ledger {
     /// No task has started while more ran, or stood ahead of it, than its conditions allow (I-6).
     pub(super) fn conditions(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) -> Result<()> {
         if self.report.gaps > 0 {
             return Ok(());
         }
-        let mut subjects = BTreeMap::new();
+        let mut subjects = Subjects::new();
         // Another add may have given a unique one another definition.
         for task in tasks.values().filter(|task| task.def.options.unique.is_none()) {
             subjects.insert(task.id, self.subject(task)?);
         }
         // Of those that have not ended.
         let mut states: BTreeMap<TaskId, State> = BTreeMap::new();
-        let mut wrong = Vec::new();
-        for told in self.changes.values() {
-            let before = match told.change {
-                Change::Entered | Change::Changed => states.insert(told.id, told.state),
-                Change::Ended | Change::Left | Change::Removed => states.remove(&told.id),
-            };
-            // A run that goes on after a halt has counted all the time.
-            let is_start = told.state == State::Running
-                && !matches!(before, Some(State::Running | State::Paused));
-            let Some(subject) = subjects.get(&told.id).filter(|_| is_start) else { continue };
-            self.report.bound += u64::from(!subject.conditions.is_empty());
-            let others = || states.iter().filter(|(id, _)| **id != told.id);
-            let others = || others().filter_map(|(id, is)| Some((*is, subjects.get(id)?)));
-            for condition in &subject.conditions {
-                let count = others().filter(|other| counts(condition, subject, *other)).count();
-                if !condition.holds(count as u64) {
-                    wrong.push(format!("{} began beside {count}: {condition}", told.id.0));
+        let (report, changes) = (&mut self.report, self.changes.iter().collect::<Vec<_>>());
+        for commit in changes.chunk_by(|((one, _), _), ((next, _), _)| one == next) {
+            let mut starts = Vec::new();
+            for Told { id, change, state } in commit.iter().map(|(_, told)| **told) {
+                let before = states.remove(&id);
+                // A run that goes on after a halt has counted all the time.
+                let was_live = matches!(before, Some(State::Running | State::Paused));
+                match change {
+                    Change::Ended | Change::Left | Change::Removed => {}
+                    _ if state == State::Running && !was_live => starts.push(id),
+                    Change::Entered | Change::Changed => drop(states.insert(id, state)),
                 }
             }
+            judge(&starts, &states, &subjects, report);
+            states.extend(starts.into_iter().map(|id| (id, State::Running)));
         }
-        self.report.violations.append(&mut wrong);
         Ok(())
     }
 
@@ -122,9 +117,9 @@ impl Ledger {
         let options = &task.def.options;
         let by_whomever = (task.id, 0)..=(task.id, u32::MAX);
         let is_moved = self.priorities.range(by_whomever).next().is_some()
-            || options.queue_timeout.is_some_and(|timeout| {
-                matches!(timeout.then, AfterQueueTimeout::Prioritize(_))
-            });
+            || options
+                .queue_timeout
+                .is_some_and(|timeout| matches!(timeout.then, AfterQueueTimeout::Prioritize(_)));
         // An update may have asked the store again, after a run.
         let all = task.def.conditions();
         let own = if is_moved { options.own_conditions } else { None };
@@ -134,16 +129,44 @@ impl Ledger {
     }
 }
 
-/// Whether a condition counts another task in this state for certain.
-fn counts(condition: &Condition, subject: &Subject<'_>, (is, other): (State, &Subject<'_>)) -> bool {
-    let is_in_scope = match condition.scope {
-        Scope::Running => is == State::Running,
-        Scope::BeforeQueued => {
-            let ahead = subject.place.zip(other.place).is_some_and(|(own, other)| other < own);
-            is == State::Ready && ahead
+/// Looks at the starts of one commit, beside what was so before them. They were picked in the order
+/// of the queue, in whatever order the commit has them.
+fn judge(
+    starts: &[TaskId],
+    states: &BTreeMap<TaskId, State>,
+    subjects: &Subjects<'_>,
+    report: &mut Report,
+) {
+    let others = || states.iter().filter_map(|(id, is)| Some((*is, subjects.get(id)?)));
+    let started = || starts.iter().filter_map(|id| Some((*id, subjects.get(id)?)));
+    for (id, subject) in started() {
+        report.bound += u64::from(!subject.conditions.is_empty());
+        let earlier = started().filter(|(_, other)| subject.is_behind(other));
+        let earlier = earlier.map(|(_, other)| (State::Running, other));
+        let all: Vec<_> = others().chain(earlier).collect();
+        for condition in &subject.conditions {
+            let count = all.iter().filter(|other| subject.counts(condition, **other)).count();
+            if !condition.holds(count as u64) {
+                report.violation(format!("{} began beside {count}: {condition}", id.0));
+            }
         }
-    };
-    is_in_scope && condition.matches(&other.document)
+    }
+}
+
+impl Subject<'_> {
+    /// Whether the other one has stood ahead of it for certain.
+    fn is_behind(&self, other: &Subject<'_>) -> bool {
+        self.place.zip(other.place).is_some_and(|(own, other)| other < own)
+    }
+
+    /// Whether a condition of it counts another task in this state for certain.
+    fn counts(&self, condition: &Condition, (is, other): (State, &Subject<'_>)) -> bool {
+        let is_in_scope = match condition.scope {
+            Scope::Running => is == State::Running,
+            Scope::BeforeQueued => is == State::Ready && self.is_behind(other),
+        };
+        is_in_scope && condition.matches(&other.document)
+    }
 }
 
 #[cfg(test)]
@@ -153,13 +176,12 @@ mod tests {
     use tasker_core::time::WallMs;
     use uuid::Uuid;
 
-    use super::super::watched::Told;
     use super::*;
 
     fn task(seq: u64, operation: &str) -> TaskRecord {
         let mut def = NewTask::new(operation);
         let key = Key { worker: 1, n: 1 };
-        def.options.conditions = Rng::new(1).conditions(operation, key);
+        def.options.conditions = Rng::new(1).conditions(operation, key, false);
         TaskRecord {
             seq: Seq(seq),
             id: TaskId(Uuid::from_u128(seq.into())),

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tasker_core::backoff::{Backoff, BackoffKind, RetryPolicy};
+use tasker_core::condition::Conditions;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::HoldId;
 use tasker_core::id::{RunId, TaskId};
@@ -593,7 +594,9 @@ impl Rng {
     }
 
     fn definition(&mut self, key: Key) -> NewTask {
-        let looks_ahead = self.looks_ahead(key);
+        let (labels, is_attached) = (labels(key), is_attached(key));
+        let has_tags = labels.tags.is_some();
+        let looks_ahead = self.looks_ahead().filter(|_| !has_tags && !is_attached);
         let operation = match self.below(4) {
             _ if key.n == 0 && self.once_in(10) => "die",
             _ if looks_ahead.is_some() => looks_ahead.unwrap_or_default(),
@@ -616,13 +619,17 @@ impl Rng {
                 retry: self.once_in(2).then(|| self.retry_policy().into()),
                 on_interrupted: choice.unwrap_or_default(),
                 on_stop: if self.once_in(4) { self.pick(OnStop::ALL).copied() } else { None },
-                conditions: self.conditions(operation, key),
+                conditions: if is_attached {
+                    Conditions::NONE
+                } else {
+                    self.conditions(operation, key, has_tags)
+                },
                 on_stop_waiting: LAST_STOPS[usize::from(self.once_in(6) && operation != "die")],
-                ..labels(key)
+                ..labels
             }
             .into(),
             unsaid: if self.once_in(2) { Unsaid::ALL } else { Unsaid::NONE },
-            is_attached: is_attached(key),
+            is_attached,
         }
     }
 
@@ -673,10 +680,7 @@ pub(super) fn labels(key: Key) -> TaskOptions {
     TaskOptions {
         id: Some(Json::trusted(&format!("{{\"worker\":{worker},\"n\":{n}}}"))),
         label: Some(Json::trusted(&format!("\"{key}\""))),
-        tags: Some(Json::trusted(&format!(
-            "[\"worker {worker}\",\"{key}\",\"{}\"]",
-            book(key)
-        ))),
+        tags: Some(Json::trusted(&format!("[\"worker {worker}\",\"{key}\",\"{}\"]", book(key)))),
         ..TaskOptions::default()
     }
 }
