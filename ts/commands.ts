@@ -174,7 +174,8 @@ export interface Answers {
   /** With options, when they are on disk. */
   assign: null
   define: null
-  conditions: null
+  /** Those that they have replaced, if there were any. */
+  conditions: DocumentJson[] | null
   /** Whether that changed anything. */
   pauseOperation: boolean
   /** The number of the hold. */

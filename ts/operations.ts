@@ -14,10 +14,13 @@ import { type Command, type DocumentJson, JsonText } from './commands'
 import { OPERATION_WORDS, OPERATION_WORDS_LATER } from './constants'
 import { reviveQueueTimeout } from './document'
 import { isError, read, spell } from './errors'
-import { dateOf } from './globals'
+import { dateOf, stringify } from './globals'
 import { jsonOf, judged, only } from './options'
 import { schemasOf } from './schemas'
 import { warn } from './warnings'
+
+/** How much of conditions a warning shows, in characters. */
+const SHOWN_MAX = 200
 
 /** What is said of words that are no options: later ones, and those of other queues. */
 const UNKNOWN = {
@@ -91,13 +94,28 @@ export class Assignments {
     this.#send(command, isStarted)
   }
 
-  /** What must hold for every task of the store: what is added next is bound by it. */
+  /**
+   * What must hold for every task of the store: what is added next is bound by it. Whoever replaces
+   * what others have said that have the store open is warned: the last one counts.
+   */
   sendConditions(conditions: JsonText): void {
-    this.#bridge.command({ do: 'conditions', conditions }).catch(error => {
-      if (this.#bridge.closed) return
-      const [code, why] = textOf(error)
-      warn(code, `the conditions of this tasker were not stored: ${why}; open another one`)
-    })
+    const sent = this.#bridge.command({ do: 'conditions', conditions })
+    sent
+      .then(replaced => this.#warnOfReplaced(replaced, conditions))
+      .catch(error => {
+        if (this.#bridge.closed) return
+        const [code, why] = textOf(error)
+        warn(code, `the conditions of this tasker were not stored: ${why}; open another one`)
+      })
+  }
+
+  async #warnOfReplaced(replaced: DocumentJson[] | null, by: JsonText) {
+    if (replaced === null || !(await this.#bridge.command({ do: 'isShared' }))) return
+    const message = 'other taskers have this store open, and its conditions were others before'
+    const counts =
+      'those of the last tasker count, for every task that any of them adds from now on'
+    const [before, now] = [stringify(replaced), by.text].map(shortened)
+    warn('TASKER_CONDITIONS_REPLACED', `${message}: ${before} is ${now} now; ${counts}`)
   }
 
   #send(command: Assign, isStarted: () => boolean) {
@@ -137,6 +155,10 @@ export class Assignments {
     if (refused) throw refused.error
   }
 }
+
+/** The beginning of a text. */
+const shortened = (text: string) =>
+  text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text
 
 /** The code and the message of an error. */
 const textOf = (error: unknown): [code: string, message: string] =>

@@ -204,7 +204,7 @@ export class Outbox implements Attachment {
       },
       error => {
         this.#isSent = false
-        if (!this.#refuseUnknown(sound, error)) this.#failed(error)
+        if (!this.#refuseOne(sound, error)) this.#failed(error)
       },
     )
   }
@@ -217,12 +217,18 @@ export class Outbox implements Attachment {
     return false
   }
 
-  /** A row that depends on a task that is not there is refused, and holds the others up no more. */
-  #refuseUnknown(sound: Row[], error: unknown): boolean {
-    if (!(error instanceof TaskerError) || error.code !== 'TASKER_NOT_FOUND') return false
+  /**
+   * A row that the store will never take is refused, and holds the others up no more: it depends on
+   * a task that is not there, or has a value that its conditions cannot take.
+   */
+  #refuseOne(sound: Row[], error: unknown): boolean {
+    if (!(error instanceof TaskerError)) return false
     const [, place, path] = /^\[(\d+)\]\.(.*)$/.exec(error.path ?? '') ?? []
     const row = sound[Number(place)]
     if (!row || path === undefined) return false
+    const isOfConditions = /^(conditions|concurrency)\b/.test(path)
+    const isOver = ['TASKER_INVALID_QUERY', 'TASKER_TOO_LARGE'].includes(error.code)
+    if (error.code !== 'TASKER_NOT_FOUND' && !(isOfConditions && isOver)) return false
     const why = error.message.replace(`[${place}].`, '')
     this.#refuseRow(row.key, new TaskerError(error.code, why, { path, cause: error }))
     this.#wake()

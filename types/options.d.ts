@@ -125,7 +125,9 @@ export interface TaskerOptions<Operations = AnyOperations> {
   /**
    * What must hold at the start of every task of the store, besides what its operation and itself
    * say. Stored: it holds for the tasks that any process adds from then on, until a tasker says
-   * something else; `[]` ends it. Without this option it stays as it is.
+   * something else; `[]` ends it. Without this option it stays as it is. Who replaces what was said
+   * before, while other taskers have the store open, gets the process warning
+   * `TASKER_CONDITIONS_REPLACED`.
    */
   conditions?: readonly ConditionTemplate[] | undefined
   /**

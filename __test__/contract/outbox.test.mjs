@@ -3,8 +3,21 @@ import { linkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setImmediate as tick } from 'node:timers/promises'
-import { file, folder, imports, next, open, refused, rejection, runs, started } from './open.mjs'
+import {
+  file,
+  folder,
+  gate,
+  imports,
+  next,
+  open,
+  refused,
+  rejection,
+  runs,
+  started,
+} from './open.mjs'
 import { inTransaction, libraries, openSqlite, rowsOf } from './sqlite.mjs'
+
+const running = (query, limit) => ({ scope: 'running', query, limit })
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -82,6 +95,52 @@ for (const library of libraries) {
       const { id, label, tags, trace: kept } = await tasker.getTask(await outbox.uuidOf(key))
       assert.deepEqual({ id, label, tags, trace: kept }, called)
       assert.equal(await tasker.countTasks({ 'id.order': 7, tags: 'shop' }), 2)
+    })
+
+    test('a row has conditions as a task of addTask has them (I-20)', async t => {
+      const { db, tasker, outbox } = setUp(t, { conditions: [running({ label: 'x' }, 7)] })
+      const book = running({ 'data.book': { $task: 'data.book' } }, 0)
+      await tasker.defineOperation('read', { conditions: [book] })
+      const task = { operation: 'read', data: { book: 'dune' }, concurrency: [running({}, 3)] }
+      const keys = []
+      inTransaction(db, () => {
+        for (let n = 0; n < 2; n += 1) keys.push(outbox.addTask(task))
+      })
+      const uuids = [await tasker.addTask(task)]
+      for (const key of keys) uuids.push(await outbox.uuidOf(key))
+      const shown = await Promise.all(
+        uuids.map(async uuid => (await tasker.getTask(uuid)).concurrency),
+      )
+      const own = [running({ label: 'x' }, 7), running({ 'data.book': 'dune' }, 0), running({}, 3)]
+      assert.deepEqual(shown, [own, own, own])
+      const { runner, call, calls } = gate()
+      tasker.assignRunner('read', runner)
+      await tasker.start()
+      for (let n = 0; n < 3; n += 1) {
+        const { resolve } = await call(n)
+        assert.equal(calls.length, n + 1)
+        resolve()
+      }
+    })
+
+    test('a row whose conditions cannot hold its values is refused alone', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      const book = running({ 'data.book': { $task: 'data.book' } }, 0)
+      await tasker.defineOperation('read', { conditions: [book] })
+      const wrong = { operation: 'read', concurrency: [running({ createdAt: 1 }, 0)] }
+      const path = 'concurrency[0].query.createdAt'
+      thrown(() => outbox.addTask(wrong), 'TASKER_INVALID_QUERY', path)
+      const faults = []
+      tasker.on('error', error => faults.push(error.code))
+      const keys = [{ $gt: '' }, 'dune'].map(book =>
+        outbox.addTask({ operation: 'read', data: { book } }),
+      )
+      await outbox.flush()
+      assert.equal(await outbox.uuidOf(keys[0]), undefined)
+      assert.equal(await tasker.countTasks({ 'data.book': 'dune' }), 1)
+      assert.deepEqual(faults, ['TASKER_INVALID_QUERY'])
+      const [row] = rowsOf(db)
+      assert.match(row.refused, /^conditions:.*data\.book/)
     })
 
     test('nobody has to ask: it runs soon after the commit', async t => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { file, gate, open, rejection, started } from './open.mjs'
+import { file, gate, imports, open, rejection, runs, started } from './open.mjs'
 
 const running = (query, limit) => ({ scope: 'running', query, limit })
 
@@ -35,6 +35,37 @@ test('conditions of a tasker hold for every task that anybody adds', async t => 
   const third = open(t, { store, conditions: [] })
   assert.equal(await shown(await add(third)), undefined)
   assert.equal(await shown(await add(first)), undefined)
+})
+
+test('who replaces what other taskers have said is told of both, and the last one counts', async () => {
+  const script = `${imports}
+    import { once } from 'node:events'
+    const store = ${JSON.stringify(file())}
+    const told = []
+    process.on('warning', ({ code, message }) => told.push([code, message]))
+    const limits = limit => [{ scope: 'running', query: { operation: 'a' }, limit }]
+    const opened = async conditions => {
+      const tasker = new Tasker({ store, conditions })
+      await tasker.ready()
+      return tasker
+    }
+    const taskers = [await opened(limits(1)), await opened(limits(1)), await opened(undefined)]
+    taskers.push(await opened(limits(2)))
+    while (told.length === 0) await once(process, 'warning')
+    const uuid = await taskers[0].addTask({ operation: 'a' })
+    const { concurrency } = await taskers[0].getTask(uuid)
+    for (const tasker of taskers) await tasker.close()
+    const alone = await opened(limits(3))
+    for (let n = 0; n < 2; n += 1) await alone.addTask({ operation: 'a' })
+    await alone.close()
+    console.log(JSON.stringify({ told, limit: concurrency[0].limit }))`
+  const { told, limit } = JSON.parse(await runs(script))
+  assert.equal(limit, 2)
+  assert.deepEqual(
+    told.map(([code]) => code),
+    ['TASKER_CONDITIONS_REPLACED'],
+  )
+  assert.match(told[0][1], /"limit":1}\] is .*"limit":2}\] now; those of the last tasker count/)
 })
 
 test('what a runner is assigned with holds where nothing else is said', async t => {

@@ -31,6 +31,23 @@ test('a task added here runs there, and its result and its error come back (I-12
   assert.equal(await far.do(output, there), 'from there, ran here')
 })
 
+test('a process that replaces the conditions of another one is told', async t => {
+  const store = file()
+  const limits = limit => [{ scope: 'running', query: {}, limit }]
+  const near = open(t, { store, conditions: limits(1) })
+  await near.ready()
+  const told = await runs(`${imports}
+    import { once } from 'node:events'
+    const conditions = ${JSON.stringify(limits(2))}
+    const tasker = new Tasker({ store: ${JSON.stringify(store)}, conditions })
+    const [{ code }] = await once(process, 'warning')
+    await tasker.close()
+    console.log(code)`)
+  assert.equal(told.trim(), 'TASKER_CONDITIONS_REPLACED')
+  const uuid = await near.addTask({ operation: 'a' })
+  assert.deepEqual((await near.getTask(uuid)).concurrency, limits(2))
+})
+
 test('an abort of a waiting task is known everywhere, and it never runs', async t => {
   const store = file()
   const far = await opened(t, { store }, ['echo'])

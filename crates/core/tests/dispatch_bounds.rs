@@ -10,6 +10,7 @@ use tasker_core::condition::Conditions;
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
 use tasker_core::error::Code;
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
+use tasker_core::limits::LANES_MAX;
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{LaneHead, ReadyTask, Window};
@@ -63,6 +64,33 @@ fn learn(dispatch: &mut Dispatch, lanes: Range<u64>) {
     let def = NewTask::new(operation());
     let known = |n| (LaneId::new(OPERATION, n), key(1 + n), Known { def: &def, stored: None });
     dispatch.tell(&lanes.map(known).collect::<Vec<_>>()).unwrap();
+}
+
+/// I-17
+#[test]
+fn a_lane_more_than_memory_has_room_for_is_refused_with_its_path() {
+    let mut dispatch = Dispatch::new(1);
+    dispatch.add_operation(OPERATION, &operation());
+    let lane = |n| LaneId::new(OPERATION, n);
+    let head = |n| LaneHead { lane: lane(n), first: key(n), next: None };
+    let most = LANES_MAX as u64;
+    dispatch.load_heads(&(1..most).map(head).collect::<Vec<_>>());
+    dispatch.commit();
+    assert_eq!(dispatch.lanes(), LANES_MAX - 1);
+    let text = r#"[{"scope":"running","query":{"data.n":1},"limit":0}]"#;
+    let conditions = Conditions::read(text, "concurrency").unwrap();
+    dispatch.check_room(&conditions).unwrap();
+    dispatch.add_lane(lane(most), &conditions);
+    dispatch.enter(lane(most), key(most));
+    dispatch.commit();
+    let error = dispatch.check_room(&conditions).unwrap_err();
+    let facts = (error.code(), error.facts().path.as_deref());
+    assert_eq!(facts, (Code::Limit, Some("concurrency")));
+    // Who finds its lane needs no other one.
+    assert_eq!(dispatch.lane_of(OPERATION, &conditions), Some(lane(most)));
+    dispatch.leave(lane(1), key(1));
+    dispatch.commit();
+    dispatch.check_room(&conditions).unwrap();
 }
 
 /// F-14

@@ -18,7 +18,6 @@ use tasker_core::condition::Conditions;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind};
-use tasker_core::limits::{CONDITIONS_ALIKE_MAX, LANES_MAX};
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
@@ -183,7 +182,7 @@ impl Planner<'_> {
         let lane = match known.and_then(|id| self.dispatch.lane_of(id, &conditions)) {
             Some(lane) => lane,
             None => {
-                self.check_lanes(&conditions)?;
+                self.dispatch.check_room(&conditions)?;
                 let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
                 self.new_lane(id, &conditions)
             }
@@ -203,24 +202,6 @@ impl Planner<'_> {
         self.draft.lane_next += 1;
         self.dispatch.add_lane(lane, conditions);
         lane
-    }
-
-    /// Whether memory has room for another lane with these conditions.
-    fn check_lanes(&self, conditions: &Conditions) -> Result<()> {
-        if self.dispatch.lanes() >= LANES_MAX {
-            let message = format!(
-                "tasks with {LANES_MAX} different lists of conditions wait, and this is another one"
-            );
-            return Err(Error::at(Code::Limit, "concurrency", message));
-        }
-        if self.dispatch.crowd(conditions) > CONDITIONS_ALIKE_MAX {
-            let message = format!(
-                "tasks wait for {CONDITIONS_ALIKE_MAX} different conditions that ask for no value \
-                 of their own, such as 'data.book': 'dune', and this is another one"
-            );
-            return Err(Error::at(Code::Limit, "concurrency", message));
-        }
-        Ok(())
     }
 }
 

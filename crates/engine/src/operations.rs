@@ -24,11 +24,17 @@ use crate::effect::Answer;
 use crate::input::Ticket;
 
 impl Planner<'_> {
-    /// `defineOperation`.
+    /// `defineOperation`, and the conditions of a tasker. These are answered with what they have
+    /// replaced, if that was something.
     pub(crate) fn define(&mut self, ticket: Ticket, name: &Arc<str>, options: &OperationOptions) {
+        let before = self.draft.rules.clone().filter(|_| &**name == WHOLE_STORE);
         let layer = |record: &mut OperationRecord| record.set(Layer::Defined, options.clone());
         let changed = self.change_operation(name, layer);
-        self.reply(ticket, changed.map(|_| Answer::Done));
+        let answer = |changed| match before.filter(|before| changed && !before.is_empty()) {
+            Some(before) => Answer::Json(before.text().to_owned()),
+            None => Answer::Done,
+        };
+        self.reply(ticket, changed.map(answer));
     }
 
     /// The options of an `assignRunner`; the runner is there already.

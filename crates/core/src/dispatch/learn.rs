@@ -18,8 +18,9 @@ use super::slot::{Head, LaneSlot, OperationSlot};
 use super::undo::Step;
 use crate::condition::{self, Conditions, Scope};
 use crate::document;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::{LaneId, OperationId, Seq};
+use crate::limits::{CONDITIONS_ALIKE_MAX, LANES_MAX};
 use crate::query::Value;
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
@@ -52,9 +53,29 @@ impl Dispatch {
         self.lanes.with_conditions(slot, self.hashes.of(conditions.text()))
     }
 
+    /// Whether memory has room for another lane with these conditions.
+    ///
+    /// # Errors
+    /// `Limit` with the path `concurrency`.
+    pub fn check_room(&self, conditions: &Conditions) -> Result<()> {
+        let full = |message| Err(Error::at(Code::Limit, "concurrency", message));
+        if self.lanes() >= LANES_MAX {
+            return full(format!(
+                "tasks with {LANES_MAX} different lists of conditions wait, and this is another one"
+            ));
+        }
+        if self.crowd(conditions) > CONDITIONS_ALIKE_MAX {
+            return full(format!(
+                "tasks wait for {CONDITIONS_ALIKE_MAX} different conditions that ask for no value \
+                 of their own, such as 'data.book': 'dune', and this is another one"
+            ));
+        }
+        Ok(())
+    }
+
     /// How many conditions at most a task would have to be asked for together, with those of these
     /// that nothing counts yet; none if there is no such.
-    pub fn crowd(&self, conditions: &Conditions) -> usize {
+    fn crowd(&self, conditions: &Conditions) -> usize {
         let mut new: BTreeMap<(Scope, Place), BTreeSet<u128>> = BTreeMap::new();
         for condition in conditions {
             let hash = self.hashes.of(condition.counter_key());

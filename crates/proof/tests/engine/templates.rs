@@ -5,7 +5,7 @@ use tasker_core::error::{Code, Error};
 use tasker_core::id::TaskId;
 use tasker_core::operation::{OperationOptions, WHOLE_STORE};
 use tasker_core::task::{Json, NewTask};
-use tasker_engine::effect::Effect;
+use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 
 use crate::bench::Bench;
@@ -71,6 +71,27 @@ fn a_change_concerns_what_is_added_later_also_elsewhere_and_after_a_crash() {
     let free = add(&mut one, "a", "2");
     let all = format!("[{ALONE}]");
     assert_eq!([shown(&one, bound), shown(&one, free)], [all, "[]".to_owned()]);
+}
+
+#[test]
+fn who_replaces_the_conditions_of_the_store_is_told_what_was_said_before() {
+    let mut one = Bench::started(10);
+    let mut two = one.beside(10);
+    let say = |bench: &mut Bench, name: &str, conditions: &str| {
+        let conditions = Some(Template::read(&format!("[{conditions}]"), "conditions").unwrap());
+        let options = OperationOptions { conditions, ..OperationOptions::default() };
+        match bench.call(|ticket| Input::Define(ticket, name.into(), options)) {
+            Effect::Answer(_, Answer::Done) => None,
+            Effect::Answer(_, Answer::Json(before)) => Some(before),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(say(&mut one, WHOLE_STORE, ALONE), None);
+    assert_eq!(say(&mut two, WHOLE_STORE, ALONE), None, "the same is no news");
+    assert_eq!(say(&mut two, WHOLE_STORE, BOOK), Some(format!("[{ALONE}]")));
+    assert_eq!(say(&mut one, WHOLE_STORE, ""), Some(format!("[{BOOK}]")));
+    assert_eq!(say(&mut two, WHOLE_STORE, ALONE), None, "nothing was said");
+    assert_eq!([say(&mut one, "a", ALONE), say(&mut one, "a", BOOK)], [None, None]);
 }
 
 #[test]

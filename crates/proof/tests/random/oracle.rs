@@ -326,7 +326,7 @@ impl Oracle {
             (Asked::Hold(query, until), Answer::Number(id)) => self.made_hold(query, until, *id),
             (Asked::ReleaseHold(id), Answer::Flag(flag)) => self.released(id, *flag),
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),
-            (Asked::Define(name, options), Answer::Done) => self.operation(name).defined = options,
+            (Asked::Define(name, options), answer) => self.defined(name, options, answer),
             (Asked::Pause(name, pauses), Answer::Flag(flag)) => self.paused(name, pauses, *flag),
             (Asked::Abort(..) | Asked::Prioritize(..) | Asked::Update(..), Answer::Flag(false))
             | (Asked::Else, Answer::Done) => {}

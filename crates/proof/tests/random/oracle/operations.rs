@@ -10,6 +10,7 @@ use tasker_core::store::Operation;
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 use tasker_engine::client_id::ClientId;
+use tasker_engine::effect::Answer;
 use tasker_engine::input::Ticket;
 
 use super::Oracle;
@@ -38,6 +39,22 @@ impl Oracle {
     /// What is said of an operation.
     pub(crate) fn said(&self, name: &str) -> OperationRecord {
         self.operations.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Something was said of an operation, or of all: then it is told what that has replaced.
+    pub(super) fn defined(&mut self, name: Arc<str>, options: OperationOptions, answer: &Answer) {
+        let before = self.said(WHOLE_STORE).in_force().conditions;
+        let replaced = before.filter(|before| {
+            &*name == WHOLE_STORE
+                && !before.is_empty()
+                && options.conditions.as_ref() != Some(before)
+        });
+        match (answer, &replaced) {
+            (Answer::Done, None) => {}
+            (Answer::Json(text), Some(before)) => assert_eq!(text, before.text()),
+            other => panic!("{other:?}"),
+        }
+        self.operation(name).defined = options;
     }
 
     /// Gives a task what is said of its operation, and of all.
