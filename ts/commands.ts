@@ -174,8 +174,8 @@ export interface Answers {
   /** With options, when they are on disk. */
   assign: null
   define: null
-  /** Those that they have replaced, if there were any. */
-  conditions: DocumentJson[] | null
+  /** Those that they have replaced and those that hold now, if there were any. */
+  conditions: [before: DocumentJson[], now: DocumentJson[]] | null
   /** Whether that changed anything. */
   pauseOperation: boolean
   /** The number of the hold. */

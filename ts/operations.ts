@@ -10,7 +10,7 @@
 
 import type { OperationRecord, OperationSchemas } from '../index'
 import type { Bridge } from './bridge'
-import { type Command, type DocumentJson, JsonText } from './commands'
+import { type Answers, type Command, type DocumentJson, JsonText } from './commands'
 import { OPERATION_WORDS, OPERATION_WORDS_LATER } from './constants'
 import { reviveQueueTimeout } from './document'
 import { isError, read, spell } from './errors'
@@ -101,7 +101,7 @@ export class Assignments {
   sendConditions(conditions: JsonText): void {
     const sent = this.#bridge.command({ do: 'conditions', conditions })
     sent
-      .then(replaced => this.#warnOfReplaced(replaced, conditions))
+      .then(replaced => this.#warnOfReplaced(replaced))
       .catch(error => {
         if (this.#bridge.closed) return
         const [code, why] = textOf(error)
@@ -109,12 +109,12 @@ export class Assignments {
       })
   }
 
-  async #warnOfReplaced(replaced: DocumentJson[] | null, by: JsonText) {
+  async #warnOfReplaced(replaced: Answers['conditions']) {
     if (replaced === null || !(await this.#bridge.command({ do: 'isShared' }))) return
     const message = 'other taskers have this store open, and its conditions were others before'
     const counts =
       'those of the last tasker count, for every task that any of them adds from now on'
-    const [before, now] = [stringify(replaced), by.text].map(shortened)
+    const [before, now] = replaced.map(list => shortened(stringify(list)))
     warn('TASKER_CONDITIONS_REPLACED', `${message}: ${before} is ${now} now; ${counts}`)
   }
 

@@ -24,14 +24,16 @@ use crate::effect::Answer;
 use crate::input::Ticket;
 
 impl Planner<'_> {
-    /// `defineOperation`, and the conditions of a tasker. These are answered with what they have
-    /// replaced, if that was something.
+    /// `defineOperation`, and the conditions of a tasker. These are answered with the list of what
+    /// they have replaced and what holds now, if something was replaced.
     pub(crate) fn define(&mut self, ticket: Ticket, name: &Arc<str>, options: &OperationOptions) {
-        let before = self.draft.rules.clone().filter(|_| &**name == WHOLE_STORE);
+        let is_of_all = &**name == WHOLE_STORE;
+        let before = self.draft.rules.clone().filter(|before| is_of_all && !before.is_empty());
         let layer = |record: &mut OperationRecord| record.set(Layer::Defined, options.clone());
         let changed = self.change_operation(name, layer);
-        let answer = |changed| match before.filter(|before| changed && !before.is_empty()) {
-            Some(before) => Answer::Json(before.text().to_owned()),
+        let texts = before.zip(options.conditions.as_ref());
+        let answer = |changed| match texts.filter(|_| changed) {
+            Some((before, now)) => Answer::Json(format!("[{},{}]", before.text(), now.text())),
             None => Answer::Done,
         };
         self.reply(ticket, changed.map(answer));

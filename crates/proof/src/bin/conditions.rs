@@ -1,16 +1,18 @@
-//! `conditions [tasks] [free]`: what conditions cost, beside the same tasks without. In memory: an
-//! end and a start, where so many lanes stand behind one condition that all of them have. On a
-//! file: a drain of tasks that each have a condition of their own; and free tasks behind so many
-//! that wait for one run. `npm run bench:conditions`. With `keyed` as a third argument only the
-//! tasks with a condition of their own are drained, for a profiler.
+//! `conditions [tasks] [free] [part]`: what conditions cost, beside the same tasks without. In
+//! memory: an end and a start, where so many lanes stand behind one condition that all of them
+//! have. On a file: a drain of tasks that each have a condition of their own; and free tasks behind
+//! so many that wait for one run. `npm run bench:conditions`. A part instead: `keyed` drains the
+//! tasks with a condition of their own, for a profiler; `adds` adds so many by a template of their
+//! operation; `waiting` opens a file in which so many wait, with a tenth as many conditions.
 
 use std::io::Write;
 use std::sync::Arc;
 
-use tasker_core::condition::Conditions;
+use tasker_core::condition::{Conditions, Template};
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
 use tasker_core::error::{Error, Result};
 use tasker_core::id::{LaneId, OperationId, Seq};
+use tasker_core::operation::OperationOptions;
 use tasker_core::queue::QueueKey;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{Json, NewTask, OnStop, Priority, TaskOptions};
@@ -29,6 +31,9 @@ const LIMIT: u32 = 1_024;
 const ENDS: usize = 256;
 const ADDED: u64 = 10_000;
 
+/// A condition that counts all that stands ahead, and allows it.
+const AHEAD: &str = r#"[{"scope":"before-queued","query":{"operation":"read-book"},"limit":9e9}]"#;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: u64| match arguments.get(at) {
@@ -36,10 +41,19 @@ fn main() -> Result<()> {
         None => Ok(default),
     };
     let (tasks, free) = (number(0, 100_000)?, number(1, 1_000)?);
-    if arguments.get(2).is_some_and(|part| part == "keyed") {
-        let keyed = drain(tasks, |n| task(n, &own_key(n)))?;
-        say(&format!("{tasks} tasks, each with a key: {keyed:.0} a second"));
-        return Ok(());
+    match arguments.get(2).map(String::as_str) {
+        Some("keyed") => {
+            let keyed = drain(tasks, |n| task(n, &own_key(n)))?;
+            say(&format!("{tasks} tasks, each with a key: {keyed:.0} a second"));
+            return Ok(());
+        }
+        Some("adds") => return adds(tasks),
+        Some("waiting") => {
+            waiting(tasks, free, None)?;
+            return waiting(tasks, free, Some(AHEAD));
+        }
+        Some(other) => return Err(Error::invalid(other, "is none of keyed, adds, waiting")),
+        None => {}
     }
     say(&behind_one(tasks)?);
     let plain = drain(tasks, |n| task(n, "[]"))?;
@@ -196,6 +210,93 @@ fn blocked(waiting: u64, free: u64) -> Result<f64> {
     let ends = ends.map(|slot| Input::Settle(slot, Settlement::Returned(None))).collect();
     turn(&mut engine, ends, 4);
     Ok(begun.elapsed_ms().max(1) as f64)
+}
+
+/// How many tasks are added in a second: without conditions, by a template whose keys are in
+/// memory, by one whose keys are new, and with conditions of their own.
+fn adds(tasks: u64) -> Result<()> {
+    let key = r#"{"data.n":{"$task":"data.n"}}"#;
+    let template = format!("[{}]", running(key));
+    let plain = added(tasks, None, |n| task(n, "[]"))?;
+    for (name, rate) in [
+        ("1,000 keys by a template", added(tasks, Some(&template), |n| task(n % 1_000, "[]"))?),
+        ("new keys by a template", added(tasks, Some(&template), |n| task(n, "[]"))?),
+        ("1,000 conditions of their own", added(tasks, None, |n| task(n, &own_key(n % 1_000)))?),
+        ("new conditions of their own", added(tasks, None, |n| task(n, &own_key(n)))?),
+    ] {
+        let share = 100.0 * rate / plain;
+        say(&format!("{name}: {rate:.0} adds a second, plain ones {plain:.0}: {share:.0} %"));
+    }
+    Ok(())
+}
+
+/// How many of these are added in a second; what a call carries is made before.
+fn added(
+    tasks: u64,
+    template: Option<&str>,
+    task: impl Fn(u64) -> Result<NewTask>,
+) -> Result<f64> {
+    let folder = Folder::new()?;
+    let (mut engine, _) = filled(&folder, std::iter::empty())?;
+    let conditions = template.map(|text| Template::read(text, "conditions")).transpose()?;
+    let options = OperationOptions { conditions, ..OperationOptions::default() };
+    turn(&mut engine, vec![Input::Define(3, operation(), options)], 3);
+    let mut ms = 0;
+    for first in (0..tasks).step_by(ADDED as usize) {
+        let some = (first..tasks.min(first + ADDED)).map(&task).collect::<Result<Vec<_>>>()?;
+        let begun = Moment::now();
+        turn(&mut engine, vec![Input::AddMany(4, some)], 4);
+        ms += begun.elapsed_ms();
+    }
+    Ok(tasks as f64 * 1e3 / ms.max(1) as f64)
+}
+
+/// A file in which so many tasks wait for one run that was lost, with a tenth as many conditions,
+/// is opened again: how soon the free ones start that stand behind all, and what memory holds. The
+/// last one may look at all that stands ahead of it.
+fn waiting(waiting: u64, free: u64, last: Option<&str>) -> Result<()> {
+    let folder = Folder::new()?;
+    let gate = running(r#"{"data.n":0}"#);
+    let conditions = (waiting / 10).max(1);
+    let held = |n: u64| task(0, &format!("[{gate},{}]", running(&format!(r#"{{"label":"{n}"}}"#))));
+    let waits = (0..waiting).map(|n| held(n % conditions));
+    let others = (1..=free).map(|n| task(n, "[]"));
+    let first = std::iter::once(task(0, &format!("[{gate}]")));
+    let last = last.map(|conditions| task(0, conditions));
+    drop(filled(&folder, first.chain(waits).chain(others).chain(last.clone()))?);
+    let before = resident();
+    let begun = Moment::now();
+    let (mut engine, _) = filled(&folder, std::iter::empty())?;
+    let opened = begun.elapsed_ms();
+    let (mut longest, mut started, mut first_free) = (0, 0, None);
+    let mut inputs = vec![Input::Start(3)];
+    loop {
+        let (of_turn, mut effects) = (Moment::now(), Vec::new());
+        let next = engine.turn(std::mem::take(&mut inputs), at(3), &mut effects);
+        longest = longest.max(of_turn.elapsed_ms());
+        started += effects.iter().filter(|effect| matches!(effect, Effect::Start(_))).count();
+        if started > 1 {
+            first_free.get_or_insert(begun.elapsed_ms());
+        }
+        if !matches!(next, Next::Again | Next::More) {
+            break;
+        }
+    }
+    let (all, more) = (begun.elapsed_ms(), resident().saturating_sub(before) / 1024);
+    let first_free = first_free.map_or("none".to_owned(), |ms| format!("{ms} ms"));
+    say(&format!(
+        "{waiting} wait with {conditions} conditions{}: open {opened} ms, first free start after \
+         {first_free}, {started} started after {all} ms, longest turn {longest} ms, {more} MB more",
+        if last.is_some() { ", looked at" } else { "" }
+    ));
+    Ok(())
+}
+
+/// Memory of this process in KiB; 0 where the system does not tell.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
 /// One turn, and those that follow at once; the runs that they started.

@@ -77,19 +77,21 @@ fn a_change_concerns_what_is_added_later_also_elsewhere_and_after_a_crash() {
 fn who_replaces_the_conditions_of_the_store_is_told_what_was_said_before() {
     let mut one = Bench::started(10);
     let mut two = one.beside(10);
+    let read = |text: &str| Template::read(&format!("[{text}]"), "conditions").unwrap();
     let say = |bench: &mut Bench, name: &str, conditions: &str| {
-        let conditions = Some(Template::read(&format!("[{conditions}]"), "conditions").unwrap());
-        let options = OperationOptions { conditions, ..OperationOptions::default() };
+        let options =
+            OperationOptions { conditions: Some(read(conditions)), ..OperationOptions::default() };
         match bench.call(|ticket| Input::Define(ticket, name.into(), options)) {
             Effect::Answer(_, Answer::Done) => None,
-            Effect::Answer(_, Answer::Json(before)) => Some(before),
+            Effect::Answer(_, Answer::Json(texts)) => Some(texts),
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(say(&mut one, WHOLE_STORE, ALONE), None);
     assert_eq!(say(&mut two, WHOLE_STORE, ALONE), None, "the same is no news");
-    assert_eq!(say(&mut two, WHOLE_STORE, BOOK), Some(format!("[{ALONE}]")));
-    assert_eq!(say(&mut one, WHOLE_STORE, ""), Some(format!("[{BOOK}]")));
+    let texts = |before, now| Some(format!("[{},{}]", read(before).text(), read(now).text()));
+    assert_eq!(say(&mut two, WHOLE_STORE, BOOK), texts(ALONE, BOOK));
+    assert_eq!(say(&mut one, WHOLE_STORE, ""), texts(BOOK, ""));
     assert_eq!(say(&mut two, WHOLE_STORE, ALONE), None, "nothing was said");
     assert_eq!([say(&mut one, "a", ALONE), say(&mut one, "a", BOOK)], [None, None]);
 }

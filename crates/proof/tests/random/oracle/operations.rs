@@ -51,7 +51,9 @@ impl Oracle {
         });
         match (answer, &replaced) {
             (Answer::Done, None) => {}
-            (Answer::Json(text), Some(before)) => assert_eq!(text, before.text()),
+            (Answer::Json(text), Some(before)) => {
+                assert!(text.starts_with(&format!("[{},[", before.text())), "{text} {before:?}");
+            }
             other => panic!("{other:?}"),
         }
         self.operation(name).defined = options;
