@@ -37,7 +37,7 @@ test('conditions of a tasker hold for every task that anybody adds', async t => 
   assert.equal(await shown(await add(first)), undefined)
 })
 
-test('who replaces what other taskers have said is told of both, and the last one counts', async () => {
+test('who replaces what other taskers have said is told, and the last one counts', async () => {
   const script = `${imports}
     import { once } from 'node:events'
     const store = ${JSON.stringify(file())}
