@@ -231,11 +231,7 @@ fn adds(tasks: u64) -> Result<()> {
 }
 
 /// How many of these are added in a second; what a call carries is made before.
-fn added(
-    tasks: u64,
-    template: Option<&str>,
-    task: impl Fn(u64) -> Result<NewTask>,
-) -> Result<f64> {
+fn added(tasks: u64, template: Option<&str>, task: impl Fn(u64) -> Result<NewTask>) -> Result<f64> {
     let folder = Folder::new()?;
     let (mut engine, _) = filled(&folder, std::iter::empty())?;
     let conditions = template.map(|text| Template::read(text, "conditions")).transpose()?;
