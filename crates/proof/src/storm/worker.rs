@@ -35,6 +35,7 @@ use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
 
+use self::calls::uuids;
 use super::conditions::book;
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
@@ -575,14 +576,6 @@ impl Worker {
         }
         Ok(())
     }
-}
-
-/// The tasks of an array of documents.
-fn uuids(text: &str) -> Result<Vec<TaskId>> {
-    let read = serde_json::from_str::<Vec<serde_json::Value>>(text);
-    let tasks = read.map_err(|e| Error::bug("a read gave no array").with_source(e))?;
-    let uuid = |task: &serde_json::Value| task["uuid"].as_str()?.parse().ok().map(TaskId);
-    Ok(tasks.iter().filter_map(uuid).collect())
 }
 
 /// What is left to chance.

@@ -1,7 +1,7 @@
 //! Calls about tasks that are there.
 
 use tasker_core::argument;
-use tasker_core::error::Result;
+use tasker_core::error::{Error, Result};
 use tasker_core::hold::{HeldBy, HoldQuery};
 use tasker_core::id::TaskId;
 use tasker_core::operation::{OperationOptions, QueueWait, RunTimeout, WHOLE_STORE};
@@ -117,4 +117,12 @@ impl Worker {
         let find = Find { skip, limit, ..Find::all(query) };
         self.read(Call::Find, Read::Find(Box::new(find)));
     }
+}
+
+/// The tasks of an array of documents.
+pub(super) fn uuids(text: &str) -> Result<Vec<TaskId>> {
+    let read = serde_json::from_str::<Vec<serde_json::Value>>(text);
+    let tasks = read.map_err(|e| Error::bug("a read gave no array").with_source(e))?;
+    let uuid = |task: &serde_json::Value| task["uuid"].as_str()?.parse().ok().map(TaskId);
+    Ok(tasks.iter().filter_map(uuid).collect())
 }
