@@ -48,12 +48,12 @@ const LINES_MAX: usize = 1_000;
 pub(crate) struct EffectQueue {
     backlog: Backlog,
     notifier: RwLock<Option<Notifier>>,
-    lines: Mutex<Lines>,
+    lines: Mutex<Unheard>,
 }
 
 /// What a logger has not heard yet.
 #[derive(Default)]
-struct Lines {
+struct Unheard {
     kept: Vec<Line>,
     left_out: usize,
 }
@@ -149,7 +149,7 @@ impl EffectQueue {
     }
 
     fn take_lines(&self) -> Vec<Line> {
-        let Lines { mut kept, left_out } = std::mem::take(&mut *self.lines.lock());
+        let Unheard { mut kept, left_out } = std::mem::take(&mut *self.lines.lock());
         if left_out > 0 {
             kept.push(Line::of_left_out(left_out));
         }
