@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - The copy is the database as of one commit, however many are made meanwhile; no writer waits
-//!   for it but as for any long read: once, for some seconds at most, when the log must begin anew.
+//!   for it but as for any long read: a moment when the log must begin anew, and twice as long each
+//!   time when it has grown by half.
 //!   It is brought to the disk in portions: a writer's sync that meets one waits for no more.
 //! - It gets its name when it is on disk and its books were found to balance. Until then, and after
 //!   a fault, what had the name before has it.

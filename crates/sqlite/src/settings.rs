@@ -8,6 +8,8 @@
 //!
 //! Proof: the tests below.
 
+use std::time::Duration;
+
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::Value;
@@ -98,6 +100,16 @@ pub(crate) fn set_writer(writer: &Connection, sync: Sync) -> Result<()> {
     guard(writer, DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
 }
 
+/// How long a statement waits for a lock of others, until `set_usual_wait`.
+pub(crate) fn set_wait(connection: &Connection, wait: Duration) -> Result<()> {
+    connection.busy_timeout(wait).map_err(error::of)
+}
+
+/// A statement waits for a lock of others as it does in every turn.
+pub(crate) fn set_usual_wait(connection: &mut Connection) -> Result<()> {
+    connection.busy_handler(Some(wait_for_lock)).map_err(error::of)
+}
+
 /// The sync setting alone, for the transaction that makes a new file.
 pub(crate) fn set_sync(writer: &Connection, sync: Sync) -> Result<()> {
     set(writer, "synchronous", sync as i64)
@@ -108,7 +120,7 @@ fn connect(database: &DatabaseFile, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&database.path, flags).map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.busy_handler(Some(wait_for_lock)).map_err(error::of)?;
+    set_usual_wait(&mut connection)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     guard(&connection, DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     // A plan must not depend on a bound LIMIT, or each new one prepares the statement anew.

@@ -10,6 +10,8 @@
 //!
 //! Proof: `proof::conformance`, `tests/write.rs`, `tests/owner.rs`.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdKey, OwnerId};
@@ -23,7 +25,7 @@ use crate::row::{self, cached};
 use crate::transaction::SqliteTransaction;
 use crate::write_queue::{LockTimeout, WriteQueue, begin_write};
 use crate::writer::Writer;
-use crate::{error, outlines, sql};
+use crate::{error, outlines, settings, sql};
 
 /// Batches that are taken into the outlines at once; fewer when idle, but not each by itself.
 const BATCHES_OUTLINED: u64 = 256;
@@ -37,9 +39,10 @@ const BYTES_TRIMMED: u64 = 8 * 1024 * 1024;
 const POLL_INTERVAL_MS: u64 = 250;
 /// Pages in the log that are written back even under load.
 const WAL_PAGES_MAX: i64 = 4_000;
-/// Pages of the log, written back or not, with which it must begin anew: 40 of the 64 MiB that it
-/// may have. While some read is always under way it never does so by itself.
-const WAL_PAGES_RESTART: i64 = 10_000;
+/// The first [`Restart`].
+const RESTART_FIRST: Restart = Restart { pages: 10_000, wait: Duration::from_millis(100) };
+/// No wait for snapshots is longer.
+const RESTART_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Commits between two checks of the journal and the log under load; a check costs microseconds.
 const COMMITS_PER_CHECK: u32 = 16;
 
@@ -49,9 +52,25 @@ pub struct SqliteStore {
     pub(crate) writer: Writer,
     lock: Option<Lock>,
     queue: WriteQueue,
-    /// Pages with which the log begins anew; more after a read has been too long to wait for.
-    restart_pages: i64,
+    restart: Restart,
     journal: JournalKept,
+}
+
+/// When the log must begin anew: while some read is always under way it never does so by itself.
+#[derive(Clone, Copy, Debug)]
+struct Restart {
+    /// Its pages, written back or not. The first time 40 of the 64 MiB that it may have.
+    pages: i64,
+    /// How long to wait for the snapshots that are open then. Everyone who writes waits as long.
+    wait: Duration,
+}
+
+impl Restart {
+    /// The next one, if a snapshot has lasted longer than the wait. Short reads end within the
+    /// first waits; for a backup, which may take minutes, it is better to let the log grow.
+    fn after(self, pages: i64) -> Restart {
+        Restart { pages: pages + pages / 2, wait: (2 * self.wait).min(RESTART_WAIT_MAX) }
+    }
 }
 
 /// The log, in pages.
@@ -74,7 +93,7 @@ impl SqliteStore {
         let Registered { id: owner, lock, notifier, others } = registered;
         let writer = Writer::new(connection, (owner, id_key), database, others, notifier);
         let journal = JournalKept::default();
-        SqliteStore { writer, lock, queue, restart_pages: WAL_PAGES_RESTART, journal }
+        SqliteStore { writer, lock, queue, restart: RESTART_FIRST, journal }
     }
 
     /// Refuses to go on where the file is another one, or others take us for dead.
@@ -161,12 +180,15 @@ impl SqliteStore {
     }
 
     /// Writes the log back into the file. Waits for readers only when the log has grown so long
-    /// that it must begin anew, and then until the snapshots end that are open now.
+    /// that it must begin anew, and then until the snapshots end that are open now, but not long.
     fn checkpoint(&mut self, is_idle: bool) -> Result<()> {
         let wal = self.wal("NOOP")?;
-        if wal.pages > self.restart_pages {
-            let is_busy = self.wal("RESTART")?.is_busy;
-            self.restart_pages = if is_busy { 2 * wal.pages } else { WAL_PAGES_RESTART };
+        if wal.pages > self.restart.pages {
+            settings::set_wait(&self.writer.connection, self.restart.wait)?;
+            let restarted = self.wal("RESTART");
+            settings::set_usual_wait(&mut self.writer.connection)?;
+            let is_busy = restarted?.is_busy;
+            self.restart = if is_busy { self.restart.after(wal.pages) } else { RESTART_FIRST };
         } else if wal.left > if is_idle { 0 } else { WAL_PAGES_MAX } {
             self.wal("PASSIVE")?;
         }

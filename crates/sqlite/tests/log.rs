@@ -32,6 +32,29 @@ fn relay(path: &Path, has_begun: &AtomicBool, is_over: &AtomicBool) {
     }
 }
 
+/// F-16: a snapshot that lasts, such as that of a backup.
+#[test]
+fn the_log_grows_under_a_long_read_and_begins_anew_behind_it() {
+    let (_folder, path) = folder();
+    let mut hand = Hand::open(&path);
+    let lane = hand.lane(1, "read-book");
+    let data = format!("\"{}\"", "x".repeat(MIB as usize));
+    let mut log_bytes = || {
+        hand.add(&lane, def(&data, 0.0));
+        hand.store.maintain(false).unwrap();
+        std::fs::metadata(path.with_extension("db-wal")).unwrap().len()
+    };
+    let long = Connection::open(&path).unwrap();
+    long.execute_batch("BEGIN; SELECT count(*) FROM operations").unwrap();
+    let grown = (0..96).map(|_| log_bytes()).max().unwrap();
+    assert!(grown > LOG_BYTES_MAX, "the read must be in the way to prove anything");
+
+    long.execute_batch("ROLLBACK").unwrap();
+    let is_short = (0..96).any(|_| log_bytes() <= LOG_BYTES_MAX);
+    assert!(is_short, "the log has not begun anew");
+    hand.close();
+}
+
 /// F-16, G-14
 #[test]
 fn the_log_stays_bounded_while_reads_follow_each_other_without_a_gap() {
