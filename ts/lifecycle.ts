@@ -94,6 +94,7 @@ export class Lifecycle {
       { do: 'start' },
       () => {
         runs.hints.started()
+        runs.longWaits.started()
         events.emit('started')
       },
       () => {

@@ -9,6 +9,7 @@
  * # Promises
  * - A row is read only while the handle is in no transaction: so it is committed (I-20).
  * - A row leaves the table only after its task is on disk (I-20).
+ * - A row that the store refuses, or has no room for now, holds no other up.
  * - Nothing here keeps a process alive but a `flush` that is waited for.
  *
  * # Left to others
@@ -46,6 +47,10 @@ const DELAY_MS_MAX = 250
 const BUSY_DELAY_MS_MAX = 1000
 /** Faults in a row after which they are reported. */
 const FAULTS_MAX = 10
+/** How long rows wait for which the store has no room, while those behind them go on. */
+const ROOM_DELAY_MS = 1000
+/** How many rows wait so; with more of them all wait. Each costs a call. */
+const ROOMLESS_MAX = 64
 /** How long others may use the handle or its file before a warning says so. */
 const BUSY_MS_MAX = 10_000
 
@@ -74,6 +79,10 @@ export class Outbox implements Attachment {
   #waits: Wait[] = []
   #done: Uint8Array[] = []
   #refused: Refused[] = []
+  /** The keys of rows for which the store had no room, until they are tried again. */
+  #roomless = new Set<string>()
+  #roomAtMs = 0
+  #isRoomlessTold = false
   #isSent = false
   #isClosed = false
   #faults = 0
@@ -180,7 +189,17 @@ export class Outbox implements Attachment {
     this.#faults = 0
     this.#busySinceMs = undefined
     if (this.#waits.length > 0) this.#release(page[0]?.key)
-    if (page.length > 0) this.#send(page)
+    if (page.length === 0) this.#isRoomlessTold = false
+    const rest = this.#withRoom(page)
+    if (rest.length > 0) this.#send(rest)
+    else if (page.length > 0) this.#wakeLater(ROOM_DELAY_MS)
+  }
+
+  /** Without the rows for which the store had no room a moment ago. */
+  #withRoom(page: Row[]): Row[] {
+    if (this.#roomless.size === 0) return page
+    if (monotonicMs() >= this.#roomAtMs) this.#roomless.clear()
+    return page.filter(({ key }) => !this.#roomless.has(hexOf(key)))
   }
 
   /** The rows that are over leave the table. If that is lost they are handed over again. */
@@ -226,11 +245,24 @@ export class Outbox implements Attachment {
     const [, place, path] = /^\[(\d+)\]\.(.*)$/.exec(error.path ?? '') ?? []
     const row = sound[Number(place)]
     if (!row || path === undefined) return false
+    if (error.code === 'TASKER_LIMIT') return this.#passBy(row, error)
     const isOfConditions = /^(conditions|concurrency)\b/.test(path)
     const isOver = ['TASKER_INVALID_QUERY', 'TASKER_TOO_LARGE'].includes(error.code)
     if (error.code !== 'TASKER_NOT_FOUND' && !(isOfConditions && isOver)) return false
     const why = error.message.replace(`[${place}].`, '')
     this.#refuseRow(row.key, new TaskerError(error.code, why, { path, cause: error }))
+    this.#wake()
+    return true
+  }
+
+  /** A row waits for room, and those behind it go on. */
+  #passBy({ key }: Row, error: TaskerError): boolean {
+    if (this.#roomless.size >= ROOMLESS_MAX) return false
+    if (this.#roomless.size === 0) this.#roomAtMs = monotonicMs() + ROOM_DELAY_MS
+    this.#roomless.add(hexOf(key))
+    if (this.isAwaited) this.#refuse(error)
+    else if (!this.#isRoomlessTold) this.#context.events.fault(error)
+    this.#isRoomlessTold = true
     this.#wake()
     return true
   }

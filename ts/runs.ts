@@ -32,6 +32,7 @@ import type { EventHub, Wants } from './events'
 import { dateOf, nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
 import { holdCommand } from './holds'
+import { LongWaits } from './long-waits'
 import type { Abort, MessageOf, TaskEnd } from './messages'
 import { inRootContext } from './native'
 import { Pacer } from './pacer'
@@ -69,6 +70,7 @@ export class Runs implements RunHost, HintSource, Attachment {
   readonly adds: Adds
   readonly pacer = new Pacer()
   readonly hints = new Hints(this)
+  readonly longWaits: LongWaits
   readonly schemas = new Schemas()
   /** Whether runners are attached, or being detached. */
   isStarted = false
@@ -101,6 +103,7 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.level = level
     this.extras = new TaskExtras(bridge, events, capturesContext)
     this.adds = new Adds(this.extras, events)
+    this.longWaits = new LongWaits(bridge, this)
     bridge.attach(this)
   }
 
@@ -529,6 +532,7 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.#forgetLater()
     this.extras.forget()
     this.hints.end()
+    this.longWaits.end()
     this.events.close()
     if (fault) this.events.fatal(fault, isStarted)
   }

@@ -164,6 +164,7 @@ class Test<Operations extends Registry<Operations>> implements TaskerTest<Operat
     if (until > WALL_MS_MAX) throw invalid('by', 'must not lead beyond the year 9999')
     await this.#quiets.travel(until)
     this.#place.advanceTo(until)
+    await Promise.all([...this.#members.values()].map(({ runs }) => runs.longWaits.look()))
   }
 
   async #runAll(max: number): Promise<void> {

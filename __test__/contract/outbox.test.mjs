@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { linkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -141,6 +142,34 @@ for (const library of libraries) {
       assert.deepEqual(faults, ['TASKER_INVALID_QUERY'])
       const [row] = rowsOf(db)
       assert.match(row.refused, /^conditions:.*data\.book/)
+    })
+
+    test('a row for which the store has no room holds no other up, and is tried again', async t => {
+      const { db, tasker, outbox } = setUp(t)
+      const crowded = n => ({
+        operation: 'read',
+        concurrency: [running({ priority: { $gt: n } }, 0)],
+      })
+      await tasker.addTasks(Array.from({ length: 1_000 }, (_, n) => crowded(n)))
+      const told = once(tasker, 'error')
+      const tasks = [crowded(-1), { operation: 'free' }, crowded(-2)]
+      const keys = tasks.map(task => outbox.addTask(task))
+      const [fault] = await told
+      assert.equal(fault.code, 'TASKER_LIMIT')
+      while ((await tasker.countTasks({ operation: 'free' })) === 0) await tick()
+      await assert.rejects(outbox.flush(), { code: 'TASKER_LIMIT', path: '[0].concurrency' })
+      assert.deepEqual(
+        rowsOf(db).map(({ refused }) => refused),
+        [null, null],
+      )
+      await tasker.abortTasks({ operation: 'read' })
+      const uuids = []
+      while (uuids.length < 2) {
+        const key = keys[2 * uuids.length]
+        const uuid = await outbox.uuidOf(key).catch(() => undefined)
+        if (uuid !== undefined) uuids.push(uuid)
+      }
+      assert.equal(await tasker.countTasks({ status: 'new' }), 3)
     })
 
     test('nobody has to ask: it runs soon after the commit', async t => {

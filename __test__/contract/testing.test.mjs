@@ -427,6 +427,26 @@ test('a run that is paused at a checkpoint holds up no clock', async t => {
   assert.deepEqual(new Date(await tasker.waitForTaskOutputData(uuid)), ...days(1))
 })
 
+test('a task that has been ready for long is told, with what holds it, once', async t => {
+  const { tasker, clock } = await started(t, { a: () => {}, b: () => {}, paused: () => {} })
+  const heard = []
+  const hear = ({ code, message }) => code === 'TASKER_LONG_WAIT' && heard.push(message)
+  process.on('warning', hear)
+  t.after(() => process.off('warning', hear))
+  await tasker.pauseOperation('paused')
+  await tasker.addTask({ operation: 'paused' })
+  const never = [{ scope: 'running', query: { operation: 'b' }, limit: -1 }]
+  const uuid = await tasker.addTask({ operation: 'b', concurrency: never })
+  await tasker.addTask({ operation: 'b', concurrency: never })
+  await tasker.addTask({ operation: 'a', delay: '20m' })
+  for (const by of ['5m', '5m', '9m', '1m', '9m', '5m', '30m']) await clock.advance(by)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(heard, [
+    `task ${uuid} of 'b' has waited for more than 10 minutes: ` +
+      'a condition with a limit below 0 never holds: -1',
+  ])
+})
+
 test('who waits for a task while the clock stands is told so', async t => {
   const { tasker, clock } = await started(t, { a: () => 'ran' })
   const warned = new Promise(resolve => {
