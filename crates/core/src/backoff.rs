@@ -11,6 +11,7 @@
 
 use std::fmt::Write;
 
+use crate::chance::mixed;
 use crate::id::RunId;
 use crate::limits;
 
@@ -110,10 +111,7 @@ fn fibonacci(n: u32) -> f64 {
 /// A number from 0 to 1 that is as good as random, and the same for the same run.
 fn chance(run: RunId) -> f64 {
     let (high, low) = run.0.as_u64_pair();
-    let mut x = low ^ high.rotate_left(32);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    (mixed(low ^ high.rotate_left(32)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 impl RetryPolicy {

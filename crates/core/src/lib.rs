@@ -17,6 +17,7 @@ pub mod reason;
 pub mod transition;
 pub mod json;
 mod words;
+mod chance;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
 pub mod query;
 #[allow(clippy::wildcard_enum_match_arm, reason = "the types of JSON are all there ever are")]
@@ -30,6 +31,7 @@ pub mod hold;
 pub mod queue;
 pub mod argument;
 mod members;
+pub mod schedule;
 pub mod index;
 pub mod rules;
 pub mod standing;

@@ -48,6 +48,18 @@ pub const HOLDS_MAX: usize = 100;
 pub const HOLD_QUERY_BYTES_MAX: usize = 64 * 1024;
 /// How far ahead the end of a hold may lie, in milliseconds: 30 days.
 pub const HOLD_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Bytes of a cron.
+pub const CRON_BYTES_MAX: usize = 1024;
+/// The shortest interval of a schedule, in milliseconds: each tick is a commit.
+pub const SCHEDULE_EVERY_MS_MIN: u64 = 1_000;
+/// How late the task of a tick may be added, in milliseconds, before the tick counts as missed.
+pub const SCHEDULE_LATE_MS: u64 = 60_000;
+/// Ticks that a schedule makes up for at once with `missed: 'all'`; of more, the last.
+pub const SCHEDULE_MISSED_MAX: usize = 1_000;
+/// Most times that `nextTimes` may give.
+pub const NEXT_TIMES_MAX: u32 = 1_000;
+/// How many times `nextTimes` gives by default.
+pub const NEXT_TIMES_DEFAULT: u32 = 5;
 /// Attempts of a task that are kept; older ones are counted, not stored.
 pub const ATTEMPTS_KEPT_MAX: u32 = 100;
 /// Most attempts that `retry` may allow.

@@ -3,7 +3,7 @@
 //! # Promises
 //! - What is wrong with a member is an error with its path, and nothing is accepted and ignored.
 //!
-//! Proof: the tests of `retry` and `queue_timeout`.
+//! Proof: the tests of `retry`, `queue_timeout` and `schedule`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,13 +25,23 @@ impl<'a> Members<'a> {
         Ok(Self { path, all })
     }
 
+    /// Those of an object that is the argument itself: the path of a member is its name. `name`
+    /// is what the object is called.
+    pub(crate) fn of_argument(text: &'a str, name: &'a str) -> Result<Self> {
+        Ok(Self { path: "", ..Members::read(text, name, "must be an object")? })
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
     /// One that may be left out.
     pub(crate) fn optional<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&str, &str) -> Result<T>,
     ) -> Result<Option<T>> {
-        let path = format!("{}.{name}", self.path);
+        let path = self.path_of(name);
         self.all.remove(name).map(|given| read(given.get(), &path)).transpose()
     }
 
@@ -41,8 +51,8 @@ impl<'a> Members<'a> {
         name: &str,
         read: impl FnOnce(&str, &str) -> Result<T>,
     ) -> Result<T> {
-        let path = self.path;
-        let missing = || Error::invalid(format!("{path}.{name}"), "is missing");
+        let path = self.path_of(name);
+        let missing = || Error::invalid(path, "is missing");
         self.optional(name, read)?.ok_or_else(missing)
     }
 
@@ -51,8 +61,7 @@ impl<'a> Members<'a> {
         match self.all.first_key_value() {
             None => Ok(()),
             Some((name, _)) => {
-                let path = format!("{}.{name}", self.path);
-                Err(Error::invalid(path, format!("is not known; there are {known}")))
+                Err(Error::invalid(self.path_of(name), format!("is not known; there are {known}")))
             }
         }
     }

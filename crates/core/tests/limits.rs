@@ -8,6 +8,8 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::HoldQuery;
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
+use tasker_core::schedule::{ScheduleSpec, next_times};
+use tasker_core::time::WallMs;
 
 /// Below and at the limit it is taken; above, refused with this code and path.
 fn bounded<T>(max: usize, code: Code, path: &str, take: impl Fn(usize) -> Result<T>) {
@@ -37,6 +39,36 @@ fn the_query_of_a_hold_is_bounded_in_bytes() {
     bounded(limits::HOLD_QUERY_BYTES_MAX, Code::TooLarge, "query", |bytes| {
         HoldQuery::read(&format!(r#"{{"label":"{}"}}"#, "x".repeat(bytes - 12)))
     });
+}
+
+#[test]
+fn a_cron_is_bounded_in_bytes() {
+    bounded(limits::CRON_BYTES_MAX, Code::TooLarge, "cron", |bytes| {
+        let cron = format!("0{} 9 * * *", " ".repeat(bytes - 9));
+        ScheduleSpec::read(&format!(r#"{{"cron":"{cron}","task":{{}}}}"#))
+    });
+}
+
+#[test]
+fn the_interval_of_a_schedule_is_bounded() {
+    let read = |ms: u64| ScheduleSpec::read(&format!(r#"{{"every":{ms},"task":{{}}}}"#));
+    for (ms, is_taken) in [
+        (limits::SCHEDULE_EVERY_MS_MIN - 1, false),
+        (limits::SCHEDULE_EVERY_MS_MIN, true),
+        (limits::DURATION_MS_MAX, true),
+        (limits::DURATION_MS_MAX + 1, false),
+    ] {
+        let refused = read(ms).err().map(|error| (error.code(), error.facts().path.clone()));
+        let expected = (!is_taken).then(|| (Code::Invalid, Some("every".to_owned())));
+        assert_eq!(refused, expected, "{ms}");
+    }
+}
+
+#[test]
+fn the_times_that_one_call_looks_at_are_bounded() {
+    let read =
+        |count: usize| next_times(&format!(r#"{{"cron":"* * * * *","count":{count}}}"#), WallMs(0));
+    bounded(limits::NEXT_TIMES_MAX as usize, Code::Invalid, "count", read);
 }
 
 #[test]

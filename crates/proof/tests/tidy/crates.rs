@@ -21,7 +21,7 @@ const COMPOSED: &[&str] =
     &["tasker-core", "tasker-engine", "tasker-sqlite", "tasker-redis", "tasker-http"];
 
 /// Foreign crates that have owners.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("rusqlite", &["tasker-sqlite"]),
     ("libsqlite3-sys", &["tasker-sqlite"]),
     ("redis", &["tasker-redis"]),
@@ -32,6 +32,8 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("napi-build", &["tasker"]),
     ("regex", &["tasker-core"]),
     ("regex-syntax", &["tasker-core"]),
+    ("croner", &["tasker-core"]),
+    ("jiff", &["tasker-core"]),
     ("tokio", &["tasker-engine", "tasker-http"]),
     ("tokio-util", &["tasker-engine", "tasker-http"]),
 ];
@@ -88,6 +90,24 @@ fn a_foreign_crate_is_named_by_its_owner_only() {
             let owners = OWNERS.iter().find(|(foreign, _)| *foreign == to).map(|(_, own)| own);
             if owners.is_some_and(|owners| !owners.contains(&name.as_str())) {
                 faults.push(format!("{name} [{section}]: {to}"));
+            }
+        }
+    }
+    verdict(faults);
+}
+
+/// Foreign crates that one folder of their owner has to itself.
+const FOLDERS: [(&str, &str); 2] =
+    [("croner", "crates/core/src/schedule/"), ("jiff", "crates/core/src/schedule/")];
+
+#[test]
+fn a_foreign_crate_stays_in_its_folder() {
+    let mut faults = Vec::new();
+    for file in rust() {
+        for (foreign, folder) in FOLDERS {
+            let is_named = identifiers(file.code()).any(|(_, word)| word == foreign);
+            if is_named && !file.path.starts_with(folder) && !file.path.contains("/tidy/") {
+                faults.push(format!("{}: {foreign}", file.path));
             }
         }
     }
