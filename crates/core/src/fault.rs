@@ -52,6 +52,38 @@ pub enum Fault {
     ExamineForgetsTurn,
     /// Memory passes for current before all is read that others did.
     CatchUpForgetsToWait,
+    /// What is not committed is told as if it were.
+    TellsWhatIsNotCommitted,
+    /// A throw after an abort is a failure.
+    SettleForgetsSignal,
+    /// An attempt that failed is followed by the next one at once.
+    RetryForgetsItsPause,
+    /// A snoozed run counts as an attempt.
+    SnoozeIsCounted,
+    /// A timer acts without a look at what it finds.
+    DueForgetsToLook,
+    /// The losses of a task in a row are not counted.
+    LossForgetsCount,
+    /// A run that was to be aborted is given back when its owner dies.
+    LossForgetsAbort,
+    /// A run that was to be given back counts as lost when its owner dies.
+    LossForgetsPostponement,
+    /// The `queueTimeout` of a task ends it although a run has begun.
+    ExpireForgetsRuns,
+    /// A timer of an earlier `queueTimeout` ends a task.
+    ExpireForgetsMoment,
+    /// A unique key is held beyond its `ttl`.
+    KeyForgetsItsEnd,
+    /// A unique key is held by a task that has ended.
+    KeyForgetsStates,
+    /// A task is removed on which another one depends.
+    RemovalForgetsDependents,
+    /// Nobody looks at those who depend on a task that ends.
+    EndForgetsDependents,
+    /// A hold that is released goes on holding what it has held.
+    ReleaseForgetsHeld,
+    /// A task that leaves a state is counted there still.
+    CountForgetsLeaving,
 }
 
 impl Fault {
@@ -78,6 +110,26 @@ impl Fault {
         Fault::AheadForgetsUnread,
         Fault::AheadForgetsOffers,
         Fault::ExamineForgetsTurn,
+    ];
+
+    /// Those of the engine.
+    pub const ENGINE: &[Fault] = &[
+        Fault::TellsWhatIsNotCommitted,
+        Fault::SettleForgetsSignal,
+        Fault::RetryForgetsItsPause,
+        Fault::SnoozeIsCounted,
+        Fault::DueForgetsToLook,
+        Fault::LossForgetsCount,
+        Fault::LossForgetsAbort,
+        Fault::LossForgetsPostponement,
+        Fault::ExpireForgetsRuns,
+        Fault::ExpireForgetsMoment,
+        Fault::KeyForgetsItsEnd,
+        Fault::KeyForgetsStates,
+        Fault::RemovalForgetsDependents,
+        Fault::EndForgetsDependents,
+        Fault::ReleaseForgetsHeld,
+        Fault::CountForgetsLeaving,
     ];
 }
 

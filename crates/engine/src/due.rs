@@ -9,6 +9,7 @@
 //!
 //! Proof: `proof/tests/engine/timers.rs`.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::Seq;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
@@ -45,7 +46,9 @@ impl Planner<'_> {
     fn become_due(&mut self, seq: Seq) {
         let brief = self.facts.briefs.get(&seq);
         // One that was removed has left its timer; one that was delayed once more has another one.
-        let is_due = |brief: &&Brief| brief.run_at.is_none_or(|at| at <= self.now.wall);
+        let is_due = |brief: &&Brief| {
+            brief.run_at.is_none_or(|at| at <= self.now.wall) || is_on(Fault::DueForgetsToLook)
+        };
         let is_delayed = |brief: &&Brief| Self::allows(TransitionKind::Due, brief.state);
         let Some(brief) = brief.filter(is_delayed).filter(is_due) else { return };
         let (lane, priority) = (brief.lane, brief.priority);

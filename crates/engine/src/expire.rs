@@ -11,6 +11,7 @@
 //!
 //! Proof: `proof/tests/engine/queue_timeouts.rs`, `proof/tests/random`, `conformance::interplay`.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::rules;
 use tasker_core::state::State;
@@ -40,13 +41,14 @@ impl Planner<'_> {
         let seq = timer.seq;
         // One that was removed has left its timer.
         let Some(brief) = self.facts.briefs.get(&seq) else { return };
-        let is_its = |at: Option<WallMs>| at == Some(timer.at);
+        let is_its = |at: Option<WallMs>| at == Some(timer.at) || is_on(Fault::ExpireForgetsMoment);
         let Some(timeout) = brief.queue_timeout.filter(|timeout| is_its(timeout.ends_at)) else {
             return;
         };
         // What is paused has time: it gets another timer when it is put back.
         let is_out = brief.state == State::Paused;
-        if brief.has_started || is_out || !Self::allows(TransitionKind::Expire, brief.state) {
+        let has_started = brief.has_started && !is_on(Fault::ExpireForgetsRuns);
+        if has_started || is_out || !Self::allows(TransitionKind::Expire, brief.state) {
             return;
         }
         let brief = brief.clone();

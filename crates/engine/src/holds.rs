@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use tasker_core::dispatch::{Pick, Picks};
 use tasker_core::document;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::hold::{HOLDS_PER_BATCH, HeldBy, Hold, HoldId, HoldQuery, Holds};
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::limits::{HOLD_MS_MAX, HOLDS_MAX};
@@ -120,7 +121,8 @@ impl Planner<'_> {
     pub(crate) fn free_held(&mut self, swept: &[Swept]) {
         for seq in swept.iter().flat_map(|one| &one.seqs) {
             let Some(brief) = self.facts.briefs.get(seq) else { continue };
-            if brief.is_held && brief.state == State::Delayed {
+            let is_held = brief.is_held && !is_on(Fault::ReleaseForgetsHeld);
+            if is_held && brief.state == State::Delayed {
                 let (seq, lane, priority) = (*seq, brief.lane, brief.priority);
                 let at = self.now.wall;
                 let free = Change::Free { seq, lane, priority, at };

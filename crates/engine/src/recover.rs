@@ -13,6 +13,7 @@
 //!
 //! Proof: `proof/tests/engine`, `conformance::orphans`, the storm.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::rules::{self, Loss};
 use tasker_core::state::State;
 use tasker_core::store::{Change, Orphan, PauseWish};
@@ -31,7 +32,8 @@ impl Planner<'_> {
                 let &Orphan { seq, lane, run, .. } = orphan;
                 self.transition(Some(from), Change::ResumeRun { seq, lane, run });
             }
-            let is_attached = orphan.lane.attached_to().is_some();
+            let is_forgotten = is_on(Fault::LossForgetsPostponement);
+            let is_attached = is_forgotten || orphan.lane.attached_to().is_some();
             if let (None, Some(wish), false) = (&orphan.abort, &orphan.postponement, is_attached) {
                 self.postpone_orphan(orphan, wish.due_at);
                 continue;
@@ -44,6 +46,7 @@ impl Planner<'_> {
     }
 
     fn give_back(&mut self, orphan: &Orphan, losses: u32) {
+        let losses = if is_on(Fault::LossForgetsCount) { 0 } else { losses };
         let release = Change::Release {
             seq: orphan.seq,
             lane: orphan.lane,
@@ -97,7 +100,7 @@ impl Planner<'_> {
 }
 
 fn loss(orphan: &Orphan) -> Loss {
-    match &orphan.abort {
+    match orphan.abort.as_ref().filter(|_| !is_on(Fault::LossForgetsAbort)) {
         Some(abort) => Loss::End(TaskEnd::Aborted(abort.cause, abort.reason.clone())),
         // Nobody else has what it is attached to.
         None if orphan.lane.attached_to().is_some() => {

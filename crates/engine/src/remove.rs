@@ -11,6 +11,7 @@
 //!
 //! Proof: `proof/tests/engine/removals.rs`, `conformance::removal`.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::retention::{Retention, timer_again};
 use tasker_core::state::State;
@@ -33,7 +34,8 @@ impl Planner<'_> {
 
     /// Whether a task that has not ended depends on this one, in the store or among the new ones.
     pub(crate) fn is_needed(&self, seq: Seq, brief: &Brief) -> bool {
-        brief.is_needed || self.draft.needed.contains(&seq)
+        (brief.is_needed || self.draft.needed.contains(&seq))
+            && !is_on(Fault::RemovalForgetsDependents)
     }
 
     /// Removes a task if it has ended and nobody needs it; whether it was.

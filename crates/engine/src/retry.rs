@@ -12,6 +12,7 @@
 //! Proof: `proof/tests/engine/retries.rs`, `conformance::interplay`.
 
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{Seq, TaskId};
 use tasker_core::retry::{Again, Tries};
 use tasker_core::rules;
@@ -39,7 +40,8 @@ impl Planner<'_> {
         let Again { end, error, delay_ms } = again;
         let is_snoozed = end == AttemptEnd::Snoozed;
         let at = self.now_or(run.started_at);
-        let due_at = (is_snoozed || delay_ms > 0).then(|| self.after(delay_ms));
+        let due_at = (is_snoozed || delay_ms > 0 && !is_on(Fault::RetryForgetsItsPause))
+            .then(|| self.after(delay_ms));
         self.free(
             run,
             if is_snoozed {
@@ -52,7 +54,7 @@ impl Planner<'_> {
             },
         );
         let tally = Tally {
-            attempt: run.attempt - u32::from(is_snoozed),
+            attempt: run.attempt - u32::from(is_snoozed && !is_on(Fault::SnoozeIsCounted)),
             failures: run.failures + u32::from(!is_snoozed),
             losses: 0,
         };

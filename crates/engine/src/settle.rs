@@ -6,6 +6,7 @@
 //!
 //! Proof: `proof/tests/engine`.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::retry::{self, AfterRun};
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, TaskEnd};
@@ -19,7 +20,8 @@ impl Planner<'_> {
     /// A runner has settled.
     pub(crate) fn settle(&mut self, slot: RunSlot, settlement: Settlement) {
         let Some(run) = self.live(slot) else { return };
-        match retry::after_run(settlement, self.fired(run).as_ref(), self.tries(run)) {
+        let fired = self.fired(run).filter(|_| !is_on(Fault::SettleForgetsSignal));
+        match retry::after_run(settlement, fired.as_ref(), self.tries(run)) {
             AfterRun::End(outcome) => {
                 self.free(run, run_end(&outcome));
                 self.end_run(run, outcome);

@@ -7,6 +7,7 @@
 //!
 //! Proof: `proof/tests/engine/races.rs`.
 
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
@@ -75,7 +76,9 @@ impl Planner<'_> {
                 seq.0
             );
             let to = rule.leads_to(from);
-            from.inspect(|state| self.draft.counts.leave(*state));
+            if !is_on(Fault::CountForgetsLeaving) {
+                from.inspect(|state| self.draft.counts.leave(*state));
+            }
             to.inspect(|state| self.draft.counts.enter(*state));
             self.requeue(from, change);
             self.note_end(seq, change);
@@ -180,7 +183,8 @@ impl Planner<'_> {
         if self.memory.waiters.has(seq) {
             self.draft.awaited_ends.push((seq, outcome.clone()));
         }
-        if self.may_have_dependents() || self.facts.states.contains_key(&seq) {
+        let is_looked_at = self.may_have_dependents() || self.facts.states.contains_key(&seq);
+        if is_looked_at && !is_on(Fault::EndForgetsDependents) {
             let task = EndedTask { lane: *lane, state: outcome.state() };
             self.draft.ended.insert(seq, task);
         }

@@ -19,13 +19,14 @@ use std::collections::VecDeque;
 
 use tasker_core::dispatch::{Mark, Picks};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{IdKey, IdSource, RunId, Seq};
 use tasker_core::state::State;
 use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store, Whose};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
+use crate::await_end::{cancel_await, cancel_awaits};
 use crate::catch_up::catch_up;
-use crate::client_id::ClientId;
 use crate::control::closed;
 use crate::debug::trace_inputs;
 use crate::draft::{Draft, Planner};
@@ -429,6 +430,9 @@ impl Engine {
                 memory.freshness = Freshness::Behind;
                 TurnResult::Overtaken
             }
+            Commit::NotCommitted(_) if is_on(Fault::TellsWhatIsNotCommitted) => {
+                applied(memory, draft, work.now, effects)
+            }
             Commit::NotCommitted(error) => {
                 memory.see_no_lapse(&draft);
                 give_up(error)
@@ -677,22 +681,4 @@ fn give_up(error: Error) -> TurnResult {
 fn refuse_all(inputs: &[Input], error: &Error, effects: &mut Vec<Effect>) {
     let tickets = inputs.iter().filter_map(Input::ticket);
     effects.extend(tickets.map(|ticket| Effect::Refuse(ticket, error.clone())));
-}
-
-/// Takes back a wait that is cancelled in the turn in which it was asked for.
-fn cancel_await(work: &mut Vec<Input>, waiter: Ticket) {
-    let is_it = |input: &Input| matches!(input, Input::AwaitEnd(ticket, _) if *ticket == waiter);
-    if let Some(at) = work.iter().rposition(is_it) {
-        work.remove(at);
-    }
-}
-
-/// Takes back the waits of a client that goes in the turn in which it asked for them.
-#[expect(clippy::wildcard_enum_match_arm, reason = "only a wait is one")]
-fn cancel_awaits(work: &mut Vec<Input>, client: ClientId) {
-    let is_its = |input: &Input| match input {
-        Input::AwaitEnd(ticket, _) => ClientId::of(*ticket) == client,
-        _ => false,
-    };
-    work.retain(|input| !is_its(input));
 }

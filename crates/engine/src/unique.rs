@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind, OnConflict, Unique};
 use tasker_core::state::State;
@@ -219,12 +220,15 @@ impl Planner<'_> {
     }
 
     fn is_over(&self, holder: &KeyHolder) -> bool {
-        holder.until.is_some_and(|until| until <= self.now.wall)
+        let is_over = |until| until <= self.now.wall && !is_on(Fault::KeyForgetsItsEnd);
+        holder.until.is_some_and(is_over)
     }
 
     /// Whether a task holds the key that it had last. One of this very turn has not started.
     fn holds(&self, holder: &KeyHolder) -> bool {
-        let is_held = |brief: &Brief| holder.kind.is_held(brief.state, brief.has_started);
+        let is_held = |brief: &Brief| {
+            holder.kind.is_held(brief.state, brief.has_started) || is_on(Fault::KeyForgetsStates)
+        };
         let is_new = |add: &Addition| holder.kind.is_held(add.state(), false);
         !self.is_over(holder)
             && (self.addition(holder.seq).is_some_and(is_new)

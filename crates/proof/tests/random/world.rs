@@ -2,11 +2,13 @@
 
 mod calls;
 mod comparing;
+mod crashes;
 mod explaining;
 mod holds;
 pub(crate) mod stranger;
 pub(crate) mod watching;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_core::error::Code;
@@ -98,7 +100,14 @@ pub(crate) struct World {
     tickets: Ticket,
     lines: u64,
     can_fail: bool,
-    steps: usize,
+    dice: Dice,
+    steps: Vec<usize>,
+    /// A short one is the same up to the call that fails in it, and asks for nothing.
+    is_short: bool,
+    /// Whether it prints what it asks.
+    is_aloud: bool,
+    /// All that its engines tell, if somebody wants to compare it.
+    trace: Option<DefaultHasher>,
 }
 
 /// What has become of a world.
@@ -113,6 +122,19 @@ pub(crate) struct Life {
     pub(crate) calls: u64,
     /// What the call has become that was to fail.
     pub(crate) failed: Option<Fault>,
+    /// All that its engines told, in a number, if that was asked for.
+    pub(crate) trace: Option<u64>,
+}
+
+/// Gives each step of a world dice of its own: they fall alike if others are left out.
+struct Dice(u64);
+
+impl Dice {
+    fn of_step(&self, step: usize) -> Rng {
+        let mut rng = Rng::new(self.0 ^ (step as u64).wrapping_mul(0xd6e8_feb8_6659_fd93));
+        rng.throw();
+        rng
+    }
 }
 
 impl World {
@@ -125,8 +147,8 @@ impl World {
     /// A short one of two engines, in which nothing fails but one call of the first one's store.
     pub(crate) fn short(seed: u64, lab: Box<dyn Backend>, failing: Option<FailingCall>) -> Self {
         let mut world = Self::unopened(seed, lab, 2);
-        (world.wide, world.can_fail) = (None, false);
-        world.steps = 4 + world.rng.below(8);
+        (world.wide, world.can_fail, world.is_short) = (None, false, true);
+        world.steps = (0..4 + world.rng.below(8)).collect();
         world.trouble().failing = failing;
         world.open_all();
         for process in 0..2 {
@@ -136,6 +158,36 @@ impl World {
             }
         }
         world
+    }
+
+    /// How many steps it has.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The same with some of its steps, and as many engines.
+    pub(crate) fn with_steps(mut self, steps: &[usize]) -> Self {
+        self.steps.retain(|step| steps.contains(step));
+        self
+    }
+
+    /// The same, and it prints what it asks.
+    pub(crate) fn aloud(mut self) -> Self {
+        self.is_aloud = true;
+        self
+    }
+
+    /// The same, with a trace.
+    pub(crate) fn traced(mut self) -> Self {
+        self.trace = Some(DefaultHasher::new());
+        self
+    }
+
+    #[expect(clippy::print_stderr, reason = "whoever repeats a history reads it")]
+    fn say(&self, what: impl FnOnce() -> String) {
+        if self.is_aloud {
+            eprintln!("{}", what());
+        }
     }
 
     fn unopened(seed: u64, lab: Box<dyn Backend>, processes: usize) -> Self {
@@ -156,7 +208,11 @@ impl World {
             settings: Settings { concurrency, on_stop },
             tickets: 0,
             lines: 0,
-            steps: 20 + rng.below(60),
+            steps: (0..20 + rng.below(60)).collect(),
+            dice: Dice(rng.throw()),
+            is_short: false,
+            is_aloud: false,
+            trace: None,
             rng,
         };
         for process in &mut world.processes {
@@ -215,14 +271,18 @@ impl World {
 
     /// Lives to its end.
     pub(crate) fn run(mut self) -> Life {
-        for _ in 0..self.steps {
+        for step in std::mem::take(&mut self.steps) {
+            self.rng = self.dice.of_step(step);
+            self.say(|| format!("step {step}"));
             self.step();
         }
+        self.rng = self.dice.of_step(usize::MAX);
         self.rest();
         self.turn_to(0);
         let Trouble { calls, failed, .. } = *self.trouble();
+        let trace = self.trace.map(|trace| trace.finish());
         let (Oracle { started, used, .. }, told) = (self.oracle, self.watchers.told);
-        Life { started, used, told, calls, failed }
+        Life { started, used, told, calls, failed, trace }
     }
 
     fn step(&mut self) {
@@ -432,9 +492,13 @@ impl World {
     fn turn(&mut self, inputs: Vec<Input>, fault: Option<Fault>) -> Next {
         let inputs = self.without_traceless(inputs, fault);
         let (mut effects, now) = (Vec::new(), self.now());
+        self.say(|| format!("process {} at {now:?}, fault {fault:?}: {inputs:?}", self.me));
         self.oracle.ask(&inputs, now);
         (self.trouble().fault, self.trouble().struck) = (fault, None);
         let after = self.engine().turn(inputs, now, &mut effects);
+        if let Some(trace) = &mut self.trace {
+            format!("{effects:?} {after:?}").hash(trace);
+        }
         let hit = self.hit();
         self.oracle.elsewhere = self.offered_elsewhere();
         self.oracle.hear(&effects, hit);
@@ -567,72 +631,6 @@ impl World {
             self.oracle.resolve(&stored, &uuids);
         }
         self.compare();
-    }
-
-    /// The process dies, and dies again while it recovers (F-1, F-2).
-    fn crash(&mut self) {
-        self.die(false);
-        while self.can_fail && self.rng.once_in(2) {
-            let fault = self.fault();
-            self.mine().reader = None;
-            self.trouble().fault = Some(fault);
-            let opened = self.try_open();
-            self.trouble().fault = None;
-            if opened {
-                break;
-            }
-        }
-        self.open();
-        self.compare();
-    }
-
-    /// The process dies; `is_told` if one that lives will tell of its runs. The next one counts
-    /// from another moment.
-    fn die(&mut self, is_told: bool) {
-        self.oracle.meet_death();
-        (self.mine().engine, self.mine().reader) = (None, None);
-        self.oracle.forget_process();
-        self.oracle.lose_runs(is_told);
-        self.mine().now.mono = MonoMs(1 + self.rng.throw() % MONO_MAX);
-    }
-
-    /// The process dies as often as a task may lose it, and at last while its runs are aborted.
-    fn crash_in_a_row(&mut self) {
-        for is_last in [false, false, true] {
-            self.begin();
-            if is_last && self.rng.once_in(2) {
-                let live: Vec<_> = self.oracle.me().runs.values().map(|run| run.task).collect();
-                let aborts = live.into_iter().map(|id| self.abort(id)).collect();
-                self.turns(aborts, None);
-            }
-            self.crash();
-        }
-    }
-
-    /// Processes die, and another one finds out before they are there again (I-4, I-5).
-    fn crash_beside_others(&mut self) {
-        let survivor = self.me;
-        let mut dead: Vec<usize> = (0..self.processes.len()).filter(|n| *n != survivor).collect();
-        if self.rng.once_in(2) {
-            dead.truncate(1);
-        }
-        for process in &dead {
-            self.turn_to(*process);
-            self.die(true);
-        }
-        self.turn_to(survivor);
-        let failed = self.trouble().failed;
-        self.look(None);
-        if self.trouble().failed != failed {
-            // What failed once is done by the next look.
-            self.look(None);
-        }
-        assert!(self.oracle.owes_nothing(), "an end was not told");
-        self.compare();
-        for process in dead {
-            self.turn_to(process);
-            self.open();
-        }
     }
 
     fn open(&mut self) {

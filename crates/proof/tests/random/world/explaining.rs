@@ -10,8 +10,6 @@ use super::World;
 
 /// How many tasks are asked for at once.
 const ASKED_MAX: usize = 6;
-/// A world with fewer steps is the same up to the call that fails in it, and asks for nothing.
-const STEPS_MIN: usize = 20;
 
 impl World {
     /// Asks some tasks why they do not run, and compares what they say with all that is known. The
@@ -24,7 +22,7 @@ impl World {
     }
 
     fn ask_some(&mut self) {
-        if self.steps < STEPS_MIN || self.oracle.is_stopping() || !self.rng.once_in(3) {
+        if self.is_short || self.oracle.is_stopping() || !self.rng.once_in(3) {
             return;
         }
         let known: Vec<TaskId> = self.oracle.tasks.keys().copied().collect();
