@@ -420,6 +420,8 @@ pub(crate) struct SinceQuiet {
     pub(crate) has_news: bool,
     /// Whether anything else was told.
     pub(crate) has_told: bool,
+    /// Whether a turn that could not be written was tried again.
+    pub(crate) has_retried: bool,
 }
 
 impl DriverState {

@@ -4,6 +4,7 @@
 //! - Before it is quiet, all has been looked at: inputs, other owners, what is due.
 //! - While time travels, it stands at each moment at which something is due, and goes no further
 //!   once anything has been told that somebody may act upon.
+//! - What could not be written is tried again each time that somebody asks.
 //!
 //! Proof: `proof/tests/thread/quiet.rs`.
 
@@ -35,6 +36,10 @@ impl Driver {
             return state.after;
         };
         if engine.retry_at.is_some() {
+            if !std::mem::replace(&mut state.since_quiet.has_retried, true) {
+                // The pause before that would last as long as the clock stands.
+                return Next::More;
+            }
             let message = "the store cannot be written just now, so the engine is not quiet";
             effects.push(Effect::Refuse(ticket, Error::new(Code::Io, message)));
             return self.begin_anew(state);

@@ -1,5 +1,8 @@
 //! A clock that a test moves: when it is quiet, and time that goes by inside the engine.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tasker_core::store::{Batch, Commit, Transaction};
 use tasker_core::time::MonoMs;
 use tasker_engine::quiet::Travel;
 use tasker_sqlite::TestFolder;
@@ -157,4 +160,51 @@ fn whoever_waits_for_quiet_hears_of_the_close() {
     assert!(answer(&receiver, 3).is_ok());
     tasker.await_quiet(9, None);
     assert_eq!(code(answer(&receiver, 9)), Code::Closed);
+}
+
+/// Refuses commits as long as it is told to.
+#[derive(Clone, Default)]
+struct FullDisk(Arc<AtomicBool>);
+
+impl Hooks for FullDisk {
+    fn commit(&mut self, transaction: Box<dyn Transaction + '_>, batch: &Batch) -> Commit {
+        match self.0.load(Ordering::SeqCst) {
+            true => Commit::NotCommitted(Error::new(Code::Full, "the disk is full")),
+            false => transaction.commit(batch),
+        }
+    }
+}
+
+/// F-10
+#[test]
+fn it_is_not_quiet_while_the_store_cannot_be_written_and_time_goes_by_again_when_it_can() {
+    let (place, disk) = (Place::new(), FullDisk::default());
+    let location = place.folder.location();
+    let hooks = disk.clone();
+    let opener: Opener = Box::new(move || {
+        let (store, reader) = sqlite(location)()?;
+        Ok((Box::new(FaultyStore::new(store, hooks)), reader))
+    });
+    let (tasker, receiver) = open_with_clock(opener, place.clock.clone());
+    tasker.submit([
+        Input::Assign(1, "a".into(), None),
+        Input::Start(2),
+        Input::Add(3, delayed(HOUR)),
+    ]);
+    assert!(answer(&receiver, 3).is_ok());
+    quiet(&tasker, &receiver, None);
+
+    disk.0.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        tasker.await_quiet(9, Some(place.travel(2 * HOUR, false)));
+        assert_eq!(code(answer(&receiver, 9)), Code::Io);
+    }
+    disk.0.store(false, Ordering::SeqCst);
+    loop {
+        tasker.await_quiet(9, Some(place.travel(2 * HOUR, false)));
+        if answer(&receiver, 9).is_ok() {
+            break;
+        }
+    }
+    assert_eq!(place.clock.now().wall, BEGIN.plus(HOUR));
 }
