@@ -61,6 +61,7 @@ export * from './types/projection'
 export * from './types/query'
 export * from './types/registry'
 export * from './types/runner'
+export * from './types/schedule'
 export * from './types/task'
 export * from './types/watch'
 

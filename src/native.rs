@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Error, Result};
 use tasker_core::operation::OperationOptions;
+use tasker_core::schedule;
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::Effect;
@@ -70,6 +71,12 @@ pub struct Native {
 #[napi(catch_unwind)]
 pub(crate) fn check_operation(text: String) -> Option<String> {
     definition::operation(&text).err().map(|error| error::text(&error))
+}
+
+/// The next times of a cron: a JSON array of milliseconds, or the JSON text of an error.
+#[napi(catch_unwind)]
+pub(crate) fn next_times(options: String) -> String {
+    schedule::next_times(&options).unwrap_or_else(|error| error::text(&error))
 }
 
 /// Checks the options and starts an engine; the JSON text of an error if they are wrong.

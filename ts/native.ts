@@ -49,6 +49,8 @@ interface Addon {
   open(options: string, notifier: () => void): NativeHandle | string
   openTest(seed: number, now: number): NativeTest | string
   checkOperation(name: string): string | null
+  /** A JSON array of times, or the JSON text of an error. */
+  nextTimes(options: string): string
 }
 
 let addon: Addon | undefined

@@ -87,7 +87,7 @@ test('options.md has each option of an operation', () => {
 
 test('options.md has each option of the other calls', () => {
   const text = section('options.md', 'Options of other calls')
-  const types = ['StopOptions', 'LogOptions', 'CallOptions', 'OutboxOptions']
+  const types = ['StopOptions', 'LogOptions', 'CallOptions', 'OutboxOptions', 'NextTimesOptions']
   for (const type of [...types, 'FindTaskOptions', 'FindTasksOptions', 'FieldsOption']) {
     for (const name of namesOf(type)) assert.ok(text.includes(`\`${name}\``), `${type}.${name}`)
   }

@@ -2,6 +2,7 @@
 // Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
 import {
+  nextTimes,
   type Outbox,
   type OutboxKey,
   type SqliteHandle,
@@ -309,6 +310,17 @@ export function failing(error: unknown) {
   // @ts-expect-error no such code
   if (error.code === 'TASKER_OOPS') return
 }
+
+// A look at a cron needs no tasker.
+is<Date[]>()(nextTimes('0 9 * * *'), true)
+nextTimes('@daily', { timezone: 'Europe/Berlin', count: 3, from: new Date() })
+nextTimes('@daily', { from: 0, timezone: undefined })
+// @ts-expect-error it is `timezone`
+nextTimes('@daily', { tz: 'UTC' })
+// @ts-expect-error a text is no moment
+nextTimes('@daily', { from: '2026-01-01' })
+// @ts-expect-error an interval needs no look
+nextTimes({ every: '15m' })
 
 // What is attached is typed by the registry, and else anything.
 interface Attaching {

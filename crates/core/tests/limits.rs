@@ -9,7 +9,6 @@ use tasker_core::hold::HoldQuery;
 use tasker_core::limits;
 use tasker_core::query::{Query, Sort};
 use tasker_core::schedule::{ScheduleSpec, next_times};
-use tasker_core::time::WallMs;
 
 /// Below and at the limit it is taken; above, refused with this code and path.
 fn bounded<T>(max: usize, code: Code, path: &str, take: impl Fn(usize) -> Result<T>) {
@@ -67,7 +66,7 @@ fn the_interval_of_a_schedule_is_bounded() {
 #[test]
 fn the_times_that_one_call_looks_at_are_bounded() {
     let read =
-        |count: usize| next_times(&format!(r#"{{"cron":"* * * * *","count":{count}}}"#), WallMs(0));
+        |count: usize| next_times(&format!(r#"{{"cron":"* * * * *","count":{count},"from":0}}"#));
     bounded(limits::NEXT_TIMES_MAX as usize, Code::Invalid, "count", read);
 }
 

@@ -6,16 +6,16 @@
 //!
 //! # Promises
 //! - A time that the clocks skip: such times run once, together, at the first moment after the gap,
-//!   unless the job runs every hour, for then the next run is near.
-//! - A time that the clocks repeat: it runs the first time only, unless the job runs every hour, or
-//!   has a `*` or a step in its seconds or minutes, for then it runs as time goes by.
+//!   unless the cron has every hour, for then the next run is near.
+//! - A time that the clocks repeat: it runs the first time only, unless the cron has every hour, or
+//!   a `*` or a step in its seconds or minutes, for then it runs as time goes by.
 //! - Moments are different and in order; how far apart two of them lie costs at most a look at
 //!   each day in between.
 //!
 //! # Left to others
 //! Which times of a clock on the wall a cron has: `cron`.
 //!
-//! Proof: the tests of `schedule`.
+//! Proof: the tests of `schedule`, `__test__/contract/schedule-zones.test.mjs`.
 
 use super::cron::Cron;
 use super::zone::{Change, DAY, FIRST, LAST, Stretch, Zone};
@@ -96,6 +96,7 @@ impl Calendar {
         if first <= skipped || self.cron.is_hourly() {
             return None;
         }
+        debug_assert!(first - skipped <= 2 * DAY, "a gap of days");
         self.cron.first(skipped, first)?;
         self.cron.first(first, first + 1).is_none().then_some(at)
     }

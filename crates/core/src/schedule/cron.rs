@@ -59,6 +59,8 @@ impl Cron {
             },
             has_steps,
         };
+        let fields = [cron.seconds, cron.minutes, cron.hours, cron.months];
+        debug_assert!(fields.iter().all(|field| *field != 0), "a field has no value");
         if cron.first(0, CYCLE * DAY).is_none() {
             return Err(fields::refused("never comes: no such month has such a day"));
         }
@@ -224,6 +226,7 @@ fn has(bits: u64, n: i64) -> bool {
 
 /// How many bits lie below the n-th.
 fn below(bits: u64, n: i64) -> u32 {
+    debug_assert!((0..64).contains(&n), "there is no bit {n}");
     (bits & ((1 << n) - 1)).count_ones()
 }
 

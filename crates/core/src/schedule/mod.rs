@@ -14,7 +14,7 @@
 //! Storing schedules, making the tasks, and what the last task of a schedule says of the next one:
 //! the engine. Whether the task is one: `definition`.
 //!
-//! Proof: the tests below.
+//! Proof: the tests below; `__test__/contract/schedule-zones.test.mjs`.
 
 mod zone;
 mod fields;
@@ -139,7 +139,9 @@ impl ScheduleSpec {
     /// `anchor` is the moment of its first `addSchedule`: an interval without a `startAt` counts
     /// from there, and its first tick is one interval later.
     pub fn first(&self, anchor: WallMs, now: WallMs) -> Option<WallMs> {
-        self.next(anchor, WallMs(now.0.saturating_sub(1)))
+        let first = self.next(anchor, WallMs(now.0.saturating_sub(1)));
+        debug_assert!(first.is_none_or(|first| first >= now), "the first tick is over");
+        first
     }
 
     /// The first tick after a moment; absent if there is none, because of `endAt` or since the
@@ -173,6 +175,7 @@ impl ScheduleSpec {
         }
         let until = self.end_at.map_or(now, |end| end.min(now));
         let last = self.last(anchor, next_at, until).unwrap_or(next_at);
+        debug_assert!(next_at <= last && last <= now, "a tick that is not due");
         let ticks = match self.missed {
             Missed::Skip if now.ms_since(last) > SCHEDULE_LATE_MS => Vec::new(),
             Missed::Skip | Missed::Once => vec![last],
@@ -192,7 +195,9 @@ impl ScheduleSpec {
             .bytes()
             .fold(0_u64, |hash, byte| mixed(hash ^ u64::from(byte)).wrapping_add(1));
         let chance = u128::from(mixed(mixed(name) ^ tick.0 as u64));
-        ((chance * (u128::from(self.jitter_ms) + 1)) >> 64) as u64
+        let jitter_ms = ((chance * (u128::from(self.jitter_ms) + 1)) >> 64) as u64;
+        debug_assert!(jitter_ms <= self.jitter_ms, "a jitter beyond its bound");
+        jitter_ms
     }
 
     fn is_before_end(&self, at: WallMs) -> bool {
@@ -239,6 +244,7 @@ impl ScheduleSpec {
 
     /// The number of the last interval that has begun at a moment, from 0; none if none has.
     fn interval(&self, anchor: WallMs, ms: u64, at: WallMs) -> Option<u64> {
+        debug_assert!(ms > 0, "an interval of nothing");
         let zeroth = self.nth(anchor, ms, 0)?;
         (at >= zeroth).then(|| at.ms_since(zeroth) / ms)
     }

@@ -7,9 +7,9 @@
 //!   or the last of them.
 //!
 //! # Left to others
-//! What a change of the clock means for a job: `calendar`.
+//! What a change of the clock means for a cron: `calendar`.
 //!
-//! Proof: the tests of `schedule`.
+//! Proof: the tests of `schedule`, `__test__/contract/schedule-zones.test.mjs`.
 
 use std::sync::LazyLock;
 

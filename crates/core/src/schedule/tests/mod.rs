@@ -5,6 +5,7 @@ use crate::error::Code;
 
 mod cron;
 mod due;
+mod faults;
 mod oracle;
 mod read;
 mod zones;

@@ -85,21 +85,22 @@ fn what_is_wrong_is_named() {
 
 #[test]
 fn next_times_are_a_look_at_a_cron() {
-    let times = |text: &str| next_times(text, WallMs(1_000)).unwrap();
-    assert_eq!(times(r#"{"cron":"* * * * *"}"#), "[60000,120000,180000,240000,300000]");
+    let times = |text: &str| next_times(text).unwrap();
+    assert_eq!(times(r#"{"cron":"* * * * *","from":1000}"#), "[60000,120000,180000,240000,300000]");
     let tokyo = r#"{"cron":"0 9 * * *","timezone":"Asia/Tokyo","count":2,"from":0}"#;
     assert_eq!(times(tokyo), "[86400000,172800000]");
     assert_eq!(times(r#"{"cron":"* * * * *","from":8640000000000000}"#), "[]");
     for (text, path) in [
-        (r#"{"cron":"* * * *"}"#, "cron"),
+        (r#"{"cron":"* * * *","from":0}"#, "cron"),
         ("{}", "cron"),
         (r#"{"cron":"* * * * *","timezone":"no"}"#, "timezone"),
         (r#"{"cron":"* * * * *","count":0}"#, "count"),
         (r#"{"cron":"* * * * *","count":1001}"#, "count"),
         (r#"{"cron":"* * * * *","from":"now"}"#, "from"),
-        (r#"{"cron":"* * * * *","to":1}"#, "to"),
+        (r#"{"cron":"* * * * *"}"#, "from"),
+        (r#"{"cron":"* * * * *","from":0,"to":1}"#, "to"),
     ] {
-        let error = next_times(text, WallMs(0)).unwrap_err();
+        let error = next_times(text).unwrap_err();
         assert_eq!(error.facts().path.as_deref(), Some(path), "{text}");
     }
 }

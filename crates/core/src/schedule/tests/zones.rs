@@ -12,7 +12,7 @@ fn a_time_that_the_clocks_skip_runs_once_at_the_first_moment_after_it() {
     }
     let next = ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z", "2026-03-31T00:30:00Z"];
     assert_next("30 2 * * *", "Europe/Berlin", from, &next);
-    // Where 03:00 is a time of the job itself, it is one.
+    // Where 03:00 is a time of the cron itself, it is one.
     let next = ["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z", "2026-03-30T01:00:00Z"];
     assert_next("0 2,3 * * *", "Europe/Berlin", from, &next);
     // The hour before the gap and the one after it are not touched.
@@ -185,4 +185,34 @@ fn a_change_in_the_past_or_in_the_far_future_counts_too() {
     // Moscow stayed in summer time in 2011, and left it in 2014.
     let next = ["2014-10-25T08:00:00Z", "2014-10-26T09:00:00Z"];
     assert_next("0 12 * * *", "Europe/Moscow", "2014-10-25T00:00:00Z", &next);
+}
+
+/// The two days of the guide, in Berlin, as the clock on the wall shows them.
+fn on_the_wall(cron: &str, day: &str) -> Vec<String> {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let day: jiff::civil::Date = day.parse().unwrap();
+    let start = day.to_zoned(zone.clone()).unwrap().timestamp().as_millisecond();
+    let ticks = after(&of_cron(cron, "Europe/Berlin"), WallMs(start - 1), 60);
+    let clocks = ticks.iter().map(|tick| {
+        jiff::Timestamp::from_millisecond(tick.0).unwrap().to_zoned(zone.clone()).datetime()
+    });
+    let of_day = clocks.filter(|clock| clock.date() == day);
+    of_day.map(|clock| format!("{:02}:{:02}", clock.hour(), clock.minute())).collect()
+}
+
+#[test]
+fn the_guide_has_a_table_of_what_happens() {
+    for (cron, in_march, in_october) in [
+        ("30 2 * * *", vec!["03:00"], vec!["02:30"]),
+        ("0,30 2 * * *", vec!["03:00"], vec!["02:00", "02:30"]),
+        ("0 2,3 * * *", vec!["03:00"], vec!["02:00", "03:00"]),
+        ("*/30 2 * * *", vec!["03:00"], vec!["02:00", "02:30", "02:00", "02:30"]),
+    ] {
+        assert_eq!(on_the_wall(cron, "2026-03-29"), in_march, "{cron}");
+        assert_eq!(on_the_wall(cron, "2026-10-25"), in_october, "{cron}");
+    }
+    assert_eq!(on_the_wall("0 * * * *", "2026-03-29")[1..3], ["01:00", "03:00"]);
+    assert_eq!(on_the_wall("0 * * * *", "2026-10-25")[1..5], ["01:00", "02:00", "02:00", "03:00"]);
+    assert_eq!(on_the_wall("*/30 * * * *", "2026-03-29")[3..5], ["01:30", "03:00"]);
+    assert_eq!(on_the_wall("*/30 * * * *", "2026-10-25").len(), 50);
 }
