@@ -75,4 +75,43 @@ proptest! {
         let due = spec.due(WallMs(0), all[0], now);
         prop_assert_eq!(due, Due { ticks: expected, missed: 0, next_at: Some(next_at) });
     }
+
+    /// The same for intervals, with and without a start and an end.
+    #[test]
+    fn what_is_due_of_an_interval_is_what_comes_next_one_by_one(
+        every in 1_000_u64..100_000_000,
+        start in prop::option::of(-1_000_000_000_i64..1_000_000_000),
+        lasts in prop::option::of(1_i64..100_000_000_000),
+        anchor in -1_000_000_000_i64..1_000_000_000,
+        steps in 1_usize..300,
+        late_ms in 0_i64..100_000,
+        missed in prop::sample::select(&["skip", "once", "all"][..]),
+    ) {
+        let begins = start.unwrap_or(anchor);
+        let said = |name, at: Option<i64>| {
+            at.map_or_else(String::new, |at| format!(r#","{name}":{at}"#))
+        };
+        let end = lasts.map(|lasts| begins + every as i64 + lasts);
+        let (start, end) = (said("startAt", start), said("endAt", end));
+        let text = format!(r#"{{"every":{every}{start}{end},"missed":"{missed}","task":{{}}}}"#);
+        let (spec, anchor) = (spec(&text), WallMs(anchor));
+        let mut all = vec![spec.first(anchor, WallMs(begins)).unwrap()];
+        while let Some(next) = spec.next(anchor, *all.last().unwrap()) {
+            all.push(next);
+            if all.len() > steps + 200 { break }
+        }
+        prop_assert!(all.windows(2).all(|pair| pair[1].ms_since(pair[0]) == every));
+        let now = all[steps.min(all.len()) - 1].plus(late_ms as u64);
+        let due: Vec<_> = all.iter().copied().filter(|tick| *tick <= now).collect();
+        let next_at = all.iter().copied().find(|tick| *tick > now);
+        let last = *due.last().unwrap();
+        let made = match spec.missed {
+            Missed::Skip if now.ms_since(last) > SCHEDULE_LATE_MS => vec![],
+            Missed::Skip | Missed::Once => vec![last],
+            Missed::All => due.clone(),
+        };
+        let passed = (due.len() - made.len()) as u64;
+        let expected = Due { ticks: made, missed: passed, next_at };
+        prop_assert_eq!(spec.due(anchor, all[0], now), expected);
+    }
 }
