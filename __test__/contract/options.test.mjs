@@ -270,7 +270,7 @@ test('a TaskerError is an Error with a code', () => {
 })
 
 test('import and require share one class', async () => {
-  const all = 'RetryLater,Tasker,TaskerError,Unrecoverable'
+  const all = 'RetryLater,Tasker,TaskerError,Unrecoverable,nextTimes'
   const script = `
     import { createRequire } from 'node:module'
     import * as esm from './index.mjs'
