@@ -18,4 +18,5 @@ mod calls;
 mod command;
 mod options;
 mod native;
+mod msgpack;
 mod testing;

@@ -45,12 +45,20 @@ export interface NativeTest {
   close(): void
 }
 
+/** A value of MessagePack: JSON text, and the bytes that stand in it. */
+export interface DecodedMessagePack {
+  readonly text: string
+  readonly bytes: Uint8Array[]
+}
+
 interface Addon {
   open(options: string, notifier: () => void): NativeHandle | string
   openTest(seed: number, now: number): NativeTest | string
   checkOperation(name: string): string | null
   /** A JSON array of times, or the JSON text of an error. */
   nextTimes(options: string): string
+  encodeMessagePack(text: string, bytes: Uint8Array[]): Uint8Array | string
+  decodeMessagePack(bytes: Uint8Array): DecodedMessagePack | string
 }
 
 let addon: Addon | undefined

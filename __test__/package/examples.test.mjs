@@ -37,7 +37,7 @@ function dyingAfter(n, name) {
   return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
 }
 
-const LOOKS = ['why-not-running.mjs', 'live-logs.mjs']
+const LOOKS = ['why-not-running.mjs', 'live-logs.mjs', 'wrap.mjs']
 for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs', ...LOOKS]) {
   test(`${name}: without arguments it says how to use it`, async t => {
     const usage = start(t, join(programs, name), { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -45,6 +45,17 @@ for (const name of ['folder.mjs', 'mails.mjs', 'outbox.mjs', ...LOOKS]) {
     assert.equal(await usage.end, 2)
   })
 }
+
+test('wrap.mjs: what is scheduled is invoked, and told again by the next process', async t => {
+  const store = scratch(t)('wrap.db')
+  const first = run(t, 'wrap.mjs', [store, '5', '3'])
+  for (const line of ['scheduled 2', '1: 120', '2: 6']) assert.equal(await first.line(), line)
+  assert.equal(await first.end, 0)
+  const second = run(t, 'wrap.mjs', [store, '10'])
+  const lines = ['scheduled 1', '1: 120', '2: 6', '3: 3628800']
+  for (const line of lines) assert.equal(await second.line(), line)
+  assert.equal(await second.end, 0)
+})
 
 test('folder.mjs: killed in the middle it goes on, and every file is whole (F-1)', async t => {
   const at = scratch(t)

@@ -70,6 +70,23 @@ test('tasker/testing works by import and by require, with the same classes', () 
   assert.equal(prints('testing.cjs', cjs), '42 true\n')
 })
 
+test('tasker/concurrency works by import and by require, with the same classes', () => {
+  const work = `
+  const tasker = new Tasker(':memory:')
+  const module = new Concurrency(tasker, { invoke: () => 42 })
+  await tasker.start()
+  const taskIds = await module.schedule({ tasks: [{ uri: 'wrap://a', method: 'b', args: {} }] })
+  const [{ result }] = await module.result({ taskIds, returnWhen: 'ALL_COMPLETED' })
+  console.log(decode(result))
+  await tasker.close()`
+  const names = 'Concurrency, decode'
+  const esm = `import { Tasker } from 'tasker'\nimport { ${names} } from 'tasker/concurrency'\n${work}`
+  assert.equal(prints('concurrency.mjs', esm), '42\n')
+  const [one, other] = ['tasker', 'tasker/concurrency'].map(name => `require('${name}')`)
+  const imports = `const { Tasker } = ${one}\nconst { ${names} } = ${other}\n`
+  assert.equal(prints('concurrency.cjs', `${imports};(async () => {${work}\n})()`), '42\n')
+})
+
 test('it works by require, with the same class', () => {
   const same = `
   const { Tasker: imported } = await import('tasker')

@@ -55,6 +55,7 @@ function copyTypeTests() {
     const text = readFileSync(join(from, name), 'utf8')
       .replace("'../../index'", "'tasker'")
       .replace("'../../testing'", "'tasker/testing'")
+      .replace("'../../concurrency'", "'tasker/concurrency'")
     assert.ok(!text.includes('../'), `${name} uses nothing but the package`)
     writeFileSync(join(folder, 'types', name), text)
   }
