@@ -1,6 +1,7 @@
 /**
- * `tasker/concurrency`: the concurrency interface of wraps (`wrap://ens/wraps.eth:concurrency@1.0.0`),
- * whose tasks are tasks of a tasker: they survive a restart, and other processes on the file see them.
+ * `tasker/concurrency`: the concurrency interface of wraps,
+ * `wrap://ens/wraps.eth:concurrency@1.0.0`, whose tasks are tasks of a tasker: they survive a
+ * restart, and other processes on the file see them.
  */
 
 import type { Tasker } from './index'
@@ -28,8 +29,8 @@ export interface InvocationContext {
 /** Options of {@link Concurrency}. Unknown keys are errors. */
 export interface ConcurrencyOptions {
   /**
-   * Invokes a wrap. What it returns is encoded as MessagePack, unless {@link encoded} has marked it;
-   * what it throws is the error of the task. Without it this process only schedules and asks.
+   * Invokes a wrap. What it returns is encoded as MessagePack, unless {@link encoded} has marked
+   * it; what it throws is the error of the task. Without it this process only schedules and asks.
    */
   invoke?: ((invocation: Invocation, context: InvocationContext) => unknown) | undefined
   /**

@@ -1,8 +1,8 @@
 //! MessagePack, for `tasker/concurrency`: a value crosses the border as JSON text, and its bytes
 //! beside it.
 //!
-//! `null`, booleans, numbers and texts stand in the JSON as they are. What JSON has no form for is an
-//! array that begins with a tag: `["a", …]` an array, `["o", key, value, …]` a map, `["m", key,
+//! `null`, booleans, integers and texts stand in the JSON as they are. What JSON has no form for is
+//! an array that begins with a tag: `["a", …]` an array, `["o", key, value, …]` a map, `["m", key,
 //! value, …]` a `Map` (extension 1, with a map in it), `["b", n]` the n-th of the bytes, `["f",
 //! text]` a float, `["i", text]` an integer beyond those of JavaScript, `["t", seconds, nanos]` a
 //! moment (extension -1).

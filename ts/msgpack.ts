@@ -1,8 +1,8 @@
 /**
  * MessagePack: values of JavaScript as the bytes that wraps exchange.
  *
- * The bytes are those of `@polywrap/msgpack-js`. The native side writes and reads them; here a value
- * becomes the JSON text that it takes, with the bytes beside it (`src/msgpack.rs`).
+ * The bytes are those of `@polywrap/msgpack-js`. The native side writes and reads them; here a
+ * value becomes the JSON text that it takes, with the bytes beside it (`src/msgpack.rs`).
  *
  * Proof: `__test__/contract/msgpack.test.mjs`.
  */

@@ -50,7 +50,7 @@ const done = (taskId, value) => ({
   status: COMPLETED,
 })
 
-test('a task is invoked with what it was scheduled with, and its result is MessagePack', async t => {
+test('a task is invoked with what it was scheduled with; its result is MessagePack', async t => {
   const { schedule, call, result, ask, tasker } = await opened(t)
   const args = encode({ a: new Uint8Array([1, 2]), map: new Map([['k', 1]]) })
   const [id] = await schedule(task('slow', { args, max_workers: 3 }))

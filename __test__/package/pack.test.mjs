@@ -79,11 +79,12 @@ test('tasker/concurrency works by import and by require, with the same classes',
   const [{ result }] = await module.result({ taskIds, returnWhen: 'ALL_COMPLETED' })
   console.log(decode(result))
   await tasker.close()`
-  const names = 'Concurrency, decode'
-  const esm = `import { Tasker } from 'tasker'\nimport { ${names} } from 'tasker/concurrency'\n${work}`
+  const names = '{ Concurrency, decode }'
+  const first = `import { Tasker } from 'tasker'\n`
+  const esm = `${first}import ${names} from 'tasker/concurrency'\n${work}`
   assert.equal(prints('concurrency.mjs', esm), '42\n')
   const [one, other] = ['tasker', 'tasker/concurrency'].map(name => `require('${name}')`)
-  const imports = `const { Tasker } = ${one}\nconst { ${names} } = ${other}\n`
+  const imports = `const { Tasker } = ${one}\nconst ${names} = ${other}\n`
   assert.equal(prints('concurrency.cjs', `${imports};(async () => {${work}\n})()`), '42\n')
 })
 

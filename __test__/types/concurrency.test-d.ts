@@ -45,14 +45,13 @@ export async function typed(): Promise<void> {
     ],
   })
   is<number[]>()(taskIds, true)
-  const [first] = await module.result({ taskIds, returnWhen: 'FIRST_COMPLETED' })
-  is<TaskResult | undefined>()(first, true)
-  is<Uint8Array | null | undefined>()(first?.result, true)
+  const first = await module.result({ taskIds, returnWhen: 'FIRST_COMPLETED' })
+  is<TaskResult[]>()(first, true)
+  is<Uint8Array | null | undefined>()(first.at(0)?.result, true)
   await module.result({ taskIds, returnWhen: ReturnWhen.ANY_COMPLETED })
   // @ts-expect-error no such word
   await module.result({ taskIds, returnWhen: 'LATER' })
-  const [status] = await module.status({ taskIds })
-  is<TaskStatus | undefined>()(status, true)
+  is<TaskStatus[]>()(await module.status({ taskIds }), true)
   is<3>()(TaskStatus.COMPLETED, true)
   is<boolean[]>()(await module.abort({ taskIds }), true)
   is<Uint8Array>()(await module.invoke('status', encode({ taskIds })), true)
