@@ -43,6 +43,13 @@ import type {
   TaskUuid,
 } from './types/registry'
 import type { Runner } from './types/runner'
+import type {
+  FindSchedulesOptions,
+  Schedule,
+  ScheduleDefinition,
+  SchedulePatch,
+  TriggerScheduleOptions,
+} from './types/schedule'
 import type { Task, TaskLog } from './types/task'
 import type { WatchEntry, WatchOptions } from './types/watch'
 
@@ -164,6 +171,49 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
    * or never was.
    */
   releaseHold(id: number): Promise<boolean>
+
+  /**
+   * Adds tasks by the clock, from now on: each tick of the schedule adds one, once over all
+   * processes and restarts, in whatever process that has the file open. A schedule that says the
+   * same already is left as it is, so call it at each start; one that says something else is
+   * changed, as by `updateSchedule`. Resolves with whether that changed anything. Rejects with
+   * `TASKER_LIMIT` if there are 100,000 schedules.
+   */
+  addSchedule<Name extends OperationName<Operations>>(
+    schedule: ScheduleDefinition<Operations, Name>,
+  ): Promise<boolean>
+
+  /** The schedules by id, with their next times and what they have made. */
+  findSchedules(options?: FindSchedulesOptions): Promise<Schedule<OperationName<Operations>>[]>
+
+  /**
+   * Changes what `patch` names of a schedule, and the rest stays: its count, its last task, its
+   * pause. An interval counts from anew only if `every` or `startAt` changes. Resolves with whether
+   * that changed anything; rejects with `TASKER_NOT_FOUND` if there is none.
+   */
+  updateSchedule<Name extends OperationName<Operations>>(
+    id: string,
+    patch: SchedulePatch<Operations, Name>,
+  ): Promise<boolean>
+
+  /**
+   * Lets the ticks of a schedule pass without tasks, until `resumeSchedule`. Survives restarts.
+   * Resolves with `false` if it was paused already; rejects with `TASKER_NOT_FOUND`.
+   */
+  pauseSchedule(id: string): Promise<boolean>
+
+  /** Lets a schedule go on with its next tick. Resolves with `false` if it was not paused. */
+  resumeSchedule(id: string): Promise<boolean>
+
+  /**
+   * Adds the task of a schedule now, also of one that is paused or over; uses no tick, and counts
+   * for no `limit`. The overlap holds. Resolves with the uuid of the task, or with `undefined` if
+   * the last one has not ended and the schedule skips. Rejects with `TASKER_NOT_FOUND`.
+   */
+  triggerSchedule(id: string, options?: TriggerScheduleOptions): Promise<string | undefined>
+
+  /** Removes a schedule; its tasks stay. Resolves with `false` if there was none. */
+  removeSchedule(id: string): Promise<boolean>
 
   /** What is stored of each operation that has, or had, tasks or options, by name. */
   findOperations(options?: CallOptions): Promise<OperationRecord<OperationName<Operations>>[]>

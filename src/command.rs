@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
 use tasker_core::condition::Template;
-use tasker_core::definition::Operations;
+use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Error, Result};
 use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
@@ -21,11 +21,13 @@ use tasker_core::patch::{self, Patch};
 use tasker_core::query::{Projection, Query, Sort};
 use tasker_core::range::Range;
 use tasker_core::read::{EVERY_SEQ, Find, LogsPart, WithLogs};
+use tasker_core::schedule::{Overlap, ScheduleSpec};
+use tasker_core::schedules::{self, SchedulePatch, Wanted};
 use tasker_core::task::{AbortReason, Cause, Level, OnStop};
 use tasker_core::watch::{From, Position, WatchFilter};
 use tasker_engine::input::{
-    Bulk, BulkVerb, Input, PostponeOptions, Question, RemoteFilter, RetryOptions, StopOptions,
-    Subscription, Ticket, Update,
+    Bulk, BulkVerb, Input, NewSchedule, PostponeOptions, Question, RemoteFilter, RetryOptions,
+    ScheduleUpdate, StopOptions, Subscription, Ticket, Update,
 };
 use tasker_engine::thread::{Read, Watching};
 use uuid::Uuid;
@@ -69,6 +71,29 @@ enum Command<'a> {
     PauseOperation {
         operation: String,
         pauses: bool,
+    },
+    /// What a schedule is to say; the id is beside it.
+    AddSchedule {
+        id: Cow<'a, str>,
+        #[serde(borrow)]
+        spec: &'a RawValue,
+    },
+    UpdateSchedule {
+        id: Cow<'a, str>,
+        #[serde(borrow)]
+        patch: &'a RawValue,
+    },
+    PauseSchedule {
+        id: Cow<'a, str>,
+        pauses: bool,
+    },
+    TriggerSchedule {
+        id: Cow<'a, str>,
+        #[serde(borrow)]
+        overlap: Option<&'a RawValue>,
+    },
+    RemoveSchedule {
+        id: Cow<'a, str>,
     },
     Start {},
     Stop {
@@ -233,6 +258,10 @@ enum ReadCommand<'a> {
         level: &'a RawValue,
     },
     Operations {},
+    /// The first of the schedules by id, from this one on.
+    Schedules {
+        from: Cow<'a, str>,
+    },
     /// Begins a watch; the ticket is its number.
     Watch {
         #[serde(borrow)]
@@ -288,28 +317,32 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
         .map_err(|e| Error::invalid("options", "cannot be read").with_source(e))
 }
 
+/// What the tasks of this process say by default, and the names that it knows.
+pub(crate) type With<'a> = (&'a Defaults, &'a mut Operations);
+
 /// Reads one command.
 ///
 /// # Errors
 /// `Invalid` or `TooLarge` with the path of the argument.
-pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Result<Input> {
+pub(crate) fn command(ticket: Ticket, text: &str, (defaults, names): With<'_>) -> Result<Input> {
     Ok(match parse(text)? {
         Command::Assign { operation, options } => {
-            let options = options.map(|raw| OperationOptions::read(raw.get())).transpose()?;
-            Input::Assign(ticket, names.intern(&operation)?, options)
+            Input::Assign(ticket, names.intern(&operation)?, options.map(options_of).transpose()?)
         }
         Command::Define { operation, options } => {
-            let options = OperationOptions::read(options.get())?;
-            Input::Define(ticket, names.intern(&operation)?, options)
+            Input::Define(ticket, names.intern(&operation)?, options_of(options)?)
         }
-        Command::Conditions { conditions } => {
-            Input::Define(ticket, WHOLE_STORE.into(), of_all_tasks(conditions)?)
-        }
+        Command::Conditions { conditions } => of_all_tasks(ticket, conditions)?,
         Command::PauseOperation { operation, pauses } => {
             Input::PauseOperation(ticket, names.intern(&operation)?, pauses)
         }
         Command::Hold { query, until, uuid } => hold(ticket, query, until, uuid)?,
         Command::ReleaseHold { id } => Input::ReleaseHold(ticket, hold_id(id)?),
+        Command::AddSchedule { id, spec } => add_schedule(ticket, &id, spec, (defaults, names))?,
+        Command::UpdateSchedule { id, patch } => reschedule(ticket, &id, patch, (defaults, names))?,
+        Command::PauseSchedule { id, pauses } => Input::PauseSchedule(ticket, id.into(), pauses),
+        Command::TriggerSchedule { id, overlap } => trigger_schedule(ticket, &id, overlap)?,
+        Command::RemoveSchedule { id } => Input::RemoveSchedule(ticket, id.into()),
         Command::Holds {} => Input::Ask(ticket, Question::Holds),
         Command::Unassign { operation } => Input::Unassign(ticket, names.intern(&operation)?),
         Command::Start {} => Input::Start(ticket),
@@ -357,15 +390,55 @@ pub(crate) fn command(ticket: Ticket, text: &str, names: &mut Operations) -> Res
         Command::ExplainOperation { operation } => {
             Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
         }
-        Command::Unserved { operations, of_all } => {
-            Input::Ask(ticket, unserved(&operations, of_all, names)?)
-        }
+        Command::Unserved { operations, of_all } => unserved(ticket, &operations, of_all, names)?,
     })
 }
 
-fn unserved(operations: &[Cow<'_, str>], of_all: bool, names: &mut Operations) -> Result<Question> {
-    let names = operations.iter().map(|name| names.intern(name));
-    Ok(Question::Unserved { names: names.collect::<Result<_>>()?, of_all })
+fn options_of(raw: &RawValue) -> Result<OperationOptions> {
+    OperationOptions::read(raw.get())
+}
+
+fn add_schedule(
+    ticket: Ticket,
+    id: &str,
+    spec: &RawValue,
+    (defaults, names): With<'_>,
+) -> Result<Input> {
+    schedules::check_id(id)?;
+    schedules::check_length(spec.get())?;
+    let (spec, defaults) = (ScheduleSpec::read(spec.get())?, defaults.clone());
+    let queues = spec.overlap == Overlap::Queue;
+    let task = definition::of_schedule(&spec.task, queues, &defaults, names)?;
+    let new = NewSchedule { wanted: Wanted { spec, defaults }, task };
+    Ok(Input::AddSchedule(ticket, id.into(), new.into()))
+}
+
+fn reschedule(
+    ticket: Ticket,
+    id: &str,
+    patch: &RawValue,
+    (defaults, names): With<'_>,
+) -> Result<Input> {
+    let (patch, defaults) = (SchedulePatch::read(patch.get())?, defaults.clone());
+    let task = patch.task().map(|task| definition::of_schedule(task, false, &defaults, names));
+    let task = task.transpose()?;
+    let update = ScheduleUpdate { patch, defaults, task };
+    Ok(Input::UpdateSchedule(ticket, id.into(), update.into()))
+}
+
+fn trigger_schedule(ticket: Ticket, id: &str, overlap: Option<&RawValue>) -> Result<Input> {
+    let overlap = overlap.map(|raw| argument::word(raw.get(), "overlap", Overlap::WORDS));
+    Ok(Input::TriggerSchedule(ticket, id.into(), overlap.transpose()?))
+}
+
+fn unserved(
+    ticket: Ticket,
+    operations: &[Cow<'_, str>],
+    of_all: bool,
+    names: &mut Operations,
+) -> Result<Input> {
+    let names = operations.iter().map(|name| names.intern(name)).collect::<Result<_>>()?;
+    Ok(Input::Ask(ticket, Question::Unserved { names, of_all }))
 }
 
 fn bulk_verb(
@@ -411,6 +484,7 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
             Read::Logs(task_id(uuid)?, LogsPart { after, level_max, lines_max: lines })
         }
         ReadCommand::Operations {} => Read::Operations,
+        ReadCommand::Schedules { from } => Read::Schedules(from.into()),
         ReadCommand::Watch { query, fields, from } => {
             let (query, fields) = (Query::parse(query.get())?, projection(fields)?);
             let from = match from {
@@ -464,9 +538,10 @@ fn task_id(text: &str) -> Result<TaskId> {
     uuid(text, "uuid").map(TaskId)
 }
 
-fn of_all_tasks(conditions: &RawValue) -> Result<OperationOptions> {
+fn of_all_tasks(ticket: Ticket, conditions: &RawValue) -> Result<Input> {
     let conditions = Some(Template::read(conditions.get(), "conditions")?);
-    Ok(OperationOptions { conditions, ..OperationOptions::default() })
+    let options = OperationOptions { conditions, ..OperationOptions::default() };
+    Ok(Input::Define(ticket, WHOLE_STORE.into(), options))
 }
 
 /// This process makes a hold, for the runner of a task if one is named.

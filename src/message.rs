@@ -88,6 +88,10 @@ messages! {
         TaskPriority "taskPriority" { uuid: TaskId, priority: Priority },
         /// The task got another definition.
         TaskUpdate "taskUpdate" { uuid: TaskId },
+        /// A schedule has added the task.
+        TaskAdded "taskAdded" { uuid: TaskId },
+        /// The tick of the schedule is used up, for the store refuses its task.
+        TickRefused "tickRefused" { schedule: &'a str, at: WallMs, error: &'a Error },
         /// So many more log lines of the run are on disk.
         Logs "logs" { slot: RunSlot, count: u32 },
         /// So many more progress reports of the run are on disk.
@@ -140,6 +144,10 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         }
         Effect::Prioritized(id, to) => Message::TaskPriority { uuid: *id, priority: *to },
         Effect::Updated(id) => Message::TaskUpdate { uuid: *id },
+        Effect::Added(id) => Message::TaskAdded { uuid: *id },
+        Effect::TickRefused(schedule, at, error) => {
+            Message::TickRefused { schedule, at: *at, error }
+        }
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -361,6 +369,11 @@ impl Member for Rest<'_> {
             quoted(word, out);
             out.push(':');
             out.push_str(json.as_str());
+        }
+        // Behind the id of its schedule.
+        if let Some(at) = self.options.scheduled_at {
+            out.push_str(r#","scheduledAt":"#);
+            integer(at.0, out);
         }
         out.push('}');
     }

@@ -214,10 +214,11 @@ impl Native {
     /// One command.
     #[napi(catch_unwind)]
     pub fn command(&self, ticket: f64, text: String) {
-        let read = command::command(ticket as u64, &text, &mut self.inner.names.lock());
-        match read {
-            Ok(input) => self.inner.client.submit([input]),
-            Err(error) => self.inner.refuse(ticket, error),
+        let inner = &self.inner;
+        let names = &mut inner.names.lock();
+        match command::command(ticket as u64, &text, (&inner.defaults, names)) {
+            Ok(input) => inner.client.submit([input]),
+            Err(error) => inner.refuse(ticket, error),
         }
     }
 

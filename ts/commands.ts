@@ -27,6 +27,12 @@ export type Command =
   /** No task starts that matches; the uuid is that of the task whose runner asks for it. */
   | { do: 'hold'; query: JsonText; until: JsonText; uuid?: string | undefined }
   | { do: 'releaseHold'; id: JsonText }
+  /** Makes a schedule, or says something else of it. */
+  | { do: 'addSchedule'; id: string; spec: JsonText }
+  | { do: 'updateSchedule'; id: string; patch: JsonText }
+  | { do: 'pauseSchedule'; id: string; pauses: boolean }
+  | { do: 'triggerSchedule'; id: string; overlap?: JsonText | undefined }
+  | { do: 'removeSchedule'; id: string }
   | { do: 'unassign'; operation: string }
   | { do: 'start' }
   | { do: 'stop'; onStop?: JsonText | undefined; timeout?: JsonText | undefined }
@@ -122,6 +128,8 @@ export type ReadCommand =
   /** The lines behind one of them. */
   | { do: 'logs'; uuid: string; after: number; lines: number; level: LogLevel }
   | { do: 'operations' }
+  /** The first of the schedules by id, from this one on. */
+  | { do: 'schedules'; from: string }
   /** Begins a watch behind a position, or with what matches; its ticket is the number of it. */
   | {
       do: 'watch'
@@ -182,6 +190,14 @@ export interface Answers {
   hold: number
   /** Whether it was live. */
   releaseHold: boolean
+  /** Whether that changed anything. */
+  addSchedule: boolean
+  updateSchedule: boolean
+  pauseSchedule: boolean
+  /** The task that it made, or that stands for it; nothing if the overlap let none be made. */
+  triggerSchedule: string | null
+  /** Whether it was there. */
+  removeSchedule: boolean
   unassign: null
   /** Also when it was started before. */
   start: null
@@ -236,6 +252,8 @@ export interface Answers {
   matching: [first: number, last: number][]
   logs: LogsJson
   operations: DocumentJson[]
+  /** Some of them, and the id of the next one. */
+  schedules: [documents: DocumentJson[], next: string | null]
   watch: null
   changes: ChangeJson[]
   unwatch: null

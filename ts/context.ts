@@ -56,6 +56,8 @@ export class Context extends Lazy implements RunnerContext {
   readonly label: string | undefined
   readonly tags: readonly string[]
   readonly trace: TraceContext | undefined
+  readonly scheduleId: string | undefined
+  readonly scheduledAt: RunnerContext['scheduledAt']
   readonly attach: unknown
   readonly attempt: number
   readonly priority: number
@@ -83,6 +85,9 @@ export class Context extends Lazy implements RunnerContext {
     this.label = rest?.label
     this.tags = rest?.tags ?? NO_TAGS
     this.trace = rest?.trace
+    this.scheduleId = rest?.scheduleId
+    const tick = rest?.scheduledAt
+    this.scheduledAt = tick === undefined ? undefined : dateOf(tick)
     this.attach = run.host.attachmentOf(uuid)
     this.attempt = attempt
     this.priority = Number(priority)

@@ -147,6 +147,10 @@ export class Delivery {
         return runs.prioritized(message)
       case 'taskUpdate':
         return runs.updated(message)
+      case 'taskAdded':
+        return runs.added(message)
+      case 'tickRefused':
+        return runs.tickRefused(message)
       case 'taskEnd':
         return runs.ended(message)
       case 'logs':

@@ -12,7 +12,7 @@ type Loose = Record<string, unknown>
 
 /** Revives one document in place. */
 export function revive(document: Loose): Task {
-  dates(document, 'createdAt', 'runAt', 'startedAt', 'endedAt')
+  dates(document, 'createdAt', 'runAt', 'scheduledAt', 'startedAt', 'endedAt')
   if (typeof document.priority === 'string') document.priority = Number(document.priority)
   if (document.queueTimeout !== undefined) reviveQueueTimeout(document)
   for (const attempt of list(document.attempts)) dates(attempt, 'startedAt', 'endedAt')

@@ -63,6 +63,10 @@ export type Message =
   | ['taskPriority', uuid: string, priority: PriorityJson]
   /** The task got another definition. */
   | ['taskUpdate', uuid: string]
+  /** A schedule has added the task. */
+  | ['taskAdded', uuid: string]
+  /** The tick of the schedule is used up, for the store refuses its task. */
+  | ['tickRefused', schedule: string, at: number, error: Refusal]
   /** So many more log lines of the run are on disk. */
   | ['logs', slot: number, count: number]
   /** So many more progress reports of the run are on disk. */
@@ -105,6 +109,9 @@ export interface Rest {
   label?: string
   tags?: string[]
   trace?: TraceContext
+  scheduleId?: string
+  /** In milliseconds. */
+  scheduledAt?: number
 }
 
 /** How a run ended; one that was snoozed, postponed or fenced ended no task. */

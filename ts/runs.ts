@@ -40,6 +40,7 @@ import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
 import { wishOf } from './retries'
 import { Run, type RunHost } from './run'
+import { refusedText } from './schedules'
 import { Schemas } from './schemas'
 import { rebuild, type StoredError, serialise } from './stored'
 import { type Snapshot, TaskExtras } from './task-extras'
@@ -386,6 +387,15 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   /** A task got another definition. */
+  /** A schedule has added a task, and no call of ours. */
+  added([, uuid]: MessageOf<'taskAdded'>): void {
+    this.events.emitTask('task.added', uuid)
+  }
+
+  tickRefused([, schedule, at, error]: MessageOf<'tickRefused'>): void {
+    warn(error.code, refusedText(schedule, at, error.message))
+  }
+
   updated([, uuid]: MessageOf<'taskUpdate'>): void {
     this.events.emitTask('task.updated', uuid)
   }

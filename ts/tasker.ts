@@ -15,6 +15,7 @@ import type {
   BulkResult,
   CallOptions,
   FieldsOption,
+  FindSchedulesOptions,
   FindTaskOptions,
   FindTasksOptions,
   GetTaskOptions,
@@ -37,6 +38,9 @@ import type {
   RetryTaskOptions,
   RetryTasksOptions,
   Runner,
+  Schedule,
+  ScheduleDefinition,
+  SchedulePatch,
   SqliteHandle,
   StopOptions,
   Task,
@@ -49,6 +53,7 @@ import type {
   TaskToAdd,
   TaskUuid,
   TaskUuids,
+  TriggerScheduleOptions,
   UpdateTaskOptions,
   Verification,
   WatchEntry,
@@ -93,6 +98,14 @@ import {
 import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
 import { type AnyRunner, Runs } from './runs'
+import {
+  addSchedule,
+  pauseSchedule,
+  removeSchedule,
+  schedulesOf,
+  triggerSchedule,
+  updateSchedule,
+} from './schedules'
 import { signalOf } from './signals'
 import { pathOf } from './store-path'
 import { type Brought, broughtBy, PendingAdd } from './task-extras'
@@ -273,6 +286,44 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   async releaseHold(id: number): Promise<boolean> {
     return await traced(this.#bridge.command(releaseCommand(id)))
+  }
+
+  async addSchedule<Name extends OperationName<Operations>>(
+    schedule: ScheduleDefinition<Operations, Name>,
+  ): Promise<boolean> {
+    return await traced(this.#bridge.command(addSchedule(schedule, this.#runs.schemas)))
+  }
+
+  async findSchedules(
+    options: FindSchedulesOptions = {},
+  ): Promise<Schedule<OperationName<Operations>>[]> {
+    const { id, ...bounds } = only(options, ['id', ...BOUNDS], 'options')
+    const found = schedulesOf(this.#bridge, id, boundsOf('findSchedules', bounds))
+    return (await traced(found)) as Schedule<OperationName<Operations>>[]
+  }
+
+  async updateSchedule<Name extends OperationName<Operations>>(
+    id: string,
+    patch: SchedulePatch<Operations, Name>,
+  ): Promise<boolean> {
+    return await traced(this.#bridge.command(updateSchedule(id, patch, this.#runs.schemas)))
+  }
+
+  async pauseSchedule(id: string): Promise<boolean> {
+    return await traced(this.#bridge.command(pauseSchedule(id, true)))
+  }
+
+  async resumeSchedule(id: string): Promise<boolean> {
+    return await traced(this.#bridge.command(pauseSchedule(id, false)))
+  }
+
+  async triggerSchedule(id: string, options?: TriggerScheduleOptions): Promise<string | undefined> {
+    const made = (uuid: string | null) => uuid ?? undefined
+    return await traced(this.#bridge.command(triggerSchedule(id, options), made))
+  }
+
+  async removeSchedule(id: string): Promise<boolean> {
+    return await traced(this.#bridge.command(removeSchedule(id)))
   }
 
   async findOperations(

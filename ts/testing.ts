@@ -168,6 +168,13 @@ class Test<Operations extends Registry<Operations>> implements TaskerTest<Operat
   }
 
   async #runAll(max: number): Promise<void> {
+    const all = await this.tasker.findSchedules()
+    const endless = all.find(one => one.nextAt && !one.endAt && one.limit === undefined)
+    if (endless) {
+      const what = `the schedule '${endless.id}' has no end, so there is always something due`
+      const message = `${what}; use clock.advance, or pause it before runAll`
+      throw new TaskerError('TASKER_LIMIT', message)
+    }
     const { next, moments } = await this.#quiets.travel(WALL_MS_MAX, max)
     if (next === undefined || next > WALL_MS_MAX) return
     const still = await listOf(this.tasker, { state: { $in: ['delayed', 'ready', 'running'] } })

@@ -73,5 +73,6 @@ export type AbortCause =
   | 'queue-timeout'
   | 'lost'
   | 'dependency'
+  | 'replaced'
   | 'shutdown'
   | 'fenced'

@@ -4,13 +4,14 @@ import type { KnownPaths } from './query'
 import type { AnyOperations } from './registry'
 
 /**
- * A path that `indexes` may name: `data`, `id`, `label`, or a path into `data` or `id`. An editor
- * completes those that the registry knows.
+ * A path that `indexes` may name: `data`, `id`, `label`, `scheduleId`, or a path into `data` or
+ * `id`. An editor completes those that the registry knows.
  */
 export type IndexPath<Operations = AnyOperations> =
   | 'data'
   | 'id'
   | 'label'
+  | 'scheduleId'
   | (keyof KnownPaths<Operations> & `data.${string}`)
   | (`data.${string}` & {})
   | (`id.${string}` & {})

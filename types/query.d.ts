@@ -151,6 +151,8 @@ export interface QueryFields<
   attemptsLeftOut?: QueryField<number>
   dependsOn?: QueryField
   parent?: QueryField<string>
+  scheduleId?: QueryField<string>
+  scheduledAt?: QueryField<Date>
   runTimeout?: QueryField<number>
   queueTimeout?: QueryField
   onInterrupted?: QueryField<OnInterrupted>

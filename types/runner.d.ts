@@ -49,6 +49,10 @@ export interface RunnerContext<Data = any, Name extends string = any, Attach = a
   readonly tags: readonly string[]
   /** The trace in which the task was added; `undefined` if it was added without one. */
   readonly trace: TraceContext | undefined
+  /** The `id` of the schedule that added the task; `undefined` if none did. */
+  readonly scheduleId: string | undefined
+  /** The tick for which that was; `undefined` if there was none. */
+  readonly scheduledAt: Date | undefined
   /** How often the task was started: 1 is the first. Starts that a stop gave back do not count. */
   readonly attempt: number
   /** When the task was added. */

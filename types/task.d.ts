@@ -42,6 +42,7 @@ export type EndStatus = 'done' | 'failed' | 'aborted'
  * - `run-timeout`: its `runTimeout`
  * - `queue-timeout`: its `queueTimeout`
  * - `dependency`: a task that it depends on failed or was aborted
+ * - `replaced`: the next task of its schedule took its place
  */
 export type EndCause =
   | 'error'
@@ -54,6 +55,7 @@ export type EndCause =
   | 'run-timeout'
   | 'queue-timeout'
   | 'dependency'
+  | 'replaced'
 
 /** A task as it is stored. What is not set is absent. */
 export type Task<
@@ -117,6 +119,10 @@ export interface TaskBase<Name extends string = string> {
   dependsOn?: { uuids: string[]; onFailure: 'abort' | 'run' }
   /** The uuid of the task whose run added it. */
   parent?: string
+  /** The `id` of the schedule that added it; absent if none did. */
+  scheduleId?: string
+  /** The tick of that schedule for which it was added; absent if somebody triggered it. */
+  scheduledAt?: Date
   /** The longest a run may take, in milliseconds; absent for no limit. */
   runTimeout?: number
   /** How long it may wait for its first start, in milliseconds; absent for no limit. */

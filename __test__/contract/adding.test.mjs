@@ -204,10 +204,8 @@ test('a refusal says what is meant, or that it is not there yet', async t => {
       () => tasker.addTask({ operation: 'a', [word]: 'b' }),
       /unique is meant/,
     ]),
-    ...['repeat', 'removeOnComplete'].map(word => [
-      () => tasker.addTask({ operation: 'a', [word]: 1 }),
-      /addTask yet, see "What tasker does not do yet"/,
-    ]),
+    [() => tasker.addTask({ operation: 'a', repeat: 1 }), /addSchedule is meant/],
+    [() => tasker.addTask({ operation: 'a', removeOnComplete: 1 }), /retention is meant/],
   ]
   for (const [call, message] of said) {
     const error = await refused(call(), 'TASKER_INVALID')

@@ -73,6 +73,8 @@ test('a copy of the context has everything, and so has what is printed (N-1)', a
     id: undefined,
     label: undefined,
     trace: undefined,
+    scheduleId: undefined,
+    scheduledAt: undefined,
     tags: [],
     attempt: 1,
     priority: 2,

@@ -172,6 +172,24 @@ test('live-logs.mjs: it follows the log of a task that another process runs', as
   await tasker.close()
 })
 
+test('schedules.mjs: killed in the middle it goes on, one task a tick (I-2)', async t => {
+  const store = scratch(t)('schedules.db')
+  const first = run(t, 'schedules.mjs', [store])
+  assert.equal(await first.line(), 'the schedule is new')
+  assert.match(await first.line(), /^sales as of /)
+  first.child.kill('SIGKILL')
+  await first.end
+
+  const second = run(t, 'schedules.mjs', [store])
+  const lines = await second.rest()
+  assert.equal(await second.end, 0)
+  assert.ok(lines.includes('the schedule goes on'))
+  assert.equal(lines.at(-1), 'over after 5 reports')
+  const tasks = await tasksOf(store)
+  assert.equal(tasks.filter(({ status }) => status === 'done').length, 5)
+  assert.equal(new Set(tasks.map(({ scheduledAt }) => Number(scheduledAt))).size, 5)
+})
+
 test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
   const store = scratch(t)('tenants.db')
   const { end, rest } = run(t, 'per-tenant-limits.mjs', [store])

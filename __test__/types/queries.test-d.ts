@@ -47,6 +47,8 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   retry: { $exists: false },
   dependsOn: { $exists: true },
   parent: { $ne: null },
+  scheduleId: { $in: ['a', 'b'] },
+  scheduledAt: { $gte: new Date(0) },
   'unique.key': 'k',
   unique: { $exists: true },
   retention: { $exists: false },

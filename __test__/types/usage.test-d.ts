@@ -271,6 +271,32 @@ export async function living(signal: AbortSignal) {
   await other.waitForTaskOutputData('uuid', { abortSignal: signal, timeout: '1h' })
 }
 
+// A schedule takes the task of an operation, by a cron or an interval.
+export async function schedules() {
+  const task = { operation: 'read-book', data: { book: 'dune' } } as const
+  is<boolean>()(await tasker.addSchedule({ id: 'a', cron: '@daily', timezone: 'UTC', task }), true)
+  const options = { overlap: 'queue', missed: 'all', jitter: '5s', limit: 3 } as const
+  await tasker.addSchedule({ id: 'b', every: '15m', startAt: new Date(), ...options, task })
+  await tasker.updateSchedule('b', { every: 1_000, limit: false, endAt: 7, task })
+  is<string | undefined>()(await tasker.triggerSchedule('b', { overlap: 'allow' }), true)
+  for (const { nextTimes, lastAt, task } of await tasker.findSchedules({ id: 'b' })) {
+    is<Date[]>()(nextTimes, true)
+    is<Date | undefined>()(lastAt, true)
+    is<keyof Operations>()(task.operation, true)
+  }
+  await tasker.findTasks({ scheduleId: 'b', scheduledAt: { $gt: new Date() } })
+  // @ts-expect-error one of the two
+  await tasker.addSchedule({ id: 'a', cron: '@daily', every: '1d', task })
+  // @ts-expect-error neither
+  await tasker.addSchedule({ id: 'a', task })
+  // @ts-expect-error other data
+  await tasker.addSchedule({ id: 'a', every: '1d', task: { operation: 'read-book', data: 7 } })
+  // @ts-expect-error no moment of its own
+  await tasker.addSchedule({ id: 'a', every: '1d', task: { ...task, runAt: new Date() } })
+  // @ts-expect-error no such overlap
+  await tasker.updateSchedule('b', { overlap: 'wait' })
+}
+
 // Events have the arguments of their kind.
 tasker.on('started', () => {})
 tasker.on('task.add', definition => is<TaskDefinition<Operations>>()(definition, true))

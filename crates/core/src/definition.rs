@@ -18,8 +18,8 @@ use crate::argument::{self, Key};
 use crate::error::{Code, Error, Result};
 use crate::key::OnConflict;
 use crate::limits;
-use crate::option::{self, OPTIONS};
-use crate::task::{NewTask, SharedOptions, TaskOptions, Unsaid};
+use crate::option::{self, OPTIONS, TaskOption};
+use crate::task::{NewTask, SharedOptions, StartTime, TaskOptions, Unsaid};
 
 /// What holds for a task that does not say otherwise.
 pub type Defaults = SharedOptions;
@@ -75,7 +75,7 @@ pub fn operation(text: &str) -> Result<Cow<'_, str>> {
 /// Every word that `addTask` takes, in the order of the table. An `abortSignal` stays where it was
 /// made: it never comes here. Of an attachment comes that there is one.
 pub fn words() -> impl Iterator<Item = &'static str> {
-    let own = OPTIONS.iter().map(|option| option.word());
+    let own = OPTIONS.iter().filter(|option| option.may_say).map(|option| option.word());
     ["operation", "data", "priority"].into_iter().chain(own).chain([
         "delay",
         "attach",
@@ -111,7 +111,8 @@ impl<'a> Members<'a> {
             "attach" => return Some(&mut self.attach),
             _ => {}
         }
-        let at = OPTIONS.iter().position(|option| option.word() == word)?;
+        let is_it = |option: &TaskOption| option.may_say && option.word() == word;
+        let at = OPTIONS.iter().position(is_it)?;
         self.options.get_mut(at)
     }
 
@@ -182,9 +183,8 @@ fn hint(word: &str) -> String {
         "jobId" | "key" | "singletonKey" | "deduplication" | "uniqueKey" => {
             ", unique is meant".to_owned()
         }
-        "repeat" | "cron" | "every" | "removeOnComplete" | "removeOnFail" => {
-            format!(" yet, {SEE}")
-        }
+        "repeat" | "cron" | "every" | "schedule" => ", addSchedule is meant".to_owned(),
+        "removeOnComplete" | "removeOnFail" => ", retention is meant".to_owned(),
         _ => String::new(),
     }
 }
@@ -272,6 +272,39 @@ pub fn row(text: &str, defaults: &Defaults, names: &mut Operations) -> Result<Ne
     if task.is_attached {
         let message = "a task of an outbox outlives this process; put what it needs into its data";
         return Err(Error::invalid("attach", message));
+    }
+    Ok(task)
+}
+
+/// Reads the task of a schedule.
+///
+/// # Errors
+/// As [`task`], below `task`, and `Invalid` for what makes sense of one task alone: `runAt`,
+/// `attach`, a `dependsOn` by numbers; `Unsupported` for what the overlap `queue` needs for itself.
+pub fn of_schedule(
+    text: &str,
+    queues: bool,
+    defaults: &Defaults,
+    names: &mut Operations,
+) -> Result<NewTask> {
+    let task = task(text, defaults, names).map_err(|error| error.within("task"))?;
+    if let Some(StartTime::At(_)) = task.options.start_time {
+        let message = "the schedule says when; a delay counts from its tick";
+        return Err(Error::invalid("task.runAt", message));
+    }
+    if task.is_attached {
+        let message = "a schedule outlives this process; put what its tasks need into their data";
+        return Err(Error::invalid("task.attach", message));
+    }
+    if queues && task.options.depends_on.is_some() {
+        let message = "is not taken together with overlap 'queue', which lets a task depend on \
+                       the one before";
+        return Err(Error::at(Code::Unsupported, "task.dependsOn", message));
+    }
+    let on_conflict = task.options.unique.as_ref().map(|unique| unique.on_conflict);
+    if queues && on_conflict == Some(OnConflict::Replace) {
+        let message = "'replace' is not taken together with overlap 'queue'";
+        return Err(Error::at(Code::Unsupported, "task.unique.onConflict", message));
     }
     Ok(task)
 }

@@ -52,7 +52,7 @@ codes! {
     Limit "TASKER_LIMIT" true
         "The store has no room for one more of something; `err.path` names it.",
     NotFound "TASKER_NOT_FOUND" false
-        "There is no task with this uuid.",
+        "There is no task with this uuid, or no schedule with this id.",
     Conflict "TASKER_CONFLICT" false
         "The operation already has a runner; unassign it first.",
     Duplicate "TASKER_DUPLICATE" false

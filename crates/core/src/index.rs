@@ -64,11 +64,13 @@ fn fault(path: &str) -> Option<String> {
     let is_inside = path.contains('.');
     let is_field = match first {
         Some(Field::Data | Field::Id) => true,
-        Some(Field::Label) => !is_inside,
+        Some(Field::Label | Field::ScheduleId) => !is_inside,
         _ => false,
     };
     if !is_field {
-        return Some("must be a path into `data` or `id`, such as 'data.book', or `label`".into());
+        let text =
+            "must be a path into `data` or `id`, such as 'data.book', `label` or `scheduleId`";
+        return Some(text.into());
     }
     if path.len() > INDEX_PATH_BYTES_MAX || path.split('.').count() > QUERY_DEPTH_MAX {
         return Some(format!(
@@ -303,10 +305,21 @@ mod tests {
     fn a_path_that_cannot_be_indexed_is_refused_with_its_place() {
         let most = format!("data.{}", "x".repeat(INDEX_PATH_BYTES_MAX - 5));
         let list = |paths: &[&str]| read(&serde_json::to_string(paths).unwrap());
-        assert!(list(&["data.book", "data", "id", "id.a", "label", &most]).is_ok());
+        assert!(list(&["data.book", "data", "id", "id.a", "label", "scheduleId", &most]).is_ok());
         let long = format!("{most}x");
         let deep = "data".to_owned() + &".a".repeat(QUERY_DEPTH_MAX);
-        for path in ["book", "", "tags", "data.", "data..a", "label.a", "result.a", &long, &deep] {
+        for path in [
+            "book",
+            "",
+            "tags",
+            "data.",
+            "data..a",
+            "label.a",
+            "scheduleId.a",
+            "result.a",
+            &long,
+            &deep,
+        ] {
             let error = list(&["data.a", path]).unwrap_err();
             assert_eq!(error.code(), Code::Invalid, "{path}");
             assert_eq!(error.facts().path.as_deref(), Some("indexes[1]"), "{path}");

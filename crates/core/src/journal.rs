@@ -56,6 +56,7 @@ impl Transition {
             }
             Change::Timer { lane, .. } => (*lane, TransitionKind::Timer),
             Change::Hold(_) => (LaneId(0), TransitionKind::Holds),
+            Change::Schedule(_) => (LaneId(0), TransitionKind::Schedule),
             _ => (LaneId(0), TransitionKind::Owners),
         };
         Transition { seq: Seq(0), lane, kind, priority: None }
@@ -67,6 +68,7 @@ impl Transition {
             Change::Operation(_)
             | Change::Timer { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::Offer(_)
             | Change::Bury(_) => return Some(Transition::of_no_task(change)),
             Change::Key { .. }
@@ -165,6 +167,7 @@ impl Transition {
             | Change::HoldBack { .. }
             | Change::Free { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Update { is_queued: false, .. }

@@ -32,6 +32,7 @@ pub mod queue;
 pub mod argument;
 mod members;
 pub mod schedule;
+pub mod schedules;
 pub mod index;
 pub mod rules;
 pub mod standing;

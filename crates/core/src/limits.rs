@@ -80,6 +80,12 @@ pub const LOG_LINE_BYTES_MAX: usize = 64 * 1024;
 pub const LOGS_PER_TASK_MAX: u32 = 10_000;
 /// Bytes of the `unit` of a progress report.
 pub const PROGRESS_UNIT_BYTES_MAX: usize = 64;
+/// Schedules of a store.
+pub const SCHEDULES_MAX: usize = 100_000;
+/// Bytes of the `id` of a schedule.
+pub const SCHEDULE_ID_BYTES_MAX: usize = 255;
+/// Bytes of the JSON text of a schedule, its task with it.
+pub const SCHEDULE_BYTES_MAX: usize = 256 * 1024;
 /// Most runs at once that an option may allow.
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The longest duration of any option: 100 years of 365.25 days, in milliseconds.

@@ -43,6 +43,8 @@ pub struct TaskOption {
     /// What it is among the options that an operation decides where its task says nothing; nothing
     /// if it decides none.
     pub unsaid: Unsaid,
+    /// Whether `addTask` takes it; else the engine alone says it.
+    pub may_say: bool,
     /// Whether `updateTask` may change it.
     pub may_change: bool,
     read: fn(&mut TaskOptions, &str, &str) -> Result<()>,
@@ -95,11 +97,15 @@ impl fmt::Display for OptionValue<'_> {
     }
 }
 
+/// Bytes of the `id` of a schedule as JSON, in which each of its bytes may take six.
+const SCHEDULE_ID_JSON_MAX: usize = 6 * limits::SCHEDULE_ID_BYTES_MAX + 2;
+
 /// Every option, in the order of the document.
-pub const OPTIONS: [TaskOption; 16] = [
+pub const OPTIONS: [TaskOption; 18] = [
     TaskOption {
         field: Field::Id,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             set(&mut task.id, argument::payload(text, path, limits::ID_BYTES_MAX))
@@ -109,6 +115,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Label,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| set(&mut task.label, label(text, path)),
         value: |task| task.label.as_ref().map(OptionValue::Json),
@@ -116,6 +123,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Tags,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.tags = tags(text, path)?;
@@ -126,6 +134,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Trace,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: false,
         read: |task, text, path| set(&mut task.trace, trace::read(text, path)),
         value: |task| task.trace.as_ref().map(OptionValue::Json),
@@ -133,6 +142,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::RunAt,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             set_start_time(task, argument::moment(text, path).map(StartTime::At), path)
@@ -142,6 +152,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::DependsOn,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: false,
         read: |task, text, path| {
             task.depends_on = standing::read(text, path)?.map(Arc::new);
@@ -152,13 +163,33 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Parent,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: false,
         read: |task, text, path| set(&mut task.parent, parent(text, path)),
         value: |task| task.parent.map(OptionValue::Task),
     },
     TaskOption {
+        field: Field::ScheduleId,
+        unsaid: Unsaid::NONE,
+        may_say: false,
+        may_change: false,
+        read: |task, text, path| {
+            set(&mut task.schedule_id, argument::payload(text, path, SCHEDULE_ID_JSON_MAX))
+        },
+        value: |task| task.schedule_id.as_ref().map(OptionValue::Json),
+    },
+    TaskOption {
+        field: Field::ScheduledAt,
+        unsaid: Unsaid::NONE,
+        may_say: false,
+        may_change: false,
+        read: |task, text, path| set(&mut task.scheduled_at, argument::moment(text, path)),
+        value: |task| task.scheduled_at.map(OptionValue::Date),
+    },
+    TaskOption {
         field: Field::RunTimeout,
         unsaid: Unsaid::RUN_TIMEOUT,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.run_timeout_ms = argument::duration_or_off(text, path)?;
@@ -169,6 +200,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::QueueTimeout,
         unsaid: Unsaid::QUEUE_TIMEOUT,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.queue_timeout = queue_timeout::read(text, path)?;
@@ -179,6 +211,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Retry,
         unsaid: Unsaid::RETRY,
+        may_say: true,
         may_change: true,
         read: |task, text, path| set(&mut task.retry, retry::read(text, path).map(Arc::new)),
         value: |task| task.retry.as_deref().map(OptionValue::Retry),
@@ -186,6 +219,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Retention,
         unsaid: Unsaid::RETENTION,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.retention = Retention::read(text, path)?.shared();
@@ -196,6 +230,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::OnInterrupted,
         unsaid: Unsaid::ON_INTERRUPTED,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.on_interrupted = argument::word(text, path, OnInterrupted::WORDS)?;
@@ -209,6 +244,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::OnStop,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| set(&mut task.on_stop, argument::word(text, path, OnStop::WORDS)),
         value: |task| task.on_stop.map(|choice| OptionValue::Word(choice.as_str())),
@@ -216,6 +252,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::OnStopWaiting,
         unsaid: Unsaid::ON_STOP_WAITING,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.on_stop_waiting = argument::word(text, path, OnStopWaiting::WORDS)?;
@@ -229,6 +266,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Concurrency,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: true,
         read: |task, text, path| {
             task.conditions = Conditions::read(text, path)?;
@@ -241,6 +279,7 @@ pub const OPTIONS: [TaskOption; 16] = [
     TaskOption {
         field: Field::Unique,
         unsaid: Unsaid::NONE,
+        may_say: true,
         may_change: false,
         read: |task, text, path| set(&mut task.unique, unique::read(text, path).map(Arc::new)),
         value: |task| task.unique.as_deref().map(OptionValue::Unique),
@@ -363,6 +402,8 @@ mod tests {
             (Field::RunAt, "-7"),
             (Field::DependsOn, DEPENDS_ON),
             (Field::Parent, r#""018f0000-0000-7000-8000-000000000001""#),
+            (Field::ScheduleId, r#""mail é""#),
+            (Field::ScheduledAt, "-7"),
             (Field::RunTimeout, "500"),
             (Field::QueueTimeout, "500"),
             (Field::QueueTimeout, r#"{"after":500,"then":{"priority":2.0}}"#),

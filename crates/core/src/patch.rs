@@ -52,6 +52,8 @@ const KNOWN: Fields = CONDITIONED
     .with(Field::Attempt)
     .with(Field::DependsOn)
     .with(Field::Parent)
+    .with(Field::ScheduleId)
+    .with(Field::ScheduledAt)
     .with(Field::RunTimeout)
     .with(Field::QueueTimeout)
     .with(Field::Retry)
@@ -179,7 +181,8 @@ fn known() -> String {
 }
 
 fn unchangeable(word: String) -> Error {
-    let is_fixed = definition::words().any(|known| known == word);
+    let is_fixed = definition::words().any(|known| known == word)
+        || OPTIONS.iter().any(|option| option.word() == word);
     let what = if is_fixed { "is fixed when a task is added" } else { "is not known" };
     Error::invalid(word, format!("{what}; {}", known()))
 }

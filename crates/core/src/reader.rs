@@ -17,6 +17,7 @@ use crate::read::{
     Find, Found, LogsPart, LogsRead, QueryExplanation, Request, Step, WithLogs, cancelled_read,
 };
 pub use crate::read::{Interrupted, Verified};
+use crate::schedules::Schedule;
 pub use crate::search::Search;
 use crate::search::{PageReader, Pages};
 use crate::store::Operation;
@@ -51,6 +52,12 @@ pub trait Reader: Send {
     /// # Errors
     /// `Corrupt` or `Io`.
     fn operations(&mut self) -> Result<Vec<Operation>>;
+
+    /// The first `max` schedules by id, from this one on, in the order of the bytes of their ids.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io`.
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>>;
 
     /// Goes on with a search, by a bounded piece of work. All steps see one snapshot of the store,
     /// until the search is long or rests. It is over with anything but `More`, and with an error.
@@ -206,6 +213,10 @@ impl<P: Pages + 'static> Reader for PageReader<P> {
 
     fn operations(&mut self) -> Result<Vec<Operation>> {
         PageReader::operations(self)
+    }
+
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        PageReader::schedules(self, from, max)
     }
 
     fn step(&mut self, search: &mut Search) -> Result<Step> {

@@ -20,16 +20,15 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::dependency::OnFailure;
 use crate::error::Result;
 use crate::hold::{Hold, HoldId};
 use crate::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
-use crate::key::{Key, KeyKind, Unique};
-use crate::retention::Retention;
+use crate::key::{Key, KeyKind};
+use crate::schedules::{Schedule, ScheduleName};
 use crate::state::State;
 use crate::task::{
     AbortReason, AttemptEnd, AttemptError, Json, LogLine, NewTask, Postponement, Priority,
-    Progress, QueueTimeout, SharedOptions, Tally, TaskEnd,
+    Progress, SharedOptions, Tally, TaskEnd,
 };
 use crate::time::WallMs;
 use crate::timer::Timer;
@@ -38,9 +37,11 @@ mod lookup;
 mod mirror;
 mod batch;
 
-pub use batch::{Batch, Commit, Entry, HoldChange, Note, PauseWish, Refused, Start};
+pub use batch::{
+    Batch, Commit, Entry, HoldChange, Note, PauseWish, Refused, ScheduleChange, Start,
+};
 pub use lookup::{
-    Background, Expired, KeyHolder, Lookups, Orphan, Preview, QueuePart, Wait, Whose,
+    Background, Brief, Expired, KeyHolder, Lookups, Orphan, Preview, QueuePart, Wait, Whose,
 };
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
@@ -275,6 +276,8 @@ pub enum Change {
     },
     /// What becomes of a hold.
     Hold(HoldChange),
+    /// What becomes of a schedule.
+    Schedule(ScheduleChange),
     /// The `queueTimeout` of a waiting task ends at this moment, with a timer then; it does not
     /// count if that is absent. Stands behind the `Add` of its task if both are in one batch.
     /// Guard: it is ready or delayed.
@@ -462,49 +465,6 @@ pub enum Change {
 /// How many keys one change forgets.
 pub const KEYS_SWEPT_MAX: usize = 1_024;
 
-/// What aborting, prioritizing and awaiting need to know of a task.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Brief {
-    /// Its identity, to compare with what was asked for.
-    pub id: TaskId,
-    /// The lane it waits in.
-    pub lane: LaneId,
-    /// Where it is.
-    pub state: State,
-    /// How soon it runs.
-    pub priority: Priority,
-    /// When it may start at the earliest, if that was said.
-    pub run_at: Option<WallMs>,
-    /// How long it may wait for its first start, if that was said.
-    pub queue_timeout: Option<QueueTimeout>,
-    /// Whether a run of it ever began.
-    pub has_started: bool,
-    /// What the failure of a dependency means, if it has dependencies.
-    pub on_failure: Option<OnFailure>,
-    /// Whether that moment came of a delay, so that it shifts while the task is paused.
-    pub has_delay: bool,
-    /// Whether a hold keeps it, or has kept it last.
-    pub is_held: bool,
-    /// Whether it lapses when the last owner stops that offers its operation.
-    pub lapses: bool,
-    /// Since when it is paused, if it is so and has no run.
-    pub paused_at: Option<WallMs>,
-    /// Its live run, if it has one.
-    pub run: Option<RunId>,
-    /// When it was added or last started, whichever is later.
-    pub latest_at: WallMs,
-    /// How it ended, if it did.
-    pub outcome: Option<TaskEnd>,
-    /// When it was added.
-    pub created_at: WallMs,
-    /// What it says of a key of its own.
-    pub unique: Option<Arc<Unique>>,
-    /// How long it is kept after its end, if not for ever.
-    pub retention: Option<Arc<Retention>>,
-    /// Whether a task that has not ended depends on it.
-    pub is_needed: bool,
-}
-
 /// Called from any thread when another owner may have committed something; must not block.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -642,6 +602,12 @@ pub trait ReadTransaction {
     /// The first `max` tasks by number that a hold has held. They may have become anything since,
     /// or may not be there any more.
     fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>>;
+
+    /// Schedules, where there is one.
+    fn schedules(&mut self, names: &[ScheduleName]) -> Result<Vec<Option<Schedule>>>;
+
+    /// How many schedules there are.
+    fn count_schedules(&mut self) -> Result<usize>;
 
     /// The identity and the state of tasks; nothing where there is none with this number.
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>>;

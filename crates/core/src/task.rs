@@ -129,7 +129,7 @@ words!(OnStopWaiting { Keep "keep", Abort "abort" });
 words!(Cause {
     Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
     Poison "poison", Unstorable "unstorable", QueueTimeout "queue-timeout",
-    Dependency "dependency",
+    Dependency "dependency", Replaced "replaced",
 });
 words!(Level {
     Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
@@ -163,6 +163,8 @@ pub enum Cause {
     QueueTimeout = 9,
     /// A task that it depends on failed or was aborted.
     Dependency = 10,
+    /// The next task of its schedule took its place.
+    Replaced = 11,
 }
 
 /// How grave a log line is; a smaller code is graver.
@@ -289,6 +291,10 @@ pub struct TaskOptions {
     pub depends_on: Option<Arc<Dependencies>>,
     /// The task whose run added it.
     pub parent: Option<TaskId>,
+    /// The schedule that added it: a JSON text.
+    pub schedule_id: Option<Json>,
+    /// The tick for which that was.
+    pub scheduled_at: Option<WallMs>,
     /// The longest a run may take, from its start.
     pub run_timeout_ms: Option<u64>,
     /// The longest it may wait for its first start.
@@ -324,6 +330,8 @@ impl TaskOptions {
         start_time: None,
         depends_on: None,
         parent: None,
+        schedule_id: None,
+        scheduled_at: None,
         run_timeout_ms: None,
         queue_timeout: None,
         retry: None,
@@ -460,9 +468,11 @@ impl NewTask {
         if self.options.is_none() {
             return data;
         }
-        let TaskOptions { id, label, tags, trace, depends_on, conditions, .. } = &*self.options;
+        let TaskOptions { id, label, tags, trace, schedule_id, .. } = &*self.options;
+        let TaskOptions { depends_on, conditions, .. } = &*self.options;
         let dependencies = depends_on.as_ref().map_or(0, |all| all.on.len() * DEPENDENCY_BYTES);
-        let texts = [id, label, tags, trace].into_iter().flatten().map(Json::len).sum::<usize>();
+        let texts = [id, label, tags, trace, schedule_id];
+        let texts = texts.into_iter().flatten().map(Json::len).sum::<usize>();
         data + texts + dependencies + conditions.bytes()
     }
 }

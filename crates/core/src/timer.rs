@@ -26,6 +26,8 @@ pub enum TimerKind {
     Purge = 4,
     /// The end of the hold with this number.
     Hold = 6,
+    /// The next tick of the schedule with this number.
+    Schedule = 7,
 }
 
 impl TimerKind {
@@ -36,6 +38,7 @@ impl TimerKind {
         TimerKind::QueueTimeout,
         TimerKind::Purge,
         TimerKind::Hold,
+        TimerKind::Schedule,
     ];
 
     /// The code under which it is stored.
@@ -56,7 +59,7 @@ pub struct Timer {
     pub at: WallMs,
     /// Why.
     pub kind: TimerKind,
-    /// Which task, the number with which its block begins, or that of a hold.
+    /// Which task, the number with which its block begins, or that of a hold or a schedule.
     pub seq: Seq,
 }
 

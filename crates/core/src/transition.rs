@@ -233,7 +233,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Noted, RUNNING, Stays),
         rule(Kind::Operation, &[], Stays),
         rule(Kind::Owners, &[], Stays),
-        reserved(Kind::Schedule, &[], Stays),
+        rule(Kind::Schedule, &[], Stays).times(),
         rule(Kind::Delay, &[Blocked, Delayed, Ready], Becomes(Delayed)).times().leaves(),
         rule(Kind::Block, &[Ready], Becomes(Blocked)).leaves(),
         rule(Kind::PauseRun, &[Running], Becomes(Paused)),

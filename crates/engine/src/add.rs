@@ -23,7 +23,7 @@ use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
 use crate::draft::{Addition, Depends, Planner};
-use crate::effect::{Answer, Effect};
+use crate::effect::{Added, Answer, Effect};
 use crate::input::Ticket;
 use crate::unique::{Asked, at_place};
 
@@ -33,10 +33,23 @@ impl Planner<'_> {
         if def.is_unique() {
             return self.add_unique(ticket, &[(None, &def)], |_| None);
         }
-        let known = self.check_dependencies(&def);
-        let lane = known.and_then(|()| self.lane(&def));
-        let answer = lane.map(|lane| Answer::Task(self.enter(lane, def, &[])));
+        let answer = self.admit_plain(def).map(Answer::Task);
         self.reply(ticket, answer);
+    }
+
+    /// One task that no call adds.
+    pub(crate) fn admit(&mut self, def: NewTask) -> Result<(TaskId, Added)> {
+        if !def.is_unique() {
+            return Ok((self.admit_plain(def)?, Added::New));
+        }
+        let admitted = self.admit_unique(&[(None, &def)], |_| None)?.pop();
+        admitted.ok_or_else(|| Error::bug("a task is neither added nor known"))
+    }
+
+    fn admit_plain(&mut self, def: NewTask) -> Result<TaskId> {
+        self.check_dependencies(&def)?;
+        let lane = self.lane(&def)?;
+        Ok(self.enter(lane, def, &[]))
     }
 
     /// Several tasks with one answer.

@@ -147,6 +147,8 @@ impl Memory {
         }
         effects.extend(draft.task_news.drain(..).map(|news| match news {
             TaskNews::Ended(id, outcome) => Effect::TaskEnded(id, outcome),
+            TaskNews::Added(id) => Effect::Added(id),
+            TaskNews::TickRefused(id, tick, error) => Effect::TickRefused(id, tick, error),
             TaskNews::Retrying(id, run_at, error) => Effect::Retrying(id, run_at, error),
             TaskNews::Prioritized(id, to) => Effect::Prioritized(id, to),
             TaskNews::Updated(id) => Effect::Updated(id),

@@ -157,6 +157,13 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         Effect::Updated(id) => {
             return parcels.iter_mut().for_each(|one| one.effects.push(Effect::Updated(id)));
         }
+        Effect::Added(id) => {
+            return parcels.iter_mut().for_each(|one| one.effects.push(Effect::Added(id)));
+        }
+        Effect::TickRefused(id, tick, error) => {
+            let copy = || Effect::TickRefused(id.clone(), tick, error.clone());
+            return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
+        }
         Effect::Closed(error) => {
             let copy = || Effect::Closed(error.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));

@@ -48,12 +48,7 @@ impl Memory {
             Input::AwaitIdle(ticket) => self.rest.wait(ticket),
             Input::Ask(ticket, question) => self.questions.push((ticket, question)),
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
-            Input::CancelAwait(ticket, waiter) => {
-                self.waiters.remove(waiter);
-                self.log_listeners.remove(waiter);
-                self.rest.remove(waiter);
-                effects.push(Effect::Answer(ticket, Answer::Done));
-            }
+            Input::CancelAwait(ticket, waiter) => self.cancel_await(ticket, waiter, effects),
             // The plan gives its runs back.
             Input::Leave(client) => {
                 self.forget(client);
@@ -72,6 +67,11 @@ impl Memory {
             | Input::PauseOperation(..)
             | Input::Hold(..)
             | Input::ReleaseHold(..)
+            | Input::AddSchedule(..)
+            | Input::UpdateSchedule(..)
+            | Input::PauseSchedule(..)
+            | Input::TriggerSchedule(..)
+            | Input::RemoveSchedule(..)
             | Input::Pause(..)
             | Input::Resume(..)
             | Input::Halt(_)
@@ -86,6 +86,13 @@ impl Memory {
             | Input::IsShared(_)) => return Some(others),
         }
         None
+    }
+
+    fn cancel_await(&mut self, ticket: Ticket, waiter: Ticket, effects: &mut Vec<Effect>) {
+        self.waiters.remove(waiter);
+        self.log_listeners.remove(waiter);
+        self.rest.remove(waiter);
+        effects.push(Effect::Answer(ticket, Answer::Done));
     }
 
     fn assign(&mut self, ticket: Ticket, operation: &Arc<str>) -> Result<(), Error> {

@@ -100,6 +100,8 @@ pub struct Draft {
     pub(crate) holds: Option<Holds>,
     /// How many holds are made.
     pub(crate) holds_made: u64,
+    /// How many schedules are made.
+    pub(crate) schedules_made: u64,
     /// The holds that are over with it: it releases them, or made them too late.
     pub(crate) holds_over: Vec<HoldId>,
     /// Dead owners that offer nothing any more.
@@ -209,6 +211,10 @@ pub enum TaskNews {
     Prioritized(TaskId, Priority),
     /// It got another definition.
     Updated(TaskId),
+    /// A schedule has added it.
+    Added(TaskId),
+    /// The tick of a schedule is used up, for the store refuses its task.
+    TickRefused(Arc<str>, WallMs, Error),
 }
 
 /// A new task.
@@ -468,6 +474,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.draft.changes.append(&mut self.draft.new_keys);
+        self.write_schedules();
         self.draft.changes.append(&mut self.draft.purges);
         self.draft.notes.append(&mut self.draft.purge_notes);
         self.draft

@@ -11,6 +11,7 @@
 
 use tasker_core::fault::{Fault, is_on};
 use tasker_core::id::Seq;
+use tasker_core::schedules::ScheduleNo;
 use tasker_core::state::State;
 use tasker_core::store::{Brief, Change};
 use tasker_core::timer::TimerKind;
@@ -22,23 +23,23 @@ use crate::timers::Fired;
 impl Planner<'_> {
     /// Looks at what is due. Stands behind the verbs of the turn: what one has ended is not due.
     pub(crate) fn fire_timers(&mut self) {
-        let Some(Fired { timers, expired, swept, .. }) = std::mem::take(&mut self.facts.fired)
-        else {
-            return;
-        };
+        let Some(fired) = std::mem::take(&mut self.facts.fired) else { return };
+        let schedules: Vec<ScheduleNo> = fired.schedules().collect();
+        let Fired { timers, expired, swept, .. } = fired;
         for timer in &timers {
             match timer.kind {
                 TimerKind::Due => self.become_due(timer.seq),
                 TimerKind::QueueTimeout => self.expire(*timer),
                 TimerKind::Unblock => self.go_on_with(timer.seq),
                 // Below: they were looked up with the timers.
-                TimerKind::Purge | TimerKind::Hold => {}
+                TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule => {}
             }
         }
         self.free_held(&swept);
         self.purge(&expired);
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
         self.sweep_holds(&swept);
+        self.tick(schedules.into_iter());
     }
 
     /// A delayed task takes its place in the queue. It is written when it is known whether it

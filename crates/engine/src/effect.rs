@@ -28,6 +28,10 @@ pub enum Effect {
     Prioritized(TaskId, Priority),
     /// A task got another definition.
     Updated(TaskId),
+    /// A schedule has added a task.
+    Added(TaskId),
+    /// This tick of a schedule is used up, for the store refuses its task.
+    TickRefused(Arc<str>, WallMs, Error),
     /// So many more log lines and progress reports of a run are on disk.
     Recorded(RunSlot, u32, u32),
     /// A run has started: call the runner.
@@ -61,6 +65,8 @@ impl Effect {
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
             | Effect::Updated(_)
+            | Effect::Added(_)
+            | Effect::TickRefused(..)
             | Effect::Recorded(..) => true,
             Effect::Answer(..)
             | Effect::Refuse(..)
@@ -89,7 +95,9 @@ impl Effect {
             Effect::TaskEnded(..)
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
-            | Effect::Updated(_) => 3,
+            | Effect::Updated(_)
+            | Effect::Added(_)
+            | Effect::TickRefused(..) => 3,
             Effect::GoOn(_) | Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,

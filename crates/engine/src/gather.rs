@@ -17,6 +17,7 @@ use tasker_core::dispatch::Dispatch;
 use tasker_core::error::Result;
 use tasker_core::id::{IdKey, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
+use tasker_core::schedules::ScheduleName;
 use tasker_core::state::State;
 use tasker_core::store::{
     Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction, ReadyTask, Whose,
@@ -25,6 +26,7 @@ use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
 use crate::input::{Bulk, BulkVerb, Input};
+use crate::known_schedules::KnownSchedules;
 use crate::lapse::LapsePortion;
 use crate::memory::Memory;
 use crate::timers::Fired;
@@ -51,6 +53,8 @@ pub struct Facts {
     pub(crate) lapsing: Option<LapsePortion>,
     /// The timers that are due, if there are any.
     pub fired: Option<Fired>,
+    /// The schedules that the inputs name, and those that are due.
+    pub(crate) schedules: KnownSchedules,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
     pub briefs: FxHashMap<Seq, Brief>,
     /// The definitions of the tasks that are to get another one.
@@ -95,6 +99,9 @@ pub(crate) fn facts(
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
+    let names = std::mem::take(&mut lookups.schedules);
+    let schedules = KnownSchedules::read(transaction, names, inputs, fired.as_ref())?;
+    of_schedules(&mut lookups, (key, dispatch), &schedules);
     let Lookups { seqs, mut keys, mut dependencies, .. } = lookups;
     dependencies.sort_unstable();
     dependencies.dedup();
@@ -118,12 +125,26 @@ pub(crate) fn facts(
     if !seqs.is_empty() {
         briefs.extend(read_briefs(transaction, seqs)?);
     }
-    let facts = Facts { unburied, attached, lapsing, fired, ..Facts::default() };
+    let facts = Facts { unburied, attached, lapsing, fired, schedules, ..Facts::default() };
     let mut facts = Facts { briefs, states, keys, ..facts };
     facts.read_of_runs(transaction, key, inputs)?;
     facts.read_definitions(transaction, (key, dispatch), inputs)?;
     facts.read_blocked(transaction, key, inputs)?;
     Ok(facts)
+}
+
+/// What the tasks that schedules may add call for.
+fn of_schedules(
+    lookups: &mut Lookups,
+    (key, dispatch): (IdKey, &Dispatch),
+    schedules: &KnownSchedules,
+) {
+    for last in schedules.last_tasks() {
+        let seq = key.seq_of(last);
+        lookups.seqs.push(seq);
+        lookups.dependencies.push(seq);
+    }
+    schedules.tasks().for_each(|task| add_task(lookups, (key, dispatch), task));
 }
 
 fn read_briefs(
@@ -248,12 +269,21 @@ impl Facts {
     }
 }
 
+/// Adds what a new task calls for.
+pub(crate) fn add_task(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), def: &NewTask) {
+    if let Some(unique) = def.options.unique.as_ref().filter(|_| def.is_unique())
+        && let Some(operation) = dispatch.operation(&def.operation)
+    {
+        lookups.keys.push(Key::Unique(operation, unique.key.clone()));
+    }
+    if let Some(all) = &def.options.depends_on {
+        lookups.dependencies.extend(all.tasks().map(|id| key.seq_of(id)));
+    }
+}
+
 /// Adds what an input calls for, but windows.
-pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), input: &Input) {
-    let unique = |def: &NewTask| {
-        let unique = def.options.unique.as_ref().filter(|_| def.is_unique())?;
-        Some(Key::Unique(dispatch.operation(&def.operation)?, unique.key.clone()))
-    };
+pub(crate) fn add(lookups: &mut Lookups, known: (IdKey, &Dispatch), input: &Input) {
+    let (key, _) = known;
     match input {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
@@ -267,20 +297,27 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
             lookups.seqs.push(key.seq_of(*id));
         }
         Input::Bulk(_, bulk) => lookups.seqs.extend(&bulk.seqs),
-        Input::Add(_, def) => {
-            lookups.keys.extend(unique(def));
-            add_dependencies(lookups, key, def);
-        }
-        Input::AddMany(_, defs) => {
-            lookups.keys.extend(defs.iter().filter_map(unique));
-            defs.iter().for_each(|def| add_dependencies(lookups, key, def));
-        }
+        Input::Add(_, def) => add_task(lookups, known, def),
+        Input::AddMany(_, defs) => defs.iter().for_each(|def| add_task(lookups, known, def)),
         Input::AddIdempotent(_, defs) => {
             for (row, def) in defs {
                 lookups.keys.push(Key::Idempotency(*row));
-                lookups.keys.extend(unique(def));
-                add_dependencies(lookups, key, def);
+                add_task(lookups, known, def);
             }
+        }
+        // A trigger of the same turn adds its task.
+        Input::AddSchedule(_, id, new) => {
+            lookups.schedules.push(ScheduleName::Id(id.clone()));
+            add_task(lookups, known, &new.task);
+        }
+        Input::UpdateSchedule(_, id, update) => {
+            lookups.schedules.push(ScheduleName::Id(id.clone()));
+            update.task.iter().for_each(|task| add_task(lookups, known, task));
+        }
+        Input::PauseSchedule(_, id, _)
+        | Input::TriggerSchedule(_, id, _)
+        | Input::RemoveSchedule(_, id) => {
+            lookups.schedules.push(ScheduleName::Id(id.clone()));
         }
         Input::FindByKey(_, key) => lookups.keys.push(Key::Idempotency(*key)),
         Input::Settle(..)
@@ -306,11 +343,5 @@ pub(crate) fn add(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch), in
         | Input::Stand(_)
         | Input::Ask(..)
         | Input::Leave(_) => {}
-    }
-}
-
-fn add_dependencies(lookups: &mut Lookups, key: IdKey, def: &NewTask) {
-    if let Some(all) = &def.options.depends_on {
-        lookups.dependencies.extend(all.tasks().map(|id| key.seq_of(id)));
     }
 }

@@ -10,7 +10,11 @@ use tasker_core::operation::OperationOptions;
 use tasker_core::patch::Patch;
 use tasker_core::query::Query;
 use tasker_core::rules::Settlement;
-use tasker_core::task::{AbortReason, Json, Level, NewTask, OnStop, Priority, Progress};
+use tasker_core::schedule::Overlap;
+use tasker_core::schedules::{SchedulePatch, Wanted};
+use tasker_core::task::{
+    AbortReason, Json, Level, NewTask, OnStop, Priority, Progress, SharedOptions,
+};
 use tasker_core::time::WallMs;
 
 use crate::client_id::ClientId;
@@ -81,6 +85,16 @@ pub enum Input {
     Hold(Ticket, HoldQuery, WallMs, HeldBy),
     /// Ends such a hold before its time.
     ReleaseHold(Ticket, HoldId),
+    /// Makes the schedule with this id, or says something else of it.
+    AddSchedule(Ticket, Arc<str>, Box<NewSchedule>),
+    /// Changes what is said of a schedule.
+    UpdateSchedule(Ticket, Arc<str>, Box<ScheduleUpdate>),
+    /// Lets the ticks of a schedule pass without tasks, or lets it go on.
+    PauseSchedule(Ticket, Arc<str>, bool),
+    /// Adds the task of a schedule now, perhaps with another overlap for this one time.
+    TriggerSchedule(Ticket, Arc<str>, Option<Overlap>),
+    /// Removes a schedule.
+    RemoveSchedule(Ticket, Arc<str>),
     /// Lets no task of an operation start in any process, or lets them start again.
     PauseOperation(Ticket, Arc<str>, bool),
     /// Begins to start tasks.
@@ -103,6 +117,26 @@ pub enum Input {
     Ask(Ticket, Question),
     /// The client has gone: nothing is owed to it any more, and its runs go back to the queue.
     Leave(ClientId),
+}
+
+/// A schedule as somebody wants it.
+#[derive(Clone, Debug)]
+pub struct NewSchedule {
+    /// When, and what.
+    pub wanted: Wanted,
+    /// The task of its spec, read with its defaults.
+    pub task: NewTask,
+}
+
+/// How to change what is said of a schedule.
+#[derive(Clone, Debug)]
+pub struct ScheduleUpdate {
+    /// What changes.
+    pub patch: SchedulePatch,
+    /// What holds for its task from now on where that says nothing, if it gets another one.
+    pub defaults: SharedOptions,
+    /// That task, read with these.
+    pub task: Option<NewTask>,
 }
 
 /// What a run reports while it is live.
@@ -259,6 +293,11 @@ impl Input {
             | Input::PauseOperation(ticket, ..)
             | Input::Hold(ticket, ..)
             | Input::ReleaseHold(ticket, _)
+            | Input::AddSchedule(ticket, ..)
+            | Input::UpdateSchedule(ticket, ..)
+            | Input::PauseSchedule(ticket, ..)
+            | Input::TriggerSchedule(ticket, ..)
+            | Input::RemoveSchedule(ticket, _)
             | Input::Unassign(ticket, _)
             | Input::Start(ticket)
             | Input::Stop(ticket, _)
@@ -305,6 +344,11 @@ impl Input {
             | Input::PauseOperation(number, ..)
             | Input::Hold(number, ..)
             | Input::ReleaseHold(number, _)
+            | Input::AddSchedule(number, ..)
+            | Input::UpdateSchedule(number, ..)
+            | Input::PauseSchedule(number, ..)
+            | Input::TriggerSchedule(number, ..)
+            | Input::RemoveSchedule(number, _)
             | Input::Unassign(number, _)
             | Input::Start(number)
             | Input::Stop(number, _)

@@ -16,10 +16,14 @@ use tasker_core::read::{
     Find, Found, LogsPart, LogsRead, Request, Step, WithLogs, cancelled_read, too_much,
 };
 use tasker_core::reader::{Interrupted, Reader, Search, Verified};
+use tasker_core::schedules::Schedule;
 use tasker_core::store::Operation;
 use tokio_util::sync::CancellationToken;
 
 use crate::input::Ticket;
+
+/// Schedules of one page. Each may be large.
+const SCHEDULES_MAX: usize = 100;
 
 /// What to read.
 #[derive(Debug)]
@@ -45,6 +49,9 @@ pub enum Read {
     Logs(TaskId, LogsPart),
     /// Every operation, as an array of documents.
     Operations,
+    /// The first schedules by id, from this one on: an array of their documents, and the id of the
+    /// next one if there is one.
+    Schedules(Box<str>),
     /// A copy of the store in this file.
     BackUp(PathBuf),
     /// What is wrong with the store: an object with the number of tasks and the faults.
@@ -66,6 +73,7 @@ enum Asked {
     Get(TaskId, Option<WithLogs>, Option<Projection>),
     Logs(TaskId, LogsPart),
     Operations,
+    Schedules(Box<str>),
     BackUp(PathBuf),
     Verify,
     Search(Search, Documents),
@@ -92,6 +100,7 @@ impl OpenRead {
             Read::Get(id, logs, fields) => Asked::Get(id, logs, fields),
             Read::Logs(id, part) => Asked::Logs(id, part),
             Read::Operations => Asked::Operations,
+            Read::Schedules(from) => Asked::Schedules(from),
             Read::BackUp(path) => Asked::BackUp(path),
             Read::Verify => Asked::Verify,
             Read::Find(find) => search(Request::Find(find), false),
@@ -118,6 +127,7 @@ impl OpenRead {
             Asked::Get(..)
             | Asked::Logs(..)
             | Asked::Operations
+            | Asked::Schedules(_)
             | Asked::BackUp(_)
             | Asked::Verify => reader.rest(None),
         }
@@ -153,6 +163,7 @@ impl OpenRead {
                 let documents: Vec<String> = named.map(document).collect();
                 Ok(Some(format!("[{}]", documents.join(","))))
             }
+            Asked::Schedules(from) => Ok(Some(page_of_schedules(reader, from)?)),
             Asked::BackUp(path) => {
                 reader.back_up(path, interrupted(&self.token))?;
                 Ok(Some("null".into()))
@@ -172,6 +183,20 @@ fn page_of_logs(read: &LogsRead, lines_max: usize) -> Result<String> {
     let mut text = "[".to_owned();
     document::write_logs(lines, &mut text, READ_BYTES_MAX)?;
     Ok(format!("{text},{last},{has_more},{is_over}]"))
+}
+
+/// The documents of the first schedules from this id on, and the id of the next one.
+fn page_of_schedules(reader: &mut dyn Reader, from: &str) -> Result<String> {
+    let mut found = reader.schedules(from, SCHEDULES_MAX + 1)?;
+    let next = found.get(SCHEDULES_MAX).map(|next| next.id.clone());
+    found.truncate(SCHEDULES_MAX);
+    let documents: Vec<String> = found.iter().map(Schedule::document).collect();
+    let mut text = format!("[[{}],", documents.join(","));
+    match next {
+        Some(id) => write_string(&id, &mut text),
+        None => text.push_str("null"),
+    }
+    Ok(text + "]")
 }
 
 /// What a check has found, as JSON.

@@ -65,6 +65,17 @@ impl Planner<'_> {
                 }
                 Input::Hold(ticket, query, until, by) => self.hold(*ticket, (query, *until), *by),
                 Input::ReleaseHold(ticket, id) => self.release_hold(*ticket, *id),
+                Input::AddSchedule(ticket, id, new) => self.add_schedule(*ticket, id, new),
+                Input::UpdateSchedule(ticket, id, update) => {
+                    self.update_schedule(*ticket, id, update);
+                }
+                Input::PauseSchedule(ticket, id, pauses) => {
+                    self.pause_schedule(*ticket, id, *pauses);
+                }
+                Input::TriggerSchedule(ticket, id, overlap) => {
+                    self.trigger_schedule(*ticket, id, *overlap);
+                }
+                Input::RemoveSchedule(ticket, id) => self.remove_schedule(*ticket, id),
                 Input::Pause(ticket, id) => self.pause(*ticket, *id),
                 Input::Resume(ticket, id) => self.resume(*ticket, *id),
                 Input::Halt(slot) => self.halt(*slot),

@@ -22,6 +22,7 @@ use tasker_core::error::Result;
 use tasker_core::hold::HoldId;
 use tasker_core::id::Seq;
 use tasker_core::retention;
+use tasker_core::schedules::ScheduleNo;
 use tasker_core::store::{Expired, ReadTransaction};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -34,6 +35,8 @@ const FIRED_MAX: usize = 1_024;
 const EXPIRED_MAX: usize = 1_024;
 /// How many tasks one turn looks at that holds have held which are over.
 const SWEPT_MAX: usize = 1_024;
+/// How many schedules a turn looks at.
+const SCHEDULES_MAX: usize = 256;
 /// How many blocks a turn looks at.
 const BLOCKS_MAX: usize = 32;
 
@@ -57,6 +60,7 @@ impl Fired {
         debug_assert!(timers.is_sorted() && timers.iter().all(|timer| timer.at <= now));
         let (expired, looked_at) = expired(transaction, &timers, now)?;
         let (swept, looked_at) = swept(transaction, &timers[..looked_at])?;
+        let looked_at = schedules(&timers[..looked_at]);
         let next_at = match (timers.get(looked_at), timers.last()) {
             (Some(next), _) => Some(next.at),
             (None, Some(last)) if timers.len() == FIRED_MAX => Some(last.at),
@@ -66,11 +70,18 @@ impl Fired {
         Ok(Fired { timers, expired, swept, next_at })
     }
 
+    /// The schedules that are due, each once, in the order in which they fire.
+    pub(crate) fn schedules(&self) -> impl Iterator<Item = ScheduleNo> {
+        let mut seen = BTreeSet::new();
+        let due = self.timers.iter().filter(|timer| timer.kind == TimerKind::Schedule);
+        due.map(|timer| ScheduleNo(timer.seq.0)).filter(move |no| seen.insert(*no))
+    }
+
     /// The tasks of the timers that are each about one, and those that holds have held.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = Seq> {
         let of_task = |timer: &Timer| match timer.kind {
             TimerKind::Due | TimerKind::Unblock | TimerKind::QueueTimeout => Some(timer.seq),
-            TimerKind::Purge | TimerKind::Hold => None,
+            TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule => None,
         };
         let held = self.swept.iter().flat_map(|one| one.seqs.iter().copied());
         self.timers.iter().filter_map(of_task).chain(held)
@@ -127,6 +138,12 @@ fn swept(transaction: &mut dyn ReadTransaction, timers: &[Timer]) -> Result<(Vec
         all.push(Swept { hold, seqs, is_last });
     }
     Ok((all, timers.len()))
+}
+
+/// How many of these timers are as many as a turn comes to, for the schedules among them.
+fn schedules(timers: &[Timer]) -> usize {
+    let own = timers.iter().enumerate().filter(|(_, timer)| timer.kind == TimerKind::Schedule);
+    own.map(|(at, _)| at).nth(SCHEDULES_MAX).unwrap_or(timers.len())
 }
 
 /// When the first timer is due.

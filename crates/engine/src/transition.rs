@@ -142,6 +142,7 @@ impl Planner<'_> {
             // It was taken out as it came up.
             | Change::HoldBack { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::SetQueueTimeout { .. }
             | Change::Prioritize { is_queued: false, .. }
             | Change::Update { is_queued: false, .. }
@@ -218,9 +219,8 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             brief.queue_timeout =
                 brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
         }
-        Change::Delay { due_at, .. } => wait_until(brief, *due_at),
+        Change::Delay { due_at: at, .. } | Change::Free { at, .. } => wait_until(brief, *at),
         Change::HoldBack { until, .. } => hold_until(brief, *until),
-        Change::Free { at, .. } => wait_until(brief, *at),
         Change::Block { run_at, .. } => run_at.iter().for_each(|at| wait_until(brief, *at)),
         Change::Pause { at, .. } => brief.paused_at = Some(*at),
         Change::Resume { .. } => resume(brief),
@@ -245,6 +245,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Timer { .. }
         | Change::Due { .. }
         | Change::Hold(_)
+        | Change::Schedule(_)
         | Change::Fired(_)
         | Change::Key { .. }
         | Change::RequestAbort { .. }

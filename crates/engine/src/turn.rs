@@ -652,6 +652,7 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::HoldBack { .. }
         | Change::Free { .. }
         | Change::Hold(_)
+        | Change::Schedule(_)
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Pause { .. }

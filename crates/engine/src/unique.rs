@@ -70,17 +70,25 @@ impl Planner<'_> {
         asked: &[Asked<'_>],
         path: fn(usize) -> Option<String>,
     ) {
-        let adds = self.judge(asked).map_err(|(place, error)| at_place(error, path(place)));
-        let adds = adds.and_then(|verdicts| {
-            let defines = |(_, verdict): &(usize, &Verdict)| {
-                matches!(verdict, Verdict::New | Verdict::Replaces(_))
-            };
-            let defining = verdicts.iter().enumerate().filter(defines);
-            let defining = defining.map(|(place, _)| (place, asked[place].1));
-            let lanes = self.lanes(defining, path)?;
-            Ok(self.carry_out(asked, verdicts, lanes))
-        });
+        let adds = self.admit_unique(asked, path);
         self.reply(ticket, adds.map(Answer::Adds));
+    }
+
+    /// The same without a call that hears of it.
+    pub(crate) fn admit_unique(
+        &mut self,
+        asked: &[Asked<'_>],
+        path: fn(usize) -> Option<String>,
+    ) -> Result<Vec<(TaskId, Added)>> {
+        let judged = self.judge(asked);
+        let verdicts = judged.map_err(|(place, error)| at_place(error, path(place)))?;
+        let defines = |(_, verdict): &(usize, &Verdict)| {
+            matches!(verdict, Verdict::New | Verdict::Replaces(_))
+        };
+        let defining = verdicts.iter().enumerate().filter(defines);
+        let defining = defining.map(|(place, _)| (place, asked[place].1));
+        let lanes = self.lanes(defining, path)?;
+        Ok(self.carry_out(asked, verdicts, lanes))
     }
 
     /// What becomes of each task of a call; the place of the first that refuses it.

@@ -10,6 +10,7 @@ use tasker_core::error::Result;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
+use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
@@ -45,6 +46,10 @@ pub enum Call {
     Holds,
     /// `held`
     Held,
+    /// `schedules`
+    Schedules,
+    /// `count_schedules`
+    CountSchedules,
     /// `orphans`
     Orphans,
     /// `unburied`
@@ -232,6 +237,14 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>> {
         self.at(Call::Held)?.held(hold, max)
+    }
+
+    fn schedules(&mut self, names: &[ScheduleName]) -> Result<Vec<Option<Schedule>>> {
+        self.at(Call::Schedules)?.schedules(names)
+    }
+
+    fn count_schedules(&mut self) -> Result<usize> {
+        self.at(Call::CountSchedules)?.count_schedules()
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

@@ -24,6 +24,7 @@ use tasker_core::query::Query;
 use tasker_core::read::{Find, Found, LogsPart, LogsRead, Request, Step, WithLogs};
 use tasker_core::reader::{Reader, Search};
 use tasker_core::rules::Settlement;
+use tasker_core::schedules::Schedule;
 use tasker_core::store::{Batch, Commit, Operation, Store, Transaction};
 use tasker_core::task::{Cause, Json, Level, NewTask, OnStop, Priority, StartTime, TaskEnd};
 use tasker_core::time::{Now, WallMs};
@@ -283,6 +284,9 @@ impl Reader for Trapped {
         self.1.logs(id, part)
     }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        self.1.schedules(from, max)
+    }
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         self.0.at(match search.request() {
             Request::Find(_) => Point::Find,

@@ -229,6 +229,29 @@ CREATE TABLE held (
   PRIMARY KEY (hold, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- What is to be added when. A number is that of the batch that made the row, times 16,384, and a small
+-- number. The version counts the changes of the row.
+CREATE TABLE schedules (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  version INTEGER NOT NULL,
+  -- JSON: cron or every, timezone, task, overlap …
+  spec TEXT NOT NULL,
+  -- JSON: what holds for its tasks where neither they nor their operation say anything; nothing if that
+  -- is nothing.
+  defaults TEXT,
+  -- From where every counts.
+  anchor_at INTEGER NOT NULL,
+  -- Its next tick, also while it is paused; nothing once it is over.
+  next_at INTEGER,
+  -- The last task that it made, and for which tick.
+  last_at INTEGER,
+  last_uuid BLOB,
+  -- How many tasks its ticks have made.
+  made INTEGER NOT NULL,
+  paused_at INTEGER
+) STRICT;
+
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
 CREATE TABLE owners (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -88,16 +88,24 @@ SELECT 'a task that lapses is not among those, or another one is', coalesce(task
   WHERE tasks.seq IS NULL OR lapsing.seq IS NULL
 UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
-  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer, $hold_timer)
+  WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer, $hold_timer,
+    $schedule_timer)
 UNION ALL
 SELECT 'a timer names a number that is still free', ref FROM timers
-  WHERE kind <> $hold_timer
+  WHERE kind NOT IN ($hold_timer, $schedule_timer)
     AND ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
 UNION ALL
 SELECT 'nothing looks when a hold is over', id FROM holds
   WHERE NOT EXISTS (
     SELECT 1 FROM timers
     WHERE kind = $hold_timer AND ref = id AND at <= until AND (is_released = 0 OR at < until))
+UNION ALL
+SELECT 'nothing looks when a schedule is due', no FROM schedules
+  WHERE next_at IS NOT NULL AND paused_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM timers WHERE kind = $schedule_timer AND ref = no AND at = next_at)
+UNION ALL
+SELECT 'a schedule has no version, or half of a last task', no FROM schedules
+  WHERE version < 1 OR made < 0 OR (last_at IS NULL) IS NOT (last_uuid IS NULL)
 UNION ALL
 SELECT 'a task is held by no hold', seq FROM held WHERE hold NOT IN (SELECT id FROM holds)
 UNION ALL

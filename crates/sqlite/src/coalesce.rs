@@ -140,6 +140,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::HoldBack { .. }
         | Change::Free { .. }
         | Change::Hold(_)
+        | Change::Schedule(_)
         | Change::SetQueueTimeout { .. }
         | Change::Update { .. }
         | Change::Prioritize { .. }

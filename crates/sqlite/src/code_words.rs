@@ -95,6 +95,7 @@ const fn timer_word(kind: TimerKind) -> &'static str {
         TimerKind::Purge => "purge_timer",
         TimerKind::Unblock => "unblock_timer",
         TimerKind::Hold => "hold_timer",
+        TimerKind::Schedule => "schedule_timer",
     }
 }
 

@@ -217,6 +217,8 @@ mod tests {
             trace: trace::read(TRACE, "trace").ok(),
             start_time: Some(StartTime::At(WallMs(7))),
             parent: standing::task_id("018f0000-0000-7000-8000-000000000001"),
+            schedule_id: Some(Json::trusted("\"\\u00e9\"")),
+            scheduled_at: Some(WallMs(-8)),
             depends_on: standing::read(DEPENDS_ON, "dependsOn").ok().flatten().map(Into::into),
             run_timeout_ms: Some(500),
             queue_timeout: Some(QueueTimeout {
@@ -240,6 +242,7 @@ mod tests {
             r#""trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},"#,
             r#""runAt":7,"dependsOn":{"uuids":["018f0000-0000-7000-8000-000000000002"],"#,
             r#""onFailure":"run"},"parent":"018f0000-0000-7000-8000-000000000001","#,
+            r#""scheduleId":"\u00e9","scheduledAt":-8,"#,
             r#""runTimeout":500,"queueTimeout":9,"retry":{"attempts":3,"on":["error"]},"#,
             r#""retention":{"failed":7},"onInterrupted":"fail","onStop":"abort","#,
             r#""onStopWaiting":"abort","#,

@@ -19,6 +19,7 @@ use tasker_core::id::{IdKey, LaneId, OperationId, Seq};
 use tasker_core::index::{IndexPath, Key};
 use tasker_core::query::Direction;
 use tasker_core::read::{Interrupted, LogsPart, Verified};
+use tasker_core::schedules::Schedule;
 use tasker_core::search::{
     Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
     QueuePart, Range, Snapshot, Totals,
@@ -161,6 +162,10 @@ impl Snapshot for SqliteSnapshot<'_> {
             }
         }
         Ok(batches)
+    }
+
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        row::schedules(self.connection, from, max)
     }
 
     fn operations(&mut self) -> Result<Vec<Operation>> {

@@ -19,6 +19,8 @@ use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
 use tasker_core::key::KeyKind;
 use tasker_core::operation::OperationRecord;
+use tasker_core::schedule::ScheduleSpec;
+use tasker_core::schedules::{LastTask, Schedule, ScheduleNo, Wanted};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Head, Offers, Operation, PauseWish};
 use tasker_core::task::{
@@ -327,6 +329,45 @@ pub(crate) fn holds(connection: &Connection) -> Result<Vec<Hold>> {
         });
     }
     Ok(holds)
+}
+
+/// A schedule, as `schedules.sql` selects it.
+pub(crate) fn schedule(row: &Row<'_>) -> Result<Schedule> {
+    let (spec, defaults) = (get::<String>(row, 3)?, text(row, 4)?);
+    let spec = ScheduleSpec::read(&spec)
+        .map_err(|error| corrupt("a schedule cannot be read").with_source(error))?;
+    let defaults = match defaults {
+        None => SharedOptions::default(),
+        Some(text) => json_column::read_options(text)
+            .ok_or_else(|| corrupt("the defaults of a schedule cannot be read"))?,
+    };
+    let last = match get::<Option<i64>>(row, 7)?.map(WallMs) {
+        Some(at) => Some(LastTask { at, id: task_id(row, 8)? }),
+        None => None,
+    };
+    Ok(Schedule {
+        no: ScheduleNo(seq(row, 0)?.0),
+        id: get::<String>(row, 1)?.into(),
+        version: get(row, 2)?,
+        wanted: Wanted { spec, defaults },
+        anchor: wall(row, 5)?,
+        next_at: get::<Option<i64>>(row, 6)?.map(WallMs),
+        last,
+        made: get::<i64>(row, 9)?.max(0) as u64,
+        paused_at: get::<Option<i64>>(row, 10)?.map(WallMs),
+    })
+}
+
+/// The first schedules by id, from this one on.
+pub(crate) fn schedules(connection: &Connection, from: &str, max: usize) -> Result<Vec<Schedule>> {
+    let mut statement = cached(connection, sql::SCHEDULES)?;
+    let limit = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut rows = statement.query((from, limit)).map_err(error::of)?;
+    let mut schedules = Vec::new();
+    while let Some(row) = rows.next().map_err(error::of)? {
+        schedules.push(schedule(row)?);
+    }
+    Ok(schedules)
 }
 
 /// What owners other than this one offer, by number.

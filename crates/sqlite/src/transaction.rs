@@ -21,6 +21,7 @@ use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
+use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
@@ -316,6 +317,20 @@ impl<'s> SqliteTransaction<'s> {
 }
 
 impl SqliteTransaction<'_> {
+    fn schedule(&self, name: &ScheduleName) -> Result<Option<Schedule>> {
+        let connection = &self.writer.connection;
+        let mut statement = match name {
+            ScheduleName::Id(_) => cached(connection, sql::SCHEDULE_BY_ID)?,
+            ScheduleName::No(_) => cached(connection, sql::SCHEDULE_BY_NO)?,
+        };
+        let rows = match name {
+            ScheduleName::Id(id) => statement.query([&**id]),
+            ScheduleName::No(no) => statement.query([no.0 as i64]),
+        };
+        let mut rows = rows.map_err(error::of)?;
+        rows.next().map_err(error::of)?.map(row::schedule).transpose()
+    }
+
     fn postpone_request(&self, seq: Seq, run: RunId) -> Result<Option<Postponement>> {
         let mut statement = cached(&self.writer.connection, sql::POSTPONE_REQUEST)?;
         let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
@@ -387,6 +402,17 @@ impl ReadTransaction for SqliteTransaction<'_> {
             *lanes.entry(row::lane_id(row, 0)?).or_default() += 1;
         }
         Ok(lanes.into_iter().collect())
+    }
+
+    fn schedules(&mut self, names: &[ScheduleName]) -> Result<Vec<Option<Schedule>>> {
+        names.iter().map(|name| self.schedule(name)).collect()
+    }
+
+    fn count_schedules(&mut self) -> Result<usize> {
+        let count = cached(&self.writer.connection, sql::SCHEDULES_COUNT)?
+            .query_row([], |row| row.get::<_, i64>(0))
+            .map_err(error::of)?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn holds(&mut self) -> Result<Vec<Hold>> {

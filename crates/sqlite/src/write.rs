@@ -37,6 +37,7 @@ mod attached;
 mod attempts;
 mod holds;
 mod offers;
+mod schedules;
 
 /// The statements of one batch, each prepared when it is first needed.
 struct Writing<'c> {
@@ -242,6 +243,7 @@ fn fenced(change: &Change) -> Error {
         Change::Offer(_) => "we are not registered any more",
         Change::Bury(_) => "the owner offers nothing",
         Change::Hold(_) => "the hold is another one",
+        Change::Schedule(_) => "the schedule is another one",
         Change::Add { .. } | Change::AddDelayed { .. } | Change::AddBlocked { .. } => {
             "the number is taken"
         }
@@ -403,6 +405,7 @@ impl<'c> Writing<'c> {
             Change::Reopen { seq, from, end, kept, .. } => self.reopen(*seq, *from, *end, kept),
             Change::Delay { seq, due_at, .. } => self.delay(*seq, *due_at),
             Change::HoldBack { .. } | Change::Free { .. } | Change::Hold(_) => self.held(change),
+            Change::Schedule(change) => self.schedule(change),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
             Change::Update { .. } => self.update(change),
             Change::Prioritize { seq, to, is_queued, .. } => {

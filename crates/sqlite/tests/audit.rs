@@ -123,6 +123,28 @@ fn every_kind_of_fault_of_keys_is_found() {
     assert_found(&cases);
 }
 
+#[test]
+fn every_kind_of_fault_of_schedules_is_found() {
+    let sound = "INSERT INTO schedules (no, id, version, spec, anchor_at, next_at, made)
+        VALUES (3, 'mail', 1, '{}', 0, 60000, 0); INSERT INTO timers VALUES (60000, 7, 3);";
+    let cases = [
+        ("UPDATE timers SET at = 60001 WHERE kind = 7", "nothing looks when a schedule is due"),
+        ("UPDATE timers SET ref = 4 WHERE kind = 7", "nothing looks when a schedule is due"),
+        ("UPDATE schedules SET no = 4", "nothing looks when a schedule is due"),
+        ("UPDATE schedules SET version = 0", "a schedule has no version"),
+        ("UPDATE schedules SET last_at = 0", "half of a last task"),
+        ("UPDATE schedules SET last_uuid = zeroblob(16)", "half of a last task"),
+    ];
+    let cases: Vec<_> =
+        cases.iter().map(|(damage, fault)| (format!("{sound}{damage}"), *fault)).collect();
+    let cases: Vec<_> = cases.iter().map(|(damage, fault)| (damage.as_str(), *fault)).collect();
+    assert_found(&cases);
+    let (_folder, path) = folder();
+    filled(&path);
+    Connection::open(&path).unwrap().execute_batch(sound).unwrap();
+    assert_eq!(audit(&path).unwrap().faults, Vec::<String>::new());
+}
+
 /// Each damage is found, and called so.
 fn assert_found(cases: &[(&str, &str)]) {
     for (damage, fault) in cases {

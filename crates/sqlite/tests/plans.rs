@@ -36,6 +36,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("outlines", "a row for 4,096 tasks"),
     ("indexes", "the few rows of the schema"),
     ("totals", "a row for an operation"),
+    ("schedules_count", "the few that there may be, if one more is made"),
     ("audit_totals", "the audit looks at everything"),
     ("audit_outlines", "the audit looks at everything"),
     ("audit_counts", "the audit looks at everything"),

@@ -429,6 +429,8 @@ mod tests {
             start_time: Some(StartTime::At(WallMs(5))),
             depends_on: crate::standing::read(DEPENDENCIES, "dependsOn").unwrap().map(Into::into),
             parent: Some(TaskId(Uuid::from_u128(9))),
+            schedule_id: Some(Json::trusted("\"daily\"")),
+            scheduled_at: Some(WallMs(4)),
             run_timeout_ms: Some(300_000),
             queue_timeout: crate::queue_timeout::read("500", "queueTimeout").unwrap(),
             retry: crate::retry::read("5", "retry").ok().map(Into::into),
@@ -497,6 +499,7 @@ mod tests {
             r#""progress":{"current":1e300,"total":-0,"unit":"é"},"dependsOn":"#,
             r#"{"uuids":["00000000-0000-0000-0000-000000000008"],"onFailure":"run"},"#,
             r#""parent":"00000000-0000-0000-0000-000000000009","#,
+            r#""scheduleId":"daily","scheduledAt":4,"#,
             r#""runTimeout":300000,"queueTimeout":500,"retry":{"attempts":5,"on":["error"]},"#,
             r#""retention":7,"onInterrupted":"fail","onStop":"wait","#,
             r#""onStopWaiting":"abort","#,
@@ -642,6 +645,7 @@ mod tests {
             r#"{"attempts.0.startedAt":{"$lte":{"$date":10}},"endedAt":{"$date":30}}"#,
             r#"{"priority":"-Infinity","progress.unit":"é","error.name":"E"}"#,
             r#"{"data.n":1,"data.s":"\ufffd","result":null,"runTimeout":{"$gte":300000}}"#,
+            r#"{"scheduleId":"daily","scheduledAt":{"$lt":{"$date":5}}}"#,
             r#"{"id":{"order":[7]},"id.order":7,"label":"A","tags":"wet","tags.0":"red"}"#,
         ];
         for text in queries {

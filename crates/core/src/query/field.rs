@@ -57,6 +57,8 @@ fields! {
     Progress "progress" "How far it is.",
     DependsOn "dependsOn" "The tasks that must have ended before it starts.",
     Parent "parent" "The task whose run added it.",
+    ScheduleId "scheduleId" "The schedule that added it.",
+    ScheduledAt "scheduledAt" "The tick of its schedule for which that was.",
     RunTimeout "runTimeout" "The longest a run may take, in milliseconds.",
     QueueTimeout "queueTimeout" "How long it may wait for its first start.",
     Retry "retry" "How often it is tried, if more than once.",

@@ -37,6 +37,7 @@ use crate::error::Result;
 use crate::id::TaskId;
 use crate::query::{Field, Query};
 use crate::read::{Found, LogsPart, LogsRead, ReadBudget, Step, WithLogs};
+use crate::schedules::Schedule;
 use crate::state::{Counts, State};
 use crate::store::Operation;
 
@@ -159,6 +160,12 @@ impl<P: Pages> PageReader<P> {
         let mut operations = operations?;
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
+    }
+
+    pub(crate) fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        let schedules = self.0.snapshot().and_then(|mut snapshot| snapshot.schedules(from, max));
+        self.0.end();
+        schedules
     }
 }
 

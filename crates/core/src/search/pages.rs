@@ -24,6 +24,7 @@ use crate::index::{IndexPath, Key, KeyRange};
 use crate::query::Direction;
 use crate::range::Range;
 use crate::read::{Interrupted, LogsPart, Verified};
+use crate::schedules::Schedule;
 use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
 
@@ -87,6 +88,9 @@ pub trait Snapshot {
 
     /// Every operation with its record, by number.
     fn operations(&mut self) -> Result<Vec<Operation>>;
+
+    /// The first schedules by id, from this one on.
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>>;
 
     /// One task, or nothing if there is none with this number.
     fn task(&mut self, seq: Seq, columns: Columns) -> Result<Option<TaskRecord>>;

@@ -124,6 +124,7 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::HoldBack { .. }
             | Change::Free { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::Prioritize { .. }
             | Change::Update { .. }
             | Change::SetQueueTimeout { .. }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::hold::{Hold, HoldId};
 use crate::id::{OwnerId, RunId, Seq, TaskId};
 use crate::range::Range;
+use crate::schedules::{Schedule, ScheduleNo};
 use crate::state::{Counts, State};
 use crate::task::Priority;
 use crate::time::WallMs;
@@ -79,6 +80,7 @@ impl Change {
             | Change::HoldBack { .. }
             | Change::Free { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::Prioritize { .. }
             | Change::Update { .. }
             | Change::Purge { .. }
@@ -172,4 +174,15 @@ pub enum HoldChange {
     /// The tasks that it has held up to this number are looked after, and forgotten; without a
     /// number all of them, and the hold with them.
     Sweep(HoldId, Option<Seq>),
+}
+
+/// A change of a schedule. One that has a next tick has a timer then.
+#[derive(Clone, Debug)]
+pub enum ScheduleChange {
+    /// It is stored for the first time. Guard: its number and its id are new.
+    Make(Box<Schedule>),
+    /// It gets its next version. Guard: it has the one before.
+    Change(Box<Schedule>),
+    /// It goes. Guard: it has this version.
+    Remove(ScheduleNo, u32),
 }

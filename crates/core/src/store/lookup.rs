@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::{PauseWish, WindowQuery};
+use crate::dependency::OnFailure;
 use crate::id::{LaneId, RunId, Seq, TaskId};
-use crate::key::{Key, KeyKind};
+use crate::key::{Key, KeyKind, Unique};
 use crate::queue::QueueKey;
 use crate::retention::Retention;
+use crate::schedules::ScheduleName;
 use crate::state::State;
-use crate::task::{AbortReason, AttemptEnd, OnInterrupted, Postponement, Priority};
+use crate::task::{
+    AbortReason, AttemptEnd, OnInterrupted, Postponement, Priority, QueueTimeout, TaskEnd,
+};
 use crate::time::WallMs;
 
 /// What a turn is going to look up, as far as it is known before it begins.
@@ -22,6 +26,8 @@ pub struct Lookups {
     pub windows: Vec<WindowQuery>,
     /// For [`super::ReadTransaction::states`].
     pub dependencies: Vec<Seq>,
+    /// For [`super::ReadTransaction::schedules`].
+    pub schedules: Vec<ScheduleName>,
     /// For [`super::ReadTransaction::timers`]: until when.
     pub timers_until: Option<WallMs>,
 }
@@ -139,4 +145,47 @@ pub struct Orphan {
     pub wish: Option<PauseWish>,
     /// Whether it has halted.
     pub is_paused: bool,
+}
+
+/// What aborting, prioritizing and awaiting need to know of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brief {
+    /// Its identity, to compare with what was asked for.
+    pub id: TaskId,
+    /// The lane it waits in.
+    pub lane: LaneId,
+    /// Where it is.
+    pub state: State,
+    /// How soon it runs.
+    pub priority: Priority,
+    /// When it may start at the earliest, if that was said.
+    pub run_at: Option<WallMs>,
+    /// How long it may wait for its first start, if that was said.
+    pub queue_timeout: Option<QueueTimeout>,
+    /// Whether a run of it ever began.
+    pub has_started: bool,
+    /// What the failure of a dependency means, if it has dependencies.
+    pub on_failure: Option<OnFailure>,
+    /// Whether that moment came of a delay, so that it shifts while the task is paused.
+    pub has_delay: bool,
+    /// Whether a hold keeps it, or has kept it last.
+    pub is_held: bool,
+    /// Whether it lapses when the last owner stops that offers its operation.
+    pub lapses: bool,
+    /// Since when it is paused, if it is so and has no run.
+    pub paused_at: Option<WallMs>,
+    /// Its live run, if it has one.
+    pub run: Option<RunId>,
+    /// When it was added or last started, whichever is later.
+    pub latest_at: WallMs,
+    /// How it ended, if it did.
+    pub outcome: Option<TaskEnd>,
+    /// When it was added.
+    pub created_at: WallMs,
+    /// What it says of a key of its own.
+    pub unique: Option<Arc<Unique>>,
+    /// How long it is kept after its end, if not for ever.
+    pub retention: Option<Arc<Retention>>,
+    /// Whether a task that has not ended depends on it.
+    pub is_needed: bool,
 }

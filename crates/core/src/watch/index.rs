@@ -113,7 +113,10 @@ impl Index {
     /// A value that the query asks for, and where.
     fn asked(&self, query: &Query) -> Option<(Path, u64)> {
         let fixed = |path: &Path| {
-            matches!(path.field(), Some(Field::Data | Field::Id | Field::Label | Field::Parent))
+            matches!(
+                path.field(),
+                Some(Field::Data | Field::Id | Field::Label | Field::Parent | Field::ScheduleId)
+            )
         };
         query.conjuncts().find_map(|predicate| match &predicate.test {
             Test::Eq(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_)))

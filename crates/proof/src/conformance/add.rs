@@ -65,6 +65,8 @@ pub(super) fn every_field_of_a_definition_comes_back(world: &mut World) -> Resul
             start_time: Some(StartTime::At(WallMs(-1))),
             depends_on: standing::read(DEPENDS_ON, "dependsOn")?.map(Into::into),
             parent: standing::task_id("018f0000-0000-7000-8000-00000000abcd"),
+            schedule_id: Some(json("\"mail é\"")),
+            scheduled_at: Some(WallMs(-2)),
             run_timeout_ms: Some(300_000),
             queue_timeout: queue_timeout::read("500", "queueTimeout")?,
             retry: Some(retry::read(RETRY, "retry")?.into()),

@@ -97,6 +97,7 @@ pub(super) fn tally(
             | Change::Fired(_)
             | Change::Timer { .. }
             | Change::Hold(_)
+            | Change::Schedule(_)
             | Change::DependOn { .. }
             | Change::Met { .. }
             | Change::LetGo { .. }

@@ -46,6 +46,7 @@ mod lookup;
 mod order;
 mod offers;
 mod holds;
+mod schedules;
 mod lapsing;
 mod operations;
 mod orphans;

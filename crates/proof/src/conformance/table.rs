@@ -387,6 +387,16 @@ macro_rules! conformance_cases {
                 a_held_task_that_is_put_off_is_held_no_more,
                 what_becomes_of_a_hold_is_told_in_the_journal,
             }
+            schedules {
+                a_schedule_comes_back_as_it_was_made_with_a_timer_at_its_next_tick,
+                a_number_and_an_id_are_given_to_one_schedule,
+                a_schedule_changes_version_by_version,
+                a_paused_schedule_and_one_that_is_over_have_no_timer,
+                a_schedule_that_is_removed_leaves_its_id_free,
+                schedules_are_found_by_id_and_by_number_and_counted,
+                schedules_are_read_by_id_a_part_at_a_time,
+                what_becomes_of_a_schedule_is_told_in_the_journal,
+            }
             offers {
                 who_has_said_nothing_offers_nothing,
                 what_an_owner_offers_is_seen_by_the_others_and_not_by_itself,

@@ -8,10 +8,11 @@ use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::key::{Key, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
+use tasker_core::schedules::{Schedule, ScheduleNo};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Change, Entry, Head, HoldChange, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, Wait, Window,
-    WindowQuery,
+    Change, Entry, Head, HoldChange, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, ScheduleChange,
+    Wait, Window, WindowQuery,
 };
 use tasker_core::task::{Priority, QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
@@ -38,6 +39,7 @@ pub(super) struct Image {
     pub(super) holds: BTreeMap<HoldId, Hold>,
     /// What each hold has held.
     pub(super) held: BTreeSet<(HoldId, Seq)>,
+    pub(super) schedules: BTreeMap<ScheduleNo, Schedule>,
     /// The tasks that have not ended and lapse.
     pub(super) lapsing: BTreeSet<(OperationId, Seq)>,
 }
@@ -63,6 +65,7 @@ impl Default for Image {
             offers,
             holds,
             held,
+            schedules: BTreeMap::new(),
             lapsing,
         }
     }
@@ -135,6 +138,7 @@ impl Image {
             Change::HoldBack { .. } | Change::Free { .. } | Change::Hold(_) => {
                 self.apply_hold(change)
             }
+            Change::Schedule(change) => self.apply_schedule(change),
             Change::SetQueueTimeout { seq, lane, ends_at: at } => {
                 self.set_queue_timeout((*seq, *lane), *at)
             }
@@ -311,6 +315,28 @@ impl Image {
     /// Whether a task that has not ended depends on this one.
     pub(super) fn is_needed(&self, seq: Seq) -> bool {
         self.waits.keys().any(|wait| wait.dependency == seq)
+    }
+
+    /// What becomes of a schedule.
+    fn apply_schedule(&mut self, change: &ScheduleChange) -> Option<()> {
+        let stored = |no: &ScheduleNo| self.schedules.get(no);
+        let (no, schedule) = match change {
+            ScheduleChange::Make(schedule) => {
+                let is_taken = |one: &Schedule| one.no == schedule.no || one.id == schedule.id;
+                (!self.schedules.values().any(is_taken)).then_some((schedule.no, Some(schedule)))
+            }
+            ScheduleChange::Change(schedule) => {
+                let old = stored(&schedule.no).filter(|old| old.id == schedule.id)?;
+                (old.version + 1 == schedule.version).then_some((schedule.no, Some(schedule)))
+            }
+            ScheduleChange::Remove(no, version) => {
+                stored(no).filter(|old| old.version == *version).map(|_| (*no, None))
+            }
+        }?;
+        let Some(schedule) = schedule else { return self.schedules.remove(&no).map(drop) };
+        self.timers.extend(schedule.timer());
+        self.schedules.insert(no, (**schedule).clone());
+        Some(())
     }
 
     /// What becomes of a hold, and of the tasks that it holds.

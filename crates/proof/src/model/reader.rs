@@ -11,6 +11,7 @@ use tasker_core::read::{
     Find, Found, LogsPart, LogsRead, QueryExplanation, ReadBudget, Request, Step, WithLogs,
 };
 use tasker_core::reader::{Reader, Search};
+use tasker_core::schedules::Schedule;
 use tasker_core::store::Operation;
 use tasker_core::task::{LogLine, TaskRecord};
 use tasker_core::time::WallMs;
@@ -93,6 +94,14 @@ impl Reader for ModelReader {
         let mut operations: Vec<_> = self.disk.lock().saved.operations.values().cloned().collect();
         operations.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(operations)
+    }
+
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        let mut all: Vec<_> = self.disk.lock().saved.schedules.values().cloned().collect();
+        all.retain(|one| &*one.id >= from);
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all.truncate(max);
+        Ok(all)
     }
 
     /// Two steps: the first one does nothing, so that whoever gives up between steps can.

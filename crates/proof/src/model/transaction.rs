@@ -9,6 +9,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
+use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
@@ -95,6 +96,19 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn held(&mut self, hold: HoldId, max: usize) -> Result<Vec<Seq>> {
         let held = self.image.held.range((hold, Seq(0))..).take_while(|(one, _)| *one == hold);
         Ok(held.map(|(_, seq)| *seq).take(max).collect())
+    }
+
+    fn schedules(&mut self, names: &[ScheduleName]) -> Result<Vec<Option<Schedule>>> {
+        let all = &self.image.schedules;
+        let find = |name: &ScheduleName| match name {
+            ScheduleName::Id(id) => all.values().find(|one| one.id == *id).cloned(),
+            ScheduleName::No(no) => all.get(no).cloned(),
+        };
+        Ok(names.iter().map(find).collect())
+    }
+
+    fn count_schedules(&mut self) -> Result<usize> {
+        Ok(self.image.schedules.len())
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

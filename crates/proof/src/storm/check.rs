@@ -19,6 +19,7 @@ use tasker_sqlite::{Location, Options, SqliteReader, SqliteStore};
 
 use super::ledger::{Fault, Ledger, Priorities};
 use super::line::Key;
+use super::schedules::schedule_of;
 use super::trace::{Began, Mark};
 use super::watched::{Change, Told};
 use super::worker::{FINAL, is_attached, labels, run_of};
@@ -70,6 +71,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     ledger.dependencies(&marks, &tasks);
     ledger.conditions(&tasks)?;
     ledger.uniques(&tasks);
+    ledger.schedules(&tasks);
     ledger.effects(&marks, &tasks);
     ledger.attached(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
@@ -211,6 +213,7 @@ impl Ledger {
                         self.report.is_doubled(format!("{key} is stored twice"));
                     }
                 }
+                _ if schedule_of(task).is_some() => {}
                 _ => self.report.violation(format!("{name} comes from nowhere")),
             }
         }

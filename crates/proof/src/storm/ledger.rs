@@ -109,6 +109,8 @@ pub struct Report {
     pub expired: u64,
     /// Tasks that ended because the last worker stopped that offers their operation.
     pub lapsed: u64,
+    /// Tasks that the ticks of schedules have made.
+    pub ticks: u64,
     /// Ended tasks that depend on others.
     pub dependents: u64,
     /// Ended tasks that were removed.
@@ -169,6 +171,7 @@ impl fmt::Display for Report {
             ("retries", self.retries),
             ("expired", self.expired),
             ("lapsed", self.lapsed),
+            ("ticks", self.ticks),
             ("dependents", self.dependents),
             ("removed", self.removed),
             ("longest wait ms", self.waited_ms),

@@ -21,6 +21,8 @@
 //!   one of them failed and it says so.
 //! - A run that had a side effect is in its task's attempts: it was counted before its code ran
 //!   (I-10). No task loses its process more often than its budget allows.
+//! - A tick of a schedule makes one task at most, whichever worker comes to it and whoever is
+//!   killed meanwhile (I-2), and a schedule that skips never has two that have not ended.
 //! - A watch of all tasks that goes on where the last one was killed is told each change, and two
 //!   that are told the same one are told the same of it (I-11).
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
@@ -38,6 +40,7 @@ mod ledger;
 mod trace;
 mod graphs;
 mod conditions;
+mod schedules;
 mod child;
 mod worker;
 mod check;

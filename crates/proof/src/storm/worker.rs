@@ -3,6 +3,7 @@
 mod calls;
 mod pausing;
 mod rest;
+mod schedules;
 mod unique;
 mod watching;
 
@@ -30,7 +31,7 @@ use tasker_core::time::WallMs;
 use tasker_core::watch::{Position, WatchNo};
 use tasker_engine::clock::SystemClock;
 use tasker_engine::effect::{Answer, Effect, RunEnd, RunStart};
-use tasker_engine::input::{Input, Record, RunSlot, StopOptions, Ticket};
+use tasker_engine::input::{Input, Record, RunSlot, Ticket};
 use tasker_engine::memory::Settings;
 use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
@@ -226,6 +227,7 @@ impl Worker {
         }
         self.welcome()?;
         self.watch()?;
+        self.begin_schedules()?;
         self.call(Call::Other, Input::Start);
         self.call(Call::Ready, Input::Ready);
         Ok(())
@@ -370,6 +372,8 @@ impl Worker {
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
             | Effect::Updated(_)
+            | Effect::Added(_)
+            | Effect::TickRefused(..)
             | Effect::Remote(..)
             | Effect::Idle(_)
             | Effect::Drained(_)
@@ -518,6 +522,7 @@ impl Worker {
                 (70..76, Some(id)) => self.pause_or_resume(id),
                 (76..79, Some(id)) => self.remove(id),
                 (79..82, _) => self.hold_or_release(),
+                (82..85, _) => self.change_schedule()?,
                 _ => self.add(),
             }
         }
@@ -559,15 +564,6 @@ impl Worker {
         if self.flush().is_ok() {
             self.call(call, input);
         }
-    }
-
-    fn stop(&mut self) {
-        let on_stop = self.rng.pick(OnStop::ALL).copied();
-        let options = StopOptions { on_stop, timeout_ms: Some(20) };
-        for slot in self.runs.keys().copied().collect::<Vec<_>>() {
-            self.mark_over(slot);
-        }
-        self.try_call(Call::Stop, |ticket| Input::Stop(ticket, options));
     }
 
     fn ask_whether_all_is_done(&mut self) -> Result<()> {

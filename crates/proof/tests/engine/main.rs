@@ -24,6 +24,8 @@ mod races;
 mod removals;
 mod rest;
 mod retries;
+mod schedule_calls;
+mod schedules;
 mod shared;
 mod templates;
 mod timers;

@@ -19,6 +19,7 @@ mod every_call;
 mod mirror;
 mod oracle;
 mod queue;
+mod schedules;
 mod shrink;
 mod store;
 mod world;

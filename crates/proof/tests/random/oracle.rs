@@ -255,6 +255,8 @@ impl Oracle {
             Effect::Halt(slot) => self.told_to_halt(*slot),
             Effect::GoOn(slot) => self.goes_on(*slot),
             Effect::Abort(..) | Effect::Recorded(..) => {}
+            // Worlds of their own have schedules.
+            Effect::Added(_) | Effect::TickRefused(..) => panic!("{effect:?}"),
             Effect::Idle(_) => assert!(self.me().runs.is_empty(), "something runs"),
             Effect::Drained(_) => {
                 let open = self.tasks.values().find(|task| !task.state.is_final());

@@ -7,6 +7,7 @@ use tasker_core::error::{Code, Result};
 use tasker_core::id::TaskId;
 use tasker_core::read::{Found, LogsPart, LogsRead, Step, WithLogs};
 use tasker_core::reader::{Reader, Search};
+use tasker_core::schedules::Schedule;
 use tasker_core::store::{Operation, Store};
 use tasker_engine::effect::Answer;
 use tasker_engine::input::{Input, StopOptions};
@@ -41,6 +42,9 @@ impl Reader for GatedReader {
         self.1.logs(id, part)
     }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.1.operations() }
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        self.1.schedules(from, max)
+    }
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         if let Some(gate) = self.0.take() {
             gate.recv_timeout(PATIENCE).expect("the store is closed");

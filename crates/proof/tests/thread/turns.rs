@@ -12,6 +12,7 @@ use tasker_core::id::TaskId;
 use tasker_core::query::Query;
 use tasker_core::read::{Found, LogsPart, LogsRead, Request, Step, WithLogs};
 use tasker_core::reader::{Interrupted, Reader, Search};
+use tasker_core::schedules::Schedule;
 use tasker_core::store::Operation;
 use tasker_engine::effect::Answer;
 use tasker_engine::input::Input;
@@ -44,6 +45,9 @@ impl Reader for Endless {
         self.inner.logs(id, part)
     }
     fn operations(&mut self) -> Result<Vec<Operation>> { self.inner.operations() }
+    fn schedules(&mut self, from: &str, max: usize) -> Result<Vec<Schedule>> {
+        self.inner.schedules(from, max)
+    }
     fn step(&mut self, search: &mut Search) -> Result<Step> {
         if let Request::Exists(query) = search.request() {
             let _ = self.steps.send((self.number, format!("{query:?}")));

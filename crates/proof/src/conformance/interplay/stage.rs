@@ -344,6 +344,8 @@ impl<'a> Stage<'a> {
                 | Effect::Remote(..)
                 | Effect::Idle(_)
                 | Effect::Drained(_)
+                | Effect::Added(_)
+                | Effect::TickRefused(..)
                 | Effect::OperationChanged(..)
                 | Effect::Closed(_) => {}
             }

@@ -11,7 +11,7 @@ use tasker_core::read::Find;
 use tasker_core::rules::{abort_reason, engine_error};
 use tasker_core::task::{Cause, OnInterrupted, OnStop};
 use tasker_engine::clock::{Clock as _, SystemClock};
-use tasker_engine::input::{Input, PostponeOptions, RetryOptions, Update};
+use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Update};
 use tasker_engine::thread::Read;
 
 use super::super::OPERATIONS;
@@ -103,6 +103,16 @@ impl Worker {
         let until = SystemClock::new().now().wall.plus(1 + self.rng.below(200) as u64);
         let by = HeldBy { pid: std::process::id(), task: None };
         self.call(Call::Hold, |ticket| Input::Hold(ticket, query, until, by));
+    }
+
+    /// Stops, and starts again once that is answered.
+    pub(super) fn stop(&mut self) {
+        let on_stop = self.rng.pick(OnStop::ALL).copied();
+        let options = StopOptions { on_stop, timeout_ms: Some(20) };
+        for slot in self.runs.keys().copied().collect::<Vec<_>>() {
+            self.mark_over(slot);
+        }
+        self.try_call(Call::Stop, |ticket| Input::Stop(ticket, options));
     }
 
     pub(super) fn abort(&mut self, id: TaskId) {

@@ -163,6 +163,11 @@ impl Oracle {
             | Input::Ready(_)
             | Input::IsShared(_)
             | Input::Stand(_)
+            | Input::AddSchedule(..)
+            | Input::UpdateSchedule(..)
+            | Input::PauseSchedule(..)
+            | Input::TriggerSchedule(..)
+            | Input::RemoveSchedule(..)
             | Input::Leave(_) => {}
         }
     }

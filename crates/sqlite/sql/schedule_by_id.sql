@@ -1,0 +1,3 @@
+-- A schedule by what its caller calls it. By the index of ids.
+SELECT no, id, version, spec, defaults, anchor_at, next_at, last_at, last_uuid, made, paused_at
+FROM schedules WHERE id = :id;

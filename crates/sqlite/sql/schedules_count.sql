@@ -1,0 +1,2 @@
+-- How many schedules there are. The index of ids is counted.
+SELECT count(*) FROM schedules;
