@@ -241,7 +241,7 @@ export interface Answers {
   holds: DocumentJson[]
   stand: string
   explainTask: DocumentJson
-  explainOperation: { reasons: DocumentJson[]; held: number }
+  explainOperation: { reasons: DocumentJson[]; held: number; rated: number }
   unserved: string[]
   get: DocumentJson
   find: DocumentJson[]

@@ -72,6 +72,7 @@ export const TASK_WORDS = [
 /** What `defineOperation` and `assignRunner` take. */
 export const OPERATION_WORDS = [
   'concurrency',
+  'rateLimit',
   'priority',
   'runTimeout',
   'queueTimeout',
@@ -85,4 +86,4 @@ export const OPERATION_WORDS = [
 ] as const
 
 /** What later versions of them take. */
-export const OPERATION_WORDS_LATER = ['rateLimit', 'circuitBreaker', 'executor', 'batch'] as const
+export const OPERATION_WORDS_LATER = ['circuitBreaker', 'executor', 'batch'] as const

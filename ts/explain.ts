@@ -12,7 +12,7 @@ import { dateOf, stringify } from './globals'
 /** Revives an explanation in place, and says each reason in a sentence. */
 export function reviveExplanation(explanation: DocumentJson): TaskExplanation {
   for (const reason of explanation.reasons as DocumentJson[]) {
-    for (const key of ['until', 'since']) {
+    for (const key of ['until', 'since', 'nextAt']) {
       const moment = reason[key]
       if (typeof moment === 'number') reason[key] = dateOf(moment)
       if (Array.isArray(moment)) reason[key] = moment.map(dateOf)
@@ -56,6 +56,14 @@ function sentence(reason: WaitReason): string {
       const { operation, limit, running, uuids } = reason
       const of = `'${operation}' runs ${running} of ${limit} tasks at once`
       return `${of}: ${named(uuids, running)}`
+    }
+    case 'rate-limit': {
+      const { operation, limit, per, by, key, nextAt, ahead, isCapped } = reason
+      const value = key === undefined ? 'nothing' : stringify(key)
+      const whose = by === undefined ? '' : ` where ${by} is ${value}`
+      const of = `'${operation}' starts ${tasks(limit)} in ${per} ms${whose}`
+      const before = ahead > 0 ? `, and ${ahead}${isCapped ? ' and more' : ''} stand ahead` : ''
+      return `${of}; the next may at ${nextAt.toISOString()}${before}`
     }
     case 'place':
       return `this tasker runs ${reason.running} of ${reason.limit} tasks at once`
@@ -129,8 +137,10 @@ export async function explainOperation(
   // Some may have started, or come, between the two answers.
   const held = Math.min(ready.held, queued)
   add('condition', held)
+  const rated = Math.min(ready.rated, queued - held)
+  add('rate-limit', rated)
   // Of the others nothing but the queue is left to wait for.
   const [first = { reason: 'order' }] = ready.reasons
-  add(first.reason as WaitReason['reason'], queued - held)
+  add(first.reason as WaitReason['reason'], queued - held - rated)
   return { operation, waiting, reasons }
 }

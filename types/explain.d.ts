@@ -14,6 +14,7 @@ export type WaitReason<Name extends string = string> =
   | IsPaused<Name>
   | HasNoRunner<Name>
   | IsAtLimit<Name>
+  | WaitsForToken<Name>
   | WaitsForPlace
   | WaitsForOthers
 
@@ -97,6 +98,29 @@ export interface IsAtLimit<Name extends string = string> extends ReasonBase {
   running: number
   /** The first 100 tasks that run. */
   uuids: string[]
+}
+
+/**
+ * The `rateLimit` of its operation has no token for it: none is left, or those that stand ahead
+ * take what there is.
+ */
+export interface WaitsForToken<Name extends string = string> extends ReasonBase {
+  reason: 'rate-limit'
+  operation: Name
+  limit: number
+  /** In milliseconds. */
+  per: number
+  burst: number
+  /** The path of the value for which the limit holds, if it does not for the whole operation. */
+  by?: string
+  /** What the task has there; absent if that is nothing. A text if it is too long to be shown. */
+  key?: unknown
+  /** When the next token comes; the moment of the answer if there is one. */
+  nextAt: Date
+  /** How many tasks stand ahead that take a token before it; counted up to 1,000. */
+  ahead: number
+  /** Whether there are more. */
+  isCapped: boolean
 }
 
 /** This tasker, which alone has a runner for it, runs as many tasks as its `concurrency` allows. */

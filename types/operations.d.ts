@@ -24,6 +24,11 @@ export interface OperationOptions {
    * once, also for tasks that wait. Default: no limit of its own.
    */
   concurrency?: number | undefined
+  /**
+   * How many of its tasks may start in a time, over all processes on the file. Holds at once, also
+   * for tasks that wait. Default: as many as may.
+   */
+  rateLimit?: RateLimit | undefined
   /** The priority of tasks that are added without one. Default: 0. */
   priority?: number | undefined
   /**
@@ -72,6 +77,37 @@ export interface OperationOptions {
    * tasker alone.
    */
   schema?: OperationSchemas | undefined
+}
+
+/**
+ * How many tasks may start in a time. In any time `t` no more than `burst + limit * t / per` do, by
+ * the clock of the machine; each start takes a token, and nothing gives one back.
+ */
+export interface RateLimit {
+  /** So many, 1 to 1,000,000,000. */
+  limit: number
+  /** In this time: milliseconds, or a text such as `'1m'`. */
+  per: Duration
+  /**
+   * How many may start at once when none has for a while, 1 to 1,000,000,000. Default: 1, so they
+   * start one by one, evenly spread: no more than `limit` in any `per`.
+   */
+  burst?: number | undefined
+  /**
+   * The path of a value of the task, such as `'data.account'`: then the limit holds for each value
+   * by itself. Begins with `data`, `id`, `label` or `tags`. Tasks that have nothing there share one
+   * limit.
+   */
+  by?: string | undefined
+}
+
+/** A rate limit as it is stored. */
+export interface StoredRateLimit {
+  limit: number
+  /** In milliseconds. */
+  per: number
+  burst: number
+  by?: string
 }
 
 /** The schemas of an operation. They check, and never change what is stored. */
@@ -132,6 +168,7 @@ export interface OperationRecord<Name extends string = string> {
 /** The options of an operation that are stored; what is not said is absent. */
 export interface StoredOperationOptions {
   concurrency?: number
+  rateLimit?: StoredRateLimit
   priority?: number
   /** In milliseconds; `false` for no limit. */
   runTimeout?: number | false

@@ -191,7 +191,7 @@ test('a word of another queue is refused with the one that is meant', async t =>
     ['timeout', /, runTimeout may be meant; there are /],
     ['attempts', /, retry is meant; there are /],
     ['limit', /, concurrency may be meant; there are /],
-    ['limiter', /, rates are not limited yet /],
+    ['limiter', /, rateLimit is meant; /],
     ['paused', /, pauseOperation is meant; there are /],
     ['constructor', /is not an option; there are /],
   ]) {
@@ -203,7 +203,6 @@ test('a word of another queue is refused with the one that is meant', async t =>
 test('what comes later is refused as such', async t => {
   const tasker = open(t)
   const later = {
-    rateLimit: { limit: 1, per: '1s' },
     circuitBreaker: {},
     executor: true,
     batch: { max: 2 },

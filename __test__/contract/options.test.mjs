@@ -72,7 +72,7 @@ test('an option that comes later is unsupported, one that nobody knows is wrong'
     ],
     addTask: [[], option => tasker.addTask({ operation: 'a', ...option })],
     assignRunner: [
-      words('rateLimit circuitBreaker executor batch'),
+      words('circuitBreaker executor batch'),
       option => tasker.assignRunner('a', () => {}, option),
     ],
   }

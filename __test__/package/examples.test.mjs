@@ -190,6 +190,15 @@ test('schedules.mjs: killed in the middle it goes on, one task a tick (I-2)', as
   assert.equal(new Set(tasks.map(({ scheduledAt }) => Number(scheduledAt))).size, 5)
 })
 
+test('rate-limits.mjs: no account has more calls than its limit', async t => {
+  const store = scratch(t)('calls.db')
+  const { end, rest } = run(t, 'rate-limits.mjs', [store])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  const within = (name, count) => `${name}: ${count} calls, within the limit`
+  assert.deepEqual(lines, [within('ada', 8), within('bob', 1), within('eve', 2)])
+})
+
 test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
   const store = scratch(t)('tenants.db')
   const { end, rest } = run(t, 'per-tenant-limits.mjs', [store])

@@ -36,6 +36,8 @@ export function facts(reason: WaitReason<'read'>): unknown {
       return reason.operation satisfies 'read'
     case 'limit':
       return [reason.limit - reason.running, reason.uuids.length]
+    case 'rate-limit':
+      return [reason.limit / reason.per, reason.burst, reason.by?.length, reason.nextAt.getTime()]
     case 'place':
       // @ts-expect-error a place is no task's
       return reason.uuids

@@ -19,7 +19,8 @@ use serde::Deserialize;
 
 use crate::hold::Hold;
 use crate::id::TaskId;
-use crate::json::write_string;
+use crate::json::{is_json, write_string};
+use crate::rate::{RateKey, RateLimit};
 use crate::reason::Reason;
 use crate::state::State;
 use crate::task::{AttemptEnd, Cause, Json, TaskEnd};
@@ -121,6 +122,20 @@ pub enum Obstacle {
         /// The first of them.
         runs: Vec<TaskId>,
     },
+    /// Its operation, or the value that it has there, has no token left, or no more than what
+    /// stands ahead takes.
+    RateLimit {
+        /// What is said.
+        rate: Arc<RateLimit>,
+        /// The value, if it is by value and the task has one.
+        key: RateKey,
+        /// When the next token comes; now if there is one.
+        next_at: WallMs,
+        /// How many tasks take a token before it.
+        ahead: usize,
+        /// Whether there may be more.
+        is_capped: bool,
+    },
     /// This process, which alone would start it, runs as many as it may.
     Place {
         /// How many may run at once.
@@ -148,6 +163,7 @@ impl Obstacle {
             Obstacle::Hold(_) => Reason::Hold,
             Obstacle::NoRunner => Reason::NoRunner,
             Obstacle::Limit { .. } => Reason::Limit,
+            Obstacle::RateLimit { .. } => Reason::RateLimit,
             Obstacle::Place { .. } => Reason::Place,
             Obstacle::Order { .. } => Reason::Order,
         }
@@ -186,6 +202,13 @@ impl Obstacle {
                 let runs = uuids(runs);
                 format!(r#","operation":{name},"limit":{limit},"running":{running},"uuids":{runs}"#)
             }
+            Obstacle::RateLimit { rate, key, next_at, ahead, is_capped } => {
+                let said = rate.to_json();
+                let said = said.strip_prefix('{').and_then(|said| said.strip_suffix('}'));
+                let (said, key, next_at) = (said.unwrap_or_default(), key_json(key), next_at.0);
+                let ahead = format!(r#""ahead":{ahead},"isCapped":{is_capped}"#);
+                format!(r#","operation":{name},{said}{key},"nextAt":{next_at},{ahead}"#)
+            }
             Obstacle::Place { limit, running } => {
                 format!(r#","limit":{limit},"running":{running}"#)
             }
@@ -194,6 +217,17 @@ impl Obstacle {
             }
         }
     }
+}
+
+/// The value of a rate limit, as a member with a comma before it; nothing if there is none. One
+/// that was cut is a text.
+fn key_json(key: &str) -> String {
+    let mut json = String::new();
+    if !key.is_empty() {
+        json.push_str(r#","key":"#);
+        if is_json(key) { json.push_str(key) } else { write_string(key, &mut json) }
+    }
+    json
 }
 
 /// The JSON text of obstacles of tasks of an operation.
@@ -347,9 +381,18 @@ mod tests {
             Obstacle::PausedOperation { since: AT },
             Obstacle::NoRunner,
             Obstacle::Limit { limit: 1, running: 1, runs: ids },
+            rate_limit(r#""a\"b""#),
+            rate_limit(r#""a\"b…"#),
+            rate_limit(""),
             Obstacle::Place { limit: 2, running: 2 },
             Obstacle::Order { ahead: 4, is_capped: true },
         ]
+    }
+
+    fn rate_limit(key: &str) -> Obstacle {
+        let rate = RateLimit::read(r#"{"limit":7,"per":1,"by":"data.\"a"}"#, "x").unwrap();
+        let (rate, key) = (Arc::new(rate), key.into());
+        Obstacle::RateLimit { rate, key, next_at: AT, ahead: 4, is_capped: true }
     }
 
     #[test]

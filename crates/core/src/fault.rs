@@ -50,6 +50,12 @@ pub enum Fault {
     AheadForgetsOffers,
     /// What is examined in the middle of a turn says nothing of what the turn did.
     ExamineForgetsTurn,
+    /// A start takes no token of its rate limit.
+    StartTakesNoToken,
+    /// A rollback gives no token back.
+    RollbackForgetsTokens,
+    /// The tokens that other owners have taken make no difference.
+    RateForgetsOthers,
     /// Memory passes for current before all is read that others did.
     CatchUpForgetsToWait,
     /// What is not committed is told as if it were.
@@ -110,6 +116,9 @@ impl Fault {
         Fault::AheadForgetsUnread,
         Fault::AheadForgetsOffers,
         Fault::ExamineForgetsTurn,
+        Fault::StartTakesNoToken,
+        Fault::RollbackForgetsTokens,
+        Fault::RateForgetsOthers,
     ];
 
     /// Those of the engine.

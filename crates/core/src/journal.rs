@@ -73,6 +73,7 @@ impl Transition {
             | Change::Bury(_) => return Some(Transition::of_no_task(change)),
             Change::Key { .. }
             | Change::SweepKeys(_)
+            | Change::Gate(_)
             | Change::Fired(_)
             | Change::DependOn { .. }
             | Change::Met { .. }
@@ -112,6 +113,7 @@ impl Transition {
                 (seq, lane, update_of(*is_queued), Some(*to))
             }
             Change::Pause { seq, lane, priority, .. }
+            | Change::Sort { seq, lane, priority, .. }
             | Change::Resume { seq, lane, priority }
             | Change::Block { seq, lane, priority, .. } => {
                 (seq, lane, one_kind(change), Some(*priority))
@@ -142,6 +144,9 @@ impl Transition {
             | Change::Update { from, from_lane: lane, is_queued: true, .. } => {
                 let (kind, priority) = (TransitionKind::Leave, Some(*from));
                 Some(Transition { lane: *lane, kind, priority, ..last })
+            }
+            Change::Sort { from: lane, .. } => {
+                Some(Transition { lane: *lane, kind: TransitionKind::Leave, ..last })
             }
             Change::Start { is_due: true, .. } => {
                 Some(Transition { kind: TransitionKind::Due, ..last })
@@ -183,6 +188,7 @@ impl Transition {
             | Change::Log { .. }
             | Change::Purge { .. }
             | Change::SweepKeys(_)
+            | Change::Gate(_)
             | Change::Offer(_)
             | Change::Bury(_) => None,
         });
@@ -299,6 +305,7 @@ fn one_kind(change: &Change) -> TransitionKind {
         Change::AddBlocked { .. } => TransitionKind::AddBlocked,
         Change::Purge { .. } => TransitionKind::Purge,
         Change::SetQueueTimeout { .. } => TransitionKind::SetQueueTimeout,
+        Change::Sort { .. } => TransitionKind::Sort,
         Change::Resume { .. } => TransitionKind::Resume,
         Change::Block { .. } => TransitionKind::Block,
         Change::RequestAbort { .. } => TransitionKind::RequestAbort,

@@ -39,6 +39,7 @@ pub mod standing;
 mod keep;
 pub mod retry;
 pub mod queue_timeout;
+pub mod rate;
 pub mod unique;
 pub mod trace;
 pub mod option;

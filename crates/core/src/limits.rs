@@ -42,6 +42,11 @@ pub const CONDITIONS_BYTES_MAX: usize = 256 * 1024;
 pub const CONDITIONS_ALIKE_MAX: usize = 1_000;
 /// Different lists of conditions of waiting tasks, counted by operation.
 pub const LANES_MAX: usize = 1_000_000;
+/// Most that `limit` and `burst` of a rate limit may say.
+pub const RATE_LIMIT_MAX: u32 = 1_000_000_000;
+/// Bytes of the path `by` of a rate limit, and of the JSON text of a value there that is stored
+/// whole; of a longer one a number is kept.
+pub const RATE_KEY_BYTES_MAX: usize = 255;
 /// Holds of one file that are not over; one more is refused with `TASKER_LIMIT`.
 pub const HOLDS_MAX: usize = 100;
 /// Bytes of the JSON text of the query of a hold.

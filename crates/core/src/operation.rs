@@ -25,6 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::json::write_string;
 use crate::limits;
 use crate::queue_timeout;
+use crate::rate::RateLimit;
 use crate::retention::Retention;
 use crate::retry;
 use crate::task::{NewTask, OnInterrupted, OnStop, OnStopWaiting, Priority, QueueTimeout, Unsaid};
@@ -108,6 +109,9 @@ options! {
     /// Most runs at once, over all processes.
     concurrency "concurrency": u32,
         |text, path| concurrency(text, path), ToString::to_string;
+    /// How many may start in a time, over all processes.
+    rate_limit "rateLimit": Arc<RateLimit>,
+        |text, path| RateLimit::read(text, path).map(Arc::new), |rate| rate.to_json();
     /// How soon its tasks run.
     priority "priority": Priority,
         |text, _| argument::priority(text), |priority| argument::priority_text(*priority);
@@ -148,7 +152,7 @@ options! {
 }
 
 /// What the contract has for later versions.
-pub const LATER: [&str; 4] = ["rateLimit", "circuitBreaker", "executor", "batch"];
+pub const LATER: [&str; 3] = ["circuitBreaker", "executor", "batch"];
 
 fn concurrency(text: &str, path: &str) -> Result<u32> {
     if text.starts_with('{') {
@@ -257,6 +261,7 @@ pub enum Layer {
 
 const DEFINED: &str = "defineOperation";
 const ASSIGNED: &str = "assignRunner";
+const LANES_FROM: &str = "lanesFrom";
 
 /// What is stored of an operation besides its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -269,6 +274,9 @@ pub struct OperationRecord {
     pub defined: OperationOptions,
     /// What `assignRunner` says.
     pub assigned: OperationOptions,
+    /// The tasks of one lane, from this number on, have one value where the rate limit is by value;
+    /// 0 if it never was. The lanes before it are older than the path.
+    pub lanes_from: u64,
 }
 
 impl OperationRecord {
@@ -292,11 +300,23 @@ impl OperationRecord {
 
     /// The JSON text of its layers; nothing if they say nothing.
     pub fn settings(&self) -> Option<String> {
+        let mut members = self.layers();
+        if self.lanes_from > 0 {
+            members.push(format!("\"{LANES_FROM}\":{}", self.lanes_from));
+        }
+        (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+    }
+
+    /// A member of JSON for each layer that says something.
+    fn layers(&self) -> Vec<String> {
         let layers = [(DEFINED, &self.defined), (ASSIGNED, &self.assigned)];
         let said = layers.into_iter().filter(|(_, options)| !options.is_empty());
-        let said = said.map(|(name, options)| format!("\"{name}\":{}", options.to_json()));
-        let members: Vec<_> = said.collect();
-        (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+        said.map(|(name, options)| format!("\"{name}\":{}", options.to_json())).collect()
+    }
+
+    /// By which path its rate limit holds, if it has one for each value.
+    pub fn rate_by(&self) -> Option<Box<str>> {
+        self.in_force().rate_limit.and_then(|rate| rate.by.clone())
     }
 
     /// Reads what [`OperationRecord::settings`] wrote.
@@ -307,6 +327,11 @@ impl OperationRecord {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
             .map_err(|e| Error::invalid("settings", "must be an object").with_source(e))?;
         for (name, options) in members {
+            if name == LANES_FROM {
+                let wrong = |_| Error::invalid(LANES_FROM, "must be the number of a lane");
+                self.lanes_from = options.get().parse().map_err(wrong)?;
+                continue;
+            }
             let options = OperationOptions::read(options.get())?;
             match name.as_str() {
                 DEFINED => self.defined = options,
@@ -323,10 +348,10 @@ pub fn document(name: &str, record: &OperationRecord) -> String {
     let OperationRecord { version, paused_at, .. } = record;
     let paused_at = paused_at.map(|at| format!(",\"pausedAt\":{}", at.0)).unwrap_or_default();
     let (name, options) = (quoted(name), record.in_force().to_json());
-    let layers = record.settings().unwrap_or_else(|| "{}".to_owned());
+    let layers = record.layers().join(",");
     format!(
         "{{\"name\":{name},\"version\":{version}{paused_at},\"options\":{options},\
-         \"layers\":{layers}}}"
+         \"layers\":{{{layers}}}}}"
     )
 }
 
@@ -342,6 +367,9 @@ mod tests {
     fn whole() -> OperationOptions {
         OperationOptions {
             concurrency: Some(3),
+            rate_limit: RateLimit::read(r#"{"limit":7,"per":1,"by":"data.a"}"#, "x")
+                .ok()
+                .map(Arc::new),
             priority: Some(Priority::new(-1.5).unwrap()),
             run_timeout: Some(RunTimeout::Ms(300_000)),
             queue_timeout: queue_timeout::read("7", "x").unwrap().map(QueueWait::AtMost),
@@ -368,10 +396,12 @@ mod tests {
                 paused_at: Some(WallMs(-5)),
                 defined: options.clone(),
                 assigned: OperationOptions::at_once(1),
+                lanes_from: 9,
             };
             let bare = OperationRecord {
                 defined: OperationOptions::default(),
                 assigned: OperationOptions::default(),
+                lanes_from: 0,
                 ..record.clone()
             };
             assert_eq!(bare.settings(), None);
@@ -435,6 +465,7 @@ mod tests {
             ("7", "options"),
             (r#"{"concurrency":0}"#, "concurrency"),
             (r#"{"concurrency":1.5}"#, "concurrency"),
+            (r#"{"rateLimit":{"limit":1}}"#, "rateLimit.per"),
             (r#"{"priority":null}"#, "priority"),
             (r#"{"runTimeout":0}"#, "runTimeout"),
             (r#"{"onInterrupted":"x"}"#, "onInterrupted"),

@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::hold::{Hold, HoldId};
 use crate::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use crate::key::{Key, KeyKind};
+use crate::rate::Arrival;
 use crate::schedules::{Schedule, ScheduleName};
 use crate::state::State;
 use crate::task::{
@@ -36,10 +37,12 @@ use crate::timer::Timer;
 mod lookup;
 mod mirror;
 mod batch;
+mod gate;
 
 pub use batch::{
     Batch, Commit, Entry, HoldChange, Note, PauseWish, Refused, ScheduleChange, Start,
 };
+pub use gate::{GATES_SWEPT_MAX, GateChange, GateId, GatesLeft};
 pub use lookup::{
     Background, Brief, Expired, KeyHolder, Lookups, Orphan, Preview, QueuePart, Wait, Whose,
 };
@@ -325,6 +328,18 @@ pub enum Change {
         /// Whether it has a place in the queue.
         is_queued: bool,
     },
+    /// A ready task is put into another lane of its operation, in the same place of the queue.
+    /// Guard: it is ready.
+    Sort {
+        /// Which task.
+        seq: Seq,
+        /// Its lane from now on.
+        lane: LaneId,
+        /// Its lane so far.
+        from: LaneId,
+        /// Its priority.
+        priority: Priority,
+    },
     /// A waiting task is taken out until it is put back. Guard: it is blocked, delayed or ready.
     Pause {
         /// Which task.
@@ -460,6 +475,8 @@ pub enum Change {
     /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
     /// [`KEYS_SWEPT_MAX`].
     SweepKeys(WallMs),
+    /// What becomes of the gate of a rate limit.
+    Gate(GateChange),
 }
 
 /// How many keys one change forgets.
@@ -627,6 +644,12 @@ pub trait ReadTransaction {
     /// The tasks that have, or had, these keys last, where there is one. Whether they hold them
     /// still is for the caller to judge, by their state and the time.
     fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>>;
+
+    /// The arrivals of these gates, where one is kept.
+    fn gates(&mut self, gates: &[GateId]) -> Result<Vec<Option<Arrival>>>;
+
+    /// What is left of the gates of an operation, if those are swept that rest at this moment.
+    fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft>;
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;

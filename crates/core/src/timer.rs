@@ -28,6 +28,8 @@ pub enum TimerKind {
     Hold = 6,
     /// The next tick of the schedule with this number.
     Schedule = 7,
+    /// A look at the gates of the operation with this number: those that rest are forgotten.
+    Gate = 8,
 }
 
 impl TimerKind {
@@ -39,6 +41,7 @@ impl TimerKind {
         TimerKind::Purge,
         TimerKind::Hold,
         TimerKind::Schedule,
+        TimerKind::Gate,
     ];
 
     /// The code under which it is stored.
@@ -59,7 +62,8 @@ pub struct Timer {
     pub at: WallMs,
     /// Why.
     pub kind: TimerKind,
-    /// Which task, the number with which its block begins, or that of a hold or a schedule.
+    /// Which task, the number with which its block begins, or that of a hold, a schedule or an
+    /// operation.
     pub seq: Seq,
 }
 

@@ -113,6 +113,8 @@ pub enum TransitionKind {
     Holds = 43,
     /// Progress of its run was stored.
     Progressed = 44,
+    /// It was put into another lane, in the same place of the queue.
+    Sort = 45,
 }
 
 /// What a task is after a transition.
@@ -247,6 +249,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::RequestPostpone, &[Running], Stays),
         rule(Kind::Holds, &[], Stays).times(),
         rule(Kind::Progressed, RUNNING, Stays),
+        rule(Kind::Sort, &[Ready], Stays).enters(),
     ]
 };
 

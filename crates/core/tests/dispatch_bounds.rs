@@ -80,14 +80,14 @@ fn a_lane_more_than_memory_has_room_for_is_refused_with_its_path() {
     let text = r#"[{"scope":"running","query":{"data.n":1},"limit":0}]"#;
     let conditions = Conditions::read(text, "concurrency").unwrap();
     dispatch.check_room(&conditions).unwrap();
-    dispatch.add_lane(lane(most), &conditions);
+    dispatch.add_lane(lane(most), &conditions, None);
     dispatch.enter(lane(most), key(most));
     dispatch.commit();
     let error = dispatch.check_room(&conditions).unwrap_err();
     let facts = (error.code(), error.facts().path.as_deref());
     assert_eq!(facts, (Code::Limit, Some("concurrency")));
     // Who finds its lane needs no other one.
-    assert_eq!(dispatch.lane_of(OPERATION, &conditions), Some(lane(most)));
+    assert_eq!(dispatch.lane_of(OPERATION, &conditions, None), Some(lane(most)));
     dispatch.leave(lane(1), key(1));
     dispatch.commit();
     dispatch.check_room(&conditions).unwrap();
@@ -275,7 +275,7 @@ fn a_hundred_thousand_readers_behind_a_writer_are_not_looked_at() {
     dispatch.enter(writes, key(1));
     dispatch.set_offered(&"write".into(), true);
     let reads = LaneId::new(OPERATION, 1);
-    dispatch.add_lane(reads, &conditions);
+    dispatch.add_lane(reads, &conditions, None);
     for seq in 2..=READERS {
         dispatch.enter(reads, key(seq));
     }

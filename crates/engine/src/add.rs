@@ -19,6 +19,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdempotencyKey, LaneId, OperationId, Seq, TaskId};
 use tasker_core::key::{Key, KeyKind};
 use tasker_core::queue::QueueKey;
+use tasker_core::rate::RateKey;
 use tasker_core::store::{KeyHolder, Operation, ReadyTask};
 use tasker_core::task::NewTask;
 
@@ -183,7 +184,13 @@ impl Planner<'_> {
             let message = "is not taken together with conditions yet";
             return Err(Error::at(Code::Unsupported, "attach", message));
         }
-        if conditions.is_none() {
+        let key = known.map(|id| self.dispatch.rate_key(id, def)).transpose()?.flatten();
+        if def.is_attached && key.is_some() {
+            let message = "is not taken together with a rate limit of the operation that is by a \
+                           value of the task yet";
+            return Err(Error::at(Code::Unsupported, "attach", message));
+        }
+        if conditions.is_none() && key.is_none() {
             let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
             let owner = self.memory.owner;
             return Ok(if def.is_attached {
@@ -192,16 +199,26 @@ impl Planner<'_> {
                 LaneId::new(id, 0)
             });
         }
-        let lane = match known.and_then(|id| self.dispatch.lane_of(id, &conditions)) {
+        let found = known.and_then(|id| self.dispatch.lane_of(id, &conditions, key.as_ref()));
+        let lane = match found {
             Some(lane) => lane,
             None => {
                 self.dispatch.check_room(&conditions)?;
                 let id = known.map_or_else(|| self.add_operation(&def.operation), Ok)?;
-                self.new_lane(id, &conditions)
+                self.new_lane(id, &conditions, key.as_ref())
             }
         };
         self.note_conditions(lane, conditions);
         Ok(lane)
+    }
+
+    /// The lane of the tasks with the conditions of one that waits, and with its value of the rate
+    /// limit. It is there already, so nobody asks whether there is room.
+    pub(crate) fn lane_of_key(&mut self, id: OperationId, def: &NewTask) -> Result<LaneId> {
+        let key = self.dispatch.rate_key(id, def)?;
+        debug_assert!(key.is_some(), "a task is sorted by no value");
+        let lane = self.dispatch.lane_of(id, def.conditions(), key.as_ref());
+        Ok(lane.unwrap_or_else(|| self.new_lane(id, def.conditions(), key.as_ref())))
     }
 
     fn add_operation(&mut self, name: &Arc<str>) -> Result<OperationId> {
@@ -210,10 +227,15 @@ impl Planner<'_> {
         Ok(id)
     }
 
-    fn new_lane(&mut self, operation: OperationId, conditions: &Conditions) -> LaneId {
+    fn new_lane(
+        &mut self,
+        operation: OperationId,
+        conditions: &Conditions,
+        key: Option<&RateKey>,
+    ) -> LaneId {
         let lane = LaneId::new(operation, self.draft.lane_next);
         self.draft.lane_next += 1;
-        self.dispatch.add_lane(lane, conditions);
+        self.dispatch.add_lane(lane, conditions, key);
         lane
     }
 }

@@ -57,6 +57,7 @@ impl Memory {
             self.holds = holds;
         }
         self.apply_assigned(&mut draft);
+        self.gate_looks.extend(std::mem::take(&mut draft.gate_looks));
         self.apply_pauses(&mut draft, now, effects);
         effects.append(&mut draft.answers);
         self.tell_log_listeners(&mut draft, effects);

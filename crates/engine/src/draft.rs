@@ -16,7 +16,7 @@ use tasker_core::dependency::OnFailure;
 use tasker_core::dispatch::{Dispatch, Mark, Pick};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{HoldId, Holds};
-use tasker_core::id::{IdSource, LaneId, OwnerId, RunId, Seq, TaskId};
+use tasker_core::id::{IdSource, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Brief, Change, Note, Offers, Operation, ReadyTask, Start};
@@ -104,6 +104,8 @@ pub struct Draft {
     pub(crate) schedules_made: u64,
     /// The holds that are over with it: it releases them, or made them too late.
     pub(crate) holds_over: Vec<HoldId>,
+    /// When somebody looks at the gates of these operations next.
+    pub(crate) gate_looks: BTreeMap<OperationId, WallMs>,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.
@@ -473,6 +475,7 @@ impl<'a> Planner<'a> {
                 self.transition(Some(State::Ready), *held);
             }
         }
+        self.write_gates();
         self.draft.changes.append(&mut self.draft.new_keys);
         self.write_schedules();
         self.draft.changes.append(&mut self.draft.purges);

@@ -25,20 +25,21 @@ impl Planner<'_> {
     pub(crate) fn fire_timers(&mut self) {
         let Some(fired) = std::mem::take(&mut self.facts.fired) else { return };
         let schedules: Vec<ScheduleNo> = fired.schedules().collect();
-        let Fired { timers, expired, swept, .. } = fired;
+        let Fired { timers, expired, swept, gates, .. } = fired;
         for timer in &timers {
             match timer.kind {
                 TimerKind::Due => self.become_due(timer.seq),
                 TimerKind::QueueTimeout => self.expire(*timer),
                 TimerKind::Unblock => self.go_on_with(timer.seq),
                 // Below: they were looked up with the timers.
-                TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule => {}
+                TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule | TimerKind::Gate => {}
             }
         }
         self.free_held(&swept);
         self.purge(&expired);
         self.draft.changes.extend(timers.last().map(|last| Change::Fired(*last)));
         self.sweep_holds(&swept);
+        gates.into_iter().for_each(|(operation, left)| self.sweep_gates(operation, left));
         self.tick(schedules.into_iter());
     }
 

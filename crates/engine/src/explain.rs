@@ -15,10 +15,11 @@
 //!
 //! Proof: `proof/tests/engine/explaining.rs`, `proof/tests/random`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::condition::{Condition, Conditions, Scope};
-use tasker_core::dispatch::{Ahead, OperationFacts, Standing};
+use tasker_core::dispatch::{Ahead, LaneKeys, OperationFacts, RateFacts, Standing};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::explanation::{
     AHEAD_MAX, EndFacts, Explanation, Obstacle, StartTimeCause, TASKS_NAMED_MAX, reasons_json,
@@ -27,9 +28,10 @@ use tasker_core::id::{IdKey, OperationId, OwnerId, Seq, TaskId};
 use tasker_core::json::write_string;
 use tasker_core::limits::DEPENDENCIES_MAX;
 use tasker_core::queue::QueueKey;
+use tasker_core::rate::RateKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Brief, Lane, PauseWish, QueuePart, ReadTransaction, ReadyTask, WindowQuery,
+    Background, Brief, GateId, Lane, PauseWish, QueuePart, ReadTransaction, ReadyTask, WindowQuery,
 };
 use tasker_core::time::WallMs;
 
@@ -122,6 +124,7 @@ impl<'a> Facts<'a> {
                 let of = (brief.lane.operation(), brief.lane.attached_to());
                 own.extend(self.of_conditions(seq, brief)?);
                 own.extend(self.of_operation(of)?);
+                own.extend(self.of_rate(seq, brief)?);
                 own.extend(self.order(of, QueueKey::new(brief.priority, seq))?);
                 own
             }
@@ -264,20 +267,12 @@ impl<'a> Facts<'a> {
     /// The position before which no task of a lane is held back by conditions, of those before this
     /// one; nothing if all of them are.
     fn free_before(&mut self, part: Ahead, key: QueueKey) -> Result<Option<QueueKey>> {
-        let Ahead { lane, first, standing, looks_ahead, .. } = part;
-        match standing {
-            Standing::Free if !looks_ahead => return Ok(Some(key)),
+        match part.standing {
+            Standing::Free if !part.looks_ahead => return Ok(Some(key)),
             Standing::Held => return Ok(None),
             Standing::Free | Standing::Unknown => {}
         }
-        let operation = self.memory.dispatch.operation_name(lane.operation());
-        let operation = operation.cloned().unwrap_or_default();
-        let lane = Lane { id: lane, operation };
-        let query = WindowQuery { lane, from: first, tasks_max: 1 };
-        let window = self.transaction.windows(&[query], usize::MAX)?.pop();
-        let Some(task) = window.and_then(|window| window.tasks.into_iter().next()) else {
-            return Ok(Some(key));
-        };
+        let Some(task) = self.first_of(part)? else { return Ok(Some(key)) };
         let (conditions, first) =
             (task.def.conditions(), QueueKey::new(task.def.priority, task.seq));
         conditions.check()?;
@@ -344,21 +339,27 @@ impl<'a> Facts<'a> {
         of: (OperationId, Option<OwnerId>),
         key: QueueKey,
     ) -> Result<Option<Obstacle>> {
-        let ((id, _), dispatch) = (of, &self.memory.dispatch);
+        let (id, _) = of;
         let Some(facts) = self.facts(of) else { return Ok(None) };
+        let tokens = self.tokens_of_all(id)?;
+        let facts = OperationFacts { tokens, ..facts };
         let (left, limit) = (facts.left(), facts.limit);
+        let dispatch = &self.memory.dispatch;
         let free = dispatch.limit().saturating_sub(dispatch.running()) as usize;
         let enough = free.max(1);
         let counted_max = (AHEAD_MAX + 1).max(limit.map_or(0, |_| left)).max(enough);
         let own = self.ahead(id, key, counted_max)?;
         let by_limit = limit.is_some() && own >= left.max(1);
-        let (mut first, mut others) = (own.min(left), 0);
+        let (mut first, mut others) = (own.min(facts.may_start()), 0);
         if is_only_ours(&facts) {
             for rival in self.memory.dispatch.rivals(id, key) {
                 if first >= counted_max {
                     break;
                 }
-                let left = self.memory.dispatch.facts(rival).map_or(0, |facts| facts.left());
+                let tokens = self.tokens_of_all(rival)?;
+                let facts = self.memory.dispatch.facts(rival);
+                let facts = facts.map(|facts| OperationFacts { tokens, ..facts });
+                let left = facts.map_or(0, |facts| facts.may_start());
                 let more = self.ahead(rival, key, left.min(counted_max - first))?;
                 (first, others) = (first + more, others + more);
             }
@@ -371,8 +372,16 @@ impl<'a> Facts<'a> {
     }
 
     /// How many ready tasks of an operation stand ahead of a position; no more than so many. What
-    /// conditions hold back lets others pass.
+    /// conditions hold back lets others pass, and so does what has no token of its value.
     fn ahead(&mut self, id: OperationId, key: QueueKey, max: usize) -> Result<usize> {
+        if self.memory.dispatch.has_rate_keys(id) {
+            let mut count = 0;
+            for (value, ahead) in self.ahead_by_value(id, key, max)? {
+                let tokens = self.rate_facts(&(id, value))?.map_or(0, |facts| facts.tokens);
+                count += ahead.min(tokens as usize);
+            }
+            return Ok(count.min(max));
+        }
         let parts: Vec<Ahead> = self.memory.dispatch.ahead(id, key).collect();
         let mut count = 0;
         for part in parts {
@@ -431,7 +440,119 @@ impl<'a> Facts<'a> {
         Ok(count + more)
     }
 
-    /// What holds the ready tasks of an operation back, and how many of them conditions do.
+    /// Its rate limit, if it has no token: none is left, or those ahead take them.
+    fn of_rate(&mut self, seq: Seq, brief: &Brief) -> Result<Option<Obstacle>> {
+        let id = brief.lane.operation();
+        let options = self.memory.dispatch.options(id);
+        if options.is_none_or(|options| options.rate_limit.is_none()) {
+            return Ok(None);
+        }
+        let Some(task) = self.contents_of(seq, brief)? else { return Ok(None) };
+        let Some(gate) = self.memory.dispatch.gate_of_task(id, &task.def)? else { return Ok(None) };
+        let Some(facts) = self.rate_facts(&gate)? else { return Ok(None) };
+        let tokens = facts.tokens as usize;
+        let place = QueueKey::new(brief.priority, seq);
+        let counted_max = (AHEAD_MAX + 1).max(tokens.min(HELD_MAX));
+        let ahead = if facts.rate.by.is_some() {
+            let all = self.ahead_by_value(id, place, counted_max)?;
+            all.get(&gate.1).copied().unwrap_or(0)
+        } else {
+            self.ahead(id, place, counted_max)?
+        };
+        Ok((ahead >= tokens).then(|| rate_obstacle(facts, ahead)))
+    }
+
+    fn rate_facts(&mut self, gate: &GateId) -> Result<Option<RateFacts>> {
+        let stored = self.transaction.gates(std::slice::from_ref(gate))?.pop().flatten();
+        Ok(self.memory.dispatch.rate_facts(gate, stored))
+    }
+
+    /// How many tokens an operation has, if its rate limit is for all its tasks.
+    fn tokens_of_all(&mut self, id: OperationId) -> Result<Option<u32>> {
+        let facts = self.rate_facts(&(id, "".into()))?;
+        Ok(facts.filter(|facts| facts.rate.by.is_none()).map(|facts| facts.tokens))
+    }
+
+    /// How many ready tasks of an operation have no token of their value.
+    fn without_token(&mut self, id: OperationId) -> Result<usize> {
+        if !self.memory.dispatch.has_rate_keys(id) {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for (value, waiting) in self.ahead_by_value(id, QueueKey::LAST, HELD_MAX)? {
+            let tokens = self.rate_facts(&(id, value))?.map_or(0, |facts| facts.tokens);
+            count += waiting.saturating_sub(tokens as usize);
+        }
+        Ok(count)
+    }
+
+    /// How many ready tasks of an operation stand ahead of a position, by the value for which its
+    /// rate limit holds; no more than so many of each lane. What conditions hold back does not
+    /// count.
+    fn ahead_by_value(
+        &mut self,
+        id: OperationId,
+        key: QueueKey,
+        max: usize,
+    ) -> Result<BTreeMap<RateKey, usize>> {
+        let parts: Vec<Ahead> = self.memory.dispatch.ahead(id, key).collect();
+        let mut all: BTreeMap<RateKey, usize> = BTreeMap::new();
+        for part in parts {
+            let Some(to) = self.free_before(part, key)? else { continue };
+            let Some(part) = self.memory.dispatch.of_lane_ahead(part.lane, to) else { continue };
+            if part.keys == LaneKeys::Many {
+                self.count_by_value(part, to, max, &mut all)?;
+            } else if let Some(first) = self.first_of(part)? {
+                let value = self.memory.dispatch.rate_key(id, &first.def)?;
+                let count = self.count(part, to, max)?;
+                *all.entry(value.unwrap_or_default()).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The first task of a part of a lane.
+    fn first_of(&mut self, part: Ahead) -> Result<Option<ReadyTask>> {
+        let operation = self.memory.dispatch.operation_name(part.lane.operation()).cloned();
+        let lane = Lane { id: part.lane, operation: operation.unwrap_or_default() };
+        let query = WindowQuery { lane, from: part.first, tasks_max: 1 };
+        let window = self.transaction.windows(&[query], usize::MAX)?.pop();
+        Ok(window.and_then(|window| window.tasks.into_iter().next()))
+    }
+
+    /// The same for a lane whose tasks have several values, as far as they are looked at.
+    fn count_by_value(
+        &mut self,
+        part: Ahead,
+        key: QueueKey,
+        max: usize,
+        all: &mut BTreeMap<RateKey, usize>,
+    ) -> Result<()> {
+        let (mut from, mut looked) = (part.first, 0);
+        while looked < max.min(LOOKED_AT_MAX) {
+            let id = part.lane.operation();
+            let operation = self.memory.dispatch.operation_name(id).cloned();
+            let lane = Lane { id: part.lane, operation: operation.unwrap_or_default() };
+            let query = WindowQuery { lane, from, tasks_max: LOOKED_AT_ONCE };
+            let Some(window) = self.transaction.windows(&[query], usize::MAX)?.pop() else { break };
+            let place = |task: &ReadyTask| QueueKey::new(task.def.priority, task.seq);
+            for task in window.tasks.iter().take_while(|task| place(task) < key) {
+                if holds::matching(self.memory.holds.live(self.now), &task.def)?.is_empty() {
+                    let value = self.memory.dispatch.rate_key(id, &task.def)?;
+                    *all.entry(value.unwrap_or_default()).or_default() += 1;
+                }
+            }
+            looked += window.tasks.len();
+            match window.tasks.last().filter(|_| !window.is_complete) {
+                Some(last) => from = place(last).after(),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds the ready tasks of an operation back, and how many of them conditions do, and how
+    /// many have no token of their value.
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
         let id = self.memory.dispatch.operation(name);
         let mut obstacles = match id {
@@ -439,7 +560,14 @@ impl<'a> Facts<'a> {
             None if self.memory.dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
+        let tokens = id.map(|id| self.tokens_of_all(id)).transpose()?.flatten();
+        if let Some(id) = id.filter(|_| tokens == Some(0)) {
+            let ahead = self.ahead(id, QueueKey::LAST, AHEAD_MAX + 1)?;
+            let facts = self.rate_facts(&(id, "".into()))?;
+            obstacles.extend(facts.map(|facts| rate_obstacle(facts, ahead)));
+        }
         obstacles.sort_by_key(Obstacle::reason);
+        let rated = id.map(|id| self.without_token(id)).transpose()?.unwrap_or(0);
         let mut held = 0;
         let parts = id.into_iter().flat_map(|id| self.memory.dispatch.ahead(id, QueueKey::LAST));
         for part in parts.collect::<Vec<Ahead>>() {
@@ -453,7 +581,7 @@ impl<'a> Facts<'a> {
             held += all - free.unwrap_or(0);
         }
         let reasons = reasons_json(&obstacles, name);
-        Ok(format!(r#"{{"reasons":{reasons},"held":{held}}}"#))
+        Ok(format!(r#"{{"reasons":{reasons},"held":{held},"rated":{rated}}}"#))
     }
 
     fn unserved(&mut self, names: &[Arc<str>], of_all: bool) -> Result<String> {
@@ -483,6 +611,13 @@ impl<'a> Facts<'a> {
         });
         Ok(format!("[{}]", texts.collect::<Vec<_>>().join(",")))
     }
+}
+
+/// What keeps a task from starting behind so many that take a token before it.
+fn rate_obstacle(facts: RateFacts, ahead: usize) -> Obstacle {
+    let RateFacts { rate, key, next_at, .. } = facts;
+    let is_capped = ahead > AHEAD_MAX;
+    Obstacle::RateLimit { rate, key, next_at, ahead: ahead.min(AHEAD_MAX), is_capped }
 }
 
 /// Whether no other process may start its tasks, so that the places here decide.

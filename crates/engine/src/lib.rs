@@ -40,6 +40,7 @@ mod update;
 mod patch;
 mod unique;
 mod add;
+mod rates;
 mod starts;
 mod postpone;
 mod stop;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
 use tasker_core::hold::Holds;
-use tasker_core::id::{OwnerId, Seq};
+use tasker_core::id::{OperationId, OwnerId, Seq};
 use tasker_core::operation::OperationOptions;
 use tasker_core::state::Counts;
 use tasker_core::store::Offers;
@@ -85,6 +85,8 @@ pub struct Memory {
     pub remote_offers: BTreeMap<OwnerId, Offers>,
     /// All holds.
     pub holds: Holds,
+    /// When somebody looks at the gates of rate limits of these operations next, as we have set it.
+    pub(crate) gate_looks: FxHashMap<OperationId, WallMs>,
     /// What to tell besides answers and runs.
     pub(crate) subscribers: Subscribers,
     /// Whether anything was left to do, and who waits for that.
@@ -119,6 +121,7 @@ pub(crate) struct Known<'a> {
     pub(crate) new_offers: Option<Offers>,
     pub(crate) remote_offers: &'a BTreeMap<OwnerId, Offers>,
     pub(crate) holds: &'a Holds,
+    pub(crate) gate_looks: &'a FxHashMap<OperationId, WallMs>,
 }
 
 /// The options of a runner, and the version of the record that has them.
@@ -195,6 +198,7 @@ impl Memory {
             has_new_offers: false,
             remote_offers: BTreeMap::new(),
             holds: Holds::default(),
+            gate_looks: FxHashMap::default(),
             subscribers: Subscribers::default(),
             rest: Rest::default(),
             questions: Vec::new(),
@@ -225,6 +229,7 @@ impl Memory {
             new_offers,
             remote_offers: &self.remote_offers,
             holds: &self.holds,
+            gate_looks: &self.gate_looks,
         };
         (known, &mut self.dispatch)
     }

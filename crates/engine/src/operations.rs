@@ -78,6 +78,11 @@ impl Planner<'_> {
             None => self.new_operation(name)?,
         };
         record.version += 1;
+        let by = record.rate_by();
+        if by.is_some() && by != old.rate_by() {
+            // What waits in older lanes was not put there by this path.
+            record.lanes_from = self.draft.lane_next;
+        }
         self.store_operation(Operation { id, name: name.clone(), record });
         Ok(true)
     }

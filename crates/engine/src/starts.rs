@@ -16,7 +16,8 @@ use tasker_core::dispatch::{Dispatch, Known, Pick, Picks, Progress};
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, Seq};
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
+use tasker_core::state::State;
+use tasker_core::store::{Change, Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
 use tasker_core::task::{NewTask, Tally};
 
 use crate::draft::{Draft, GivenBack, Planner};
@@ -27,6 +28,8 @@ use crate::runs;
 const WINDOW_FACTOR: usize = 4;
 const WINDOW_TASKS_MIN: usize = 256;
 const WINDOWS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How many tasks a turn puts into other lanes, when the path of a rate limit is another one.
+const SORTED_MAX: usize = 1_024;
 
 impl Planner<'_> {
     /// Starts what may start.
@@ -63,12 +66,54 @@ impl Planner<'_> {
         transaction: &mut dyn ReadTransaction,
         (picks, is_shared): (&mut Picks, bool),
     ) -> Result<()> {
-        let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
-        let is_starved = pick(self.dispatch, transaction, (picks, is_shared), &mut drafted)?;
-        self.draft.is_stale |= drafted.is_stale;
-        self.draft.is_starved = is_starved;
+        let mut sorted = 0;
+        loop {
+            let mut drafted = Drafted::of(&self.draft, self.memory.seq_next);
+            let picked = pick(self.dispatch, transaction, (picks, is_shared), &mut drafted)?;
+            self.draft.is_stale |= drafted.is_stale;
+            self.draft.is_starved = picked != Picked::All;
+            match picked {
+                Picked::Misplaced(lane, key) if sorted < SORTED_MAX => {
+                    self.sort(transaction, (lane, key))?;
+                    sorted += 1;
+                }
+                Picked::All | Picked::More | Picked::Misplaced(..) => break,
+            }
+        }
         self.read_contents(transaction, picks)?;
         self.put_updates(picks);
+        Ok(())
+    }
+
+    /// Puts a task into a lane of its value, where it waits for a token and holds up no other.
+    fn sort(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        (from, key): (LaneId, QueueKey),
+    ) -> Result<()> {
+        let (seq, priority) = (key.seq, key.priority());
+        let drafted = Drafted::of(&self.draft, self.memory.seq_next);
+        let known = drafted.definition(seq).cloned();
+        let def = match known.or_else(|| self.dispatch.definition(seq)) {
+            Some(def) => def,
+            None => {
+                let asked = [(seq, operation(self.dispatch, from))];
+                let Some(task) = transaction.contents(&asked, usize::MAX)?.pop().flatten() else {
+                    self.draft.is_stale = true;
+                    return Ok(());
+                };
+                task.def
+            }
+        };
+        let lane = self.lane_of_key(from.operation(), &def)?;
+        if let Some(index) = seq.0.checked_sub(self.memory.seq_next.0) {
+            self.draft.adds[index as usize].lane = lane;
+            self.dispatch.leave(from, key);
+            self.dispatch.enter(lane, key);
+        } else {
+            self.write_due_of(seq);
+            self.transition(Some(State::Ready), Change::Sort { seq, lane, from, priority });
+        }
         Ok(())
     }
 
@@ -242,17 +287,29 @@ impl<'d> Drafted<'d> {
     }
 }
 
-/// Picks what may start. Whether there may be more, for another turn.
+/// How far that came which picks what may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Picked {
+    /// All of it.
+    All,
+    /// There may be more, for another turn.
+    More,
+    /// The task in this position is to be put into another lane first.
+    Misplaced(LaneId, QueueKey),
+}
+
+/// Picks what may start.
 pub(crate) fn pick(
     dispatch: &mut Dispatch,
     transaction: &mut dyn ReadTransaction,
     (picks, is_shared): (&mut Picks, bool),
     drafted: &mut Drafted<'_>,
-) -> Result<bool> {
+) -> Result<Picked> {
     loop {
         match dispatch.start(picks) {
-            Progress::Done => return Ok(false),
-            Progress::Again => return Ok(true),
+            Progress::Done => return Ok(Picked::All),
+            Progress::Again => return Ok(Picked::More),
+            Progress::Misplaced(lane, key) => return Ok(Picked::Misplaced(lane, key)),
             Progress::Unreadable(error) => return Err(error),
             Progress::Runs => {
                 let runs = runs::of_all(transaction, dispatch)?;
@@ -262,18 +319,19 @@ pub(crate) fn pick(
                 let bytes_max = picks.bytes_left().min(WINDOWS_BYTES_MAX);
                 drafted.tell(dispatch, transaction, &asked, bytes_max)?;
                 if drafted.is_stale {
-                    return Ok(true);
+                    return Ok(Picked::More);
                 }
             }
             Progress::Queued(asked) => {
                 drafted.tell_queued(dispatch, transaction, &asked)?;
                 if drafted.is_stale {
-                    return Ok(true);
+                    return Ok(Picked::More);
                 }
             }
             Progress::Examine(lanes, tasks_max) => {
                 examine(dispatch, transaction, &lanes, tasks_max)?;
             }
+            Progress::Gates(gates) => dispatch.tell_gates(&gates, &transaction.gates(&gates)?),
             Progress::Load(lanes) => {
                 let queries = queries(dispatch, &lanes, is_shared);
                 let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
@@ -315,6 +373,8 @@ pub(crate) fn look(
         | Progress::Runs
         | Progress::Load(_)
         | Progress::Tasks(_)
+        | Progress::Gates(_)
+        | Progress::Misplaced(..)
         | Progress::Unreadable(_) => debug_assert!(false, "nobody looks ahead with {missing:?}"),
     }
     Ok(!drafted.is_stale)

@@ -258,7 +258,7 @@ impl Driver {
                 }
                 Wakeup::Clock => {
                     let now = self.now();
-                    if engine.next_timer().is_none_or(|at| at > now.wall) {
+                    if !engine.is_due(now.wall) {
                         continue;
                     }
                     // Of several owners one does what is due; the others need not wait for it.

@@ -20,10 +20,10 @@ use std::collections::BTreeSet;
 
 use tasker_core::error::Result;
 use tasker_core::hold::HoldId;
-use tasker_core::id::Seq;
+use tasker_core::id::{OperationId, Seq};
 use tasker_core::retention;
 use tasker_core::schedules::ScheduleNo;
-use tasker_core::store::{Expired, ReadTransaction};
+use tasker_core::store::{Expired, GatesLeft, ReadTransaction};
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
 
@@ -49,6 +49,8 @@ pub struct Fired {
     pub(crate) expired: Vec<Expired>,
     /// The tasks of their holds.
     pub(crate) swept: Vec<Swept>,
+    /// The operations of their gates, and what a sweep leaves of those.
+    pub(crate) gates: Vec<(OperationId, GatesLeft)>,
     /// When the next one behind them is due.
     pub(crate) next_at: Option<WallMs>,
 }
@@ -67,7 +69,8 @@ impl Fired {
             (None, _) => first_from(transaction, now.plus(1))?,
         };
         timers.truncate(looked_at);
-        Ok(Fired { timers, expired, swept, next_at })
+        let gates = gates(transaction, &timers, now)?;
+        Ok(Fired { timers, expired, swept, gates, next_at })
     }
 
     /// The schedules that are due, each once, in the order in which they fire.
@@ -81,7 +84,7 @@ impl Fired {
     pub(crate) fn tasks(&self) -> impl Iterator<Item = Seq> {
         let of_task = |timer: &Timer| match timer.kind {
             TimerKind::Due | TimerKind::Unblock | TimerKind::QueueTimeout => Some(timer.seq),
-            TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule => None,
+            TimerKind::Purge | TimerKind::Hold | TimerKind::Schedule | TimerKind::Gate => None,
         };
         let held = self.swept.iter().flat_map(|one| one.seqs.iter().copied());
         self.timers.iter().filter_map(of_task).chain(held)
@@ -144,6 +147,18 @@ fn swept(transaction: &mut dyn ReadTransaction, timers: &[Timer]) -> Result<(Vec
 fn schedules(timers: &[Timer]) -> usize {
     let own = timers.iter().enumerate().filter(|(_, timer)| timer.kind == TimerKind::Schedule);
     own.map(|(at, _)| at).nth(SCHEDULES_MAX).unwrap_or(timers.len())
+}
+
+/// What a sweep would leave of the gates of these timers.
+fn gates(
+    transaction: &mut dyn ReadTransaction,
+    timers: &[Timer],
+    now: WallMs,
+) -> Result<Vec<(OperationId, GatesLeft)>> {
+    let of_gates = timers.iter().filter(|timer| timer.kind == TimerKind::Gate);
+    let ids = of_gates.filter_map(|timer| u16::try_from(timer.seq.0).ok().map(OperationId));
+    let ids: BTreeSet<OperationId> = ids.collect();
+    ids.into_iter().map(|id| Ok((id, transaction.gates_left(id, now)?))).collect()
 }
 
 /// When the first timer is due.

@@ -127,6 +127,9 @@ impl Planner<'_> {
                 self.dequeue(from_lane, QueueKey::new(from, seq));
                 self.dispatch.enter(lane, QueueKey::new(to, seq));
             }
+            Change::Sort { seq, lane, from, priority } => {
+                self.change_lane((from, lane), QueueKey::new(priority, seq));
+            }
             Change::Operation(_)
             | Change::Add { .. }
             | Change::AddDelayed { .. }
@@ -160,9 +163,15 @@ impl Planner<'_> {
             | Change::Log { .. }
             | Change::Purge { .. }
             | Change::SweepKeys(_)
+            | Change::Gate(_)
             | Change::Offer(_)
             | Change::Bury(_) => {}
         }
+    }
+
+    fn change_lane(&mut self, (from, to): (LaneId, LaneId), key: QueueKey) {
+        self.dequeue(from, key);
+        self.dispatch.enter(to, key);
     }
 
     fn dequeue(&mut self, lane: LaneId, key: QueueKey) {
@@ -207,9 +216,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             (brief.run, brief.latest_at) = (Some(start.run), start.at);
             brief.has_started = true;
         }
-        Change::End { outcome, .. } => {
-            (brief.run, brief.outcome) = (None, Some(outcome.clone()));
-        }
+        Change::End { outcome, .. } => (brief.run, brief.outcome) = (None, Some(outcome.clone())),
         Change::Release { due_at, .. } => {
             brief.run = None;
             due_at.iter().for_each(|due_at| wait_until(brief, *due_at));
@@ -233,6 +240,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             brief.unique.clone_from(&options.unique);
             (brief.retention, brief.lapses) = (options.retention.clone(), options.lapses());
         }
+        Change::Sort { lane, .. } => brief.lane = *lane,
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }
@@ -257,6 +265,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Log { .. }
         | Change::Purge { .. }
         | Change::SweepKeys(_)
+        | Change::Gate(_)
         | Change::Offer(_)
         | Change::Bury(_) => {}
     }

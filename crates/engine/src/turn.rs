@@ -36,7 +36,7 @@ use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, RunSlot, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::starts::{self, Drafted};
+use crate::starts::{self, Drafted, Picked};
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -176,10 +176,17 @@ impl Engine {
         self.store.as_ref()?.poll_interval_ms()
     }
 
-    /// When the next timer is due, or before; nothing if none is, or if a turn has to wait until
-    /// the store can be written again.
+    /// When a timer is due, or before, or a token comes; nothing while the store is not written.
     pub fn next_timer(&self) -> Option<WallMs> {
-        if self.store.is_none() || self.retry_at.is_some() { None } else { self.memory.next_timer }
+        let moments = [self.memory.next_timer, self.memory.dispatch.next_token()];
+        let is_open = self.store.is_some() && self.retry_at.is_none();
+        moments.into_iter().flatten().filter(|_| is_open).min()
+    }
+
+    /// Whether something is due, or a clock that was set back has put a token off.
+    pub fn is_due(&self, now: WallMs) -> bool {
+        self.next_timer().is_some_and(|at| at <= now)
+            || (self.retry_at.is_none() && self.memory.dispatch.is_closed_too_long(now))
     }
 
     /// Whether the store has other owners.
@@ -201,7 +208,7 @@ impl Engine {
     /// Catches up with other owners in a transaction that only reads, so that nobody waits for it.
     /// `Again` if a turn would recover or start something, `More` if it would look at what is due.
     pub fn peek(&mut self, now: Now, effects: &mut Vec<Effect>) -> Next {
-        match self.peek_store(effects) {
+        match self.peek_store(now, effects) {
             Ok(is_due) => self.after(is_due, now, effects),
             Err(TurnResult::Broken(error)) => {
                 self.fail(error, effects);
@@ -215,13 +222,13 @@ impl Engine {
         }
     }
 
-    fn peek_store(&mut self, effects: &mut Vec<Effect>) -> std::result::Result<bool, TurnResult> {
+    fn peek_store(&mut self, now: Now, effects: &mut Vec<Effect>) -> Tried<bool> {
         let Engine { store, memory, .. } = self;
         let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
-        has_work(transaction.as_mut(), memory, is_shared, effects).map_err(give_up)
+        has_work(transaction.as_mut(), memory, (now.wall, is_shared), effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -281,14 +288,15 @@ impl Engine {
         &mut self,
         (now, has_failed): (Now, bool),
         effects: &mut Vec<Effect>,
-    ) -> std::result::Result<bool, TurnResult> {
+    ) -> Tried<bool> {
         let Engine { store, memory, ids, .. } = self;
         let Some(store) = store.as_deref_mut() else { return Err(TurnResult::Broken(closed())) };
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
         let transaction = transaction.as_mut();
-        let again = has_work(transaction, memory, is_shared, effects).map_err(give_up)?;
+        let again = has_work(transaction, memory, (now.wall, is_shared), effects);
+        let again = again.map_err(give_up)?;
         if again && !has_failed && has_dead(transaction).map_err(give_up)? {
             return Ok(true);
         }
@@ -486,6 +494,9 @@ impl Engine {
     }
 }
 
+/// What a read gave, or how the turn ends without it.
+type Tried<T> = std::result::Result<T, TurnResult>;
+
 /// How one try of a turn ended.
 enum TurnResult {
     Applied {
@@ -507,10 +518,11 @@ enum TurnResult {
 fn has_work(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
-    is_shared: bool,
+    (now, is_shared): (WallMs, bool),
     effects: &mut Vec<Effect>,
 ) -> Result<bool> {
     catch_up(transaction, memory, effects)?;
+    memory.dispatch.turn_at(now, is_shared);
     forward(transaction, memory, effects)?;
     if has_dead(transaction)? || !memory.live.postponed().is_empty() {
         return Ok(true);
@@ -523,7 +535,7 @@ fn has_work(
     let picked =
         starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
     memory.dispatch.rollback();
-    Ok(picked? || !first.picks.is_empty() || memory.may_go_on())
+    Ok(picked? != Picked::All || !first.picks.is_empty() || memory.may_go_on())
 }
 
 /// Tells who waits for that, if nothing is left to do.
@@ -549,6 +561,7 @@ fn draft(
 ) -> Result<Draft> {
     let Work { inputs, now, .. } = work;
     catch_up(transaction, memory, effects)?;
+    memory.dispatch.turn_at(now.wall, is_shared);
     forward(transaction, memory, effects)?;
     let facts = gather::facts(transaction, (ids.key(), memory), inputs, work.due(memory))?;
     Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
@@ -659,8 +672,10 @@ fn run_of(change: &Change) -> Option<(Seq, RunId)> {
         | Change::Resume { .. }
         | Change::Block { .. }
         | Change::Prioritize { .. }
+        | Change::Sort { .. }
         | Change::Purge { .. }
         | Change::SweepKeys(_)
+        | Change::Gate(_)
         | Change::Offer(_)
         | Change::Bury(_) => None,
     }

@@ -10,12 +10,13 @@ use tasker_core::error::Result;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
+use tasker_core::rate::Arrival;
 use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
-    Operation, Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask, Store,
-    Transaction, Wait, Waker, Whose, Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, GateId, GatesLeft, Head, KeyHolder, LaneHead,
+    LiveRun, Offers, Operation, Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask,
+    Store, Transaction, Wait, Waker, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -50,6 +51,10 @@ pub enum Call {
     Schedules,
     /// `count_schedules`
     CountSchedules,
+    /// `gates`
+    Gates,
+    /// `gates_left`
+    GatesLeft,
     /// `orphans`
     Orphans,
     /// `unburied`
@@ -245,6 +250,14 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn count_schedules(&mut self) -> Result<usize> {
         self.at(Call::CountSchedules)?.count_schedules()
+    }
+
+    fn gates(&mut self, gates: &[GateId]) -> Result<Vec<Option<Arrival>>> {
+        self.at(Call::Gates)?.gates(gates)
+    }
+
+    fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
+        self.at(Call::GatesLeft)?.gates_left(operation, now)
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

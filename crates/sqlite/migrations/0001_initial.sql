@@ -251,6 +251,18 @@ CREATE TABLE schedules (
   made INTEGER NOT NULL,
   paused_at INTEGER
 ) STRICT;
+-- What is known of gates that open by time. Of a rate limit (type 1): when all tokens of a key are back,
+-- which is the JSON text of a value, empty if there is none. A row that lies in the past says nothing,
+-- and is swept.
+CREATE TABLE gates (
+  operation_id INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  -- Whole milliseconds, and in the state the part of one that is left, such as 6/7; nothing if none is.
+  at INTEGER NOT NULL,
+  state TEXT,
+  PRIMARY KEY (operation_id, type, key)
+) STRICT, WITHOUT ROWID;
 
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
 CREATE TABLE owners (

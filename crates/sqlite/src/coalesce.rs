@@ -155,6 +155,8 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Progress { .. }
         | Change::Log { .. }
         | Change::SweepKeys(_)
+        | Change::Gate(_)
+        | Change::Sort { .. }
         | Change::Offer(_)
         | Change::Bury(_) => None,
     }

@@ -96,6 +96,7 @@ const fn timer_word(kind: TimerKind) -> &'static str {
         TimerKind::Unblock => "unblock_timer",
         TimerKind::Hold => "hold_timer",
         TimerKind::Schedule => "schedule_timer",
+        TimerKind::Gate => "gate_timer",
     }
 }
 

@@ -19,10 +19,11 @@ use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::json::is_json;
 use tasker_core::key::KeyKind;
 use tasker_core::operation::OperationRecord;
+use tasker_core::rate::Arrival;
 use tasker_core::schedule::ScheduleSpec;
 use tasker_core::schedules::{LastTask, Schedule, ScheduleNo, Wanted};
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Head, Offers, Operation, PauseWish};
+use tasker_core::store::{GATES_SWEPT_MAX, GateId, GatesLeft, Head, Offers, Operation, PauseWish};
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask,
     Postponement, Priority, Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
@@ -368,6 +369,45 @@ pub(crate) fn schedules(connection: &Connection, from: &str, max: usize) -> Resu
         schedules.push(schedule(row)?);
     }
     Ok(schedules)
+}
+
+/// When all tokens of a gate are back, if that is kept.
+pub(crate) fn gate(connection: &Connection, gate: &GateId) -> Result<Option<Arrival>> {
+    let (operation, key) = gate;
+    let mut statement = cached(connection, sql::GATE)?;
+    let mut rows = statement.query((operation.0, &**key)).map_err(error::of)?;
+    let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+    let (at, state): (i64, Option<String>) = (get(row, 0)?, get(row, 1)?);
+    let state = state.as_deref().unwrap_or("0/1");
+    let parts = state
+        .split_once('/')
+        .and_then(|(part, parts)| Some((part.parse::<u32>().ok()?, parts.parse::<u32>().ok()?)));
+    match parts.filter(|(part, parts)| part < parts) {
+        Some((part, parts)) => Ok(Some(Arrival { at: WallMs(at), part, parts })),
+        None => Err(corrupt("the gate of a rate limit cannot be read")),
+    }
+}
+
+/// What a sweep of the gates of an operation would leave.
+pub(crate) fn gates_left(
+    connection: &Connection,
+    operation: OperationId,
+    now: WallMs,
+) -> Result<GatesLeft> {
+    let row = (operation.0, now.0, GATES_SWEPT_MAX as i64 + 1);
+    let mut statement = cached(connection, sql::GATES_RESTING)?;
+    let mut rows = statement.query(row).map_err(error::of)?;
+    let mut resting = 0;
+    while rows.next().map_err(error::of)?.is_some() {
+        resting += 1;
+    }
+    if resting > GATES_SWEPT_MAX {
+        return Ok(GatesLeft::Resting);
+    }
+    let mut statement = cached(connection, sql::GATES_BUSY)?;
+    let busy = statement.query_row((operation.0, now.0), |row| row.get(0));
+    let busy: Option<i64> = busy.map_err(error::of)?;
+    Ok(busy.map_or(GatesLeft::Nothing, |at| GatesLeft::Busy(WallMs(at).plus(1))))
 }
 
 /// What owners other than this one offer, by number.

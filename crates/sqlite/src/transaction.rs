@@ -21,12 +21,13 @@ use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
 use tasker_core::queue::QueueKey;
+use tasker_core::rate::Arrival;
 use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
-    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Transaction, Wait, Whose,
-    Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, GateId, GatesLeft, Head, KeyHolder, LaneHead,
+    LiveRun, Offers, Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask,
+    Transaction, Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
@@ -535,6 +536,14 @@ impl ReadTransaction for SqliteTransaction<'_> {
             seqs.push(row::seq(row, 0)?);
         }
         Ok(seqs)
+    }
+
+    fn gates(&mut self, gates: &[GateId]) -> Result<Vec<Option<Arrival>>> {
+        gates.iter().map(|gate| row::gate(&self.writer.connection, gate)).collect()
+    }
+
+    fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
+        row::gates_left(&self.writer.connection, operation, now)
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {

@@ -23,7 +23,7 @@ use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Refused, Start};
 use tasker_core::task::{
-    Json, LogLine, NewTask, Progress, QueueTimeout, SharedOptions, TaskEnd, TaskOptions,
+    Json, LogLine, NewTask, Priority, Progress, QueueTimeout, SharedOptions, TaskEnd, TaskOptions,
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
@@ -35,6 +35,7 @@ use crate::{error, json_column, padding, removal, row, sql};
 mod asked;
 mod attached;
 mod attempts;
+mod gates;
 mod holds;
 mod offers;
 mod schedules;
@@ -87,6 +88,7 @@ enum Kind {
     Update,
     Prioritize,
     PrioritizeUnqueued,
+    Sort,
     Pause,
     Resume,
     Block,
@@ -102,9 +104,10 @@ enum Kind {
     Detach,
     LapsingPut,
     LapsingForget,
+    GatePut,
 }
 
-const KINDS: usize = Kind::LapsingForget as usize + 1;
+const KINDS: usize = Kind::GatePut as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -145,6 +148,7 @@ impl Kind {
             Kind::Update => sql::UPDATE,
             Kind::Prioritize => sql::PRIORITIZE,
             Kind::PrioritizeUnqueued => sql::PRIORITIZE_UNQUEUED,
+            Kind::Sort => sql::SORT,
             Kind::Pause => sql::PAUSE,
             Kind::Resume => sql::RESUME,
             Kind::Block => sql::BLOCK,
@@ -160,6 +164,7 @@ impl Kind {
             Kind::Detach => sql::DETACH,
             Kind::LapsingPut => sql::LAPSING_PUT,
             Kind::LapsingForget => sql::LAPSING_FORGET,
+            Kind::GatePut => sql::GATE_PUT,
         }
     }
 }
@@ -236,7 +241,8 @@ fn fenced(change: &Change) -> Error {
         | Change::Update { .. }
         | Change::Pause { .. }
         | Change::Block { .. }
-        | Change::Prioritize { .. } => "the task does not wait any more",
+        | Change::Prioritize { .. }
+        | Change::Sort { .. } => "the task does not wait any more",
         Change::Resume { .. } => "the task is not paused any more",
         Change::Reopen { .. } | Change::Purge { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
@@ -252,6 +258,7 @@ fn fenced(change: &Change) -> Error {
         | Change::DependOn { .. }
         | Change::Met { .. }
         | Change::SweepKeys(_)
+        | Change::Gate(_)
         | Change::Lapses { .. }
         | Change::LetGo { .. } => "a change without a guard has no effect",
         Change::Key { .. } => "another task has this key",
@@ -407,11 +414,8 @@ impl<'c> Writing<'c> {
             Change::HoldBack { .. } | Change::Free { .. } | Change::Hold(_) => self.held(change),
             Change::Schedule(change) => self.schedule(change),
             Change::SetQueueTimeout { seq, ends_at, .. } => self.set_queue_timeout(*seq, *ends_at),
-            Change::Update { .. } => self.update(change),
-            Change::Prioritize { seq, to, is_queued, .. } => {
-                let kind = if *is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
-                self.statement(kind)?.execute((to.get(), seq.0 as i64))
-            }
+            Change::Update { .. } | Change::Sort { .. } => self.update(change),
+            Change::Prioritize { seq, to, is_queued, .. } => self.prioritize(*seq, *to, *is_queued),
             Change::RequestAbort { .. }
             | Change::RequestPostpone { .. }
             | Change::Pause { .. }
@@ -424,6 +428,7 @@ impl<'c> Writing<'c> {
             Change::Log { seq, run, line, .. } => self.log(*seq, *run, line),
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),
+            Change::Gate(change) => self.gate(change),
         }
     }
 
@@ -521,7 +526,15 @@ impl<'c> Writing<'c> {
         self.statement(Kind::SetQueueTimeout)?.execute((options, seq.0 as i64))
     }
 
+    fn prioritize(&mut self, seq: Seq, to: Priority, is_queued: bool) -> Rows {
+        let kind = if is_queued { Kind::Prioritize } else { Kind::PrioritizeUnqueued };
+        self.statement(kind)?.execute((to.get(), seq.0 as i64))
+    }
+
     fn update(&mut self, change: &Change) -> Rows {
+        if let Change::Sort { seq, lane, .. } = change {
+            return self.statement(Kind::Sort)?.execute((lane.0 as i64, seq.0 as i64));
+        }
         let Change::Update { seq, lane, to, is_queued, data, options, due_at, .. } = change else {
             return Ok(0);
         };

@@ -131,7 +131,7 @@ impl Place {
 }
 
 /// What a task has at a path of names, and of places in lists.
-fn find<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(crate) fn find<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, name| match value {
         Value::Object(members) => members.get(name),
         Value::Array(items) => items.get(name.parse::<usize>().ok()?),
@@ -139,7 +139,8 @@ fn find<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     })
 }
 
-fn field_of(path: &str) -> Option<Field> {
+/// The field with which a path begins, if values may come from there.
+pub(crate) fn field_of(path: &str) -> Option<Field> {
     let field = path.split('.').next().and_then(Field::from_name)?;
     SOURCES.contains(&field).then_some(field)
 }

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::lane::Lane;
 use super::operation::Operation;
 use super::queued;
-use super::slot::{CounterId, Head, OperationSlot};
+use super::slot::{CounterId, GateSlot, Head, OperationSlot};
 use crate::id::{LaneId, OperationId, Seq};
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
@@ -27,7 +27,8 @@ impl Dispatch {
     pub fn fault(&self) -> Option<String> {
         let lanes = self.faulty_lane().or_else(|| self.faulty_group());
         let lanes = lanes.or_else(|| self.faulty_counter());
-        lanes.or_else(|| self.faulty_operation()).or_else(|| self.faulty_sum())
+        let lanes = lanes.or_else(|| self.faulty_operation()).or_else(|| self.faulty_sum());
+        lanes.or_else(|| self.faulty_closed())
     }
 
     /// What is known of each lane: the positions before a bound, and the bound; none if these are
@@ -103,9 +104,14 @@ impl Dispatch {
     fn faulty_counter(&self) -> Option<String> {
         let mut lanes: BTreeMap<CounterId, u32> = BTreeMap::new();
         for (_, lane) in self.lanes.iter() {
-            lane.terms().iter().for_each(|term| *lanes.entry(term.counter).or_default() += 1);
+            let counters = lane.terms().iter().map(|term| term.counter);
+            let counters = counters.chain(lane.gate.as_ref().map(|gate| gate.counter));
+            counters.for_each(|counter| *lanes.entry(counter).or_default() += 1);
         }
         let is_faulty = |id, counter: &Counter| {
+            if counter.rate.is_some() {
+                return lanes.get(&id) != Some(&counter.lanes);
+            }
             let Some(condition) = self.counters.condition(id) else { return true };
             let matches = |(_, run): &(Seq, &Run)| condition.matches(&run.document);
             let live = self.counters.runs().filter(matches).count();
@@ -176,6 +182,19 @@ impl Dispatch {
             .filter_map(|(slot, operation)| operation.open_head().map(|key| (key, slot)))
             .collect();
         (listed != self.open).then(|| format!("open are {listed:?}, listed {:?}", self.open))
+    }
+
+    /// What has no token stands among the closed, and nothing else does.
+    fn faulty_closed(&self) -> Option<String> {
+        let operations = self.operations.iter();
+        let operations = operations.filter_map(|(slot, operation)| {
+            Some((operation.bucket.closed_until?, GateSlot::Operation(slot)))
+        });
+        let keys = self.counters.iter().filter_map(|(id, counter)| {
+            Some((counter.rate.as_ref()?.bucket.closed_until?, GateSlot::Counter(id)))
+        });
+        let closed: BTreeSet<_> = operations.chain(keys).collect();
+        (closed != self.closed).then(|| format!("closed are {closed:?}, listed {:?}", self.closed))
     }
 
     /// Heads, runs (D5) and windows add up.

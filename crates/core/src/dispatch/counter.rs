@@ -1,8 +1,9 @@
-//! What each condition counts: live runs, or ready tasks.
+//! What each condition counts: live runs, or ready tasks. And the tokens of a value.
 //!
 //! Conditions with the same scope and query share a *counter*, whatever their limits. It is there
 //! as long as a lane refers to it. Those of the scope running count the live runs here; what those
-//! of the scope before-queued count lies in their `bars`.
+//! of the scope before-queued count lies in their `bars`. The tokens of each value by which a rate
+//! limit holds have a counter as well (`rates`), so that lanes wait for them in groups.
 //!
 //! # Promises
 //! - A counter counts each live run of every owner that matches its query, once (D4).
@@ -22,11 +23,13 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::bars::Bars;
+use super::bucket::Bucket;
 use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
 use crate::condition::{Condition, Conditions, Scope};
 use crate::id::Seq;
 use crate::query::{Parts, Value};
+use crate::rate::RateKey;
 
 /// After so many runs without a counter nothing is asked any more of those that begin: who uses
 /// conditions now and then does not read all live runs each time.
@@ -47,8 +50,20 @@ pub(super) struct Counter {
     place: Place,
     /// The ready tasks that match, if it counts those.
     pub(super) bars: Option<Box<Bars>>,
+    /// The tokens that it counts, if it is that of a value of a rate limit.
+    pub(super) rate: Option<Box<KeyTokens>>,
     /// The groups that stand at it, by limit.
     pub(super) groups: BTreeMap<(i64, OperationSlot), GroupSlot>,
+}
+
+/// The tokens of one value of a rate limit.
+#[derive(Debug)]
+pub(super) struct KeyTokens {
+    /// Of which operation.
+    pub(super) operation: OperationSlot,
+    /// Of which value.
+    pub(super) key: RateKey,
+    pub(super) bucket: Bucket,
 }
 
 /// A counter to which one more lane refers.
@@ -150,13 +165,51 @@ impl Counters {
         let is_of_runs = bars.is_none();
         let (conditions, groups) = (conditions.clone(), BTreeMap::new());
         let place = Place::Loose;
-        let counter = Counter { conditions, index, hash, lanes: 1, live: 0, place, bars, groups };
+        let (lanes, live, rate) = (1, 0, None);
+        let counter = Counter { conditions, index, hash, lanes, live, place, bars, rate, groups };
         self.by_query.insert(hash, id);
         self.counters.insert(id, counter);
         if is_of_runs {
             self.watch_runs(id);
         }
         Referred { id, is_new: true }
+    }
+
+    /// The counter of a value of a rate limit, to which one more lane refers.
+    pub(super) fn refer_key(
+        &mut self,
+        hash: u128,
+        operation: OperationSlot,
+        key: &RateKey,
+    ) -> CounterId {
+        if let Some(id) = self.by_query.get(&hash)
+            && let Some(counter) = self.counters.get_mut(id)
+        {
+            counter.lanes += 1;
+            return *id;
+        }
+        self.last += 1;
+        let id = CounterId(self.last);
+        let tokens = KeyTokens { operation, key: key.clone(), bucket: Bucket::default() };
+        let (conditions, index, groups) = (Conditions::NONE, 0, BTreeMap::new());
+        let (lanes, live, place, bars, rate) = (1, 0, Place::Loose, None, Some(tokens.into()));
+        let counter = Counter { conditions, index, hash, lanes, live, place, bars, rate, groups };
+        self.by_query.insert(hash, id);
+        self.counters.insert(id, counter);
+        id
+    }
+
+    /// The counter with this hash.
+    pub(super) fn with_key(&self, hash: u128) -> Option<CounterId> {
+        self.by_query.get(&hash).copied()
+    }
+
+    /// The counters of the values of an operation's rate limit.
+    pub(super) fn of_keys(&self, slot: OperationSlot) -> impl Iterator<Item = CounterId> {
+        let is_its = move |counter: &Counter| {
+            counter.rate.as_ref().is_some_and(|tokens| tokens.operation == slot)
+        };
+        self.iter().filter(move |(_, counter)| is_its(counter)).map(|(id, _)| id)
     }
 
     /// A new counter counts the runs that match.
@@ -207,7 +260,7 @@ impl Counters {
         debug_assert!(counter.groups.is_empty(), "lanes stand at a counter that goes");
         let counter = self.counters.remove(&id)?;
         self.by_query.remove(&counter.hash);
-        if counter.bars.is_none() {
+        if counter.bars.is_none() && counter.rate.is_none() {
             self.of_runs -= 1;
             self.idle_begins = 0;
             self.families.remove(id, &counter.place);

@@ -31,14 +31,21 @@ pub struct OperationFacts {
     pub limit: Option<u32>,
     /// How many do.
     pub running: u64,
+    /// How many tokens its rate limit has, if that is for all its tasks.
+    pub tokens: Option<u32>,
 }
 
 impl OperationFacts {
-    /// How many more of its tasks may start.
+    /// How many more of its tasks its limit allows.
     pub fn left(&self) -> usize {
         let left = |limit| u64::from(limit).saturating_sub(self.running);
         let left = self.limit.map_or(usize::MAX as u64, left);
         usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
+    /// How many more of its tasks may start, as far as they need no token of a value.
+    pub fn may_start(&self) -> usize {
+        self.tokens.map_or(self.left(), |tokens| self.left().min(tokens as usize))
     }
 }
 
@@ -68,6 +75,19 @@ pub struct Ahead {
     pub standing: Standing,
     /// Whether these may count what stands ahead of each.
     pub looks_ahead: bool,
+    /// Whether its tasks need a token of their value, and may have several.
+    pub keys: LaneKeys,
+}
+
+/// Where the tasks of a lane need tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneKeys {
+    /// Nowhere, or with the whole operation.
+    None,
+    /// Each with the value that the first of them has.
+    One,
+    /// Each with its own value.
+    Many,
 }
 
 impl Dispatch {
@@ -85,6 +105,7 @@ impl Dispatch {
             is_offered_elsewhere: operation.is_offered,
             limit: operation.options.concurrency,
             running: u64::from(operation.running) + u64::from(operation.remote),
+            tokens: None,
         })
     }
 
@@ -134,20 +155,27 @@ impl Dispatch {
     fn part_ahead(&self, slot: LaneSlot, key: QueueKey) -> Option<Ahead> {
         let lane = self.lanes.get(slot);
         let first = lane.head().filter(|head| *head < key)?;
-        let standing = match lane.group.and_then(|group| self.groups.get(group)) {
+        let group = lane.group.and_then(|group| self.groups.get(group));
+        let waits_for_token = lane.gate.as_ref().map(|gate| gate.counter);
+        let standing = match group.filter(|group| Some(group.counter) != waits_for_token) {
             _ if lane.is_plain() => Standing::Free,
             // Its counter counts all that it should, or nothing would stand at it.
             Some(group) if group.listed.is_none() => Standing::Held,
             _ if !lane.is_learned() => Standing::Unknown,
             _ if lane.counts(Scope::Running) && !self.counters.knows_runs() => Standing::Unknown,
-            _ if self.closed(slot).is_some() => Standing::Held,
+            _ if self.unmet(slot).is_some() => Standing::Held,
             _ if self.is_ahead_known(lane) => Standing::Free,
             _ => Standing::Unknown,
         };
         let known = lane.window.iter().take_while(|other| *other < key).count();
         let rest = lane.rest.filter(|rest| *rest < key);
         let looks_ahead = !lane.is_learned() || lane.counts(Scope::BeforeQueued);
-        Some(Ahead { lane: lane.id, first, known, rest, standing, looks_ahead })
+        let keys = match self.has_keys(lane.operation) {
+            false => LaneKeys::None,
+            true if self.is_of_one_key(lane.id) => LaneKeys::One,
+            true => LaneKeys::Many,
+        };
+        Some(Ahead { lane: lane.id, first, known, rest, standing, looks_ahead, keys })
     }
 }
 

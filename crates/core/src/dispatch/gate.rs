@@ -22,6 +22,8 @@ pub enum Gate {
     NoRunner,
     /// The operation runs as often as it may, in all processes together (I-6).
     OperationLimit,
+    /// The operation has no token left, over all processes together (I-6).
+    RateLimit,
 }
 
 impl Gate {
@@ -33,6 +35,7 @@ impl Gate {
             Gate::ProcessLimit => Reason::Place,
             Gate::Paused => Reason::Paused,
             Gate::OperationLimit => Reason::Limit,
+            Gate::RateLimit => Reason::RateLimit,
         }
     }
 }

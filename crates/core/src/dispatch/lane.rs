@@ -13,7 +13,7 @@ use super::slot::{CounterId, GroupSlot, LaneSlot, OperationSlot};
 use super::window::{FEW, Window};
 use crate::condition::Scope;
 use crate::fault::{Fault, is_on};
-use crate::id::LaneId;
+use crate::id::{LaneId, Seq};
 use crate::queue::QueueKey;
 
 /// How many positions all windows together hold, beside the few of each lane.
@@ -37,6 +37,15 @@ pub(super) struct Terms {
     pub(super) hash: u128,
 }
 
+/// Where the tasks of a lane need tokens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LaneGate {
+    /// The counter of their value.
+    pub(super) counter: CounterId,
+    /// Of which task it is known; of all of them if of none.
+    pub(super) of: Option<Seq>,
+}
+
 /// The ready tasks with the same operation and the same conditions.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
@@ -47,6 +56,8 @@ pub(super) struct Lane {
     pub(super) rest: Option<QueueKey>,
     /// Its conditions, if it has any and they are known.
     pub(super) terms: Option<Box<Terms>>,
+    /// Where its head needs a token, if its rate limit is by value and that is known.
+    pub(super) gate: Option<Box<LaneGate>>,
     /// The group in which it stands; among the heads of its operation if in none.
     pub(super) group: Option<GroupSlot>,
 }
@@ -170,7 +181,8 @@ impl Lanes {
     /// A lane without tasks, which the caller gives one.
     pub(super) fn add(&mut self, id: LaneId, operation: OperationSlot) -> LaneSlot {
         let window = Window::default();
-        let lane = Lane { id, operation, window, rest: None, terms: None, group: None };
+        let (terms, gate, group) = (None, None, None);
+        let lane = Lane { id, operation, window, rest: None, terms, gate, group };
         let slot = if let Some(slot) = self.free.pop() {
             debug_assert!(self.get(slot).head().is_none(), "a slot that is free holds tasks");
             self.slots[slot.0 as usize] = lane;
@@ -218,6 +230,11 @@ impl Lanes {
         lane.terms = Some(Box::new(terms));
     }
 
+    /// The head of a lane needs its tokens there, or it is not known where.
+    pub(super) fn set_gate(&mut self, slot: LaneSlot, gate: Option<LaneGate>) {
+        self.slots[slot.0 as usize].gate = gate.map(Box::new);
+    }
+
     /// A lane stands in this group, or in none.
     pub(super) fn set_group(&mut self, slot: LaneSlot, group: Option<GroupSlot>) {
         self.slots[slot.0 as usize].group = group;
@@ -228,6 +245,7 @@ impl Lanes {
         let lane = &mut self.slots[slot.0 as usize];
         debug_assert!(lane.head().is_none(), "{lane:?} has tasks");
         debug_assert!(lane.group.is_none(), "{lane:?} stands in a group");
+        debug_assert!(lane.gate.is_none(), "{lane:?} refers to a counter");
         let (id, terms) = (lane.id, lane.terms.take());
         if let Some(terms) = &terms {
             let key = (lane.operation, terms.hash);

@@ -23,6 +23,7 @@ use crate::id::{LaneId, OperationId, Seq};
 use crate::limits::{CONDITIONS_ALIKE_MAX, LANES_MAX};
 use crate::query::Value;
 use crate::queue::QueueKey;
+use crate::rate::RateKey;
 use crate::store::ReadyTask;
 use crate::task::NewTask;
 
@@ -45,12 +46,35 @@ impl Dispatch {
     }
 
     /// The lane of an operation whose tasks have these conditions, if there is one.
-    pub fn lane_of(&self, operation: OperationId, conditions: &Conditions) -> Option<LaneId> {
-        if conditions.is_none() {
+    /// If the rate limit of the operation is by value, they have this one too.
+    pub fn lane_of(
+        &self,
+        operation: OperationId,
+        conditions: &Conditions,
+        key: Option<&RateKey>,
+    ) -> Option<LaneId> {
+        if conditions.is_none() && key.is_none() {
             return Some(LaneId::new(operation, 0));
         }
         let slot = self.operations.by_id(operation)?;
-        self.lanes.with_conditions(slot, self.hashes.of(conditions.text()))
+        self.lanes.with_conditions(slot, self.lane_hash(slot, conditions, key))
+    }
+
+    /// The number of what the tasks of a lane have in common.
+    fn lane_hash(
+        &self,
+        slot: OperationSlot,
+        conditions: &Conditions,
+        key: Option<&RateKey>,
+    ) -> u128 {
+        match key {
+            None => self.hashes.of(conditions.text()),
+            Some(key) => {
+                // A value at another path is another one.
+                let from = self.operations.get(slot).record.lanes_from;
+                self.hashes.of(&format!("{} {from} {key}", conditions.text()))
+            }
+        }
     }
 
     /// Whether memory has room for another lane with these conditions.
@@ -98,11 +122,12 @@ impl Dispatch {
         crowds.max().unwrap_or(0)
     }
 
-    /// There is a lane from now on that was not there before, with these conditions.
-    pub fn add_lane(&mut self, id: LaneId, conditions: &Conditions) {
+    /// There is a lane from now on that was not there before, with these conditions, and this value
+    /// of a rate limit.
+    pub fn add_lane(&mut self, id: LaneId, conditions: &Conditions, key: Option<&RateKey>) {
         debug_assert!(self.lanes.slot(id).is_none(), "{id:?} is given twice");
         let Some(slot) = self.lane(id) else { return };
-        self.learn(slot, conditions);
+        self.learn(slot, conditions, key);
         self.emptied.push(id);
         self.undo.push(Step::Lane(id));
     }
@@ -132,7 +157,8 @@ impl Dispatch {
             let slot = self.lanes.slot(*lane);
             if let Some(slot) = slot.filter(|slot| !self.lanes.get(*slot).is_learned()) {
                 def.conditions().check()?;
-                self.learn(slot, def.conditions());
+                let key = self.key_of_lane(*lane, def)?;
+                self.learn(slot, def.conditions(), key.as_ref());
             }
             match stored.filter(|_| !entered.contains(&key.seq)) {
                 Some(task) => self.contents.offer(task.clone()),
@@ -160,6 +186,14 @@ impl Dispatch {
         }
     }
 
+    /// Whether the head of a lane must be known to say where it needs a token.
+    fn is_key_missing(&self, lane: LaneSlot) -> bool {
+        let (operation, head) = (self.lanes.get(lane).operation, self.lanes.get(lane).head());
+        self.has_keys(operation)
+            && self.counter_of(lane).is_none()
+            && head.is_some_and(|head| !self.is_told(head.seq))
+    }
+
     fn is_told(&self, seq: Seq) -> bool {
         self.documents.contains_key(&seq) || self.contents.get(seq).is_some()
     }
@@ -175,7 +209,7 @@ impl Dispatch {
             }
             let Some(slot) = self.lane_at(*head) else { continue };
             let lane = self.lanes.get(slot);
-            if !lane.is_learned() {
+            if !lane.is_learned() || self.is_key_missing(slot) {
                 asked.extend(lane.window.first().map(|key| (lane.id, key)));
             } else if self.counters.tracks_runs() && self.closed(slot).is_none() {
                 let room = free.min(TASKS_ASKED_MAX - asked.len());
@@ -197,14 +231,25 @@ impl Dispatch {
         }
     }
 
-    fn learn(&mut self, slot: LaneSlot, conditions: &Conditions) {
+    /// The value of all tasks of a lane, given one of them, if they have one.
+    fn key_of_lane(&self, lane: LaneId, def: &NewTask) -> Result<Option<RateKey>> {
+        match self.is_of_one_key(lane) {
+            true => self.rate_key(lane.operation(), def),
+            false => Ok(None),
+        }
+    }
+
+    fn learn(&mut self, slot: LaneSlot, conditions: &Conditions, key: Option<&RateKey>) {
         let mut all = Vec::new();
         for (index, condition) in conditions.iter().enumerate() {
             let (scope, limit) = (condition.scope, condition.limit);
             let counter = self.refer(conditions, index, condition);
             all.push(Term { scope, counter, limit });
         }
-        let hash = self.hashes.of(conditions.text());
+        let hash = self.lane_hash(self.lanes.get(slot).operation, conditions, key);
         self.lanes.learn(slot, Terms { all: all.into(), hash });
+        if let Some(key) = key {
+            self.set_lane_key(slot, key);
+        }
     }
 }

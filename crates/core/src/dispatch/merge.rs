@@ -11,6 +11,7 @@
 
 use super::content::{BYTES_MAX, bytes_of};
 use super::queued::Missing;
+use super::rates::RateLook;
 use super::slot::{LaneSlot, OperationSlot};
 use super::undo::{STEPS_PER_PICK, Step};
 use super::{Dispatch, Mark};
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
 use crate::queue::QueueKey;
-use crate::store::ReadyTask;
+use crate::store::{GateId, ReadyTask};
 
 /// How many lanes one turn takes up, and tasks that it looks at because they stand ahead.
 pub(super) const LANES_EXAMINED_MAX: usize = 4_096;
@@ -121,6 +122,11 @@ pub enum Progress {
     /// These lanes must be examined, the first of them at least, each from this position on:
     /// [`Dispatch::examine`]. Of each so many tasks at most.
     Examine(Vec<(LaneId, QueueKey)>, usize),
+    /// What the store says of these gates: [`Dispatch::tell_gates`].
+    Gates(Vec<GateId>),
+    /// The task in this position waits for a token of its value, and stands in front of tasks of
+    /// others: it is to be put into a lane of its value.
+    Misplaced(LaneId, QueueKey),
     /// A task in memory cannot be read.
     Unreadable(Error),
     /// There may be more, for another turn.
@@ -171,7 +177,9 @@ impl Dispatch {
                 return Progress::Again;
             }
             picks.lanes_examined += 1;
-            let is_watched = self.counters.tracks_runs() || self.queued.is_tracked(operation);
+            let is_watched = self.counters.tracks_runs()
+                || self.queued.is_tracked(operation)
+                || self.operations.get(operation).options.rate_limit.is_some();
             if self.lanes.get(lane).is_plain() && !is_watched {
                 self.take(operation, lane, picks);
             } else if let Some(progress) = self.consider(operation, lane, picks) {
@@ -196,8 +204,17 @@ impl Dispatch {
             // The store does not know yet of the runs of this turn.
             return Some(if self.undo.has_runs() { Progress::Again } else { Progress::Runs });
         }
-        if let Some(term) = self.closed(lane) {
-            self.stand_at(lane, term);
+        match self.look_at_rate(operation, lane) {
+            Ok(None) => {}
+            // What was picked may have to be taken back, the last one first.
+            Ok(Some(RateLook::Misplaced(..))) if !picks.picks.is_empty() => {
+                return Some(Progress::Again);
+            }
+            Ok(Some(look)) => return look.progress(|| self.ask(operation, picks)),
+            Err(error) => return Some(Progress::Unreadable(error)),
+        }
+        if let Some(closed) = self.closed(lane) {
+            self.stand_at(lane, closed);
             return None;
         }
         if let Some(missing) = self.missing_ahead(lane) {
@@ -232,7 +249,7 @@ impl Dispatch {
         } else {
             None
         };
-        let id = self.lanes.get(lane).id;
+        let (id, counter) = (self.lanes.get(lane).id, self.counter_of(lane));
         self.lanes.change(lane, |lane| lane.window.pop_first());
         self.operations.get_mut(slot).running += 1;
         self.running += 1;
@@ -240,6 +257,7 @@ impl Dispatch {
         self.undo.push(Step::Begin(slot, key.seq));
         picks.push(Pick { lane: id, key, task: self.contents.take(key.seq) });
         self.relist_lane(lane, old);
+        self.take_token(slot, counter);
         self.go(id, key);
         if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
             self.count(key.seq, document);

@@ -21,6 +21,7 @@
 //! or not; `tests/dispatch_bounds.rs`.
 
 mod gate;
+mod bucket;
 mod slot;
 mod hash;
 mod window;
@@ -34,6 +35,7 @@ mod lane;
 mod content;
 mod undo;
 mod place;
+mod rates;
 mod run;
 mod learn;
 mod merge;
@@ -50,7 +52,7 @@ pub use ahead::Watch;
 pub use check::Examined;
 use content::{Contents, bytes_of};
 use counter::Counters;
-pub use explain::{Ahead, OperationFacts, Standing};
+pub use explain::{Ahead, LaneKeys, OperationFacts, Standing};
 pub use gate::Gate;
 use group::Groups;
 use hash::Hashes;
@@ -59,7 +61,8 @@ pub use learn::Known;
 pub use merge::{Pick, Picks, Progress};
 use operation::{Operation, Operations};
 use queued::Queued;
-use slot::{LaneSlot, OperationSlot};
+pub use rates::RateFacts;
+use slot::{CounterId, GateSlot, LaneSlot, OperationSlot};
 use undo::{Overlay, Step, Undo};
 
 use crate::fault::{Fault, is_on};
@@ -67,7 +70,10 @@ use crate::id::{LaneId, OperationId, OwnerId, Seq};
 use crate::operation::{OperationOptions, OperationRecord};
 use crate::query::Value;
 use crate::queue::QueueKey;
+use crate::rate::RateLimit;
 use crate::store::{LaneHead, ReadyTask, Window};
+use crate::task::NewTask;
+use crate::time::WallMs;
 
 /// All that is ready, in order, and what keeps it from starting.
 #[derive(Debug)]
@@ -85,9 +91,17 @@ pub struct Dispatch {
     lanes: Lanes,
     /// The lanes that may have become empty in this turn.
     emptied: Vec<LaneId>,
+    /// Counters of values to which lanes have referred in this turn, each once for each lane.
+    released: Vec<CounterId>,
     groups: Groups,
     counters: Counters,
     queued: Queued,
+    /// The rate limits without a token, by the moment when they have one again.
+    closed: BTreeSet<(WallMs, GateSlot)>,
+    /// When the turn began.
+    now: WallMs,
+    /// Whether there were other owners then.
+    is_shared: bool,
     /// The lanes that only other owners start.
     elsewhere: BTreeSet<LaneId>,
     contents: Contents,
@@ -117,9 +131,13 @@ impl Dispatch {
             open: BTreeSet::new(),
             lanes: Lanes::default(),
             emptied: Vec::new(),
+            released: Vec::new(),
             groups: Groups::default(),
             counters: Counters::default(),
             queued: Queued::default(),
+            closed: BTreeSet::new(),
+            now: WallMs::FIRST,
+            is_shared: false,
             elsewhere: BTreeSet::new(),
             contents: Contents::default(),
             documents: FxHashMap::default(),
@@ -228,10 +246,23 @@ impl Dispatch {
         let Some(slot) = slot else { return };
         let limit = record.in_force().concurrency;
         debug_assert!(limit != Some(0), "a limit of 0 would start nothing for ever");
-        let replaced = self.operations.get_mut(slot).replace(record);
+        let replaced = self.replace_record(slot, record);
         self.undo.push_record(slot, replaced);
+    }
+
+    fn replace_record(&mut self, slot: OperationSlot, record: OperationRecord) -> OperationRecord {
+        let operation = self.operations.get_mut(slot);
+        let old = operation.options.rate_limit.clone();
+        let replaced = operation.replace(record);
+        let new = operation.options.rate_limit.as_ref();
+        if old.as_ref() != new {
+            let path = |rate: &Arc<RateLimit>| rate.by.clone();
+            let is_same_path = old.as_ref().and_then(path) == new.and_then(path);
+            self.change_rate(slot, is_same_path);
+        }
         self.relist(slot);
         self.recount(slot);
+        replaced
     }
 
     /// What holds of what is said of an operation.
@@ -290,6 +321,11 @@ impl Dispatch {
         }
     }
 
+    /// The definition of a task, if it is kept for its start.
+    pub fn definition(&self, seq: Seq) -> Option<NewTask> {
+        self.contents.get(seq).map(|task| task.def.clone())
+    }
+
     /// What was kept for the start of a task is not as it is any more.
     pub fn forget_content(&mut self, seq: Seq) {
         self.contents.take(seq);
@@ -329,6 +365,8 @@ impl Dispatch {
         self.groups = Groups::default();
         self.counters = Counters::default();
         self.queued = Queued::default();
+        self.closed.clear();
+        self.released.clear();
         self.elsewhere.clear();
         self.open.clear();
         self.contents.clear();
@@ -429,6 +467,7 @@ impl Dispatch {
     fn end_turn(&mut self) {
         self.documents.clear();
         self.forget_emptied();
+        self.release_keys();
         self.counters.tidy();
         self.queued.tidy();
     }
@@ -465,6 +504,7 @@ impl Dispatch {
             Step::Begin(slot, seq) => {
                 self.change_runs(slot, false);
                 self.count_no_more(seq);
+                self.give_token_back();
             }
             Step::End(slot, seq) => {
                 self.change_runs(slot, true);
@@ -479,9 +519,7 @@ impl Dispatch {
             Step::Lane(id) => self.forget_lane(id),
             Step::Record(slot) => {
                 if let Some(record) = self.undo.pop_record() {
-                    self.operations.get_mut(slot).replace(record);
-                    self.relist(slot);
-                    self.recount(slot);
+                    self.replace_record(slot, record);
                 }
             }
         }

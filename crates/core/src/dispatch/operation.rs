@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::bucket::Bucket;
 use super::gate::Gate;
 use super::slot::{Head, OperationSlot};
 use crate::fault::{Fault, is_on};
@@ -30,6 +31,10 @@ pub(super) struct Operation {
     pub(super) running: u32,
     /// Live runs of other owners.
     pub(super) remote: u32,
+    /// How often other owners have started its tasks, as far as we know.
+    pub(super) starts_elsewhere: u32,
+    /// The tokens of its rate limit, if that is for all its tasks.
+    pub(super) bucket: Bucket,
     /// The heads of its lanes, and of the groups that may pass.
     pub(super) heads: BTreeSet<(QueueKey, Head)>,
     /// The position under which it stands among the open operations, if it does.
@@ -47,6 +52,8 @@ impl Operation {
             options: OperationOptions::default(),
             running: 0,
             remote: 0,
+            starts_elsewhere: 0,
+            bucket: Bucket::default(),
             heads: BTreeSet::new(),
             listed: None,
         }
@@ -62,6 +69,8 @@ impl Operation {
             Some(Gate::NoRunner)
         } else if self.options.concurrency.is_some_and(|limit| live >= u64::from(limit)) {
             Some(Gate::OperationLimit)
+        } else if self.bucket.closed_until.is_some() {
+            Some(Gate::RateLimit)
         } else {
             None
         }
@@ -78,6 +87,13 @@ impl Operation {
     pub(super) fn forget(&mut self) {
         self.heads.clear();
         (self.listed, self.remote) = (None, 0);
+        self.bucket.closed_until = None;
+        self.has_started_elsewhere();
+    }
+
+    /// Another owner has started a task of it: what is known of its tokens may be another thing.
+    pub(super) fn has_started_elsewhere(&mut self) {
+        self.starts_elsewhere = self.starts_elsewhere.wrapping_add(1);
     }
 
     /// The first of its tasks, if they may start.

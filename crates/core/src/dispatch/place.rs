@@ -7,7 +7,7 @@
 //! Proof: `tests/dispatch_oracle.rs`.
 
 use super::Dispatch;
-use super::lane::{Lane, Term};
+use super::lane::Lane;
 use super::slot::{CounterId, GroupSlot, Head, LaneSlot, OperationSlot};
 use crate::fault::{Fault, is_on};
 use crate::id::LaneId;
@@ -29,6 +29,10 @@ impl Dispatch {
         if head != old {
             match group {
                 None => self.move_among_heads(operation, Head::Lane(slot), (old, head)),
+                // It waits for a token of another value than its head has now.
+                Some(group) if self.waits_for_another(slot) => {
+                    self.leave_group(group, slot, (old, head));
+                }
                 Some(group) => self.move_in_group(group, slot, (old, head)),
             }
             if head.is_none() {
@@ -38,7 +42,11 @@ impl Dispatch {
         self.relist(operation);
     }
 
-    fn move_among_heads(
+    fn waits_for_another(&self, lane: LaneSlot) -> bool {
+        self.lanes.get(lane).gate.is_some() && self.counter_of(lane).is_none()
+    }
+
+    pub(super) fn move_among_heads(
         &mut self,
         operation: OperationSlot,
         head: Head,
@@ -51,7 +59,7 @@ impl Dispatch {
         debug_assert!(is_new, "a lane stands twice among the heads (D1)");
     }
 
-    fn move_in_group(
+    pub(super) fn move_in_group(
         &mut self,
         slot: GroupSlot,
         lane: LaneSlot,
@@ -72,7 +80,7 @@ impl Dispatch {
     /// finds it as it was.
     fn leave_empty(&mut self, slot: LaneSlot) {
         let lane = self.lanes.get(slot);
-        if lane.is_plain() {
+        if lane.is_plain() && lane.gate.is_none() {
             self.queued.remove_lane(lane.operation, lane.id);
             self.lanes.remove(slot);
         } else {
@@ -91,6 +99,7 @@ impl Dispatch {
         let slot = self.lanes.slot(id);
         let slot = slot.filter(|slot| self.lanes.get(*slot).head().is_none());
         let Some(slot) = slot else { return };
+        self.forget_lane_key(slot);
         let operation = self.lanes.get(slot).operation;
         let terms = self.lanes.remove(slot);
         self.queued.remove_lane(operation, id);
@@ -99,26 +108,35 @@ impl Dispatch {
         }
     }
 
-    /// The first of these conditions that does not hold.
-    pub(super) fn closed(&self, lane: LaneSlot) -> Option<Term> {
-        let lane = self.lanes.get(lane);
+    /// The counter and the limit of the first of these conditions that does not hold; or the
+    /// counter of its value, if that has no token.
+    pub(super) fn closed(&self, slot: LaneSlot) -> Option<(CounterId, i64)> {
+        let head = self.lanes.get(slot).head()?;
+        let tokens = self.counter_of(slot).filter(|counter| !self.lets_pass(*counter, 0, head));
+        self.unmet(slot).or(tokens.map(|counter| (counter, 0)))
+    }
+
+    /// The counter and the limit of the first of these conditions that does not hold.
+    pub(super) fn unmet(&self, slot: LaneSlot) -> Option<(CounterId, i64)> {
+        let lane = self.lanes.get(slot);
         let head = lane.head()?;
-        let mut terms = lane.terms().iter();
-        terms.find(|term| !self.lets_pass(term.counter, term.limit, head)).copied()
+        let mut terms = lane.terms().iter().map(|term| (term.counter, term.limit));
+        terms.find(|(counter, limit)| !self.lets_pass(*counter, *limit, head))
     }
 
     /// Whether a counter lets pass who stands there and may have so many beside it, or ahead.
     pub(super) fn lets_pass(&self, counter: CounterId, limit: i64, key: QueueKey) -> bool {
         let counter = self.counters.get(counter);
         debug_assert!(counter.is_some(), "a lane refers to a counter that is gone");
-        counter.is_some_and(|counter| match &counter.bars {
-            None => i64::from(counter.live) <= limit,
-            Some(bars) => bars.lets_pass(limit, key),
+        counter.is_some_and(|counter| match (&counter.bars, &counter.rate) {
+            (Some(bars), _) => bars.lets_pass(limit, key),
+            (None, Some(tokens)) => tokens.bucket.closed_until.is_none(),
+            (None, None) => i64::from(counter.live) <= limit,
         })
     }
 
     /// A lane stands at this counter from now on.
-    pub(super) fn stand_at(&mut self, lane: LaneSlot, Term { counter, limit, .. }: Term) {
+    pub(super) fn stand_at(&mut self, lane: LaneSlot, (counter, limit): (CounterId, i64)) {
         let (operation, head) = (self.lanes.get(lane).operation, self.lanes.get(lane).head());
         match self.lanes.get(lane).group {
             None => self.move_among_heads(operation, Head::Lane(lane), (head, None)),

@@ -26,12 +26,14 @@ impl Dispatch {
         debug_assert!(runs > 0, "a lane without runs is not named");
         debug_assert!(!self.counters.tracks_runs(), "a run begins, and nobody knows which");
         self.change_remote_runs(operation, |remote| remote + runs);
+        self.note_start_elsewhere(operation);
     }
 
     /// A run of another owner has begun; with what conditions may look at, if
     /// [`Dispatch::tracks_runs`].
     pub fn begin_remote_run(&mut self, operation: OperationId, seq: Seq, document: Option<&Value>) {
         self.change_remote_runs(operation, |remote| remote + 1);
+        self.note_start_elsewhere(operation);
         if let Some(document) = document.filter(|_| !is_on(Fault::CounterForgetsRemoteRuns)) {
             self.count(seq, self.counters.parts().of(document));
         }
@@ -95,6 +97,12 @@ impl Dispatch {
         let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
         if operation.options.concurrency.is_some() && is_reopened {
             self.relist(slot);
+        }
+    }
+
+    fn note_start_elsewhere(&mut self, id: OperationId) {
+        if let Some(slot) = self.operations.by_id(id).filter(|_| !is_on(Fault::RateForgetsOthers)) {
+            self.operations.get_mut(slot).has_started_elsewhere();
         }
     }
 

@@ -31,3 +31,12 @@ pub(super) enum Head {
     /// The lanes that stand at a counter which lets them pass.
     Group(GroupSlot),
 }
+
+/// Where the tokens of a rate limit lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum GateSlot {
+    /// With the operation: they are for all its tasks.
+    Operation(OperationSlot),
+    /// With the counter of a value.
+    Counter(CounterId),
+}

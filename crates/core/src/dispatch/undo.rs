@@ -11,8 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bucket::Bucket;
 use super::counter::Run;
-use super::slot::OperationSlot;
+use super::slot::{GateSlot, OperationSlot};
 use crate::fault::{Fault, is_on};
 use crate::id::{LaneId, Seq};
 use crate::operation::OperationRecord;
@@ -54,6 +55,8 @@ pub(super) struct Undo {
     records: Vec<OperationRecord>,
     /// What each `Step::End` has ended, if it was known.
     ended: Vec<Option<Run>>,
+    /// What tokens each `Step::Begin` has taken: behind how many steps, where, and what was there.
+    tokens: Vec<(usize, GateSlot, Bucket)>,
 }
 
 /// What a turn has done behind the window of some lanes: whether a task is in a position now.
@@ -94,6 +97,24 @@ impl Undo {
         self.ended.pop().flatten()
     }
 
+    /// The run that has just begun has taken a token.
+    pub(super) fn push_token(&mut self, gate: GateSlot, before: Bucket) {
+        debug_assert!(matches!(self.steps.last(), Some(Step::Begin(..))), "a token of no start");
+        self.tokens.push((self.steps.len(), gate, before));
+    }
+
+    /// What the `Step::Begin` has taken that was the last one a moment ago, if it has.
+    pub(super) fn pop_token(&mut self) -> Option<(GateSlot, Bucket)> {
+        let steps = self.steps.len() + 1;
+        let token = self.tokens.pop_if(|(behind, ..)| *behind == steps);
+        token.map(|(_, gate, before)| (gate, before))
+    }
+
+    /// Where tokens were taken, once for each.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = GateSlot> {
+        self.tokens.iter().map(|(_, gate, _)| *gate)
+    }
+
     /// The tasks that have entered the queue in this turn.
     pub(super) fn entered(&self) -> BTreeSet<Seq> {
         let seq = |step: &Step| match step {
@@ -129,6 +150,7 @@ impl Undo {
         self.steps.clear();
         self.records.clear();
         self.ended.clear();
+        self.tokens.clear();
     }
 
     /// What the turn has done in these lanes from these positions on.

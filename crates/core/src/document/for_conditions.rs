@@ -3,6 +3,7 @@
 use super::{read, unreadable};
 use crate::error::Result;
 use crate::query::{Field, Fields, Object, Parts, Value};
+use crate::rate::{RateKey, RateLimit};
 use crate::task::{Json, NewTask};
 
 /// What conditions may look at of a task, with those of its fields that are in `fields`; see
@@ -12,6 +13,17 @@ use crate::task::{Json, NewTask};
 /// `Corrupt` if a stored text is not JSON.
 pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
     members(task, fields, |field, json| read(json, field).map(Some), |_, value| Some(value))
+}
+
+/// For which value of a task a rate limit holds; nothing if it is for its whole operation.
+///
+/// # Errors
+/// `Corrupt` if a stored text is not JSON.
+pub fn rate_key(task: &NewTask, rate: &RateLimit) -> Result<Option<RateKey>> {
+    if rate.by.is_none() {
+        return Ok(None);
+    }
+    Ok(rate.key_in(&for_conditions(task, rate.fields())?))
 }
 
 /// The part of [`for_conditions`] to which some paths lead.

@@ -30,7 +30,7 @@ use crate::state::Phase;
 use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
-pub use for_conditions::{for_conditions, for_parts};
+pub use for_conditions::{for_conditions, for_parts, rate_key};
 
 /// The document of a task, with those of its members that are in `fields`.
 ///

@@ -134,6 +134,8 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::LetGo { .. }
             | Change::Lapses { .. }
             | Change::SweepKeys(_)
+            | Change::Gate(_)
+            | Change::Sort { .. }
             | Change::Offer(_)
             | Change::Bury(_)
             | Change::Timer { .. }

@@ -85,6 +85,8 @@ impl Change {
             | Change::Update { .. }
             | Change::Purge { .. }
             | Change::SweepKeys(_)
+            | Change::Gate(_)
+            | Change::Sort { .. }
             | Change::Offer(_)
             | Change::Bury(_)
             | Change::SetQueueTimeout { .. }

@@ -9,8 +9,20 @@ pub(crate) const KINDS: usize = 4;
 /// An operation, and which of its kinds.
 pub(crate) type Place = (usize, usize);
 
-/// What is said of an operation: its limit, and whether it is paused.
-pub(crate) type Said = (usize, Option<u8>, bool);
+/// What is said of an operation: its limit, whether it is paused, and which of [`RATES`] it has.
+pub(crate) type Said = (usize, Option<u8>, bool, usize);
+
+/// How often tasks may start. A whole burst takes as long to come back for all of them, so that no
+/// change of one leaves an arrival too far ahead: what comes of that the engine's tests try.
+pub(crate) const RATES: [Option<&str>; 7] = [
+    None,
+    Some(r#"{"limit":1,"per":10,"burst":2}"#),
+    Some(r#"{"limit":3,"per":20,"burst":3}"#),
+    Some(r#"{"limit":1,"per":20,"by":"data.k"}"#),
+    Some(r#"{"limit":2,"per":10,"burst":4,"by":"data.k"}"#),
+    Some(r#"{"limit":1,"per":10,"burst":2,"by":"data.t"}"#),
+    Some(r#"{"limit":1,"per":20,"by":"data.m.x.0.y"}"#),
+];
 
 /// A task: where it belongs, its priority, and which of [`DATA`] it has.
 pub(crate) type Task = (Place, i8, usize);
@@ -98,6 +110,8 @@ pub(crate) struct Turn {
     pub(crate) says: Vec<Said>,
     /// So many of the picks are taken back.
     pub(crate) unpicks: usize,
+    /// So much time has gone by before.
+    pub(crate) ms: i64,
     pub(crate) is_committed: bool,
 }
 
@@ -130,7 +144,8 @@ fn adds() -> impl Strategy<Value = Vec<Task>> {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25))
+    let rate = prop_oneof![2 => Just(0), 3 => 0..RATES.len()];
+    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25), rate)
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -146,16 +161,17 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => prop::collection::vec((0..OPERATIONS, any::<bool>()), 1..3),
     ];
     let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
+    let ms = prop_oneof![1 => Just(0), 2 => 1..15_i64];
     let runs = (0..6_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize]);
     let changes = (leaves, moves, updates);
-    (adds(), runs, changes, offers, says, unpicks, prop::bool::weighted(0.75)).prop_map(
+    (adds(), runs, changes, offers, says, (unpicks, ms), prop::bool::weighted(0.75)).prop_map(
         |(
             adds,
             (ends, releases),
             (leaves, moves, updates),
             offers,
             says,
-            unpicks,
+            (unpicks, ms),
             is_committed,
         )| Turn {
             adds,
@@ -167,6 +183,7 @@ fn turn() -> impl Strategy<Value = Turn> {
             offers,
             says,
             unpicks,
+            ms,
             is_committed,
         },
     )

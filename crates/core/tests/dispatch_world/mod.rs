@@ -5,15 +5,16 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use history::{AllRules, DATA, OPERATIONS, Place, Said, Step, Task, Turn};
+use history::{AllRules, DATA, OPERATIONS, Place, RATES, Said, Step, Task, Turn};
 use tasker_core::condition::{Condition, Conditions, Scope, fields};
 use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
-use tasker_core::document::for_conditions;
+use tasker_core::document::{for_conditions, rate_key};
 use tasker_core::id::{LaneId, OperationId, OwnerId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
-use tasker_core::store::{LaneHead, ReadyTask, Window};
+use tasker_core::rate::{Arrival, RateKey, RateLimit};
+use tasker_core::store::{GateId, LaneHead, ReadyTask, Window};
 use tasker_core::task::{Json, NewTask, Priority, TaskOptions};
 use tasker_core::time::WallMs;
 
@@ -57,12 +58,18 @@ struct Truth {
     remote: Vec<(LaneId, Seq)>,
     /// The limit of each operation, and whether it is paused.
     said: BTreeMap<OperationId, (Option<u32>, bool)>,
+    /// The rate limit of each, and from which lane on one has one value.
+    rates: BTreeMap<OperationId, (Option<Arc<RateLimit>>, u64)>,
+    /// The arrivals of gates.
+    gates: BTreeMap<GateId, Arrival>,
     next: u64,
     lane_next: u64,
     /// What other processes start.
     offers: BTreeSet<OperationId>,
-    /// The last lane that tasks of a kind got.
-    lanes: BTreeMap<Place, LaneId>,
+    /// The last lane that tasks of a kind and a value got.
+    lanes: BTreeMap<(Place, u64, Option<RateKey>), LaneId>,
+    /// What kind each task is.
+    kinds: BTreeMap<Seq, usize>,
 }
 
 pub(crate) struct World {
@@ -71,6 +78,7 @@ pub(crate) struct World {
     rules: AllRules,
     limit: u32,
     is_started: bool,
+    now: WallMs,
     runners: BTreeSet<OperationId>,
     /// Most tasks of one window, and most that are told at once.
     window: usize,
@@ -87,14 +95,17 @@ impl World {
             running: Vec::new(),
             remote: Vec::new(),
             said: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            gates: BTreeMap::new(),
             next: 1,
             lane_next: 1,
             offers: BTreeSet::new(),
             lanes: BTreeMap::new(),
+            kinds: BTreeMap::new(),
         };
-        let (is_started, runners) = (false, BTreeSet::new());
+        let (is_started, runners, now) = (false, BTreeSet::new(), WallMs(0));
         let mut world =
-            Self { dispatch, truth, rules, limit, is_started, runners, window, windows };
+            Self { dispatch, truth, rules, limit, is_started, now, runners, window, windows };
         world.reload();
         world.step(Step::Started(true));
         world
@@ -113,7 +124,9 @@ impl World {
             let live = truth.live_of(operation) as u32;
             let is_free = limit.is_none_or(|limit| live < limit);
             let has_place = self.is_started && (truth.running.len() as u32) < self.limit;
-            if is_free && has_place && self.holds(truth, key) {
+            let has_token = truth.tokens(operation, key.seq, self.now) > 0;
+            if is_free && has_place && has_token && self.holds(truth, key) {
+                truth.take(operation, key.seq, self.now);
                 truth.queue.remove(&key);
                 truth.running.push((lane, key));
                 starts.push(key);
@@ -180,7 +193,7 @@ impl World {
     }
 
     /// Starts what it can. Whether all of it, and whether a window was read.
-    fn start(&mut self, truth: &Truth, picks: &mut Picks) -> (bool, bool) {
+    fn start(&mut self, truth: &mut Truth, picks: &mut Picks) -> (bool, bool) {
         let mut is_loaded = false;
         loop {
             match self.dispatch.start(picks) {
@@ -189,6 +202,18 @@ impl World {
                 Progress::Load(from) => {
                     is_loaded = true;
                     self.dispatch.load(self.windows(&from));
+                }
+                Progress::Gates(gates) => {
+                    let arrival = |gate| self.truth.gates.get(gate).copied();
+                    let arrivals: Vec<_> = gates.iter().map(arrival).collect();
+                    self.dispatch.tell_gates(&gates, &arrivals);
+                }
+                Progress::Misplaced(from, key) => {
+                    let lane = self.lane_of(key.seq, from.operation(), truth);
+                    assert_ne!(lane, from, "{key:?} stands in its lane");
+                    self.dispatch.leave(from, key);
+                    self.dispatch.enter(lane, key);
+                    assert_eq!(truth.queue.insert(key, lane), Some(from));
                 }
                 Progress::Tasks(asked) => self.tell(truth, &asked),
                 Progress::Runs => {
@@ -211,12 +236,14 @@ impl World {
     /// Ends, adds and moves, and then starts until nothing more may start.
     fn turn(&mut self, turn: &Turn) {
         let mut truth = self.truth.clone();
+        self.now = WallMs(self.now.0 + turn.ms);
+        self.dispatch.turn_at(self.now, false);
         let before = (self.dispatch.mirror(), self.dispatch.runs(), self.offered());
         let adds = self.change(turn, &mut truth);
         let mut expected_truth = truth.clone();
         let expected = self.expected(&mut expected_truth);
         let mut picks = Picks::up_to(usize::MAX);
-        let (is_done, is_loaded) = self.start(&truth, &mut picks);
+        let (is_done, is_loaded) = self.start(&mut truth, &mut picks);
         let order: Vec<_> = picks.picks.iter().map(|pick| pick.key).collect();
         let expected = if is_done { &expected[..] } else { &expected[..order.len()] };
         assert_eq!(order, expected);
@@ -227,7 +254,12 @@ impl World {
             let task = pick.task.as_ref();
             assert!(task.is_none_or(|task| task.seq == pick.key.seq));
             assert_eq!(truth.queue.remove(&pick.key), Some(pick.lane));
+            truth.take(pick.lane.operation(), pick.key.seq, self.now);
             truth.running.push((pick.lane, pick.key));
+        }
+        for (gate, arrival) in self.dispatch.arrivals() {
+            let was_unpicked = truth.gates.get(&gate) == self.truth.gates.get(&gate);
+            assert!(truth.gates.get(&gate) == Some(&arrival) || was_unpicked, "{gate:?}");
         }
         if turn.is_committed {
             self.dispatch.commit();
@@ -243,6 +275,9 @@ impl World {
             assert!(is_loaded || after == before, "{before:?} is now {after:?}");
         }
         self.compare();
+        if is_done && turn.is_committed && turn.unpicks == 0 {
+            self.compare_next_token();
+        }
         if !is_done && turn.is_committed {
             self.turn(&Turn { is_committed: true, ..Turn::default() });
         }
@@ -279,6 +314,14 @@ impl World {
             if let Some((key, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
                 truth.defs.get_mut(&key.seq).unwrap().data = Some(Json::trusted(DATA[*data]));
                 self.dispatch.leave(lane, key);
+                let lane = match truth.rate(lane.operation()).is_some_and(|rate| rate.by.is_some())
+                {
+                    true if lane.attached_to().is_none() => {
+                        self.lane_of(key.seq, lane.operation(), truth)
+                    }
+                    _ => lane,
+                };
+                truth.queue.insert(key, lane);
                 self.dispatch.enter(lane, key);
             }
         }
@@ -302,23 +345,44 @@ impl World {
     /// A task of this process enters, in the lane of its conditions.
     fn add(&mut self, task: Task, truth: &mut Truth) -> (QueueKey, LaneId) {
         let ((place, ..), def) = (task, define(&self.rules, task));
-        let conditions = def.conditions();
-        let lane = self.dispatch.lane_of(id(place.0), conditions).unwrap_or_else(|| {
-            let lane = truth.new_lane(place);
-            self.dispatch.add_lane(lane, conditions);
-            lane
-        });
-        let key = truth.add(def, lane);
+        let key = truth.add(def, LaneId::new(id(place.0), 0), place.1);
+        let lane = self.lane_of(key.seq, id(place.0), truth);
+        truth.queue.insert(key, lane);
         self.dispatch.enter(lane, key);
         (key, lane)
     }
 
-    fn say(&mut self, (operation, limit, is_paused): Said, truth: &mut Truth) {
+    /// The lane of a task, which may be new.
+    fn lane_of(&mut self, seq: Seq, operation: OperationId, truth: &mut Truth) -> LaneId {
+        let value =
+            truth.gate(operation, seq).and_then(|(is_keyed, gate)| is_keyed.then_some(gate.1));
+        let (value, place) = (value.as_ref(), truth.place(operation, seq));
+        let conditions = truth.defs[&seq].conditions().clone();
+        self.dispatch.lane_of(operation, &conditions, value).unwrap_or_else(|| {
+            let lane = truth.new_lane(place, value);
+            self.dispatch.add_lane(lane, &conditions, value);
+            lane
+        })
+    }
+
+    fn say(&mut self, (operation, limit, is_paused, rate): Said, truth: &mut Truth) {
         let limit = limit.map(u32::from);
         truth.said.insert(id(operation), (limit, is_paused));
+        let rate = RATES[rate].map(|text| Arc::new(RateLimit::read(text, "rateLimit").unwrap()));
+        let (old, mut lanes_from) = truth.rates.get(&id(operation)).cloned().unwrap_or_default();
+        let path = |rate: &Option<Arc<RateLimit>>| rate.as_ref().and_then(|rate| rate.by.clone());
+        if path(&rate).is_some() && path(&rate) != path(&old) {
+            lanes_from = truth.lane_next;
+        }
+        truth.rates.insert(id(operation), (rate.clone(), lanes_from));
         let record = OperationRecord {
             paused_at: is_paused.then_some(WallMs(1)),
-            defined: limit.map(OperationOptions::at_once).unwrap_or_default(),
+            defined: OperationOptions {
+                concurrency: limit,
+                rate_limit: rate,
+                ..OperationOptions::default()
+            },
+            lanes_from,
             ..OperationRecord::first()
         };
         self.dispatch.set_record(id(operation), record);
@@ -367,6 +431,32 @@ impl World {
         }
     }
 
+    /// Who waits for a token alone is looked at when one comes.
+    fn compare_next_token(&self) {
+        if !self.is_started || self.truth.running.len() as u32 >= self.limit {
+            return;
+        }
+        for (key, lane) in &self.truth.queue {
+            let operation = lane.operation();
+            let (limit, is_paused) = self.truth.said.get(&operation).copied().unwrap_or_default();
+            let live = self.truth.live_of(operation) as u32;
+            let is_free = !is_paused && limit.is_none_or(|limit| live < limit);
+            let is_ours = lane.attached_to().is_none() && self.runners.contains(&operation);
+            let gate = self.truth.gate(operation, key.seq).map(|(_, gate)| gate);
+            let arrival = gate.as_ref().and_then(|gate| self.truth.gates.get(gate)).copied();
+            let rate = self.truth.rate(operation);
+            if let (Some(rate), Some(arrival)) = (rate, arrival)
+                && is_free
+                && is_ours
+                && self.truth.tokens(operation, key.seq, self.now) == 0
+                && self.holds(&self.truth, *key)
+            {
+                let next = self.dispatch.next_token();
+                assert!(next.is_some_and(|at| at <= rate.next_at(arrival)), "{key:?} {next:?}");
+            }
+        }
+    }
+
     /// All ready tasks that were examined are known, and no others are.
     fn compare_examined(&self) {
         let (keys, lanes) = self.dispatch.examined();
@@ -412,13 +502,17 @@ impl World {
     /// Another process adds: in lanes of which nothing is known here, or in those that are there.
     fn add_remote(&mut self, adds: &[Task], is_own: bool) {
         for task in adds {
-            let place = task.0;
-            let known = self.truth.lanes.get(&place).copied().filter(|_| !is_own);
-            let lane = match place.1 {
-                0 => LaneId::new(id(place.0), 0),
-                _ => known.unwrap_or_else(|| self.truth.new_lane(place)),
+            let (place, operation) = (task.0, id(task.0.0));
+            let plain = LaneId::new(operation, 0);
+            let key = self.truth.add(define(&self.rules, *task), plain, place.1);
+            let gate = self.truth.gate(operation, key.seq);
+            let value = gate.and_then(|(is_keyed, gate)| is_keyed.then_some(gate.1));
+            let known = self.truth.known_lane(place, value.as_ref()).filter(|_| !is_own);
+            let lane = match (place.1, &value) {
+                (0, None) => plain,
+                _ => known.unwrap_or_else(|| self.truth.new_lane(place, value.as_ref())),
             };
-            let key = self.truth.add(define(&self.rules, *task), lane);
+            self.truth.queue.insert(key, lane);
             self.dispatch.enter(lane, key);
         }
         self.dispatch.commit();
@@ -428,7 +522,7 @@ impl World {
         for ((operation, _), priority, data) in adds {
             let lane = LaneId::attached(id(*operation), OwnerId(7));
             let def = define(&self.rules, ((*operation, 0), *priority, *data));
-            let key = self.truth.add(def, lane);
+            let key = self.truth.add(def, lane, 0);
             self.dispatch.enter(lane, key);
         }
         self.dispatch.commit();
@@ -437,6 +531,10 @@ impl World {
     fn start_remote(&mut self, n: usize) {
         let first = self.truth.queue.iter().nth(n).map(|(key, lane)| (*key, *lane));
         let Some((key, lane)) = first else { return };
+        if self.truth.tokens(lane.operation(), key.seq, self.now) == 0 {
+            return;
+        }
+        self.truth.take(lane.operation(), key.seq, self.now);
         self.truth.queue.remove(&key);
         self.truth.remote.push((lane, key.seq));
         self.dispatch.leave(lane, key);
@@ -458,18 +556,54 @@ impl World {
 }
 
 impl Truth {
-    fn new_lane(&mut self, place: Place) -> LaneId {
+    fn new_lane(&mut self, place: Place, value: Option<&RateKey>) -> LaneId {
         let lane = LaneId::new(id(place.0), self.lane_next);
         self.lane_next += 1;
-        self.lanes.insert(place, lane);
+        let from = self.rates.get(&id(place.0)).map_or(0, |(_, from)| *from);
+        self.lanes.insert((place, from, value.cloned()), lane);
         lane
     }
 
-    fn add(&mut self, def: NewTask, lane: LaneId) -> QueueKey {
+    /// The last lane of this kind and value.
+    fn known_lane(&self, place: Place, value: Option<&RateKey>) -> Option<LaneId> {
+        let from = self.rates.get(&id(place.0)).map_or(0, |(_, from)| *from);
+        self.lanes.get(&(place, from, value.cloned())).copied()
+    }
+
+    fn place(&self, operation: OperationId, seq: Seq) -> Place {
+        (usize::from(operation.0) - 1, self.kinds[&seq])
+    }
+
+    fn rate(&self, operation: OperationId) -> Option<&Arc<RateLimit>> {
+        self.rates.get(&operation)?.0.as_ref()
+    }
+
+    /// The gate of a task, if its operation has a rate limit, and whether that is by value.
+    fn gate(&self, operation: OperationId, seq: Seq) -> Option<(bool, GateId)> {
+        let rate = self.rate(operation)?;
+        let key = rate_key(&self.defs[&seq], rate).unwrap();
+        Some((key.is_some(), (operation, key.unwrap_or_default())))
+    }
+
+    fn tokens(&self, operation: OperationId, seq: Seq, now: WallMs) -> u32 {
+        let Some(rate) = self.rate(operation) else { return u32::MAX };
+        let gate = self.gate(operation, seq).map(|(_, gate)| gate);
+        rate.tokens(gate.and_then(|gate| self.gates.get(&gate)).copied(), now)
+    }
+
+    fn take(&mut self, operation: OperationId, seq: Seq, now: WallMs) {
+        let Some(rate) = self.rate(operation).cloned() else { return };
+        let Some((_, gate)) = self.gate(operation, seq) else { return };
+        let arrival = rate.take(self.gates.get(&gate).copied(), now);
+        self.gates.insert(gate, arrival);
+    }
+
+    fn add(&mut self, def: NewTask, lane: LaneId, kind: usize) -> QueueKey {
         let seq = Seq(self.next);
         self.next += 1;
         let key = QueueKey::new(def.priority, seq);
         self.queue.insert(key, lane);
+        self.kinds.insert(seq, kind);
         self.defs.insert(seq, def);
         key
     }

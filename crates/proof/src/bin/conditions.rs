@@ -103,7 +103,7 @@ fn behind_one(lanes: u64) -> Result<String> {
         let all = running(&format!(r#"{{"operation":"{}"}}"#, operation()));
         let own = running(&format!(r#"{{"data.n":{n}}}"#));
         let (lane, def) = (LaneId::new(OPERATION, n), task(n, &format!("[{all},{own}]"))?);
-        dispatch.add_lane(lane, def.conditions());
+        dispatch.add_lane(lane, def.conditions(), None);
         dispatch.enter(lane, QueueKey::new(Priority::default(), Seq(n)));
         dispatch.commit();
         tasks.push(def);
@@ -139,7 +139,11 @@ fn start_one(dispatch: &mut Dispatch, tasks: &[NewTask]) -> Result<()> {
                     let known: Vec<_> = asked.into_iter().filter_map(known).collect();
                     dispatch.tell(&known)?;
                 }
-                Progress::Load(_) | Progress::Queued(_) | Progress::Examine(..) => {
+                Progress::Load(_)
+                | Progress::Queued(_)
+                | Progress::Examine(..)
+                | Progress::Gates(_)
+                | Progress::Misplaced(..) => {
                     return Err(Error::bug("everything is known"));
                 }
                 Progress::Unreadable(error) => return Err(error),

@@ -74,7 +74,7 @@ fn in_memory(lanes: u64) -> String {
     let mut dispatch = Dispatch::new(LIMIT);
     dispatch.add_operation(OPERATION, &operation());
     for n in 1..=lanes {
-        dispatch.add_lane(LaneId::new(OPERATION, n), &Conditions::NONE);
+        dispatch.add_lane(LaneId::new(OPERATION, n), &Conditions::NONE, None);
         dispatch.enter(LaneId::new(OPERATION, n), QueueKey::new(Priority::default(), Seq(n)));
         dispatch.commit();
     }

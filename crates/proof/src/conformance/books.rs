@@ -42,7 +42,8 @@ pub(super) fn lane_next(changes: &[Change]) -> u64 {
     let lanes = changes.iter().filter_map(|change| match change {
         Change::Add { lane, .. }
         | Change::AddDelayed { lane, .. }
-        | Change::AddBlocked { lane, .. } => Some(lane.n()),
+        | Change::AddBlocked { lane, .. }
+        | Change::Sort { lane, .. } => Some(lane.n()),
         _ => None,
     });
     lanes.filter(|n| *n < 1 << 46).max().map_or(1, |n| n + 1)
@@ -92,6 +93,7 @@ pub(super) fn tally(
             Change::Purge { from, .. } => purged.push(*from),
             Change::Operation(_)
             | Change::SweepKeys(_)
+            | Change::Gate(_)
             | Change::Offer(_)
             | Change::Bury(_)
             | Change::Fired(_)
@@ -106,6 +108,7 @@ pub(super) fn tally(
             | Change::RequestPostpone { .. }
             | Change::RequestPause { .. }
             | Change::Prioritize { .. }
+            | Change::Sort { .. }
             | Change::Update { .. }
             | Change::SetQueueTimeout { .. }
             | Change::Progress { .. }
@@ -114,8 +117,6 @@ pub(super) fn tally(
         }
         note_waiting(unqueued, change);
     }
-    for state in purged {
-        counts.set(state, counts.get(state).saturating_sub(1));
-    }
+    purged.iter().for_each(|state| counts.set(*state, counts.get(*state).saturating_sub(1)));
     counts
 }

@@ -7,6 +7,7 @@ use tasker_core::store::{Change, PauseWish};
 use tasker_core::task::{Level, TaskRecord};
 use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
+use super::gates::sorting;
 use super::progress::progressing;
 use super::world::{Live, World, aborted, done, failed, read, with_data};
 
@@ -91,6 +92,7 @@ fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change>
             let outcome = world.get(live.task)?.outcome.unwrap_or_else(failed);
             world.reopening(live.task, &outcome)
         }
+        TransitionKind::Sort => sorting(world, live.task, live.task.lane),
         TransitionKind::Delay => world.delaying(live.task, 9),
         TransitionKind::RequestPostpone => World::asking_postpone(live, Some(9), "1"),
         TransitionKind::Purge => world.purging(live.task),

@@ -34,6 +34,7 @@ mod contents;
 mod dependencies;
 mod end;
 mod explaining;
+mod gates;
 mod guards;
 mod head;
 mod heads;

@@ -84,7 +84,8 @@ fn whole(version: u32) -> Operation {
         on_stop: Some(OnStop::Postpone),
         ..OperationOptions::at_once(100_000)
     };
-    let record = OperationRecord { version, paused_at: Some(WallMs(-7)), defined, assigned };
+    let (paused_at, lanes_from) = (Some(WallMs(-7)), 9);
+    let record = OperationRecord { version, paused_at, defined, assigned, lanes_from };
     Operation { record, ..Operation::new(OperationId(1), "x'; --") }
 }
 

@@ -397,6 +397,13 @@ macro_rules! conformance_cases {
                 schedules_are_read_by_id_a_part_at_a_time,
                 what_becomes_of_a_schedule_is_told_in_the_journal,
             }
+            gates {
+                an_arrival_comes_back_and_the_last_one_counts,
+                gates_that_rest_are_forgotten_and_no_others,
+                gates_that_rest_are_forgotten_some_at_a_time,
+                a_sorted_task_keeps_its_place_and_has_another_lane,
+                what_becomes_of_a_gate_is_told_to_nobody,
+            }
             offers {
                 who_has_said_nothing_offers_nothing,
                 what_an_owner_offers_is_seen_by_the_others_and_not_by_itself,

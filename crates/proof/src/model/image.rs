@@ -8,11 +8,12 @@ use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::key::{Key, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
+use tasker_core::rate::Arrival;
 use tasker_core::schedules::{Schedule, ScheduleNo};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Change, Entry, Head, HoldChange, KEYS_SWEPT_MAX, KeyHolder, Offers, Operation, ScheduleChange,
-    Wait, Window, WindowQuery,
+    Change, Entry, GATES_SWEPT_MAX, GateChange, GateId, Head, HoldChange, KEYS_SWEPT_MAX,
+    KeyHolder, Offers, Operation, ScheduleChange, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{Priority, QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;
@@ -42,6 +43,8 @@ pub(super) struct Image {
     pub(super) schedules: BTreeMap<ScheduleNo, Schedule>,
     /// The tasks that have not ended and lapse.
     pub(super) lapsing: BTreeSet<(OperationId, Seq)>,
+    /// The arrivals of gates.
+    pub(super) gates: BTreeMap<GateId, Arrival>,
 }
 
 impl Default for Image {
@@ -67,6 +70,7 @@ impl Default for Image {
             held,
             schedules: BTreeMap::new(),
             lapsing,
+            gates: BTreeMap::new(),
         }
     }
 }
@@ -147,9 +151,9 @@ impl Image {
                 row.at(*lane, *from).task.def.priority = *to;
                 Some(())
             }
-            Change::Update { .. } => self.update(change),
+            Change::Update { .. } | Change::Sort { .. } => self.update(change),
             Change::Purge { seq, lane, from, at } => self.purge((*seq, *lane), *from, *at),
-            Change::SweepKeys(_) | Change::Offer(_) | Change::Bury(_) => {
+            Change::SweepKeys(_) | Change::Gate(_) | Change::Offer(_) | Change::Bury(_) => {
                 self.apply_to_none(change, owner)
             }
             Change::Pause { .. }
@@ -300,6 +304,13 @@ impl Image {
         Some(())
     }
 
+    fn sweep_gates(&mut self, operation: OperationId, now: WallMs) {
+        let of = self.gates.iter().filter(|((of, _), _)| *of == operation);
+        let resting = of.filter(|(_, arrival)| arrival.at < now).map(|(gate, _)| gate.clone());
+        let resting: Vec<GateId> = resting.take(GATES_SWEPT_MAX).collect();
+        self.gates.retain(|gate, _| !resting.contains(gate));
+    }
+
     fn sweep_keys(&mut self, now: WallMs) {
         let is_gone = |kept: &KeyHolder| !self.tasks.contains_key(&kept.seq);
         let gone = self.keys.iter().filter(|(_, kept)| is_gone(kept));
@@ -381,6 +392,10 @@ impl Image {
     fn apply_to_none(&mut self, change: &Change, owner: OwnerId) -> Option<()> {
         match change {
             Change::SweepKeys(now) => self.sweep_keys(*now),
+            Change::Gate(GateChange::Arrive(gate, arrival)) => {
+                self.gates.insert(gate.clone(), *arrival);
+            }
+            Change::Gate(GateChange::Sweep(operation, now)) => self.sweep_gates(*operation, *now),
             Change::Offer(offers) => {
                 self.offers.remove(&owner);
                 if !offers.is_empty() {
@@ -404,6 +419,10 @@ impl Image {
     }
 
     fn update(&mut self, change: &Change) -> Option<()> {
+        if let Change::Sort { seq, lane, from, priority } = change {
+            self.ready(*seq)?.at(*from, *priority).lane = *lane;
+            return Some(());
+        }
         let Change::Update { seq, lane, from_lane, from, to, is_queued, data, options, due_at } =
             change
         else {

@@ -64,6 +64,11 @@ impl Disk {
         self.lock().saved.waits.len()
     }
 
+    /// How many gates of rate limits are kept.
+    pub fn gates(&self) -> usize {
+        self.lock().saved.gates.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,12 +9,13 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::key::Key;
+use tasker_core::rate::Arrival;
 use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Batch, Brief, Commit, Entry, Expired, Head, KeyHolder, LaneHead, LiveRun, Offers,
-    Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask, Refused, Transaction,
-    Wait, Whose, Window, WindowQuery,
+    Background, Batch, Brief, Commit, Entry, Expired, GATES_SWEPT_MAX, GateId, GatesLeft, Head,
+    KeyHolder, LaneHead, LiveRun, Offers, Operation, Orphan, PauseWish, QueuePart, ReadTransaction,
+    ReadyTask, Refused, Transaction, Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -109,6 +110,21 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn count_schedules(&mut self) -> Result<usize> {
         Ok(self.image.schedules.len())
+    }
+
+    fn gates(&mut self, gates: &[GateId]) -> Result<Vec<Option<Arrival>>> {
+        Ok(gates.iter().map(|gate| self.image.gates.get(gate).copied()).collect())
+    }
+
+    fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
+        let of = || self.image.gates.iter().filter(|((of, _), _)| *of == operation);
+        let resting = of().filter(|(_, arrival)| arrival.at < now).count();
+        let busy = of().map(|(_, arrival)| arrival.at).filter(|at| *at >= now).min();
+        Ok(match busy {
+            _ if resting > GATES_SWEPT_MAX => GatesLeft::Resting,
+            None => GatesLeft::Nothing,
+            Some(at) => GatesLeft::Busy(at.plus(1)),
+        })
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {

@@ -412,6 +412,11 @@ impl Bench {
         self.get(id).task.state
     }
 
+    /// How many gates of rate limits are kept.
+    pub(crate) fn gates(&self) -> usize {
+        self.disk.gates()
+    }
+
     pub(crate) fn waits(&self) -> usize {
         self.disk.waits()
     }

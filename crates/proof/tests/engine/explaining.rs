@@ -323,7 +323,7 @@ fn the_reasons_of_an_operation_are_those_of_its_ready_tasks() {
     let nobody = json!([{ "reason": "no-runner", "operation": "nobody" }]);
     assert_eq!(of(&mut bench, "nobody")["reasons"], nobody);
     bench.settle_oldest(Settlement::Returned(None));
-    assert_eq!(of(&mut bench, "a"), json!({ "reasons": [], "held": 0 }));
+    assert_eq!(of(&mut bench, "a"), json!({ "reasons": [], "held": 0, "rated": 0 }));
 }
 
 #[test]

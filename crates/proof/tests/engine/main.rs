@@ -20,6 +20,7 @@ mod operations;
 mod pauses;
 mod postponing;
 mod queue_timeouts;
+mod rates;
 mod races;
 mod removals;
 mod rest;

@@ -13,6 +13,7 @@ mod pauses;
 mod postponing;
 mod process;
 mod queue_timeouts;
+mod rates;
 mod refusals;
 pub(crate) mod removals;
 mod retries;
@@ -88,6 +89,8 @@ pub(crate) struct Oracle {
     sweeping: Vec<HoldId>,
     /// What each has held.
     held: BTreeSet<(HoldId, TaskId)>,
+    /// What is known of the tokens of rate limits.
+    gates: rates::Gates,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says, and the latest that any has said.
@@ -529,6 +532,7 @@ impl Oracle {
         self.hold_back(|_| true);
         let first = self.eligible().map(|(id, _)| *id);
         assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
+        self.take_token(started.id);
         assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
         let task = self.tasks.get_mut(&started.id).unwrap();
         (task.attempt, task.starts) = (task.attempt + 1, task.starts + 1);
@@ -563,6 +567,7 @@ impl Oracle {
                 && said.paused_at.is_none()
                 && limit.is_none_or(|limit| live(name) < limit)
                 && !self.is_held(task)
+                && self.has_token(task)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {

@@ -38,6 +38,7 @@ impl Worker {
             run_timeout: self.rng.once_in(4).then_some(RunTimeout::Ms(1_000)),
             queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
             retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
+            rate_limit: None,
         };
         self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
     }

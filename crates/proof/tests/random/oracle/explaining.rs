@@ -175,6 +175,7 @@ impl Oracle {
                 "uuids": runs,
             }));
         }
+        all.extend(self.rate_reason(task));
         all.extend(self.hold_reasons(task));
         if task.state == State::Paused {
             let since = task.def.options.paused_at.map(|at| at.0);
@@ -190,9 +191,10 @@ impl Oracle {
         let rivals: BTreeSet<_> = self.tasks.values().map(|task| &task.def.operation).collect();
         let rivals = rivals.into_iter().filter(|other| is_only_ours && *other != name);
         let rivals = rivals.filter(|other| self.starts(other) && !self.is_paused(other));
-        let others: usize = rivals.map(|other| self.ahead(task, other).min(self.left(other))).sum();
+        let may_start = |other: &str| self.left(other).min(self.tokens_of_all(other));
+        let others: usize = rivals.map(|other| self.ahead(task, other).min(may_start(other))).sum();
         let free = (self.limit as usize - self.running()).max(1);
-        let by_place = is_only_ours && own.min(left) + others >= free;
+        let by_place = is_only_ours && own.min(may_start(name)) + others >= free;
         if by_place || (limit.is_some() && own >= left.max(1)) {
             all.push(json!({ "reason": "order", "ahead": own + others, "isCapped": false }));
         }
@@ -229,13 +231,23 @@ impl Oracle {
     }
 
     /// How many ready tasks of an operation stand ahead that neither a condition holds back nor a
-    /// hold takes out.
+    /// hold takes out, and that have a token of their value.
     fn ahead(&self, task: &Task, name: &str) -> usize {
+        self.with_tokens(name, self.open_ahead(task, name))
+    }
+
+    /// Those ready tasks of an operation that stand ahead, and that neither a condition holds back
+    /// nor a hold takes out.
+    pub(super) fn open_ahead<'t>(
+        &'t self,
+        task: &'t Task,
+        name: &'t str,
+    ) -> impl Iterator<Item = &'t Task> {
         let ready = self.tasks.values().filter(|other| other.state == State::Ready);
         let ready = ready.filter(|other| other.attached_to.is_none_or(|one| one == self.me));
-        let own = ready.filter(|other| *other.def.operation == *name && !self.is_held(other));
+        let own = ready.filter(move |other| *other.def.operation == *name && !self.is_held(other));
         let own = own.filter(|other| self.hold_reasons(other).is_empty());
-        own.filter(|other| place(other) < place(task)).count()
+        own.filter(move |other| place(other) < place(task))
     }
 
     fn dependency(&self, task: &Task) -> Option<Value> {

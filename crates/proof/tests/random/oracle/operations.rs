@@ -82,7 +82,9 @@ impl Oracle {
             assert!(stored.iter().any(|one| one.name == *name), "{name} is forgotten");
         }
         for Operation { name, record, .. } in stored {
-            let said = OperationRecord { version: record.version, ..self.said(name) };
+            // Which lanes are older than a path is the engine's affair.
+            let (version, lanes_from) = (record.version, record.lanes_from);
+            let said = OperationRecord { version, lanes_from, ..self.said(name) };
             let paused_at = record.paused_at.map(|_| WallMs(0));
             assert_eq!(OperationRecord { paused_at, ..record.clone() }, said, "{name}");
             assert!(record.version > 0);

@@ -93,7 +93,8 @@ impl Task {
         let is_known = self.lane == Some(lane.n());
         let has_conditions = !self.def.conditions().is_none();
         is_attached == self.attached_to.is_some()
-            && (is_known || lane.has_conditions() == has_conditions)
+            // Tasks of one value have a lane of their own, also without conditions.
+            && (is_known || lane.has_conditions() || !has_conditions)
     }
 
     /// Whether it was ever tried again, or may have been.

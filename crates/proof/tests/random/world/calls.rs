@@ -348,7 +348,9 @@ impl World {
         let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
         let may = !def.options.unique.as_deref().is_some_and(replaces);
         let has_conditions = !def.conditions().is_none();
-        NewTask { is_attached: may && !has_conditions && self.rng.once_in(4), ..def }
+        // Not taken with a rate limit by value.
+        let may = may && !has_conditions && !self.has_rates;
+        NewTask { is_attached: may && self.rng.once_in(4), ..def }
     }
 
     /// Some tasks say one of a few keys.
@@ -392,6 +394,7 @@ impl World {
         let timeouts = [None, None, Some(RunTimeout::Off), Some(RunTimeout::Ms(100))];
         OperationOptions {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
+            rate_limit: self.rate_limit(),
             conditions: if self.rng.once_in(4) { Some(self.template()) } else { None },
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),

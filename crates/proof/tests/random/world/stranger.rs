@@ -11,8 +11,8 @@ use tasker_proof::conformance::Handle;
 use super::{OPERATIONS, World};
 
 /// Lanes of each operation beside the plain one.
-const LANES: u64 = 3;
-const TASKS_MAX: usize = 4;
+const LANES: u64 = 4;
+const TASKS_MAX: usize = LANES as usize;
 
 impl World {
     /// A stranger comes, adds some tasks in one batch, and goes.
@@ -20,8 +20,12 @@ impl World {
         let Handle { mut store, reader } = self.lab.open().unwrap();
         drop(reader);
         let conditions: Vec<Conditions> = (0..LANES).map(|_| self.conditions()).collect();
-        let tasks = (0..=self.rng.below(TASKS_MAX)).map(|_| {
-            let lane = self.rng.throw() % (1 + LANES);
+        let tasks = (0..=self.rng.below(TASKS_MAX)).map(|at| {
+            // The tasks of a lane have one value where a rate limit is by value.
+            let lane = match self.has_rates {
+                true => (at as u64 + 1) % (1 + LANES),
+                false => self.rng.throw() % (1 + LANES),
+            };
             let mut def = self.def();
             let of_lane = lane.checked_sub(1).map(|at| conditions[at as usize].clone());
             def.options.conditions = of_lane.unwrap_or_default();
