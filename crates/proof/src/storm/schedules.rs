@@ -7,6 +7,7 @@ use tasker_core::schedule::Overlap;
 use tasker_core::task::TaskRecord;
 
 use super::ledger::Ledger;
+use super::watched::{Change, Told};
 
 /// The schedules that all workers share.
 pub(super) const SCHEDULES: [(&str, Overlap); 4] = [
@@ -15,7 +16,8 @@ pub(super) const SCHEDULES: [(&str, Overlap); 4] = [
     ("replace", Overlap::Replace),
     ("allow", Overlap::Allow),
 ];
-/// That which never has two tasks that have not ended.
+/// That which never has two tasks that have not ended. Nobody removes it: one that is added anew
+/// knows nothing of the last task.
 pub(super) const NEVER_TWO: &str = "skip";
 /// How often each ticks.
 pub(super) const TICK_MS: u32 = 1_000;
@@ -30,7 +32,6 @@ impl Ledger {
     /// not ended.
     pub(super) fn schedules(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
         let mut ticks = BTreeSet::new();
-        let mut own: Vec<&TaskRecord> = Vec::new();
         for task in tasks.values() {
             let Some(id) = schedule_of(task) else { continue };
             if let Some(at) = task.def.options.scheduled_at {
@@ -39,19 +40,106 @@ impl Ledger {
                     self.report.is_doubled(format!("the tick {at:?} of {id} has made two tasks"));
                 }
             }
-            if id == NEVER_TWO {
-                own.push(task);
+        }
+        if self.report.gaps == 0 {
+            self.skips(tasks);
+        }
+    }
+
+    /// By the order of commits: the clocks of two workers tell less.
+    fn skips(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
+        // One that was run again by hand may not have ended when the next one is made.
+        let is_own = |id: &TaskId| {
+            let task = tasks.get(id).filter(|_| !self.retried.contains(id));
+            task.and_then(schedule_of) == Some(NEVER_TWO)
+        };
+        let told = self.changes.iter().filter(|(_, told)| is_own(&told.id)).collect::<Vec<_>>();
+        let mut open: BTreeSet<TaskId> = BTreeSet::new();
+        for commit in told.chunk_by(|((one, _), _), ((next, _), _)| one == next) {
+            let is_over = |told: &Told| {
+                told.state.is_final() || matches!(told.change, Change::Left | Change::Removed)
+            };
+            let (over, made): (Vec<&Told>, Vec<&Told>) =
+                commit.iter().map(|(_, told)| *told).partition(|told| is_over(told));
+            for told in over {
+                open.remove(&told.id);
+            }
+            for Told { id, .. } in made {
+                if let Some(other) = open.iter().find(|other| *other != id) {
+                    let text = format!("{} was made before {} had ended", id.0, other.0);
+                    self.report.violation(text);
+                }
+                open.insert(*id);
             }
         }
-        own.sort_by_key(|task| task.seq);
-        for pair in own.windows(2) {
-            let [one, next] = pair else { continue };
-            // One that was run again by hand has another end since.
-            let is_known = !self.retried.contains(&one.id);
-            if is_known && one.ended_at.is_none_or(|end| end > next.created_at) {
-                let text = format!("{} was made before {} had ended", next.id.0, one.id.0);
-                self.report.violation(text);
-            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tasker_core::id::Seq;
+    use tasker_core::state::State;
+    use tasker_core::task::{Json, NewTask};
+    use tasker_core::time::WallMs;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn task(seq: u64, schedule: &str, tick: i64) -> TaskRecord {
+        let mut def = NewTask::new("read");
+        def.options.schedule_id = Some(Json::trusted(&format!("\"{schedule}\"")));
+        def.options.scheduled_at = Some(WallMs(tick));
+        TaskRecord {
+            seq: Seq(seq),
+            id: TaskId(Uuid::from_u128(seq.into())),
+            def,
+            state: State::Done,
+            created_at: WallMs(0),
+            started_at: None,
+            ended_at: None,
+            attempt: 1,
+            outcome: None,
+            progress: None,
+            is_pausing: false,
+            attempts: Vec::new(),
+            attempts_left_out: 0,
         }
+    }
+
+    /// What is wrong with two tasks of this schedule and these changes, each in a batch.
+    fn violations(schedule: &str, changes: &[(u64, u64, State)]) -> usize {
+        let tasks = [task(1, schedule, 1), task(2, schedule, 2)];
+        let mut ledger = Ledger::default();
+        for (n, (batch, seq, state)) in (0..).zip(changes) {
+            let change = if state.is_final() { Change::Ended } else { Change::Changed };
+            let told = Told { id: TaskId(Uuid::from_u128((*seq).into())), change, state: *state };
+            ledger.changed((*batch, n), told);
+        }
+        ledger.schedules(&tasks.into_iter().map(|task| (task.id, task)).collect());
+        ledger.report.violations.len()
+    }
+
+    #[test]
+    fn a_task_that_is_made_beside_the_last_one_is_seen() {
+        use State::{Done, Ready, Running};
+        let one_by_one = [(1, 1, Ready), (2, 1, Running), (3, 1, Done), (4, 2, Ready)];
+        assert_eq!(violations(NEVER_TWO, &one_by_one), 0);
+        let together = [(1, 1, Running), (2, 2, Ready), (2, 1, Done)];
+        assert_eq!(
+            violations(NEVER_TWO, &together),
+            0,
+            "made by the commit that ends the last one"
+        );
+        let beside = [(1, 1, Running), (2, 2, Ready), (3, 1, Done)];
+        assert_eq!(violations(NEVER_TWO, &beside), 1);
+        assert_eq!(violations("allow", &beside), 0);
+    }
+
+    #[test]
+    fn a_tick_with_two_tasks_is_seen() {
+        let mut ledger = Ledger::default();
+        let tasks = [task(1, "allow", 5), task(2, "allow", 5), task(3, "queue", 5)];
+        ledger.schedules(&tasks.into_iter().map(|task| (task.id, task)).collect());
+        assert_eq!((ledger.report.ticks, ledger.report.doubled), (3, 1));
     }
 }

@@ -39,7 +39,9 @@ impl Worker {
     pub(super) fn change_schedule(&mut self) -> Result<()> {
         let (id, overlap) = self.rng.one_of(&SCHEDULES);
         match self.rng.below(9) {
-            0 => self.call(Call::Flag, |ticket| Input::RemoveSchedule(ticket, id.into())),
+            0 if id != NEVER_TWO => {
+                self.call(Call::Flag, |ticket| Input::RemoveSchedule(ticket, id.into()));
+            }
             1 => self.call(Call::Flag, |ticket| Input::PauseSchedule(ticket, id.into(), true)),
             2 | 3 => {
                 self.call(Call::Flag, |ticket| Input::PauseSchedule(ticket, id.into(), false));
