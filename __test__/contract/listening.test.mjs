@@ -44,7 +44,9 @@ test('without fromBeginning only what comes after the call is heard', async t =>
   const uuid = await tasker.addTask({ operation: 'read' })
   const { context, resolve } = await call(0)
   context.logger.info('before')
-  await tasker.getTask(uuid)
+  // A line is stored a moment after it was written.
+  const stored = async () => (await tasker.getTask(uuid, { withLogs: true })).logs
+  while ((await stored()).length === 0);
   const lines = tasker.listenTaskLogs(uuid)
   await tasker.getTask(uuid)
   context.logger.info('after')
