@@ -89,11 +89,14 @@ SELECT 'a task that lapses is not among those, or another one is', coalesce(task
 UNION ALL
 SELECT 'a timer is of no kind', ref FROM timers
   WHERE kind NOT IN ($due_timer, $unblock_timer, $queue_timeout_timer, $purge_timer, $hold_timer,
-    $schedule_timer)
+    $schedule_timer, $gate_timer)
 UNION ALL
 SELECT 'a timer names a number that is still free', ref FROM timers
-  WHERE kind NOT IN ($hold_timer, $schedule_timer)
+  WHERE kind NOT IN ($hold_timer, $schedule_timer, $gate_timer)
     AND ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
+UNION ALL
+SELECT 'a gate is of no operation, or of no type', operation_id FROM gates
+  WHERE operation_id NOT IN (SELECT id FROM operations) OR type <> 1
 UNION ALL
 SELECT 'nothing looks when a hold is over', id FROM holds
   WHERE NOT EXISTS (

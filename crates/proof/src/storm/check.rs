@@ -72,6 +72,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     ledger.conditions(&tasks)?;
     ledger.uniques(&tasks);
     ledger.schedules(&tasks);
+    ledger.rates(&tasks);
     ledger.effects(&marks, &tasks);
     ledger.attached(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);

@@ -109,6 +109,8 @@ pub struct Report {
     pub expired: u64,
     /// Tasks that ended because the last worker stopped that offers their operation.
     pub lapsed: u64,
+    /// Starts of an operation with a rate limit, as far as its clock is known.
+    pub limited: u64,
     /// Tasks that the ticks of schedules have made.
     pub ticks: u64,
     /// Ended tasks that depend on others.
@@ -171,6 +173,7 @@ impl fmt::Display for Report {
             ("retries", self.retries),
             ("expired", self.expired),
             ("lapsed", self.lapsed),
+            ("limited", self.limited),
             ("ticks", self.ticks),
             ("dependents", self.dependents),
             ("removed", self.removed),

@@ -23,6 +23,7 @@
 //!   (I-10). No task loses its process more often than its budget allows.
 //! - A tick of a schedule makes one task at most, whichever worker comes to it and whoever is
 //!   killed meanwhile (I-2), and a schedule that skips never has two that have not ended.
+//! - In no time more tasks start than their rate limit lets, over all workers (I-6).
 //! - A watch of all tasks that goes on where the last one was killed is told each change, and two
 //!   that are told the same one are told the same of it (I-11).
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
@@ -41,6 +42,7 @@ mod trace;
 mod graphs;
 mod conditions;
 mod schedules;
+mod rates;
 mod child;
 mod worker;
 mod check;
@@ -55,7 +57,7 @@ const DATABASE: &str = "tasks.db";
 /// What the runs did, beside it.
 const TRACE: &str = "trace.log";
 /// What workers run, and how many runs of it may be live at a time over all of them.
-const OPERATIONS: [(&str, Option<u32>); 7] = [
+const OPERATIONS: [(&str, Option<u32>); 8] = [
     ("read", None),
     ("write", Some(3)),
     ("pair", Some(2)),
@@ -63,7 +65,10 @@ const OPERATIONS: [(&str, Option<u32>); 7] = [
     (HELD, None),
     (LOOK, None),
     (EDIT, None),
+    (CALL, None),
 ];
+/// What may not start too often.
+const CALL: &str = "call";
 /// What readers and writers run who look at what stands ahead of them.
 const LOOK: &str = "look";
 const EDIT: &str = "edit";

@@ -40,7 +40,7 @@ use self::calls::uuids;
 use super::conditions::book;
 use super::line::{Key, Line};
 use super::trace::{Began, Mark};
-use super::{DATABASE, HELD, OPERATIONS, TRACE};
+use super::{CALL, DATABASE, HELD, OPERATIONS, TRACE, rates};
 use crate::rng::Rng;
 
 /// What a worker is told to do.
@@ -218,7 +218,7 @@ impl Worker {
         self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, HELD.into(), pauses));
         for (operation, limit) in OPERATIONS {
             if operation != GUESTS {
-                let options = limit.map(OperationOptions::at_once);
+                let options = rates::options(operation, limit)?;
                 self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
             }
             if operation != HELD {
@@ -592,6 +592,7 @@ impl Rng {
             0 => "write",
             1 => "pair",
             2 if self.once_in(8) => HELD,
+            3 if !is_attached && self.once_in(3) => CALL,
             _ => "read",
         };
         let choices = [OnInterrupted::Retry, OnInterrupted::Abort, OnInterrupted::Fail];
