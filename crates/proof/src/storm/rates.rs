@@ -27,7 +27,8 @@ pub(super) fn options(operation: &str, at_once: Option<u32>) -> Result<Option<Op
 }
 
 impl Ledger {
-    /// In no time more tasks of one book, or of none, have started than may, over all workers and kills (I-6).
+    /// In no time more tasks of one book, or of none, have started than may, over all workers and
+    /// kills (I-6).
     pub(super) fn rates(&mut self, tasks: &BTreeMap<TaskId, TaskRecord>) {
         let mut starts: BTreeMap<Option<String>, Vec<i64>> = BTreeMap::new();
         for task in tasks.values().filter(|task| &*task.def.operation == CALL) {
