@@ -215,7 +215,7 @@ impl World {
             tickets: 0,
             lines: 0,
             steps: (0..20 + rng.below(60)).collect(),
-            has_rates: rng.once_in(2),
+            has_rates: rng.once_in(4),
             dice: Dice(rng.throw()),
             is_short: false,
             is_aloud: false,

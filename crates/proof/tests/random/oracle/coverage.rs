@@ -49,15 +49,25 @@ const NOBODY: &str = "no such task";
 /// The cells of the page that were used: verb and state.
 pub(crate) type Coverage = BTreeSet<(&'static str, &'static str)>;
 
-/// Fails if a cell that is built was not used.
-pub(crate) fn assert_complete(used: &Coverage) {
+/// The cells that are built.
+fn built() -> Coverage {
     let cells = cells().unwrap();
     let cells = cells.iter().filter(|cell| cell.is_built());
-    let built: Coverage = cells.map(|cell| (cell.verb, cell.state)).collect();
+    cells.map(|cell| (cell.verb, cell.state)).collect()
+}
+
+/// The cells that are built, are not rare, and were not used.
+pub(crate) fn missing(used: &Coverage) -> Coverage {
+    let is_frequent = |cell: &&(&str, &str)| !RARE.contains(*cell);
+    built().difference(used).filter(is_frequent).copied().collect()
+}
+
+/// Fails if a cell that is built was not used.
+pub(crate) fn assert_complete(used: &Coverage) {
+    let built = built();
     let unbuilt: Vec<_> = RARE.iter().filter(|cell| !built.contains(*cell)).collect();
     assert!(unbuilt.is_empty(), "no exceptions any more: {unbuilt:?}");
-    let is_frequent = |cell: &&(&str, &str)| !RARE.contains(*cell);
-    let missing: Vec<_> = built.difference(used).filter(is_frequent).collect();
+    let missing = missing(used);
     assert!(missing.is_empty(), "no world used {missing:?}");
     let unknown: Vec<_> = used.difference(&built).collect();
     assert!(unknown.is_empty(), "not on the page: {unknown:?}");
