@@ -91,7 +91,7 @@ fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) 
     let (mut started, mut used, mut told) = (0, Coverage::new(), watching::Told::new());
     for seed in first..first + 2 * count {
         // Some more, if the last states that a verb has not met are rare.
-        if seed >= first + count && !(covers && !coverage::missing(&used).is_empty()) {
+        if seed >= first + count && (!covers || coverage::missing(&used).is_empty()) {
             break;
         }
         match catch_unwind(AssertUnwindSafe(|| kind.world(seed).run())) {
