@@ -137,6 +137,7 @@ export class Lifecycle {
     return {
       stopped: () => {
         runs.isStarted = this.#starting !== undefined
+        if (!runs.isStarted) runs.longWaits.end()
         if (starting) events.emit('stopped')
       },
       refused: () => {

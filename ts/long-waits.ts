@@ -54,9 +54,11 @@ export class LongWaits {
     this.#timer ??= inRootContext(() => setInterval(() => this.look(), LOOK_MS)).unref()
   }
 
-  /** The tasker is closed. */
+  /** The tasker is stopped or closed. Its timer would keep it from being collected. */
   end(): void {
     clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#oldest = undefined
   }
 
   readonly look = async (): Promise<void> => {
