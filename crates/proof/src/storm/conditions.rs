@@ -171,32 +171,17 @@ impl Subject<'_> {
 
 #[cfg(test)]
 mod tests {
-    use tasker_core::id::Seq;
     use tasker_core::task::NewTask;
-    use tasker_core::time::WallMs;
     use uuid::Uuid;
 
     use super::*;
+    use crate::storm::done_task;
 
     fn task(seq: u64, operation: &str) -> TaskRecord {
         let mut def = NewTask::new(operation);
         let key = Key { worker: 1, n: 1 };
         def.options.conditions = Rng::new(1).conditions(operation, key, false);
-        TaskRecord {
-            seq: Seq(seq),
-            id: TaskId(Uuid::from_u128(seq.into())),
-            def,
-            state: State::Done,
-            created_at: WallMs(0),
-            started_at: None,
-            ended_at: None,
-            attempt: 1,
-            outcome: None,
-            progress: None,
-            is_pausing: false,
-            attempts: Vec::new(),
-            attempts_left_out: 0,
-        }
+        done_task(seq, def)
     }
 
     /// How many violations these changes of two readers and a writer, which came second, show.

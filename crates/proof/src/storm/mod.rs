@@ -74,3 +74,23 @@ const LOOK: &str = "look";
 const EDIT: &str = "edit";
 /// What every worker pauses before it does anything else, until the last one resumes it.
 const HELD: &str = "held";
+
+/// A task that is done, for tests of the judges; its number is its uuid too.
+#[cfg(test)]
+fn done_task(seq: u64, def: tasker_core::task::NewTask) -> tasker_core::task::TaskRecord {
+    tasker_core::task::TaskRecord {
+        seq: tasker_core::id::Seq(seq),
+        id: tasker_core::id::TaskId(uuid::Uuid::from_u128(seq.into())),
+        def,
+        state: tasker_core::state::State::Done,
+        created_at: tasker_core::time::WallMs(0),
+        started_at: None,
+        ended_at: None,
+        attempt: 1,
+        outcome: None,
+        progress: None,
+        is_pausing: false,
+        attempts: Vec::new(),
+        attempts_left_out: 0,
+    }
+}

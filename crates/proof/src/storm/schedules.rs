@@ -77,33 +77,19 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use tasker_core::id::Seq;
     use tasker_core::state::State;
     use tasker_core::task::{Json, NewTask};
     use tasker_core::time::WallMs;
     use uuid::Uuid;
 
     use super::*;
+    use crate::storm::done_task;
 
     fn task(seq: u64, schedule: &str, tick: i64) -> TaskRecord {
         let mut def = NewTask::new("read");
         def.options.schedule_id = Some(Json::trusted(&format!("\"{schedule}\"")));
         def.options.scheduled_at = Some(WallMs(tick));
-        TaskRecord {
-            seq: Seq(seq),
-            id: TaskId(Uuid::from_u128(seq.into())),
-            def,
-            state: State::Done,
-            created_at: WallMs(0),
-            started_at: None,
-            ended_at: None,
-            attempt: 1,
-            outcome: None,
-            progress: None,
-            is_pausing: false,
-            attempts: Vec::new(),
-            attempts_left_out: 0,
-        }
+        done_task(seq, def)
     }
 
     /// What is wrong with two tasks of this schedule and these changes, each in a batch.
