@@ -20,7 +20,7 @@ import type {
 } from '../concurrency'
 import type { Task, Tasker as TaskerContract } from '../index'
 import type { Context } from './context'
-import { isError, read, spell, TaskerError } from './errors'
+import { invalid, isError, read, spell, TaskerError } from './errors'
 import { stringify } from './globals'
 import { bytesOf, decode, encode, encodedOf } from './msgpack'
 import { only } from './options'
@@ -57,18 +57,15 @@ export class Concurrency implements ConcurrencyContract {
   #newest = 0
 
   constructor(tasker: AnyTasker, given?: ConcurrencyOptions) {
-    if (!((tasker as unknown) instanceof Tasker)) {
-      throw new TaskerError('TASKER_INVALID', 'tasker: must be a Tasker', { path: 'tasker' })
-    }
+    if (!((tasker as unknown) instanceof Tasker)) throw invalid('tasker', 'must be a Tasker')
     const { invoke, workers } = only(given, ['invoke', 'workers'], 'options')
     this.#tasker = tasker
     if (invoke === undefined) {
       if (workers === undefined) return
-      throw new TaskerError('TASKER_INVALID', 'workers: needs invoke', { path: 'workers' })
+      throw invalid('workers', 'needs invoke')
     }
     if (typeof invoke !== 'function') {
-      const message = `invoke: must be a function, and is ${spell(invoke)}`
-      throw new TaskerError('TASKER_INVALID', message, { path: 'invoke' })
+      throw invalid('invoke', `must be a function, and is ${spell(invoke)}`)
     }
     const runner = (context: unknown) => run(invoke as Invoke, context as Context)
     if (workers === undefined) tasker.assignRunner(OPERATION, runner)
@@ -93,7 +90,7 @@ export class Concurrency implements ConcurrencyContract {
     const ids = taskIdsOf(args, ['taskIds', 'returnWhen'])
     const when = wordOf(ReturnWhen, returnWhen, 'returnWhen')
     if (ids.length === 0) return []
-    const tasks = await this.#known(ids)
+    const tasks = await this.#known(ids, ['uuid', 'state', 'status'])
     const isOver = (task: Task) =>
       when === ReturnWhen.ANY_COMPLETED ? task.status === 'done' : isEnded(task)
     const needsAll = when === ReturnWhen.ALL_COMPLETED
@@ -121,8 +118,7 @@ export class Concurrency implements ConcurrencyContract {
   readonly invoke = async (method: string, bytes: Uint8Array): Promise<Uint8Array> => {
     const name = METHODS.find(one => one === method)
     if (name === undefined) {
-      const message = `method: must be ${METHODS.join(', ')}, and is ${spell(method)}`
-      throw new TaskerError('TASKER_INVALID', message, { path: 'method' })
+      throw invalid('method', `must be ${METHODS.join(', ')}, and is ${spell(method)}`)
     }
     const args = decode(bytesOf(bytes, 'args'))
     return encode(await this[name](args))
@@ -232,8 +228,7 @@ const limitOf = (workers: unknown) => {
   if (Number.isInteger(workers) && (workers as number) >= 1) {
     return { concurrency: workers as number }
   }
-  const message = `workers: must be a positive integer, and is ${spell(workers)}`
-  throw new TaskerError('TASKER_INVALID', message, { path: 'workers' })
+  throw invalid('workers', `must be a positive integer, and is ${spell(workers)}`)
 }
 
 const STATUS: Record<Task['state'], Status> = {
