@@ -6,13 +6,19 @@
  */
 
 import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { TaskPatch, TasksToAdd, TaskToAdd, TaskUuids } from './types/definition'
 import type { EventName, Listener } from './types/events'
 import type { OperationExplanation, TaskExplanation } from './types/explain'
 import type { Hold, HoldOptions } from './types/hold'
 import type { QueryExplanation } from './types/indexes'
 import type { Jsonify } from './types/json'
-import type { OperationOptions, OperationRecord } from './types/operations'
+import type {
+  BatchRunnerOptions,
+  ModuleOptions,
+  OperationOptions,
+  OperationRecord,
+} from './types/operations'
 import type {
   AbortTasksOptions,
   BulkOptions,
@@ -42,7 +48,7 @@ import type {
   ResultOf,
   TaskUuid,
 } from './types/registry'
-import type { Runner } from './types/runner'
+import type { BatchRunner, Runner } from './types/runner'
 import type {
   FindSchedulesOptions,
   Schedule,
@@ -50,6 +56,7 @@ import type {
   SchedulePatch,
   TriggerScheduleOptions,
 } from './types/schedule'
+import type { HttpHandlers, HttpOptions, ListenOptions, Server } from './types/server'
 import type { Task, TaskLog } from './types/task'
 import type { WatchEntry, WatchOptions } from './types/watch'
 
@@ -69,7 +76,9 @@ export * from './types/query'
 export * from './types/registry'
 export * from './types/runner'
 export * from './types/schedule'
+export * from './types/server'
 export * from './types/task'
+export * from './types/telemetry'
 export * from './types/watch'
 
 /**
@@ -121,17 +130,35 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations>
 
   /**
+   * Assigns a function that carries out several tasks at once: up to `batch.max` of those that may
+   * start. In all else like any other runner.
+   */
+  assignRunner<Name extends OperationName<Operations>>(
+    operation: Name,
+    runner: BatchRunner<Operations, Name>,
+    options: BatchRunnerOptions,
+  ): void
+
+  /**
    * Assigns the function that carries out an operation. Throws `TASKER_CONFLICT` if the operation
    * already has a runner in this tasker.
+   *
+   * In place of the function it takes a module, by its `file:` URL: the default export of that is
+   * the runner, and runs each task in a thread that can be ended. A run that goes on 5 seconds
+   * after its `abortSignal` has fired ends with its thread. Throws if there is no such file; what
+   * else is wrong with the module fails its tasks.
    *
    * With `options`, they replace what the last `assignRunner` with options said of the operation,
    * in whatever process; without, nothing changes. They are stored with the next commit: what only
    * the file can refuse rejects `start`.
+   *
+   * @example
+   * tasker.assignRunner('resize', new URL('./resize.mjs', import.meta.url), { threads: 4 })
    */
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
-    runner: Runner<Operations, Name>,
-    options?: OperationOptions,
+    runner: Runner<Operations, Name> | URL,
+    options?: OperationOptions & ModuleOptions & { batch?: undefined },
   ): void
 
   /**
@@ -350,6 +377,31 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     query: Query<Operations>,
     options?: CallOptions,
   ): Promise<QueryExplanation<Operations>>
+
+  /**
+   * Answers requests of HTTP: executors in any language take tasks and report on them, and users
+   * add tasks and look at them. It answers on a thread of its own, also while the event loop is
+   * blocked, and keeps the process alive until it is closed.
+   */
+  listen(options?: ListenOptions): Promise<Server>
+
+  /**
+   * The same service for a server of yours: handlers for node:http and Express, for Hono and what
+   * else answers a WHATWG `Request`, and for Fastify. `access` says what each request may. They
+   * answer in the event loop and keep nothing alive.
+   *
+   * `stop` and `close` answer what is under way, polls that wait with an empty list; then requests
+   * are answered with 503, after `stop` until `start`.
+   *
+   * Throws `TASKER_INVALID` if `access` is missing, and `TASKER_CLOSED`.
+   *
+   * @example
+   * const http = tasker.http({ access: request => (isAdmin(request) ? 'admin' : 'none') })
+   * app.use('/tasks', http.node)
+   * hono.all('/tasks/*', c => http.fetch(c.req.raw))
+   * fastify.register(http.fastify, { prefix: '/tasks' })
+   */
+  http<From extends object = IncomingMessage>(options: HttpOptions<From>): HttpHandlers
 
   /**
    * Copies the file as it stands now into another one, while everything goes on. The copy is

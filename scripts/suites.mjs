@@ -25,6 +25,18 @@ export const systems = [
     packages: [],
     seconds: 90,
   },
+  {
+    what: 'the usual client of the Task Executor API, with workers that are killed',
+    file: `${folder}/systems/aidbox.test.mjs`,
+    packages: [`${folder}/systems/aidbox`],
+    seconds: 30,
+  },
+  {
+    what: 'the service of HTTP, mounted in Express, Hono and Fastify',
+    file: `${folder}/systems/http-frameworks.test.mjs`,
+    packages: [`${folder}/systems/http-frameworks`],
+    seconds: 30,
+  },
   ...[
     ['next', 'the example of Next.js: `next build` and its server', 60],
     ['nest', 'the example of NestJS', 20],

@@ -6,10 +6,12 @@
 //! Proof: `tidy::both_sides_of_the_bridge_know_the_same_commands`, `__test__/contract`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_core::argument;
+use tasker_core::batching::Batching;
 use tasker_core::condition::Template;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Error, Result};
@@ -43,6 +45,14 @@ enum Command<'a> {
         operation: String,
         #[serde(borrow)]
         options: Option<&'a RawValue>,
+        #[serde(borrow)]
+        batch: Option<&'a RawValue>,
+    },
+    /// The runner that is assigned next has so many threads.
+    Threads {
+        operation: String,
+        #[serde(borrow)]
+        threads: &'a RawValue,
     },
     Hold {
         #[serde(borrow)]
@@ -326,9 +336,10 @@ pub(crate) type With<'a> = (&'a Defaults, &'a mut Operations);
 /// `Invalid` or `TooLarge` with the path of the argument.
 pub(crate) fn command(ticket: Ticket, text: &str, (defaults, names): With<'_>) -> Result<Input> {
     Ok(match parse(text)? {
-        Command::Assign { operation, options } => {
-            Input::Assign(ticket, names.intern(&operation)?, options.map(options_of).transpose()?)
+        Command::Assign { operation, options, batch } => {
+            assign(ticket, names.intern(&operation)?, options, batch)?
         }
+        Command::Threads { operation, threads } => threads_of(ticket, &operation, threads, names)?,
         Command::Define { operation, options } => {
             Input::Define(ticket, names.intern(&operation)?, options_of(options)?)
         }
@@ -391,6 +402,21 @@ pub(crate) fn command(ticket: Ticket, text: &str, (defaults, names): With<'_>) -
             Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
         }
         Command::Unserved { operations, of_all } => unserved(ticket, &operations, of_all, names)?,
+    })
+}
+
+fn assign(
+    ticket: Ticket,
+    operation: Arc<str>,
+    options: Option<&RawValue>,
+    batch: Option<&RawValue>,
+) -> Result<Input> {
+    let options = options.map(options_of).transpose()?;
+    Ok(match batch {
+        Some(batch) => {
+            Input::AssignBatch(ticket, operation, options, Batching::read(batch.get(), "batch")?)
+        }
+        None => Input::Assign(ticket, operation, options),
     })
 }
 
@@ -536,6 +562,17 @@ pub(crate) fn read(text: &str) -> Result<ReadRequest> {
 
 fn task_id(text: &str) -> Result<TaskId> {
     uuid(text, "uuid").map(TaskId)
+}
+
+/// How many threads the runner has that the operation is given next.
+fn threads_of(
+    ticket: Ticket,
+    operation: &str,
+    threads: &RawValue,
+    names: &mut Operations,
+) -> Result<Input> {
+    let threads = argument::count(threads.get(), "threads", limits::THREADS_MAX)?;
+    Ok(Input::Threads(ticket, names.intern(operation)?, threads))
 }
 
 fn of_all_tasks(ticket: Ticket, conditions: &RawValue) -> Result<Input> {

@@ -17,6 +17,7 @@ mod log;
 mod calls;
 mod command;
 mod options;
+mod servers;
 mod native;
 mod msgpack;
 mod testing;

@@ -14,13 +14,15 @@ use std::iter::repeat;
 use serde_json::json;
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
+use tasker_core::json::is_json;
 use tasker_core::option::{self, OptionValue};
-use tasker_core::task::{Cause, Json, Priority, TaskEnd, TaskOptions};
+use tasker_core::task::{Cause, Json, LogLine, Priority, Progress, TaskEnd, TaskOptions};
 use tasker_core::time::WallMs;
 use tasker_engine::effect::{
-    AbortSignal, Added, Answer, BulkOutcome, Effect, RemoteEvent, RunEnd, RunStart, Skipped,
+    AbortSignal, Added, Answer, BulkOutcome, Effect, Heard, RemoteEvent, RunEnd, RunStart, Skipped,
     TaskEvent,
 };
+use tasker_engine::guarded::CircuitNews;
 use tasker_engine::input::{RunSlot, Ticket};
 use uuid::Uuid;
 
@@ -61,6 +63,8 @@ messages! {
         Answer "answer" { ticket: Ticket, value: &'a Answer },
         /// The call was refused; nothing of it was done.
         Refusal "refusal" { ticket: Ticket, error: &'a Error },
+        /// The runs that follow, so many from this one on, have one runner, which is called once.
+        Batch "batch" { slot: RunSlot, runs: u32 },
         /// A run has started: call the runner.
         Start "start" {
             slot: RunSlot, uuid: TaskId, run_id: RunId, operation: &'a str, attempt: u32,
@@ -90,8 +94,20 @@ messages! {
         TaskUpdate "taskUpdate" { uuid: TaskId },
         /// A schedule has added the task.
         TaskAdded "taskAdded" { uuid: TaskId },
+        /// An executor outside has begun with the task.
+        TaskRun "taskRun" { uuid: TaskId },
+        /// The executor of the task has written this line of its log.
+        TaskLog "taskLog" { uuid: TaskId, line: &'a Json },
+        /// The executor of the task is so far.
+        TaskProgress "taskProgress" { uuid: TaskId, report: &'a Json },
         /// The tick of the schedule is used up, for the store refuses its task.
         TickRefused "tickRefused" { schedule: &'a str, at: WallMs, error: &'a Error },
+        /// The circuit of the operation, or of this value of its tasks, has opened until this
+        /// moment because of this error, has its first probe, or has closed again.
+        Circuit "circuit" {
+            operation: &'a str, turned: Word, key: Nullable<&'a Json>, until: Option<WallMs>,
+            error: Option<&'a Json>,
+        },
         /// So many more log lines of the run are on disk.
         Logs "logs" { slot: RunSlot, count: u32 },
         /// So many more progress reports of the run are on disk.
@@ -145,9 +161,12 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Prioritized(id, to) => Message::TaskPriority { uuid: *id, priority: *to },
         Effect::Updated(id) => Message::TaskUpdate { uuid: *id },
         Effect::Added(id) => Message::TaskAdded { uuid: *id },
+        Effect::Began(id) => Message::TaskRun { uuid: *id },
         Effect::TickRefused(schedule, at, error) => {
             Message::TickRefused { schedule, at: *at, error }
         }
+        Effect::Heard(_, id, heard) => return write_heard(*id, heard, out),
+        Effect::Circuit(news) => return write_circuit(news, out),
         Effect::TaskEnded(id, end) => {
             let (status, cause, payload) = parts(end);
             Message::TaskEnd { uuid: *id, status, cause, payload }
@@ -155,6 +174,7 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Recorded(slot, logs, progress) => {
             return write_recorded(*slot, *logs, *progress, out);
         }
+        Effect::Batch(slot, runs) => Message::Batch { slot: *slot, runs: *runs },
         Effect::Start(started) => start(started, since),
         Effect::Abort(slot, signal) => self::signal(*slot, signal),
         Effect::Halt(slot) => Message::Halt { slot: *slot },
@@ -168,6 +188,39 @@ pub(crate) fn write(effect: &Effect, since: WallMs, out: &mut String) {
         Effect::Closed(error) => Message::Closed { error: error.as_ref() },
     };
     message.write(out);
+}
+
+fn write_heard(uuid: TaskId, heard: &Heard, out: &mut String) {
+    match heard {
+        Heard::Log(LogLine { attempt, level, at, message, fields, .. }) => {
+            let mut line = json!({ "level": level.as_str(), "message": &**message }).to_string();
+            line.pop();
+            line.push_str(&format!(r#","at":{},"attempt":{attempt}"#, at.0));
+            fields
+                .iter()
+                .for_each(|fields| line.push_str(&format!(r#","fields":{}"#, fields.as_str())));
+            line.push('}');
+            Message::TaskLog { uuid, line: &Json::trusted(&line) }.write(out);
+        }
+        Heard::Progress(Progress { current, total, unit }) => {
+            let all = [("current", Some(json!(current))), ("total", total.map(|it| json!(it)))];
+            let unit = ("unit", unit.as_ref().map(|unit| json!(&**unit)));
+            let all = all.into_iter().chain([unit]).filter_map(|(name, it)| Some((name, it?)));
+            let all: serde_json::Map<_, _> = all.map(|(name, it)| (name.to_owned(), it)).collect();
+            let report = Json::trusted(&json!(all).to_string());
+            Message::TaskProgress { uuid, report: &report }.write(out);
+        }
+    }
+}
+
+fn write_circuit(news: &CircuitNews, out: &mut String) {
+    let CircuitNews { operation, key, turned, until, error } = news;
+    let key = (!key.is_empty()).then(|| {
+        // One that was cut is a text.
+        if is_json(key) { Json::trusted(key) } else { Json::trusted(&json!(&**key).to_string()) }
+    });
+    let (turned, key, error) = (Word(turned.as_str()), Nullable(key.as_ref()), error.as_ref());
+    Message::Circuit { operation, turned, key, until: *until, error }.write(out);
 }
 
 fn write_recorded(slot: RunSlot, logs: u32, progress: u32, out: &mut String) {
@@ -492,6 +545,9 @@ impl Member for &Answer {
                 out.push(']');
             }
             Answer::Json(text) => out.push_str(text),
+            // JavaScript has no executors of its own.
+            Answer::Claims(_) => out.push_str("[]"),
+            Answer::Lease(until) => out.push_str(&until.0.to_string()),
         }
     }
 }

@@ -4,21 +4,23 @@
 
 use std::sync::{Arc, Weak};
 
-use napi::bindgen_prelude::{Either, Function};
+use napi::bindgen_prelude::{Either, Function, Uint8Array};
 use napi::{CleanupEnvHook, Env, JsString};
 use napi_derive::napi;
 use parking_lot::Mutex;
+use tasker_core::batching::Batching;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Error, Result};
 use tasker_core::operation::OperationOptions;
 use tasker_core::schedule;
 use tasker_core::time::WallMs;
 use tasker_engine::clock::SystemClock;
-use tasker_engine::effect::Effect;
+use tasker_engine::effect::{Answer, Effect};
 use tasker_engine::input::Input;
 use tasker_engine::quiet::Travel;
 use tasker_engine::thread::{Client, Handle, Sink};
 use tasker_engine::virtual_clock::VirtualClock;
+use tasker_http::mount;
 use tasker_sqlite::Location;
 use tracing::dispatcher;
 
@@ -28,6 +30,7 @@ use crate::effect_queue::EffectQueue;
 use crate::error;
 use crate::log;
 use crate::options::Options;
+use crate::servers::{Asked, Servers};
 
 struct Inner {
     handle: Handle,
@@ -37,13 +40,19 @@ struct Inner {
     names: Mutex<Operations>,
     /// The clock, if it is that of a test.
     clock: Option<Arc<VirtualClock>>,
+    servers: Servers,
 }
 
 impl Inner {
     /// Closes the gate, then ends the threads: nothing is called after this.
     fn shutdown(&self) {
         self.effects.close();
+        self.servers.shutdown();
         self.handle.shutdown();
+    }
+
+    fn answer(&self, ticket: f64, answer: Answer) {
+        self.effects.deliver(vec![Effect::Answer(ticket as u64, answer)]);
     }
 
     fn refuse(&self, ticket: f64, error: Error) {
@@ -77,6 +86,19 @@ pub(crate) fn check_operation(text: String) -> Option<String> {
 #[napi(catch_unwind)]
 pub(crate) fn next_times(options: String) -> String {
     schedule::next_times(&options).unwrap_or_else(|error| error::text(&error))
+}
+
+/// Whether it must be known who sends a request to answer it; nothing if there is nothing at its
+/// path.
+#[napi(catch_unwind)]
+pub(crate) fn needs_access(verb: String, target: String) -> Option<bool> {
+    mount::needs_access(&verb, &target)
+}
+
+/// The answer to a request with this head when the engine is gone.
+#[napi(catch_unwind)]
+pub(crate) fn answer_closed(head: String) -> String {
+    mount::answer_closed(&head)
 }
 
 /// Checks the options and starts an engine; the JSON text of an error if they are wrong.
@@ -114,8 +136,8 @@ pub(crate) fn open_with(
             .map_err(|e| Error::bug(format!("no notifier: {e}")))?;
         let effects = Arc::new(EffectQueue::new(notifier));
         let (handle, client, clock) = start(&options, &effects, test)?;
-        let names = Mutex::default();
-        Ok(Arc::new(Inner { handle, client, effects, defaults: options.defaults, names, clock }))
+        let (defaults, names, servers) = (options.defaults, Mutex::default(), Servers::default());
+        Ok(Arc::new(Inner { handle, client, effects, defaults, names, clock, servers }))
     });
     match opened {
         // The hook is added after the notifier, so Node runs it before it tears the notifier down.
@@ -193,10 +215,13 @@ impl Native {
         read.err().map(|error| error::text(&error))
     }
 
-    /// What is wrong with the options of an operation, as the JSON text of an error.
+    /// What is wrong with the options of an operation, as the JSON text of an error; with those of
+    /// its batches, if the runner takes several tasks at once.
     #[napi(catch_unwind)]
-    pub fn check_operation_options(&self, text: String) -> Option<String> {
-        OperationOptions::read(&text).err().map(|error| error::text(&error))
+    pub fn check_operation_options(&self, text: String, batch: Option<String>) -> Option<String> {
+        let batch = batch.map(|batch| Batching::read(&batch, "batch")).transpose();
+        let checked = OperationOptions::read(&text).and(batch);
+        checked.err().map(|error| error::text(&error))
     }
 
     /// Runs have settled.
@@ -230,8 +255,7 @@ impl Native {
             Ok(ReadRequest::Watching(asked)) => self.inner.client.watch(ticket as u64, asked),
             Ok(ReadRequest::Cancel(other)) => {
                 self.inner.client.cancel_read(other);
-                let done = Effect::Answer(ticket as u64, tasker_engine::effect::Answer::Done);
-                self.inner.effects.deliver(vec![done]);
+                self.inner.answer(ticket, Answer::Done);
             }
             Err(error) => self.inner.refuse(ticket, error),
         }
@@ -251,6 +275,73 @@ impl Native {
         };
         let travel = inner.clock.as_ref().zip(until).map(travel);
         inner.client.await_quiet(ticket as u64, travel);
+    }
+
+    /// Opens a server of HTTP.
+    #[napi(catch_unwind)]
+    pub fn listen(&self, ticket: f64, options: String) {
+        let Inner { servers, handle, defaults, effects, .. } = &*self.inner;
+        match servers.listen(&options, handle, defaults.clone(), effects) {
+            Ok(text) => self.inner.answer(ticket, Answer::Json(text)),
+            Err(error) => self.inner.refuse(ticket, error),
+        }
+    }
+
+    /// Closes one; answered when nothing is left of it.
+    #[napi(catch_unwind)]
+    pub fn unlisten(&self, ticket: f64, number: String) {
+        match self.inner.servers.unlisten(ticket as u64, &number) {
+            Ok(true) => self.inner.answer(ticket, Answer::Done),
+            Ok(false) => {}
+            Err(error) => self.inner.refuse(ticket, error),
+        }
+    }
+
+    /// Requests may come through servers of the user's; the JSON text of an error if that fails.
+    #[napi(catch_unwind)]
+    pub fn mount(&self) -> Option<String> {
+        let Inner { servers, handle, defaults, effects, .. } = &*self.inner;
+        let mounted = servers.mount(handle, defaults.clone(), effects);
+        mounted.err().map(|error| error::text(&error))
+    }
+
+    /// One request that came so; the JSON text of an error if its access is none.
+    #[napi(catch_unwind)]
+    pub fn ask(
+        &self,
+        ticket: f64,
+        head: String,
+        access: Option<String>,
+        body: Option<Uint8Array>,
+    ) -> Option<String> {
+        let (access, body) = (access.as_deref(), body.map(|body| body.to_vec()));
+        let asked = self.inner.servers.ask(ticket as u64, Asked { head: &head, access, body });
+        asked.err().map(|error| error::text(&error))
+    }
+
+    /// The next part of the body of a request, an empty one at its end, or none if it has broken
+    /// off; whether more is wanted.
+    #[napi(catch_unwind)]
+    pub fn feed(&self, ticket: f64, part: Option<Uint8Array>) -> bool {
+        self.inner.servers.feed(ticket as u64, part.map(|part| part.to_vec()))
+    }
+
+    /// Nobody waits for the answer to a request any more.
+    #[napi(catch_unwind)]
+    pub fn forget(&self, ticket: f64) {
+        self.inner.servers.forget(ticket as u64);
+    }
+
+    /// Answers such requests as are under way, and refuses others.
+    #[napi(catch_unwind)]
+    pub fn unmount(&self, ticket: f64) {
+        self.inner.servers.unmount(ticket as u64, &self.inner.effects);
+    }
+
+    /// The event loop goes round.
+    #[napi(catch_unwind)]
+    pub fn beat(&self) {
+        self.inner.servers.pulse.beat();
     }
 
     /// What waits for JavaScript.

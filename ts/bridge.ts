@@ -17,7 +17,7 @@ import { type Answers, type Command, commandText, type ReadCommand } from './com
 import { read, refusal, renewed, TaskerError } from './errors'
 import { parse } from './globals'
 import type { KeepAlive } from './keepalive'
-import type { Added, Refusal } from './messages'
+import type { Added, MountAnswer, Refusal } from './messages'
 import { inRootContext, type NativeHandle } from './native'
 import { currentWorld, type World } from './world'
 
@@ -31,6 +31,14 @@ export interface Attachment {
   readonly hasLive?: boolean
   /** The bridge has closed for this reason; by a fault of the engine, if there is one. */
   closed(reason: unknown, fault: TaskerError | undefined): void
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly number: number
+  readonly port: number
+  readonly url: string
+  readonly token?: string
 }
 
 /** What the engine says when it is quiet. */
@@ -106,9 +114,9 @@ export class Bridge {
     return fault === null ? undefined : refusal(parse(fault))
   }
 
-  /** Throws if something is wrong with the options of an operation. */
-  checkOperationOptions(options: string): void {
-    const fault = this.#native.checkOperationOptions(options)
+  /** Throws if something is wrong with the options of an operation, or of its batches. */
+  checkOperationOptions(options: string, batch: string | undefined): void {
+    const fault = this.#native.checkOperationOptions(options, batch)
     if (fault !== null) throw refusal(parse(fault))
   }
 
@@ -151,6 +159,72 @@ export class Bridge {
     this.#native.quiet(this.#issueTicket(call), until, momentsMax, isUnheard)
     this.updateKeepAlive()
     return call.promise
+  }
+
+  /** Opens a server of HTTP. */
+  listen<Value>(options: string, transform: (listening: Listening) => Value): Promise<Value> {
+    const call = new Call(transform)
+    this.#send('listen', options, call)
+    return call.promise
+  }
+
+  /** Closes a server; resolves when nothing is left of it. */
+  unlisten(server: number): Promise<void> {
+    const call = new Call(() => undefined)
+    if (this.#isShut) call.resolve(undefined)
+    else this.#dispatch('unlisten', String(server), call)
+    return call.promise
+  }
+
+  /** Requests may come through servers of the user's. */
+  mount(): void {
+    const fault = this.#native.mount()
+    if (fault !== null) throw refusal(parse(fault))
+  }
+
+  /** Begins to answer one; without a body it is fed. Throws if such an access is not known. */
+  ask(
+    head: string,
+    access: string | undefined,
+    body: Uint8Array | undefined,
+  ): { ticket: number; answer: Promise<MountAnswer | undefined> } {
+    const call = new Call()
+    call.isWait = true
+    this.#batch.flush()
+    const ticket = this.#issueTicket(call)
+    const fault = this.#native.ask(ticket, head, access, body)
+    if (fault !== null) {
+      this.#pending.delete(ticket)
+      throw refusal(parse(fault))
+    }
+    this.updateKeepAlive()
+    return { ticket, answer: call.promise }
+  }
+
+  /** The next part of its body, empty at the end, none if it broke off; whether more is wanted. */
+  feed(ticket: number, part: Uint8Array | undefined): boolean {
+    return !this.#isShut && this.#native.feed(ticket, part)
+  }
+
+  /** Who sent it has gone: it is answered with nothing. */
+  forget(ticket: number): void {
+    this.#taken(ticket)?.resolve(undefined)
+    if (!this.#isShut) this.#native.forget(ticket)
+    this.updateKeepAlive()
+  }
+
+  /** Answers those that are under way, and refuses others; resolves when that is over. */
+  unmount(): Promise<void> {
+    const call = new Call(() => undefined)
+    if (this.#isShut) call.resolve(undefined)
+    else this.#native.unmount(this.#issueTicket(call))
+    this.updateKeepAlive()
+    return call.promise
+  }
+
+  /** The event loop goes round. */
+  beat(): void {
+    if (!this.#isShut) this.#native.beat()
   }
 
   /** Whether a call has been made that is still to be carried out. */
@@ -408,7 +482,7 @@ export class Bridge {
   }
 }
 
-type Way = 'command' | 'read' | 'addMany' | 'addIdempotent'
+type Way = 'command' | 'read' | 'addMany' | 'addIdempotent' | 'listen' | 'unlisten'
 
 /** Settles a promise, and rejects it if that throws. */
 function settled(deferred: Deferred, settle: () => void) {

@@ -20,7 +20,14 @@ import type { PriorityJson, TaskEnd } from './messages'
 
 /** What is asked of the engine. */
 export type Command =
-  | { do: 'assign'; operation: string; options?: JsonText | undefined }
+  | {
+      do: 'assign'
+      operation: string
+      options?: JsonText | undefined
+      batch?: JsonText | undefined
+    }
+  /** How many threads the runner has that is assigned next. */
+  | { do: 'threads'; operation: string; threads: number }
   | { do: 'define'; operation: string; options: JsonText }
   | { do: 'conditions'; conditions: JsonText }
   | { do: 'pauseOperation'; operation: string; pauses: boolean }
@@ -181,6 +188,7 @@ export type ChangeJson =
 export interface Answers {
   /** With options, when they are on disk. */
   assign: null
+  threads: null
   define: null
   /** Those that they have replaced and those that hold now, if there were any. */
   conditions: [before: DocumentJson[], now: DocumentJson[]] | null
@@ -241,7 +249,7 @@ export interface Answers {
   holds: DocumentJson[]
   stand: string
   explainTask: DocumentJson
-  explainOperation: { reasons: DocumentJson[]; held: number; rated: number }
+  explainOperation: { reasons: DocumentJson[]; held: number; rated: number; guarded: number }
   unserved: string[]
   get: DocumentJson
   find: DocumentJson[]

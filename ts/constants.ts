@@ -16,11 +16,17 @@ export const CALL_BYTES_MAX = 128 * 1024 * 1024
 /** Bytes of one log line: its message and its fields. */
 export const LOG_LINE_BYTES_MAX = 64 * 1024
 
+/** Log lines kept per task; the last of them says that no more are kept. */
+export const LOGS_PER_TASK_MAX = 10_000
+
 /** Bytes of the `unit` of a progress report. */
 export const PROGRESS_UNIT_BYTES_MAX = 64
 
 /** Most runs at once that an option may allow. */
 export const CONCURRENCY_MAX = 100_000
+
+/** Threads that the runner of one operation may have in a process. */
+export const THREADS_MAX = 256
 
 /** Conditions of one task, those of its operation and of its tasker among them. */
 export const CONDITIONS_MAX = 100
@@ -73,6 +79,8 @@ export const TASK_WORDS = [
 export const OPERATION_WORDS = [
   'concurrency',
   'rateLimit',
+  'circuitBreaker',
+  'executor',
   'priority',
   'runTimeout',
   'queueTimeout',
@@ -83,7 +91,5 @@ export const OPERATION_WORDS = [
   'onStop',
   'onStopWaiting',
   'schema',
+  'batch',
 ] as const
-
-/** What later versions of them take. */
-export const OPERATION_WORDS_LATER = ['circuitBreaker', 'executor', 'batch'] as const

@@ -12,12 +12,20 @@
  */
 
 import { AsyncResource } from 'node:async_hooks'
+import type { TaskLog } from '../index'
 import type { Bridge } from './bridge'
 import { outcomeLine } from './commands'
 import type { EngineLog } from './engine-logger'
 import { spell } from './errors'
-import { nextTick, queueMicrotask, setImmediate, stringify } from './globals'
-import { type Message, type Messages, messagesIn, type Unreadable, unreadable } from './messages'
+import { dateOf, nextTick, queueMicrotask, setImmediate, stringify } from './globals'
+import {
+  type Message,
+  type MessageOf,
+  type Messages,
+  messagesIn,
+  type Unreadable,
+  unreadable,
+} from './messages'
 import { inRootContext } from './native'
 import type { Calling, Runs } from './runs'
 
@@ -109,6 +117,20 @@ export class Delivery {
     else queueMicrotask(() => nextTick(() => this.#runs.begin(calling, since)))
   }
 
+  /** The data of a run is no JSON: it fails, and its batch does not wait for it. */
+  #refuse(slot: number) {
+    this.#runs.missed(slot)
+    this.#bridge.outcome(outcomeLine(slot, 'unstorable', stringify(unreadable)))
+  }
+
+  /** Takes the start of a run away. */
+  #withdraw(calling: Calling[], slot: number) {
+    const at = calling.findIndex(([kind, other]) => kind === 'start' && other === slot)
+    if (at < 0) return
+    calling.splice(at, 1)
+    this.#runs.missed(slot)
+  }
+
   #pass(message: Message | Unreadable, calling: Calling[]) {
     try {
       this.#passOn(message, calling)
@@ -125,22 +147,19 @@ export class Delivery {
         return bridge.answered(message[1], message[2])
       case 'refusal':
         return bridge.refused(message[1], message[2])
+      case 'batch':
+        return runs.batches.announce(message)
       case 'start':
       case 'signal':
-        calling.push(message)
-        return
+        return void calling.push(message)
       case 'halt':
-        if (!runs.halt(message)) calling.push(message)
-        return
+        return runs.halt(message) ? undefined : void calling.push(message)
       case 'goOn':
         return runs.goOn(message)
       case 'runEnd':
-        // A run that a stop took back before its runner was called is not called at all.
-        if (!runs.over(message)) withdraw(calling, message[1])
-        return
+        return runs.over(message) ? undefined : this.#withdraw(calling, message[1])
       case 'runRetry':
-        if (!runs.retried(message)) withdraw(calling, message[1])
-        return
+        return runs.retried(message) ? undefined : this.#withdraw(calling, message[1])
       case 'taskRetry':
         return runs.reopened(message)
       case 'taskPriority':
@@ -148,9 +167,15 @@ export class Delivery {
       case 'taskUpdate':
         return runs.updated(message)
       case 'taskAdded':
-        return runs.added(message)
+      case 'taskRun':
+        return runs.told(message)
+      case 'taskLog':
+      case 'taskProgress':
+        return hear(runs, message)
       case 'tickRefused':
         return runs.tickRefused(message)
+      case 'circuit':
+        return runs.circuitTurned(message)
       case 'taskEnd':
         return runs.ended(message)
       case 'logs':
@@ -166,8 +191,7 @@ export class Delivery {
       case 'remoteEnd':
         return runs.remoteEnd(message)
       case 'awaitAck':
-        bridge.command({ do: 'ack' }).catch(() => {})
-        return
+        return void bridge.command({ do: 'ack' }).catch(() => {})
       case 'eventsMissed':
         return runs.eventsMissed(message)
       case 'operationChanged':
@@ -181,16 +205,19 @@ export class Delivery {
         return runs.loopBlocked(message)
       case 'closed':
         return bridge.failed(message[1])
-      case 'unreadable':
-        return bridge.outcome(outcomeLine(message[1], 'unstorable', stringify(unreadable)))
       default:
-        message satisfies never
+        return this.#refuse((message satisfies Unreadable)[1])
     }
   }
 }
 
-/** Takes the start of a run away. */
-function withdraw(calling: Calling[], slot: number) {
-  const at = calling.findIndex(([kind, other]) => kind === 'start' && other === slot)
-  if (at >= 0) calling.splice(at, 1)
+/** An executor outside has said something of its run. */
+function hear({ events }: Runs, message: MessageOf<'taskLog'> | MessageOf<'taskProgress'>): void {
+  if (message[0] === 'taskProgress') {
+    events.emitTask('task.progress', message[1], message[2])
+    return
+  }
+  const [, uuid, line] = message
+  const log: TaskLog = { ...line, at: dateOf(line.at) }
+  events.emitTask('task.log', uuid, log)
 }

@@ -34,7 +34,11 @@ export class EngineLog {
   }
 
   tell([, level, message, fields]: MessageOf<'log'>): void {
-    const text = `tasker: ${message}`
+    this.pass(level, `tasker: ${message}`, fields)
+  }
+
+  /** Hands over a text, and what belongs to it. */
+  pass(level: Method, text: string, fields: unknown): void {
     const args = fields === undefined ? [text] : [text, fields]
     try {
       const log = methodOf(this.#logger, level) as AnyMethod
@@ -57,7 +61,12 @@ export function engineLogOf(logger: unknown): EngineLog | undefined {
   return new EngineLog(given)
 }
 
-function methodOf(logger: object, level: MessageOf<'log'>[1]): unknown {
+/** The methods of a logger that are called; not each has the first. */
+type Method = 'fatal' | MessageOf<'log'>[1]
+
+function methodOf(logger: object, level: Method): unknown {
   const method = read(logger, level)
-  return level === 'warn' && typeof method !== 'function' ? read(logger, 'warning') : method
+  if (typeof method === 'function') return method
+  if (level === 'warn') return read(logger, 'warning')
+  return level === 'fatal' ? read(logger, 'error') : method
 }

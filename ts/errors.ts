@@ -33,12 +33,6 @@ export function invalid(path: string, message: string, cause?: unknown): TaskerE
   return new TaskerError('TASKER_INVALID', `${path}: ${message}`, facts)
 }
 
-/** `TASKER_UNSUPPORTED` for what the contract has for later versions, as the engine words it. */
-export function comesLater(path: string): TaskerError {
-  const guide = '"What tasker does not do yet" in the guide (docs/guide/missing.md)'
-  return new TaskerError('TASKER_UNSUPPORTED', `${path}: comes later; see ${guide}`, { path })
-}
-
 /** `TASKER_INVALID` for a value at `path` that `JSON.stringify` refused with `cause`. */
 export function unwritable(path: string, cause: unknown): TaskerError {
   const [why = ''] = spell(isError(cause) ? read(cause, 'message') : cause).split('\n', 1)
@@ -123,3 +117,13 @@ export function show(target: object, key: string, value: unknown): void {
 }
 
 const OPEN = { writable: true, configurable: true }
+
+/** Whether an error says, or has as its cause, that something of tasker is closed. */
+export function isForClose(error: unknown): boolean {
+  let one = error
+  for (let depth = 0; depth < 8 && isError(one); depth += 1) {
+    if (read(one, 'code') === 'TASKER_CLOSED') return true
+    one = read(one, 'cause')
+  }
+  return false
+}

@@ -12,13 +12,15 @@ import { dateOf, stringify } from './globals'
 /** Revives an explanation in place, and says each reason in a sentence. */
 export function reviveExplanation(explanation: DocumentJson): TaskExplanation {
   for (const reason of explanation.reasons as DocumentJson[]) {
-    for (const key of ['until', 'since', 'nextAt']) {
+    for (const key of ['until', 'since', 'nextAt', 'startsAt', 'lastPollAt']) {
       const moment = reason[key]
       if (typeof moment === 'number') reason[key] = dateOf(moment)
       if (Array.isArray(moment)) reason[key] = moment.map(dateOf)
     }
     reason.message = sentence(reason as unknown as WaitReason)
   }
+  const executor = explanation.executor as DocumentJson | undefined
+  if (executor) executor.until = dateOf(executor.until as number)
   const ended = explanation.ended as DocumentJson | undefined
   if (ended) ended.at = dateOf(ended.at as number)
   const revived = explanation as unknown as TaskExplanation
@@ -52,6 +54,15 @@ function sentence(reason: WaitReason): string {
     }
     case 'no-runner':
       return `no tasker that is started has a runner for '${reason.operation}'`
+    case 'executor': {
+      const { what, operation, lastPollAt, until, by } = reason
+      if (what === 'begin') {
+        const who = by === undefined ? 'an executor' : `executor '${by}'`
+        return `${who} has taken it and has until ${until?.toISOString()} to begin`
+      }
+      const last = lastPollAt === undefined ? '' : `, the last one at ${lastPollAt.toISOString()}`
+      return `no executor asks for tasks of '${operation}'${last}`
+    }
     case 'limit': {
       const { operation, limit, running, uuids } = reason
       const of = `'${operation}' runs ${running} of ${limit} tasks at once`
@@ -65,8 +76,24 @@ function sentence(reason: WaitReason): string {
       const before = ahead > 0 ? `, and ${ahead}${isCapped ? ' and more' : ''} stand ahead` : ''
       return `${of}; the next may at ${nextAt.toISOString()}${before}`
     }
-    case 'place':
-      return `this tasker runs ${reason.running} of ${reason.limit} tasks at once`
+    case 'circuit': {
+      const { operation, by, key, state, until, probing, ahead, isCapped } = reason
+      const value = key === undefined ? 'nothing' : stringify(key)
+      const whose = by === undefined ? '' : ` where ${by} is ${value}`
+      const of = `the circuit of '${operation}'${whose} is ${state}`
+      const before = ahead > 0 ? `, and ${ahead}${isCapped ? ' and more' : ''} stand ahead` : ''
+      if (state === 'open') return `${of} until ${until?.toISOString()}${before}`
+      return `${of}: ${tasks(probing)} of ${reason.probes} are being tried${before}`
+    }
+    case 'batch': {
+      const { operation, waiting, max, startsAt } = reason
+      const of = `${waiting} of the ${max} tasks wait that '${operation}' takes at once`
+      return `${of}; they start at ${startsAt.toISOString()} at the latest`
+    }
+    case 'place': {
+      const of = reason.operation === undefined ? '' : ` of '${reason.operation}' in threads`
+      return `this tasker runs ${reason.running} of ${reason.limit} tasks${of} at once`
+    }
     case 'order':
       return `${tasks(reason.ahead)}${reason.isCapped ? ' and more' : ''} ahead of it come first`
   }
@@ -103,7 +130,12 @@ function text({ uuid, operation, state, runnable, reasons, ended, isPausing }: T
 }
 
 /** The states of waiting tasks that have no place in the queue, and why each waits. */
-const WAITS = { blocked: 'dependency', delayed: 'start-time', paused: 'paused' } as const
+const WAITS = {
+  blocked: 'dependency',
+  delayed: 'start-time',
+  paused: 'paused',
+  claimed: 'executor',
+} as const
 
 /** Counts the waiting tasks of an operation by what holds them first. */
 export async function explainOperation(
@@ -139,8 +171,10 @@ export async function explainOperation(
   add('condition', held)
   const rated = Math.min(ready.rated, queued - held)
   add('rate-limit', rated)
+  const guarded = Math.min(ready.guarded, queued - held - rated)
+  add('circuit', guarded)
   // Of the others nothing but the queue is left to wait for.
   const [first = { reason: 'order' }] = ready.reasons
-  add(first.reason as WaitReason['reason'], queued - held - rated)
+  add(first.reason as WaitReason['reason'], queued - held - rated - guarded)
   return { operation, waiting, reasons }
 }

@@ -4,6 +4,7 @@
  * Proof: `__test__/contract/stopping.test.mjs`, `__test__/contract/closing.test.mjs`.
  */
 
+import { type InspectOptions, inspect } from 'node:util'
 import type { Bridge } from './bridge'
 import type { Command } from './commands'
 import { traced } from './errors'
@@ -44,6 +45,13 @@ export class Lifecycle {
     if (bridge.isClosing) return 'closing'
     if (runs.isStarted) return this.#starting ? 'started' : 'stopping'
     return 'not started'
+  }
+
+  /** What `console.log` shows of a tasker. */
+  shown(name: string, storePath: string | undefined, options: InspectOptions): string {
+    const { operations: runners, liveCount: liveRuns } = this.#parts.runs
+    const shown = { store: storePath ?? ':memory:', state: this.state, runners, liveRuns }
+    return `${name} ${inspect(shown, options)}`
   }
 
   readonly isStarted = () => this.#parts.runs.isStarted
@@ -106,7 +114,7 @@ export class Lifecycle {
 
   stop(command: Of<'stop'>): Promise<void> {
     const { stopped, refused } = this.#halt()
-    return this.#parts.bridge.command(command, stopped, refused)
+    return this.#endThreads(this.#parts.bridge.command(command, stopped, refused))
   }
 
   /** Each call with options counts; the first close is the one that later ones wait for. */
@@ -120,11 +128,17 @@ export class Lifecycle {
     const { bridge } = this.#parts
     const { stopped, refused } = this.#halt()
     try {
-      await traced(bridge.close(command, stopped, refused))
+      await this.#endThreads(traced(bridge.close(command, stopped, refused)))
     } catch (error) {
       if (isFirst && !bridge.isShut) this.#closing = undefined
       throw error
     }
+  }
+
+  /** When that is done, no thread of a runner is left either, unless it was started again. */
+  async #endThreads(stopped: Promise<void>): Promise<void> {
+    await stopped
+    if (!this.#parts.runs.isStarted) await this.#parts.runs.threads.end()
   }
 
   /** Takes the start back; what is given says what to do when that is done or refused. */

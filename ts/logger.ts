@@ -25,7 +25,7 @@ const LINE_REST_BYTES = 32
 /** The logger of a run; each of its lines gets `base`, which is JSON of a bounded size. */
 export function loggerOf(run: Run, base?: object): TaskLogger {
   const write = (level: number, message: unknown, fields: unknown, more = base) => {
-    if (!run.stores(level)) return
+    if (!run.takes(level)) return
     const text = messageOf(message)
     const room = LOG_LINE_BYTES_MAX - LINE_REST_BYTES - Buffer.byteLength(text)
     const own = fields === undefined ? undefined : fieldsText(fields, room)

@@ -16,6 +16,8 @@ import type {
   Json,
   TaskerErrorCode,
   TaskerErrorFacts,
+  TaskLog,
+  TaskProgress,
   TraceContext,
 } from '../index'
 import { parse } from './globals'
@@ -27,6 +29,8 @@ export type Message =
   | ['answer', ticket: number, value: unknown]
   /** The call was refused; nothing of it was done. */
   | ['refusal', ticket: number, error: Refusal]
+  /** The runs that follow, so many from this one on, have one runner, which is called once. */
+  | ['batch', slot: number, runs: number]
   /** A run has started: call the runner. Times are milliseconds after those of its text. */
   | [
       'start',
@@ -65,8 +69,25 @@ export type Message =
   | ['taskUpdate', uuid: string]
   /** A schedule has added the task. */
   | ['taskAdded', uuid: string]
+  | ['taskRun', uuid: string]
+  /** The executor of the task has written this line of its log. */
+  | ['taskLog', uuid: string, line: Omit<TaskLog, 'at'> & { at: number }]
+  /** The executor of the task is so far. */
+  | ['taskProgress', uuid: string, report: TaskProgress]
   /** The tick of the schedule is used up, for the store refuses its task. */
   | ['tickRefused', schedule: string, at: number, error: Refusal]
+  /**
+   * The circuit of the operation, or of this value of its tasks, has opened until this moment
+   * because of this error, has its first probe, or has closed again.
+   */
+  | [
+      'circuit',
+      operation: string,
+      turned: 'opened' | 'halfOpened' | 'closed',
+      key: Json | null,
+      until?: number,
+      error?: StoredError,
+    ]
   /** So many more log lines of the run are on disk. */
   | ['logs', slot: number, count: number]
   /** So many more progress reports of the run are on disk. */
@@ -128,6 +149,9 @@ export type TaskEnd = [status: EndStatus, cause: EndCause | null, payload?: unkn
  * added before is not new.
  */
 export type Added = [uuid: string, isNew: boolean | 'duplicate' | 'replaced']
+
+/** The answer to a request that came through a server of the user's; names and values in turn. */
+export type MountAnswer = [status: number, headers: string[], body: string]
 
 /** A priority in JSON, which has no infinities. */
 export type PriorityJson = number | 'Infinity' | '-Infinity'

@@ -26,13 +26,34 @@ export interface NativeHandle {
   addMany(ticket: number, definitions: string): void
   addIdempotent(ticket: number, rows: string): void
   check(definition: string): string | null
-  checkOperationOptions(options: string): string | null
+  checkOperationOptions(options: string, batch: string | undefined): string | null
   complete(outcomes: string): void
   record(records: string): void
   command(ticket: number, command: string): void
   read(ticket: number, read: string): void
   /** Answers when the engine is quiet; in a test time may go by until then. */
   quiet(ticket: number, until: number | undefined, momentsMax: number, isUnheard: boolean): void
+  /** Opens a server of HTTP; the answer says its number, where it listens, and its token. */
+  listen(ticket: number, options: string): void
+  /** Closes a server; answered when nothing is left of it. */
+  unlisten(ticket: number, server: string): void
+  /** Requests may come through servers of the user's; the JSON text of an error if that fails. */
+  mount(): string | null
+  /** One that came so; without a body it is fed. The text of an error if its access is none. */
+  ask(
+    ticket: number,
+    head: string,
+    access: string | undefined,
+    body: Uint8Array | undefined,
+  ): string | null
+  /** The next part of its body, an empty one at the end, none if it has broken off. */
+  feed(ticket: number, part: Uint8Array | undefined): boolean
+  /** Nobody waits for its answer any more. */
+  forget(ticket: number): void
+  /** Answers those that are under way, and refuses others. */
+  unmount(ticket: number): void
+  /** The event loop goes round. */
+  beat(): void
   drain(): string
   shutdown(): void
 }
@@ -55,6 +76,10 @@ interface Addon {
   open(options: string, notifier: () => void): NativeHandle | string
   openTest(seed: number, now: number): NativeTest | string
   checkOperation(name: string): string | null
+  /** Whether it must be known who sends a request; `null` if there is nothing at its path. */
+  needsAccess(verb: string, target: string): boolean | null
+  /** The answer to a request of which this is the head, when the engine is gone. */
+  answerClosed(head: string): string
   /** A JSON array of times, or the JSON text of an error. */
   nextTimes(options: string): string
   encodeMessagePack(text: string, bytes: Uint8Array[]): Uint8Array | string
@@ -117,7 +142,7 @@ function load(): Addon {
 }
 
 /** The version of tasker, unless this code is not in its package. */
-function version(): string | undefined {
+export function version(): string | undefined {
   try {
     const about = parse(readFileSync(join(home, 'package.json'), 'utf8'))
     return about.name === 'tasker' ? about.version : undefined

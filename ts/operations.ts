@@ -11,20 +11,31 @@
 import type { OperationRecord, OperationSchemas } from '../index'
 import type { Bridge } from './bridge'
 import { type Answers, type Command, type DocumentJson, JsonText } from './commands'
-import { OPERATION_WORDS, OPERATION_WORDS_LATER } from './constants'
+import { OPERATION_WORDS } from './constants'
 import { reviveQueueTimeout } from './document'
-import { isError, read, spell } from './errors'
+import { invalid, isError, read, spell, TaskerError } from './errors'
 import { dateOf, stringify } from './globals'
-import { jsonOf, judged, only } from './options'
+import { objectOf } from './objects'
+import { jsonOf, judged, judgedMembers, only } from './options'
+import type { AnyRunner, Runs } from './runs'
 import { schemasOf } from './schemas'
+import { isUrl } from './store-path'
+import type { AnyBatchRunner } from './task-batches'
+import { threadsOf } from './thread-pool'
 import { warn } from './warnings'
 
 /** How much of conditions a warning shows, in characters. */
 const SHOWN_MAX = 200
 
-/** What is said of words that are no options: later ones, and those of other queues. */
+/** Why an operation is not assigned a second runner. */
+export function hasRunner(operation: string): TaskerError {
+  const its = `the operation ${stringify(operation)}`
+  const message = `${its} has a runner already; call unassignRunner first`
+  return new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
+}
+
+/** What is said of words that are no options: those of other queues. */
 const UNKNOWN = {
-  later: OPERATION_WORDS_LATER,
   meant: {
     timeout: 'runTimeout may be meant',
     attempts: 'retry is meant',
@@ -34,8 +45,12 @@ const UNKNOWN = {
     limiter: 'rateLimit is meant',
     rate: 'rateLimit is meant',
     throttle: 'rateLimit is meant',
+    circuit: 'circuitBreaker is meant',
+    breaker: 'circuitBreaker is meant',
     paused: 'pauseOperation is meant',
     delay: 'it goes into addTask',
+    threads: 'it goes into assignRunner, beside a module',
+    batchSize: 'batch: { max } is meant',
     runAt: 'it goes into addTask',
   },
 }
@@ -44,17 +59,57 @@ const UNKNOWN = {
 export interface SplitOptions {
   text: string
   schemas: OperationSchemas | undefined
+  /** How the runner takes several tasks at once: that stays in this process. */
+  batch: string | undefined
 }
 
-/** The options of `defineOperation` and `assignRunner`. */
-export function operationOptions(value: unknown): SplitOptions {
-  const options = only(value, OPERATION_WORDS, 'options', UNKNOWN)
+/** What an `assignRunner` says besides: how many threads its runner may have, if it is a module. */
+export interface AssignOptions {
+  split: SplitOptions | undefined
+  threads: number | undefined
+}
+
+/** The options of `assignRunner`, for this runner. */
+export function assignOptions(given: unknown, runner: unknown): AssignOptions {
+  const split = given === undefined ? undefined : operationOptions(given, LOCAL_WORDS)
+  if (split?.batch !== undefined && isUrl(runner)) {
+    throw invalid('batch', 'is for a runner that is a function; a module takes one task at a time')
+  }
+  return { split, threads: threadsOf(Object(given).threads, runner) }
+}
+
+/** What `assignRunner` takes besides, which is of this tasker alone. */
+const LOCAL_WORDS = ['threads']
+
+/** The options of `defineOperation` and `assignRunner`, of which this gives those of both. */
+export function operationOptions(value: unknown, local: readonly string[] = []): SplitOptions {
+  const options = only(value, [...OPERATION_WORDS, ...local], 'options', UNKNOWN)
   // Each is read once: a getter may answer otherwise the next time.
   const given = OPERATION_WORDS.map(word => [word, options[word]] as const)
-  const { schema, ...others } = Object.fromEntries(given)
+  const { schema, batch, ...others } = Object.fromEntries(given)
   const said = Object.entries(others).filter(([, value]) => value !== undefined)
   const text = jsonOf(Object.fromEntries(said.map(([word, value]) => [word, judged(word, value)])))
-  return { text, schemas: schemasOf(schema) }
+  const batchText = batch === undefined ? undefined : jsonOf(judgedMembers(batch))
+  return { text, schemas: schemasOf(schema), batch: batchText }
+}
+
+/** The options of `defineOperation`. */
+export function definedOptions(given: unknown): SplitOptions {
+  const options = operationOptions(objectOf(given, 'options'))
+  if (options.batch === undefined) return options
+  throw invalid('batch', 'is for assignRunner: each runner has its own')
+}
+
+/** An operation has this runner from now on. */
+export function assignTo(
+  runs: Runs,
+  operation: string,
+  runner: unknown,
+  { split }: AssignOptions,
+): void {
+  if (split?.batch === undefined) runs.assign(operation, runner as AnyRunner | URL)
+  else runs.batches.assign(operation, runner as AnyBatchRunner)
+  if (split) runs.schemas.assign(operation, split.schemas)
 }
 
 /** Revives the records of operations in place. */
@@ -70,7 +125,11 @@ export function reviveOperations(records: DocumentJson[]): OperationRecord[] {
   return records as unknown as OperationRecord[]
 }
 
-type Assign = Command & { do: 'assign' }
+/** An `assignRunner` with options, and how many threads its runner may have if it is a module. */
+interface Sent {
+  readonly command: Command & { do: 'assign' }
+  readonly threads: number | undefined
+}
 
 /** Runners that came with options: their records go with the next commit. */
 export class Assignments {
@@ -78,7 +137,7 @@ export class Assignments {
   /** Those that are not answered yet. */
   readonly #sent = new Map<string, Promise<unknown>>()
   /** Those that were refused. */
-  readonly #refused = new Map<string, { command: Assign; error: unknown }>()
+  readonly #refused = new Map<string, { sent: Sent; error: unknown }>()
   #isAwaited = false
 
   constructor(bridge: Bridge) {
@@ -90,10 +149,17 @@ export class Assignments {
     return this.#sent.size + this.#refused.size > 0
   }
 
-  /** Assigns a runner with options; once started, a refusal is a warning. */
-  send(operation: string, text: string, isStarted: () => boolean): void {
-    const command: Assign = { do: 'assign', operation, options: new JsonText(text) }
-    this.#send(command, isStarted)
+  /** Assigns a runner; once started, a refusal of its options is a warning. */
+  send(operation: string, { split, threads }: AssignOptions, isStarted: () => boolean): void {
+    if (split) {
+      const options = new JsonText(split.text)
+      const batch = split.batch === undefined ? undefined : new JsonText(split.batch)
+      this.#send({ command: { do: 'assign', operation, options, batch }, threads }, isStarted)
+    } else if (!this.#bridge.closed) {
+      // Nothing of it can be wrong, so a refusal needs no hearer.
+      if (threads !== undefined) sendThreads(this.#bridge, operation, threads)
+      this.#bridge.command({ do: 'assign', operation }).catch(() => {})
+    }
   }
 
   /**
@@ -120,9 +186,12 @@ export class Assignments {
     warn('TASKER_CONDITIONS_REPLACED', `${message}: ${before} is ${now} now; ${counts}`)
   }
 
-  #send(command: Assign, isStarted: () => boolean) {
+  #send(assign: Sent, isStarted: () => boolean) {
+    const { command, threads } = assign
     const { operation } = command
     this.#refused.delete(operation)
+    // Before: a runner that is there begins at once.
+    if (threads !== undefined) sendThreads(this.#bridge, operation, threads)
     const sent: Promise<unknown> = this.#bridge.command(command)
     this.#sent.set(operation, sent)
     const isLast = () => {
@@ -132,7 +201,7 @@ export class Assignments {
     }
     sent.then(isLast, error => {
       if (!isLast()) return
-      this.#refused.set(operation, { command, error })
+      this.#refused.set(operation, { sent: assign, error })
       if (isStarted() && !this.#isAwaited) warnOfRefusal(operation, error)
     })
   }
@@ -147,7 +216,7 @@ export class Assignments {
   async written(isStarted: () => boolean): Promise<void> {
     this.#isAwaited = true
     try {
-      for (const { command } of [...this.#refused.values()]) this.#send(command, isStarted)
+      for (const { sent } of [...this.#refused.values()]) this.#send(sent, isStarted)
       // Others may be assigned meanwhile.
       while (this.#sent.size > 0) await Promise.allSettled([...this.#sent.values()])
     } finally {
@@ -156,6 +225,11 @@ export class Assignments {
     const [refused] = this.#refused.values()
     if (refused) throw refused.error
   }
+}
+
+/** Says how many threads the runner has that is assigned next. It is never refused. */
+function sendThreads(bridge: Bridge, operation: string, threads: number): void {
+  bridge.command({ do: 'threads', operation, threads }).catch(() => {})
 }
 
 /** The beginning of a text. */

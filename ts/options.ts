@@ -8,23 +8,27 @@
  */
 
 import { types } from 'node:util'
-import type { LogLevel, LogOptions, StopOptions, TaskerOptions } from '../index'
+import type { LogLevel, LogOptions, StopOptions, TaskerOptions, TraceContext } from '../index'
 import { serialisePostponement } from './aborts'
 import { isBare } from './bounded-json'
 import { JsonText } from './commands'
 import { conditionsOf } from './conditions'
 import { CALL_BYTES_MAX, LEVELS, TASK_WORDS, TASKS_PER_CALL_MAX } from './constants'
 import { type EngineLog, engineLogOf } from './engine-logger'
-import { comesLater, invalid, refusal, spell, TaskerError, unwritable } from './errors'
+import { invalid, refusal, spell, TaskerError, unwritable } from './errors'
 import { parse, stringify } from './globals'
 import { isLongerThan } from './json-size'
 import type { KeepAliveMode } from './keepalive'
+import { LogMirror } from './log-mirror'
 import type { PriorityJson } from './messages'
-import { native } from './native'
+import { native, version } from './native'
 import { functionsOf, isPlain, type Loose, objectOf, refuseForeign } from './objects'
 import { payloadText, refuseEmptied, TASK_CHARS_MAX } from './payload'
+import { plainQuery } from './query'
 import { signalOf } from './signals'
 import { isUrl, storeOf } from './store-path'
+import { Telemetry, telemetryApiOf } from './telemetry'
+import { moduleOf } from './thread-pool'
 
 /** What the constructor needs to know. */
 export interface OpenOptions {
@@ -40,6 +44,8 @@ export interface OpenOptions {
   capturesContext: boolean
   includesRemote: boolean
   engineLog: EngineLog | undefined
+  mirror: LogMirror | undefined
+  telemetry: Telemetry | undefined
 }
 
 /** The options of the constructor, and who judges each. */
@@ -50,6 +56,9 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   runners: 'here',
   logLevel: 'here',
   logger: 'here',
+  mirrorLogs: 'here',
+  telemetry: 'here',
+  traces: 'here',
   keepAlive: 'here',
   captureContext: 'here',
   concurrency: 'engine',
@@ -65,19 +74,18 @@ const OPTIONS: Record<keyof TaskerOptions, 'here' | 'engine'> = {
   retention: 'engine',
 }
 
-/** What the contract has for later versions of it. */
-const LATER = ['telemetry', 'traces', 'mirrorLogs']
-
 const KEEP_ALIVE: readonly KeepAliveMode[] = ['auto', 'always', 'never']
 
 /** The options of the constructor, judged as far as it can be done here. */
 export function openOptions(given: unknown): OpenOptions {
   const short = typeof given === 'string' || isUrl(given) ? { store: given } : given
-  const options = only(short, Object.keys(OPTIONS), 'options', { later: LATER })
+  const options = only(short, Object.keys(OPTIONS), 'options')
   const { runners = {}, logLevel = 'info', keepAlive = 'auto', captureContext = false } = options
   const { exclusive = false, events = 'own' } = options
   const store = storeOf(options.store)
   const engineLog = engineLogOf(options.logger)
+  const mirror = mirrorOf(options.mirrorLogs, engineLog)
+  const telemetry = telemetryOf(options)
   const judgedThere = forEngine(options)
   const { conditions } = judgedThere
   return {
@@ -95,7 +103,25 @@ export function openOptions(given: unknown): OpenOptions {
     capturesContext: booleanOf(captureContext, 'captureContext'),
     includesRemote: oneOf(events, ['own', 'all'], 'events') === 'all',
     engineLog,
+    mirror,
+    telemetry,
   }
+}
+
+/** Where the lines of runners go besides. */
+function mirrorOf(given: unknown, log: EngineLog | undefined): LogMirror | undefined {
+  if (given === undefined || given === false) return undefined
+  const level = LEVELS.indexOf(oneOf(given as LogLevel, LEVELS, 'mirrorLogs'))
+  if (log) return new LogMirror(log, level)
+  throw invalid('mirrorLogs', 'needs a logger, for the lines to go to: give the option logger')
+}
+
+function telemetryOf({ telemetry, traces }: Loose): Telemetry | undefined {
+  const api = telemetryApiOf(telemetry)
+  const style = traces === undefined ? 'link' : oneOf(traces, ['link', 'child'] as const, 'traces')
+  if (api) return new Telemetry(api, style, version())
+  if (traces === undefined) return undefined
+  throw invalid('traces', 'needs telemetry, the package @opentelemetry/api')
 }
 
 /** An argument that is a boolean. */
@@ -106,8 +132,6 @@ export function booleanOf(value: unknown, path: string): boolean {
 
 /** What is said of keys that are not known. */
 interface Unknown {
-  /** Those that later versions bring. */
-  later?: readonly string[]
   /** What to use instead of a word that users of other queues know. */
   meant?: Record<string, string>
 }
@@ -117,13 +141,12 @@ export function only(
   value: unknown,
   known: readonly string[],
   path: string,
-  { later = [], meant = {} }: Unknown = {},
+  { meant = {} }: Unknown = {},
 ): Loose {
   if (value === undefined) return {}
   const options = objectOf(value, path)
   const unknown = Object.keys(options).find(key => !known.includes(key))
   if (unknown !== undefined) {
-    if (later.includes(unknown)) throw comesLater(unknown)
     const hint = Object.hasOwn(meant, unknown) ? `, ${meant[unknown]}` : ''
     throw invalid(unknown, `is not an option${hint}; there are ${known.join(', ')}`)
   }
@@ -152,10 +175,22 @@ function forEngine(options: Loose): Loose {
 /** An option as the engine can judge it. */
 export function judged(word: string, value: unknown): unknown {
   if (word === 'conditions') return conditionsOf(scalar(value), word, `the option ${word}`)
+  if (word === 'circuitBreaker' && isMembers(value)) return breakerOf(value)
   if (word !== 'queueTimeout' || !isMembers(value)) return scalar(value)
   const { then } = value
   return { ...scalars(value), then: isMembers(then) ? scalars(then) : scalar(then) }
 }
+
+/** A circuit breaker, whose query may hold what JSON drops. */
+function breakerOf(value: Loose): Loose {
+  const { when } = value
+  const others = scalars(value)
+  return when === undefined ? others : { ...others, when: plainQuery(when, 'circuitBreaker.when') }
+}
+
+/** An option that is an object, as the engine can judge it. */
+export const judgedMembers = (value: unknown): unknown =>
+  isMembers(value) ? scalars(value) : scalar(value)
 
 const isMembers = (value: unknown): value is Loose =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -213,12 +248,16 @@ export function operationOf(value: unknown): string {
   return value as string
 }
 
-/** A runner is a function; a module of its own comes later. */
+/** A runner is a function, or the file: URL of a module. */
 export function runnerOf(operation: string, runner: unknown): void {
-  if (isUrl(runner)) throw comesLater('runner')
+  if (isUrl(runner)) {
+    moduleOf(operation, runner)
+    return
+  }
   const its = `the runner of ${stringify(operation)}`
   if (typeof runner !== 'function') {
-    throw invalid('runner', `${its} must be a function; options go to assignRunner, beside it`)
+    const orModule = 'must be a function, or the file: URL of a module'
+    throw invalid('runner', `${its} ${orModule}; options go to assignRunner, beside it`)
   }
   if (types.isGeneratorFunction(runner)) {
     throw invalid('runner', `${its} must not be a generator function: nothing would run its body`)
@@ -268,10 +307,31 @@ export function wholeOf(value: unknown, path: string): number | undefined {
   throw invalid(path, 'must be a whole number, 0 or more')
 }
 
-/** The JSON text of the definition of a task. */
-export function definitionText(given: unknown): string {
+/** The JSON text of a definition, of which it is all that counts. */
+const WRITTEN = Symbol('written')
+
+/** A definition whose text is known. */
+type Written = Loose & { [WRITTEN]?: string }
+
+/** A definition that was written in the thread of a run. A copy of it is an ordinary one. */
+export function writtenDefinition(text: string): unknown {
+  const definition: Loose = parse(text)
+  if (typeof definition.priority === 'string') definition.priority = Number(definition.priority)
+  return Object.defineProperty(definition, WRITTEN, { value: text })
+}
+
+/** Its text, with a trace unless it has one. */
+function writtenText(given: Written, text: string, trace: TraceContext | undefined): string {
+  if (trace === undefined || given.trace !== undefined) return text
+  return `${text.slice(0, -1)},"trace":${stringify(trace)}}`
+}
+
+/** The JSON text of the definition of a task, with a trace unless it has one. */
+export function definitionText(given: unknown, trace?: TraceContext): string {
   try {
-    const text = payloadText(prepare(given))
+    const written = (given as Written | null | undefined)?.[WRITTEN]
+    if (written !== undefined) return writtenText(given as Written, written, trace)
+    const text = payloadText(withTrace(prepare(given), trace))
     if (text !== undefined) return text
   } catch (error) {
     throw unreadable(given, '', error)
@@ -293,9 +353,9 @@ export function listOf(given: unknown): void {
 }
 
 /** The JSON text of the definitions of several tasks; nothing is written that no call takes. */
-export function definitionsText(given: readonly unknown[]): string {
+export function definitionsText(given: readonly unknown[], trace?: TraceContext): string {
   try {
-    const definitions = given.map((one, i) => prepare(one, i))
+    const definitions = given.map((one, i) => withTrace(prepare(one, i), trace))
     if (isLongerThan(definitions, CALL_BYTES_MAX)) throw tooLong(definitions)
     const text = stringify(definitions)
     if (text.length > CALL_BYTES_MAX) throw tooMany(`${CALL_BYTES_MAX} bytes`)
@@ -348,7 +408,7 @@ export function membersOf(given: unknown, place: number | undefined): Loose {
  * A definition whose JSON says what it means; the same object where nothing needs a word. `place`
  * is the one in a list; its path is spelled only for an error, as it would cost more than the rest.
  */
-function prepare(given: unknown, place?: number): unknown {
+function prepare(given: unknown, place?: number): Loose {
   const members = membersOf(given, place)
   const { data, id, label, tags, trace, retry, unique, dependsOn, retention } = members
   const { runAt, attach, abortSignal } = members
@@ -386,6 +446,10 @@ function prepare(given: unknown, place?: number): unknown {
   }
   return { ...members, ...Object.fromEntries(words), ...judgedHere }
 }
+
+/** A definition that was prepared, with a trace unless it has one. */
+const withTrace = (definition: Loose, trace: TraceContext | undefined): Loose =>
+  trace && definition.trace === undefined ? { ...definition, trace } : definition
 
 /** Where a word of a definition stands. */
 const pathOf = (word: string, place: number | undefined) =>

@@ -18,7 +18,7 @@
  * Proof: `__test__/contract/outbox.test.mjs`, `__test__/process/storm-outbox.test.mjs`.
  */
 
-import type { OutboxOptions, TaskDefinition } from '../index'
+import type { OutboxOptions, TaskDefinition, TraceContext } from '../index'
 import type { Attachment, Bridge } from './bridge'
 import { Deferred } from './calls'
 import { invalid, read, TaskerError } from './errors'
@@ -38,6 +38,7 @@ import { bytesOf, hexOf, newKey } from './outbox-key'
 import { OutboxTable, type Refused, type Row, tableOf } from './outbox-table'
 import type { Schemas } from './schemas'
 import { identity, isBusy, SqliteConnection } from './sqlite-connection'
+import type { Telemetry } from './telemetry'
 import type { Adds } from './unique'
 import { warn } from './warnings'
 
@@ -60,6 +61,7 @@ export interface OutboxContext {
   readonly events: EventHub
   readonly adds: Adds
   readonly schemas: Schemas
+  readonly telemetry: Telemetry | undefined
   /** The path of the store, if it is a file. */
   readonly storePath: string | undefined
 }
@@ -111,12 +113,18 @@ export class Outbox implements Attachment {
   }
 
   readonly addTask = (definition: TaskDefinition): string => {
+    const { telemetry } = this.#context
+    if (!telemetry) return this.#addTask(definition)
+    return telemetry.addNow(definition, trace => this.#addTask(definition, trace))
+  }
+
+  #addTask(definition: TaskDefinition, trace?: TraceContext): string {
     const { bridge, events, schemas } = this.#context
     bridge.check()
     if (definitionSignal(definition)) {
       throw invalid('abortSignal', 'a task of an outbox outlives it; use abortTask')
     }
-    const text = definitionText(definition)
+    const text = definitionText(definition, trace)
     const fault = bridge.fault(text)
     if (fault) throw fault
     schemas.checkData(definition)

@@ -23,7 +23,17 @@ import { LEVELS, PROGRESS_UNIT_BYTES_MAX } from './constants'
 import { invalid, TaskerError } from './errors'
 import type { Wants } from './events'
 import { dateOf, stringify } from './globals'
+import type { LogMirror } from './log-mirror'
 import type { MessageOf } from './messages'
+import type { RunSpan } from './telemetry'
+
+/** The thread of a run that has one of its own. */
+export interface RunThread {
+  /** The signal of the run has fired. */
+  abort(reason: Error): void
+  /** The run is over, and has not settled: the thread ends. */
+  giveUp(): void
+}
 
 /** Where a run's records go. */
 export interface RunHost {
@@ -38,6 +48,8 @@ export interface RunHost {
   attachmentOf(uuid: string): unknown
   /** Makes a hold for the runner of a task. */
   hold(uuid: string, options: HoldOptions): Promise<number>
+  /** Where its log lines go besides. */
+  readonly mirror: LogMirror | undefined
   /** Adds a task whose parent is this one. */
   addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid>
   /** How the tasks have ended that this one depends on. */
@@ -65,11 +77,15 @@ export class Run {
   snoozeMs: number | undefined
   /** What it threw, if it did. */
   thrown: { value: unknown } | undefined
+  /** Its span, if there are any. */
+  span: RunSpan | undefined
   /** What was sent while someone listened, and is not confirmed yet. */
   lines: SentLine[] | undefined
   reports: TaskProgress[] | undefined
   /** Whether somebody has paused its task: it asks the engine at its next checkpoint. */
   isToHalt = false
+  /** Where it is carried out, until it has settled, if that is not here. */
+  thread: RunThread | undefined
   /** How often it has asked or told something, or been told something. */
   steps = 0
   #checkpoint: Deferred | undefined
@@ -106,6 +122,7 @@ export class Run {
     if (this.reason) return
     this.steps += 1
     this.reason = reason
+    this.thread?.abort(reason)
     this.#controller?.abort(reason)
     if (!this.#checkpoint) return
     // A runner that does not wait there harms nobody.
@@ -142,16 +159,22 @@ export class Run {
     this.#checkpoint = undefined
   }
 
-  /** Whether a log line of this level is stored at all. */
-  stores(level: number): boolean {
-    return !this.isOver && level <= this.host.level
+  /** Whether anything becomes of a log line of this level. */
+  takes(level: number): boolean {
+    const { level: stored, mirror } = this.host
+    return !this.isOver && (level <= stored || (mirror !== undefined && level <= mirror.level))
   }
 
-  /** Sends a log line; its fields are JSON text. */
-  log(level: number, message: string, fields: string | undefined): void {
+  /** Passes a log line of this moment on; its fields are JSON text. */
+  log(level: number, message: string, fields: string | undefined, at?: number): void {
     const { host } = this
     this.steps += 1
-    const at = host.wallMs()
+    if (host.mirror && level <= host.mirror.level) host.mirror.tell(this, level, message, fields)
+    if (level <= host.level) this.#store(level, message, fields, at ?? host.wallMs())
+  }
+
+  #store(level: number, message: string, fields: string | undefined, at: number) {
+    const { host } = this
     const word = LEVELS[level] as LogLevel
     if (host.wants.log) {
       const log: TaskLog = {
@@ -206,7 +229,11 @@ export class Run {
     if (unit !== undefined) checkUnit(unit)
     if (this.isOver) return
     this.steps += 1
-    const report = reportOf(current, total, unit)
+    this.report(reportOf(current, total, unit))
+  }
+
+  /** Sends one that is as it must be. */
+  report(report: TaskProgress): void {
     if (this.host.wants.progress) {
       this.reports ??= []
       this.reports.push(report)

@@ -27,23 +27,36 @@ import type { Attachment, Bridge } from './bridge'
 import { type How, outcomeLine } from './commands'
 import { Context } from './context'
 import { childOf, resultsOf } from './dependencies'
-import { isError, read, TaskerError, unwritable } from './errors'
+import { isError, isForClose, type TaskerError, traced } from './errors'
 import type { EventHub, Wants } from './events'
 import { dateOf, nextTick, parse, setImmediate, stringify } from './globals'
 import { type HintSource, Hints } from './hints'
 import { holdCommand } from './holds'
+import type { LogMirror } from './log-mirror'
 import { LongWaits } from './long-waits'
 import type { Abort, MessageOf, TaskEnd } from './messages'
 import { inRootContext } from './native'
+import type { OpenOptions } from './options'
 import { Pacer } from './pacer'
-import { payloadText, refuseEmptied } from './payload'
 import { RecentErrors } from './recent-errors'
+import { resultText, tooLarge, unstorable } from './results'
 import { wishOf } from './retries'
 import { Run, type RunHost } from './run'
 import { refusedText } from './schedules'
 import { Schemas } from './schemas'
 import { rebuild, type StoredError, serialise } from './stored'
+import {
+  type AnyBatchRunner,
+  type BatchHost,
+  callBatch,
+  TaskBatch,
+  TaskBatches,
+} from './task-batches'
 import { type Snapshot, TaskExtras } from './task-extras'
+import type { Telemetry } from './telemetry'
+import { answerOf, ThreadPools } from './thread-answers'
+import type { LogRules, Question } from './thread-messages'
+import { ThreadPool, type ThreadSource } from './thread-pool'
 import { Adds } from './unique'
 import { warn } from './warnings'
 
@@ -58,21 +71,28 @@ export type Calling = MessageOf<'start' | 'signal' | 'halt'>
 
 /** A run whose runner is to be called, in the async context of its `addTask`. */
 interface PendingCall {
-  readonly run: Run
-  readonly runner: AnyRunner
+  readonly run: Run | TaskBatch
+  readonly runner: AnyRunner | AnyBatchRunner | ThreadPool
   /** The root context if it is absent. */
   readonly context: Snapshot | undefined
 }
 
+/** What the options of a tasker say of its runs. */
+export type RunsOptions = Pick<OpenOptions, 'level' | 'capturesContext' | 'mirror' | 'telemetry'>
+
 /** The runs of one tasker. */
-export class Runs implements RunHost, HintSource, Attachment {
+export class Runs implements BatchHost, RunHost, HintSource, Attachment, ThreadSource {
   readonly level: number
+  readonly mirror: LogMirror | undefined
+  readonly telemetry: Telemetry | undefined
   readonly extras: TaskExtras
   readonly adds: Adds
   readonly pacer = new Pacer()
   readonly hints = new Hints(this)
   readonly longWaits: LongWaits
   readonly schemas = new Schemas()
+  readonly threads = new ThreadPools()
+  readonly batches = new TaskBatches()
   /** Whether runners are attached, or being detached. */
   isStarted = false
   /** The tasker is closed. */
@@ -82,9 +102,9 @@ export class Runs implements RunHost, HintSource, Attachment {
   /** Adds a task, as its tasker does. */
   readonly #add: (definition: TaskDefinition) => Promise<TaskUuid>
   readonly #live = new Map<number, Run>()
-  readonly #runners = new Map<string, AnyRunner>()
+  readonly #runners = new Map<string, AnyRunner | ThreadPool>()
   /** Runners that were taken away: a run that had begun before may still ask for one. */
-  readonly #retired = new Map<string, AnyRunner>()
+  readonly #retired = new Map<string, AnyRunner | ThreadPool>()
   /** Calls of runners that wait for the next turn of the event loop. */
   readonly #later: PendingCall[] = []
   #laterAt = 0
@@ -94,14 +114,15 @@ export class Runs implements RunHost, HintSource, Attachment {
   constructor(
     bridge: Bridge,
     events: EventHub,
-    level: number,
-    capturesContext: boolean,
+    { level, capturesContext, mirror, telemetry }: RunsOptions,
     add: (definition: TaskDefinition) => Promise<TaskUuid>,
   ) {
     this.#bridge = bridge
     this.#add = add
     this.events = events
     this.level = level
+    this.mirror = mirror
+    this.telemetry = telemetry
     this.extras = new TaskExtras(bridge, events, capturesContext)
     this.adds = new Adds(this.extras, events)
     this.longWaits = new LongWaits(bridge, this)
@@ -121,6 +142,12 @@ export class Runs implements RunHost, HintSource, Attachment {
     return this.#live.values()
   }
 
+  get logRules(): LogRules {
+    const level = Math.max(this.level, this.mirror?.level ?? -1)
+    const areMirrored = this.mirror !== undefined
+    return { level, areMirrored, haveOwnClock: this.#bridge.world.isTest }
+  }
+
   /** The wall clock by which its logs are dated, in milliseconds since 1970. */
   wallMs(): number {
     return this.#bridge.world.wallMs()
@@ -131,7 +158,7 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   async hold(uuid: string, options: HoldOptions): Promise<number> {
-    return await this.#bridge.command(holdCommand(options, uuid))
+    return await traced(this.#bridge.command(holdCommand(options, uuid)))
   }
 
   addChild(parent: string, definition: TaskDefinition): Promise<TaskUuid> {
@@ -152,7 +179,7 @@ export class Runs implements RunHost, HintSource, Attachment {
 
   /** The operations that have a runner here. */
   get operations(): string[] {
-    return [...this.#runners.keys()]
+    return [...this.#runners.keys(), ...this.batches.operations]
   }
 
   /** How many runs are under way here. */
@@ -169,18 +196,20 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   has(operation: string): boolean {
-    return this.#runners.has(operation)
+    return this.#runners.has(operation) || this.batches.has(operation)
   }
 
-  assign(operation: string, runner: AnyRunner): void {
-    this.#runners.set(operation, runner)
+  assign(operation: string, runner: AnyRunner | URL): void {
+    this.#runners.set(operation, typeof runner === 'function' ? runner : this.threads.of(runner))
     this.#retired.delete(operation)
   }
 
   unassign(operation: string): void {
     const runner = this.#runners.get(operation)
     if (runner) this.#retired.set(operation, runner)
+    if (runner instanceof ThreadPool) runner.retire()
     this.#runners.delete(operation)
+    this.batches.unassign(operation)
   }
 
   /**
@@ -215,9 +244,23 @@ export class Runs implements RunHost, HintSource, Attachment {
     const run = new Run(message, since, this)
     this.#live.set(run.slot, run)
     if (this.events.hasListeners('task.run')) this.events.emitTask('task.run', run.uuid)
+    const batch = this.batches.join(run)
+    if (batch) return batch.isComplete ? this.#callOf(batch) : undefined
     const operation = message[4]
     const runner = this.#runners.get(operation) ?? this.#retired.get(operation) ?? noRunner
     return { run, runner, context: this.extras.contextOf(run.uuid) }
+  }
+
+  /** Its tasks were added in different async contexts: its runner has none of them. */
+  #callOf(batch: TaskBatch): PendingCall {
+    const [run] = batch.runs as [Run]
+    return { run: batch, runner: this.batches.runnerOf(run.operation), context: undefined }
+  }
+
+  /** A run that has started does not come: its batch may have waited for it alone. */
+  missed(slot: number): void {
+    const batch = this.batches.miss(slot)
+    if (batch) inRootContext(() => this.#schedule([this.#callOf(batch)]))
   }
 
   #schedule(calls: (PendingCall | MessageOf<'signal'>)[]) {
@@ -265,16 +308,52 @@ export class Runs implements RunHost, HintSource, Attachment {
   }
 
   /** Never rejects. */
-  readonly #execute = async (run: Run, runner: AnyRunner): Promise<void> => {
+  readonly #execute = async (
+    run: Run | TaskBatch,
+    runner: PendingCall['runner'],
+  ): Promise<void> => {
+    if (run instanceof TaskBatch) return await callBatch(run, runner as AnyBatchRunner, this)
     if (run.isOver) return
+    if (runner instanceof ThreadPool) {
+      run.span = this.telemetry?.begin(run.message)
+      runner.run(run, this)
+      return
+    }
     let result: unknown
     try {
-      result = await runner(new Context(run))
+      const one = runner as AnyRunner
+      result = await (this.telemetry ? this.#inSpan(run, one) : one(new Context(run)))
     } catch (error) {
+      run.span?.settled()
       this.#threw(run, error)
       return
     }
+    run.span?.settled()
     this.#returned(run, result)
+  }
+
+  /** Calls a runner within a span. */
+  #inSpan(run: Run, runner: AnyRunner): unknown {
+    run.span = this.telemetry?.begin(run.message)
+    return run.span?.call(() => runner(new Context(run)))
+  }
+
+  /** A task of a batch has ended: an Error is what it would have thrown. False if it is over. */
+  readonly settleOne = (run: Run, result: unknown, isThrown = isError(result)): boolean => {
+    if (run.isOver) return false
+    run.span?.settled()
+    if (isThrown) this.#threw(run, result)
+    else this.#returned(run, result)
+    return true
+  }
+
+  /** What the runner of a batch returned has no element for this run: it is not tried again. */
+  unfit(run: Run, error: unknown): void {
+    if (run.isOver) return
+    run.span?.settled()
+    // One that wanted to goes on later, whatever it would have returned.
+    if (run.snoozeMs !== undefined) this.#returned(run, undefined)
+    else this.#settle(run, 'unstorable', error)
   }
 
   #returned(run: Run, result: unknown) {
@@ -285,18 +364,47 @@ export class Runs implements RunHost, HintSource, Attachment {
       return
     }
     try {
-      const text = payloadText(result)
-      if (text === undefined && result !== undefined) throw new TypeError(`is a ${typeof result}`)
-      refuseEmptied(result, 'result')
+      const text = resultText(result)
       // What a schema makes of it comes too late for the text.
       this.schemas.checkResult(run.operation, result)
-      const line = outcomeLine(run.slot, 'returned', text)
-      run.result = text
-      run.isOver = true
-      this.#bridge.outcome(line)
+      this.#done(run, text)
     } catch (cause) {
       this.#settle(run, 'unstorable', unstorable(cause))
     }
+  }
+
+  #done(run: Run, text: string | undefined) {
+    const line = outcomeLine(run.slot, 'returned', text)
+    run.result = text
+    run.isOver = true
+    this.#bridge.outcome(line)
+  }
+
+  returnedText(run: Run, text: string | undefined, snoozeMs: number | undefined): void {
+    run.span?.settled()
+    run.snoozeMs = snoozeMs
+    if (run.isOver || snoozeMs !== undefined) {
+      this.#returned(run, undefined)
+      return
+    }
+    try {
+      this.schemas.checkResultText(run.operation, text)
+      this.#done(run, text)
+    } catch (cause) {
+      this.#settle(run, 'unstorable', unstorable(cause))
+    }
+  }
+
+  threwText(run: Run, how: How, thrown: unknown, text: string, delayMs?: number): void {
+    run.span?.settled()
+    if (run.isOver) return
+    if (this.#bridge.isClosing && isForClose(thrown)) this.#giveBack(run)
+    else this.#settle(run, how, thrown, delayMs, text)
+  }
+
+  answer(question: Question, run: Run | undefined): Promise<string | undefined> {
+    const [bridge, add] = [this.#bridge, this.#add]
+    return answerOf(question, run, { bridge, add, results: uuid => this.results(uuid) })
   }
 
   #threw(run: Run, error: unknown) {
@@ -314,10 +422,10 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.#bridge.outcome(outcomeLine(run.slot, 'postponed'))
   }
 
-  #settle(run: Run, how: How, error: unknown, delayMs?: number) {
+  #settle(run: Run, how: How, error: unknown, delayMs?: number, text = serialise(error)) {
     run.isOver = true
     run.thrown = { value: error }
-    this.#bridge.outcome(outcomeLine(run.slot, how, serialise(error), delayMs))
+    this.#bridge.outcome(outcomeLine(run.slot, how, text, delayMs))
   }
 
   readonly #signal = ([, slot, cause, stored]: MessageOf<'signal'>): void => {
@@ -343,16 +451,24 @@ export class Runs implements RunHost, HintSource, Attachment {
     if (!run) return false
     this.#live.delete(slot)
     run.isOver = true
-    if (status === 'snoozed') return true
+    run.thread?.giveUp()
+    if (status === 'snoozed') {
+      run.span?.end(status)
+      return true
+    }
     if (status === 'postponed' || status === 'fenced') {
+      run.span?.end(status)
       const cause = status === 'fenced' ? status : 'shutdown'
       run.abort(storedReason(cause, (abort as Abort | undefined)?.[1]))
       return true
     }
-    if (status === 'done') this.#emitDone(run)
-    else {
+    if (status === 'done') {
+      run.span?.end(status)
+      this.#emitDone(run)
+    } else {
       const isFailed = status === 'failed'
       const value = isFailed ? thrownBy(run) : this.#reasonOf(run, abort as Abort)
+      run.span?.end(status, value)
       if (isFailed) this.hints.failed(run.uuid, run.operation, value)
       this.#emitThrown(run.uuid, status, value)
     }
@@ -366,10 +482,12 @@ export class Runs implements RunHost, HintSource, Attachment {
     if (!run) return false
     this.#live.delete(slot)
     run.isOver = true
+    run.thread?.giveUp()
     const ofSignal = () => run.reason ?? storedReason('run-timeout', reason)
     const error = reason === undefined ? thrownBy(run) : ofSignal()
     // It may go on although nobody waits for its runner: then it must hear that it is over.
     if (reason !== undefined) run.abort(ofSignal())
+    run.span?.end('retried', error)
     this.#emitRetrying(run.uuid, error, runAt)
     return true
   }
@@ -386,16 +504,24 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.events.emitTask('task.prioritized', uuid, Number(priority))
   }
 
-  /** A task got another definition. */
-  /** A schedule has added a task, and no call of ours. */
-  added([, uuid]: MessageOf<'taskAdded'>): void {
-    this.events.emitTask('task.added', uuid)
+  /** A schedule has added a task, and no call of ours; or an executor outside has begun with it. */
+  told([what, uuid]: MessageOf<'taskAdded' | 'taskRun'>): void {
+    this.events.emitTask(what === 'taskRun' ? 'task.run' : 'task.added', uuid)
+  }
+
+  circuitTurned([, operation, turned, key, until, error]: MessageOf<'circuit'>): void {
+    const facts: Record<string, unknown> = {}
+    if (key !== null) facts.key = key
+    if (until !== undefined) facts.until = dateOf(until)
+    if (error !== undefined) facts.error = rebuild(error)
+    this.events.emit(`operation.circuit.${turned}`, operation, facts)
   }
 
   tickRefused([, schedule, at, error]: MessageOf<'tickRefused'>): void {
     warn(error.code, refusedText(schedule, at, error.message))
   }
 
+  /** A task got another definition. */
   updated([, uuid]: MessageOf<'taskUpdate'>): void {
     this.events.emitTask('task.updated', uuid)
   }
@@ -539,7 +665,9 @@ export class Runs implements RunHost, HintSource, Attachment {
     this.isOver = true
     this.pacer.end()
     this.#fence()
+    this.threads.end()
     this.#forgetLater()
+    this.batches.forget()
     this.extras.forget()
     this.hints.end()
     this.longWaits.end()
@@ -551,6 +679,8 @@ export class Runs implements RunHost, HintSource, Attachment {
     const reason = abortReason('fenced', undefined)
     for (const run of this.#live.values()) {
       run.isOver = true
+      run.span?.end('fenced')
+      run.thread?.giveUp()
       run.abort(reason)
     }
     this.#live.clear()
@@ -563,25 +693,4 @@ function thrownBy({ thrown }: Run): unknown {
 
 function noRunner(context: Context): never {
   throw new Error(`the operation ${stringify(context.operation)} has no runner here`)
-}
-
-/** Whether an error says, or has as its cause, that something of tasker is closed. */
-function isForClose(error: unknown): boolean {
-  let one = error
-  for (let depth = 0; depth < 8 && isError(one); depth += 1) {
-    if (read(one, 'code') === 'TASKER_CLOSED') return true
-    one = read(one, 'cause')
-  }
-  return false
-}
-
-/** Why a result cannot be stored. */
-function unstorable(cause: unknown): TaskerError {
-  if (cause instanceof TaskerError) return cause
-  return cause instanceof RangeError ? tooLarge() : unwritable('result', cause)
-}
-
-function tooLarge() {
-  const message = 'result: is too large or too deep to be stored'
-  return new TaskerError('TASKER_TOO_LARGE', message, { path: 'result' })
 }

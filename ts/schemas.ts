@@ -14,6 +14,7 @@
 
 import type { OperationSchemas, StandardSchema } from '../index'
 import { invalid, read, spell, TaskerError } from './errors'
+import { parse } from './globals'
 import { objectOf } from './objects'
 
 /** What a schema is about. */
@@ -84,6 +85,12 @@ export class Schemas {
   checkResult(operation: string, result: unknown): void {
     if (this.#isEmpty) return
     this.#check('result', operation, result, 'result')
+  }
+
+  /** The same for one that has been written as JSON text. */
+  checkResultText(operation: string, text: string | undefined): void {
+    if (this.#isEmpty) return
+    this.#check('result', operation, text === undefined ? undefined : parse(text), 'result')
   }
 
   #check(part: Part, operation: string, value: unknown, path: string) {

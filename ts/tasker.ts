@@ -7,10 +7,13 @@
  * Proof: `__test__/contract`, `__test__/types`.
  */
 
+import type { IncomingMessage } from 'node:http'
 import { type InspectOptions, inspect } from 'node:util'
 import type {
   AbortTasksOptions,
   AnyOperations,
+  BatchRunner,
+  BatchRunnerOptions,
   BulkOptions,
   BulkResult,
   CallOptions,
@@ -21,8 +24,12 @@ import type {
   GetTaskOptions,
   Hold,
   HoldOptions,
+  HttpHandlers,
+  HttpOptions,
   Jsonify,
+  ListenOptions,
   ListenTaskLogsOptions,
+  ModuleOptions,
   OperationExplanation,
   OperationName,
   OperationOptions,
@@ -41,6 +48,7 @@ import type {
   Schedule,
   ScheduleDefinition,
   SchedulePatch,
+  Server,
   SqliteHandle,
   StopOptions,
   Task,
@@ -53,6 +61,7 @@ import type {
   TaskToAdd,
   TaskUuid,
   TaskUuids,
+  TraceContext,
   TriggerScheduleOptions,
   UpdateTaskOptions,
   Verification,
@@ -66,18 +75,25 @@ import { boundsOf, durationOf } from './calls'
 import { type Command, type DocumentJson, JsonText } from './commands'
 import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
-import { read, TaskerError, traced, withCaller } from './errors'
+import { read, traced, withCaller } from './errors'
 import { Emitter, type EventHub, eventHubOf } from './events'
 import { explainOperation, reviveExplanation } from './explain'
 import { linesOf } from './export'
-import { stringify } from './globals'
 import { holdCommand, releaseCommand, reviveHolds } from './holds'
 import { KeepAlive } from './keepalive'
 import { Lifecycle } from './lifecycle'
 import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
+import { handlersOf } from './mount-handlers'
 import { objectOf } from './objects'
-import { Assignments, operationOptions, reviveOperations, type SplitOptions } from './operations'
+import {
+  Assignments,
+  assignOptions,
+  assignTo,
+  definedOptions,
+  hasRunner,
+  reviveOperations,
+} from './operations'
 import {
   booleanOf,
   definitionsText,
@@ -97,7 +113,7 @@ import {
 } from './options'
 import { outboxOf } from './outbox'
 import { encodeFields, encodeQuery } from './query'
-import { type AnyRunner, Runs } from './runs'
+import { Runs } from './runs'
 import {
   addSchedule,
   pauseSchedule,
@@ -106,6 +122,7 @@ import {
   triggerSchedule,
   updateSchedule,
 } from './schedules'
+import { Servers } from './servers'
 import { signalOf } from './signals'
 import { pathOf } from './store-path'
 import { type Brought, broughtBy, PendingAdd } from './task-extras'
@@ -129,11 +146,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   readonly #storePath: string | undefined
   readonly #assignments: Assignments
   readonly #lifecycle: Lifecycle
+  readonly #servers: Servers
 
   static {
     // What `console.log` shows. It is no member of the public class.
     const value = function (this: Tasker, _depth: number, options: InspectOptions) {
-      return this.#shown(options)
+      return this.#lifecycle.shown(this.constructor.name, this.#storePath, options)
     }
     Object.defineProperty(Tasker.prototype, inspect.custom, { value, configurable: true })
     partsOf = tasker => ({ bridge: tasker.#bridge, runs: tasker.#runs })
@@ -142,14 +160,15 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   constructor(options?: NoInfer<TaskerOptions<Operations>> | string | URL) {
     super()
     const { text, storePath, runners, conditions, ...rest } = openOptions(options)
-    const { level, keepAlive, capturesContext, includesRemote, engineLog } = rest
+    const { keepAlive, includesRemote, engineLog } = rest
     for (const name of Object.keys(runners)) runnerOf(operationOf(name), runners[name])
     this.#events = eventHubOf(this)
     this.#events.includesRemote = includesRemote
     this.#bridge = new Bridge(text, new KeepAlive(keepAlive))
     this.#assignments = new Assignments(this.#bridge)
+    this.#servers = new Servers(this.#bridge)
     const add = (definition: unknown) => this.addTask(definition as never)
-    this.#runs = new Runs(this.#bridge, this.#events, level, capturesContext, add)
+    this.#runs = new Runs(this.#bridge, this.#events, rest, add)
     const parts = { bridge: this.#bridge, runs: this.#runs, events: this.#events }
     this.#lifecycle = new Lifecycle({ ...parts, assignments: this.#assignments }, () => this.stop())
     const delivery = new Delivery(this.#bridge, this.#runs, engineLog)
@@ -158,7 +177,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
     this.#events.checkEmit()
     if (conditions) this.#assignments.sendConditions(conditions)
-    for (const name of Object.keys(runners)) this.#assign(name, runners[name] as AnyRunner)
+    for (const name of Object.keys(runners)) this.#assign(name, runners[name])
   }
 
   async ready(): Promise<void> {
@@ -168,10 +187,19 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   addTask<Name extends OperationName<Operations>>(
     definition: TaskToAdd<Operations, Name>,
   ): Promise<TaskUuid<Name>> {
+    const { telemetry } = this.#runs
+    if (!telemetry) return this.#addTask(definition)
+    return telemetry.addTask(definition, trace => this.#addTask(definition, trace))
+  }
+
+  #addTask<Name extends OperationName<Operations>>(
+    definition: TaskToAdd<Operations, Name>,
+    trace?: TraceContext,
+  ): Promise<TaskUuid<Name>> {
     try {
       this.#bridge.check()
       const brought = broughtBy(definition, '')
-      const text = definitionText(definition)
+      const text = definitionText(definition, trace)
       this.#runs.schemas.checkData(definition)
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', definition)
       const adding = this.#adding(definition, brought)
@@ -192,18 +220,25 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   async addTasks<Names extends readonly OperationName<Operations>[]>(
     definitions: TasksToAdd<Operations, Names>,
   ): Promise<TaskUuids<Names>> {
+    const { telemetry } = this.#runs
     this.#bridge.check()
     listOf(definitions)
+    if (!telemetry) return await this.#addTasks(definitions)
+    return await telemetry.addTasks(definitions, trace => this.#addTasks(definitions, trace))
+  }
+
+  async #addTasks<Names extends readonly OperationName<Operations>[]>(
+    definitions: TasksToAdd<Operations, Names>,
+    trace?: TraceContext,
+  ): Promise<TaskUuids<Names>> {
     const brought = definitions.map((one, i) => broughtBy(one, `[${i}].`))
-    const text = definitionsText(definitions)
-    definitions.forEach((one, i) => {
-      this.#runs.schemas.checkData(one, `[${i}].`)
-    })
+    const text = definitionsText(definitions, trace)
+    const { adds, extras, schemas } = this.#runs
+    for (const [i, one] of definitions.entries()) schemas.checkData(one, `[${i}].`)
     for (const one of definitions) {
       if (this.#events.hasListeners('task.add')) this.#events.emit('task.add', one)
+      this.#runs.hints.added(read(one, 'operation'))
     }
-    for (const one of definitions) this.#runs.hints.added(read(one, 'operation'))
-    const { adds, extras } = this.#runs
     const context = extras.snapshot()
     const added = (answers: (string | Added)[]) => {
       const uuids = answers.map((one, i) => {
@@ -214,33 +249,34 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
       return uuids as unknown as TaskUuids<Names>
     }
     const refused = (error: unknown) => adds.refused(error, place => definitions[place])
-    const adding = this.#bridge.addMany(text, added, refused)
-    return await traced(adding)
+    return await traced(this.#bridge.addMany(text, added, refused))
   }
 
   outbox(db: SqliteHandle, options?: OutboxOptions): Outbox<Operations> {
     const [bridge, events, storePath] = [this.#bridge, this.#events, this.#storePath]
-    const { adds, schemas } = this.#runs
-    const context = { bridge, events, adds, schemas, storePath }
+    const { adds, schemas, telemetry } = this.#runs
+    const context = { bridge, events, adds, schemas, storePath, telemetry }
     return outboxOf(context, db, options) as unknown as Outbox<Operations>
   }
 
   assignRunner<Name extends OperationName<Operations>>(
     operation: Name,
-    runner: Runner<Operations, Name>,
-    options?: OperationOptions,
-  ): void {
+    runner: BatchRunner<Operations, Name>,
+    options: BatchRunnerOptions,
+  ): void
+  assignRunner<Name extends OperationName<Operations>>(
+    operation: Name,
+    runner: Runner<Operations, Name> | URL,
+    options?: OperationOptions & ModuleOptions & { batch?: undefined },
+  ): void
+  assignRunner(operation: string, runner: unknown, options?: object): void {
     const name = operationOf(operation)
-    const split = options === undefined ? undefined : operationOptions(options)
+    const given = assignOptions(options, runner)
     runnerOf(name, runner)
     this.#bridge.check()
-    if (split) this.#bridge.checkOperationOptions(split.text)
-    if (this.#runs.has(name)) {
-      const its = `the operation ${stringify(name)}`
-      const message = `${its} has a runner already; call unassignRunner first`
-      throw new TaskerError('TASKER_CONFLICT', message, { path: 'operation' })
-    }
-    this.#assign(name, runner as unknown as AnyRunner, split)
+    if (given.split) this.#bridge.checkOperationOptions(given.split.text, given.split.batch)
+    if (this.#runs.has(name)) throw hasRunner(name)
+    this.#assign(name, runner, given)
   }
 
   async unassignRunner(operation: OperationName<Operations>): Promise<boolean> {
@@ -257,7 +293,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: OperationOptions,
   ): Promise<void> {
     const name = operationOf(operation)
-    const { text, schemas } = operationOptions(objectOf(options, 'options'))
+    const { text, schemas } = definedOptions(options)
     const command = { do: 'define', operation: name, options: new JsonText(text) } as const
     const end = this.#runs.schemas.define(name, schemas)
     const [stored, refused] = [() => end(true), () => end(false)]
@@ -338,34 +374,28 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const signal = signalOf(abortSignal)
     this.#bridge.checkOpen()
     if (signal?.aborted) return this.stop()
+    this.#servers.started()
     return await traced(this.#lifecycle.start(signal))
   }
 
   async stop(options?: StopOptions): Promise<void> {
     const command = { do: 'stop', ...stopOptions(options) } as const
     this.#bridge.check()
-    return await traced(this.#lifecycle.stop(command))
+    const stopped = this.#lifecycle.stop(command)
+    const closed = this.#servers.isOver ? undefined : this.#servers.close()
+    await traced(closed ? Promise.all([stopped, closed]).then(nothing) : stopped)
   }
 
   close(options?: StopOptions): Promise<void> {
     const { closing } = this.#lifecycle
     if (closing && options === undefined) return closing
     try {
-      return this.#lifecycle.close({ do: 'close', ...stopOptions(options) })
+      const command = { do: 'close', ...stopOptions(options) } as const
+      if (this.#servers.isOver) return this.#lifecycle.close(command)
+      return this.#servers.close().then(() => this.#lifecycle.close(command))
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  #shown(options: InspectOptions): string {
-    const { operations: runners, liveCount: liveRuns } = this.#runs
-    const shown = {
-      store: this.#storePath ?? ':memory:',
-      state: this.#lifecycle.state,
-      runners,
-      liveRuns,
-    }
-    return `${this.constructor.name} ${inspect(shown, options)}`
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -594,6 +624,18 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return linesOf(this.#bridge, query, options)
   }
 
+  async listen(options?: ListenOptions): Promise<Server> {
+    this.#bridge.check()
+    return await traced(this.#servers.listen(options))
+  }
+
+  http<From extends object = IncomingMessage>(options: HttpOptions<From>): HttpHandlers {
+    this.#bridge.check()
+    const handlers = handlersOf({ bridge: this.#bridge, events: this.#events }, options)
+    this.#servers.mount()
+    return handlers
+  }
+
   async backup(path: string | URL, options: CallOptions = {}): Promise<void> {
     const command = { do: 'backUp', path: pathOf(path, 'path') } as const
     const bounds = boundsOf('backup', only(options, BOUNDS, 'options'))
@@ -626,8 +668,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   }
 
   async idle(options: CallOptions = {}): Promise<void> {
-    const bounds = boundsOf('idle', only(options, BOUNDS, 'options'))
-    return await traced(this.#bridge.idle(bounds))
+    return await traced(this.#bridge.idle(boundsOf('idle', only(options, BOUNDS, 'options'))))
   }
 
   /** A task that somebody looks at. */
@@ -641,16 +682,13 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     options: FindTasksOptions & Partial<FieldsOption>,
     limitMax?: number,
   ): Promise<Task[]> {
-    const command = findCommand(query, options, limitMax)
     const bounds = boundsOf(limitMax ? 'findTask' : 'findTasks', options)
-    return this.#bridge.read(command, bounds, reviveAll)
+    return this.#bridge.read(findCommand(query, options, limitMax), bounds, reviveAll)
   }
 
-  #assign(operation: string, runner: AnyRunner, options?: SplitOptions) {
-    this.#runs.assign(operation, runner)
-    if (options === undefined) return this.#send({ do: 'assign', operation })
-    this.#runs.schemas.assign(operation, options.schemas)
-    this.#assignments.send(operation, options.text, this.#lifecycle.isStarted)
+  #assign(operation: string, runner: unknown, given = assignOptions(undefined, runner)) {
+    assignTo(this.#runs, operation, runner, given)
+    this.#assignments.send(operation, given, this.#lifecycle.isStarted)
   }
 
   /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */

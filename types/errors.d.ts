@@ -22,6 +22,7 @@ export type TaskerErrorCode =
   | 'TASKER_TIMEOUT'
   | 'TASKER_UNKNOWN'
   | 'TASKER_UNSUPPORTED'
+  | 'TASKER_THREAD_EXITED'
   | 'TASKER_NATIVE_MISSING'
   | 'TASKER_BUG'
 
@@ -74,5 +75,6 @@ export type AbortCause =
   | 'lost'
   | 'dependency'
   | 'replaced'
+  | 'lease'
   | 'shutdown'
   | 'fenced'

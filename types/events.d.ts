@@ -5,6 +5,23 @@ import type { Jsonify } from './json'
 import type { AnyOperations, OperationName, ResultOf, TaskUuid } from './registry'
 import type { EndStatus, TaskLog, TaskProgress } from './task'
 
+/** Of which value of the tasks of an operation a circuit is. */
+export interface CircuitKey {
+  /**
+   * What tasks have at the path `by` of the circuit breaker; absent if that is nothing, or if it
+   * has no such path. A text if it is too long to be kept.
+   */
+  key?: unknown
+}
+
+/** A circuit that has opened. */
+export interface CircuitOpened extends CircuitKey {
+  /** When the first task is tried. */
+  until: Date
+  /** What the run has thrown that was one too many, or the reason of the signal of its timeout. */
+  error?: unknown
+}
+
 /** The arguments of each event. Events fire after the change is on disk, but for `task.add`. */
 export interface TaskerEvents<Operations = AnyOperations> {
   /** Runners are attached. */
@@ -23,6 +40,15 @@ export interface TaskerEvents<Operations = AnyOperations> {
    * it becomes a process warning. A task that fails is not an `error`.
    */
   error: [error: unknown]
+  /**
+   * The circuit of an operation, or of the value `key` of its tasks, has opened: none of them
+   * starts before `until`. Told by the tasker whose commit did that, and by no other.
+   */
+  'operation.circuit.opened': [operation: OperationName<Operations>, opened: CircuitOpened]
+  /** The first task is tried since it was open. Told as that. */
+  'operation.circuit.halfOpened': [operation: OperationName<Operations>, circuit: CircuitKey]
+  /** As many tasks have succeeded as must. Told as that. */
+  'operation.circuit.closed': [operation: OperationName<Operations>, circuit: CircuitKey]
   /** `addTask` was called. The task is not stored yet and may still be refused. */
   'task.add': [definition: TaskDefinition<Operations>]
   /**

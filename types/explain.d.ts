@@ -13,9 +13,12 @@ export type WaitReason<Name extends string = string> =
   | IsHeld
   | IsPaused<Name>
   | HasNoRunner<Name>
+  | WaitsForExecutor<Name>
   | IsAtLimit<Name>
   | WaitsForToken<Name>
-  | WaitsForPlace
+  | WaitsForCircuit<Name>
+  | WaitsForBatch<Name>
+  | WaitsForPlace<Name>
   | WaitsForOthers
 
 /** Its start time lies ahead. */
@@ -90,6 +93,23 @@ export interface HasNoRunner<Name extends string = string> extends ReasonBase {
   operation: Name
 }
 
+/**
+ * Its operation has an `executor`, and none waits here for its tasks (`'poll'`); or one has taken
+ * it and has not begun (`'begin'`).
+ */
+export interface WaitsForExecutor<Name extends string = string> extends ReasonBase {
+  reason: 'executor'
+  what: 'poll' | 'begin'
+  /** Which operation, if none waits for its tasks. */
+  operation?: Name
+  /** When one has asked this process for tasks last, if that was a short time ago. */
+  lastPollAt?: Date
+  /** Until when the one must begin that has taken it. */
+  until?: Date
+  /** Who has taken it, if it has said so. */
+  by?: string
+}
+
 /** Its operation runs as often as its `concurrency` allows, in all processes together. */
 export interface IsAtLimit<Name extends string = string> extends ReasonBase {
   reason: 'limit'
@@ -123,9 +143,54 @@ export interface WaitsForToken<Name extends string = string> extends ReasonBase 
   isCapped: boolean
 }
 
-/** This tasker, which alone has a runner for it, runs as many tasks as its `concurrency` allows. */
-export interface WaitsForPlace extends ReasonBase {
+/** This tasker, which alone has a runner for it, waits for more tasks to take with it. */
+export interface WaitsForBatch<Name extends string = string> extends ReasonBase {
+  reason: 'batch'
+  operation: Name
+  /** How many wait so. */
+  waiting: number
+  /** With how many the batch starts at once. */
+  max: number
+  /** When it starts at the latest. */
+  startsAt: Date
+}
+
+/**
+ * The `circuitBreaker` of its operation does not let it start: the circuit is open, or half open
+ * and tries as many tasks as it needs, or those that stand ahead are tried before it.
+ */
+export interface WaitsForCircuit<Name extends string = string> extends ReasonBase {
+  reason: 'circuit'
+  operation: Name
+  failures: number
+  /** In milliseconds. */
+  within: number
+  /** In milliseconds. */
+  openFor: number
+  probes: number
+  /** The path of the value for which the circuit is, if it is not for the whole operation. */
+  by?: string
+  /** What the task has there; absent if that is nothing. A text if it is too long to be shown. */
+  key?: unknown
+  state: 'open' | 'half-open'
+  /** When a task is tried, if it is open. */
+  until?: Date
+  /** How many are being tried. */
+  probing: number
+  /** How many tasks stand ahead that are tried before it; counted up to 1,000. */
+  ahead: number
+  /** Whether there are more. */
+  isCapped: boolean
+}
+
+/**
+ * This tasker, which alone has a runner for it, runs as many tasks as its `concurrency` allows; or
+ * each thread of the runner has a task.
+ */
+export interface WaitsForPlace<Name extends string = string> extends ReasonBase {
   reason: 'place'
+  /** Its operation, if it waits for a thread. */
+  operation?: Name
   limit: number
   running: number
 }
@@ -160,6 +225,8 @@ export interface TaskExplanation<
   runnable: boolean
   /** It runs, and is to halt at its next checkpoint. */
   isPausing?: true
+  /** An executor outside runs it: until when that must be heard of, and who it is. */
+  executor?: { until: Date; by?: string }
   /** All that hold it back; none if it is runnable, runs or has ended. */
   reasons: WaitReason<Name>[]
   /** How it ended, if it has. */

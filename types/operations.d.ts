@@ -10,6 +10,7 @@ import type {
   Retention,
   RetryPolicy,
 } from './definition'
+import type { QueryMember } from './query'
 import type {
   StoredCondition,
   StoredQueueTimeout,
@@ -29,6 +30,17 @@ export interface OperationOptions {
    * for tasks that wait. Default: as many as may.
    */
   rateLimit?: RateLimit | undefined
+  /**
+   * After how many failures nothing of it starts for a time, over all processes on the file. Holds
+   * at once, also for tasks that wait. Default: never.
+   */
+  circuitBreaker?: CircuitBreaker | undefined
+  /**
+   * That executors outside take its tasks: programs that ask for them, begin with each and say how
+   * it ended; `true` for the usual times. Such an operation has no runner. Goes with
+   * `defineOperation` alone; holds at once, also for tasks that wait.
+   */
+  executor?: true | Executor | undefined
   /** The priority of tasks that are added without one. Default: 0. */
   priority?: number | undefined
   /**
@@ -43,7 +55,8 @@ export interface OperationOptions {
   queueTimeout?: QueueTimeout | false | undefined
   /**
    * How often tasks are tried that are added without a word: a number of attempts, or how they are
-   * made. Default: what the tasker says that adds the task.
+   * made. Default: two, the second after 10 seconds, if the operation has an `executor`; else what
+   * the tasker says that adds the task.
    */
   retry?: number | RetryPolicy | undefined
   /**
@@ -79,6 +92,32 @@ export interface OperationOptions {
   schema?: OperationSchemas | undefined
 }
 
+/** What `assignRunner` takes besides, for a runner that is a module; it holds in this tasker. */
+export interface ModuleOptions {
+  /**
+   * How many threads the runner may have, 1 to 256: so many of its tasks run here at once. Default:
+   * one less than the machine has processors, and at least one.
+   */
+  threads?: number | undefined
+}
+
+/** The options of a runner that takes several tasks at once. */
+export interface BatchRunnerOptions extends OperationOptions {
+  /** How many, and how long it waits for them. Holds in this tasker alone, and is not stored. */
+  batch: BatchOptions
+}
+
+/** How a runner takes several tasks at once. */
+export interface BatchOptions {
+  /** Most tasks of one call, 2 to 1,000. With so many it is called at once. */
+  max: number
+  /**
+   * How long after the first of them could start it is called at the latest, up to an hour.
+   * Default: 0, so it takes what can start now.
+   */
+  wait?: Duration | undefined
+}
+
 /**
  * How many tasks may start in a time. In any time `t` no more than `burst + limit * t / per` do, by
  * the clock of the machine; each start takes a token, and nothing gives one back.
@@ -99,6 +138,82 @@ export interface RateLimit {
    * limit.
    */
   by?: string | undefined
+}
+
+/**
+ * When nothing of an operation starts for a time. With the `failures`-th failure within `within`
+ * its circuit *opens*: nothing starts for `openFor`. Then it is *half open*: tasks are tried, and
+ * when `probes` of them have succeeded it is *closed* again. The first that fails opens it anew.
+ *
+ * Failed attempts and run timeouts count, also those that are tried again; aborts, crashes, snoozes
+ * and postponements do not, and a success does not reset the count.
+ */
+export interface CircuitBreaker {
+  /** With so many failures it opens, 1 to 100. */
+  failures: number
+  /** Within this time, at most 30 days: milliseconds, or a text such as `'1m'`. */
+  within: Duration
+  /** For this time, at most 30 days. */
+  openFor: Duration
+  /** So many must succeed before it closes, 1 to 10; no more run at once. Default: 1. */
+  probes?: number | undefined
+  /**
+   * The path of a value of the task, such as `'data.host'`: then each value has a circuit of its
+   * own. Begins with `data`, `id`, `label` or `tags`. Tasks that have nothing there share one. If
+   * `rateLimit` has a `by` too, it must be the same.
+   */
+  by?: string | undefined
+  /**
+   * Which failures count: a query of the error as it is stored, such as
+   * `{ status: { $gte: 500 } }`. Default: all.
+   */
+  when?: ErrorQuery | undefined
+}
+
+/**
+ * A query of an error: its `name`, `message`, `code`, `cause`, `stack` and own fields, with the
+ * operators of a query of tasks.
+ */
+export type ErrorQuery = QueryMember
+
+/** A circuit breaker as it is stored. */
+export interface StoredCircuitBreaker {
+  failures: number
+  /** In milliseconds. */
+  within: number
+  /** In milliseconds. */
+  openFor: number
+  probes: number
+  by?: string
+  when?: Record<string, unknown>
+}
+
+/** How the tasks of an operation are given to executors outside. */
+export interface Executor {
+  /**
+   * How long a task that was taken may wait for its executor to begin; then it is ready again.
+   * Default: `'10s'`.
+   */
+  claimTimeout?: Duration | undefined
+  /**
+   * How long a running task may be silent; then its attempt has failed, with the cause `'lease'`,
+   * whatever `retry.on` says. Default: `'2m'`.
+   */
+  lease?: Duration | undefined
+  /**
+   * Whether what an executor reports as failed is tried again, as `retry` says. Default: `false`,
+   * so it is final.
+   */
+  retryOnFail?: boolean | undefined
+}
+
+/** The same as it is stored. */
+export interface StoredExecutor {
+  /** In milliseconds. */
+  claimTimeout: number
+  /** In milliseconds. */
+  lease: number
+  retryOnFail: boolean
 }
 
 /** A rate limit as it is stored. */
@@ -169,6 +284,8 @@ export interface OperationRecord<Name extends string = string> {
 export interface StoredOperationOptions {
   concurrency?: number
   rateLimit?: StoredRateLimit
+  circuitBreaker?: StoredCircuitBreaker
+  executor?: StoredExecutor
   priority?: number
   /** In milliseconds; `false` for no limit. */
   runTimeout?: number | false

@@ -14,6 +14,7 @@ import type { IndexPath } from './indexes'
 import type { Query, Sort } from './query'
 import type { AnyOperations, OperationName } from './registry'
 import type { LogLevel, Runner } from './runner'
+import type { TelemetryApi } from './telemetry'
 
 /** What takes the engine's messages. It needs `warn` or `warning`. */
 export interface EngineLogger {
@@ -37,11 +38,12 @@ export interface TaskerOptions<Operations = AnyOperations> {
    */
   store?: string | URL | undefined
   /**
-   * Runners to assign at once, by operation; the same as `assignRunner` for each. One that is
+   * Runners to assign at once, by operation, functions or modules; the same as `assignRunner` for
+   * each. One that is
    * `undefined` counts as absent.
    */
   runners?:
-    | { [Name in OperationName<Operations>]?: Runner<Operations, Name> | undefined }
+    | { [Name in OperationName<Operations>]?: Runner<Operations, Name> | URL | undefined }
     | undefined
   /**
    * Most runs at once of this tasker, 1 to 100,000. Lower it if runners need much memory or CPU.
@@ -80,6 +82,26 @@ export interface TaskerOptions<Operations = AnyOperations> {
    * Your data is never in it. Without one they go nowhere.
    */
   logger?: EngineLogger | undefined
+  /**
+   * From which level on the lines of runners go to `logger` too, as they are logged: each with the
+   * `uuid`, `runId`, `operation` and `attempt` of its run, and with `telemetry` with `trace_id` and
+   * `span_id`. Needs a `logger`. `crit` goes to its `fatal` if it has one, else to `error`;
+   * `notice` to `info`. Whether a line is stored is up to `logLevel`.
+   * @default false
+   */
+  mirrorLogs?: LogLevel | false | undefined
+  /**
+   * OpenTelemetry: the package `@opentelemetry/api`, handed over whole. Then each add and each run
+   * is a span, and the run is linked to the add. Nothing global is touched.
+   * Default: no spans, at no cost.
+   */
+  telemetry?: TelemetryApi | undefined
+  /**
+   * How the span of a run hangs on that of its add: `'link'`, it begins a trace of its own; or
+   * `'child'`, it is a part of the same trace and is sampled with it. Needs `telemetry`.
+   * @default 'link'
+   */
+  traces?: 'link' | 'child' | undefined
   /**
    * What becomes of a running task whose process dies, unless the task or its operation says
    * otherwise.

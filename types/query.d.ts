@@ -149,6 +149,7 @@ export interface QueryFields<
   endedAt?: QueryField<Date>
   attempt?: QueryField<number>
   attemptsLeftOut?: QueryField<number>
+  version?: QueryField<number>
   dependsOn?: QueryField
   parent?: QueryField<string>
   scheduleId?: QueryField<string>

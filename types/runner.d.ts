@@ -17,6 +17,24 @@ export type Runner<
   context: RunnerContext<Jsonify<DataOf<Operations, Name>>, Name, AttachOf<Operations, Name>>,
 ) => Awaitable<Returned<ResultOf<Operations, Name>>>
 
+/**
+ * A function that carries out several tasks of one operation at once. It gets the contexts of
+ * these, and returns an array with one element for each: what is stored as its result, or an Error
+ * with which it fails. What it throws fails all of them. One that has settled all need not return.
+ */
+export type BatchRunner<
+  Operations = AnyOperations,
+  Name extends OperationName<Operations> = RunnerName<Operations>,
+> = (
+  contexts: readonly BatchContext<
+    Jsonify<DataOf<Operations, Name>>,
+    Name,
+    AttachOf<Operations, Name>,
+    ResultOf<Operations, Name>
+  >[],
+  // biome-ignore lint/suspicious/noConfusingVoidType: it stands for the return type of a function.
+) => Awaitable<readonly (ResultOf<Operations, Name> | Error)[] | void>
+
 /** `Runner` alone takes the runner of any operation: its name is `any`, not every text. */
 // biome-ignore lint/suspicious/noExplicitAny: see above.
 type RunnerName<Operations> = 0 extends 1 & Operations ? any : OperationName<Operations>
@@ -98,6 +116,19 @@ export interface RunnerContext<Data = any, Name extends string = any, Attach = a
   readonly addTask: (definition: TaskDefinition) => Promise<TaskUuid>
   /** How the tasks have ended that `dependsOn` names, in its order; empty if there are none. */
   readonly results: () => Promise<DependencyResult[]>
+}
+
+/** What a runner gets of each task that it takes with others. */
+// biome-ignore lint/suspicious/noExplicitAny: data and results are any unless a registry says so.
+export interface BatchContext<Data = any, Name extends string = any, Attach = any, Result = any>
+  extends RunnerContext<Data, Name, Attach> {
+  /**
+   * Ends this task before the others: with its result, or with the Error that it failed with. Its
+   * element of what the runner returns counts for nothing then. `false` if it was over already.
+   */
+  readonly settle: (
+    ...result: undefined extends Result ? [result?: Result | Error] : [result: Result | Error]
+  ) => boolean
 }
 
 /** How a task has ended that another one depends on. */

@@ -56,6 +56,7 @@ export type EndCause =
   | 'queue-timeout'
   | 'dependency'
   | 'replaced'
+  | 'lease'
 
 /** A task as it is stored. What is not set is absent. */
 export type Task<
@@ -109,6 +110,8 @@ export interface TaskBase<Name extends string = string> {
   attempts: TaskAttempt[]
   /** How many attempts before them are not kept; absent for none. */
   attemptsLeftOut?: number
+  /** How often it has changed since an executor outside took it first; absent until then. */
+  version?: number
   /** Why it failed. */
   error?: StoredError
   /** Why it was aborted. */

@@ -3,18 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Tasker } from '../../index.mjs'
-import { file, imports, open, run, runs } from './open.mjs'
-
-/** A logger that keeps what it was told. */
-function keeper(more = {}) {
-  const told = []
-  const method =
-    level =>
-    (...args) =>
-      told.push([level, ...args])
-  const [debug, info, warn, error] = ['debug', 'info', 'warn', 'error'].map(method)
-  return { told, logger: { debug, info, warn, error, ...more } }
-}
+import { file, imports, keeper, open, run, runs } from './open.mjs'
 
 const textsOf = told => told.map(([level, text]) => `${level} ${text}`)
 

@@ -36,6 +36,17 @@ export async function started(t, runners = {}, options = {}) {
   return tasker
 }
 
+/** A logger that keeps what it was told. */
+export function keeper(more = {}) {
+  const told = []
+  const method =
+    level =>
+    (...args) =>
+      told.push([level, ...args])
+  const [debug, info, warn, error] = ['debug', 'info', 'warn', 'error'].map(method)
+  return { told, logger: { debug, info, warn, error, ...more } }
+}
+
 /** A promise with its ends. */
 export function pending() {
   const ends = {}

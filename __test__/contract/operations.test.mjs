@@ -202,18 +202,57 @@ test('a word of another queue is refused with the one that is meant', async t =>
 
 test('what comes later is refused as such', async t => {
   const tasker = open(t)
-  const later = {
-    circuitBreaker: {},
-    executor: true,
-    batch: { max: 2 },
-    concurrency: { limit: 4, by: 'data.key' },
+  const later = { concurrency: { limit: 4, by: 'data.key' } }
+  await refused(tasker.defineOperation('a', later), 'TASKER_UNSUPPORTED', 'concurrency')
+  const assign = () => tasker.assignRunner('a', noop, later)
+  assert.throws(assign, { code: 'TASKER_UNSUPPORTED', path: 'concurrency' })
+})
+
+test('an operation has a runner or executors outside, and its tasks say why they wait', async t => {
+  const tasker = open(t)
+  await tasker.defineOperation('a', { executor: { lease: '1m' } })
+  const [{ options }] = (await tasker.findOperations()).filter(({ name }) => name === 'a')
+  assert.deepEqual(options.executor, { claimTimeout: 10_000, lease: 60_000, retryOnFail: false })
+  const uuid = await tasker.addTask({ operation: 'a' })
+  const explanation = await tasker.explainTask(uuid)
+  assert.deepEqual(
+    explanation.reasons.map(({ reason }) => reason),
+    ['executor'],
+  )
+  assert.match(String(explanation), /no executor asks for tasks of 'a'/)
+  assert.deepEqual((await tasker.getTask(uuid)).retry, {
+    attempts: 2,
+    backoff: { type: 'fixed', delay: 10_000 },
+    on: ['error'],
+  })
+  const attached = tasker.addTask({ operation: 'a', attach: {} })
+  await refused(attached, 'TASKER_UNSUPPORTED', 'attach')
+  for (const [executor, path] of [
+    [false, 'executor'],
+    [{ lease: 0 }, 'executor.lease'],
+    [{ timeout: 1 }, 'executor.timeout'],
+  ]) {
+    await refused(tasker.defineOperation('b', { executor }), 'TASKER_INVALID', path)
   }
-  for (const [word, value] of Object.entries(later)) {
-    const defining = tasker.defineOperation('a', { [word]: value })
-    await refused(defining, 'TASKER_UNSUPPORTED', word)
-    const assign = () => tasker.assignRunner('a', noop, { [word]: value })
-    assert.throws(assign, { code: 'TASKER_UNSUPPORTED', path: word })
-  }
+  tasker.assignRunner('c', noop)
+  await tasker.start()
+  const conflict = { code: 'TASKER_CONFLICT', path: 'executor' }
+  await assert.rejects(tasker.defineOperation('c', { executor: true }), conflict)
+})
+
+test('executors take no batches, and no circuit stands before them', async t => {
+  const tasker = open(t)
+  const [executor, batch] = [true, { max: 2 }]
+  await refused(tasker.defineOperation('a', { executor, batch }), 'TASKER_INVALID', 'batch')
+  const circuitBreaker = { failures: 2, within: '1m', openFor: '1m' }
+  const both = tasker.defineOperation('a', { executor, circuitBreaker })
+  await refused(both, 'TASKER_UNSUPPORTED', 'circuitBreaker')
+  await tasker.defineOperation('a', { executor })
+  tasker.assignRunner('a', noop, { batch })
+  await assert.rejects(tasker.start(), { code: 'TASKER_CONFLICT', path: 'operation' })
+  tasker.unassignRunner('a')
+  tasker.assignRunner('b', noop, { executor, batch })
+  await refused(tasker.start(), 'TASKER_INVALID', 'executor')
 })
 
 /** A schema that takes objects whose `book` is a text, as Standard Schema says it. */

@@ -199,6 +199,26 @@ test('rate-limits.mjs: no account has more calls than its limit', async t => {
   assert.deepEqual(lines, [within('ada', 8), within('bob', 1), within('eve', 2)])
 })
 
+test('circuit-breaker.mjs: a service that is down is left alone until it works again', async t => {
+  const store = scratch(t)('circuit.db')
+  const { end, rest } = run(t, 'circuit-breaker.mjs', [store])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  assert.deepEqual(lines, [
+    'call is stopped after 3 calls: HTTP 503',
+    'call is tried',
+    'call works again',
+    '5 tasks are done after 8 calls',
+  ])
+})
+
+test('batches.mjs: many rows in few transactions, and one that is refused alone', async t => {
+  const { end, rest } = run(t, 'batches.mjs', [scratch(t)('rows.db')])
+  const lines = await rest()
+  assert.equal(await end, 0)
+  assert.deepEqual(lines, ['250 rows in 3 transactions', 'there is a row 7'])
+})
+
 test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor starves', async t => {
   const store = scratch(t)('tenants.db')
   const { end, rest } = run(t, 'per-tenant-limits.mjs', [store])
@@ -212,6 +232,15 @@ test('per-tenant-limits.mjs: no tenant has more than two tasks at once, nor star
   ])
   const tasks = await tasksOf(store)
   assert.equal(tasks.filter(({ status }) => status === 'done').length, 36)
+})
+
+test('threads.mjs: hashes come from threads, and one that is stuck is ended', async t => {
+  const { end, rest } = run(t, 'threads.mjs', ['dune', 'emma'])
+  const lines = await rest()
+  assert.match(lines[0], /^dune [0-9a-f]{16}$/)
+  assert.match(lines[1], /^emma [0-9a-f]{16}$/)
+  assert.deepEqual(lines.slice(2), ['stuck: run-timeout'])
+  assert.equal(await end, 0)
 })
 
 test('readers-writers.mjs: readers share, writers are alone, and none is overtaken', async t => {

@@ -25,9 +25,9 @@ export const installed = join(folder, 'node_modules/tasker')
 writeFileSync(join(folder, 'package.json'), '{ "private": true }')
 npm(['install', `./${tarball}`], folder)
 
-/** Gives the folder the types of Node.js, as a TypeScript program has them. */
-export function addNodeTypes() {
-  for (const name of ['@types', 'undici-types']) {
+/** Gives the folder the types of Node.js and of OpenTelemetry, as a TypeScript program has them. */
+export function addTypes() {
+  for (const name of ['@opentelemetry', '@types', 'undici-types']) {
     const place = join(folder, 'node_modules', name)
     symlinkSync(join(root, 'node_modules', name), place, 'junction')
   }

@@ -96,6 +96,19 @@ test('it works by require, with the same class', () => {
   assert.equal(prints('cjs.cjs', program), '42\n')
 })
 
+test('a module is a runner by import and by require, and has tasker itself', () => {
+  const runner = `import { Unrecoverable } from 'tasker'
+  export default ({ data }) => (Unrecoverable ? data * 2 : 0)`
+  writeFileSync(join(folder, 'double.mjs'), runner)
+  const url = `require('node:url').pathToFileURL(require.resolve('./double.mjs'))`
+  const inThread = module => work.replace('async ({ data }) => data * 2', module)
+  const beside = "new URL('./double.mjs', import.meta.url)"
+  const esm = `import { Tasker } from 'tasker'\n${inThread(beside)}`
+  assert.equal(prints('thread.mjs', esm), '42\n')
+  const cjs = `const { Tasker } = require('tasker')\n;(async () => {${inThread(url)}\n})()`
+  assert.equal(prints('thread.cjs', cjs), '42\n')
+})
+
 test('publint finds nothing', () => {
   const told = tool('publint/src/cli.js', ['run', tarball, '--strict'], folder)
   assert.match(told, /All good!/)

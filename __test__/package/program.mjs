@@ -15,7 +15,7 @@ export function linkedFolder(t) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules/tasker'), 'junction')
-  for (const name of ['@types', 'better-sqlite3']) {
+  for (const name of ['@opentelemetry', '@types', 'better-sqlite3']) {
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
   }
   return folder

@@ -66,6 +66,16 @@ test('a full disk loses nothing; the same tasker goes on when there is room (F-1
   const calls = await Promise.all(acked.map((_, n) => call(n)))
   const makeRoom = fill(dirname(store), 256 * 1024)
 
+  const server = await tasker.listen({ port: 0 })
+  /** Asks until this is said: what was said is kept for a while. */
+  const health = async (what, expected) => {
+    let said
+    do {
+      const answer = await fetch(`${server.url}/health/${what}`)
+      said = `${answer.status} ${(await answer.text()).trim()}`
+    } while (said !== expected)
+  }
+
   let codes = []
   const add = data =>
     tasker.addTask({ operation: 'nobody-does', data }).then(
@@ -85,9 +95,12 @@ test('a full disk loses nothing; the same tasker goes on when there is room (F-1
   assert.equal(await tasker.countTasks({ status: 'running' }), 5, 'a result needs room too')
   assert.equal((await tasker.getTask(acked[0])).status, 'running', 'reads go on')
   assert.deepEqual([...new Set(codes)], ['TASKER_FULL'])
+  await health('ready', '503 TASKER_FULL')
+  await health('live', '200 ok')
 
   makeRoom()
   codes = []
+  await health('ready', '200 ok')
   await Promise.all(results)
   assert.deepEqual(codes, [], 'a result was lost')
   for (const uuid of acked.slice(0, 5)) {

@@ -34,10 +34,20 @@ export function facts(reason: WaitReason<'read'>): unknown {
       return [reason.what, reason.operation satisfies 'read' | undefined, reason.since?.getTime()]
     case 'no-runner':
       return reason.operation satisfies 'read'
+    case 'executor':
+      return [reason.what, reason.until?.getTime(), reason.lastPollAt?.getTime(), reason.by?.length]
     case 'limit':
       return [reason.limit - reason.running, reason.uuids.length]
     case 'rate-limit':
       return [reason.limit / reason.per, reason.burst, reason.by?.length, reason.nextAt.getTime()]
+    case 'circuit':
+      return [reason.state satisfies 'open' | 'half-open', reason.until?.getTime(), reason.probing]
+    case 'batch':
+      return [
+        reason.max - reason.waiting,
+        reason.operation satisfies 'read',
+        reason.startsAt.getTime(),
+      ]
     case 'place':
       // @ts-expect-error a place is no task's
       return reason.uuids

@@ -44,6 +44,7 @@ export const fields: Required<Omit<Query<Operations>, '$and' | '$or' | '$nor'>> 
   endedAt: { $exists: false },
   attempt: { $not: { $eq: 1 } },
   attemptsLeftOut: { $exists: true },
+  version: { $gt: 2 },
   retry: { $exists: false },
   dependsOn: { $exists: true },
   parent: { $ne: null },

@@ -1,6 +1,7 @@
 // How a user's code is typed. Each `@ts-expect-error` is a mistake that must not compile.
 // Compiled by `tsc -p tsconfig.json` and by `__test__/package/types.test.mjs`, never run.
 
+import { createServer } from 'node:http'
 import {
   nextTimes,
   type Outbox,
@@ -62,6 +63,31 @@ tasker.defineOperation('tidy', {
   onStop: 'postpone',
   schema: { data: schema, result: undefined },
 })
+tasker.defineOperation('tidy', { rateLimit: { limit: 10, per: '1s', burst: 3, by: 'data.book' } })
+tasker.assignRunner('tidy', () => ['a'], { rateLimit: { limit: 1, per: 1_000 } })
+// @ts-expect-error a limit holds in some time
+tasker.defineOperation('tidy', { rateLimit: { limit: 10 } })
+// @ts-expect-error it says how many
+tasker.defineOperation('tidy', { rateLimit: { per: '1s' } })
+// @ts-expect-error one path, and no list of them
+tasker.defineOperation('tidy', { rateLimit: { limit: 1, per: 1, by: ['data.book'] } })
+tasker.defineOperation('tidy', {
+  circuitBreaker: {
+    failures: 5,
+    within: '1m',
+    openFor: 30_000,
+    probes: 2,
+    by: 'data.host',
+    when: { $or: [{ name: /^Http/, status: { $gte: 500 } }, { 'cause.code': 'ECONNREFUSED' }] },
+  },
+})
+// @ts-expect-error how long it is open must be said
+tasker.defineOperation('tidy', { circuitBreaker: { failures: 5, within: '1m' } })
+tasker.on('operation.circuit.opened', (operation, { key, until, error }) => {
+  return [operation, key, error, until.getTime()]
+})
+// @ts-expect-error only one that has opened says until when
+tasker.on('operation.circuit.closed', (_, { until }) => until)
 // @ts-expect-error no such operation
 tasker.defineOperation('tydi', {})
 // @ts-expect-error options must be given
@@ -89,8 +115,24 @@ tasker.findOperations({ timeout: '1s' }).then(found => {
     is<Date | undefined>()(one.pausedAt, true)
     is<number | false | undefined>()(one.options.runTimeout, true)
     is<number | undefined>()(one.layers.assignRunner?.concurrency, true)
+    is<number | undefined>()(one.options.rateLimit?.burst, true)
   }
 })
+
+// Handlers for the servers of others.
+const http = tasker.http({
+  access: request => (request.headers.authorization ? { role: 'write', by: 'ann' } : 'none'),
+})
+createServer(http.node)
+is<Promise<Response>>()(http.fetch(new Request('http://a')), true)
+http.fastify({}, {}, error => error?.message)
+tasker.http({ access: async (request: Request) => (request.headers.get('a') ? 'read' : 'none') })
+// @ts-expect-error who may what must be said
+tasker.http({})
+// @ts-expect-error no such role
+tasker.http({ access: () => 'boss' })
+// @ts-expect-error nothing is open by itself
+tasker.http({ access: () => true })
 
 // A handle as `better-sqlite3` types it, and one as `node:sqlite` does.
 declare const better: {

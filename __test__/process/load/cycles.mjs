@@ -55,6 +55,15 @@ const kinds = {
     await tasker.addTask({ operation: 'a', abortSignal: signal })
     await tasker.close()
   },
+  'with a thread, at work': async n => {
+    // One in many: it takes as long as all others together.
+    if (n % 20 !== 0) return
+    const tasker = memory()
+    tasker.assignRunner('a', new URL('double.mjs', import.meta.url), { threads: 1 })
+    await tasker.start()
+    await tasker.waitForTaskOutputData(await tasker.addTask({ operation: 'a', data: 1 }))
+    await tasker.close()
+  },
   'on a file that cannot be opened': async () => {
     const tasker = new Tasker(`${place}/none/tasks.db`)
     await tasker.ready().catch(nothing)

@@ -107,7 +107,21 @@ async function showEarlierEnds() {
 const { limited, ...runners } = runnersOf(log, { marks, begun })
 // Each life pauses it before it does anything, and only the end of the storm resumes it.
 runners.held = ({ uuid }) => tell('ran', uuid)
-const tasker = new Tasker({ store, concurrency: 30, runners })
+// Every second life takes several tasks at once: some end together, some one by one.
+const { quick, slow, throwing, ...others } = runners
+const together = work => async contexts =>
+  (await Promise.allSettled(contexts.map(work))).map(({ reason, value }) => reason ?? value)
+const oneByOne = async contexts => {
+  const end = async context => context.settle(await slow(context))
+  await Promise.all(contexts.map(end))
+}
+const areBatched = life % 2 === 0
+const tasker = new Tasker({ store, concurrency: 30, runners: areBatched ? others : runners })
+if (areBatched) {
+  tasker.assignRunner('quick', together(quick), { batch: { max: 4 } })
+  tasker.assignRunner('throwing', together(throwing), { batch: { max: 3, wait: 5 } })
+  tasker.assignRunner('slow', oneByOne, { batch: { max: 5, wait: 2 } })
+}
 tasker.assignRunner('limited', limited, { concurrency: limit })
 tasker.on('task.ended', (uuid, status) => tell('end', uuid, status))
 await tasker.pauseOperation('held')

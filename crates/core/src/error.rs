@@ -74,7 +74,7 @@ codes! {
     Version "TASKER_VERSION" false
         "The file was written by a newer tasker; upgrade to open it.",
     Io "TASKER_IO" false
-        "The operating system refused a file operation; see `err.message`.",
+        "The operating system refused a file operation or a port; see `err.message`.",
     Closed "TASKER_CLOSED" false
         "The tasker is closed; open a new one.",
     Timeout "TASKER_TIMEOUT" true
@@ -83,6 +83,8 @@ codes! {
         "A failed sync left the fate of a write open; reopen and look up `err.uuids`.",
     Unsupported "TASKER_UNSUPPORTED" false
         "This version cannot do that.",
+    ThreadExited "TASKER_THREAD_EXITED" true
+        "The thread of a run ended before the run: it exited, or nobody caught what it threw.",
     NativeMissing "TASKER_NATIVE_MISSING" false
         "The native addon was not found or cannot be loaded.",
     Bug "TASKER_BUG" false

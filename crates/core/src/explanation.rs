@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::circuit::CircuitBreaker;
 use crate::hold::Hold;
 use crate::id::TaskId;
 use crate::json::{is_json, write_string};
@@ -101,6 +102,18 @@ pub enum Obstacle {
     Hold(Box<Hold>),
     /// Nothing that is started has a runner for its operation.
     NoRunner,
+    /// No executor outside waits for it where it is asked.
+    Executor {
+        /// When one has asked there last, if that was a short time ago.
+        last_poll_at: Option<WallMs>,
+    },
+    /// An executor outside has taken it and has not begun.
+    Claimed {
+        /// Until when it must.
+        until: WallMs,
+        /// Who, as it calls itself.
+        by: Option<Arc<str>>,
+    },
     /// One of its conditions does not hold.
     Condition {
         /// The JSON text of that: its scope, query and limit.
@@ -136,11 +149,43 @@ pub enum Obstacle {
         /// Whether there may be more.
         is_capped: bool,
     },
+    /// The circuit of its operation, or of the value that it has there, is open, or half open and
+    /// tries as many as it needs.
+    Circuit {
+        /// What is said.
+        breaker: Arc<CircuitBreaker>,
+        /// The value, if it is by value and the task has one.
+        key: RateKey,
+        /// Until when it is open, if it is not half open.
+        until: Option<WallMs>,
+        /// How many probes are under way.
+        probing: usize,
+        /// How many tasks are tried before it.
+        ahead: usize,
+        /// Whether there may be more.
+        is_capped: bool,
+    },
+    /// It waits in this process, which alone would start it, for others that join its batch.
+    Batch {
+        /// How many tasks of its operation wait so.
+        waiting: usize,
+        /// How many the batch takes.
+        max: u32,
+        /// When it starts at the latest.
+        starts_at: WallMs,
+    },
     /// This process, which alone would start it, runs as many as it may.
     Place {
         /// How many may run at once.
         limit: u32,
         /// How many do.
+        running: u32,
+    },
+    /// Each thread of its runner in this process, which alone would start it, has a task.
+    Threads {
+        /// How many there are.
+        limit: u32,
+        /// How many have one.
         running: u32,
     },
     /// What stands ahead of it comes first.
@@ -162,9 +207,12 @@ impl Obstacle {
             Obstacle::PausedTask { .. } | Obstacle::PausedOperation { .. } => Reason::Paused,
             Obstacle::Hold(_) => Reason::Hold,
             Obstacle::NoRunner => Reason::NoRunner,
+            Obstacle::Executor { .. } | Obstacle::Claimed { .. } => Reason::Executor,
             Obstacle::Limit { .. } => Reason::Limit,
             Obstacle::RateLimit { .. } => Reason::RateLimit,
-            Obstacle::Place { .. } => Reason::Place,
+            Obstacle::Circuit { .. } => Reason::Circuit,
+            Obstacle::Batch { .. } => Reason::Batch,
+            Obstacle::Place { .. } | Obstacle::Threads { .. } => Reason::Place,
             Obstacle::Order { .. } => Reason::Order,
         }
     }
@@ -198,6 +246,13 @@ impl Obstacle {
             }
             Obstacle::Hold(hold) => format!(",{}", hold.facts()),
             Obstacle::NoRunner => format!(r#","operation":{name}"#),
+            Obstacle::Executor { last_poll_at } => {
+                let last = last_poll_at.map(|at| format!(r#","lastPollAt":{}"#, at.0));
+                format!(r#","what":"poll","operation":{name}{}"#, last.unwrap_or_default())
+            }
+            Obstacle::Claimed { until, by } => {
+                format!(r#","what":"begin","until":{}{}"#, until.0, by_json(by.as_deref()))
+            }
             Obstacle::Limit { limit, running, runs } => {
                 let runs = uuids(runs);
                 format!(r#","operation":{name},"limit":{limit},"running":{running},"uuids":{runs}"#)
@@ -209,8 +264,23 @@ impl Obstacle {
                 let ahead = format!(r#""ahead":{ahead},"isCapped":{is_capped}"#);
                 format!(r#","operation":{name},{said}{key},"nextAt":{next_at},{ahead}"#)
             }
+            Obstacle::Circuit { breaker, key, until, probing, ahead, is_capped } => {
+                let (said, key) = (breaker.numbers(), key_json(key));
+                let state = if until.is_some() { "open" } else { "half-open" };
+                let until = until.map(|at| format!(r#","until":{}"#, at.0)).unwrap_or_default();
+                let ahead = format!(r#""ahead":{ahead},"isCapped":{is_capped}"#);
+                let phase = format!(r#""state":"{state}"{until},"probing":{probing}"#);
+                format!(r#","operation":{name},{said}{key},{phase},{ahead}"#)
+            }
+            Obstacle::Batch { waiting, max, starts_at } => {
+                let numbers = format!(r#""waiting":{waiting},"max":{max}"#);
+                format!(r#","operation":{name},{numbers},"startsAt":{}"#, starts_at.0)
+            }
             Obstacle::Place { limit, running } => {
                 format!(r#","limit":{limit},"running":{running}"#)
+            }
+            Obstacle::Threads { limit, running } => {
+                format!(r#","operation":{name},"limit":{limit},"running":{running}"#)
             }
             Obstacle::Order { ahead, is_capped } => {
                 format!(r#","ahead":{ahead},"isCapped":{is_capped}"#)
@@ -219,13 +289,23 @@ impl Obstacle {
     }
 }
 
-/// The value of a rate limit, as a member with a comma before it; nothing if there is none. One
+/// The value of a gate, as a member with a comma before it; nothing if there is none. One
 /// that was cut is a text.
 fn key_json(key: &str) -> String {
     let mut json = String::new();
     if !key.is_empty() {
         json.push_str(r#","key":"#);
         if is_json(key) { json.push_str(key) } else { write_string(key, &mut json) }
+    }
+    json
+}
+
+/// Who has a task outside, as a member with a comma before it; nothing if it has not said so.
+fn by_json(by: Option<&str>) -> String {
+    let mut json = String::new();
+    if let Some(by) = by {
+        json.push_str(r#","by":"#);
+        write_string(by, &mut json);
     }
     json
 }
@@ -291,6 +371,8 @@ pub struct Explanation {
     pub is_pausing: bool,
     /// All that hold it back; nothing of one that runs or has ended.
     pub obstacles: Vec<Obstacle>,
+    /// Until when the executor outside must be heard of that runs it, and who that is.
+    pub lease: Option<(WallMs, Option<Arc<str>>)>,
     /// How it ended, if it has.
     pub end: Option<EndFacts>,
 }
@@ -321,6 +403,10 @@ impl Explanation {
         }
         let reasons = reasons_json(&self.obstacles, &self.operation);
         out.push_str(&format!(r#","reasons":{reasons}"#));
+        if let Some((until, by)) = &self.lease {
+            let by = by_json(by.as_deref());
+            out.push_str(&format!(r#","executor":{{"until":{}{by}}}"#, until.0));
+        }
         if let Some(EndFacts { at, cause, error }) = &self.end {
             out.push_str(&format!(r#","ended":{{"at":{}"#, at.0));
             cause.iter().for_each(|cause| {
@@ -352,6 +438,7 @@ mod tests {
             has_run: false,
             is_pausing: false,
             obstacles: Vec::new(),
+            lease: None,
             end: None,
         }
     }
@@ -380,11 +467,18 @@ mod tests {
             Obstacle::PausedTask { since: Some(AT) },
             Obstacle::PausedOperation { since: AT },
             Obstacle::NoRunner,
+            Obstacle::Executor { last_poll_at: None },
+            Obstacle::Executor { last_poll_at: Some(AT) },
+            Obstacle::Claimed { until: AT, by: Some("a\"b".into()) },
             Obstacle::Limit { limit: 1, running: 1, runs: ids },
             rate_limit(r#""a\"b""#),
             rate_limit(r#""a\"b…"#),
             rate_limit(""),
+            circuit(r#""a\"b""#, None),
+            circuit("", Some(AT)),
+            Obstacle::Batch { waiting: 1, max: 2, starts_at: AT },
             Obstacle::Place { limit: 2, running: 2 },
+            Obstacle::Threads { limit: 2, running: 2 },
             Obstacle::Order { ahead: 4, is_capped: true },
         ]
     }
@@ -395,16 +489,26 @@ mod tests {
         Obstacle::RateLimit { rate, key, next_at: AT, ahead: 4, is_capped: true }
     }
 
+    fn circuit(key: &str, until: Option<WallMs>) -> Obstacle {
+        let text = r#"{"failures":3,"within":1,"openFor":2,"by":"data.\"a","when":{"name":"\""}}"#;
+        let breaker = Arc::new(CircuitBreaker::read(text, "x").unwrap());
+        let (key, ahead, is_capped) = (key.into(), 4, true);
+        Obstacle::Circuit { breaker, key, until, probing: 1, ahead, is_capped }
+    }
+
     #[test]
     fn an_explanation_is_json_whatever_it_says() {
         let end = Some(EndFacts { at: AT, cause: Some(Cause::Error), error: Some("\"".into()) });
-        let all = Explanation { obstacles: obstacles(), end, is_pausing: true, ..ready() };
+        let lease = Some((AT, Some("a\"b".into())));
+        let (is_pausing, obstacles) = (true, obstacles());
+        let all = Explanation { obstacles, end, is_pausing, lease, ..ready() };
         let json: serde_json::Value = serde_json::from_str(&all.to_json()).unwrap();
         assert_eq!(json["operation"], "a\"b");
         assert_eq!(json["reasons"].as_array().unwrap().len(), all.obstacles.len());
         for (one, json) in all.obstacles.iter().zip(json["reasons"].as_array().unwrap()) {
             assert_eq!(json["reason"], one.reason().as_str());
         }
+        assert_eq!(json["executor"], serde_json::json!({ "until": 7, "by": "a\"b" }));
         assert_eq!(json["ended"], serde_json::json!({ "at": 7, "cause": "error", "error": "\"" }));
         let bare: serde_json::Value = serde_json::from_str(&ready().to_json()).unwrap();
         assert_eq!(bare["reasons"], serde_json::json!([]));

@@ -20,6 +20,8 @@ pub enum Fault {
     GateForgetsRemoteRuns,
     /// A paused operation starts tasks.
     GateForgetsPause,
+    /// An operation starts more tasks than its runner has threads.
+    GateForgetsThreads,
     /// A rollback does not give an operation its old record back.
     RollbackForgetsRecord,
     /// An operation that stood at its limit stays closed when a run ends.
@@ -56,6 +58,26 @@ pub enum Fault {
     RollbackForgetsTokens,
     /// The tokens that other owners have taken make no difference.
     RateForgetsOthers,
+    /// A task that a half open circuit lets start is none of its probes.
+    StartIsNoProbe,
+    /// A start that was taken back stays a probe.
+    RollbackForgetsProbes,
+    /// What was not committed of a circuit is as if it were.
+    RollbackForgetsTurns,
+    /// A circuit that another process has turned is as it was.
+    CircuitForgetsOthers,
+    /// What was read of gates counts on when something else is said of them.
+    ChangeKeepsGates,
+    /// A task that joins a batch takes a place of its own.
+    MemberTakesPlace,
+    /// A task goes to the last of those who wait for it.
+    TakerOvertakes,
+    /// A rollback leaves those who wait with what the turn had counted for them.
+    RollbackForgetsTakers,
+    /// What an executor takes is not counted.
+    ClaimIsNotCounted,
+    /// What executors take stands behind what starts here.
+    OutsideForgetsOrder,
     /// Memory passes for current before all is read that others did.
     CatchUpForgetsToWait,
     /// What is not committed is told as if it were.
@@ -90,10 +112,12 @@ pub enum Fault {
     ReleaseForgetsHeld,
     /// A task that leaves a state is counted there still.
     CountForgetsLeaving,
+    /// A probe whose process has died keeps its place.
+    LossForgetsProbes,
 }
 
 impl Fault {
-    /// Those of the queue.
+    /// Those of the queue that both notice.
     pub const QUEUE: &[Fault] = &[
         Fault::RollbackForgetsLeave,
         Fault::RollbackForgetsEnter,
@@ -119,6 +143,22 @@ impl Fault {
         Fault::StartTakesNoToken,
         Fault::RollbackForgetsTokens,
         Fault::RateForgetsOthers,
+        Fault::StartIsNoProbe,
+        Fault::RollbackForgetsProbes,
+        Fault::CircuitForgetsOthers,
+    ];
+
+    /// Those of the queue that the oracle alone notices: the large random worlds have no threads,
+    /// batches or executors, and come upon the two of gates too seldom.
+    pub const ORACLE: &[Fault] = &[
+        Fault::GateForgetsThreads,
+        Fault::RollbackForgetsTurns,
+        Fault::ChangeKeepsGates,
+        Fault::MemberTakesPlace,
+        Fault::TakerOvertakes,
+        Fault::RollbackForgetsTakers,
+        Fault::ClaimIsNotCounted,
+        Fault::OutsideForgetsOrder,
     ];
 
     /// Those of the engine.
@@ -139,6 +179,7 @@ impl Fault {
         Fault::EndForgetsDependents,
         Fault::ReleaseForgetsHeld,
         Fault::CountForgetsLeaving,
+        Fault::LossForgetsProbes,
     ];
 }
 

@@ -21,9 +21,10 @@
 //!
 //! Proof: the tests below; `proof::conformance::journal`.
 
+use crate::circuit::Turned;
 use crate::error::{Code, Error, Result};
 use crate::id::{LaneId, Seq};
-use crate::store::{Batch, Change};
+use crate::store::{Batch, Change, GateChange, OutsideChange};
 use crate::task::{AttemptEnd, Cause, Priority, TaskEnd};
 use crate::transition::TransitionKind;
 
@@ -57,6 +58,9 @@ impl Transition {
             Change::Timer { lane, .. } => (*lane, TransitionKind::Timer),
             Change::Hold(_) => (LaneId(0), TransitionKind::Holds),
             Change::Schedule(_) => (LaneId(0), TransitionKind::Schedule),
+            Change::Gate(GateChange::Turn((operation, _), _, Some(turned))) => {
+                (LaneId::new(*operation, 0), turn_of(*turned))
+            }
             _ => (LaneId(0), TransitionKind::Owners),
         };
         Transition { seq: Seq(0), lane, kind, priority: None }
@@ -65,15 +69,16 @@ impl Transition {
     /// What a change does to its task or operation, if others are told of it.
     pub fn of(change: &Change) -> Option<Transition> {
         let (seq, lane, kind, priority) = match change {
+            Change::Outside(change) => return of_outside(change),
             Change::Operation(_)
             | Change::Timer { .. }
             | Change::Hold(_)
             | Change::Schedule(_)
             | Change::Offer(_)
             | Change::Bury(_) => return Some(Transition::of_no_task(change)),
+            Change::Gate(gate) => return gate.turned().map(|_| Transition::of_no_task(change)),
             Change::Key { .. }
             | Change::SweepKeys(_)
-            | Change::Gate(_)
             | Change::Fired(_)
             | Change::DependOn { .. }
             | Change::Met { .. }
@@ -83,9 +88,6 @@ impl Transition {
             | Change::AddDelayed { seq, lane, def, .. }
             | Change::AddBlocked { seq, lane, def, .. } => {
                 (seq, lane, one_kind(change), Some(def.priority))
-            }
-            Change::Unblock { seq, lane, priority } => {
-                (seq, lane, TransitionKind::Unblock, Some(*priority))
             }
             Change::Due { seq, lane, priority } | Change::Free { seq, lane, priority, .. } => {
                 (seq, lane, TransitionKind::Due, Some(*priority))
@@ -114,6 +116,7 @@ impl Transition {
             }
             Change::Pause { seq, lane, priority, .. }
             | Change::Sort { seq, lane, priority, .. }
+            | Change::Unblock { seq, lane, priority }
             | Change::Resume { seq, lane, priority }
             | Change::Block { seq, lane, priority, .. } => {
                 (seq, lane, one_kind(change), Some(*priority))
@@ -189,11 +192,30 @@ impl Transition {
             | Change::Purge { .. }
             | Change::SweepKeys(_)
             | Change::Gate(_)
+            | Change::Outside(_)
             | Change::Offer(_)
             | Change::Bury(_) => None,
         });
         first.into_iter().chain(last)
     }
+}
+
+/// What a change does to a task that executors outside take. That one was heard of, and how often a
+/// task was changed, concerns nobody else.
+fn of_outside(change: &OutsideChange) -> Option<Transition> {
+    let (seq, lane, kind, priority) = match *change {
+        OutsideChange::Claim { seq, lane, priority, .. } => {
+            (seq, lane, TransitionKind::Claim, priority)
+        }
+        OutsideChange::Begin { seq, lane, priority, .. } => {
+            (seq, lane, TransitionKind::Begin, priority)
+        }
+        OutsideChange::Unclaim { seq, lane, priority, .. } => {
+            (seq, lane, TransitionKind::Unclaim, priority)
+        }
+        OutsideChange::Renew { .. } | OutsideChange::Touch { .. } => return None,
+    };
+    Some(Transition { seq, lane, kind, priority: Some(priority) })
 }
 
 /// The journal entry of a batch.
@@ -287,6 +309,14 @@ fn end_of(outcome: &TaskEnd, has_run: bool) -> TransitionKind {
     }
 }
 
+fn turn_of(turned: Turned) -> TransitionKind {
+    match turned {
+        Turned::Opened => TransitionKind::CircuitOpened,
+        Turned::HalfOpened => TransitionKind::CircuitHalfOpened,
+        Turned::Closed => TransitionKind::CircuitClosed,
+    }
+}
+
 fn prioritize_of(is_queued: bool) -> TransitionKind {
     if is_queued { TransitionKind::Prioritize } else { TransitionKind::PrioritizeUnqueued }
 }
@@ -306,6 +336,7 @@ fn one_kind(change: &Change) -> TransitionKind {
         Change::Purge { .. } => TransitionKind::Purge,
         Change::SetQueueTimeout { .. } => TransitionKind::SetQueueTimeout,
         Change::Sort { .. } => TransitionKind::Sort,
+        Change::Unblock { .. } => TransitionKind::Unblock,
         Change::Resume { .. } => TransitionKind::Resume,
         Change::Block { .. } => TransitionKind::Block,
         Change::RequestAbort { .. } => TransitionKind::RequestAbort,

@@ -37,8 +37,8 @@ pub fn check(text: &str, bytes_max: usize, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether arrays and objects nest more than `depth_max` levels.
-fn is_deeper(text: &str, depth_max: usize) -> bool {
+/// Whether arrays and objects nest more than `depth_max` levels, in a text that is JSON.
+pub fn is_deeper(text: &str, depth_max: usize) -> bool {
     let mut depth = 0_usize;
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

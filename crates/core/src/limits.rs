@@ -47,6 +47,21 @@ pub const RATE_LIMIT_MAX: u32 = 1_000_000_000;
 /// Bytes of the path `by` of a rate limit, and of the JSON text of a value there that is stored
 /// whole; of a longer one a number is kept.
 pub const RATE_KEY_BYTES_MAX: usize = 255;
+/// Most that `failures` of a circuit breaker may say; the moments of so many are kept for each.
+pub const CIRCUIT_FAILURES_MAX: u32 = 100;
+/// Most that `probes` of a circuit breaker may say.
+pub const CIRCUIT_PROBES_MAX: u32 = 10;
+/// The longest `within` and `openFor` of a circuit breaker, in milliseconds: 30 days.
+pub const CIRCUIT_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Bytes of the JSON text of the query `when` of a circuit breaker.
+pub const CIRCUIT_WHEN_BYTES_MAX: usize = 16 * 1024;
+/// How long a circuit that was open once is kept when no task asks for it, in milliseconds:
+/// 30 days.
+pub const CIRCUIT_KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// Tasks that one call of a runner may take, the most that `max` of `batch` may say.
+pub const BATCH_MAX: u32 = 1_000;
+/// The longest that `wait` of `batch` may say, in milliseconds: an hour.
+pub const BATCH_WAIT_MS_MAX: u64 = 3_600_000;
 /// Holds of one file that are not over; one more is refused with `TASKER_LIMIT`.
 pub const HOLDS_MAX: usize = 100;
 /// Bytes of the JSON text of the query of a hold.
@@ -93,6 +108,8 @@ pub const SCHEDULE_ID_BYTES_MAX: usize = 255;
 pub const SCHEDULE_BYTES_MAX: usize = 256 * 1024;
 /// Most runs at once that an option may allow.
 pub const CONCURRENCY_MAX: u32 = 100_000;
+/// Threads that the runner of one operation may have in a process.
+pub const THREADS_MAX: u32 = 256;
 /// The longest duration of any option: 100 years of 365.25 days, in milliseconds.
 pub const DURATION_MS_MAX: u64 = 3_155_760_000_000;
 /// Bytes of the JSON text that one read may give; ask for less with `limit`.

@@ -20,8 +20,10 @@ use serde_json::value::RawValue;
 
 use crate::argument;
 use crate::backoff::RetryPolicy;
+use crate::circuit::CircuitBreaker;
 use crate::condition::Template;
 use crate::error::{Code, Error, Result};
+use crate::executor::Executor;
 use crate::json::write_string;
 use crate::limits;
 use crate::queue_timeout;
@@ -112,6 +114,12 @@ options! {
     /// How many may start in a time, over all processes.
     rate_limit "rateLimit": Arc<RateLimit>,
         |text, path| RateLimit::read(text, path).map(Arc::new), |rate| rate.to_json();
+    /// After how many failures nothing of it starts for a time, over all processes.
+    circuit_breaker "circuitBreaker": Arc<CircuitBreaker>,
+        |text, path| CircuitBreaker::read(text, path).map(Arc::new), |breaker| breaker.to_json();
+    /// That executors outside take its tasks, and how.
+    executor "executor": Executor,
+        |text, path| Executor::read(text, path), Executor::to_json;
     /// How soon its tasks run.
     priority "priority": Priority,
         |text, _| argument::priority(text), |priority| argument::priority_text(*priority);
@@ -151,9 +159,6 @@ options! {
         |word| quoted(word.as_str());
 }
 
-/// What the contract has for later versions.
-pub const LATER: [&str; 3] = ["circuitBreaker", "executor", "batch"];
-
 fn concurrency(text: &str, path: &str) -> Result<u32> {
     if text.starts_with('{') {
         let message = "so many at once for each value of a path comes later; give a number";
@@ -168,10 +173,10 @@ fn quoted(text: &str) -> String {
     json
 }
 
-/// Every word that an operation takes, in the order of the table. A `schema` stays where it was
-/// made: it never comes here.
+/// Every word that an operation takes, in the order of the table. What a `schema` and a `batch` say
+/// stays where it was said: it never comes here.
 pub fn words() -> impl Iterator<Item = &'static str> {
-    OPTIONS.iter().map(|(word, ..)| *word).chain(["schema"])
+    OPTIONS.iter().map(|(word, ..)| *word).chain(["schema", "batch"])
 }
 
 impl OperationOptions {
@@ -183,6 +188,34 @@ impl OperationOptions {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether its tasks pass gates of which the store is asked.
+    pub fn has_gates(&self) -> bool {
+        self.rate_limit.is_some() || self.circuit_breaker.is_some()
+    }
+
+    /// The path to the value by which its rate limit or its circuit breaker holds, if one does.
+    pub fn key_path(&self) -> Option<&str> {
+        let rate = self.rate_limit.as_ref().and_then(|rate| rate.by.as_deref());
+        rate.or_else(|| self.circuit_breaker.as_ref().and_then(|breaker| breaker.by.as_deref()))
+    }
+
+    /// Refuses a rate limit by one value and a circuit breaker by another one: the tasks of an
+    /// operation wait by one value.
+    ///
+    /// # Errors
+    /// `Invalid` with the path `circuitBreaker.by`.
+    pub fn check_paths(&self) -> Result<()> {
+        let breaker = self.circuit_breaker.as_ref().and_then(|breaker| breaker.by.as_deref());
+        let Some((by, rate)) = breaker.zip(self.key_path()).filter(|(by, rate)| by != rate) else {
+            return Ok(());
+        };
+        let message = format!(
+            "is '{by}', and rateLimit.by is '{rate}'; both must be the same path, or one of them \
+             left out"
+        );
+        Err(Error::invalid("circuitBreaker.by", message))
     }
 
     /// Reads the JSON object of a layer.
@@ -198,6 +231,7 @@ impl OperationOptions {
             let (_, read, _) = known.ok_or_else(|| refused(&word))?;
             read(&mut options, value.get(), &word)?;
         }
+        options.check_paths()?;
         Ok(options)
     }
 
@@ -206,6 +240,12 @@ impl OperationOptions {
         let said = OPTIONS.iter().filter_map(|(word, _, write)| Some((word, write(self)?)));
         let members: Vec<_> = said.map(|(word, value)| format!("\"{word}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
+    }
+
+    /// How often its tasks are tried, if that is said. What executors outside take is tried twice
+    /// where nobody says it.
+    fn retry_policy(&self) -> Option<Arc<RetryPolicy>> {
+        self.retry.clone().or_else(|| self.executor.map(|executor| executor.retry()))
     }
 
     /// Gives a task what its caller did not say.
@@ -220,8 +260,10 @@ impl OperationOptions {
         if let Some(wait) = self.queue_timeout.filter(|_| unsaid.has(Unsaid::QUEUE_TIMEOUT)) {
             task.options.queue_timeout = wait.at_most();
         }
-        if let Some(policy) = self.retry.as_ref().filter(|_| unsaid.has(Unsaid::RETRY)) {
-            task.options.retry = Some(Arc::clone(policy));
+        if unsaid.has(Unsaid::RETRY)
+            && let Some(policy) = self.retry_policy()
+        {
+            task.options.retry = Some(policy);
         }
         if let Some(retention) = self.retention.filter(|_| unsaid.has(Unsaid::RETENTION)) {
             task.options.retention = retention.shared();
@@ -239,10 +281,6 @@ impl OperationOptions {
 
 /// Why a word is refused that is not in the table.
 fn refused(word: &str) -> Error {
-    if LATER.contains(&word) {
-        let see = "see \"What tasker does not do yet\" in the guide (docs/guide/missing.md)";
-        return Error::at(Code::Unsupported, word, format!("comes later; {see}"));
-    }
     let known = words().collect::<Vec<_>>().join(", ");
     Error::invalid(word, format!("is not an option of an operation; there are {known}"))
 }
@@ -262,6 +300,7 @@ pub enum Layer {
 const DEFINED: &str = "defineOperation";
 const ASSIGNED: &str = "assignRunner";
 const LANES_FROM: &str = "lanesFrom";
+const CIRCUIT_FROM: &str = "circuitFrom";
 
 /// What is stored of an operation besides its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -274,9 +313,12 @@ pub struct OperationRecord {
     pub defined: OperationOptions,
     /// What `assignRunner` says.
     pub assigned: OperationOptions,
-    /// The tasks of one lane, from this number on, have one value where the rate limit is by value;
-    /// 0 if it never was. The lanes before it are older than the path.
+    /// The tasks of one lane, from this number on, have one value where the rate limit or the
+    /// circuit breaker is by value; 0 if none ever was. Lanes before it are older than the path.
     pub lanes_from: u64,
+    /// The batch in which its circuit breaker was first said, with this path; 0 if it never was.
+    /// What is stored of older circuits counts no more.
+    pub circuit_from: u64,
 }
 
 impl OperationRecord {
@@ -304,6 +346,9 @@ impl OperationRecord {
         if self.lanes_from > 0 {
             members.push(format!("\"{LANES_FROM}\":{}", self.lanes_from));
         }
+        if self.circuit_from > 0 {
+            members.push(format!("\"{CIRCUIT_FROM}\":{}", self.circuit_from));
+        }
         (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
     }
 
@@ -314,9 +359,19 @@ impl OperationRecord {
         said.map(|(name, options)| format!("\"{name}\":{}", options.to_json())).collect()
     }
 
-    /// By which path its rate limit holds, if it has one for each value.
-    pub fn rate_by(&self) -> Option<Box<str>> {
-        self.in_force().rate_limit.and_then(|rate| rate.by.clone())
+    /// It takes the place of an older one, in this batch, and tasks get lanes from this one on.
+    pub fn follow(&mut self, old: &Self, batch: u64, lane_next: u64) {
+        let (before, now) = (old.in_force(), self.in_force());
+        if now.key_path().is_some() && now.key_path() != before.key_path() {
+            // What waits in older lanes was not put there by this path.
+            self.lanes_from = lane_next;
+        }
+        let path = |options: &OperationOptions| {
+            options.circuit_breaker.as_ref().map(|breaker| breaker.by.clone())
+        };
+        if path(&now).is_some() && path(&now) != path(&before) {
+            self.circuit_from = batch;
+        }
     }
 
     /// Reads what [`OperationRecord::settings`] wrote.
@@ -330,6 +385,11 @@ impl OperationRecord {
             if name == LANES_FROM {
                 let wrong = |_| Error::invalid(LANES_FROM, "must be the number of a lane");
                 self.lanes_from = options.get().parse().map_err(wrong)?;
+                continue;
+            }
+            if name == CIRCUIT_FROM {
+                let wrong = |_| Error::invalid(CIRCUIT_FROM, "must be the number of a batch");
+                self.circuit_from = options.get().parse().map_err(wrong)?;
                 continue;
             }
             let options = OperationOptions::read(options.get())?;
@@ -370,6 +430,13 @@ mod tests {
             rate_limit: RateLimit::read(r#"{"limit":7,"per":1,"by":"data.a"}"#, "x")
                 .ok()
                 .map(Arc::new),
+            circuit_breaker: CircuitBreaker::read(
+                r#"{"failures":7,"within":1,"openFor":2,"by":"data.a","when":{"a.b":{"$gt":1}}}"#,
+                "x",
+            )
+            .ok()
+            .map(Arc::new),
+            executor: Some(Executor { claim_ms: 3, lease_ms: 4, retry_on_fail: true }),
             priority: Some(Priority::new(-1.5).unwrap()),
             run_timeout: Some(RunTimeout::Ms(300_000)),
             queue_timeout: queue_timeout::read("7", "x").unwrap().map(QueueWait::AtMost),
@@ -397,11 +464,13 @@ mod tests {
                 defined: options.clone(),
                 assigned: OperationOptions::at_once(1),
                 lanes_from: 9,
+                circuit_from: 8,
             };
             let bare = OperationRecord {
                 defined: OperationOptions::default(),
                 assigned: OperationOptions::default(),
                 lanes_from: 0,
+                circuit_from: 0,
                 ..record.clone()
             };
             assert_eq!(bare.settings(), None);
@@ -466,6 +535,7 @@ mod tests {
             (r#"{"concurrency":0}"#, "concurrency"),
             (r#"{"concurrency":1.5}"#, "concurrency"),
             (r#"{"rateLimit":{"limit":1}}"#, "rateLimit.per"),
+            (r#"{"executor":{"lease":0}}"#, "executor.lease"),
             (r#"{"priority":null}"#, "priority"),
             (r#"{"runTimeout":0}"#, "runTimeout"),
             (r#"{"onInterrupted":"x"}"#, "onInterrupted"),
@@ -477,12 +547,9 @@ mod tests {
             let error = OperationOptions::read(text).unwrap_err();
             assert_eq!((error.code(), error.facts().path.as_deref()), (Code::Invalid, Some(path)));
         }
-        let later = LATER.iter().map(|word| (format!(r#"{{"{word}":1}}"#), *word));
-        let by = r#"{"concurrency":{"limit":1,"by":"data.key"}}"#.to_owned();
-        for (text, path) in later.chain([(by, "concurrency")]) {
-            let error = OperationOptions::read(&text).unwrap_err();
-            let facts = (error.code(), error.facts().path.as_deref());
-            assert_eq!(facts, (Code::Unsupported, Some(path)));
-        }
+        let by = r#"{"concurrency":{"limit":1,"by":"data.key"}}"#;
+        let error = OperationOptions::read(by).unwrap_err();
+        let facts = (error.code(), error.facts().path.as_deref());
+        assert_eq!(facts, (Code::Unsupported, Some("concurrency")));
     }
 }

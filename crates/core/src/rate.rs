@@ -75,7 +75,7 @@ impl RateLimit {
         let limit = members.required("limit", count)?;
         let per_ms = members.required("per", argument::duration)?;
         let burst = members.optional("burst", count)?.unwrap_or(1);
-        let by = members.optional("by", read_path)?;
+        let by = members.optional("by", read_by)?;
         members.end("limit, per, burst, by")?;
         let rate = Self { limit, per_ms, burst, by };
         if rate.burst_units() > i128::from(DURATION_MS_MAX) * i128::from(limit) {
@@ -96,18 +96,6 @@ impl RateLimit {
         }
         json.push('}');
         json
-    }
-
-    /// Which fields of a task decide for which value that holds.
-    pub fn fields(&self) -> Fields {
-        let field = self.by.as_deref().and_then(template::field_of);
-        field.map_or(Fields::NONE, |field| Fields::NONE.with(field))
-    }
-
-    /// For which value that holds, given the document of a task with these fields; nothing if it is
-    /// for the whole operation.
-    pub fn key_in(&self, document: &Value) -> Option<RateKey> {
-        self.by.as_deref().map(|by| key_at(document, by))
     }
 
     /// A moment in parts of which a millisecond has `limit`: a token takes `per` of these.
@@ -176,7 +164,7 @@ impl RateLimit {
 }
 
 /// The path to the value of a task.
-fn read_path(text: &str, path: &str) -> Result<Box<str>> {
+pub(crate) fn read_by(text: &str, path: &str) -> Result<Box<str>> {
     let advice = "must be a path into the task that begins with data, id, label or tags, such as \
                   'data.account'";
     let by = argument::as_text(text).ok_or_else(|| Error::invalid(path, advice))?;
@@ -189,9 +177,14 @@ fn read_path(text: &str, path: &str) -> Result<Box<str>> {
     field.map(|_| by.into()).ok_or_else(|| Error::invalid(path, advice))
 }
 
+/// Which fields of a task decide what it has at such a path.
+pub fn fields_of(by: &str) -> Fields {
+    template::field_of(by).map_or(Fields::NONE, |field| Fields::NONE.with(field))
+}
+
 /// What a document has at a path, as a text that is the same for the same value. One that is long
 /// is cut, and its number stands in the place of the rest: so a row stays small, whatever the data.
-fn key_at(task: &Value, by: &str) -> RateKey {
+pub fn key_at(task: &Value, by: &str) -> RateKey {
     let Some(value) = template::find(task, by) else { return "".into() };
     let mut text = String::new();
     value.write_json(&mut text);
@@ -365,7 +358,7 @@ mod tests {
         let by = rate(r#"{"limit":1,"per":1,"by":"data.a"}"#);
         let key = |data: &str| {
             let task = Value::from_json(&format!(r#"{{"data":{data}}}"#)).unwrap();
-            by.key_in(&task).unwrap()
+            key_at(&task, by.by.as_deref().unwrap())
         };
         for (data, expected) in [
             (r#"{"a":"x"}"#, r#""x""#),
@@ -381,6 +374,5 @@ mod tests {
         assert!(long('a').len() <= RATE_KEY_BYTES_MAX);
         assert_ne!(long('a'), long('b'));
         assert_eq!(long('a'), long('a'));
-        assert_eq!(bare(1, 1, 1).key_in(&Value::Null), None);
     }
 }

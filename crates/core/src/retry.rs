@@ -83,8 +83,28 @@ impl Tries<'_> {
                 return AfterRun::End(end);
             }
         };
+        if is_retried { self.again(policy, (end, how), pause_ms) } else { AfterRun::End(end) }
+    }
+
+    /// What follows from a run of an executor outside of which nothing was heard in time: another
+    /// one as long as there are attempts left, whatever else the policy says.
+    pub fn follow_lease(&self) -> AfterRun {
+        let text = "nothing was heard of the executor in time";
+        let end = TaskEnd::Failed(Cause::Lease, rules::engine_error("LeaseError", text));
+        match self.policy {
+            Some(policy) => self.again(policy, (end, AttemptEnd::Failed), None),
+            None => AfterRun::End(end),
+        }
+    }
+
+    fn again(
+        &self,
+        policy: &RetryPolicy,
+        (end, how): (TaskEnd, AttemptEnd),
+        pause_ms: Option<u64>,
+    ) -> AfterRun {
         let failures = self.failures.saturating_add(1);
-        if !is_retried || failures >= policy.attempts {
+        if failures >= policy.attempts {
             return AfterRun::End(end);
         }
         let pause = || policy.backoff.map_or(0, |backoff| backoff.pause_ms(failures, self.run));
@@ -351,5 +371,17 @@ mod tests {
         assert_eq!(again(after(later(), None, "3", 2)), None);
         let snoozed = Some((AttemptEnd::Snoozed, 70));
         assert_eq!(again(after(Settlement::Snoozed(70), None, "1", 9)), snoozed);
+    }
+
+    #[test]
+    fn a_lease_that_is_over_is_a_failure_whatever_the_policy_is_on() {
+        let run = RunId(Uuid::from_u128(7));
+        let policy = read(r#"{"attempts":2,"on":["timeout"]}"#, "retry").unwrap();
+        let tries = |failures| Tries { policy: Some(&policy), failures, run };
+        assert!(matches!(tries(0).follow_lease(), AfterRun::Again(again) if again.delay_ms == 0));
+        for tries in [tries(1), Tries { policy: None, failures: 0, run }] {
+            let end = tries.follow_lease();
+            assert!(matches!(end, AfterRun::End(TaskEnd::Failed(Cause::Lease, _))), "{end:?}");
+        }
     }
 }

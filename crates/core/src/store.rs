@@ -20,6 +20,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::circuit::Circuit;
 use crate::error::Result;
 use crate::hold::{Hold, HoldId};
 use crate::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
@@ -38,6 +39,7 @@ mod lookup;
 mod mirror;
 mod batch;
 mod gate;
+mod outside;
 
 pub use batch::{
     Batch, Commit, Entry, HoldChange, Note, PauseWish, Refused, ScheduleChange, Start,
@@ -49,6 +51,7 @@ pub use lookup::{
 pub use mirror::{
     Head, Lane, LaneHead, LiveRun, Offers, Operation, ReadyTask, Window, WindowQuery,
 };
+pub use outside::{OutsideChange, OutsideRun};
 
 /// One change to one task (or one new operation). The guard is part of the change.
 #[derive(Clone, Debug)]
@@ -475,8 +478,10 @@ pub enum Change {
     /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
     /// [`KEYS_SWEPT_MAX`].
     SweepKeys(WallMs),
-    /// What becomes of the gate of a rate limit.
+    /// What becomes of the gate of a rate limit or of a circuit breaker.
     Gate(GateChange),
+    /// What becomes of a task that executors outside take.
+    Outside(OutsideChange),
 }
 
 /// How many keys one change forgets.
@@ -648,11 +653,20 @@ pub trait ReadTransaction {
     /// The arrivals of these gates, where one is kept.
     fn gates(&mut self, gates: &[GateId]) -> Result<Vec<Option<Arrival>>>;
 
+    /// The circuits of these gates, where one is kept.
+    fn circuits(&mut self, gates: &[GateId]) -> Result<Vec<Option<Circuit>>>;
+
     /// What is left of the gates of an operation, if those are swept that rest at this moment.
     fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft>;
 
     /// The errors of the last attempts in the history of these tasks, where there is one.
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>>;
+
+    /// The tasks that executors outside have, by the end of their leases.
+    fn leased(&mut self) -> Result<Vec<Seq>>;
+
+    /// The live runs that executors outside have of these tasks.
+    fn outside_runs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<OutsideRun>>>;
 
     // For explanations.
 

@@ -129,7 +129,7 @@ words!(OnStopWaiting { Keep "keep", Abort "abort" });
 words!(Cause {
     Error "error", User "user", Signal "signal", Stop "stop", RunTimeout "run-timeout", Lost "lost",
     Poison "poison", Unstorable "unstorable", QueueTimeout "queue-timeout",
-    Dependency "dependency", Replaced "replaced",
+    Dependency "dependency", Replaced "replaced", Lease "lease",
 });
 words!(Level {
     Crit "crit", Error "error", Warning "warning", Notice "notice", Info "info", Debug "debug",
@@ -165,6 +165,8 @@ pub enum Cause {
     Dependency = 10,
     /// The next task of its schedule took its place.
     Replaced = 11,
+    /// Nothing was heard in time of the executor outside that had it.
+    Lease = 12,
 }
 
 /// How grave a log line is; a smaller code is graver.
@@ -659,6 +661,8 @@ pub struct TaskRecord {
     pub attempts: Vec<Attempt>,
     /// How many attempts before them are not kept.
     pub attempts_left_out: u32,
+    /// How often it has changed since an executor outside took it first.
+    pub version: u32,
 }
 
 impl TaskRecord {

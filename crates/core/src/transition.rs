@@ -7,7 +7,8 @@
 //! from it.
 //!
 //! A change for which there is no kind is made of two: an ended task that is to run again later is
-//! reopened, then delayed; a run that has halted goes on before it ends; a task whose run is given
+//! reopened, then delayed; a run that has halted goes on before it ends; a claimed task that is to
+//! end is given back first; a task whose run is given
 //! back while a pause of it is wished for is ready, then taken out.
 //!
 //! Codes are stored in the journal and never change. A *reserved* kind is one that no change of
@@ -63,7 +64,7 @@ pub enum TransitionKind {
     Claim = 18,
     /// The outside executor began with it.
     Begin = 19,
-    /// The outside executor did not begin with it in time.
+    /// The outside executor did not begin with it in time, or gave it back.
     Unclaim = 20,
     /// It was taken out before it ran.
     Pause = 21,
@@ -115,6 +116,12 @@ pub enum TransitionKind {
     Progressed = 44,
     /// It was put into another lane, in the same place of the queue.
     Sort = 45,
+    /// A circuit of an operation has opened; of no task.
+    CircuitOpened = 46,
+    /// The first probe of a circuit of an operation has begun; of no task.
+    CircuitHalfOpened = 47,
+    /// A circuit of an operation has closed again; of no task.
+    CircuitClosed = 48,
 }
 
 /// What a task is after a transition.
@@ -194,8 +201,6 @@ const WAITING: &[State] = &[State::Blocked, State::Delayed, State::Ready, State:
 const UNQUEUED: &[State] = &[State::Blocked, State::Delayed, State::Paused];
 /// The states of a task that may have a run in a process.
 const RUNNING: &[State] = &[State::Running, State::Paused];
-/// The states of a task whose run may end with it: one that has halted goes on for that.
-const HELD: &[State] = &[State::Claimed, State::Running];
 const ENDED: &[State] = &[State::Done, State::Failed, State::Aborted];
 
 /// Every transition there is, by code.
@@ -210,7 +215,7 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Start, &[Ready], Becomes(Running)).leaves().begins().tells(&[Run]),
         rule(Kind::Done, &[Running], Becomes(Done)).ends().tells(&[Ended]),
         rule(Kind::Fail, &[Running], Becomes(Failed)).ends().tells(&[Ended]),
-        rule(Kind::Abort, HELD, Becomes(Aborted)).ends().tells(&[Ended]),
+        rule(Kind::Abort, &[Running], Becomes(Aborted)).ends().tells(&[Ended]),
         rule(Kind::Postpone, &[Running], Becomes(Ready)).enters().ends(),
         rule(Kind::Lost, &[Running], Becomes(Ready)).enters().ends(),
         rule(Kind::Prioritize, &[Ready], Stays).enters().tells(&[Prioritized]),
@@ -222,9 +227,9 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Unblock, &[Blocked], Becomes(Ready)).enters(),
         rule(Kind::Retry, &[Running], Becomes(Delayed)).times().ends().tells(&[Retrying]),
         rule(Kind::Snooze, &[Running], Becomes(Delayed)).times().ends(),
-        reserved(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
-        reserved(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
-        reserved(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
+        rule(Kind::Claim, &[Ready], Becomes(Claimed)).leaves().begins(),
+        rule(Kind::Begin, &[Claimed], Becomes(Running)).tells(&[Run]),
+        rule(Kind::Unclaim, &[Claimed], Becomes(Ready)).enters().ends(),
         rule(Kind::Pause, &[Blocked, Delayed, Ready], Becomes(Paused)).leaves(),
         rule(Kind::Resume, &[Paused], Becomes(Ready)).enters(),
         rule(Kind::Leave, &[Ready], Stays).leaves(),
@@ -250,6 +255,9 @@ pub const TRANSITIONS: &[TransitionRule] = {
         rule(Kind::Holds, &[], Stays).times(),
         rule(Kind::Progressed, RUNNING, Stays),
         rule(Kind::Sort, &[Ready], Stays).enters(),
+        rule(Kind::CircuitOpened, &[], Stays),
+        rule(Kind::CircuitHalfOpened, &[], Stays),
+        rule(Kind::CircuitClosed, &[], Stays),
     ]
 };
 
@@ -264,10 +272,6 @@ const fn rule(kind: TransitionKind, from: &'static [State], after: After) -> Tra
         events: &[],
         is_reserved: false,
     }
-}
-
-const fn reserved(kind: TransitionKind, from: &'static [State], after: After) -> TransitionRule {
-    TransitionRule { is_reserved: true, ..rule(kind, from, after) }
 }
 
 /// The words of the table.
@@ -383,6 +387,12 @@ impl TransitionRule {
         matches!(self.after, After::Becomes(state) if state.is_final())
     }
 
+    /// Whether a circuit turns by it.
+    pub fn is_of_circuit(&self) -> bool {
+        use TransitionKind::{CircuitClosed, CircuitHalfOpened, CircuitOpened};
+        matches!(self.kind, CircuitOpened | CircuitHalfOpened | CircuitClosed)
+    }
+
     /// Whether it happens to a task.
     pub fn is_of_task(&self) -> bool {
         !(self.from.is_empty() && self.after == After::Stays)
@@ -480,7 +490,10 @@ mod tests {
     fn every_state_is_reached_and_those_that_have_not_ended_are_left() {
         for state in State::ALL {
             assert!(ways().any(|(rule, from)| rule.leads_to(from) == Some(*state)), "{state:?}");
-            let is_left = ways().any(|(rule, from)| from == Some(*state) && rule.is_end());
+            // What was claimed is given back before it ends.
+            let is_left = ways().any(|(rule, from)| {
+                from == Some(*state) && (rule.is_end() || rule.kind == TransitionKind::Unclaim)
+            });
             assert!(is_left || state.is_final(), "{state:?}");
         }
     }

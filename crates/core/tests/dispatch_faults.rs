@@ -27,7 +27,8 @@ fn each_deliberate_fault_of_the_queue_is_noticed() {
             })
             .is_ok()
     };
-    let unnoticed: Vec<_> = Fault::QUEUE.iter().filter(passes).collect();
+    let all = Fault::QUEUE.iter().chain(Fault::ORACLE);
+    let unnoticed: Vec<_> = all.filter(passes).collect();
     switch(None);
     let _ = std::panic::take_hook();
     assert!(unnoticed.is_empty(), "{unnoticed:?}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 use tasker_core::argument;
+use tasker_core::circuit::CircuitBreaker;
 use tasker_core::definition::{self, Defaults, Operations};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::HoldQuery;
@@ -38,6 +39,30 @@ fn the_query_of_a_hold_is_bounded_in_bytes() {
     bounded(limits::HOLD_QUERY_BYTES_MAX, Code::TooLarge, "query", |bytes| {
         HoldQuery::read(&format!(r#"{{"label":"{}"}}"#, "x".repeat(bytes - 12)))
     });
+}
+
+#[test]
+fn the_query_of_a_circuit_breaker_is_bounded_in_bytes() {
+    bounded(limits::CIRCUIT_WHEN_BYTES_MAX, Code::TooLarge, "x.when", |bytes| {
+        let when = format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
+        let text = format!(r#"{{"failures":1,"within":1,"openFor":1,"when":{when}}}"#);
+        CircuitBreaker::read(&text, "x")
+    });
+}
+
+#[test]
+fn the_numbers_of_a_circuit_breaker_are_bounded() {
+    let read = |failures, within, open_for, probes| {
+        let numbers = format!(r#""failures":{failures},"within":{within},"openFor":{open_for}"#);
+        CircuitBreaker::read(&format!(r#"{{{numbers},"probes":{probes}}}"#), "x")
+    };
+    let ms_max = limits::CIRCUIT_MS_MAX as usize;
+    bounded(limits::CIRCUIT_FAILURES_MAX as usize, Code::Invalid, "x.failures", |n| {
+        read(n, 1, 1, 1)
+    });
+    bounded(ms_max, Code::Invalid, "x.within", |ms| read(1, ms, 1, 1));
+    bounded(ms_max, Code::Invalid, "x.openFor", |ms| read(1, 1, ms, 1));
+    bounded(limits::CIRCUIT_PROBES_MAX as usize, Code::Invalid, "x.probes", |n| read(1, 1, 1, n));
 }
 
 #[test]
@@ -107,6 +132,15 @@ fn the_tasks_of_one_call_are_bounded_in_bytes() {
         let padding = " ".repeat(bytes - 2);
         definition::tasks(&format!("[{padding}]"), &Defaults::default(), &mut Operations::default())
     });
+}
+
+#[test]
+fn threads_are_bounded() {
+    bounded(limits::THREADS_MAX as usize, Code::Invalid, "threads", |count| {
+        argument::count(&count.to_string(), "threads", limits::THREADS_MAX)
+    });
+    let zero = argument::count("0", "threads", limits::THREADS_MAX);
+    assert_eq!(zero.map_err(|e: Error| e.code()), Err(Code::Invalid));
 }
 
 #[test]

@@ -25,6 +25,10 @@ impl Planner<'_> {
     /// The same for a task that is there; whether it had not ended.
     pub(crate) fn abort_task(&mut self, seq: Seq, brief: &Brief, reason: &AbortReason) -> bool {
         let allows = |kind| Self::allows(kind, brief.state);
+        if brief.is_outside {
+            self.abort_outside(seq, brief, reason.clone());
+            return true;
+        }
         match brief.run {
             None if allows(TransitionKind::Withdraw) => {
                 self.withdraw(seq, brief, reason.clone());
@@ -59,6 +63,7 @@ impl Planner<'_> {
             self.draft.abort_asked.insert(live.slot);
             if self.fired(live).is_none() {
                 self.draft.fired.push((live.slot, abort.clone()));
+                self.bound(live);
             }
         }
         self.facts.abort_asked.insert(seq);

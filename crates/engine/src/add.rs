@@ -184,10 +184,14 @@ impl Planner<'_> {
             let message = "is not taken together with conditions yet";
             return Err(Error::at(Code::Unsupported, "attach", message));
         }
-        let key = known.map(|id| self.dispatch.rate_key(id, def)).transpose()?.flatten();
+        if def.is_attached && known.is_some_and(|id| self.dispatch.executor(id).is_some()) {
+            let message = "cannot reach an executor outside, and the operation has those";
+            return Err(Error::at(Code::Unsupported, "attach", message));
+        }
+        let key = known.map(|id| self.dispatch.gate_key(id, def)).transpose()?.flatten();
         if def.is_attached && key.is_some() {
-            let message = "is not taken together with a rate limit of the operation that is by a \
-                           value of the task yet";
+            let message = "is not taken together with a rate limit or a circuit breaker of the \
+                           operation that is by a value of the task yet";
             return Err(Error::at(Code::Unsupported, "attach", message));
         }
         if conditions.is_none() && key.is_none() {
@@ -215,7 +219,7 @@ impl Planner<'_> {
     /// The lane of the tasks with the conditions of one that waits, and with its value of the rate
     /// limit. It is there already, so nobody asks whether there is room.
     pub(crate) fn lane_of_key(&mut self, id: OperationId, def: &NewTask) -> Result<LaneId> {
-        let key = self.dispatch.rate_key(id, def)?;
+        let key = self.dispatch.gate_key(id, def)?;
         debug_assert!(key.is_some(), "a task is sorted by no value");
         let lane = self.dispatch.lane_of(id, def.conditions(), key.as_ref());
         Ok(lane.unwrap_or_else(|| self.new_lane(id, def.conditions(), key.as_ref())))

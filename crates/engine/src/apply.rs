@@ -10,17 +10,38 @@
 //!
 //! Proof: `proof/tests/engine`.
 
-use tasker_core::id::{LaneId, Seq};
-use tasker_core::queue::QueueKey;
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use tasker_core::dispatch::{Pick, TakerId};
+use tasker_core::id::Seq;
+use tasker_core::rate::RateKey;
 use tasker_core::store::{ReadyTask, Start};
 use tasker_core::time::{MonoMs, Now};
 
+use crate::batches::Together;
 use crate::client_id::ClientId;
 use crate::draft::{Addition, Draft, TaskNews};
-use crate::effect::{AbortSignal, Answer, Effect, RunStart};
-use crate::input::RunSlot;
+use crate::effect::{AbortSignal, Answer, Claim, Effect, Heard, RunStart};
+use crate::guarded::Guarded;
+use crate::input::{RunSlot, Subscription};
 use crate::live::{Deadline, Run, RunPause};
 use crate::memory::{Memory, Runner};
+
+/// The tasks that a turn has added, by number, and the circuits of what it starts.
+struct NewTasks {
+    first: Seq,
+    adds: Vec<Option<Addition>>,
+    guarded: FxHashMap<Seq, RateKey>,
+}
+
+impl NewTasks {
+    /// One that starts as it comes.
+    fn take(&mut self, seq: Seq) -> Option<ReadyTask> {
+        let index = seq.0.checked_sub(self.first.0)?;
+        Some(self.adds.get_mut(index as usize)?.take()?.task)
+    }
+}
 
 impl Memory {
     /// Carries out a draft whose batch was committed.
@@ -57,11 +78,16 @@ impl Memory {
             self.holds = holds;
         }
         self.apply_assigned(&mut draft);
+        if let Some(gathering) = draft.gathering.take() {
+            self.batches.set_gathering(gathering);
+        }
         self.gate_looks.extend(std::mem::take(&mut draft.gate_looks));
         self.apply_pauses(&mut draft, now, effects);
+        self.apply_outside(&mut draft, now, effects);
         effects.append(&mut draft.answers);
         self.tell_log_listeners(&mut draft, effects);
         self.apply_records(&draft, effects);
+        self.tell_heard(&draft, effects);
         self.apply_ends(&mut draft, effects);
         for (seq, ticket) in draft.waiters.drain(..) {
             self.waiters.add(seq, ticket);
@@ -79,7 +105,7 @@ impl Memory {
     }
 
     /// Carries out a draft that only recovers the runs of dead owners.
-    pub(crate) fn apply_recovery(&mut self, mut draft: Draft, effects: &mut Vec<Effect>) {
+    pub(crate) fn apply_recovery(&mut self, mut draft: Draft, now: Now, effects: &mut Vec<Effect>) {
         debug_assert!(draft.adds.is_empty(), "a recovery adds a task");
         debug_assert!(draft.starts.is_empty(), "a recovery starts a task");
         debug_assert!(draft.answers.is_empty(), "a recovery answers a call");
@@ -87,6 +113,7 @@ impl Memory {
         self.next_timer = draft.next_timer;
         self.dispatch.commit();
         self.apply_offers(&mut draft);
+        self.apply_leases(&mut draft, now);
         self.tell_log_listeners(&mut draft, effects);
         if !draft.recovered.is_empty() {
             let runs = draft.recovered.len();
@@ -138,6 +165,30 @@ impl Memory {
         self.live.set_pause(slot, pause, now);
     }
 
+    fn apply_leases(&mut self, draft: &mut Draft, now: Now) {
+        for (seq, run) in draft.leases.drain(..) {
+            match run {
+                Some(run) => self.learn_lease(&run, now),
+                None => self.forget_lease(seq),
+            }
+        }
+    }
+
+    /// Who has got tasks is told which, and the leases are waited for.
+    fn apply_outside(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
+        self.apply_leases(draft, now);
+        let mut given: BTreeMap<TakerId, Vec<Claim>> = BTreeMap::new();
+        for (taker, claim) in draft.claims.drain(..) {
+            given.entry(taker).or_default().push(claim);
+        }
+        for (taker, claims) in given {
+            let ticket = self.end_poll(taker, now);
+            debug_assert!(ticket.is_some(), "{taker:?} has got tasks, and is gone");
+            let answer = |ticket| Effect::Answer(ticket, Answer::Claims(claims));
+            effects.extend(ticket.map(answer));
+        }
+    }
+
     fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
         for (slot, over) in draft.run_ends.drain(..) {
             let run = self.live.remove(slot);
@@ -146,6 +197,7 @@ impl Memory {
                 effects.push(Effect::RunEnded(slot, over));
             }
         }
+        effects.extend(draft.circuit_news.drain(..).map(Effect::Circuit));
         effects.extend(draft.task_news.drain(..).map(|news| match news {
             TaskNews::Ended(id, outcome) => Effect::TaskEnded(id, outcome),
             TaskNews::Added(id) => Effect::Added(id),
@@ -153,6 +205,7 @@ impl Memory {
             TaskNews::Retrying(id, run_at, error) => Effect::Retrying(id, run_at, error),
             TaskNews::Prioritized(id, to) => Effect::Prioritized(id, to),
             TaskNews::Updated(id) => Effect::Updated(id),
+            TaskNews::Began(id) => Effect::Began(id),
         }));
     }
 
@@ -165,6 +218,18 @@ impl Memory {
             if logs + progress > 0 {
                 effects.push(Effect::Recorded(*slot, logs, progress));
             }
+        }
+    }
+
+    /// What executors outside have said is told to whoever listens to such.
+    fn tell_heard(&self, draft: &Draft, effects: &mut Vec<Effect>) {
+        for (id, heard) in &draft.heard {
+            let listens = |asked: &Subscription| match heard {
+                Heard::Log(_) => asked.logs,
+                Heard::Progress(_) => asked.progress,
+            };
+            let told = |client| Effect::Heard(client, *id, heard.clone());
+            effects.extend(self.subscribers.who(listens).map(told));
         }
     }
 
@@ -188,35 +253,58 @@ impl Memory {
     }
 
     fn apply_starts(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
-        let first = draft.adds.first().map_or(Seq(u64::MAX), |added| added.task.seq);
-        let mut adds: Vec<Option<Addition>> = draft.adds.drain(..).map(Some).collect();
-        for (pick, start) in draft.starts.drain(..) {
-            let index = pick.key.seq.0.checked_sub(first.0);
-            let added = index.and_then(|at| adds.get_mut(at as usize)?.take());
-            let task = added.map(|added| added.task).or(pick.task);
-            debug_assert!(task.is_some(), "{:?} has started, and nobody knows it", pick.key);
-            if let Some(task) = task {
-                effects.push(self.begin(task, (pick.lane, pick.key), start, now));
+        let mut new = NewTasks {
+            first: draft.adds.first().map_or(Seq(u64::MAX), |added| added.task.seq),
+            adds: draft.adds.drain(..).map(Some).collect(),
+            guarded: std::mem::take(&mut draft.guarded),
+        };
+        let starts = draft.starts.drain(..);
+        if self.batches.is_empty() {
+            effects.extend(starts.filter_map(|start| self.begin(start, None, (&mut new, now))));
+        } else {
+            for together in self.in_batches(starts.collect()) {
+                let batch = self.begin_batch(&together, effects);
+                let starts = together.starts.into_iter();
+                effects
+                    .extend(starts.filter_map(|start| self.begin(start, batch, (&mut new, now))));
             }
         }
-        for added in adds.into_iter().flatten().filter(Addition::is_ready) {
+        for added in new.adds.into_iter().flatten().filter(Addition::is_ready) {
             self.dispatch.offer(added.lane, added.task);
         }
     }
 
+    /// The number of the next run of an operation.
+    fn next_slot_of(&self, operation: &str) -> RunSlot {
+        let client = self.runners.get(operation).map(Runner::client);
+        debug_assert!(client.is_some(), "{operation:?} starts without a runner");
+        client.unwrap_or(ClientId::FIRST).inside(self.next_slot)
+    }
+
+    /// Tells that the starts that follow are a batch, if they are. Its number.
+    fn begin_batch(&self, together: &Together, effects: &mut Vec<Effect>) -> Option<RunSlot> {
+        let (pick, _) = together.starts.first().filter(|_| together.is_batch)?;
+        let operation = self.dispatch.operation_name(pick.lane.operation())?;
+        let first = self.next_slot_of(operation);
+        effects.push(Effect::Batch(first, together.starts.len() as u32));
+        Some(first)
+    }
+
     fn begin(
         &mut self,
-        task: ReadyTask,
-        (lane, key): (LaneId, QueueKey),
-        start: Start,
-        now: Now,
-    ) -> Effect {
-        let client = self.runners.get(&task.def.operation).map(Runner::client);
-        debug_assert!(client.is_some(), "{:?} starts without a runner", task.def.operation);
+        (pick, start): (Pick, Start),
+        batch: Option<RunSlot>,
+        (new, now): (&mut NewTasks, Now),
+    ) -> Option<Effect> {
+        let Pick { lane, key, .. } = pick;
+        let task = new.take(key.seq).or(pick.task);
+        debug_assert!(task.is_some(), "{key:?} has started, and nobody knows it");
+        let task = task?;
+        let guarded = guard(&mut new.guarded, task.seq, self.number);
         debug_assert_eq!(task.seq, key.seq, "another task starts than was picked (I-7)");
         debug_assert_eq!(start.attempt, task.attempt + 1, "an attempt is left out (I-10)");
         debug_assert!(start.at >= task.created_at, "a run begins before its task came");
-        let slot = client.unwrap_or(ClientId::FIRST).inside(self.next_slot);
+        let slot = self.next_slot_of(&task.def.operation);
         self.next_slot += 1;
         let timeout = task.def.options.run_timeout_ms;
         self.live.insert(Run {
@@ -236,12 +324,14 @@ impl Memory {
             lapses: task.def.lapses(),
             has_dependencies: task.def.options.depends_on.is_some(),
             logs: task.logs,
+            batch,
             fired: None,
             is_abort_asked: false,
             deadline: timeout.map(|ms| (now.mono.plus(ms), Deadline::Timeout)),
+            guarded,
             pause: None,
         });
-        Effect::Start(RunStart {
+        Some(Effect::Start(RunStart {
             slot,
             id: task.id,
             run: start.run,
@@ -252,10 +342,11 @@ impl Memory {
             started_at: start.at,
             data: task.def.data,
             options: task.def.options,
-        })
+        }))
     }
 
     fn apply_signals(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
+        self.live.have_looked();
         for (slot, at, deadline) in draft.deadlines.drain(..) {
             self.live.set_deadline(slot, at, deadline);
         }
@@ -269,4 +360,13 @@ impl Memory {
         let signals = draft.signals.drain(..);
         effects.extend(signals.map(|(slot, signal)| Effect::Abort(slot, signal)));
     }
+}
+
+/// Where the circuit of a run stands that begins in this batch.
+fn guard(keys: &mut FxHashMap<Seq, RateKey>, seq: Seq, began: u64) -> Option<Box<Guarded>> {
+    if keys.is_empty() {
+        return None;
+    }
+    let key = keys.remove(&seq)?;
+    Some(Box::new(Guarded { key, began }))
 }

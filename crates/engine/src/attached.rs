@@ -45,9 +45,14 @@ impl Planner<'_> {
 
     /// Whether it waited, and has ended now.
     fn end_attached(&mut self, seq: Seq) -> bool {
-        let waits = |brief: &&Brief| brief.run.is_none() && brief.outcome.is_none();
+        let waits =
+            |brief: &&Brief| (brief.run.is_none() || brief.is_outside) && brief.outcome.is_none();
         let Some(brief) = self.facts.briefs.get(&seq).filter(waits).cloned() else { return false };
-        self.withdraw(seq, &brief, lost());
+        if brief.is_outside {
+            self.abort_outside(seq, &brief, lost());
+        } else {
+            self.withdraw(seq, &brief, lost());
+        }
         true
     }
 }

@@ -60,6 +60,7 @@ impl Planner<'_> {
 /// Whether its state lets it have an effect.
 fn may(verb: &BulkVerb, brief: &Brief) -> bool {
     let kind = match verb {
+        BulkVerb::Abort(_) if brief.is_outside => return true,
         BulkVerb::Abort(_) if brief.run.is_none() => TransitionKind::Withdraw,
         BulkVerb::Abort(_) => TransitionKind::RequestAbort,
         BulkVerb::Retry(_) => TransitionKind::Reopen,

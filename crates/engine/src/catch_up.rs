@@ -28,7 +28,7 @@ use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
 use tasker_core::store::{Entry, Head, LaneHead, Operation, PauseWish, ReadTransaction};
 use tasker_core::task::{AbortReason, Postponement, TaskEnd};
-use tasker_core::time::MonoMs;
+use tasker_core::time::{MonoMs, Now};
 use tasker_core::transition::{After, QueueEffect, RunEffect, TransitionKind};
 
 use crate::effect::{AbortSignal, Answer, Effect};
@@ -48,6 +48,7 @@ const HEADS_MAX: usize = 65_536;
 pub(crate) fn catch_up(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
+    now: Now,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
     if transaction.has_news() {
@@ -59,7 +60,7 @@ pub(crate) fn catch_up(
     let head = transaction.head()?;
     let is_far = head.number.saturating_sub(memory.number) > BATCHES_MAX;
     if memory.freshness == Freshness::Wrong || is_far {
-        reload(transaction, memory, effects)?;
+        reload(transaction, memory, now, effects)?;
     } else if head.number != memory.number {
         let entries = transaction.journal(memory.number, usize::MAX)?;
         if entries.first().is_some_and(|entry| entry.number == memory.number + 1) {
@@ -73,9 +74,9 @@ pub(crate) fn catch_up(
                 "the journal ends elsewhere than the store stands"
             );
             debug_assert!(head.seq_next >= memory.seq_next, "numbers were given back (I-8)");
-            RemoteChanges::of(&entries, memory)?.apply(transaction, memory, effects)?;
+            RemoteChanges::of(&entries, memory)?.apply(transaction, memory, now, effects)?;
         } else {
-            reload(transaction, memory, effects)?;
+            reload(transaction, memory, now, effects)?;
         }
     }
     let Head { number, seq_next, lane_next, counts } = head;
@@ -90,6 +91,7 @@ pub(crate) fn catch_up(
 fn reload(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
+    now: Now,
     effects: &mut Vec<Effect>,
 ) -> Result<()> {
     let operations = transaction.operations()?;
@@ -103,6 +105,8 @@ fn reload(
     let next_timer = timers::next_at(transaction)?;
     let offers = transaction.remote_offers()?;
     let holds = Holds(transaction.holds()?);
+    let leased = transaction.leased()?;
+    let outside = transaction.outside_runs(&leased)?;
 
     (memory.next_timer, memory.holds) = (next_timer, holds);
     memory.dispatch.forget();
@@ -113,6 +117,8 @@ fn reload(
         memory.dispatch.begin_remote_runs(lane.operation(), runs);
     }
     memory.dispatch.commit();
+    memory.keep_leases(&leased);
+    outside.iter().flatten().for_each(|run| memory.learn_lease(run, now));
     tidings.tell(memory, effects);
     // What they have missed they read.
     let listened = memory.log_listeners.tasks();
@@ -259,6 +265,7 @@ impl Tidings {
             // One that has fired before, for a timeout or a stop, does not fire again.
             if memory.live.get(slot).is_some_and(|run| run.fired.is_none()) {
                 memory.live.fire(slot, reason.clone());
+                memory.live.bound_later(slot);
                 effects.push(Effect::Abort(slot, AbortSignal::Abort(reason)));
             }
         }
@@ -280,6 +287,8 @@ enum Step {
     Begin(OperationId, Seq),
     /// A run of a task of this operation is over.
     End(OperationId, Seq),
+    /// A circuit of this operation has turned.
+    Circuit(OperationId),
 }
 
 /// Tasks of our runs of which something was asked.
@@ -306,6 +315,8 @@ struct RemoteChanges {
     log_news: Vec<Seq>,
     /// Our runs of which something was asked.
     asked: Asked,
+    /// Tasks that executors outside have taken, begun or lost.
+    outside: Vec<Seq>,
     /// Whether a timer came or went.
     has_timers: bool,
     /// Whether the record of an operation has changed.
@@ -345,10 +356,18 @@ impl RemoteChanges {
             self.unknown.push(lane);
         }
         self.has_records |= kind == TransitionKind::Operation;
+        if rule.is_of_circuit() {
+            self.steps.push(Step::Circuit(operation));
+        }
         match rule.runs {
             RunEffect::Begins => self.steps.push(Step::Begin(operation, seq)),
             RunEffect::Ends => self.steps.push(Step::End(operation, seq)),
             RunEffect::Keeps => {}
+        }
+        let is_outside = matches!(kind, TransitionKind::Claim | TransitionKind::Begin)
+            || (rule.runs == RunEffect::Ends && memory.leases.get(seq).is_some());
+        if is_outside {
+            self.outside.push(seq);
         }
         let key = priority.map(|priority| QueueKey::new(priority, seq));
         debug_assert!(key.is_some() || !rule.changes_queue(), "{transition:?} has no place");
@@ -380,6 +399,7 @@ impl RemoteChanges {
         self,
         transaction: &mut dyn ReadTransaction,
         memory: &mut Memory,
+        now: Now,
         effects: &mut Vec<Effect>,
     ) -> Result<()> {
         if is_on(Fault::CatchUpForgetsToWait) {
@@ -402,6 +422,7 @@ impl RemoteChanges {
             if self.has_timers { timers::next_at(transaction)? } else { memory.next_timer };
         let offers = self.has_offers.then(|| transaction.remote_offers()).transpose()?;
         let holds = self.has_holds.then(|| transaction.holds()).transpose()?;
+        let outside = transaction.outside_runs(&self.outside)?;
 
         holds.into_iter().for_each(|holds| memory.holds = Holds(holds));
         memory.next_timer = next_timer;
@@ -415,9 +436,16 @@ impl RemoteChanges {
                     memory.dispatch.begin_remote_run(operation, seq, documents.get(&seq));
                 }
                 Step::End(operation, seq) => memory.dispatch.end_remote_run(operation, seq),
+                Step::Circuit(operation) => memory.dispatch.note_circuit_elsewhere(operation),
             }
         }
         memory.dispatch.commit();
+        for (seq, run) in self.outside.into_iter().zip(outside) {
+            match run {
+                Some(run) => memory.learn_lease(&run, now),
+                None => memory.forget_lease(seq),
+            }
+        }
         tidings.tell(memory, effects);
         self.log_news.into_iter().for_each(|seq| memory.tell_log_listeners_of(seq, effects));
         Ok(())
@@ -431,7 +459,7 @@ fn begun(steps: &[Step]) -> BTreeMap<Seq, OperationId> {
         match step {
             Step::Begin(operation, seq) => live.insert(*seq, *operation),
             Step::End(_, seq) => live.remove(seq),
-            Step::Enter(..) | Step::Leave(..) => None,
+            Step::Enter(..) | Step::Leave(..) | Step::Circuit(_) => None,
         };
     }
     live

@@ -22,7 +22,7 @@ impl Memory {
             "a delayed task has no timer that would wake it"
         );
         debug_assert_eq!(
-            (self.dispatch.running() + self.dispatch.halted()) as usize,
+            (self.dispatch.running() + self.dispatch.without_place()) as usize,
             self.live.len(),
             "the queue counts other runs than there are (D5)"
         );

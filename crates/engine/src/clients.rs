@@ -3,6 +3,7 @@
 //! # Promises
 //! - An answer goes to whom it is owed, what concerns a run to the client whose runner it is, what
 //!   concerns all (an end without a settlement, the close) to each; in order.
+//! - The first client is told which tasks the others have added.
 //! - A client that has gone is told nothing that a later turn does.
 //! - Each client is told once that the handle is closed; one that comes later, as it comes.
 //!
@@ -12,9 +13,10 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::TaskId;
 
 use crate::client_id::{ClientId, outside};
-use crate::effect::{Effect, RunStart, Sink};
+use crate::effect::{Added, Answer, Effect, RunStart, Sink};
 
 /// The clients of a handle.
 pub(crate) struct Clients {
@@ -121,7 +123,10 @@ struct Parcel {
 /// Lays an effect into the parcel of its client, with that client's own number, or into each.
 fn sort(effect: Effect, parcels: &mut [Parcel]) {
     let (inside, effect) = match effect {
-        Effect::Answer(ticket, answer) => (ticket, Effect::Answer(outside(ticket), answer)),
+        Effect::Answer(ticket, answer) => {
+            tell_added(ticket, &answer, parcels);
+            (ticket, Effect::Answer(outside(ticket), answer))
+        }
         Effect::Refuse(ticket, error) => (ticket, Effect::Refuse(outside(ticket), error)),
         Effect::RunEnded(slot, end) => (slot, Effect::RunEnded(outside(slot), end)),
         Effect::Recorded(slot, logs, progress) => {
@@ -130,11 +135,15 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         Effect::Start(run) => {
             (run.slot, Effect::Start(RunStart { slot: outside(run.slot), ..run }))
         }
+        Effect::Batch(slot, runs) => (slot, Effect::Batch(outside(slot), runs)),
         Effect::Abort(slot, signal) => (slot, Effect::Abort(outside(slot), signal)),
         Effect::Halt(slot) => (slot, Effect::Halt(outside(slot))),
         Effect::GoOn(slot) => (slot, Effect::GoOn(outside(slot))),
         Effect::Remote(client, event) => {
             return lay(Effect::Remote(client, event), client, parcels);
+        }
+        Effect::Heard(client, id, heard) => {
+            return lay(Effect::Heard(client, id, heard), client, parcels);
         }
         Effect::Idle(client) => return lay(Effect::Idle(client), client, parcels),
         Effect::Drained(client) => return lay(Effect::Drained(client), client, parcels),
@@ -160,8 +169,15 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         Effect::Added(id) => {
             return parcels.iter_mut().for_each(|one| one.effects.push(Effect::Added(id)));
         }
+        Effect::Began(id) => {
+            return parcels.iter_mut().for_each(|one| one.effects.push(Effect::Began(id)));
+        }
         Effect::TickRefused(id, tick, error) => {
             let copy = || Effect::TickRefused(id.clone(), tick, error.clone());
+            return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
+        }
+        Effect::Circuit(news) => {
+            let copy = || Effect::Circuit(news.clone());
             return parcels.iter_mut().for_each(|parcel| parcel.effects.push(copy()));
         }
         Effect::Closed(error) => {
@@ -170,6 +186,24 @@ fn sort(effect: Effect, parcels: &mut [Parcel]) {
         }
     };
     lay(effect, ClientId::of(inside), parcels);
+}
+
+/// Tells the first client which tasks another one has added: it is the one that tells events.
+#[expect(clippy::wildcard_enum_match_arm, reason = "another answer names no new task")]
+fn tell_added(ticket: u64, answer: &Answer, parcels: &mut [Parcel]) {
+    if ClientId::of(ticket) == ClientId::FIRST {
+        return;
+    }
+    let mut tell = |id: &TaskId| lay(Effect::Added(*id), ClientId::FIRST, parcels);
+    match answer {
+        Answer::Task(id) => tell(id),
+        Answer::Tasks(all) => all.iter().for_each(tell),
+        Answer::Idempotent(all) => all.iter().filter(|one| one.1).for_each(|one| tell(&one.0)),
+        Answer::Adds(all) => {
+            all.iter().filter(|one| one.1 == Added::New).for_each(|one| tell(&one.0));
+        }
+        _ => {}
+    }
 }
 
 fn lay(effect: Effect, client: ClientId, parcels: &mut [Parcel]) {

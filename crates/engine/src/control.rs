@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use tasker_core::batching::Batching;
 use tasker_core::error::{Code, Error};
 use tasker_core::limits;
+use tasker_core::operation::OperationOptions;
 use tasker_core::time::Now;
 
 use crate::client_id::ClientId;
 use crate::effect::{Answer, Effect};
-use crate::input::{Input, StopOptions, Ticket};
+use crate::input::{Input, StopOptions, Subscription, Ticket};
 use crate::memory::{Memory, Runner, Stopping};
 
 impl Memory {
@@ -25,33 +27,27 @@ impl Memory {
     ) -> Option<Input> {
         match input {
             Input::Assign(ticket, operation, options) => {
-                match self.assign(ticket, &operation) {
-                    // The plan writes them.
-                    Ok(()) if options.is_some() => {
-                        return Some(Input::Assign(ticket, operation, options));
-                    }
-                    assigned => effects.push(answer(ticket, assigned)),
-                }
+                return self.assign_with((ticket, operation), options, effects);
+            }
+            Input::Threads(ticket, name, most) => self.give_threads(ticket, name, most, effects),
+            Input::AssignBatch(ticket, operation, options, batching) => {
+                return self.assign_batch((ticket, operation), options, batching, effects);
             }
             Input::Unassign(ticket, operation) => self.unassign(ticket, &operation, effects),
             Input::Start(ticket) => self.start(ticket, effects),
             Input::Stop(ticket, options) => self.stop(ticket, options, now, false),
             Input::Close(ticket, options) => self.stop(ticket, options, now, true),
-            Input::Subscribe(ticket, subscription) => {
-                self.subscribers.set(ClientId::of(ticket), subscription, self.number);
-                effects.push(Effect::Answer(ticket, Answer::Done));
-            }
-            Input::Ack(ticket) => {
-                self.subscribers.ack(ClientId::of(ticket));
-                effects.push(Effect::Answer(ticket, Answer::Done));
-            }
+            Input::Subscribe(ticket, of) => self.subscribe(ticket, of, effects),
+            Input::Ack(ticket) => self.ack(ticket, effects),
             Input::AwaitIdle(ticket) => self.rest.wait(ticket),
             Input::Ask(ticket, question) => self.questions.push((ticket, question)),
             Input::Ready(ticket) => effects.push(Effect::Answer(ticket, Answer::Done)),
             Input::CancelAwait(ticket, waiter) => self.cancel_await(ticket, waiter, effects),
+            Input::Poll(ticket, poll) => self.poll((ticket, poll), now, effects),
+            Input::Unpoll(ticket, poll) => self.unpoll((ticket, poll), now, effects),
             // The plan gives its runs back.
             Input::Leave(client) => {
-                self.forget(client);
+                self.forget(client, now);
                 return Some(input);
             }
             others @ (Input::Add(..)
@@ -83,9 +79,34 @@ impl Memory {
             | Input::AwaitEnd(..)
             | Input::AwaitLogs(..)
             | Input::Stand(_)
+            | Input::GiveBack(_)
+            | Input::Begin(..)
+            | Input::Renew(..)
+            | Input::SettleOutside(..)
             | Input::IsShared(_)) => return Some(others),
         }
         None
+    }
+
+    fn subscribe(&mut self, ticket: Ticket, of: Subscription, effects: &mut Vec<Effect>) {
+        self.subscribers.set(ClientId::of(ticket), of, self.number);
+        effects.push(Effect::Answer(ticket, Answer::Done));
+    }
+
+    fn ack(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        self.subscribers.ack(ClientId::of(ticket));
+        effects.push(Effect::Answer(ticket, Answer::Done));
+    }
+
+    fn give_threads(
+        &mut self,
+        ticket: Ticket,
+        operation: Arc<str>,
+        most: u32,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.threads.insert(operation, most);
+        effects.push(Effect::Answer(ticket, Answer::Done));
     }
 
     fn cancel_await(&mut self, ticket: Ticket, waiter: Ticket, effects: &mut Vec<Effect>) {
@@ -95,16 +116,53 @@ impl Memory {
         effects.push(Effect::Answer(ticket, Answer::Done));
     }
 
+    /// Gives back what the plan does: it writes the options.
+    fn assign_with(
+        &mut self,
+        (ticket, operation): (Ticket, Arc<str>),
+        options: Option<OperationOptions>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Input> {
+        match self.assign(ticket, &operation) {
+            Ok(()) if options.is_some() => Some(Input::Assign(ticket, operation, options)),
+            assigned => {
+                effects.push(answer(ticket, assigned));
+                None
+            }
+        }
+    }
+
+    /// The same; the runner of this call takes several tasks at once, if it was assigned.
+    fn assign_batch(
+        &mut self,
+        (ticket, operation): (Ticket, Arc<str>),
+        options: Option<OperationOptions>,
+        batching: Batching,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Input> {
+        let rest = self.assign_with((ticket, operation.clone()), options, effects);
+        if self.runners.get(&operation).is_some_and(|runner| runner.ticket == ticket) {
+            self.dispatch.set_batch(&operation, batching.max);
+            self.batches.assign(&operation, batching);
+        }
+        rest
+    }
+
     fn assign(&mut self, ticket: Ticket, operation: &Arc<str>) -> Result<(), Error> {
         debug_assert_eq!(
             self.dispatch.has_runner(operation),
             self.runners.contains_key(operation),
             "a runner of {operation} is nobody's"
         );
+        if self.dispatch.executor_of(operation).is_some() {
+            return Err(two_takers(operation));
+        }
         if self.dispatch.has_runner(operation) {
             let text = format!("the operation {operation:?} has a runner already");
             return Err(Error::new(Code::Conflict, text).with_path("operation"));
         }
+        // Before, or more would start.
+        self.dispatch.set_threads(operation, self.threads.remove(operation));
         self.dispatch.set_runner(operation, true);
         self.has_new_offers = true;
         let old = self.runners.insert(operation.clone(), Runner { ticket, assigned: None });
@@ -128,19 +186,22 @@ impl Memory {
     fn unassign_if(&mut self, operation: &Arc<str>, is_meant: impl FnOnce(&Runner) -> bool) {
         if self.runners.get(operation).is_some_and(is_meant) {
             self.runners.remove(operation);
+            self.batches.unassign(operation, self.dispatch.operation(operation));
             self.dispatch.set_runner(operation, false);
             self.has_new_offers = true;
         }
     }
 
     /// A client has gone.
-    fn forget(&mut self, client: ClientId) {
+    fn forget(&mut self, client: ClientId, now: Now) {
+        self.unpoll_all(client, now);
         self.waiters.remove_all(client);
         self.log_listeners.remove_all(client);
         self.rest.remove_all(client);
         self.subscribers.remove(client);
         self.questions.retain(|(ticket, _)| ClientId::of(*ticket) != client);
         for (operation, _) in self.runners.extract_if(|_, runner| runner.client() == client) {
+            self.batches.unassign(&operation, self.dispatch.operation(&operation));
             self.dispatch.set_runner(&operation, false);
             self.has_new_offers = true;
         }
@@ -151,12 +212,20 @@ impl Memory {
         match &self.stopping {
             Some(stopping) if stopping.closes => effects.push(Effect::Refuse(ticket, closed())),
             Some(_) => self.start_after_stop.push(ticket),
+            None if let Some(name) = self.runner_beside_executors() => {
+                effects.push(Effect::Refuse(ticket, two_takers(name)));
+            }
             None => {
                 self.dispatch.set_started(true);
                 self.has_new_offers = true;
                 effects.push(Effect::Answer(ticket, Answer::Done));
             }
         }
+    }
+
+    /// An operation with a runner here whose tasks executors outside take.
+    fn runner_beside_executors(&self) -> Option<&Arc<str>> {
+        self.runners.keys().find(|name| self.dispatch.executor_of(name).is_some())
     }
 
     fn stop(&mut self, ticket: Ticket, options: StopOptions, now: Now, closes: bool) {
@@ -208,6 +277,14 @@ impl Memory {
         }
         None
     }
+}
+
+fn two_takers(operation: &Arc<str>) -> Error {
+    let text = format!(
+        "executors outside take the tasks of {operation:?}, so it has no runner: unassign that, or \
+         define the operation without `executor`"
+    );
+    Error::new(Code::Conflict, text).with_path("operation")
 }
 
 pub(crate) fn closed() -> Error {

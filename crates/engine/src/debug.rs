@@ -4,6 +4,7 @@
 use tasker_core::task::OnStop;
 
 use crate::effect::{Effect, RemoteEvent};
+use crate::guarded::CircuitNews;
 use crate::input::{Input, StopOptions};
 
 /// Says what a turn was asked to do.
@@ -37,7 +38,12 @@ fn trace_small_inputs(inputs: &[Input]) {
     }
     for input in inputs {
         match input {
-            Input::Assign(_, operation, _) => tracing::debug!(%operation, "runner assigned"),
+            Input::Assign(_, operation, _) | Input::AssignBatch(_, operation, ..) => {
+                tracing::debug!(%operation, "runner assigned");
+            }
+            Input::Threads(_, operation, threads) => {
+                tracing::debug!(%operation, threads, "threads");
+            }
             Input::Unassign(_, operation) => tracing::debug!(%operation, "runner unassigned"),
             Input::Define(_, operation, options) => {
                 tracing::debug!(%operation, ?options, "define operation");
@@ -78,6 +84,10 @@ pub(crate) fn trace_effects(effects: &[Effect]) {
             Effect::Remote(_, RemoteEvent::Missed(commits)) => {
                 tracing::warn!(commits, "events of other processes missed");
             }
+            Effect::Circuit(CircuitNews { operation, turned, .. }) => {
+                let word = turned.as_str();
+                tracing::warn!(%operation, "the circuit is {word}");
+            }
             Effect::OperationChanged(_, operation, ..) => {
                 tracing::warn!(%operation, "another process assigns it with other options");
             }
@@ -99,6 +109,7 @@ fn trace_small_effects(effects: &[Effect]) {
                 let (slot, uuid, attempt) = (run.slot, run.id.0, run.attempt);
                 tracing::debug!(slot, %uuid, operation = %run.operation, attempt, "run started");
             }
+            Effect::Batch(slot, tasks) => tracing::debug!(slot, tasks, "a batch follows"),
             Effect::RunEnded(slot, how) => tracing::debug!(slot, ?how, "run ended"),
             Effect::TaskEnded(id, _) => {
                 tracing::debug!(uuid = %id.0, "task ended without its runner");

@@ -13,23 +13,29 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tasker_core::condition::{Conditions, Template};
 use tasker_core::dependency::OnFailure;
-use tasker_core::dispatch::{Dispatch, Mark, Pick};
+use tasker_core::dispatch::{Dispatch, Mark, Pick, TakerId};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{HoldId, Holds};
 use tasker_core::id::{IdSource, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
 use tasker_core::journal::Transition;
+use tasker_core::rate::RateKey;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Brief, Change, Note, Offers, Operation, ReadyTask, Start};
+use tasker_core::store::{
+    Batch, Brief, Change, GateId, Note, Offers, Operation, OutsideRun, ReadyTask, Start,
+};
 use tasker_core::task::{AbortReason, Json, NewTask, Priority, Tally, TaskEnd};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_core::timer::Timer;
 use tasker_core::transition::RunEffect;
 
-use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
+use crate::effect::{AbortSignal, Answer, Effect, Heard, RunEnd};
 use crate::gather::Facts;
+use crate::gathering::Gatherings;
+use crate::guarded::{CircuitNews, GuardedEnd, TurnedCircuit};
 use crate::input::{RunSlot, Ticket};
 use crate::live::{Deadline, Run, RunPause};
 use crate::memory::{Assigned, Known, Lapse, Memory};
+use crate::poll::Claim;
 
 /// What a turn is going to do.
 #[derive(Debug, Default)]
@@ -106,6 +112,16 @@ pub struct Draft {
     pub(crate) holds_over: Vec<HoldId>,
     /// When somebody looks at the gates of these operations next.
     pub(crate) gate_looks: BTreeMap<OperationId, WallMs>,
+    /// What becomes of circuits.
+    pub(crate) circuits: BTreeMap<GateId, TurnedCircuit>,
+    /// What is told of that.
+    pub(crate) circuit_news: Vec<CircuitNews>,
+    /// The runs that end and whose operations had a circuit breaker when they began, in order.
+    pub(crate) guarded_ends: Vec<GuardedEnd>,
+    /// The recovered runs of operations with a circuit breaker.
+    pub(crate) lost_guarded: Vec<(OperationId, Seq)>,
+    /// Under which keys of a circuit breaker tasks start.
+    pub(crate) guarded: FxHashMap<Seq, RateKey>,
     /// Dead owners that offer nothing any more.
     pub buried: Vec<OwnerId>,
     /// The lane and the task of each recovered run.
@@ -128,10 +144,20 @@ pub struct Draft {
     pub new_waits: BTreeMap<Seq, Vec<Seq>>,
     /// Tasks that end although their runner did not settle, or run again by hand, in order.
     pub task_news: Vec<TaskNews>,
+    /// What executors outside have said.
+    pub heard: Vec<(TaskId, Heard)>,
     /// Tasks that end while somebody waits for that.
     pub awaited_ends: Vec<(Seq, TaskEnd)>,
     /// Tasks to whose logs somebody listens and that have new lines, end or are removed.
     pub log_news: Vec<Seq>,
+    /// How many runs of a batch will go on, of those of which one ends, halts or goes on.
+    pub(crate) active: FxHashMap<RunSlot, u32>,
+    /// What waits for a batch, once that was looked at.
+    pub(crate) gathering: Option<Gatherings>,
+    /// The tasks that are given out, and to whom.
+    pub(crate) claims: Vec<(TakerId, Claim)>,
+    /// What executors outside have of tasks from now on, or have no more, in order.
+    pub(crate) leases: Vec<(Seq, Option<OutsideRun>)>,
     /// The runs that begin.
     pub starts: Vec<(Pick, Start)>,
     /// Whether another turn must follow at once.
@@ -164,8 +190,8 @@ impl Draft {
             .any(|change| matches!(change, Change::PauseRun { .. } | Change::ResumeRun { .. }));
         debug_assert!(
             has_pauses
-                || memory.counts.get(State::Running).checked_add_signed(runs_begun(&changes))
-                    == Some(self.counts.get(State::Running)),
+                || runs(&memory.counts).checked_add_signed(runs_begun(&changes))
+                    == Some(runs(&self.counts)),
             "as many tasks run as runs have begun and not ended (I-13)"
         );
         (!changes.is_empty()).then_some(Batch {
@@ -179,6 +205,11 @@ impl Draft {
             notes,
         })
     }
+}
+
+/// How many tasks run, or were given out.
+fn runs(counts: &Counts) -> u64 {
+    counts.get(State::Running) + counts.get(State::Claimed)
 }
 
 /// How many more runs there are after these changes.
@@ -215,6 +246,8 @@ pub enum TaskNews {
     Updated(TaskId),
     /// A schedule has added it.
     Added(TaskId),
+    /// An executor outside has begun with it.
+    Began(TaskId),
     /// The tick of a schedule is used up, for the store refuses its task.
     TickRefused(Arc<str>, WallMs, Error),
 }
@@ -403,10 +436,11 @@ impl<'a> Planner<'a> {
         let is_new = self.draft.ended_runs.insert(run.slot);
         debug_assert!(is_new, "run {} ends twice in a turn (I-4)", run.slot);
         self.draft.run_ends.push((run.slot, over));
-        if self.has_halted(run) {
-            self.dispatch.continue_run();
+        if self.has_halted(run) || !self.leave_place(run) {
+            self.dispatch.take_place();
         }
         self.dispatch.end_run(run.lane.operation(), run.seq);
+        self.judge_rest(run);
     }
 
     /// A run's task ends with it.

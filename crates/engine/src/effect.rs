@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use tasker_core::error::Error;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::task::{AbortReason, Cause, Json, Priority, SharedOptions, TaskEnd};
+use tasker_core::task::{
+    AbortReason, Cause, Json, LogLine, Priority, Progress, SharedOptions, TaskEnd,
+};
 use tasker_core::time::WallMs;
 
 use crate::client_id::ClientId;
+use crate::guarded::CircuitNews;
 use crate::input::{RunSlot, Ticket};
+pub use crate::poll::Claim;
 
 /// One thing to tell.
 #[derive(Debug)]
@@ -30,10 +34,18 @@ pub enum Effect {
     Updated(TaskId),
     /// A schedule has added a task.
     Added(TaskId),
+    /// An executor outside has begun with a task.
+    Began(TaskId),
+    /// An executor outside said this of a run, for a client that has asked for it.
+    Heard(ClientId, TaskId, Heard),
     /// This tick of a schedule is used up, for the store refuses its task.
     TickRefused(Arc<str>, WallMs, Error),
+    /// A circuit has opened, is tried, or has closed again.
+    Circuit(CircuitNews),
     /// So many more log lines and progress reports of a run are on disk.
     Recorded(RunSlot, u32, u32),
+    /// The runs that follow, so many from this number on, have one runner, which is called once.
+    Batch(RunSlot, u32),
     /// A run has started: call the runner.
     Start(RunStart),
     /// A run is to halt at its next checkpoint. If it is not to any more, it hears so there.
@@ -66,10 +78,14 @@ impl Effect {
             | Effect::Prioritized(..)
             | Effect::Updated(_)
             | Effect::Added(_)
+            | Effect::Began(_)
             | Effect::TickRefused(..)
+            | Effect::Circuit(_)
+            | Effect::Heard(..)
             | Effect::Recorded(..) => true,
             Effect::Answer(..)
             | Effect::Refuse(..)
+            | Effect::Batch(..)
             | Effect::Start(_)
             | Effect::Halt(_)
             | Effect::GoOn(_)
@@ -90,21 +106,32 @@ impl Effect {
             | Effect::Refuse(..)
             | Effect::OperationChanged(..)
             | Effect::Halt(..) => 0,
-            Effect::Recorded(..) => 1,
+            Effect::Recorded(..) | Effect::Heard(..) => 1,
             Effect::RunEnded(..) => 2,
             Effect::TaskEnded(..)
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
             | Effect::Updated(_)
             | Effect::Added(_)
+            | Effect::Circuit(_)
+            | Effect::Began(_)
             | Effect::TickRefused(..) => 3,
-            Effect::GoOn(_) | Effect::Start(_) => 5,
+            Effect::GoOn(_) | Effect::Batch(..) | Effect::Start(_) => 5,
             Effect::Abort(..) => 6,
             Effect::Remote(..) => 7,
             Effect::Idle(_) | Effect::Drained(_) => 8,
             Effect::Closed(_) => 9,
         }
     }
+}
+
+/// What an executor outside said of its run; it is on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// A line of its log.
+    Log(LogLine),
+    /// How far it is.
+    Progress(Progress),
 }
 
 /// What another owner of the store did.
@@ -162,6 +189,10 @@ pub enum Answer {
     Bulk(BulkOutcome),
     /// How the task ended.
     Ended(TaskEnd),
+    /// The tasks that a poll has got.
+    Claims(Vec<Claim>),
+    /// Until when the executor of a run must be heard of.
+    Lease(WallMs),
     /// The JSON text that a read found.
     Json(String),
 }

@@ -59,7 +59,7 @@ impl Planner<'_> {
         }
     }
 
-    fn end_expired(&mut self, seq: Seq, brief: &Brief) {
+    pub(crate) fn end_expired(&mut self, seq: Seq, brief: &Brief) {
         let text = "the task waited longer than its queueTimeout";
         let abort = rules::abort_reason(Cause::QueueTimeout, text);
         let outcome = TaskEnd::Aborted(abort.cause, abort.reason);
@@ -72,7 +72,7 @@ impl Planner<'_> {
         self.note_lapses((seq, lane.operation()), brief.lapses, false);
     }
 
-    fn move_expired(&mut self, seq: Seq, brief: &Brief, to: Priority) {
+    pub(crate) fn move_expired(&mut self, seq: Seq, brief: &Brief, to: Priority) {
         let (lane, from) = (brief.lane, brief.priority);
         self.set_queue_timeout((seq, brief.state), lane, None);
         let is_queued = Self::allows(TransitionKind::Prioritize, brief.state);

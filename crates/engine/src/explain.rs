@@ -15,11 +15,10 @@
 //!
 //! Proof: `proof/tests/engine/explaining.rs`, `proof/tests/random`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tasker_core::condition::{Condition, Conditions, Scope};
-use tasker_core::dispatch::{Ahead, LaneKeys, OperationFacts, RateFacts, Standing};
+use tasker_core::dispatch::{Ahead, OperationFacts, Standing};
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::explanation::{
     AHEAD_MAX, EndFacts, Explanation, Obstacle, StartTimeCause, TASKS_NAMED_MAX, reasons_json,
@@ -28,18 +27,23 @@ use tasker_core::id::{IdKey, OperationId, OwnerId, Seq, TaskId};
 use tasker_core::json::write_string;
 use tasker_core::limits::DEPENDENCIES_MAX;
 use tasker_core::queue::QueueKey;
-use tasker_core::rate::RateKey;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Background, Brief, GateId, Lane, PauseWish, QueuePart, ReadTransaction, ReadyTask, WindowQuery,
+    Background, Brief, Lane, OutsideRun, PauseWish, QueuePart, ReadTransaction, ReadyTask,
+    WindowQuery,
 };
-use tasker_core::time::WallMs;
+use tasker_core::time::{MonoMs, Now, WallMs};
+
+mod gates;
 
 use crate::holds;
 use crate::input::Question;
 use crate::memory::{Freshness, Memory};
 use crate::runs::{self, Document};
 use crate::starts;
+
+/// For how long it is said that the store has refused a commit.
+const REFUSED_FOR_MS: u64 = 10_000;
 
 /// How many tasks that conditions hold back are counted for an operation.
 const HELD_MAX: usize = 100_000;
@@ -54,6 +58,8 @@ pub(crate) struct Facts<'a> {
     memory: &'a mut Memory,
     key: IdKey,
     now: WallMs,
+    /// The same moment by the clock of waits.
+    mono: MonoMs,
     /// What conditions look at of the live runs, once that was needed.
     runs: Option<Vec<Document>>,
 }
@@ -63,9 +69,9 @@ impl<'a> Facts<'a> {
     pub(crate) fn new(
         transaction: &'a mut dyn ReadTransaction,
         memory: &'a mut Memory,
-        (key, now): (IdKey, WallMs),
+        (key, now): (IdKey, Now),
     ) -> Self {
-        Self { transaction, memory, key, now, runs: None }
+        Self { transaction, memory, key, now: now.wall, mono: now.mono, runs: None }
     }
 
     /// The JSON text of the answer.
@@ -74,8 +80,16 @@ impl<'a> Facts<'a> {
             Question::Task(id) => Ok(self.task(*id)?.to_json()),
             Question::Operation(name) => self.operation(name),
             Question::Holds => Ok(self.memory.holds.to_json(self.now)),
+            Question::Refused => Ok(self.refused()),
             Question::Unserved { names, of_all } => self.unserved(names, *of_all),
         }
+    }
+
+    /// A code, or null. Whoever has nothing to write learns of no better day: it is forgotten.
+    fn refused(&self) -> String {
+        let refused = self.memory.refused;
+        let recent = refused.filter(|(at, _)| self.mono < at.plus(REFUSED_FOR_MS));
+        recent.map_or_else(|| "null".to_owned(), |(_, code)| format!("\"{}\"", code.as_str()))
     }
 
     fn task(&mut self, id: TaskId) -> Result<Explanation> {
@@ -98,11 +112,31 @@ impl<'a> Facts<'a> {
             id,
             operation: operation.cloned().unwrap_or_default(),
             state: brief.state,
-            has_run: brief.run.is_some(),
+            has_run: brief.run.is_some() && brief.state != State::Claimed,
             is_pausing: brief.state == State::Running && wish == Some(PauseWish::Halt),
             obstacles: self.obstacles((seq, &brief), background, wish)?,
+            lease: self.lease_of(seq, &brief)?,
             end,
         })
+    }
+
+    /// Until when the executor must be heard of that runs a task, and who that is.
+    fn lease_of(&mut self, seq: Seq, brief: &Brief) -> Result<Option<(WallMs, Option<Arc<str>>)>> {
+        if !brief.is_outside || brief.state != State::Running {
+            return Ok(None);
+        }
+        let run = self.transaction.outside_runs(&[seq])?.pop().flatten();
+        Ok(run.map(|run| (run.lease.until, run.lease.executor)))
+    }
+
+    /// Who has taken a task and has not begun, and until when it must.
+    fn of_claim(&mut self, seq: Seq) -> Result<Vec<Obstacle>> {
+        let run = self.transaction.outside_runs(&[seq])?.pop().flatten();
+        let claim = run.map(|OutsideRun { lease, .. }| Obstacle::Claimed {
+            until: lease.until,
+            by: lease.executor,
+        });
+        Ok(claim.into_iter().collect())
     }
 
     /// All that hold a task back, in the order of the list of reasons.
@@ -113,9 +147,8 @@ impl<'a> Facts<'a> {
         wish: Option<PauseWish>,
     ) -> Result<Vec<Obstacle>> {
         let mut obstacles = match brief.state {
-            State::Running | State::Claimed | State::Done | State::Failed | State::Aborted => {
-                Vec::new()
-            }
+            State::Running | State::Done | State::Failed | State::Aborted => Vec::new(),
+            State::Claimed => self.of_claim(seq)?,
             State::Paused if brief.run.is_some() => self.of_halted(seq, wish),
             State::Blocked | State::Delayed | State::Paused | State::Ready => {
                 let holds = self.holds_of(seq, brief)?;
@@ -124,7 +157,7 @@ impl<'a> Facts<'a> {
                 let of = (brief.lane.operation(), brief.lane.attached_to());
                 own.extend(self.of_conditions(seq, brief)?);
                 own.extend(self.of_operation(of)?);
-                own.extend(self.of_rate(seq, brief)?);
+                own.extend(self.of_gates(seq, brief)?);
                 own.extend(self.order(of, QueueKey::new(brief.priority, seq))?);
                 own
             }
@@ -299,7 +332,12 @@ impl<'a> Facts<'a> {
         let (id, _) = of;
         let mut obstacles = Vec::new();
         obstacles.extend(facts.paused_at.map(|since| Obstacle::PausedOperation { since }));
-        if !facts.is_offered_here && !facts.is_offered_elsewhere {
+        if facts.is_outside && !facts.has_taker {
+            let name = self.memory.dispatch.operation_name(id);
+            let last_poll_at = name.and_then(|name| self.memory.polls.last_at(name));
+            obstacles.push(Obstacle::Executor { last_poll_at });
+        }
+        if !facts.is_outside && !facts.is_offered_here && !facts.is_offered_elsewhere {
             obstacles.push(Obstacle::NoRunner);
         }
         if let Some(limit) = facts.limit.filter(|_| facts.left() == 0) {
@@ -307,8 +345,23 @@ impl<'a> Facts<'a> {
             let (running, runs) = (facts.running, runs.unwrap_or_default());
             obstacles.push(Obstacle::Limit { limit, running, runs });
         }
-        obstacles.extend(self.place().filter(|_| is_only_ours(&facts)));
+        if is_only_ours(&facts) {
+            obstacles.extend(self.batch(id));
+            obstacles.extend(self.place());
+        }
+        let threads = facts.threads.filter(|_| is_only_ours(&facts) && facts.threads_left() == 0);
+        let running = facts.running_here;
+        obstacles.extend(threads.map(|limit| Obstacle::Threads { limit, running }));
         Ok(obstacles)
+    }
+
+    /// Its tasks wait for others that join their batch.
+    fn batch(&self, id: OperationId) -> Option<Obstacle> {
+        let Memory { batches, dispatch, .. } = &*self.memory;
+        let batching = batches.of(dispatch.operation_name(id)?)?;
+        let (waiting, until) = batches.waiting(id, batching)?;
+        let starts_at = self.now.plus(until.0.saturating_sub(self.mono.0));
+        Some(Obstacle::Batch { waiting, max: batching.max, starts_at })
     }
 
     /// What is known of an operation, for tasks that are attached to this owner if one is named:
@@ -341,44 +394,51 @@ impl<'a> Facts<'a> {
     ) -> Result<Option<Obstacle>> {
         let (id, _) = of;
         let Some(facts) = self.facts(of) else { return Ok(None) };
-        let tokens = self.tokens_of_all(id)?;
-        let facts = OperationFacts { tokens, ..facts };
+        let let_start = self.let_start(id)?;
+        let facts = OperationFacts { let_start, ..facts };
         let (left, limit) = (facts.left(), facts.limit);
         let dispatch = &self.memory.dispatch;
         let free = dispatch.limit().saturating_sub(dispatch.running()) as usize;
         let enough = free.max(1);
-        let counted_max = (AHEAD_MAX + 1).max(limit.map_or(0, |_| left)).max(enough);
+        // A batch takes one place, and lets in who stands behind its first task.
+        let batch = dispatch.batch_max(id) as usize;
+        let counted_max = (AHEAD_MAX + 1).max(limit.map_or(0, |_| left));
+        let counted_max = counted_max.max(enough.saturating_mul(batch));
         let own = self.ahead(id, key, counted_max)?;
         let by_limit = limit.is_some() && own >= left.max(1);
-        let (mut first, mut others) = (own.min(facts.may_start()), 0);
+        let by_threads = is_only_ours(&facts) && own >= facts.threads_left().max(1);
+        let (mut first, mut others) = (own.min(facts.may_start()) / batch, 0);
         if is_only_ours(&facts) {
             for rival in self.memory.dispatch.rivals(id, key) {
                 if first >= counted_max {
                     break;
                 }
-                let tokens = self.tokens_of_all(rival)?;
+                if self.batch(rival).is_some() {
+                    continue;
+                }
+                let let_start = self.let_start(rival)?;
                 let facts = self.memory.dispatch.facts(rival);
-                let facts = facts.map(|facts| OperationFacts { tokens, ..facts });
+                let facts = facts.map(|facts| OperationFacts { let_start, ..facts });
                 let left = facts.map_or(0, |facts| facts.may_start());
                 let more = self.ahead(rival, key, left.min(counted_max - first))?;
-                (first, others) = (first + more, others + more);
+                let batch = self.memory.dispatch.batch_max(rival) as usize;
+                (first, others) = (first + more.div_ceil(batch), others + more);
             }
         }
         let by_place = is_only_ours(&facts) && first >= enough;
         let ahead = own + others;
         let is_capped = ahead > AHEAD_MAX;
         let order = Obstacle::Order { ahead: ahead.min(AHEAD_MAX), is_capped };
-        Ok((by_limit || by_place).then_some(order))
+        Ok((by_limit || by_place || by_threads).then_some(order))
     }
 
     /// How many ready tasks of an operation stand ahead of a position; no more than so many. What
-    /// conditions hold back lets others pass, and so does what has no token of its value.
+    /// conditions hold back lets others pass, and so does what the gates of its value do.
     fn ahead(&mut self, id: OperationId, key: QueueKey, max: usize) -> Result<usize> {
-        if self.memory.dispatch.has_rate_keys(id) {
+        if self.memory.dispatch.has_gate_keys(id) {
             let mut count = 0;
             for (value, ahead) in self.ahead_by_value(id, key, max)? {
-                let tokens = self.rate_facts(&(id, value))?.map_or(0, |facts| facts.tokens);
-                count += ahead.min(tokens as usize);
+                count += ahead.min(self.let_start_of(&(id, value))? as usize);
             }
             return Ok(count.min(max));
         }
@@ -440,77 +500,6 @@ impl<'a> Facts<'a> {
         Ok(count + more)
     }
 
-    /// Its rate limit, if it has no token: none is left, or those ahead take them.
-    fn of_rate(&mut self, seq: Seq, brief: &Brief) -> Result<Option<Obstacle>> {
-        let id = brief.lane.operation();
-        let options = self.memory.dispatch.options(id);
-        if options.is_none_or(|options| options.rate_limit.is_none()) {
-            return Ok(None);
-        }
-        let Some(task) = self.contents_of(seq, brief)? else { return Ok(None) };
-        let Some(gate) = self.memory.dispatch.gate_of_task(id, &task.def)? else { return Ok(None) };
-        let Some(facts) = self.rate_facts(&gate)? else { return Ok(None) };
-        let tokens = facts.tokens as usize;
-        let place = QueueKey::new(brief.priority, seq);
-        let counted_max = (AHEAD_MAX + 1).max(tokens.min(HELD_MAX));
-        let ahead = if facts.rate.by.is_some() {
-            let all = self.ahead_by_value(id, place, counted_max)?;
-            all.get(&gate.1).copied().unwrap_or(0)
-        } else {
-            self.ahead(id, place, counted_max)?
-        };
-        Ok((ahead >= tokens).then(|| rate_obstacle(facts, ahead)))
-    }
-
-    fn rate_facts(&mut self, gate: &GateId) -> Result<Option<RateFacts>> {
-        let stored = self.transaction.gates(std::slice::from_ref(gate))?.pop().flatten();
-        Ok(self.memory.dispatch.rate_facts(gate, stored))
-    }
-
-    /// How many tokens an operation has, if its rate limit is for all its tasks.
-    fn tokens_of_all(&mut self, id: OperationId) -> Result<Option<u32>> {
-        let facts = self.rate_facts(&(id, "".into()))?;
-        Ok(facts.filter(|facts| facts.rate.by.is_none()).map(|facts| facts.tokens))
-    }
-
-    /// How many ready tasks of an operation have no token of their value.
-    fn without_token(&mut self, id: OperationId) -> Result<usize> {
-        if !self.memory.dispatch.has_rate_keys(id) {
-            return Ok(0);
-        }
-        let mut count = 0;
-        for (value, waiting) in self.ahead_by_value(id, QueueKey::LAST, HELD_MAX)? {
-            let tokens = self.rate_facts(&(id, value))?.map_or(0, |facts| facts.tokens);
-            count += waiting.saturating_sub(tokens as usize);
-        }
-        Ok(count)
-    }
-
-    /// How many ready tasks of an operation stand ahead of a position, by the value for which its
-    /// rate limit holds; no more than so many of each lane. What conditions hold back does not
-    /// count.
-    fn ahead_by_value(
-        &mut self,
-        id: OperationId,
-        key: QueueKey,
-        max: usize,
-    ) -> Result<BTreeMap<RateKey, usize>> {
-        let parts: Vec<Ahead> = self.memory.dispatch.ahead(id, key).collect();
-        let mut all: BTreeMap<RateKey, usize> = BTreeMap::new();
-        for part in parts {
-            let Some(to) = self.free_before(part, key)? else { continue };
-            let Some(part) = self.memory.dispatch.of_lane_ahead(part.lane, to) else { continue };
-            if part.keys == LaneKeys::Many {
-                self.count_by_value(part, to, max, &mut all)?;
-            } else if let Some(first) = self.first_of(part)? {
-                let value = self.memory.dispatch.rate_key(id, &first.def)?;
-                let count = self.count(part, to, max)?;
-                *all.entry(value.unwrap_or_default()).or_default() += count;
-            }
-        }
-        Ok(all)
-    }
-
     /// The first task of a part of a lane.
     fn first_of(&mut self, part: Ahead) -> Result<Option<ReadyTask>> {
         let operation = self.memory.dispatch.operation_name(part.lane.operation()).cloned();
@@ -520,39 +509,8 @@ impl<'a> Facts<'a> {
         Ok(window.and_then(|window| window.tasks.into_iter().next()))
     }
 
-    /// The same for a lane whose tasks have several values, as far as they are looked at.
-    fn count_by_value(
-        &mut self,
-        part: Ahead,
-        key: QueueKey,
-        max: usize,
-        all: &mut BTreeMap<RateKey, usize>,
-    ) -> Result<()> {
-        let (mut from, mut looked) = (part.first, 0);
-        while looked < max.min(LOOKED_AT_MAX) {
-            let id = part.lane.operation();
-            let operation = self.memory.dispatch.operation_name(id).cloned();
-            let lane = Lane { id: part.lane, operation: operation.unwrap_or_default() };
-            let query = WindowQuery { lane, from, tasks_max: LOOKED_AT_ONCE };
-            let Some(window) = self.transaction.windows(&[query], usize::MAX)?.pop() else { break };
-            let place = |task: &ReadyTask| QueueKey::new(task.def.priority, task.seq);
-            for task in window.tasks.iter().take_while(|task| place(task) < key) {
-                if holds::matching(self.memory.holds.live(self.now), &task.def)?.is_empty() {
-                    let value = self.memory.dispatch.rate_key(id, &task.def)?;
-                    *all.entry(value.unwrap_or_default()).or_default() += 1;
-                }
-            }
-            looked += window.tasks.len();
-            match window.tasks.last().filter(|_| !window.is_complete) {
-                Some(last) => from = place(last).after(),
-                None => break,
-            }
-        }
-        Ok(())
-    }
-
     /// What holds the ready tasks of an operation back, and how many of them conditions do, and how
-    /// many have no token of their value.
+    /// many the gates of their value do.
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
         let id = self.memory.dispatch.operation(name);
         let mut obstacles = match id {
@@ -560,14 +518,14 @@ impl<'a> Facts<'a> {
             None if self.memory.dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
-        let tokens = id.map(|id| self.tokens_of_all(id)).transpose()?.flatten();
-        if let Some(id) = id.filter(|_| tokens == Some(0)) {
-            let ahead = self.ahead(id, QueueKey::LAST, AHEAD_MAX + 1)?;
-            let facts = self.rate_facts(&(id, "".into()))?;
-            obstacles.extend(facts.map(|facts| rate_obstacle(facts, ahead)));
+        if let Some(id) = id {
+            obstacles.extend(self.of_gates_of_all(id)?);
         }
         obstacles.sort_by_key(Obstacle::reason);
-        let rated = id.map(|id| self.without_token(id)).transpose()?.unwrap_or(0);
+        let (rated, guarded) = match id {
+            Some(id) => self.behind_gates(id)?,
+            None => (0, 0),
+        };
         let mut held = 0;
         let parts = id.into_iter().flat_map(|id| self.memory.dispatch.ahead(id, QueueKey::LAST));
         for part in parts.collect::<Vec<Ahead>>() {
@@ -581,13 +539,16 @@ impl<'a> Facts<'a> {
             held += all - free.unwrap_or(0);
         }
         let reasons = reasons_json(&obstacles, name);
-        Ok(format!(r#"{{"reasons":{reasons},"held":{held},"rated":{rated}}}"#))
+        let by_value = format!(r#""rated":{rated},"guarded":{guarded}"#);
+        Ok(format!(r#"{{"reasons":{reasons},"held":{held},{by_value}}}"#))
     }
 
     fn unserved(&mut self, names: &[Arc<str>], of_all: bool) -> Result<String> {
         let dispatch = &self.memory.dispatch;
         let is_unserved = |name: &Arc<str>| {
-            !dispatch.is_offered(name) && dispatch.record(name).paused_at.is_none()
+            !dispatch.is_offered(name)
+                && dispatch.record(name).paused_at.is_none()
+                && dispatch.executor_of(name).is_none()
         };
         let mut found: Vec<Arc<str>> =
             names.iter().filter(|name| is_unserved(name)).cloned().collect();
@@ -613,16 +574,9 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What keeps a task from starting behind so many that take a token before it.
-fn rate_obstacle(facts: RateFacts, ahead: usize) -> Obstacle {
-    let RateFacts { rate, key, next_at, .. } = facts;
-    let is_capped = ahead > AHEAD_MAX;
-    Obstacle::RateLimit { rate, key, next_at, ahead: ahead.min(AHEAD_MAX), is_capped }
-}
-
 /// Whether no other process may start its tasks, so that the places here decide.
 fn is_only_ours(facts: &OperationFacts) -> bool {
-    facts.is_offered_here && !facts.is_offered_elsewhere
+    facts.is_offered_here && !facts.is_offered_elsewhere && !facts.is_outside
 }
 
 /// When a task may start at the earliest, if that lies ahead. What is left of a delay stands still

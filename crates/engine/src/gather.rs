@@ -20,7 +20,7 @@ use tasker_core::key::Key;
 use tasker_core::schedules::ScheduleName;
 use tasker_core::state::State;
 use tasker_core::store::{
-    Brief, KeyHolder, Lookups, Orphan, PauseWish, ReadTransaction, ReadyTask, Whose,
+    Brief, KeyHolder, Lookups, Orphan, OutsideRun, PauseWish, ReadTransaction, ReadyTask, Whose,
 };
 use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
@@ -53,6 +53,8 @@ pub struct Facts {
     pub(crate) lapsing: Option<LapsePortion>,
     /// The timers that are due, if there are any.
     pub fired: Option<Fired>,
+    /// The runs and claims that executors outside have of those of the tasks.
+    pub(crate) outside: FxHashMap<Seq, OutsideRun>,
     /// The schedules that the inputs name, and those that are due.
     pub(crate) schedules: KnownSchedules,
     /// The tasks that the inputs and the timers name; none where the number is nobody's.
@@ -76,7 +78,7 @@ pub(crate) fn facts(
     transaction: &mut dyn ReadTransaction,
     (key, memory): (IdKey, &Memory),
     inputs: &[Input],
-    due: Option<WallMs>,
+    (due, leased): (Option<WallMs>, Vec<Seq>),
 ) -> Result<Facts> {
     let (orphans, unburied) = (transaction.orphans()?, transaction.unburied()?);
     if !orphans.is_empty() {
@@ -99,6 +101,7 @@ pub(crate) fn facts(
     inputs.iter().for_each(|input| add(&mut lookups, (key, dispatch), input));
     let fired = due.map(|now| Fired::read(transaction, now)).transpose()?;
     lookups.seqs.extend(fired.iter().flat_map(Fired::tasks));
+    lookups.seqs.extend(leased);
     let names = std::mem::take(&mut lookups.schedules);
     let schedules = KnownSchedules::read(transaction, names, inputs, fired.as_ref())?;
     of_schedules(&mut lookups, (key, dispatch), &schedules);
@@ -127,6 +130,7 @@ pub(crate) fn facts(
     }
     let facts = Facts { unburied, attached, lapsing, fired, schedules, ..Facts::default() };
     let mut facts = Facts { briefs, states, keys, ..facts };
+    facts.read_outside(transaction)?;
     facts.read_of_runs(transaction, key, inputs)?;
     facts.read_definitions(transaction, (key, dispatch), inputs)?;
     facts.read_blocked(transaction, key, inputs)?;
@@ -175,6 +179,20 @@ fn keys_again(input: &Input, key: IdKey, briefs: &FxHashMap<Seq, Brief>) -> Vec<
 }
 
 impl Facts {
+    /// What executors outside have of these tasks.
+    fn read_outside(&mut self, transaction: &mut dyn ReadTransaction) -> Result<()> {
+        let outside = self.briefs.iter().filter(|(_, brief)| brief.is_outside);
+        let mut asked: Vec<Seq> = outside.map(|(seq, _)| *seq).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        asked.sort_unstable();
+        let runs = transaction.outside_runs(&asked)?;
+        debug_assert_eq!(runs.len(), asked.len(), "a lookup gives one answer for each item");
+        self.outside.extend(runs.into_iter().flatten().map(|run| (run.seq, run)));
+        Ok(())
+    }
+
     /// What was asked before of the runs that these inputs are to pause, to resume or to give back.
     #[expect(clippy::wildcard_enum_match_arm, reason = "only these calls do")]
     fn read_of_runs(
@@ -282,8 +300,7 @@ pub(crate) fn add_task(lookups: &mut Lookups, (key, dispatch): (IdKey, &Dispatch
 }
 
 /// Adds what an input calls for, but windows.
-pub(crate) fn add(lookups: &mut Lookups, known: (IdKey, &Dispatch), input: &Input) {
-    let (key, _) = known;
+pub(crate) fn add(lookups: &mut Lookups, known @ (key, _): (IdKey, &Dispatch), input: &Input) {
     match input {
         Input::Abort(_, id, _)
         | Input::Prioritize(_, id, _)
@@ -293,10 +310,14 @@ pub(crate) fn add(lookups: &mut Lookups, known: (IdKey, &Dispatch), input: &Inpu
         | Input::PostponeTask(_, id, _)
         | Input::Update(_, id, _)
         | Input::Remove(_, id)
+        | Input::Begin(_, id, _)
+        | Input::Renew(_, id, ..)
+        | Input::SettleOutside(_, id, ..)
         | Input::AwaitEnd(_, id) => {
             lookups.seqs.push(key.seq_of(*id));
         }
         Input::Bulk(_, bulk) => lookups.seqs.extend(&bulk.seqs),
+        Input::GiveBack(all) => lookups.seqs.extend(all.iter().map(|(id, _)| key.seq_of(*id))),
         Input::Add(_, def) => add_task(lookups, known, def),
         Input::AddMany(_, defs) => defs.iter().for_each(|def| add_task(lookups, known, def)),
         Input::AddIdempotent(_, defs) => {
@@ -328,11 +349,15 @@ pub(crate) fn add(lookups: &mut Lookups, known: (IdKey, &Dispatch), input: &Inpu
         | Input::CancelAwait(..)
         | Input::AwaitLogs(..)
         | Input::Assign(..)
+        | Input::Threads(..)
+        | Input::AssignBatch(..)
         | Input::Define(..)
         | Input::PauseOperation(..)
         | Input::Hold(..)
         | Input::ReleaseHold(..)
         | Input::Unassign(..)
+        | Input::Poll(..)
+        | Input::Unpoll(..)
         | Input::Start(_)
         | Input::Stop(..)
         | Input::Close(..)

@@ -156,16 +156,15 @@ impl Planner<'_> {
     pub(crate) fn pick_beside_holds(
         &mut self,
         transaction: &mut dyn ReadTransaction,
-        is_shared: bool,
-    ) -> Result<Picks> {
-        let mut picks = Picks::up_to(0);
+        (picks, is_shared): (&mut Picks, bool),
+    ) -> Result<()> {
         let (mut portion, mut held) = (1, 0);
         loop {
             let before = picks.picks.len();
             picks.allow(portion);
-            self.pick_some(transaction, (&mut picks, is_shared))?;
+            self.pick_some(transaction, (picks, is_shared))?;
             if self.draft.is_stale {
-                return Ok(picks);
+                return Ok(());
             }
             let is_held = |pick: &Pick| Ok(self.hold_of(pick)?.map(|hold| (hold.id, hold.until)));
             let mut found = picks.picks[before..].iter().map(is_held).enumerate();
@@ -174,16 +173,16 @@ impl Planner<'_> {
                 Some((at, hold)) => {
                     let (id, until) = hold?;
                     while picks.picks.len() > before + at + 1 {
-                        self.unpick(&mut picks);
+                        self.unpick(picks);
                     }
-                    self.hold_back(&mut picks, (id, until));
+                    self.hold_back(picks, (id, until));
                     (portion, held) = (1, held + 1);
                     if held == HELD_MAX {
                         self.draft.is_starved = true;
-                        return Ok(picks);
+                        return Ok(());
                     }
                 }
-                None if picks.picks.len() < before + portion => return Ok(picks),
+                None if picks.picks.len() < before + portion => return Ok(()),
                 None => portion *= 2,
             }
         }

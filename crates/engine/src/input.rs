@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use tasker_core::batching::Batching;
 use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
-use tasker_core::id::{IdempotencyKey, Seq, TaskId};
+use tasker_core::id::{IdempotencyKey, RunId, Seq, TaskId};
 use tasker_core::operation::OperationOptions;
 use tasker_core::patch::Patch;
 use tasker_core::query::Query;
@@ -18,6 +19,7 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 
 use crate::client_id::ClientId;
+pub use crate::poll::Poll;
 
 /// The client's number for a call.
 pub type Ticket = u64;
@@ -77,6 +79,12 @@ pub enum Input {
     /// Gives an operation its runner; with options, that replaces the layer of `assignRunner` in
     /// the record of the operation, and if it cannot be written there is no runner.
     Assign(Ticket, Arc<str>, Option<OperationOptions>),
+    /// The runner that the operation is given next runs each task in a thread of its own, and has
+    /// so many at most. A thread can be ended: a run whose signal has fired, but for a stop, is
+    /// over after a grace.
+    Threads(Ticket, Arc<str>, u32),
+    /// The same for a runner that takes several tasks at once.
+    AssignBatch(Ticket, Arc<str>, Option<OperationOptions>, Batching),
     /// Takes the runner away; live runs go on.
     Unassign(Ticket, Arc<str>),
     /// Replaces the layer of `defineOperation` in the record of an operation.
@@ -115,6 +123,20 @@ pub enum Input {
     Stand(Ticket),
     /// A question about what waits; the answer is JSON.
     Ask(Ticket, Question),
+    /// Asks for tasks of operations with an executor. Answered in the turn that gives it some, or
+    /// with none when its time is over.
+    Poll(Ticket, Poll),
+    /// Forgets the poll with the second ticket; it is not answered.
+    Unpoll(Ticket, Ticket),
+    /// Makes tasks ready again that were given out under these runs, and have not begun: whoever
+    /// asked for them is gone.
+    GiveBack(Vec<(TaskId, RunId)>),
+    /// An executor begins with the task that it was given under this run.
+    Begin(Ticket, TaskId, RunId),
+    /// The executor of a run goes on, and may say how far it is.
+    Renew(Ticket, TaskId, RunId, Option<Record>),
+    /// The executor of a run is through.
+    SettleOutside(Ticket, TaskId, RunId, Settlement),
     /// The client has gone: nothing is owed to it any more, and its runs go back to the queue.
     Leave(ClientId),
 }
@@ -216,6 +238,8 @@ pub enum Question {
     Operation(Arc<str>),
     /// Which holds there are that hold tasks.
     Holds,
+    /// Why the store has refused a commit a moment ago, if it has taken none since.
+    Refused,
     /// Which operations nobody starts, of those that are named, and of all with ready tasks if
     /// that is asked for. Paused ones are none: their tasks are meant to wait.
     Unserved {
@@ -270,6 +294,7 @@ impl Input {
             | Input::Postpone(_)
             | Input::Halt(_)
             | Input::Record(..)
+            | Input::GiveBack(_)
             | Input::Leave(_) => None,
             Input::Add(ticket, _)
             | Input::AddMany(ticket, _)
@@ -289,6 +314,8 @@ impl Input {
             | Input::AwaitLogs(ticket, ..)
             | Input::CancelAwait(ticket, _)
             | Input::Assign(ticket, ..)
+            | Input::Threads(ticket, ..)
+            | Input::AssignBatch(ticket, ..)
             | Input::Define(ticket, ..)
             | Input::PauseOperation(ticket, ..)
             | Input::Hold(ticket, ..)
@@ -298,6 +325,11 @@ impl Input {
             | Input::PauseSchedule(ticket, ..)
             | Input::TriggerSchedule(ticket, ..)
             | Input::RemoveSchedule(ticket, _)
+            | Input::Poll(ticket, _)
+            | Input::Unpoll(ticket, _)
+            | Input::Begin(ticket, ..)
+            | Input::Renew(ticket, ..)
+            | Input::SettleOutside(ticket, ..)
             | Input::Unassign(ticket, _)
             | Input::Start(ticket)
             | Input::Stop(ticket, _)
@@ -314,7 +346,7 @@ impl Input {
     /// Its numbers become those of this client.
     pub(crate) fn enter(&mut self, client: ClientId) {
         match self {
-            Input::CancelAwait(ticket, waiter) => {
+            Input::CancelAwait(ticket, waiter) | Input::Unpoll(ticket, waiter) => {
                 (*ticket, *waiter) = (client.inside(*ticket), client.inside(*waiter));
             }
             Input::AwaitLogs(ticket, _, listener) => {
@@ -340,6 +372,8 @@ impl Input {
             | Input::AwaitEnd(number, _)
             | Input::AwaitIdle(number)
             | Input::Assign(number, ..)
+            | Input::Threads(number, ..)
+            | Input::AssignBatch(number, ..)
             | Input::Define(number, ..)
             | Input::PauseOperation(number, ..)
             | Input::Hold(number, ..)
@@ -349,6 +383,10 @@ impl Input {
             | Input::PauseSchedule(number, ..)
             | Input::TriggerSchedule(number, ..)
             | Input::RemoveSchedule(number, _)
+            | Input::Poll(number, _)
+            | Input::Begin(number, ..)
+            | Input::Renew(number, ..)
+            | Input::SettleOutside(number, ..)
             | Input::Unassign(number, _)
             | Input::Start(number)
             | Input::Stop(number, _)
@@ -359,7 +397,7 @@ impl Input {
             | Input::IsShared(number)
             | Input::Stand(number)
             | Input::Ask(number, _) => *number = client.inside(*number),
-            Input::Leave(_) => {}
+            Input::GiveBack(_) | Input::Leave(_) => {}
         }
     }
 
@@ -370,6 +408,7 @@ impl Input {
             Input::AddMany(_, tasks) => tasks.len(),
             Input::AddIdempotent(_, tasks) => tasks.len(),
             Input::Bulk(_, bulk) => bulk.seqs.len(),
+            Input::GiveBack(claims) => claims.len(),
             _ => 1,
         }
     }

@@ -66,9 +66,10 @@ fn is_offered(remote: &BTreeMap<OwnerId, Offers>, buried: &[OwnerId], name: &Arc
 }
 
 impl Memory {
-    /// What a stop that begins now has to look at: all that we offer.
+    /// What a stop that begins now has to look at: all of which we start tasks. Executors outside
+    /// go on.
     pub(crate) fn lapse_of_stop(&self) -> Option<Lapse> {
-        let mut operations: Vec<Arc<str>> = self.offered().iter().cloned().collect();
+        let mut operations: Vec<Arc<str>> = self.started().cloned().collect();
         operations.sort_unstable();
         let operations = VecDeque::from(operations);
         let running = self.live.in_order().into_iter().map(|run| run.seq).collect();

@@ -15,6 +15,7 @@ use tasker_core::task::{AbortReason, OnStop, Postponement, Priority};
 use tasker_core::time::{MonoMs, WallMs};
 
 use crate::client_id::outside;
+use crate::guarded::Guarded;
 use crate::input::RunSlot;
 
 /// One live run.
@@ -52,12 +53,16 @@ pub struct Run {
     pub has_dependencies: bool,
     /// Log lines of the task stored so far.
     pub logs: u32,
+    /// Its batch, if it is one of several that have one runner: the number of the first of them.
+    pub batch: Option<RunSlot>,
     /// Why its signal fired, if it did.
     pub fired: Option<AbortReason>,
     /// Whether somebody has aborted its task: whatever its signal fired for, it is not tried again.
     pub is_abort_asked: bool,
     /// When its time is up, and what happens then. One that has halted has none.
     pub deadline: Option<(MonoMs, Deadline)>,
+    /// Where its circuit stands, if its operation had a circuit breaker when it began.
+    pub guarded: Option<Box<Guarded>>,
     /// What is known of its pause, and the time that it has left when it goes on.
     pub pause: Option<(RunPause, TimeLeft)>,
 }
@@ -102,6 +107,14 @@ pub enum Deadline {
     Grace,
 }
 
+/// The live runs of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Members {
+    live: u32,
+    /// Those that have not halted.
+    active: u32,
+}
+
 /// All live runs.
 #[derive(Debug, Default)]
 pub struct LiveRuns {
@@ -111,8 +124,12 @@ pub struct LiveRuns {
     /// Those of which another process has asked that they are given back, and whose signal has not
     /// fired.
     postponed: BTreeMap<RunSlot, Postponement>,
+    /// Those whose signal has fired because of another process, and that may have to end soon.
+    to_bound: BTreeSet<RunSlot>,
     /// How many have a pause.
     pauses: usize,
+    /// How many of each batch have neither ended nor halted, if any has not ended.
+    batches: FxHashMap<RunSlot, Members>,
 }
 
 impl LiveRuns {
@@ -153,8 +170,28 @@ impl LiveRuns {
         self.pauses > 0
     }
 
+    /// How many runs of a batch are live and have not halted.
+    pub fn active_of(&self, batch: RunSlot) -> u32 {
+        self.batches.get(&batch).map_or(0, |members| members.active)
+    }
+
+    /// A run of a batch begins, ends, halts or goes on.
+    fn count_member(&mut self, batch: Option<RunSlot>, change: impl FnOnce(&mut Members)) {
+        let Some(batch) = batch else { return };
+        let members = self.batches.entry(batch).or_default();
+        change(members);
+        debug_assert!(members.active <= members.live, "more runs go on than are live");
+        if members.live == 0 {
+            self.batches.remove(&batch);
+        }
+    }
+
     /// A run begins.
     pub fn insert(&mut self, run: Run) {
+        self.count_member(run.batch, |members| {
+            members.live += 1;
+            members.active += 1;
+        });
         if let Some((at, _)) = run.deadline {
             self.deadlines.insert((at, run.slot));
         }
@@ -170,6 +207,7 @@ impl LiveRuns {
     pub fn remove(&mut self, slot: RunSlot) -> Option<Run> {
         let run = self.by_slot.remove(&slot)?;
         self.postponed.remove(&slot);
+        self.to_bound.remove(&slot);
         let known = self.by_seq.remove(&run.seq);
         debug_assert_eq!(known, Some(slot), "task {} had another run (I-4)", run.seq.0);
         if let Some((at, _)) = run.deadline {
@@ -177,6 +215,10 @@ impl LiveRuns {
             debug_assert!(was_set, "the time of run {slot} would never have been up");
         }
         self.pauses -= usize::from(run.pause.is_some());
+        self.count_member(run.batch, |members| {
+            members.live -= 1;
+            members.active -= u32::from(!run.has_halted());
+        });
         debug_assert_eq!(self.by_slot.len(), self.by_seq.len(), "a task without a run, or two");
         Some(run)
     }
@@ -198,9 +240,17 @@ impl LiveRuns {
         }
         run.pause = pause.map(|pause| (pause, left));
         if had_halted && !has_halted {
-            run.deadline = left.map(|(ms, deadline)| (now.plus(ms), deadline));
-            self.deadlines.extend(run.deadline.map(|(at, _)| (at, slot)));
+            // One that was to end soon has another one by now.
+            if run.deadline.is_none() {
+                run.deadline = left.map(|(ms, deadline)| (now.plus(ms), deadline));
+                self.deadlines.extend(run.deadline.map(|(at, _)| (at, slot)));
+            }
         }
+        let batch = run.batch;
+        self.count_member(batch, |members| {
+            members.active += u32::from(had_halted);
+            members.active -= u32::from(has_halted);
+        });
     }
 
     /// Fires the signal of a run; the first reason stays.
@@ -219,6 +269,11 @@ impl LiveRuns {
         }
     }
 
+    /// Whether other processes have asked for something of which a turn has to take care.
+    pub(crate) fn has_asked(&self) -> bool {
+        !self.postponed.is_empty() || !self.to_bound.is_empty()
+    }
+
     /// The runs that are to be given back, and until when.
     pub(crate) fn postponed(&self) -> &BTreeMap<RunSlot, Postponement> {
         &self.postponed
@@ -230,6 +285,22 @@ impl LiveRuns {
             run.is_abort_asked = true;
             self.postponed.remove(&slot);
         }
+    }
+
+    /// The signal of a run has fired where the time is not known: the next turn looks whether it
+    /// has to end soon.
+    pub(crate) fn bound_later(&mut self, slot: RunSlot) {
+        self.to_bound.insert(slot);
+    }
+
+    /// Those at which the next turn looks.
+    pub(crate) fn to_bound(&self) -> &BTreeSet<RunSlot> {
+        &self.to_bound
+    }
+
+    /// A turn has looked at them.
+    pub(crate) fn have_looked(&mut self) {
+        self.to_bound.clear();
     }
 
     /// So many more log lines of a run are stored.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tasker_core::dispatch::Dispatch;
+use tasker_core::error::Code;
 use tasker_core::hold::Holds;
 use tasker_core::id::{OperationId, OwnerId, Seq};
 use tasker_core::operation::OperationOptions;
@@ -18,9 +19,12 @@ use tasker_core::task::OnStop;
 use tasker_core::time::{MonoMs, WallMs};
 
 use crate::client_id::ClientId;
+use crate::gathering::Batches;
 use crate::input::{Question, RunSlot, StopOptions, Ticket};
+use crate::leases::Leases;
 use crate::live::LiveRuns;
 use crate::log_listeners::LogListeners;
+use crate::polls::Polls;
 use crate::rest::Rest;
 use crate::subscribers::Subscribers;
 
@@ -77,14 +81,22 @@ pub struct Memory {
     pub log_listeners: LogListeners,
     /// The runners.
     pub(crate) runners: FxHashMap<Arc<str>, Runner>,
+    /// How many threads the runner has that an operation is given next.
+    pub(crate) threads: FxHashMap<Arc<str>, u32>,
     /// What the store says that we offer.
     pub offers: Offers,
     /// Whether a runner, or the start, may have come or gone since that was written.
     pub(crate) has_new_offers: bool,
+    /// Who waits for tasks, to take them to executors outside.
+    pub(crate) polls: Polls,
+    /// Until when those must be heard of that have one.
+    pub(crate) leases: Leases,
     /// What each other owner offers, and a dead one as long as it is not buried.
     pub remote_offers: BTreeMap<OwnerId, Offers>,
     /// All holds.
     pub holds: Holds,
+    /// The runners here that take several tasks at once, and what waits for them.
+    pub(crate) batches: Batches,
     /// When somebody looks at the gates of rate limits of these operations next, as we have set it.
     pub(crate) gate_looks: FxHashMap<OperationId, WallMs>,
     /// What to tell besides answers and runs.
@@ -93,6 +105,8 @@ pub struct Memory {
     pub(crate) rest: Rest,
     /// Questions to be answered when the turn is over.
     pub(crate) questions: Vec<(Ticket, Question)>,
+    /// When the store has refused a commit, and why, if it has taken none since.
+    pub(crate) refused: Option<(MonoMs, Code)>,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -119,8 +133,11 @@ pub(crate) struct Known<'a> {
     pub(crate) stopping: Option<&'a Stopping>,
     /// What we offer, if the store says something else.
     pub(crate) new_offers: Option<Offers>,
+    pub(crate) polls: &'a Polls,
+    pub(crate) leases: &'a Leases,
     pub(crate) remote_offers: &'a BTreeMap<OwnerId, Offers>,
     pub(crate) holds: &'a Holds,
+    pub(crate) batches: &'a Batches,
     pub(crate) gate_looks: &'a FxHashMap<OperationId, WallMs>,
 }
 
@@ -194,14 +211,19 @@ impl Memory {
             waiters: Waiters::default(),
             log_listeners: LogListeners::default(),
             runners: FxHashMap::default(),
+            threads: FxHashMap::default(),
             offers: Offers::default(),
             has_new_offers: false,
+            polls: Polls::default(),
+            leases: Leases::default(),
             remote_offers: BTreeMap::new(),
             holds: Holds::default(),
+            batches: Batches::default(),
             gate_looks: FxHashMap::default(),
             subscribers: Subscribers::default(),
             rest: Rest::default(),
             questions: Vec::new(),
+            refused: None,
             stopping: None,
             start_after_stop: Vec::new(),
         }
@@ -227,17 +249,27 @@ impl Memory {
             log_listeners: &self.log_listeners,
             stopping: self.stopping.as_ref(),
             new_offers,
+            polls: &self.polls,
+            leases: &self.leases,
             remote_offers: &self.remote_offers,
             holds: &self.holds,
+            batches: &self.batches,
             gate_looks: &self.gate_looks,
         };
         (known, &mut self.dispatch)
     }
 
     /// The operations of which we start tasks.
+    pub(crate) fn started(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.runners.keys().filter(|_| self.dispatch.is_started())
+    }
+
+    /// Those, and the ones of which we give tasks to executors outside.
     pub(crate) fn offered(&self) -> Offers {
-        let names = self.runners.keys().filter(|_| self.dispatch.is_started());
-        Offers::new(names.cloned().collect())
+        // Nobody polls here any more once the handle closes.
+        let closes = self.stopping.as_ref().is_some_and(|stopping| stopping.closes);
+        let polled = self.polls.served().iter().filter(|_| !closes);
+        Offers::new(self.started().chain(polled).cloned().collect())
     }
 }
 

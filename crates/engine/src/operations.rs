@@ -27,6 +27,9 @@ impl Planner<'_> {
     /// `defineOperation`, and the conditions of a tasker. These are answered with the list of what
     /// they have replaced and what holds now, if something was replaced.
     pub(crate) fn define(&mut self, ticket: Ticket, name: &Arc<str>, options: &OperationOptions) {
+        if let Err(error) = self.check_executor(name, options) {
+            return self.reply(ticket, Err(error));
+        }
         let is_of_all = &**name == WHOLE_STORE;
         let before = self.draft.rules.clone().filter(|before| is_of_all && !before.is_empty());
         let layer = |record: &mut OperationRecord| record.set(Layer::Defined, options.clone());
@@ -39,10 +42,35 @@ impl Planner<'_> {
         self.reply(ticket, changed.map(answer));
     }
 
+    /// Executors take all tasks of an operation, or none: nobody may have a runner for it.
+    fn check_executor(&self, name: &Arc<str>, options: &OperationOptions) -> Result<()> {
+        let assigned = self.dispatch.record(name).assigned;
+        let has_circuit = options.circuit_breaker.is_some() || assigned.circuit_breaker.is_some();
+        if options.executor.is_some() && has_circuit {
+            let text = "is not taken together with `executor` yet";
+            return Err(Error::at(Code::Unsupported, "circuitBreaker", text));
+        }
+        let is_new = options.executor.is_some() && self.dispatch.executor_of(name).is_none();
+        if is_new && (self.dispatch.has_runner(name) || self.dispatch.is_offered(name)) {
+            let text = format!(
+                "a process has a runner for {name:?}; unassign it, or define the operation without \
+                 `executor`"
+            );
+            return Err(Error::new(Code::Conflict, text).with_path("executor"));
+        }
+        Ok(())
+    }
+
     /// The options of an `assignRunner`; the runner is there already.
     pub(crate) fn assign(&mut self, ticket: Ticket, name: &Arc<str>, options: &OperationOptions) {
         let layer = |record: &mut OperationRecord| record.set(Layer::Assigned, options.clone());
-        let changed = self.change_operation(name, layer);
+        let changed = match options.executor {
+            None => self.change_operation(name, layer),
+            Some(_) => {
+                let text = "goes with `defineOperation`: an operation has a runner or executors";
+                Err(Error::invalid("executor", text))
+            }
+        };
         let version = self.dispatch.record(name).version;
         let assigned = changed.is_ok().then(|| (options.clone(), version));
         self.draft.assigned.push((ticket, name.clone(), assigned));
@@ -73,16 +101,13 @@ impl Planner<'_> {
         if record == old && old.version > 0 {
             return Ok(false);
         }
+        record.in_force().check_paths()?;
         let id = match self.dispatch.operation(name) {
             Some(id) => id,
             None => self.new_operation(name)?,
         };
         record.version += 1;
-        let by = record.rate_by();
-        if by.is_some() && by != old.rate_by() {
-            // What waits in older lanes was not put there by this path.
-            record.lanes_from = self.draft.lane_next;
-        }
+        record.follow(&old, self.memory.number + 1, self.draft.lane_next);
         self.store_operation(Operation { id, name: name.clone(), record });
         Ok(true)
     }

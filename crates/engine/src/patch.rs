@@ -143,6 +143,7 @@ fn matches(query: &Query, brief: &Brief, task: &ReadyTask) -> Result<bool> {
         is_pausing: false,
         attempts: Vec::new(),
         attempts_left_out: 0,
+        version: 0,
     };
     Ok(query.matches(&document::value(&record, query.fields())?))
 }

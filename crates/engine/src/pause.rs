@@ -36,6 +36,8 @@ impl Planner<'_> {
     pub(crate) fn pause(&mut self, ticket: Ticket, id: TaskId) {
         let Some((seq, brief)) = self.find(ticket, id) else { return };
         let is_paused = match brief.run {
+            // Nobody can tell an executor outside to halt.
+            Some(_) if brief.is_outside => false,
             Some(run) if Self::allows(TransitionKind::RequestPause, brief.state) => {
                 self.request_pause(seq, &brief, run)
             }
@@ -167,7 +169,9 @@ impl Planner<'_> {
                 Some(State::Running),
                 Change::PauseRun { seq: run.seq, lane: run.lane, run: run.run },
             );
-            self.dispatch.halt_run();
+            if self.leave_place(run) {
+                self.dispatch.give_place_up();
+            }
             let halted = RunPause { wish: PauseWish::Halt, has_halted: true };
             self.draft.pauses.insert(slot, Some(halted));
         } else if !self.draft.went_on.contains(&slot) {
@@ -184,10 +188,13 @@ impl Planner<'_> {
         runs.retain(|run| self.live(run.slot).is_some() && self.may_go_on(run));
         runs.sort_by_key(|run| (Reverse(run.priority), run.seq));
         for run in runs {
-            if !self.dispatch.has_place() {
-                return;
+            if !self.shares_place(run) {
+                if !self.dispatch.has_place() {
+                    continue;
+                }
+                self.dispatch.take_place();
             }
-            self.dispatch.continue_run();
+            self.enter_place(run);
             self.forget_pause(run);
             self.draft.went_on.push(run.slot);
         }
@@ -236,7 +243,11 @@ impl Planner<'_> {
 impl Memory {
     /// Whether a run that has halted would go on in a turn.
     pub(crate) fn may_go_on(&self) -> bool {
-        let may = |run: &&Run| run.pause.is_some_and(|(pause, _)| pause.may_go_on());
-        self.live.has_pauses() && self.dispatch.has_place() && self.live.in_order().iter().any(may)
+        let has_place = self.dispatch.has_place();
+        let shares = |run: &Run| run.batch.is_some_and(|batch| self.live.active_of(batch) > 0);
+        let may = |run: &&Run| {
+            run.pause.is_some_and(|(pause, _)| pause.may_go_on()) && (has_place || shares(run))
+        };
+        self.live.has_pauses() && self.live.in_order().iter().any(may)
     }
 }

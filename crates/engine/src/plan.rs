@@ -33,12 +33,15 @@ impl Planner<'_> {
             self.recover(&orphans);
             self.end_stranded(&stranded);
             self.reach_dependents(transaction)?;
+            self.turn_circuits(transaction)?;
+            self.write_circuits();
             return Ok(self.into_draft());
         }
         self.take_in(inputs);
         self.reach_dependents(transaction)?;
         self.await_ends(inputs);
         self.go_on();
+        self.turn_circuits(transaction)?;
         self.start_tasks(transaction, is_shared)?;
         self.offer();
         Ok(self.finish())
@@ -65,17 +68,11 @@ impl Planner<'_> {
                 }
                 Input::Hold(ticket, query, until, by) => self.hold(*ticket, (query, *until), *by),
                 Input::ReleaseHold(ticket, id) => self.release_hold(*ticket, *id),
-                Input::AddSchedule(ticket, id, new) => self.add_schedule(*ticket, id, new),
-                Input::UpdateSchedule(ticket, id, update) => {
-                    self.update_schedule(*ticket, id, update);
-                }
-                Input::PauseSchedule(ticket, id, pauses) => {
-                    self.pause_schedule(*ticket, id, *pauses);
-                }
-                Input::TriggerSchedule(ticket, id, overlap) => {
-                    self.trigger_schedule(*ticket, id, *overlap);
-                }
-                Input::RemoveSchedule(ticket, id) => self.remove_schedule(*ticket, id),
+                Input::AddSchedule(..)
+                | Input::UpdateSchedule(..)
+                | Input::PauseSchedule(..)
+                | Input::TriggerSchedule(..)
+                | Input::RemoveSchedule(..) => self.change_schedule(input),
                 Input::Pause(ticket, id) => self.pause(*ticket, *id),
                 Input::Resume(ticket, id) => self.resume(*ticket, *id),
                 Input::Halt(slot) => self.halt(*slot),
@@ -87,13 +84,21 @@ impl Planner<'_> {
                 Input::Bulk(ticket, bulk) => self.bulk(*ticket, bulk),
                 Input::Remove(ticket, id) => self.remove(*ticket, *id),
                 Input::Stand(ticket) => self.stand(*ticket),
+                Input::GiveBack(_)
+                | Input::Begin(..)
+                | Input::Renew(..)
+                | Input::SettleOutside(..) => self.hear_executor(input),
                 // Below.
                 Input::AwaitEnd(..) => {}
                 Input::AwaitIdle(_)
                 | Input::CancelAwait(..)
                 | Input::AwaitLogs(..)
                 | Input::Assign(_, _, None)
+                | Input::Threads(..)
+                | Input::AssignBatch(..)
                 | Input::Unassign(..)
+                | Input::Poll(..)
+                | Input::Unpoll(..)
                 | Input::Start(_)
                 | Input::Stop(..)
                 | Input::Close(..)
@@ -110,7 +115,37 @@ impl Planner<'_> {
         self.lapse();
         self.detach();
         self.fire_timers();
+        self.end_leases();
         self.sweep_what_is_over();
+    }
+
+    /// What is asked of a schedule.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`take_in` hands over no other")]
+    fn change_schedule(&mut self, input: &Input) {
+        match input {
+            Input::AddSchedule(ticket, id, new) => self.add_schedule(*ticket, id, new),
+            Input::UpdateSchedule(ticket, id, update) => self.update_schedule(*ticket, id, update),
+            Input::PauseSchedule(ticket, id, pauses) => self.pause_schedule(*ticket, id, *pauses),
+            Input::TriggerSchedule(ticket, id, how) => self.trigger_schedule(*ticket, id, *how),
+            Input::RemoveSchedule(ticket, id) => self.remove_schedule(*ticket, id),
+            _ => {}
+        }
+    }
+
+    /// What an executor outside says, or who speaks for it.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`take_in` hands over no other")]
+    fn hear_executor(&mut self, input: &Input) {
+        match input {
+            Input::GiveBack(claims) => self.give_back_claims(claims),
+            Input::Begin(ticket, id, run) => self.begin(*ticket, *id, *run),
+            Input::Renew(ticket, id, run, progress) => {
+                self.renew(*ticket, (*id, *run), progress.as_ref());
+            }
+            Input::SettleOutside(ticket, id, run, how) => {
+                self.settle_outside(*ticket, (*id, *run), how);
+            }
+            _ => {}
+        }
     }
 
     /// Where a watch stands that tells what changes from this turn on.

@@ -33,6 +33,8 @@ impl Planner<'_> {
                 self.put_off(seq, &brief, due_at);
                 true
             }
+            // What an executor outside has it has until it says otherwise.
+            (State::Running, Some(_)) if brief.is_outside => false,
             (State::Running, Some(run)) => {
                 let reason = options.reason.clone();
                 self.postpone_run(seq, &brief, run, Postponement { due_at, reason })

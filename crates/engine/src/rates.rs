@@ -1,4 +1,4 @@
-//! What the tokens of rate limits leave in the store.
+//! What the tokens of rate limits leave in the store, and when gates are forgotten.
 //!
 //! # Promises
 //! - A token is taken in the commit of the start that takes it, one row for each key and turn.
@@ -22,17 +22,31 @@ const SWEEP_EVERY_MS: i64 = 60_000;
 /// A look that is this near may be over before what is written now is committed.
 const SWEEP_SOON_MS: u64 = 10_000;
 
+/// The first moment for a look behind this one.
+fn next_look(after: WallMs) -> WallMs {
+    WallMs((after.0.div_euclid(SWEEP_EVERY_MS) + 1).saturating_mul(SWEEP_EVERY_MS))
+}
+
 impl Planner<'_> {
-    /// Writes what is left of the tokens after the starts of this turn.
+    /// Writes what is left of the tokens after the starts of this turn, and what circuits are.
     pub(crate) fn write_gates(&mut self) {
         for (gate, arrival) in self.dispatch.arrivals() {
-            let (operation, soon) = (gate.0, self.now.wall.plus(SWEEP_SOON_MS));
+            let operation = gate.0;
             self.draft.changes.push(Change::Gate(GateChange::Arrive(gate, arrival)));
-            let known = self.memory.gate_looks.get(&operation);
-            let new = self.draft.gate_looks.get(&operation);
-            if new.or(known).is_none_or(|at| *at < soon) {
-                self.look_at_gates(operation, arrival.rests_at().max(soon));
-            }
+            self.look_at_gates_of(operation, arrival.rests_at());
+        }
+        self.write_circuits();
+    }
+
+    /// Somebody looks at the gates of an operation, of which one rests then, if nobody does so in
+    /// any case before long.
+    pub(crate) fn look_at_gates_of(&mut self, operation: OperationId, rests_at: WallMs) {
+        let soon = self.now.wall.plus(SWEEP_SOON_MS);
+        let known = self.memory.gate_looks.get(&operation);
+        let look = self.draft.gate_looks.get(&operation).or(known);
+        let after = rests_at.max(soon);
+        if look.is_none_or(|at| *at < soon || *at > next_look(after)) {
+            self.look_at_gates(operation, after);
         }
     }
 
@@ -51,7 +65,7 @@ impl Planner<'_> {
 
     /// Somebody looks at the gates of an operation at the first moment for that behind this one.
     fn look_at_gates(&mut self, operation: OperationId, after: WallMs) {
-        let at = WallMs((after.0.div_euclid(SWEEP_EVERY_MS) + 1).saturating_mul(SWEEP_EVERY_MS));
+        let at = next_look(after);
         self.draft.gate_looks.insert(operation, at);
         self.set_gate_timer(operation, at);
     }

@@ -6,6 +6,8 @@
 //!
 //! Proof: `proof/tests/engine`.
 
+use std::cmp::Ordering;
+
 use tasker_core::id::Seq;
 use tasker_core::limits;
 use tasker_core::state::State;
@@ -28,13 +30,10 @@ impl Planner<'_> {
                 self.transition(Some(state), Change::Progress { seq, lane, run: id, progress });
             }
             Record::Log { level, at, message, fields } => {
-                let n = run.logs + *lines + 1;
-                if n <= limits::LOGS_PER_TASK_MAX {
+                let (n, attempt) = (run.logs + *lines + 1, run.attempt);
+                let at = at.unwrap_or(self.now.wall);
+                if let Some(line) = kept(LogLine { n, attempt, level, at, message, fields }) {
                     *lines += 1;
-                    let attempt = run.attempt;
-                    let at = at.unwrap_or(self.now.wall);
-                    let line = LogLine { n, attempt, level, at, message, fields };
-                    let line = if n == limits::LOGS_PER_TASK_MAX { mark(&line) } else { line };
                     self.transition(Some(state), Change::Log { seq, lane, run: id, line });
                     self.note_log_news(seq);
                 }
@@ -47,6 +46,15 @@ impl Planner<'_> {
         if self.memory.log_listeners.has(seq) {
             self.draft.log_news.push(seq);
         }
+    }
+}
+
+/// A line as it is kept; nothing if the task has as many as it may have.
+pub(crate) fn kept(line: LogLine) -> Option<LogLine> {
+    match line.n.cmp(&limits::LOGS_PER_TASK_MAX) {
+        Ordering::Less => Some(line),
+        Ordering::Equal => Some(mark(&line)),
+        Ordering::Greater => None,
     }
 }
 

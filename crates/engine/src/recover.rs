@@ -27,6 +27,7 @@ impl Planner<'_> {
     pub(crate) fn recover(&mut self, orphans: &[Orphan]) {
         for orphan in orphans {
             self.draft.recovered.push((orphan.lane, orphan.seq));
+            self.note_lost_run(orphan.lane.operation(), orphan.seq);
             if orphan.wish.is_some() {
                 let from = if orphan.is_paused { State::Paused } else { State::Running };
                 let &Orphan { seq, lane, run, .. } = orphan;

@@ -21,7 +21,9 @@ impl Planner<'_> {
     pub(crate) fn settle(&mut self, slot: RunSlot, settlement: Settlement) {
         let Some(run) = self.live(slot) else { return };
         let fired = self.fired(run).filter(|_| !is_on(Fault::SettleForgetsSignal));
-        match retry::after_run(settlement, fired.as_ref(), self.tries(run)) {
+        let after = retry::after_run(settlement, fired.as_ref(), self.tries(run));
+        self.judge_run(run, &after);
+        match after {
             AfterRun::End(outcome) => {
                 self.free(run, run_end(&outcome));
                 self.end_run(run, outcome);

@@ -19,8 +19,10 @@ use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
 use tasker_core::store::{Change, Lane, ReadTransaction, ReadyTask, Start, WindowQuery};
 use tasker_core::task::{NewTask, Tally};
+use tasker_core::time::MonoMs;
 
 use crate::draft::{Draft, GivenBack, Planner};
+use crate::memory::Memory;
 use crate::runs;
 
 /// How much of a lane is loaded at once, beyond what is needed now. With other owners about, what
@@ -38,12 +40,12 @@ impl Planner<'_> {
         transaction: &mut dyn ReadTransaction,
         is_shared: bool,
     ) -> Result<()> {
-        let picks = if self.has_live_holds() {
-            self.pick_beside_holds(transaction, is_shared)?
-        } else {
-            let mut picks = Picks::up_to(usize::MAX);
-            self.pick_some(transaction, (&mut picks, is_shared))?;
+        let picks = if self.memory.batches.is_empty() {
+            let mut picks = Picks::up_to(0);
+            self.pick_all(transaction, (&mut picks, is_shared))?;
             picks
+        } else {
+            self.pick_in_batches(transaction, is_shared)?
         };
         let is_known = |pick: &Pick| pick.task.is_some() || pick.key.seq >= self.memory.seq_next;
         debug_assert!(
@@ -51,13 +53,30 @@ impl Planner<'_> {
             "a task starts of which nothing is known"
         );
         for pick in picks.picks {
+            if let Some(taker) = pick.taker {
+                self.claim(pick, taker);
+                continue;
+            }
             let known = pick.task.as_ref();
             let attempts = known.map_or(0, |task| task.attempt);
             let at = known.map_or(self.now.wall, |task| self.now_or(task.created_at));
             let start = Start { run: self.new_run(), attempt: 1 + attempts, at };
             self.draft.starts.push((pick, start));
         }
-        Ok(())
+        self.guard_starts()
+    }
+
+    /// Picks all that may start, besides what has been picked.
+    pub(crate) fn pick_all(
+        &mut self,
+        transaction: &mut dyn ReadTransaction,
+        (picks, is_shared): (&mut Picks, bool),
+    ) -> Result<()> {
+        if self.has_live_holds() {
+            return self.pick_beside_holds(transaction, (picks, is_shared));
+        }
+        picks.allow_all();
+        self.pick_some(transaction, (picks, is_shared))
     }
 
     /// Picks what may start, as many as are wanted, with all that their start needs.
@@ -332,6 +351,9 @@ pub(crate) fn pick(
                 examine(dispatch, transaction, &lanes, tasks_max)?;
             }
             Progress::Gates(gates) => dispatch.tell_gates(&gates, &transaction.gates(&gates)?),
+            Progress::Circuits(gates) => {
+                dispatch.tell_circuits(&gates, transaction.circuits(&gates)?);
+            }
             Progress::Load(lanes) => {
                 let queries = queries(dispatch, &lanes, is_shared);
                 let windows = transaction.windows(&queries, WINDOWS_BYTES_MAX)?;
@@ -342,6 +364,21 @@ pub(crate) fn pick(
             }
         }
     }
+}
+
+/// Whether a turn would start something, now.
+pub(crate) fn would_start(
+    memory: &mut Memory,
+    transaction: &mut dyn ReadTransaction,
+    (now, is_shared): (MonoMs, bool),
+) -> Result<bool> {
+    if !memory.batches.is_empty() {
+        return memory.would_start_in_batches(transaction, (now, is_shared));
+    }
+    let mut first = Picks::up_to(1);
+    let mut drafted = Drafted::nothing(memory.seq_next);
+    let picked = pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted)?;
+    Ok(picked != Picked::All || !first.picks.is_empty())
 }
 
 /// Reads what stands in these lanes, so that conditions can count it.
@@ -374,6 +411,7 @@ pub(crate) fn look(
         | Progress::Load(_)
         | Progress::Tasks(_)
         | Progress::Gates(_)
+        | Progress::Circuits(_)
         | Progress::Misplaced(..)
         | Progress::Unreadable(_) => debug_assert!(false, "nobody looks ahead with {missing:?}"),
     }
@@ -386,7 +424,7 @@ pub(crate) fn expected(dispatch: &Dispatch, is_shared: bool) -> Vec<WindowQuery>
 }
 
 fn queries(dispatch: &Dispatch, lanes: &[(LaneId, QueueKey)], is_shared: bool) -> Vec<WindowQuery> {
-    let needed = dispatch.free();
+    let needed = dispatch.wanted();
     let ahead = needed.saturating_mul(WINDOW_FACTOR).max(WINDOW_TASKS_MIN);
     let tasks = if is_shared { needed } else { ahead };
     let tasks_max = (tasks / lanes.len().max(1)).clamp(1, dispatch.window_share());

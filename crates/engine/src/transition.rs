@@ -12,7 +12,7 @@ use tasker_core::id::{LaneId, Seq};
 use tasker_core::journal::Transition;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
-use tasker_core::store::{Brief, Change, Note};
+use tasker_core::store::{Brief, Change, Note, OutsideChange};
 use tasker_core::task::{Priority, QueueTimeout};
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
@@ -27,8 +27,10 @@ impl Planner<'_> {
 
     /// Drafts a change of a task that is in the state `from`; nothing for one that enters.
     pub(crate) fn transition(&mut self, from: Option<State>, change: Change) {
+        let touched = self.is_touched(&change).filter(|_| from.is_some());
         self.note(from, &change);
         self.draft.changes.push(change);
+        touched.into_iter().for_each(|seq| self.touch(seq));
     }
 
     /// What a task was before a change of it that does not say so, for those who watch tasks.
@@ -110,6 +112,7 @@ impl Planner<'_> {
             | Change::Free { seq, lane, priority, .. }
             | Change::Reopen { seq, lane, priority, .. }
             | Change::Resume { seq, lane, priority }
+            | Change::Outside(OutsideChange::Unclaim { seq, lane, priority, .. })
             | Change::Due { seq, lane, priority } => {
                 self.dispatch.enter(lane, QueueKey::new(priority, seq));
             }
@@ -120,15 +123,13 @@ impl Planner<'_> {
                 self.dispatch.leave(lane, QueueKey::new(priority, seq));
             }
             Change::Prioritize { seq, lane, from, to, is_queued: true } => {
-                self.dequeue(lane, QueueKey::new(from, seq));
-                self.dispatch.enter(lane, QueueKey::new(to, seq));
+                self.put_elsewhere(seq, (lane, from), (lane, to));
             }
             Change::Update { seq, lane, from_lane, from, to, is_queued: true, .. } => {
-                self.dequeue(from_lane, QueueKey::new(from, seq));
-                self.dispatch.enter(lane, QueueKey::new(to, seq));
+                self.put_elsewhere(seq, (from_lane, from), (lane, to));
             }
             Change::Sort { seq, lane, from, priority } => {
-                self.change_lane((from, lane), QueueKey::new(priority, seq));
+                self.put_elsewhere(seq, (from, priority), (lane, priority));
             }
             Change::Operation(_)
             | Change::Add { .. }
@@ -164,14 +165,15 @@ impl Planner<'_> {
             | Change::Purge { .. }
             | Change::SweepKeys(_)
             | Change::Gate(_)
+            | Change::Outside(_)
             | Change::Offer(_)
             | Change::Bury(_) => {}
         }
     }
 
-    fn change_lane(&mut self, (from, to): (LaneId, LaneId), key: QueueKey) {
-        self.dequeue(from, key);
-        self.dispatch.enter(to, key);
+    fn put_elsewhere(&mut self, seq: Seq, from: (LaneId, Priority), to: (LaneId, Priority)) {
+        self.dequeue(from.0, QueueKey::new(from.1, seq));
+        self.dispatch.enter(to.0, QueueKey::new(to.1, seq));
     }
 
     fn dequeue(&mut self, lane: LaneId, key: QueueKey) {
@@ -222,10 +224,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             due_at.iter().for_each(|due_at| wait_until(brief, *due_at));
         }
         Change::Reopen { .. } => brief.outcome = None,
-        Change::SetQueueTimeout { ends_at, .. } => {
-            brief.queue_timeout =
-                brief.queue_timeout.map(|timeout| QueueTimeout { ends_at: *ends_at, ..timeout });
-        }
+        Change::SetQueueTimeout { ends_at, .. } => end_queue_timeout(brief, *ends_at),
         Change::Delay { due_at: at, .. } | Change::Free { at, .. } => wait_until(brief, *at),
         Change::HoldBack { until, .. } => hold_until(brief, *until),
         Change::Block { run_at, .. } => run_at.iter().for_each(|at| wait_until(brief, *at)),
@@ -241,6 +240,7 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
             (brief.retention, brief.lapses) = (options.retention.clone(), options.lapses());
         }
         Change::Sort { lane, .. } => brief.lane = *lane,
+        Change::Outside(change) => write_outside(brief, change),
         Change::Operation(_)
         | Change::Add { .. }
         | Change::AddDelayed { .. }
@@ -269,15 +269,34 @@ fn write_through(brief: &mut Brief, state: State, change: &Change) {
         | Change::Offer(_)
         | Change::Bury(_) => {}
     }
+    brief.is_outside &= brief.run.is_some();
     debug_assert_eq!(
         brief.state.is_final(),
         brief.outcome.is_some(),
         "a task has ended, and nobody knows how: {brief:?}"
     );
     debug_assert!(
-        brief.run.is_none() || matches!(brief.state, State::Running | State::Paused),
+        brief.run.is_none()
+            || matches!(brief.state, State::Claimed | State::Running | State::Paused),
         "a run is left: {brief:?}"
     );
+}
+
+fn end_queue_timeout(brief: &mut Brief, ends_at: Option<WallMs>) {
+    brief.queue_timeout = brief.queue_timeout.map(|timeout| QueueTimeout { ends_at, ..timeout });
+}
+
+fn write_outside(brief: &mut Brief, change: &OutsideChange) {
+    match change {
+        OutsideChange::Claim { lease, .. } => {
+            (brief.run, brief.is_outside) = (Some(lease.run), true);
+        }
+        OutsideChange::Begin { start, .. } => {
+            (brief.latest_at, brief.has_started) = (start.at, true);
+        }
+        OutsideChange::Unclaim { .. } => brief.run = None,
+        OutsideChange::Renew { .. } | OutsideChange::Touch { .. } => {}
+    }
 }
 
 fn hold_until(brief: &mut Brief, at: WallMs) {

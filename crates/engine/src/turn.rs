@@ -17,12 +17,12 @@
 
 use std::collections::VecDeque;
 
-use tasker_core::dispatch::{Mark, Picks};
+use tasker_core::dispatch::Mark;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::fault::{Fault, is_on};
-use tasker_core::id::{IdKey, IdSource, RunId, Seq};
+use tasker_core::id::{IdKey, IdSource};
 use tasker_core::state::State;
-use tasker_core::store::{Batch, Change, Commit, Lookups, ReadTransaction, Refused, Store, Whose};
+use tasker_core::store::{Commit, Lookups, ReadTransaction, Store, Whose};
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 use crate::await_end::{cancel_await, cancel_awaits};
@@ -30,13 +30,14 @@ use crate::catch_up::catch_up;
 use crate::control::closed;
 use crate::debug::trace_inputs;
 use crate::draft::{Draft, Planner};
-use crate::effect::{AbortSignal, Answer, Effect, RunEnd};
+use crate::effect::{Answer, Effect};
 use crate::explain;
 use crate::forward::forward;
 use crate::gather;
-use crate::input::{Input, Inputs, RunSlot, Ticket};
+use crate::input::{Input, Inputs, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::starts::{self, Drafted, Picked};
+use crate::refused::{Refusal, refuse};
+use crate::starts;
 
 /// How long to wait before what could not be written is tried again.
 const RETRY_AFTER_MS: u64 = 100;
@@ -198,7 +199,9 @@ impl Engine {
     /// need not: its next turn catches up.
     pub fn needs_wakeups(&self) -> bool {
         let Memory { dispatch, live, waiters, log_listeners, subscribers, .. } = &self.memory;
+        // Where executors are, the end of their leases must be noticed.
         dispatch.is_started()
+            || dispatch.has_executors()
             || !live.is_empty()
             || !waiters.is_empty()
             || !log_listeners.is_empty()
@@ -228,7 +231,7 @@ impl Engine {
         store.refresh_owners().map_err(give_up)?;
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
-        has_work(transaction.as_mut(), memory, (now.wall, is_shared), effects).map_err(give_up)
+        has_work(transaction.as_mut(), memory, (now, is_shared), effects).map_err(give_up)
     }
 
     /// The engine's memory, to look at.
@@ -252,12 +255,18 @@ impl Engine {
         }
         debug_assert_eq!(self.memory.dispatch.mark(), Mark::default(), "a turn was left open");
         self.retry_at = None;
+        self.memory.see_polls(now);
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
         let worked = self.work(work, effects);
         let answered = worked.and_then(|again| Ok(again | self.answer_questions(now, effects)?));
         match answered {
-            Ok(again) => self.after(again, now, effects),
+            Ok(again) => {
+                if !again {
+                    self.memory.end_polls(now, effects);
+                }
+                self.after(again, now, effects)
+            }
             Err(error) => {
                 self.fail(error, effects);
                 Next::Closed
@@ -295,13 +304,13 @@ impl Engine {
         let is_shared = store.is_shared();
         let mut transaction = store.begin_read().map_err(give_up)?;
         let transaction = transaction.as_mut();
-        let again = has_work(transaction, memory, (now.wall, is_shared), effects);
+        let again = has_work(transaction, memory, (now, is_shared), effects);
         let again = again.map_err(give_up)?;
         if again && !has_failed && has_dead(transaction).map_err(give_up)? {
             return Ok(true);
         }
         let questions = std::mem::take(&mut memory.questions);
-        let mut facts = explain::Facts::new(transaction, memory, (ids.key(), now.wall));
+        let mut facts = explain::Facts::new(transaction, memory, (ids.key(), now));
         for (at, (ticket, question)) in questions.iter().enumerate() {
             effects.push(match facts.answer(question) {
                 Ok(text) => Effect::Answer(*ticket, Answer::Json(text)),
@@ -343,7 +352,10 @@ impl Engine {
             return Next::More;
         }
         let stop = self.memory.stopping.as_ref().map(|stopping| stopping.deadline);
-        let times = [self.memory.live.next_deadline(), stop];
+        let Memory { batches, live, polls, leases, .. } = &self.memory;
+        let batch = batches.next_start(&self.memory.dispatch);
+        let times = [live.next_deadline(), stop, batch, polls.next_deadline()];
+        let times = times.into_iter().chain([leases.next_deadline()]);
         Next::Wait(times.into_iter().flatten().min())
     }
 
@@ -364,6 +376,7 @@ impl Engine {
                 }
                 TurnResult::Stale => rereads += 1,
                 TurnResult::NotCommitted(error) => {
+                    self.memory.refused = Some((work.now.mono, error.code()));
                     self.defer(work.inputs, &error, effects);
                     if self.must_close(work.now) {
                         return Err(error);
@@ -429,10 +442,15 @@ impl Engine {
             Commit::Committed => {
                 debug_assert_eq!(batch.number, memory.number + 1, "batches count by one (I-11)");
                 memory.number = batch.number;
+                memory.refused = None;
                 applied(memory, draft, work.now, effects)
             }
             Commit::Refused(refused) => {
-                refuse(memory, refused, &batch, (&mut work.inputs, ids.key()), effects)
+                let asked = (&mut work.inputs, ids.key());
+                match refuse(memory, refused, &batch, asked, effects) {
+                    Refusal::Call => TurnResult::CallRefused,
+                    Refusal::Memory => TurnResult::Stale,
+                }
             }
             Commit::Overtaken => {
                 memory.freshness = Freshness::Behind;
@@ -480,6 +498,7 @@ impl Engine {
     /// Closes after a fault: everything is told so, nothing is written any more.
     pub fn fail(&mut self, error: Error, effects: &mut Vec<Effect>) {
         let refuse = |ticket| Effect::Refuse(ticket, error.clone());
+        self.memory.end_all_polls(Now::default(), effects);
         if let Some(stopping) = self.memory.stopping.take() {
             effects.extend(stopping.tickets.into_iter().map(refuse));
         }
@@ -518,32 +537,31 @@ enum TurnResult {
 fn has_work(
     transaction: &mut dyn ReadTransaction,
     memory: &mut Memory,
-    (now, is_shared): (WallMs, bool),
+    (now, is_shared): (Now, bool),
     effects: &mut Vec<Effect>,
 ) -> Result<bool> {
-    catch_up(transaction, memory, effects)?;
-    memory.dispatch.turn_at(now, is_shared);
+    catch_up(transaction, memory, now, effects)?;
+    memory.dispatch.turn_at(now.wall, is_shared);
     forward(transaction, memory, effects)?;
-    if has_dead(transaction)? || !memory.live.postponed().is_empty() {
+    let has_lease_due = memory.leases.next_deadline().is_some_and(|at| at <= now.mono);
+    if has_dead(transaction)? || has_lease_due || memory.live.has_asked() {
         return Ok(true);
     }
     if !transaction.attached(Whose::OfTheDead, 1)?.is_empty() {
         return Ok(true);
     }
-    let mut first = Picks::up_to(1);
-    let mut drafted = Drafted::nothing(memory.seq_next);
-    let picked =
-        starts::pick(&mut memory.dispatch, transaction, (&mut first, is_shared), &mut drafted);
+    let would_start = starts::would_start(memory, transaction, (now.mono, is_shared));
     memory.dispatch.rollback();
-    Ok(picked? != Picked::All || !first.picks.is_empty() || memory.may_go_on())
+    Ok(would_start? || memory.may_go_on())
 }
 
 /// Tells who waits for that, if nothing is left to do.
 fn tell_rest(memory: &mut Memory, effects: &mut Vec<Effect>) {
-    let Memory { live, counts, subscribers, rest, .. } = memory;
+    let Memory { live, counts, subscribers, rest, batches, .. } = memory;
     let open = State::ALL.iter().filter(|state| !state.is_final());
     let is_drained = open.map(|state| counts.get(*state)).sum::<u64>() == 0;
-    rest.tell((live.is_empty(), is_drained), subscribers, effects);
+    let is_idle = live.is_empty() && !batches.is_gathering();
+    rest.tell((is_idle, is_drained), subscribers, effects);
 }
 
 /// Whether an owner is dead whose runs are to be recovered, or whose offers are to be buried.
@@ -560,125 +578,23 @@ fn draft(
     effects: &mut Vec<Effect>,
 ) -> Result<Draft> {
     let Work { inputs, now, .. } = work;
-    catch_up(transaction, memory, effects)?;
+    catch_up(transaction, memory, *now, effects)?;
     memory.dispatch.turn_at(now.wall, is_shared);
     forward(transaction, memory, effects)?;
-    let facts = gather::facts(transaction, (ids.key(), memory), inputs, work.due(memory))?;
+    let due = (work.due(memory), memory.leases.due(now.mono));
+    let facts = gather::facts(transaction, (ids.key(), memory), inputs, due)?;
     Planner::new(memory, ids, facts, *now).plan(inputs, (transaction, is_shared))
 }
 
 /// Carries out what was committed.
 fn applied(memory: &mut Memory, draft: Draft, now: Now, effects: &mut Vec<Effect>) -> TurnResult {
     if draft.is_recovery {
-        memory.apply_recovery(draft, effects);
+        memory.apply_recovery(draft, now, effects);
         return TurnResult::Recovered;
     }
     let again = draft.is_starved;
     memory.apply(draft, now, effects);
     TurnResult::Applied { again }
-}
-
-/// A guard did not hold: somebody else changed the file. A run of ours is fenced, a call that named
-/// a run of others is refused; anything else means that memory is wrong. The turn is planned again.
-fn refuse(
-    memory: &mut Memory,
-    Refused { change, error }: Refused,
-    batch: &Batch,
-    (inputs, key): (&mut Vec<Input>, IdKey),
-    effects: &mut Vec<Effect>,
-) -> TurnResult {
-    debug_assert!(change < batch.changes.len(), "the store refuses what it was not given");
-    debug_assert_eq!(error.code(), Code::Fenced, "a guard refuses with another code");
-    memory.dispatch.rollback();
-    if let Some((seq, run)) = batch.changes.get(change).and_then(run_of) {
-        if let Some(slot) = memory.live.slot_of(run) {
-            fence(memory, slot, effects);
-        } else {
-            let calls: Vec<Input> =
-                inputs.extract_if(.., |input| asks_of_run(input, seq, key)).collect();
-            if !calls.is_empty() {
-                refuse_all(&calls, &error, effects);
-                return TurnResult::CallRefused;
-            }
-        }
-    }
-    memory.freshness = Freshness::Wrong;
-    TurnResult::Stale
-}
-
-/// Whether a call asks something of the run of this task.
-#[expect(clippy::wildcard_enum_match_arm, reason = "only these ask something of a run of others")]
-fn asks_of_run(input: &Input, seq: Seq, key: IdKey) -> bool {
-    match input {
-        Input::Abort(_, id, _)
-        | Input::PostponeTask(_, id, _)
-        | Input::Pause(_, id)
-        | Input::Resume(_, id) => key.seq_of(*id) == seq,
-        Input::Bulk(_, bulk) => bulk.seqs.contains(&seq),
-        _ => false,
-    }
-}
-
-/// A run of ours is not the task's run any more.
-fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
-    let run = memory.live.remove(slot);
-    debug_assert!(run.is_some(), "run {slot} is fenced, and was not live (I-4)");
-    if let Some(live) = run {
-        if live.has_halted() {
-            memory.dispatch.continue_run();
-        }
-        memory.dispatch.end_run(live.lane.operation(), live.seq);
-        memory.dispatch.commit();
-    }
-    effects.push(Effect::RunEnded(slot, RunEnd::Fenced));
-    effects.push(Effect::Abort(slot, AbortSignal::Fenced));
-}
-
-/// The run that must be live for this change, and its task.
-fn run_of(change: &Change) -> Option<(Seq, RunId)> {
-    match change {
-        Change::End { seq, run, .. } => run.map(|run| (*seq, run)),
-        Change::Release { seq, run, .. }
-        | Change::RequestAbort { seq, run, .. }
-        | Change::RequestPostpone { seq, run, .. }
-        | Change::RequestPause { seq, run, .. }
-        | Change::PauseRun { seq, run, .. }
-        | Change::ResumeRun { seq, run, .. }
-        | Change::Progress { seq, run, .. }
-        | Change::Log { seq, run, .. } => Some((*seq, *run)),
-        Change::Operation(_)
-        | Change::Add { .. }
-        | Change::AddDelayed { .. }
-        | Change::AddBlocked { .. }
-        | Change::DependOn { .. }
-        | Change::Met { .. }
-        | Change::Unblock { .. }
-        | Change::LetGo { .. }
-        | Change::Lapses { .. }
-        | Change::Timer { .. }
-        | Change::Due { .. }
-        | Change::Fired(_)
-        | Change::Key { .. }
-        | Change::Start { .. }
-        | Change::Reopen { .. }
-        | Change::Delay { .. }
-        | Change::HoldBack { .. }
-        | Change::Free { .. }
-        | Change::Hold(_)
-        | Change::Schedule(_)
-        | Change::SetQueueTimeout { .. }
-        | Change::Update { .. }
-        | Change::Pause { .. }
-        | Change::Resume { .. }
-        | Change::Block { .. }
-        | Change::Prioritize { .. }
-        | Change::Sort { .. }
-        | Change::Purge { .. }
-        | Change::SweepKeys(_)
-        | Change::Gate(_)
-        | Change::Offer(_)
-        | Change::Bury(_) => None,
-    }
 }
 
 fn uuids_of(draft: &Draft) -> Vec<String> {

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use tasker_core::circuit::Circuit;
 use tasker_core::error::Result;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
@@ -15,8 +16,8 @@ use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, GateId, GatesLeft, Head, KeyHolder, LaneHead,
-    LiveRun, Offers, Operation, Orphan, PauseWish, Preview, QueuePart, ReadTransaction, ReadyTask,
-    Store, Transaction, Wait, Waker, Whose, Window, WindowQuery,
+    LiveRun, Offers, Operation, Orphan, OutsideRun, PauseWish, Preview, QueuePart, ReadTransaction,
+    ReadyTask, Store, Transaction, Wait, Waker, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -53,6 +54,8 @@ pub enum Call {
     CountSchedules,
     /// `gates`
     Gates,
+    /// `circuits`
+    Circuits,
     /// `gates_left`
     GatesLeft,
     /// `orphans`
@@ -83,6 +86,10 @@ pub enum Call {
     OpenDependencies,
     /// `find_by_keys`
     FindByKeys,
+    /// `leased`
+    Leased,
+    /// `outside_runs`
+    OutsideRuns,
     /// `last_errors`
     LastErrors,
     /// `backgrounds`
@@ -256,6 +263,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
         self.at(Call::Gates)?.gates(gates)
     }
 
+    fn circuits(&mut self, gates: &[GateId]) -> Result<Vec<Option<Circuit>>> {
+        self.at(Call::Circuits)?.circuits(gates)
+    }
+
     fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
         self.at(Call::GatesLeft)?.gates_left(operation, now)
     }
@@ -328,6 +339,14 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn find_by_keys(&mut self, keys: &[Key]) -> Result<Vec<Option<KeyHolder>>> {
         self.at(Call::FindByKeys)?.find_by_keys(keys)
+    }
+
+    fn leased(&mut self) -> Result<Vec<Seq>> {
+        self.at(Call::Leased)?.leased()
+    }
+
+    fn outside_runs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<OutsideRun>>> {
+        self.at(Call::OutsideRuns)?.outside_runs(seqs)
     }
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {

@@ -24,13 +24,15 @@ const HEAD: &str = "\
 const COLUMNS_MAX: usize = 101;
 
 /// The limits that `ts/` checks before a text crosses the bridge.
-const LIMITS: [&str; 11] = [
+const LIMITS: [&str; 13] = [
     "TASKS_PER_CALL_MAX",
     "TASKS_PER_CHUNK_MAX",
     "CALL_BYTES_MAX",
     "LOG_LINE_BYTES_MAX",
+    "LOGS_PER_TASK_MAX",
     "PROGRESS_UNIT_BYTES_MAX",
     "CONCURRENCY_MAX",
+    "THREADS_MAX",
     "CONDITIONS_MAX",
     "DURATION_MS_MAX",
     "QUERY_BYTES_MAX",
@@ -51,8 +53,6 @@ pub fn constants(limits: &str, migrate: &str) -> Option<String> {
     list(&mut out, "What `addTask` takes.", "TASK_WORDS", definition::words());
     let words = operation::words();
     list(&mut out, "What `defineOperation` and `assignRunner` take.", "OPERATION_WORDS", words);
-    let later = operation::LATER.into_iter();
-    list(&mut out, "What later versions of them take.", "OPERATION_WORDS_LATER", later);
     Some(out)
 }
 

@@ -510,6 +510,25 @@ fn clients_with_the_same_tickets_are_each_told_what_is_theirs() {
     assert!(is_closed(&first) && is_closed(&second), "the handle is closed to all");
 }
 
+/// I-11
+#[test]
+fn the_first_client_is_told_what_another_has_added_before_it_starts() {
+    let (tasker, first) = open(sqlite(Location::memory()));
+    let (client, second) = connect(&tasker.handle);
+    tasker.submit([Input::Assign(1, "a".into(), None), Input::Start(2)]);
+    assert!(matches!(answer(&first, 2), Ok(Answer::Done)));
+    client.submit([Input::Add(1, task("a"))]);
+    let Ok(Answer::Task(id)) = answer(&second, 1) else { panic!("the task is added") };
+    let is_told = |effect: &Effect| matches!(effect, Effect::Added(_) | Effect::Start(_));
+    let told: Vec<Effect> = first.iter().filter(is_told).take(2).collect();
+    let [Effect::Added(added), Effect::Start(run)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((*added, run.id), (id, id));
+    tasker.submit([Input::Add(3, task("b"))]);
+    assert!(matches!(answer(&first, 3), Ok(Answer::Task(_))));
+    let rest: Vec<Effect> = second.try_iter().collect();
+    assert!(rest.is_empty(), "another hears only of its own: {rest:?}");
+}
+
 #[test]
 fn a_client_that_goes_leaves_its_runs_to_others_and_harms_no_other_client() {
     let (tasker, first) = open(sqlite(Location::memory()));

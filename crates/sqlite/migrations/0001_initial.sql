@@ -252,17 +252,34 @@ CREATE TABLE schedules (
   paused_at INTEGER
 ) STRICT;
 -- What is known of gates that open by time. Of a rate limit (type 1): when all tokens of a key are back,
--- which is the JSON text of a value, empty if there is none. A row that lies in the past says nothing,
--- and is swept.
+-- which is the JSON text of a value, empty if there is none. Of a circuit breaker (type 2): the circuit
+-- of a key, and until when that says something. A row that lies in the past says nothing, and is swept.
 CREATE TABLE gates (
   operation_id INTEGER NOT NULL,
   type INTEGER NOT NULL,
   key TEXT NOT NULL,
-  -- Whole milliseconds, and in the state the part of one that is left, such as 6/7; nothing if none is.
+  -- Whole milliseconds. In the state of a rate limit the part of one that is left, such as 6/7, nothing
+  -- if none is; in that of a circuit a JSON object: the batch since which it is so, and the last failures
+  -- of one that is closed, when one that is open ends, or the tasks that are tried.
   at INTEGER NOT NULL,
   state TEXT,
   PRIMARY KEY (operation_id, type, key)
 ) STRICT, WITHOUT ROWID;
+
+-- The tasks that executors outside have ever taken: how often each has changed since, and when last.
+-- While one has it: its run, which has no owner and stands in the task's row from its start on, and until
+-- when the executor must be heard of. Who it is, or was last, if it has said so.
+CREATE TABLE outside (
+  seq INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  run_id BLOB,
+  lease_until INTEGER,
+  executor TEXT
+) STRICT;
+
+-- The leases, by their ends.
+CREATE INDEX leases ON outside (lease_until) WHERE lease_until IS NOT NULL;
 
 -- The open handles. Ids are never reused, so a run's owner is never mistaken for a later one.
 CREATE TABLE owners (

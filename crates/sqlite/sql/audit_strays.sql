@@ -11,7 +11,22 @@ SELECT 'the record of an operation has no version or no layer', id FROM operatio
 UNION ALL
 SELECT 'a running task has no run or no owner', seq FROM tasks
   WHERE state = $running AND (run_id IS NULL OR started_at IS NULL OR attempt < 1
-    OR owner_id IS NULL OR owner_id NOT IN (SELECT id FROM owners))
+    OR owner_id NOT IN (SELECT id FROM owners)
+    OR (owner_id IS NULL
+      AND run_id NOT IN (SELECT run_id FROM outside WHERE lease_until IS NOT NULL)))
+UNION ALL
+SELECT 'a claimed task has no lease, or an owner or a run of one', seq FROM tasks
+  WHERE state = $claimed AND (run_id IS NOT NULL OR owner_id IS NOT NULL
+    OR seq NOT IN (SELECT seq FROM outside WHERE lease_until IS NOT NULL))
+UNION ALL
+SELECT 'a lease has no run, or the executor has not the task', outside.seq FROM outside
+  LEFT JOIN tasks ON tasks.seq = outside.seq
+  WHERE (lease_until IS NULL) IS NOT (outside.run_id IS NULL) OR version < 1
+    OR tasks.seq IS NULL
+    OR (lease_until IS NOT NULL AND (owner_id IS NOT NULL OR CASE state
+      WHEN $claimed THEN FALSE
+      WHEN $running THEN tasks.run_id IS NOT outside.run_id
+      ELSE TRUE END))
 UNION ALL
 SELECT 'a paused task has a run and no wish, or a wish and another run', tasks.seq FROM tasks
   LEFT JOIN pauses ON pauses.seq = tasks.seq
@@ -46,7 +61,7 @@ SELECT 'a delayed task has no timer that wakes it in time', seq FROM tasks
   )
 UNION ALL
 SELECT 'a task that has never started has no timer that ends its queueTimeout', seq FROM tasks
-  WHERE state < $running AND state <> $paused AND started_at IS NULL
+  WHERE state < $claimed AND state <> $paused AND started_at IS NULL
     AND options ->> 'queueTimeoutEndsAt' IS NOT NULL
     AND NOT EXISTS (
       SELECT 1 FROM timers
@@ -96,7 +111,7 @@ SELECT 'a timer names a number that is still free', ref FROM timers
     AND ref >= coalesce((SELECT seq_next FROM batches ORDER BY number DESC LIMIT 1), 1)
 UNION ALL
 SELECT 'a gate is of no operation, or of no type', operation_id FROM gates
-  WHERE operation_id NOT IN (SELECT id FROM operations) OR type <> 1
+  WHERE operation_id NOT IN (SELECT id FROM operations) OR type NOT IN (1, 2)
 UNION ALL
 SELECT 'nothing looks when a hold is over', id FROM holds
   WHERE NOT EXISTS (

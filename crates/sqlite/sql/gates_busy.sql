@@ -1,3 +1,3 @@
 -- When the first of the gates of an operation rests that do not yet. By primary key, over those of the
 -- operation.
-SELECT min(at) FROM gates WHERE operation_id = :operation AND type = 1 AND at >= :now;
+SELECT min(at) FROM gates WHERE operation_id = :operation AND at >= :now;

@@ -156,6 +156,7 @@ fn parts(change: &Change) -> Option<(BulkKind, Seq, Option<RunId>, &str)> {
         | Change::Log { .. }
         | Change::SweepKeys(_)
         | Change::Gate(_)
+        | Change::Outside(_)
         | Change::Sort { .. }
         | Change::Offer(_)
         | Change::Bury(_) => None,

@@ -51,6 +51,7 @@ mod transaction;
 mod journal_kept;
 mod store;
 mod operations;
+mod outside;
 mod outlines;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod indexes;

@@ -26,6 +26,9 @@ pub(crate) const READY: ZeroBlob = ZeroBlob(FREE);
 /// The zeros of a task that is ready again; its row keeps the time of the last start.
 pub(crate) const READY_AGAIN: ZeroBlob = ZeroBlob(FREE - TIME);
 
+/// The zeros of a row that runs for an executor outside, and so for no owner.
+pub(crate) const RUNNING_OUTSIDE: ZeroBlob = ZeroBlob(FREE - RUN - TIME);
+
 /// The zeros of a row that runs for this owner.
 pub(crate) fn running(owner: i64) -> ZeroBlob {
     debug_assert!(owner > 0, "a run of nobody");

@@ -53,6 +53,7 @@ pub(crate) fn purge(
         sql::PURGE_LOGS,
         sql::PURGE_ABORTS,
         sql::PURGE_POSTPONEMENTS,
+        sql::PURGE_OUTSIDE,
     ] {
         connection.prepare_cached(text)?.execute(range)?;
     }

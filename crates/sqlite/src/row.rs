@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
+use tasker_core::circuit::Circuit;
 use tasker_core::error::Result;
 use tasker_core::hold::{HeldBy, Hold, HoldId, HoldQuery};
 use tasker_core::id::{IdKey, LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
@@ -221,6 +222,7 @@ pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Resul
         is_pausing: get(row, 15)?,
         attempts: Vec::new(),
         attempts_left_out: 0,
+        version: get(row, 16)?,
     };
     if let Some(run) = get::<Option<[u8; 16]>>(row, 14)? {
         task.attempts.push(last_attempt(&task, RunId(Uuid::from_bytes(run)))?);
@@ -386,6 +388,17 @@ pub(crate) fn gate(connection: &Connection, gate: &GateId) -> Result<Option<Arri
         Some((part, parts)) => Ok(Some(Arrival { at: WallMs(at), part, parts })),
         None => Err(corrupt("the gate of a rate limit cannot be read")),
     }
+}
+
+/// The circuit of a gate, if that is kept.
+pub(crate) fn circuit(connection: &Connection, gate: &GateId) -> Result<Option<Circuit>> {
+    let (operation, key) = gate;
+    let mut statement = cached(connection, sql::CIRCUIT)?;
+    let mut rows = statement.query((operation.0, &**key)).map_err(error::of)?;
+    let Some(row) = rows.next().map_err(error::of)? else { return Ok(None) };
+    let (rests_at, state): (i64, Option<String>) = (get(row, 0)?, get(row, 1)?);
+    let circuit = Circuit::read(state.as_deref().unwrap_or_default(), WallMs(rests_at));
+    circuit.map(Some).ok_or_else(|| corrupt("the circuit of an operation cannot be read"))
 }
 
 /// What a sweep of the gates of an operation would leave.

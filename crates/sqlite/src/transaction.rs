@@ -16,6 +16,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rusqlite::Rows;
+use tasker_core::circuit::Circuit;
 use tasker_core::error::Result;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
@@ -26,8 +27,8 @@ use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, GateId, GatesLeft, Head, KeyHolder, LaneHead,
-    LiveRun, Offers, Operation, Orphan, PauseWish, QueuePart, ReadTransaction, ReadyTask,
-    Transaction, Wait, Whose, Window, WindowQuery,
+    LiveRun, Offers, Operation, Orphan, OutsideRun, PauseWish, QueuePart, ReadTransaction,
+    ReadyTask, Transaction, Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
@@ -35,7 +36,7 @@ use tasker_core::timer::Timer;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
-use crate::{error, explain, removal, sql, write};
+use crate::{error, explain, outside, removal, sql, write};
 
 /// Rows of one lane that are read to its end before the next lane is searched for, which costs as
 /// much as some twenty rows.
@@ -240,6 +241,7 @@ impl<'s> SqliteTransaction<'s> {
             priority: row::priority(row, 3)?,
             outcome: row::outcome(row, state, (4, 5))?,
             run,
+            is_outside: get(row, 12)?,
             latest_at: WallMs(get(row, 7)?),
             run_at: options.run_at(),
             queue_timeout: options.queue_timeout,
@@ -542,6 +544,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
         gates.iter().map(|gate| row::gate(&self.writer.connection, gate)).collect()
     }
 
+    fn circuits(&mut self, gates: &[GateId]) -> Result<Vec<Option<Circuit>>> {
+        gates.iter().map(|gate| row::circuit(&self.writer.connection, gate)).collect()
+    }
+
     fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
         row::gates_left(&self.writer.connection, operation, now)
     }
@@ -577,6 +583,15 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
         seqs.iter().map(|seq| self.last_error(*seq)).collect()
+    }
+
+    fn leased(&mut self) -> Result<Vec<Seq>> {
+        outside::leased(&self.writer.connection)
+    }
+
+    fn outside_runs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<OutsideRun>>> {
+        let writer = &self.writer;
+        seqs.iter().map(|seq| outside::run(&writer.connection, (*seq, writer.id_key))).collect()
     }
 
     fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {

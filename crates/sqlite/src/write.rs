@@ -21,7 +21,7 @@ use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
 use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Refused, Start};
+use tasker_core::store::{Batch, Change, Commit, OutsideChange, Refused, Start};
 use tasker_core::task::{
     Json, LogLine, NewTask, Priority, Progress, QueueTimeout, SharedOptions, TaskEnd, TaskOptions,
 };
@@ -38,6 +38,7 @@ mod attempts;
 mod gates;
 mod holds;
 mod offers;
+mod outside;
 mod schedules;
 
 /// The statements of one batch, each prepared when it is first needed.
@@ -104,10 +105,17 @@ enum Kind {
     Detach,
     LapsingPut,
     LapsingForget,
+    Claim,
+    ClaimPut,
+    Begin,
+    Unclaim,
+    Renew,
+    Touch,
     GatePut,
+    CircuitPut,
 }
 
-const KINDS: usize = Kind::GatePut as usize + 1;
+const KINDS: usize = Kind::CircuitPut as usize + 1;
 
 impl Kind {
     fn sql(self) -> &'static str {
@@ -164,7 +172,14 @@ impl Kind {
             Kind::Detach => sql::DETACH,
             Kind::LapsingPut => sql::LAPSING_PUT,
             Kind::LapsingForget => sql::LAPSING_FORGET,
+            Kind::Claim => sql::CLAIM,
+            Kind::ClaimPut => sql::CLAIM_PUT,
+            Kind::Begin => sql::BEGIN_OUTSIDE,
+            Kind::Unclaim => sql::UNCLAIM,
+            Kind::Renew => sql::RENEW,
+            Kind::Touch => sql::TOUCH,
             Kind::GatePut => sql::GATE_PUT,
+            Kind::CircuitPut => sql::CIRCUIT_PUT,
         }
     }
 }
@@ -242,7 +257,9 @@ fn fenced(change: &Change) -> Error {
         | Change::Pause { .. }
         | Change::Block { .. }
         | Change::Prioritize { .. }
-        | Change::Sort { .. } => "the task does not wait any more",
+        | Change::Sort { .. }
+        | Change::Outside(OutsideChange::Claim { .. }) => "the task does not wait any more",
+        Change::Outside(_) => "no executor has the task under this run",
         Change::Resume { .. } => "the task is not paused any more",
         Change::Reopen { .. } | Change::Purge { .. } => "the task has not ended",
         Change::Operation(_) => "the record of the operation is another one",
@@ -429,6 +446,7 @@ impl<'c> Writing<'c> {
             Change::Purge { seq, from, at, .. } => self.purge((*seq, *seq), *from, *at),
             Change::SweepKeys(now) => self.sweep_keys(*now),
             Change::Gate(change) => self.gate(change),
+            Change::Outside(change) => self.outside(change),
         }
     }
 

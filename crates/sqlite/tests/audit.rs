@@ -67,7 +67,7 @@ fn every_kind_of_fault_is_found() {
         ),
         ("UPDATE timers SET kind = 9", "a timer is of no kind"),
         ("INSERT INTO gates VALUES (9, 1, '', 5, NULL)", "a gate is of no operation"),
-        ("INSERT INTO gates VALUES (1, 2, '', 5, NULL)", "or of no type: 1"),
+        ("INSERT INTO gates VALUES (1, 3, '', 5, NULL)", "or of no type: 1"),
         ("UPDATE timers SET kind = 9", "no timer that wakes it in time"),
         ("UPDATE timers SET ref = 77", "a timer names a number that is still free"),
         (

@@ -130,7 +130,7 @@ impl Dispatch {
     /// Whether ready tasks of an operation count: somebody may start them.
     pub(super) fn counts(&self, slot: OperationSlot) -> bool {
         let operation = self.operations.get(slot);
-        let is_offered = operation.is_offered || (self.is_started && operation.has_runner);
+        let is_offered = operation.is_served(self.is_started);
         (is_offered && operation.record.paused_at.is_none()) || is_on(Fault::AheadForgetsOffers)
     }
 

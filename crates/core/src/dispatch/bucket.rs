@@ -38,6 +38,11 @@ impl Bucket {
         self.read_at = Some(starts);
     }
 
+    /// What was learned of it counts no more.
+    pub(super) fn forget(&mut self) {
+        self.read_at = None;
+    }
+
     /// What counts now.
     fn arrival(&mut self, rate: &RateLimit, now: WallMs) -> Option<Arrival> {
         let stored = self.stored?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::Dispatch;
 use super::bars::Bars;
+use super::breaker::Shut;
 use super::counter::{Counter, Run};
 use super::group::Group;
 use super::lane::Lane;
 use super::operation::Operation;
 use super::queued;
-use super::slot::{CounterId, GateSlot, Head, OperationSlot};
+use super::slot::{Closed, CounterId, GateSlot, Head, OperationSlot};
 use crate::id::{LaneId, OperationId, Seq};
 use crate::queue::QueueKey;
 use crate::store::ReadyTask;
@@ -169,31 +170,52 @@ impl Dispatch {
     /// The live runs are known all or none.
     fn faulty_runs(&self) -> Option<String> {
         let remote: u32 = self.operations.iter().map(|(_, operation)| operation.remote).sum();
-        let (live, known) = (self.running + self.halted + remote, self.counters.runs().count());
+        let (live, known) =
+            (self.running + self.without_place + remote, self.counters.runs().count());
         let is_faulty = self.counters.knows_runs() && known != live as usize;
         is_faulty.then(|| format!("{live} runs are live, and {known} are known"))
     }
 
     /// An operation stands among the open ones exactly if its gate is open and it has a task.
     fn faulty_operation(&self) -> Option<String> {
-        let listed: BTreeSet<_> = self
-            .operations
-            .iter()
-            .filter_map(|(slot, operation)| operation.open_head().map(|key| (key, slot)))
-            .collect();
-        (listed != self.open).then(|| format!("open are {listed:?}, listed {:?}", self.open))
+        let all = self.operations.iter();
+        let open = all.filter_map(|(slot, one)| Some(((one.open_head()?, slot), one.is_outside())));
+        let (outside, here): (Vec<_>, Vec<_>) = open.partition(|(_, is_outside)| *is_outside);
+        let set = |open: Vec<_>| open.into_iter().map(|(one, _)| one).collect::<BTreeSet<_>>();
+        let listed = (set(here), set(outside));
+        if (&listed.0, &listed.1) != (&self.open, &self.outside) {
+            return Some(format!("open are {listed:?}, listed {:?}", (&self.open, &self.outside)));
+        }
+        let is_faulty = |(slot, one): &(OperationSlot, &Operation)| {
+            let has_taker = one.is_outside() && self.takers.first(*slot).is_some();
+            (has_taker, self.with_executor.contains(slot)) != (one.has_taker, one.is_outside())
+        };
+        let faulty = self.operations.iter().find(is_faulty);
+        faulty.map(|(_, operation)| format!("who takes its tasks: {operation:?}"))
     }
 
-    /// What has no token stands among the closed, and nothing else does.
+    /// What has no token, and whose circuit is open, stands among the closed, and nothing else.
     fn faulty_closed(&self) -> Option<String> {
         let operations = self.operations.iter();
-        let operations = operations.filter_map(|(slot, operation)| {
-            Some((operation.bucket.closed_until?, GateSlot::Operation(slot)))
+        let operations = operations.map(|(slot, operation)| {
+            (GateSlot::Operation(slot), &operation.bucket, &operation.breaker)
         });
         let keys = self.counters.iter().filter_map(|(id, counter)| {
-            Some((counter.rate.as_ref()?.bucket.closed_until?, GateSlot::Counter(id)))
+            let tokens = counter.rate.as_ref()?;
+            Some((GateSlot::Counter(id), &tokens.bucket, &tokens.breaker))
         });
-        let closed: BTreeSet<_> = operations.chain(keys).collect();
+        let (mut closed, mut probing) = (BTreeSet::new(), BTreeSet::new());
+        for (gate, bucket, breaker) in operations.chain(keys) {
+            closed.extend(bucket.closed_until.map(|at| (at, Closed::ByTokens(gate))));
+            match breaker.shut {
+                Some(Shut::Until(at)) => drop(closed.insert((at, Closed::ByCircuit(gate)))),
+                Some(Shut::Probing) => drop(probing.insert(gate)),
+                None => {}
+            }
+        }
+        if probing != self.probing {
+            return Some(format!("probing are {probing:?}, listed {:?}", self.probing));
+        }
         (closed != self.closed).then(|| format!("closed are {closed:?}, listed {:?}", self.closed))
     }
 
@@ -207,7 +229,7 @@ impl Dispatch {
         let outside = outside.filter(|keys| *keys > 0);
         let outside = outside.fold((0, 0), |(keys, windows), more| (keys + more, windows + 1));
         let counted = (heads + grouped, runs, outside);
-        let runs = self.running + self.halted;
+        let runs = self.running + self.without_place;
         let known = (self.lanes.len() + open, runs, self.lanes.outside());
         (counted != known).then(|| format!("counted {counted:?}, known {known:?}"))
     }

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::bars::Bars;
+use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::family::{Candidates, Families, Place};
 use super::slot::{CounterId, GroupSlot, OperationSlot};
@@ -56,7 +57,7 @@ pub(super) struct Counter {
     pub(super) groups: BTreeMap<(i64, OperationSlot), GroupSlot>,
 }
 
-/// The tokens of one value of a rate limit.
+/// The tokens of one value of a rate limit, and its circuit.
 #[derive(Debug)]
 pub(super) struct KeyTokens {
     /// Of which operation.
@@ -64,6 +65,14 @@ pub(super) struct KeyTokens {
     /// Of which value.
     pub(super) key: RateKey,
     pub(super) bucket: Bucket,
+    pub(super) breaker: Breaker,
+}
+
+impl KeyTokens {
+    /// Whether the tasks of this value may start.
+    pub(super) fn is_open(&self) -> bool {
+        self.bucket.closed_until.is_none() && self.breaker.shut.is_none()
+    }
 }
 
 /// A counter to which one more lane refers.
@@ -190,7 +199,8 @@ impl Counters {
         }
         self.last += 1;
         let id = CounterId(self.last);
-        let tokens = KeyTokens { operation, key: key.clone(), bucket: Bucket::default() };
+        let (bucket, breaker) = (Bucket::default(), Breaker::default());
+        let tokens = KeyTokens { operation, key: key.clone(), bucket, breaker };
         let (conditions, index, groups) = (Conditions::NONE, 0, BTreeMap::new());
         let (lanes, live, place, bars, rate) = (1, 0, Place::Loose, None, Some(tokens.into()));
         let counter = Counter { conditions, index, hash, lanes, live, place, bars, rate, groups };

@@ -27,12 +27,20 @@ pub struct OperationFacts {
     pub is_offered_here: bool,
     /// Whether another owner does.
     pub is_offered_elsewhere: bool,
+    /// Whether executors outside take them: then they are offered where somebody polls.
+    pub is_outside: bool,
+    /// Whether one waits for them here.
+    pub has_taker: bool,
     /// How many may run at once, over all processes.
     pub limit: Option<u32>,
     /// How many do.
     pub running: u64,
-    /// How many tokens its rate limit has, if that is for all its tasks.
-    pub tokens: Option<u32>,
+    /// How many of its tasks its rate limit and its circuit let start, if those are for all.
+    pub let_start: Option<u32>,
+    /// How many threads its runner has here, if it runs each task in one.
+    pub threads: Option<u32>,
+    /// How many run here.
+    pub running_here: u32,
 }
 
 impl OperationFacts {
@@ -43,9 +51,15 @@ impl OperationFacts {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
-    /// How many more of its tasks may start, as far as they need no token of a value.
+    /// How many of its threads here have no task; without threads nothing bounds it here.
+    pub fn threads_left(&self) -> usize {
+        self.threads.map_or(usize::MAX, |all| all.saturating_sub(self.running_here) as usize)
+    }
+
+    /// How many more of its tasks may start, as far as the gates of a value do not say.
     pub fn may_start(&self) -> usize {
-        self.tokens.map_or(self.left(), |tokens| self.left().min(tokens as usize))
+        let left = self.let_start.map_or(self.left(), |most| self.left().min(most as usize));
+        if self.is_offered_elsewhere { left } else { left.min(self.threads_left()) }
     }
 }
 
@@ -101,11 +115,15 @@ impl Dispatch {
         let operation = self.operations.get(self.operations.by_id(id)?);
         Some(OperationFacts {
             paused_at: operation.record.paused_at,
-            is_offered_here: self.is_started && operation.has_runner,
+            is_offered_here: operation.is_served_here(self.is_started),
+            is_outside: operation.is_outside(),
+            has_taker: operation.has_taker,
             is_offered_elsewhere: operation.is_offered,
             limit: operation.options.concurrency,
             running: u64::from(operation.running) + u64::from(operation.remote),
-            tokens: None,
+            let_start: None,
+            threads: operation.threads,
+            running_here: operation.running,
         })
     }
 

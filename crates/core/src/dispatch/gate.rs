@@ -20,10 +20,18 @@ pub enum Gate {
     Paused,
     /// The operation has no runner here.
     NoRunner,
+    /// Each thread of its runner here has a task.
+    Threads,
+    /// No executor outside waits here for its tasks.
+    Executor,
     /// The operation runs as often as it may, in all processes together (I-6).
     OperationLimit,
     /// The operation has no token left, over all processes together (I-6).
     RateLimit,
+    /// The circuit of the operation is open, or half open with as many probes as it needs.
+    Circuit,
+    /// The tasks of the operation wait here for others that join their batch.
+    Batch,
 }
 
 impl Gate {
@@ -32,10 +40,13 @@ impl Gate {
         match self {
             // Where nothing is started, nobody runs what waits.
             Gate::Stopped | Gate::NoRunner => Reason::NoRunner,
-            Gate::ProcessLimit => Reason::Place,
+            Gate::ProcessLimit | Gate::Threads => Reason::Place,
             Gate::Paused => Reason::Paused,
+            Gate::Executor => Reason::Executor,
             Gate::OperationLimit => Reason::Limit,
             Gate::RateLimit => Reason::RateLimit,
+            Gate::Circuit => Reason::Circuit,
+            Gate::Batch => Reason::Batch,
         }
     }
 }

@@ -201,7 +201,7 @@ impl Dispatch {
     /// Of the first tasks of an operation those of which more must be known, in order; the first
     /// one at least. Of those that may not start nothing is asked.
     pub(super) fn tasks_to_tell(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
-        let mut free = self.free();
+        let mut free = self.room(operation);
         let mut asked = Vec::new();
         for (_, head) in &self.operations.get(operation).heads {
             if asked.len() == TASKS_ASKED_MAX || free == 0 {
@@ -234,7 +234,7 @@ impl Dispatch {
     /// The value of all tasks of a lane, given one of them, if they have one.
     fn key_of_lane(&self, lane: LaneId, def: &NewTask) -> Result<Option<RateKey>> {
         match self.is_of_one_key(lane) {
-            true => self.rate_key(lane.operation(), def),
+            true => self.gate_key(lane.operation(), def),
             false => Ok(None),
         }
     }

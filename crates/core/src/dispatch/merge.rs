@@ -11,8 +11,8 @@
 
 use super::content::{BYTES_MAX, bytes_of};
 use super::queued::Missing;
-use super::rates::RateLook;
-use super::slot::{LaneSlot, OperationSlot};
+use super::rates::GateLook;
+use super::slot::{LaneSlot, OperationSlot, TakerId};
 use super::undo::{STEPS_PER_PICK, Step};
 use super::{Dispatch, Mark};
 use crate::condition::Scope;
@@ -36,6 +36,8 @@ pub struct Pick {
     pub key: QueueKey,
     /// All that its start needs, if memory held it.
     pub task: Option<ReadyTask>,
+    /// Who takes it to an executor outside, if it does not start here.
+    pub taker: Option<TakerId>,
 }
 
 /// What a turn starts.
@@ -57,6 +59,11 @@ impl Picks {
     /// So many more than there are.
     pub fn allow(&mut self, more: usize) {
         self.picks_max = self.picks.len() + more;
+    }
+
+    /// As many as may start.
+    pub fn allow_all(&mut self) {
+        self.picks_max = usize::MAX;
     }
 
     /// What the start of a pick needs, which memory did not hold.
@@ -124,8 +131,10 @@ pub enum Progress {
     Examine(Vec<(LaneId, QueueKey)>, usize),
     /// What the store says of these gates: [`Dispatch::tell_gates`].
     Gates(Vec<GateId>),
-    /// The task in this position waits for a token of its value, and stands in front of tasks of
-    /// others: it is to be put into a lane of its value.
+    /// What the store says of the circuits of these: [`Dispatch::tell_circuits`].
+    Circuits(Vec<GateId>),
+    /// The task in this position waits for a token or the circuit of its value, and stands in front
+    /// of tasks of others: it is to be put into a lane of its value.
     Misplaced(LaneId, QueueKey),
     /// A task in memory cannot be read.
     Unreadable(Error),
@@ -153,11 +162,11 @@ impl Dispatch {
 
     /// The lanes that [`Dispatch::start`] would ask for first.
     pub fn next_load(&self) -> Vec<(LaneId, QueueKey)> {
-        let first = self.open.first().filter(|_| self.gate().is_none());
-        let lane = first.and_then(|(key, operation)| self.first_lane(*operation, *key));
+        let first = self.first_open();
+        let lane = first.and_then(|(key, operation)| self.first_lane(operation, key));
         match (first, lane) {
             (Some((_, operation)), Some(lane)) if !self.lanes.get(lane).is_exact() => {
-                self.lanes_to_load(*operation)
+                self.lanes_to_load(operation)
             }
             _ => Vec::new(),
         }
@@ -165,8 +174,8 @@ impl Dispatch {
 
     /// Picks what may start, in queue order: it leaves the queue, and its run begins.
     pub fn start(&mut self, picks: &mut Picks) -> Progress {
-        while self.gate().is_none() && !picks.is_full() {
-            let Some((key, operation)) = self.open.first().copied() else { break };
+        while !picks.is_full() {
+            let Some((key, operation)) = self.first_open() else { break };
             let Some(lane) = self.first_lane(operation, key) else { break };
             if !self.lanes.get(lane).is_exact() {
                 let lanes = self.lanes_to_load(operation);
@@ -177,9 +186,12 @@ impl Dispatch {
                 return Progress::Again;
             }
             picks.lanes_examined += 1;
+            let options = &self.operations.get(operation).options;
             let is_watched = self.counters.tracks_runs()
                 || self.queued.is_tracked(operation)
-                || self.operations.get(operation).options.rate_limit.is_some();
+                || options.has_gates()
+                || options.executor.is_some()
+                || self.operations.get(operation).has_batches();
             if self.lanes.get(lane).is_plain() && !is_watched {
                 self.take(operation, lane, picks);
             } else if let Some(progress) = self.consider(operation, lane, picks) {
@@ -187,6 +199,22 @@ impl Dispatch {
             }
         }
         Progress::Done
+    }
+
+    /// The operation whose first task is the first of all that may start here, or be taken.
+    fn first_open(&self) -> Option<(QueueKey, OperationSlot)> {
+        let here = self.first_here();
+        match self.outside.first() {
+            None => here,
+            Some(_) if here.is_some() && is_on(Fault::OutsideForgetsOrder) => here,
+            Some(outside) => here.into_iter().chain([*outside]).min(),
+        }
+    }
+
+    /// How many tasks of an operation may start, or be taken, as far as that depends on places.
+    pub(super) fn room(&self, operation: OperationSlot) -> usize {
+        let is_outside = self.operations.get(operation).is_outside();
+        if is_outside { self.takers.left() } else { self.wanted_here() }
     }
 
     /// Starts the first task of the first lane, unless one of its conditions does not hold: then
@@ -204,10 +232,10 @@ impl Dispatch {
             // The store does not know yet of the runs of this turn.
             return Some(if self.undo.has_runs() { Progress::Again } else { Progress::Runs });
         }
-        match self.look_at_rate(operation, lane) {
+        match self.look_at_gates(operation, lane) {
             Ok(None) => {}
             // What was picked may have to be taken back, the last one first.
-            Ok(Some(RateLook::Misplaced(..))) if !picks.picks.is_empty() => {
+            Ok(Some(GateLook::Misplaced(..))) if !picks.picks.is_empty() => {
                 return Some(Progress::Again);
             }
             Ok(Some(look)) => return look.progress(|| self.ask(operation, picks)),
@@ -251,13 +279,17 @@ impl Dispatch {
         };
         let (id, counter) = (self.lanes.get(lane).id, self.counter_of(lane));
         self.lanes.change(lane, |lane| lane.window.pop_first());
-        self.operations.get_mut(slot).running += 1;
-        self.running += 1;
         self.undo.push(Step::Leave(id, key));
-        self.undo.push(Step::Begin(slot, key.seq));
-        picks.push(Pick { lane: id, key, task: self.contents.take(key.seq) });
+        let taker = if self.operations.get(slot).is_outside() {
+            self.give_out(slot, key.seq)
+        } else {
+            self.begin_in_place(slot);
+            self.undo.push(Step::Begin(slot, key.seq));
+            None
+        };
+        picks.push(Pick { lane: id, key, task: self.contents.take(key.seq), taker });
         self.relist_lane(lane, old);
-        self.take_token(slot, counter);
+        self.pass_gates((slot, counter), key.seq);
         self.go(id, key);
         if let Some(document) = document.filter(|_| !is_on(Fault::StartForgetsCounters)) {
             self.count(key.seq, document);
@@ -269,8 +301,9 @@ impl Dispatch {
     pub fn unpick(&mut self, picks: &mut Picks) {
         let Some(pick) = picks.picks.pop() else { return };
         picks.bytes = picks.bytes.saturating_sub(pick.task.as_ref().map_or(0, bytes_of));
-        debug_assert!(self.undo.ends_with_pick(pick.lane, pick.key), "{pick:?} is not the last");
+        let held_back = self.undo.take_off_behind_pick(pick.lane, pick.key);
         self.rollback_to(Mark(self.undo.len() - STEPS_PER_PICK));
+        self.undo.append(held_back);
         debug_assert!(
             self.has_seen(pick.lane, pick.key),
             "{:?} is not back in its place",
@@ -287,7 +320,7 @@ impl Dispatch {
 
     /// The first lanes of an operation whose heads are not known, as many as could start a task.
     fn lanes_to_load(&self, operation: OperationSlot) -> Vec<(LaneId, QueueKey)> {
-        let heads = self.operations.get(operation).heads.iter().take(self.free());
+        let heads = self.operations.get(operation).heads.iter().take(self.room(operation));
         let lanes = heads.filter_map(|(_, head)| Some(self.lanes.get(self.lane_at(*head)?)));
         let lanes = lanes.filter(|lane| !lane.is_exact());
         let rests = lanes.filter_map(|lane| lane.rest.map(|rest| (lane.id, rest)));
@@ -312,7 +345,8 @@ impl Dispatch {
                 count += 1;
                 undo.push(Step::Leave(id, key));
                 undo.push(Step::Begin(slot, key.seq));
-                picks.push(Pick { lane: id, key, task: contents.take(key.seq) });
+                let task = contents.take(key.seq);
+                picks.push(Pick { lane: id, key, task, taker: None });
             }
             count
         });
@@ -330,6 +364,7 @@ impl Dispatch {
         }
         let own = self.operations.get(operation).heads.iter().nth(1).map(|(key, _)| *key);
         let other = self.open.iter().nth(1).map(|(key, _)| *key);
-        own.into_iter().chain(other).min()
+        let outside = self.outside.first().map(|(key, _)| *key);
+        own.into_iter().chain(other).chain(outside).min()
     }
 }

@@ -22,6 +22,7 @@
 
 mod gate;
 mod bucket;
+mod breaker;
 mod slot;
 mod hash;
 mod window;
@@ -36,8 +37,11 @@ mod content;
 mod undo;
 mod place;
 mod rates;
+mod circuits;
 mod run;
+mod batches;
 mod learn;
+mod takers;
 mod merge;
 mod ahead;
 mod check;
@@ -50,6 +54,7 @@ use rustc_hash::FxHashMap;
 
 pub use ahead::Watch;
 pub use check::Examined;
+pub use circuits::CircuitFacts;
 use content::{Contents, bytes_of};
 use counter::Counters;
 pub use explain::{Ahead, LaneKeys, OperationFacts, Standing};
@@ -62,16 +67,18 @@ pub use merge::{Pick, Picks, Progress};
 use operation::{Operation, Operations};
 use queued::Queued;
 pub use rates::RateFacts;
-use slot::{CounterId, GateSlot, LaneSlot, OperationSlot};
+pub use slot::TakerId;
+use slot::{Closed, CounterId, GateSlot, LaneSlot, OperationSlot};
+use takers::Takers;
 use undo::{Overlay, Step, Undo};
 
+use crate::circuit::Circuit;
 use crate::fault::{Fault, is_on};
 use crate::id::{LaneId, OperationId, OwnerId, Seq};
 use crate::operation::{OperationOptions, OperationRecord};
 use crate::query::Value;
 use crate::queue::QueueKey;
-use crate::rate::RateLimit;
-use crate::store::{LaneHead, ReadyTask, Window};
+use crate::store::{GateId, LaneHead, ReadyTask, Window};
 use crate::task::NewTask;
 use crate::time::WallMs;
 
@@ -83,11 +90,19 @@ pub struct Dispatch {
     is_started: bool,
     limit: u32,
     running: u32,
-    /// Runs that are live here, halt at a checkpoint and take no place of the process.
-    halted: u32,
+    /// Runs that are live here and take no place of the process: they halt at a checkpoint, or
+    /// another run of their batch has it.
+    without_place: u32,
     operations: Operations,
+    /// Those whose tasks are taken together.
+    batching: Vec<OperationSlot>,
     /// The operations that may start something, in the order of their first tasks.
     open: BTreeSet<(QueueKey, OperationSlot)>,
+    /// The same of those that executors outside take, which need no place here.
+    outside: BTreeSet<(QueueKey, OperationSlot)>,
+    /// The operations with an executor, open or not.
+    with_executor: BTreeSet<OperationSlot>,
+    takers: Takers,
     lanes: Lanes,
     /// The lanes that may have become empty in this turn.
     emptied: Vec<LaneId>,
@@ -96,8 +111,13 @@ pub struct Dispatch {
     groups: Groups,
     counters: Counters,
     queued: Queued,
-    /// The rate limits without a token, by the moment when they have one again.
-    closed: BTreeSet<(WallMs, GateSlot)>,
+    /// The rate limits without a token, by the moment when they have one again, and the circuits
+    /// that are open, by the moment when they are half open.
+    closed: BTreeSet<(WallMs, Closed)>,
+    /// The circuits that are half open and wait for a probe to end.
+    probing: BTreeSet<GateSlot>,
+    /// What the turn has made of circuits by what has ended in it.
+    turned: BTreeMap<GateId, Circuit>,
     /// When the turn began.
     now: WallMs,
     /// Whether there were other owners then.
@@ -126,9 +146,13 @@ impl Dispatch {
             is_started: false,
             limit,
             running: 0,
-            halted: 0,
+            without_place: 0,
             operations: Operations::default(),
+            batching: Vec::new(),
             open: BTreeSet::new(),
+            outside: BTreeSet::new(),
+            with_executor: BTreeSet::new(),
+            takers: Takers::default(),
             lanes: Lanes::default(),
             emptied: Vec::new(),
             released: Vec::new(),
@@ -136,6 +160,8 @@ impl Dispatch {
             counters: Counters::default(),
             queued: Queued::default(),
             closed: BTreeSet::new(),
+            probing: BTreeSet::new(),
+            turned: BTreeMap::new(),
             now: WallMs::FIRST,
             is_shared: false,
             elsewhere: BTreeSet::new(),
@@ -167,9 +193,9 @@ impl Dispatch {
         self.running
     }
 
-    /// How many runs are live here and have halted.
-    pub fn halted(&self) -> u32 {
-        self.halted
+    /// How many runs are live here and take no place.
+    pub fn without_place(&self) -> u32 {
+        self.without_place
     }
 
     /// What keeps every task from starting here.
@@ -191,7 +217,8 @@ impl Dispatch {
     /// How many tasks of a lane should be loaded at most: with more, the windows of lanes that take
     /// turns would push each other out.
     pub fn window_share(&self) -> usize {
-        let open = self.open.iter().map(|(_, slot)| self.operations.get(*slot));
+        let open = self.open.iter().chain(&self.outside);
+        let open = open.map(|(_, slot)| self.operations.get(*slot));
         let lanes: usize = open.map(|operation| operation.heads.len()).sum();
         (WINDOWS_KEYS_MAX / lanes.max(1)).max(WINDOW_SHARE_MIN)
     }
@@ -207,15 +234,33 @@ impl Dispatch {
         debug_assert!(self.undo.is_empty(), "a runner is no part of a turn");
         let slot = self.operations.add(operation);
         self.operations.get_mut(slot).has_runner = has_runner;
+        if !has_runner {
+            self.set_batch(operation, 1);
+        }
         self.relist(slot);
         self.recount(slot);
+    }
+
+    /// The runner of an operation runs each task in a thread of its own, and has so many here; or
+    /// it does not.
+    pub fn set_threads(&mut self, operation: &Arc<str>, threads: Option<u32>) {
+        debug_assert!(self.undo.is_empty(), "a runner is no part of a turn");
+        debug_assert!(threads != Some(0), "without a thread nothing starts");
+        let slot = self.operations.add(operation);
+        self.operations.get_mut(slot).threads = threads;
+        self.relist(slot);
+    }
+
+    /// Whether the runs of an operation have threads here, which can be ended.
+    pub fn has_threads(&self, id: OperationId) -> bool {
+        let slot = self.operations.by_id(id);
+        slot.is_some_and(|slot| self.operations.get(slot).threads.is_some())
     }
 
     /// Whether somebody starts tasks of this operation: this process or another owner.
     pub fn is_offered(&self, operation: &str) -> bool {
         let Some(slot) = self.operations.by_name(operation) else { return false };
-        let operation = self.operations.get(slot);
-        operation.is_offered || (self.is_started && operation.has_runner)
+        self.operations.get(slot).is_served(self.is_started)
     }
 
     /// Another owner starts tasks of this operation from now on, or none does any more.
@@ -251,15 +296,15 @@ impl Dispatch {
     }
 
     fn replace_record(&mut self, slot: OperationSlot, record: OperationRecord) -> OperationRecord {
-        let operation = self.operations.get_mut(slot);
-        let old = operation.options.rate_limit.clone();
-        let replaced = operation.replace(record);
-        let new = operation.options.rate_limit.as_ref();
-        if old.as_ref() != new {
-            let path = |rate: &Arc<RateLimit>| rate.by.clone();
-            let is_same_path = old.as_ref().and_then(path) == new.and_then(path);
-            self.change_rate(slot, is_same_path);
+        let old = self.operations.get(slot).options.clone();
+        let replaced = self.operations.replace(slot, record);
+        let new = &self.operations.get(slot).options;
+        let is_same_rate = old.rate_limit == new.rate_limit;
+        if !is_same_rate || old.circuit_breaker != new.circuit_breaker {
+            let is_same_path = old.key_path() == new.key_path();
+            self.change_gates(slot, is_same_path);
         }
+        self.see_executor(slot);
         self.relist(slot);
         self.recount(slot);
         replaced
@@ -331,30 +376,30 @@ impl Dispatch {
         self.contents.take(seq);
     }
 
-    /// A run that is live here halts. It counts for its operation and gives up its place here.
-    pub fn halt_run(&mut self) {
-        self.change_halted(true);
-        self.undo.push(Step::Halt);
+    /// A run that is live here gives up its place. It counts for its operation still.
+    pub fn give_place_up(&mut self) {
+        self.change_place(false);
+        self.undo.push(Step::GivePlace);
     }
 
-    /// A run that has halted goes on.
-    pub fn continue_run(&mut self) {
-        self.change_halted(false);
-        self.undo.push(Step::GoOn);
+    /// A run that is live here without a place takes one, to go on or to end.
+    pub fn take_place(&mut self) {
+        self.change_place(true);
+        self.undo.push(Step::TakePlace);
     }
 
-    /// Whether a run that has halted has a place to go on.
+    /// Whether there is a place for a run that has halted.
     pub fn has_place(&self) -> bool {
         self.running < self.limit
     }
 
-    fn change_halted(&mut self, halts: bool) {
-        let (from, to) = if halts {
-            (&mut self.running, &mut self.halted)
+    fn change_place(&mut self, takes: bool) {
+        let (from, to) = if takes {
+            (&mut self.without_place, &mut self.running)
         } else {
-            (&mut self.halted, &mut self.running)
+            (&mut self.running, &mut self.without_place)
         };
-        debug_assert!(*from > 0, "a run halts or goes on that is not there");
+        debug_assert!(*from > 0, "a run takes or gives a place that is not there");
         (*from, *to) = (from.saturating_sub(1), *to + 1);
     }
 
@@ -366,9 +411,11 @@ impl Dispatch {
         self.counters = Counters::default();
         self.queued = Queued::default();
         self.closed.clear();
+        self.probing.clear();
         self.released.clear();
         self.elsewhere.clear();
         self.open.clear();
+        self.outside.clear();
         self.contents.clear();
         self.operations.iter_mut().for_each(Operation::forget);
     }
@@ -453,6 +500,7 @@ impl Dispatch {
     /// What the turn did is on disk.
     pub fn commit(&mut self) {
         self.undo.clear();
+        self.turned.clear();
         self.end_turn();
         debug_assert!(self.is_sound(), "{:?}", self.fault());
     }
@@ -460,11 +508,13 @@ impl Dispatch {
     /// What the turn did has not been.
     pub fn rollback(&mut self) {
         self.rollback_to(Mark::default());
+        self.forget_turned();
         self.end_turn();
         debug_assert!(self.is_sound(), "{:?}", self.fault());
     }
 
     fn end_turn(&mut self) {
+        self.end_batches();
         self.documents.clear();
         self.forget_emptied();
         self.release_keys();
@@ -502,9 +552,11 @@ impl Dispatch {
                 self.come(lane, key);
             }
             Step::Begin(slot, seq) => {
+                self.unjoin(slot);
                 self.change_runs(slot, false);
                 self.count_no_more(seq);
                 self.give_token_back();
+                self.take_probe_back();
             }
             Step::End(slot, seq) => {
                 self.change_runs(slot, true);
@@ -513,8 +565,22 @@ impl Dispatch {
                     self.count(seq, run.document);
                 }
             }
-            Step::Halt => self.change_halted(false),
-            Step::GoOn => self.change_halted(true),
+            Step::GivePlace => self.change_place(true),
+            Step::TakePlace => self.change_place(false),
+            Step::Claim(slot, seq, taker) => {
+                self.change_outside(slot, false);
+                self.count_no_more(seq);
+                self.give_token_back();
+                if !is_on(Fault::RollbackForgetsTakers) {
+                    self.count_taken(taker, false);
+                }
+            }
+            Step::EndOutside(slot, seq) => {
+                self.change_outside(slot, true);
+                if let Some(run) = self.undo.pop_end() {
+                    self.count(seq, run.document);
+                }
+            }
             Step::Number(slot) => self.operations.set_id(slot, None),
             Step::Lane(id) => self.forget_lane(id),
             Step::Record(slot) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::breaker::{Breaker, Elsewhere};
 use super::bucket::Bucket;
 use super::gate::Gate;
 use super::slot::{Head, OperationSlot};
@@ -21,6 +22,18 @@ pub(super) struct Operation {
     pub(super) name: Arc<str>,
     pub(super) id: Option<OperationId>,
     pub(super) has_runner: bool,
+    /// How many threads its runner has here, if it runs each task in a thread of its own.
+    pub(super) threads: Option<u32>,
+    /// How many of its tasks that takes together at most; 1 if it takes each by itself.
+    pub(super) batch_max: u32,
+    /// How many of them this turn has picked, if it takes them together.
+    pub(super) picked: u32,
+    /// Whether nothing more of it starts in this turn, because a batch is not full.
+    pub(super) awaits_batch: bool,
+    /// Whether somebody here waits for its tasks, to take them to an executor.
+    pub(super) has_taker: bool,
+    /// Whether somebody here has polled for its tasks a short time ago.
+    pub(super) is_polled: bool,
     /// Whether another owner starts its tasks.
     pub(super) is_offered: bool,
     /// What is stored of it.
@@ -35,10 +48,16 @@ pub(super) struct Operation {
     pub(super) starts_elsewhere: u32,
     /// The tokens of its rate limit, if that is for all its tasks.
     pub(super) bucket: Bucket,
+    /// The circuit of its breaker, if that is for all its tasks.
+    pub(super) breaker: Breaker,
+    /// What others have done, as far as circuits ask.
+    pub(super) elsewhere: Elsewhere,
     /// The heads of its lanes, and of the groups that may pass.
     pub(super) heads: BTreeSet<(QueueKey, Head)>,
     /// The position under which it stands among the open operations, if it does.
     pub(super) listed: Option<QueueKey>,
+    /// Whether that is among those that executors take.
+    pub(super) is_listed_outside: bool,
 }
 
 impl Operation {
@@ -47,6 +66,12 @@ impl Operation {
             name,
             id: None,
             has_runner: false,
+            threads: None,
+            batch_max: 1,
+            picked: 0,
+            awaits_batch: false,
+            has_taker: false,
+            is_polled: false,
             is_offered: false,
             record: OperationRecord::default(),
             options: OperationOptions::default(),
@@ -54,8 +79,11 @@ impl Operation {
             remote: 0,
             starts_elsewhere: 0,
             bucket: Bucket::default(),
+            breaker: Breaker::default(),
+            elsewhere: Elsewhere::default(),
             heads: BTreeSet::new(),
             listed: None,
+            is_listed_outside: false,
         }
     }
 
@@ -65,19 +93,45 @@ impl Operation {
         let live = u64::from(self.running) + u64::from(remote);
         if self.record.paused_at.is_some() && !is_on(Fault::GateForgetsPause) {
             Some(Gate::Paused)
-        } else if !self.has_runner {
+        } else if self.is_outside() && !self.has_taker {
+            Some(Gate::Executor)
+        } else if !self.is_outside() && !self.has_runner {
             Some(Gate::NoRunner)
+        } else if self.threads.is_some_and(|threads| self.running >= threads)
+            && !self.is_outside()
+            && !is_on(Fault::GateForgetsThreads)
+        {
+            Some(Gate::Threads)
         } else if self.options.concurrency.is_some_and(|limit| live >= u64::from(limit)) {
             Some(Gate::OperationLimit)
         } else if self.bucket.closed_until.is_some() {
             Some(Gate::RateLimit)
+        } else if self.breaker.shut.is_some() {
+            Some(Gate::Circuit)
+        } else if self.awaits_batch {
+            Some(Gate::Batch)
         } else {
             None
         }
     }
 
+    /// Whether executors outside take its tasks, and no runner here.
+    pub(super) fn is_outside(&self) -> bool {
+        self.options.executor.is_some()
+    }
+
+    /// Whether its tasks will start: this process or another one sees to that.
+    pub(super) fn is_served(&self, is_started: bool) -> bool {
+        self.is_offered || self.is_served_here(is_started)
+    }
+
+    /// The same of this process alone.
+    pub(super) fn is_served_here(&self, is_started: bool) -> bool {
+        if self.is_outside() { self.is_polled } else { is_started && self.has_runner }
+    }
+
     /// Replaces its record, and gives back the one before.
-    pub(super) fn replace(&mut self, record: OperationRecord) -> OperationRecord {
+    fn replace(&mut self, record: OperationRecord) -> OperationRecord {
         self.options = record.in_force();
         std::mem::replace(&mut self.record, record)
     }
@@ -89,6 +143,8 @@ impl Operation {
         (self.listed, self.remote) = (None, 0);
         self.bucket.closed_until = None;
         self.has_started_elsewhere();
+        self.breaker.shut = None;
+        self.breaker.forget();
     }
 
     /// Another owner has started a task of it: what is known of its tokens may be another thing.
@@ -110,6 +166,8 @@ pub(super) struct Operations {
     by_name: FxHashMap<Arc<str>, OperationSlot>,
     /// By number, which counts up from 1.
     by_id: Vec<Option<OperationSlot>>,
+    /// How many have a circuit breaker.
+    with_circuits: usize,
 }
 
 impl Operations {
@@ -127,6 +185,24 @@ impl Operations {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Operation> {
         self.slots.iter_mut()
+    }
+
+    /// Whether any has a circuit breaker.
+    pub(super) fn has_circuits(&self) -> bool {
+        self.with_circuits > 0
+    }
+
+    /// One has another record, which has a circuit breaker or none.
+    pub(super) fn replace(
+        &mut self,
+        slot: OperationSlot,
+        record: OperationRecord,
+    ) -> OperationRecord {
+        let operation = &mut self.slots[slot.0 as usize];
+        self.with_circuits -= usize::from(operation.options.circuit_breaker.is_some());
+        let replaced = operation.replace(record);
+        self.with_circuits += usize::from(operation.options.circuit_breaker.is_some());
+        replaced
     }
 
     pub(super) fn by_name(&self, name: &str) -> Option<OperationSlot> {

@@ -109,7 +109,7 @@ impl Dispatch {
     }
 
     /// The counter and the limit of the first of these conditions that does not hold; or the
-    /// counter of its value, if that has no token.
+    /// counter of its value, if that has no token or its circuit is open.
     pub(super) fn closed(&self, slot: LaneSlot) -> Option<(CounterId, i64)> {
         let head = self.lanes.get(slot).head()?;
         let tokens = self.counter_of(slot).filter(|counter| !self.lets_pass(*counter, 0, head));
@@ -130,7 +130,7 @@ impl Dispatch {
         debug_assert!(counter.is_some(), "a lane refers to a counter that is gone");
         counter.is_some_and(|counter| match (&counter.bars, &counter.rate) {
             (Some(bars), _) => bars.lets_pass(limit, key),
-            (None, Some(tokens)) => tokens.bucket.closed_until.is_none(),
+            (None, Some(tokens)) => tokens.is_open(),
             (None, None) => i64::from(counter.live) <= limit,
         })
     }
@@ -199,16 +199,19 @@ impl Dispatch {
     /// An operation stands among the open ones, under its first task, as long as it may start it.
     pub(super) fn relist(&mut self, slot: OperationSlot) {
         let operation = self.operations.get_mut(slot);
-        let head = operation.open_head();
-        if head == operation.listed {
+        let (head, is_outside) = (operation.open_head(), operation.is_outside());
+        let was_outside = std::mem::replace(&mut operation.is_listed_outside, is_outside);
+        if head == operation.listed && is_outside == was_outside {
             return;
         }
         if let Some(old) = std::mem::replace(&mut operation.listed, head) {
-            let was_open = self.open.remove(&(old, slot));
+            let open = if was_outside { &mut self.outside } else { &mut self.open };
+            let was_open = open.remove(&(old, slot));
             debug_assert!(was_open, "an operation stood in a wrong position");
         }
         if let Some(head) = head {
-            let is_new = self.open.insert((head, slot));
+            let open = if is_outside { &mut self.outside } else { &mut self.open };
+            let is_new = open.insert((head, slot));
             debug_assert!(is_new, "an operation stands twice among the open ones");
         }
     }

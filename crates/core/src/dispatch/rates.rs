@@ -17,16 +17,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::breaker::{Breaker, Shut};
 use super::bucket::Bucket;
 use super::lane::LaneGate;
-use super::slot::{CounterId, GateSlot, Head, LaneSlot, OperationSlot};
+use super::slot::{Closed, CounterId, GateSlot, Head, LaneSlot, OperationSlot};
 use super::{Dispatch, Progress};
 use crate::document;
 use crate::error::Result;
 use crate::fault::{Fault, is_on};
-use crate::id::{LaneId, OperationId};
+use crate::id::{LaneId, OperationId, Seq};
 use crate::queue::QueueKey;
-use crate::rate::{Arrival, RateKey, RateLimit};
+use crate::rate::{self, Arrival, RateKey, RateLimit};
 use crate::store::GateId;
 use crate::task::NewTask;
 use crate::time::WallMs;
@@ -60,9 +61,13 @@ impl Dispatch {
             return;
         }
         let due = |at: &WallMs| *at <= now || has_gone_back;
-        let due = self.closed.iter().take_while(|(at, _)| due(at)).map(|(_, gate)| *gate);
-        let due: Vec<GateSlot> = due.collect();
-        due.into_iter().for_each(|gate| self.judge(gate));
+        let due = self.closed.iter().take_while(|(at, _)| due(at)).map(|(_, closed)| *closed);
+        for closed in due.collect::<Vec<Closed>>() {
+            match closed {
+                Closed::ByTokens(gate) => self.judge(gate),
+                Closed::ByCircuit(gate) => self.judge_circuit(gate),
+            }
+        }
     }
 
     /// Whether a gate is closed by a clock that has been set back since.
@@ -70,29 +75,43 @@ impl Dispatch {
         !self.closed.is_empty() && now < self.now
     }
 
-    /// When the first token comes for which a task waits that could start here.
+    /// When the first token comes, or the first circuit is half open, for which a task waits that
+    /// could start here.
     pub fn next_token(&self) -> Option<WallMs> {
-        if self.closed.is_empty() || self.gate().is_some() {
+        let is_closed = self.gate().is_some();
+        if self.closed.is_empty() || (is_closed && !self.has_takers()) {
             return None;
         }
         let mut first: Option<WallMs> = None;
-        for (at, gate) in &self.closed {
+        for (at, closed) in &self.closed {
             if first.is_some_and(|first| first <= *at) {
                 break;
             }
-            if let Some(bucket) = self.bucket(*gate).filter(|_| self.is_waited_for(*gate)) {
-                let later = if self.is_shared && !bucket.is_ours { OTHERS_LATER_MS } else { 0 };
+            let is_ours = match closed {
+                Closed::ByTokens(gate) => self.bucket(*gate).map(|bucket| bucket.is_ours),
+                Closed::ByCircuit(gate) => self.circuit(*gate).map(|breaker| breaker.is_ours),
+            };
+            if let Some(is_ours) = is_ours.filter(|_| self.is_waited_for(closed.gate(), is_closed))
+            {
+                let later = if self.is_shared && !is_ours { OTHERS_LATER_MS } else { 0 };
                 first = Some(first.map_or(at.plus(later), |first| first.min(at.plus(later))));
             }
         }
         first
     }
 
-    fn is_waited_for(&self, gate: GateSlot) -> bool {
+    /// Whether a task could start that waits at a gate, but for that; if this process is closed, to
+    /// be taken by an executor.
+    fn is_waited_for(&self, gate: GateSlot, is_closed: bool) -> bool {
+        let operation = self.operation_of(gate).map(|slot| self.operations.get(slot));
+        if operation.is_none_or(|one| if one.is_outside() { !one.has_taker } else { is_closed }) {
+            return false;
+        }
         match gate {
             GateSlot::Operation(slot) => {
                 let operation = self.operations.get(slot);
-                !operation.heads.is_empty() && operation.gate() == Some(super::Gate::RateLimit)
+                let by_time = [Some(super::Gate::RateLimit), Some(super::Gate::Circuit)];
+                !operation.heads.is_empty() && by_time.contains(&operation.gate())
             }
             GateSlot::Counter(id) => {
                 self.counters.get(id).is_some_and(|counter| !counter.groups.is_empty())
@@ -104,14 +123,19 @@ impl Dispatch {
         self.operations.get(slot).options.rate_limit.clone()
     }
 
-    /// Whether the rate limit of an operation is one for each value of a path.
+    /// Whether an operation has a gate for each value of a path.
     pub(super) fn has_keys(&self, slot: OperationSlot) -> bool {
-        let rate = self.operations.get(slot).options.rate_limit.as_ref();
-        rate.is_some_and(|rate| rate.by.is_some())
+        self.operations.get(slot).options.key_path().is_some()
+    }
+
+    /// The rate limit that holds at a gate, if the operation of that has one there.
+    fn rate_at(&self, gate: GateSlot) -> Option<Arc<RateLimit>> {
+        let rate = self.rate_of(self.operation_of(gate)?)?;
+        (rate.by.is_some() == gate.is_of_key()).then_some(rate)
     }
 
     /// The same for the number of an operation.
-    pub fn has_rate_keys(&self, id: OperationId) -> bool {
+    pub fn has_gate_keys(&self, id: OperationId) -> bool {
         self.operations.by_id(id).is_some_and(|slot| self.has_keys(slot))
     }
 
@@ -129,14 +153,14 @@ impl Dispatch {
         }
     }
 
-    fn operation_of(&self, gate: GateSlot) -> Option<OperationSlot> {
+    pub(super) fn operation_of(&self, gate: GateSlot) -> Option<OperationSlot> {
         match gate {
             GateSlot::Operation(slot) => Some(slot),
             GateSlot::Counter(id) => Some(self.counters.get(id)?.rate.as_ref()?.operation),
         }
     }
 
-    fn id_of(&self, gate: GateSlot) -> Option<GateId> {
+    pub(super) fn id_of(&self, gate: GateSlot) -> Option<GateId> {
         let id = self.operations.get(self.operation_of(gate)?).id?;
         match gate {
             GateSlot::Operation(_) => Some((id, "".into())),
@@ -146,8 +170,11 @@ impl Dispatch {
         }
     }
 
-    /// Whether it is known what the store says of a gate.
+    /// Whether it is known what the store says of the tokens of a gate, if it has any.
     fn is_read(&self, gate: GateSlot) -> bool {
+        if self.rate_at(gate).is_none() {
+            return true;
+        }
         let starts = self.operation_of(gate).map(|slot| self.operations.get(slot).starts_elsewhere);
         self.bucket(gate).is_some_and(|bucket| bucket.read_at == starts)
     }
@@ -155,58 +182,50 @@ impl Dispatch {
     /// A gate opens or closes, as its tokens say. One of which nothing is known passes for open,
     /// for it is read before anything starts.
     pub(super) fn judge(&mut self, gate: GateSlot) {
-        let Some(operation) = self.operation_of(gate) else { return };
-        let (now, is_read) = (self.now, self.is_read(gate));
-        let rate = self.rate_of(operation).filter(|rate| match gate {
-            GateSlot::Operation(_) => rate.by.is_none(),
-            GateSlot::Counter(_) => rate.by.is_some(),
-        });
+        let (now, is_read, rate) = (self.now, self.is_read(gate), self.rate_at(gate));
         let Some(bucket) = self.bucket_mut(gate) else { return };
         let tokens = rate.filter(|_| is_read).map(|rate| bucket.tokens(&rate, now));
         let until = tokens.filter(|(tokens, _)| *tokens == 0).map(|(_, next_at)| next_at);
         debug_assert!(until.is_none_or(|until| until > now), "a gate opens in the past");
         let old = std::mem::replace(&mut bucket.closed_until, until);
         if old != until {
-            self.relist_closed(gate, (old, until));
+            self.relist_closed(Closed::ByTokens(gate), (old, until));
         }
     }
 
-    fn relist_closed(&mut self, gate: GateSlot, (old, new): (Option<WallMs>, Option<WallMs>)) {
+    /// A gate opens or closes, and stands among those that do so by time at the moments that are
+    /// given.
+    pub(super) fn relist_closed(
+        &mut self,
+        closed: Closed,
+        (old, new): (Option<WallMs>, Option<WallMs>),
+    ) {
         if let Some(old) = old {
-            let was_closed = self.closed.remove(&(old, gate));
-            debug_assert!(was_closed, "{gate:?} was not among the closed");
+            let was_closed = self.closed.remove(&(old, closed));
+            debug_assert!(was_closed, "{closed:?} was not among the closed");
         }
         if let Some(new) = new {
-            self.closed.insert((new, gate));
+            self.closed.insert((new, closed));
         }
-        match gate {
+        match closed.gate() {
             GateSlot::Operation(slot) => self.relist(slot),
             GateSlot::Counter(id) => self.relist_groups(id, 0),
         }
     }
 
-    /// The gate at which the head of a lane needs a token. Nothing if the value of its task is not
-    /// known.
-    fn gate_of(
-        &mut self,
-        (operation, lane): (OperationSlot, LaneSlot),
-        rate: &RateLimit,
-    ) -> Result<Option<GateSlot>> {
-        if rate.by.is_none() {
-            return Ok(Some(GateSlot::Operation(operation)));
-        }
+    /// The gate of the value of the head of a lane. Nothing if that is not known.
+    fn gate_of_key(&mut self, lane: LaneSlot, by: &str) -> Result<Option<GateSlot>> {
         if let Some(counter) = self.counter_of(lane) {
             return Ok(Some(GateSlot::Counter(counter)));
         }
         let Some(head) = self.lanes.get(lane).head() else { return Ok(None) };
         let key = match self.documents.get(&head.seq) {
-            Some(document) => rate.key_in(document),
+            Some(document) => rate::key_at(document, by),
             None => match self.contents.get(head.seq) {
-                Some(task) => document::rate_key(&task.def, rate)?,
-                None => None,
+                Some(task) => document::gate_key(&task.def, by)?,
+                None => return Ok(None),
             },
         };
-        let Some(key) = key else { return Ok(None) };
         let id = self.set_lane_key(lane, &key);
         Ok(Some(GateSlot::Counter(id)))
     }
@@ -219,7 +238,7 @@ impl Dispatch {
         (gate.of.is_none() || gate.of == head).then_some(gate.counter)
     }
 
-    /// Whether all tasks of a lane have one value at the path of the rate limit.
+    /// Whether all tasks of a lane have one value at the path of the gates of their operation.
     pub(super) fn is_of_one_key(&self, id: LaneId) -> bool {
         let operation = self.operations.by_id(id.operation());
         operation.is_some_and(|slot| {
@@ -241,7 +260,7 @@ impl Dispatch {
     }
 
     fn key_hash(&self, operation: OperationSlot, key: &str) -> u128 {
-        self.hashes.of(&format!("rate {} {key}", operation.0))
+        self.hashes.of(&format!("gate {} {key}", operation.0))
     }
 
     /// Nothing is known of the value of a lane any more. It stands among the heads if it waited for
@@ -268,11 +287,19 @@ impl Dispatch {
     }
 
     fn release_key(&mut self, counter: CounterId) {
-        let until = self.bucket(GateSlot::Counter(counter)).and_then(|bucket| bucket.closed_until);
-        if self.counters.release(counter).is_some()
-            && let Some(until) = until
-        {
-            self.closed.remove(&(until, GateSlot::Counter(counter)));
+        let gate = GateSlot::Counter(counter);
+        let until = self.bucket(gate).and_then(|bucket| bucket.closed_until);
+        let shut = self.circuit(gate).and_then(|breaker| breaker.shut);
+        if self.counters.release(counter).is_none() {
+            return;
+        }
+        if let Some(until) = until {
+            self.closed.remove(&(until, Closed::ByTokens(gate)));
+        }
+        match shut {
+            Some(Shut::Until(until)) => drop(self.closed.remove(&(until, Closed::ByCircuit(gate)))),
+            Some(Shut::Probing) => drop(self.probing.remove(&gate)),
+            None => {}
         }
     }
 
@@ -289,41 +316,62 @@ impl Dispatch {
     }
 
     /// What must be read before the head of a lane may start, or what keeps it from starting.
-    /// `Ok(None)` if it has a token.
-    pub(super) fn look_at_rate(
+    /// `Ok(None)` if it has a token and its circuit lets it, or its lane is to wait for that.
+    pub(super) fn look_at_gates(
         &mut self,
         operation: OperationSlot,
         lane: LaneSlot,
-    ) -> Result<Option<RateLook>> {
-        let Some(rate) = self.rate_of(operation) else { return Ok(None) };
-        let Some(gate) = self.gate_of((operation, lane), &rate)? else {
-            return Ok(Some(RateLook::Task));
-        };
-        if !self.is_read(gate) {
-            return Ok(Some(RateLook::Gates(self.gates_to_read(operation, gate))));
-        }
-        self.judge(gate);
-        if self.bucket(gate).is_none_or(|bucket| bucket.closed_until.is_none()) {
+    ) -> Result<Option<GateLook>> {
+        if !self.operations.get(operation).options.has_gates() {
             return Ok(None);
         }
+        let whole = GateSlot::Operation(operation);
+        if let Some(look) = self.look_at_gate(operation, whole) {
+            return Ok(Some(look));
+        }
+        let Some(by) = self.operations.get(operation).options.key_path().map(Box::<str>::from)
+        else {
+            return Ok(None);
+        };
+        let Some(gate) = self.gate_of_key(lane, &by)? else { return Ok(Some(GateLook::Task)) };
         let (id, head) = (self.lanes.get(lane).id, self.lanes.get(lane).head());
-        Ok(match gate {
-            GateSlot::Operation(_) => Some(RateLook::Closed),
+        Ok(match self.look_at_gate(operation, gate) {
             // What is attached has one lane, and waits in that.
-            GateSlot::Counter(_) if id.attached_to().is_some() => None,
-            GateSlot::Counter(_) if self.is_of_one_key(id) => None,
-            GateSlot::Counter(_) => head.map(|head| RateLook::Misplaced(id, head)),
+            Some(GateLook::Closed) if id.attached_to().is_some() => None,
+            Some(GateLook::Closed) if self.is_of_one_key(id) => None,
+            Some(GateLook::Closed) => head.map(|head| GateLook::Misplaced(id, head)),
+            look => look,
         })
     }
 
-    /// This gate, and those of the lanes that come next.
-    fn gates_to_read(&self, operation: OperationSlot, first: GateSlot) -> Vec<GateId> {
+    /// What must be read of a gate, or that it is closed.
+    fn look_at_gate(&mut self, operation: OperationSlot, gate: GateSlot) -> Option<GateLook> {
+        if !self.is_read(gate) {
+            return Some(GateLook::Gates(self.gates_to_read((operation, gate), Self::is_read)));
+        }
+        if !self.is_circuit_read(gate) {
+            let gates = self.gates_to_read((operation, gate), Self::is_circuit_read);
+            return Some(GateLook::Circuits(gates));
+        }
+        self.judge(gate);
+        self.judge_circuit(gate);
+        let has_token = self.bucket(gate).is_none_or(|bucket| bucket.closed_until.is_none());
+        let is_open = has_token && self.circuit(gate).is_none_or(|breaker| breaker.shut.is_none());
+        (!is_open).then_some(GateLook::Closed)
+    }
+
+    /// This gate, and those of the lanes that come next, of which it is not known.
+    fn gates_to_read(
+        &self,
+        (operation, first): (OperationSlot, GateSlot),
+        is_known: impl Fn(&Self, GateSlot) -> bool,
+    ) -> Vec<GateId> {
         let heads = self.operations.get(operation).heads.iter().take(GATES_ASKED_MAX);
         let lanes = heads.filter_map(|(_, head)| self.lane_at(*head));
         let next = lanes.filter_map(|lane| self.counter_of(lane)).map(GateSlot::Counter);
         let mut seen = BTreeSet::new();
         let gates = [first].into_iter().chain(next);
-        let gates = gates.filter(|gate| !self.is_read(*gate) && seen.insert(*gate));
+        let gates = gates.filter(|gate| !is_known(self, *gate) && seen.insert(*gate));
         let gates: Vec<GateSlot> = gates.collect();
         gates.into_iter().filter_map(|gate| self.id_of(gate)).collect()
     }
@@ -332,7 +380,7 @@ impl Dispatch {
     pub fn tell_gates(&mut self, gates: &[GateId], arrivals: &[Option<Arrival>]) {
         debug_assert_eq!(gates.len(), arrivals.len(), "a lookup gives one answer for each item");
         for (gate, arrival) in gates.iter().zip(arrivals) {
-            let Some(slot) = self.gate_at(gate) else { continue };
+            let Some(slot) = self.tokens_at(gate) else { continue };
             let starts = self.operation_of(slot);
             let starts = starts.map_or(0, |slot| self.operations.get(slot).starts_elsewhere);
             if let Some(bucket) = self.bucket_mut(slot) {
@@ -342,21 +390,38 @@ impl Dispatch {
         }
     }
 
-    fn gate_at(&self, (id, key): &GateId) -> Option<GateSlot> {
+    fn tokens_at(&self, gate: &GateId) -> Option<GateSlot> {
+        let rate = self.rate_of(self.operations.by_id(gate.0)?)?;
+        self.gate_at(gate, rate.by.is_some())
+    }
+
+    /// Where the gate of an operation, or of one value of it, lies.
+    pub(super) fn gate_at(&self, (id, key): &GateId, is_of_key: bool) -> Option<GateSlot> {
         let slot = self.operations.by_id(*id)?;
-        if !self.has_keys(slot) {
+        if !is_of_key {
             return Some(GateSlot::Operation(slot));
         }
         self.counters.with_key(self.key_hash(slot, key)).map(GateSlot::Counter)
     }
 
-    /// The head of a lane starts, and takes its token. Its run has just begun.
-    pub(super) fn take_token(&mut self, operation: OperationSlot, lane: Option<CounterId>) {
-        let Some(rate) = self.rate_of(operation) else { return };
-        let gate = match lane {
-            Some(counter) => GateSlot::Counter(counter),
-            None => GateSlot::Operation(operation),
-        };
+    /// The head of a lane starts, takes its token and passes its circuit. Its run has just begun.
+    pub(super) fn pass_gates(
+        &mut self,
+        (operation, counter): (OperationSlot, Option<CounterId>),
+        seq: Seq,
+    ) {
+        if !self.operations.get(operation).options.has_gates() {
+            return;
+        }
+        let of_key = counter.map(GateSlot::Counter);
+        for gate in [GateSlot::Operation(operation)].into_iter().chain(of_key) {
+            self.take_token(gate);
+            self.pass_circuit(gate, seq);
+        }
+    }
+
+    fn take_token(&mut self, gate: GateSlot) {
+        let Some(rate) = self.rate_at(gate) else { return };
         let now = self.now;
         let Some(bucket) = self.bucket_mut(gate) else { return };
         let before = bucket.clone();
@@ -384,49 +449,50 @@ impl Dispatch {
         gates.into_iter().filter_map(arrival).collect()
     }
 
-    /// What is said of the rate of an operation is another thing. What its lanes knew of their
-    /// values counts no more if the path is another one.
-    pub(super) fn change_rate(&mut self, slot: OperationSlot, is_same_path: bool) {
+    /// What is said of the gates of an operation is another thing. What its lanes knew of their
+    /// values counts no more if the path is another one, and what was read of its gates never
+    /// does: an absent value has the key of the whole operation.
+    pub(super) fn change_gates(&mut self, slot: OperationSlot, is_same_path: bool) {
         if !is_same_path {
             let lanes = self.lanes.iter().filter(|(_, lane)| lane.operation == slot);
             let lanes: Vec<LaneSlot> = lanes.map(|(lane, _)| lane).collect();
             lanes.into_iter().for_each(|lane| self.forget_lane_key(lane));
-            // An absent value has the key of the whole operation.
-            self.operations.get_mut(slot).bucket.read_at = None;
         }
-        self.judge(GateSlot::Operation(slot));
-        if self.has_keys(slot) {
-            let counters: Vec<CounterId> = self.counters.of_keys(slot).collect();
-            counters.into_iter().for_each(|id| self.judge(GateSlot::Counter(id)));
+        let counters: Vec<CounterId> = self.counters.of_keys(slot).collect();
+        let gates = counters.into_iter().map(GateSlot::Counter);
+        for gate in gates.chain([GateSlot::Operation(slot)]) {
+            if !is_on(Fault::ChangeKeepsGates) {
+                self.bucket_mut(gate).into_iter().for_each(Bucket::forget);
+                self.circuit_mut(gate).into_iter().for_each(Breaker::forget);
+            }
+            self.judge(gate);
+            self.judge_circuit(gate);
         }
     }
 
-    /// For which value of a new task the rate limit of its operation holds.
+    /// For which value of a new task the gates of its operation hold, if one is by value.
     ///
     /// # Errors
     /// `Corrupt` if a stored text is not JSON.
-    pub fn rate_key(&self, id: OperationId, def: &NewTask) -> Result<Option<RateKey>> {
-        match self.options(id).and_then(|options| options.rate_limit.as_ref()) {
-            Some(rate) => document::rate_key(def, rate),
-            None => Ok(None),
-        }
+    pub fn gate_key(&self, id: OperationId, def: &NewTask) -> Result<Option<RateKey>> {
+        let by = self.options(id).and_then(|options| options.key_path());
+        by.map(|by| document::gate_key(def, by)).transpose()
     }
 
     /// The gate at which a task needs a token; nothing if its operation has no rate limit.
     ///
     /// # Errors
-    /// As [`Dispatch::rate_key`].
+    /// As [`Dispatch::gate_key`].
     pub fn gate_of_task(&self, id: OperationId, def: &NewTask) -> Result<Option<GateId>> {
-        if self.options(id).is_none_or(|options| options.rate_limit.is_none()) {
-            return Ok(None);
-        }
-        Ok(Some((id, self.rate_key(id, def)?.unwrap_or_default())))
+        let rate = self.options(id).and_then(|options| options.rate_limit.as_ref());
+        let Some(rate) = rate else { return Ok(None) };
+        Ok(Some((id, document::rate_key(def, rate)?.unwrap_or_default())))
     }
 
     /// What is known of a gate, for which the store says this.
     pub fn rate_facts(&self, gate: &GateId, stored: Option<Arrival>) -> Option<RateFacts> {
         let rate = self.options(gate.0)?.rate_limit.clone()?;
-        let known = self.gate_at(gate).filter(|slot| self.is_read(*slot));
+        let known = self.tokens_at(gate).filter(|slot| self.is_read(*slot));
         let bucket = known.and_then(|slot| self.bucket(slot)).cloned();
         let mut bucket = bucket.unwrap_or_default();
         bucket.learn(stored, 0);
@@ -436,23 +502,26 @@ impl Dispatch {
 }
 
 /// What keeps the head of a lane from starting.
-pub(super) enum RateLook {
+pub(super) enum GateLook {
     /// Its task must be known.
     Task,
-    /// These gates must be read.
+    /// The tokens of these gates must be read.
     Gates(Vec<GateId>),
-    /// Its operation has no token.
+    /// The circuits of these gates must be.
+    Circuits(Vec<GateId>),
+    /// Its operation has no token, or its circuit is open.
     Closed,
-    /// Its value has none, and it stands in front of tasks of others.
+    /// That holds of its value, and it stands in front of tasks of others.
     Misplaced(LaneId, QueueKey),
 }
 
-impl RateLook {
+impl GateLook {
     /// What the turn does next, if it has to ask for something.
     pub(super) fn progress(self, ask: impl FnOnce() -> Progress) -> Option<Progress> {
         match self {
             Self::Task => Some(ask()),
             Self::Gates(gates) => Some(Progress::Gates(gates)),
+            Self::Circuits(gates) => Some(Progress::Circuits(gates)),
             Self::Closed => None,
             Self::Misplaced(lane, key) => Some(Progress::Misplaced(lane, key)),
         }

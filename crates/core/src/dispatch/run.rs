@@ -91,11 +91,11 @@ impl Dispatch {
         change(&mut operation.running);
         change(&mut self.running);
         debug_assert!(
-            operation.running <= self.running + self.halted,
+            operation.running <= self.running + self.without_place,
             "an operation runs more than all (D5)"
         );
         let is_reopened = begins || !is_on(Fault::EndForgetsToReopen);
-        if operation.options.concurrency.is_some() && is_reopened {
+        if (operation.options.concurrency.is_some() || operation.threads.is_some()) && is_reopened {
             self.relist(slot);
         }
     }
@@ -112,6 +112,7 @@ impl Dispatch {
         let Some(slot) = slot else { return };
         let remote = &mut self.operations.get_mut(slot).remote;
         *remote = change(*remote);
+        self.note_run_elsewhere(slot);
         self.relist(slot);
     }
 }

@@ -3,7 +3,7 @@
 use super::{read, unreadable};
 use crate::error::Result;
 use crate::query::{Field, Fields, Object, Parts, Value};
-use crate::rate::{RateKey, RateLimit};
+use crate::rate::{self, RateKey, RateLimit};
 use crate::task::{Json, NewTask};
 
 /// What conditions may look at of a task, with those of its fields that are in `fields`; see
@@ -20,10 +20,15 @@ pub fn for_conditions(task: &NewTask, fields: Fields) -> Result<Value> {
 /// # Errors
 /// `Corrupt` if a stored text is not JSON.
 pub fn rate_key(task: &NewTask, rate: &RateLimit) -> Result<Option<RateKey>> {
-    if rate.by.is_none() {
-        return Ok(None);
-    }
-    Ok(rate.key_in(&for_conditions(task, rate.fields())?))
+    rate.by.as_deref().map(|by| gate_key(task, by)).transpose()
+}
+
+/// The value of a task at the path by which a rate limit or a circuit breaker holds.
+///
+/// # Errors
+/// `Corrupt` if a stored text is not JSON.
+pub fn gate_key(task: &NewTask, by: &str) -> Result<RateKey> {
+    Ok(rate::key_at(&for_conditions(task, rate::fields_of(by))?, by))
 }
 
 /// The part of [`for_conditions`] to which some paths lead.

@@ -30,7 +30,7 @@ use crate::state::Phase;
 use crate::task::{Attempt, AttemptError, Json, LogLine, Progress, TaskEnd, TaskRecord};
 use crate::time::WallMs;
 
-pub use for_conditions::{for_conditions, for_parts, rate_key};
+pub use for_conditions::{for_conditions, for_parts, gate_key, rate_key};
 
 /// The document of a task, with those of its members that are in `fields`.
 ///
@@ -68,6 +68,7 @@ fn member(task: &TaskRecord, field: Field) -> Result<Option<Value>> {
         }
         Field::Progress => task.progress.as_ref().map(progress),
         Field::AttemptsLeftOut => attempts_left_out(task).map(|count| number(count.into())),
+        Field::Version => version(task).map(|count| number(count.into())),
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             stored(task, field).map(|json| read(json, field)).transpose()?
         }
@@ -138,6 +139,10 @@ fn date(at: WallMs) -> Value {
 
 fn attempts_left_out(task: &TaskRecord) -> Option<u32> {
     Some(task.attempts_left_out).filter(|count| *count > 0)
+}
+
+fn version(task: &TaskRecord) -> Option<u32> {
+    Some(task.version).filter(|count| *count > 0)
 }
 
 fn attempt(attempt: &Attempt) -> Result<Value> {
@@ -235,6 +240,7 @@ fn write_member(task: &TaskRecord, field: Field, members: &mut Members<'_>) {
         Field::Attempts => write_list(&task.attempts, members.name(name), write_attempt),
         Field::Progress => members.maybe(name, task.progress.as_ref(), write_progress),
         Field::AttemptsLeftOut => members.maybe(name, attempts_left_out(task), Members::plain),
+        Field::Version => members.maybe(name, version(task), Members::plain),
         Field::Data | Field::Result | Field::Error | Field::AbortReason => {
             members.maybe(name, stored(task, field), Members::json);
         }
@@ -410,6 +416,7 @@ mod tests {
             is_pausing: false,
             attempts: Vec::new(),
             attempts_left_out: 0,
+            version: 0,
         }
     }
 
@@ -614,7 +621,7 @@ mod tests {
         let ended = ends.map(|outcome| TaskRecord { outcome: Some(outcome), ..failed() });
         let has = |field: &Field| {
             let is_shown = |task: &TaskRecord| member(task, *field).unwrap().is_some();
-            let pausing = TaskRecord { is_pausing: true, ..failed() };
+            let pausing = TaskRecord { is_pausing: true, version: 1, ..failed() };
             let mut held = TaskRecord { state: State::Delayed, ..ready() };
             held.def.options.hold_until(WallMs(7));
             ended.iter().any(is_shown) || is_shown(&pausing) || is_shown(&held)

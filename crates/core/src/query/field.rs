@@ -51,6 +51,7 @@ fields! {
     Attempt "attempt" "Attempts that count.",
     Attempts "attempts" "The last attempts, oldest first.",
     AttemptsLeftOut "attemptsLeftOut" "How many attempts before them are not kept.",
+    Version "version" "How often it has changed since an executor outside took it first.",
     Result "result" "What the runner returned.",
     Error "error" "What the runner threw.",
     AbortReason "abortReason" "Why it was aborted.",

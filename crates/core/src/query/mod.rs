@@ -149,6 +149,15 @@ impl Query {
         parse::of_value(value, at, allowed)
     }
 
+    /// Compiles a query of any object, such as an error, that stands at the path `at` and has been
+    /// read.
+    ///
+    /// # Errors
+    /// As [`Query::of_value`]; no name is unknown.
+    pub fn of_any(value: &Value, at: &str) -> Result<Self> {
+        parse::of_any(value, at)
+    }
+
     /// Whether every task matches, whatever it is.
     pub fn is_all(&self) -> bool {
         self.all.is_empty()

@@ -64,6 +64,14 @@ pub(super) fn of_value(value: &Value, at: &str, allowed: Allowed) -> Result<Quer
     Ok(query)
 }
 
+/// Compiles a query of any object that stands at the path `at` and has been read.
+pub(super) fn of_any(value: &Value, at: &str) -> Result<Query> {
+    let (fields, allowed) = (Fields::default(), Allowed::ALL);
+    let mut parser = Parser { nodes: 0, patterns: 0, fields, allowed };
+    let all = parser.part(value, &Place::query_of_any(at))?;
+    Ok(Query { all, fields: parser.fields })
+}
+
 /// Refuses a text that is too long to be read.
 fn check_size(text: &str) -> Result<()> {
     if text.len() > QUERY_BYTES_MAX {

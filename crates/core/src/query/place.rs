@@ -27,6 +27,11 @@ impl Place {
         Self { path: at.into(), level: 1, is_inner: false, is_conjunct: true }
     }
 
+    /// A whole query of any object that stands at this path.
+    pub(super) fn query_of_any(at: &str) -> Self {
+        Self { is_inner: true, ..Self::query(at) }
+    }
+
     /// Its text, such as `query.$or[1].seq`.
     pub(super) fn path(&self) -> &str {
         &self.path

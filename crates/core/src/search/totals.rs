@@ -135,6 +135,7 @@ pub fn left_ends(changes: &[Change]) -> Option<Vec<u8>> {
             | Change::Lapses { .. }
             | Change::SweepKeys(_)
             | Change::Gate(_)
+            | Change::Outside(_)
             | Change::Sort { .. }
             | Change::Offer(_)
             | Change::Bury(_)

@@ -86,6 +86,7 @@ impl Change {
             | Change::Purge { .. }
             | Change::SweepKeys(_)
             | Change::Gate(_)
+            | Change::Outside(_)
             | Change::Sort { .. }
             | Change::Offer(_)
             | Change::Bury(_)

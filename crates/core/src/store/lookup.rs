@@ -174,8 +174,10 @@ pub struct Brief {
     pub lapses: bool,
     /// Since when it is paused, if it is so and has no run.
     pub paused_at: Option<WallMs>,
-    /// Its live run, if it has one.
+    /// Its live run, or its claim, if it has one.
     pub run: Option<RunId>,
+    /// Whether that is of an executor outside.
+    pub is_outside: bool,
     /// When it was added or last started, whichever is later.
     pub latest_at: WallMs,
     /// How it ended, if it did.

@@ -9,8 +9,9 @@ pub(crate) const KINDS: usize = 4;
 /// An operation, and which of its kinds.
 pub(crate) type Place = (usize, usize);
 
-/// What is said of an operation: its limit, whether it is paused, and which of [`RATES`] it has.
-pub(crate) type Said = (usize, Option<u8>, bool, usize);
+/// What is said of an operation: its limit, whether it is paused, which of [`RATES`] and of
+/// [`CIRCUITS`] it has, and whether it has an executor.
+pub(crate) type Said = (usize, Option<u8>, bool, usize, usize, bool);
 
 /// How often tasks may start. A whole burst takes as long to come back for all of them, so that no
 /// change of one leaves an arrival too far ahead: what comes of that the engine's tests try.
@@ -22,6 +23,15 @@ pub(crate) const RATES: [Option<&str>; 7] = [
     Some(r#"{"limit":2,"per":10,"burst":4,"by":"data.k"}"#),
     Some(r#"{"limit":1,"per":10,"burst":2,"by":"data.t"}"#),
     Some(r#"{"limit":1,"per":20,"by":"data.m.x.0.y"}"#),
+];
+
+/// When circuits open. For the same time, as above.
+pub(crate) const CIRCUITS: [Option<&str>; 5] = [
+    None,
+    Some(r#"{"failures":1,"within":20,"openFor":12}"#),
+    Some(r#"{"failures":2,"within":40,"openFor":12,"probes":3}"#),
+    Some(r#"{"failures":1,"within":9,"openFor":12,"by":"data.k"}"#),
+    Some(r#"{"failures":2,"within":60,"openFor":12,"by":"data.k","probes":2}"#),
 ];
 
 /// A task: where it belongs, its priority, and which of [`DATA`] it has.
@@ -94,10 +104,14 @@ fn all_rules() -> impl Strategy<Value = AllRules> {
 pub(crate) struct Turn {
     /// Tasks that enter.
     pub(crate) adds: Vec<Task>,
-    /// So many of the oldest runs end.
+    /// So many of the oldest runs fail.
+    pub(crate) fails: usize,
+    /// So many of the oldest runs then end.
     pub(crate) ends: usize,
     /// So many of the oldest runs then are given back.
     pub(crate) releases: usize,
+    /// So many of the oldest tasks that executors have end, and so many are then given back.
+    pub(crate) settles: (usize, usize),
     /// The n-th ready tasks leave the queue.
     pub(crate) leaves: Vec<usize>,
     /// The n-th ready task gets this priority.
@@ -108,6 +122,8 @@ pub(crate) struct Turn {
     pub(crate) offers: Vec<(usize, bool)>,
     /// Operations that are paused or not and have this limit from now on.
     pub(crate) says: Vec<Said>,
+    /// The tasks of this operation wait for a batch in this turn, if it has some.
+    pub(crate) awaits: Option<usize>,
     /// So many of the picks are taken back.
     pub(crate) unpicks: usize,
     /// So much time has gone by before.
@@ -118,8 +134,16 @@ pub(crate) struct Turn {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Turn(Turn),
-    Runner(usize),
+    /// An operation gets a runner, perhaps one with so many threads, and how many tasks it takes at
+    /// once.
+    Runner(usize, Option<u32>, u32),
     NoRunner(usize),
+    /// One waits for so many tasks of these operations, or of all that have an executor.
+    Poll(Option<Vec<usize>>, usize),
+    /// The n-th of those who wait goes.
+    Unpoll(usize),
+    /// An operation passes for served by executors, or does not.
+    Polled(usize, bool),
     /// What another process says of an operation.
     RemoteSays(Said),
     Started(bool),
@@ -129,8 +153,8 @@ pub(crate) enum Step {
     RemoteAttach(Vec<Task>),
     /// The n-th ready task starts in another process.
     RemoteStart(usize),
-    /// So many runs of an operation end in other processes.
-    RemoteEnd(usize, u32),
+    /// So many runs of an operation end in other processes; whether they fail.
+    RemoteEnd(usize, u32, bool),
     /// All that mirrors the store is read anew.
     Reload,
 }
@@ -145,7 +169,16 @@ fn adds() -> impl Strategy<Value = Vec<Task>> {
 
 fn said() -> impl Strategy<Value = Said> {
     let rate = prop_oneof![2 => Just(0), 3 => 0..RATES.len()];
-    (0..OPERATIONS, prop::option::of(1..4_u8), prop::bool::weighted(0.25), rate)
+    let circuit = prop_oneof![2 => Just(0), 3 => 0..CIRCUITS.len()];
+    let is_outside = prop::bool::weighted(0.3);
+    (
+        0..OPERATIONS,
+        prop::option::of(1..4_u8),
+        prop::bool::weighted(0.25),
+        rate,
+        circuit,
+        is_outside,
+    )
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -162,44 +195,58 @@ fn turn() -> impl Strategy<Value = Turn> {
     ];
     let unpicks = prop_oneof![3 => Just(0), 1 => 1..3_usize];
     let ms = prop_oneof![1 => Just(0), 2 => 1..15_i64];
-    let runs = (0..6_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize]);
+    let awaits = prop::option::weighted(0.2, 0..OPERATIONS);
+    let fails = prop_oneof![2 => Just(0), 1 => 1..4_usize];
+    let settles = (0..4_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize]);
+    let runs = (fails, 0..5_usize, prop_oneof![2 => Just(0), 1 => 1..3_usize], settles);
     let changes = (leaves, moves, updates);
-    (adds(), runs, changes, offers, says, (unpicks, ms), prop::bool::weighted(0.75)).prop_map(
-        |(
-            adds,
-            (ends, releases),
-            (leaves, moves, updates),
-            offers,
-            says,
-            (unpicks, ms),
-            is_committed,
-        )| Turn {
-            adds,
-            ends,
-            releases,
-            leaves,
-            moves,
-            updates,
-            offers,
-            says,
-            unpicks,
-            ms,
-            is_committed,
-        },
-    )
+    (adds(), runs, changes, offers, says, (unpicks, ms, awaits), prop::bool::weighted(0.75))
+        .prop_map(
+            |(
+                adds,
+                (fails, ends, releases, settles),
+                (leaves, moves, updates),
+                offers,
+                says,
+                (unpicks, ms, awaits),
+                is_committed,
+            )| Turn {
+                adds,
+                fails,
+                ends,
+                releases,
+                settles,
+                leaves,
+                moves,
+                updates,
+                offers,
+                says,
+                awaits,
+                unpicks,
+                ms,
+                is_committed,
+            },
+        )
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let batch = prop_oneof![2 => Just(1), 1 => 2..5_u32];
     prop_oneof![
         10 => turn().prop_map(Step::Turn),
-        3 => (0..OPERATIONS).prop_map(Step::Runner),
+        3 => (0..OPERATIONS, prop::option::weighted(0.3, 1..4_u32), batch)
+            .prop_map(|(operation, threads, size)| Step::Runner(operation, threads, size)),
         2 => said().prop_map(Step::RemoteSays),
         1 => (0..OPERATIONS).prop_map(Step::NoRunner),
         1 => prop::bool::weighted(0.8).prop_map(Step::Started),
         2 => (adds(), any::<bool>()).prop_map(|(adds, is_own)| Step::RemoteAdd(adds, is_own)),
         1 => adds().prop_map(Step::RemoteAttach),
         2 => (0..40_usize).prop_map(Step::RemoteStart),
-        2 => (0..OPERATIONS, 1..4_u32).prop_map(|(o, n)| Step::RemoteEnd(o, n)),
+        2 => (0..OPERATIONS, 1..4_u32, prop::bool::weighted(0.4))
+            .prop_map(|(o, n, fails)| Step::RemoteEnd(o, n, fails)),
+        3 => (prop::option::weighted(0.7, prop::collection::vec(0..OPERATIONS, 1..3)), 1..6_usize)
+            .prop_map(|(operations, tasks)| Step::Poll(operations, tasks)),
+        1 => (0..4_usize).prop_map(Step::Unpoll),
+        1 => (0..OPERATIONS, any::<bool>()).prop_map(|(o, is_polled)| Step::Polled(o, is_polled)),
         1 => Just(Step::Reload),
     ]
 }

@@ -1,15 +1,25 @@
 //! A queue, a list of everything, and what happens to both.
 
+mod batches;
+mod circuits;
 mod history;
+mod remote;
+mod runners;
+mod takers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use history::{AllRules, DATA, OPERATIONS, Place, RATES, Said, Step, Task, Turn};
+use batches::{Batches, Filling, Sizes};
+use circuits::Circuits;
+use history::{AllRules, CIRCUITS, DATA, OPERATIONS, Place, RATES, Said, Step, Task, Turn};
+use takers::Takers;
+use tasker_core::circuit::{CircuitBreaker, Verdict};
 use tasker_core::condition::{Condition, Conditions, Scope, fields};
-use tasker_core::dispatch::{Dispatch, Known, Picks, Progress};
-use tasker_core::document::{for_conditions, rate_key};
-use tasker_core::id::{LaneId, OperationId, OwnerId, Seq, TaskId};
+use tasker_core::dispatch::{Dispatch, Known, Picks, Progress, TakerId};
+use tasker_core::document::{for_conditions, gate_key, rate_key};
+use tasker_core::executor::Executor;
+use tasker_core::id::{LaneId, OperationId, Seq, TaskId};
 use tasker_core::operation::{OperationOptions, OperationRecord};
 use tasker_core::query::Value;
 use tasker_core::queue::QueueKey;
@@ -54,7 +64,7 @@ struct Truth {
     defs: BTreeMap<Seq, NewTask>,
     /// The runs that are live here, the oldest first.
     running: Vec<(LaneId, QueueKey)>,
-    /// Live runs in other processes, the oldest first.
+    /// Live runs in other processes, and what executors have, the oldest first.
     remote: Vec<(LaneId, Seq)>,
     /// The limit of each operation, and whether it is paused.
     said: BTreeMap<OperationId, (Option<u32>, bool)>,
@@ -62,6 +72,7 @@ struct Truth {
     rates: BTreeMap<OperationId, (Option<Arc<RateLimit>>, u64)>,
     /// The arrivals of gates.
     gates: BTreeMap<GateId, Arrival>,
+    circuits: Circuits,
     next: u64,
     lane_next: u64,
     /// What other processes start.
@@ -70,6 +81,9 @@ struct Truth {
     lanes: BTreeMap<(Place, u64, Option<RateKey>), LaneId>,
     /// What kind each task is.
     kinds: BTreeMap<Seq, usize>,
+    /// Which of the live runs share a place.
+    batches: Batches,
+    takers: Takers,
 }
 
 pub(crate) struct World {
@@ -80,6 +94,14 @@ pub(crate) struct World {
     is_started: bool,
     now: WallMs,
     runners: BTreeSet<OperationId>,
+    /// The operations of which somebody has asked for tasks of late.
+    polled: BTreeSet<OperationId>,
+    /// How many threads some of them have.
+    threads: BTreeMap<OperationId, u32>,
+    /// Of those, the ones that take several tasks at once.
+    sizes: Sizes,
+    /// The operation of which nothing starts in this turn, for it waits for a batch.
+    awaits: Option<OperationId>,
     /// Most tasks of one window, and most that are told at once.
     window: usize,
     /// Most windows of one read.
@@ -97,39 +119,60 @@ impl World {
             said: BTreeMap::new(),
             rates: BTreeMap::new(),
             gates: BTreeMap::new(),
+            circuits: Circuits::default(),
             next: 1,
             lane_next: 1,
             offers: BTreeSet::new(),
             lanes: BTreeMap::new(),
             kinds: BTreeMap::new(),
+            batches: Batches::default(),
+            takers: Takers::default(),
         };
-        let (is_started, runners, now) = (false, BTreeSet::new(), WallMs(0));
-        let mut world =
-            Self { dispatch, truth, rules, limit, is_started, now, runners, window, windows };
+        let mut world = Self {
+            dispatch,
+            truth,
+            rules,
+            limit,
+            is_started: false,
+            now: WallMs(0),
+            runners: BTreeSet::new(),
+            polled: BTreeSet::new(),
+            threads: BTreeMap::new(),
+            sizes: Sizes::new(),
+            awaits: None,
+            window,
+            windows,
+        };
         world.reload();
         world.step(Step::Started(true));
         world
     }
 
-    /// What a scan of everything would start; it has started in `truth` then.
-    fn expected(&self, truth: &mut Truth) -> Vec<QueueKey> {
-        let mut starts = Vec::new();
+    /// What a scan of everything would start, and who gets it; it has started in `truth` then.
+    fn expected(&self, truth: &mut Truth) -> Vec<(QueueKey, Option<TakerId>)> {
+        let (mut starts, mut filling) = (Vec::new(), Filling::default());
         for (key, lane) in truth.queue.clone() {
             let operation = lane.operation();
             let (limit, is_paused) = truth.said.get(&operation).copied().unwrap_or_default();
-            let is_ours = lane.attached_to().is_none() && self.runners.contains(&operation);
-            if is_paused || !is_ours {
+            let is_outside = truth.takers.is_outside(operation);
+            let is_ours = is_outside || self.runners.contains(&operation);
+            let is_ours = is_ours && lane.attached_to().is_none();
+            if is_paused || !is_ours || self.awaits == Some(operation) {
                 continue;
             }
             let live = truth.live_of(operation) as u32;
             let is_free = limit.is_none_or(|limit| live < limit);
-            let has_place = self.is_started && (truth.running.len() as u32) < self.limit;
+            let places = truth.batches.places(&truth.running);
+            let has_place = self.is_started && (places < self.limit || filling.has_room(operation));
+            let has_place = match is_outside {
+                true => truth.takers.want(operation),
+                false => has_place && self.has_thread(truth, operation),
+            };
             let has_token = truth.tokens(operation, key.seq, self.now) > 0;
-            if is_free && has_place && has_token && self.holds(truth, key) {
-                truth.take(operation, key.seq, self.now);
+            let passes = has_token && truth.is_let_start(operation, key.seq, self.now);
+            if is_free && has_place && passes && self.holds(truth, key) {
                 truth.queue.remove(&key);
-                truth.running.push((lane, key));
-                starts.push(key);
+                starts.push((key, self.begin(truth, (lane, key), &mut filling)));
             }
         }
         starts
@@ -155,7 +198,10 @@ impl World {
 
     /// Whether somebody may start the tasks of an operation.
     fn counts(&self, truth: &Truth, operation: OperationId) -> bool {
-        let is_ours = self.is_started && self.runners.contains(&operation);
+        let is_ours = match truth.takers.is_outside(operation) {
+            true => self.polled.contains(&operation),
+            false => self.is_started && self.runners.contains(&operation),
+        };
         let (_, is_paused) = truth.said.get(&operation).copied().unwrap_or_default();
         (is_ours || truth.offers.contains(&operation)) && !is_paused
     }
@@ -208,6 +254,11 @@ impl World {
                     let arrivals: Vec<_> = gates.iter().map(arrival).collect();
                     self.dispatch.tell_gates(&gates, &arrivals);
                 }
+                Progress::Circuits(gates) => {
+                    let stored = |gate| self.truth.circuits.all.get(gate).cloned();
+                    let circuits = gates.iter().map(stored).collect();
+                    self.dispatch.tell_circuits(&gates, circuits);
+                }
                 Progress::Misplaced(from, key) => {
                     let lane = self.lane_of(key.seq, from.operation(), truth);
                     assert_ne!(lane, from, "{key:?} stands in its lane");
@@ -235,32 +286,40 @@ impl World {
 
     /// Ends, adds and moves, and then starts until nothing more may start.
     fn turn(&mut self, turn: &Turn) {
+        self.truth.circuits.batch += 1;
         let mut truth = self.truth.clone();
         self.now = WallMs(self.now.0 + turn.ms);
         self.dispatch.turn_at(self.now, false);
         let before = (self.dispatch.mirror(), self.dispatch.runs(), self.offered());
         let adds = self.change(turn, &mut truth);
+        self.await_batch(turn.awaits.map(id).filter(|one| !truth.takers.is_outside(*one)));
         let mut expected_truth = truth.clone();
         let expected = self.expected(&mut expected_truth);
         let mut picks = Picks::up_to(usize::MAX);
         let (is_done, is_loaded) = self.start(&mut truth, &mut picks);
-        let order: Vec<_> = picks.picks.iter().map(|pick| pick.key).collect();
+        let order: Vec<_> = picks.picks.iter().map(|pick| (pick.key, pick.taker)).collect();
         let expected = if is_done { &expected[..] } else { &expected[..order.len()] };
         assert_eq!(order, expected);
         for _ in 0..turn.unpicks {
             self.dispatch.unpick(&mut picks);
         }
+        let mut filling = Filling::default();
         for pick in &picks.picks {
             let task = pick.task.as_ref();
             assert!(task.is_none_or(|task| task.seq == pick.key.seq));
             assert_eq!(truth.queue.remove(&pick.key), Some(pick.lane));
-            truth.take(pick.lane.operation(), pick.key.seq, self.now);
-            truth.running.push((pick.lane, pick.key));
+            self.begin(&mut truth, (pick.lane, pick.key), &mut filling);
         }
+        for (gate, circuit, _) in self.dispatch.probes() {
+            assert_eq!(truth.circuits.all.get(&gate), Some(&circuit), "{gate:?}");
+        }
+        let places = truth.batches.places(&truth.running);
+        assert_eq!(self.dispatch.running(), places);
         for (gate, arrival) in self.dispatch.arrivals() {
             let was_unpicked = truth.gates.get(&gate) == self.truth.gates.get(&gate);
             assert!(truth.gates.get(&gate) == Some(&arrival) || was_unpicked, "{gate:?}");
         }
+        self.awaits = None;
         if turn.is_committed {
             self.dispatch.commit();
             self.truth = truth;
@@ -275,7 +334,7 @@ impl World {
             assert!(is_loaded || after == before, "{before:?} is now {after:?}");
         }
         self.compare();
-        if is_done && turn.is_committed && turn.unpicks == 0 {
+        if is_done && turn.is_committed && turn.unpicks == 0 && turn.awaits.is_none() {
             self.compare_next_token();
         }
         if !is_done && turn.is_committed {
@@ -285,14 +344,23 @@ impl World {
 
     /// What a turn changes before it starts anything; the tasks that it adds.
     fn change(&mut self, turn: &Turn, truth: &mut Truth) -> Vec<(QueueKey, LaneId)> {
-        for (lane, key) in truth.running.drain(..turn.ends.min(truth.running.len())) {
-            self.dispatch.end_run(lane.operation(), key.seq);
+        let mut ended = Vec::new();
+        let fails = turn.fails.min(truth.running.len());
+        let verdicts = [(fails, Verdict::Failed), (turn.ends, Verdict::Succeeded)];
+        for (count, verdict) in verdicts {
+            for (lane, key) in truth.running.drain(..count.min(truth.running.len())) {
+                self.end_run(lane, key.seq, &mut truth.batches);
+                ended.push((key.seq, verdict));
+            }
         }
         for (lane, key) in truth.running.drain(..turn.releases.min(truth.running.len())) {
-            self.dispatch.end_run(lane.operation(), key.seq);
+            self.end_run(lane, key.seq, &mut truth.batches);
             self.dispatch.enter(lane, key);
             truth.queue.insert(key, lane);
+            ended.push((key.seq, Verdict::Nothing));
         }
+        let settled = self.settle_outside(turn.settles, truth);
+        ended.extend(settled.into_iter().map(|seq| (seq, Verdict::Nothing)));
         for n in &turn.leaves {
             if let Some((key, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
                 truth.queue.remove(&key);
@@ -314,8 +382,7 @@ impl World {
             if let Some((key, lane)) = truth.queue.iter().nth(*n).map(|(key, lane)| (*key, *lane)) {
                 truth.defs.get_mut(&key.seq).unwrap().data = Some(Json::trusted(DATA[*data]));
                 self.dispatch.leave(lane, key);
-                let lane = match truth.rate(lane.operation()).is_some_and(|rate| rate.by.is_some())
-                {
+                let lane = match truth.key_path(lane.operation()).is_some() {
                     true if lane.attached_to().is_none() => {
                         self.lane_of(key.seq, lane.operation(), truth)
                     }
@@ -334,6 +401,10 @@ impl World {
         }
         for said in &turn.says {
             self.say(*said, truth);
+        }
+        // As the engine does: when all is said, and before the starts.
+        for (seq, verdict) in ended {
+            self.end_guarded(truth, seq, verdict);
         }
         adds
     }
@@ -354,8 +425,7 @@ impl World {
 
     /// The lane of a task, which may be new.
     fn lane_of(&mut self, seq: Seq, operation: OperationId, truth: &mut Truth) -> LaneId {
-        let value =
-            truth.gate(operation, seq).and_then(|(is_keyed, gate)| is_keyed.then_some(gate.1));
+        let value = truth.value(operation, seq);
         let (value, place) = (value.as_ref(), truth.place(operation, seq));
         let conditions = truth.defs[&seq].conditions().clone();
         self.dispatch.lane_of(operation, &conditions, value).unwrap_or_else(|| {
@@ -365,24 +435,41 @@ impl World {
         })
     }
 
-    fn say(&mut self, (operation, limit, is_paused, rate): Said, truth: &mut Truth) {
+    fn say(&mut self, said: Said, truth: &mut Truth) {
+        let (operation, limit, is_paused, rate, circuit, is_outside) = said;
+        match is_outside {
+            true => truth.takers.outside.insert(id(operation)),
+            false => truth.takers.outside.remove(&id(operation)),
+        };
         let limit = limit.map(u32::from);
         truth.said.insert(id(operation), (limit, is_paused));
         let rate = RATES[rate].map(|text| Arc::new(RateLimit::read(text, "rateLimit").unwrap()));
-        let (old, mut lanes_from) = truth.rates.get(&id(operation)).cloned().unwrap_or_default();
-        let path = |rate: &Option<Arc<RateLimit>>| rate.as_ref().and_then(|rate| rate.by.clone());
-        if path(&rate).is_some() && path(&rate) != path(&old) {
-            lanes_from = truth.lane_next;
-        }
+        let breaker = CIRCUITS[circuit].map(|text| CircuitBreaker::read(text, "x").unwrap());
+        let by_rate = rate.as_ref().and_then(|rate| rate.by.clone());
+        // Two paths are refused, and so is a breaker beside executors.
+        let is_taken =
+            |one: &CircuitBreaker| by_rate.is_none() || one.by.is_none() || one.by == by_rate;
+        let breaker = breaker.filter(is_taken).filter(|_| !is_outside).map(Arc::new);
+        let old = truth.key_path(id(operation));
+        let mut lanes_from = truth.rates.get(&id(operation)).map_or(0, |(_, from)| *from);
         truth.rates.insert(id(operation), (rate.clone(), lanes_from));
+        let circuit_from = truth.say_breaker(id(operation), breaker.clone());
+        let path = truth.key_path(id(operation));
+        if path.is_some() && path != old {
+            lanes_from = truth.lane_next;
+            truth.rates.insert(id(operation), (rate.clone(), lanes_from));
+        }
         let record = OperationRecord {
             paused_at: is_paused.then_some(WallMs(1)),
             defined: OperationOptions {
                 concurrency: limit,
                 rate_limit: rate,
+                circuit_breaker: breaker,
+                executor: is_outside.then(Executor::default),
                 ..OperationOptions::default()
             },
             lanes_from,
+            circuit_from,
             ..OperationRecord::first()
         };
         self.dispatch.set_record(id(operation), record);
@@ -409,6 +496,7 @@ impl World {
     /// What memory says is so (D1 to D5).
     fn compare(&self) {
         assert_eq!(self.dispatch.fault(), None);
+        assert_eq!(self.dispatch.has_takers(), self.truth.takers.left() > 0);
         self.compare_examined();
         let mut lanes: BTreeMap<LaneId, Vec<QueueKey>> = BTreeMap::new();
         for (key, lane) in self.truth.queue.iter().filter(|(_, lane)| lane.attached_to().is_none())
@@ -431,32 +519,6 @@ impl World {
         }
     }
 
-    /// Who waits for a token alone is looked at when one comes.
-    fn compare_next_token(&self) {
-        if !self.is_started || self.truth.running.len() as u32 >= self.limit {
-            return;
-        }
-        for (key, lane) in &self.truth.queue {
-            let operation = lane.operation();
-            let (limit, is_paused) = self.truth.said.get(&operation).copied().unwrap_or_default();
-            let live = self.truth.live_of(operation) as u32;
-            let is_free = !is_paused && limit.is_none_or(|limit| live < limit);
-            let is_ours = lane.attached_to().is_none() && self.runners.contains(&operation);
-            let gate = self.truth.gate(operation, key.seq).map(|(_, gate)| gate);
-            let arrival = gate.as_ref().and_then(|gate| self.truth.gates.get(gate)).copied();
-            let rate = self.truth.rate(operation);
-            if let (Some(rate), Some(arrival)) = (rate, arrival)
-                && is_free
-                && is_ours
-                && self.truth.tokens(operation, key.seq, self.now) == 0
-                && self.holds(&self.truth, *key)
-            {
-                let next = self.dispatch.next_token();
-                assert!(next.is_some_and(|at| at <= rate.next_at(arrival)), "{key:?} {next:?}");
-            }
-        }
-    }
-
     /// All ready tasks that were examined are known, and no others are.
     fn compare_examined(&self) {
         let (keys, lanes) = self.dispatch.examined();
@@ -476,82 +538,29 @@ impl World {
                 self.is_started = is_started;
                 self.dispatch.set_started(is_started);
             }
-            Step::Runner(operation) => {
-                self.runners.insert(id(operation));
-                self.dispatch.set_runner(&name(operation), true);
-            }
+            Step::Runner(operation, threads, size) => self.assign(operation, threads, size),
             Step::RemoteSays(said) => {
+                self.truth.circuits.batch += 1;
                 let mut truth = self.truth.clone();
                 self.say(said, &mut truth);
                 self.truth = truth;
                 self.dispatch.commit();
             }
-            Step::NoRunner(operation) => {
-                self.runners.remove(&id(operation));
-                self.dispatch.set_runner(&name(operation), false);
-            }
+            Step::NoRunner(operation) => self.unassign(operation),
+            Step::Poll(operations, tasks) => self.poll(operations.as_deref(), tasks),
+            Step::Unpoll(n) => self.unpoll(n),
+            Step::Polled(operation, is_polled) => self.set_polled(operation, is_polled),
             Step::RemoteAdd(adds, is_own) => self.add_remote(&adds, is_own),
             Step::RemoteAttach(adds) => self.attach_remote(&adds),
             Step::RemoteStart(n) => self.start_remote(n),
-            Step::RemoteEnd(operation, runs) => self.end_remote(id(operation), runs),
+            Step::RemoteEnd(operation, runs, fails) => {
+                self.truth.circuits.batch += 1;
+                let verdict = if fails { Verdict::Failed } else { Verdict::Succeeded };
+                self.end_remote(operation, runs, verdict);
+            }
             Step::Reload => self.reload(),
         }
         self.turn(&Turn { is_committed: true, ..Turn::default() });
-    }
-
-    /// Another process adds: in lanes of which nothing is known here, or in those that are there.
-    fn add_remote(&mut self, adds: &[Task], is_own: bool) {
-        for task in adds {
-            let (place, operation) = (task.0, id(task.0.0));
-            let plain = LaneId::new(operation, 0);
-            let key = self.truth.add(define(&self.rules, *task), plain, place.1);
-            let gate = self.truth.gate(operation, key.seq);
-            let value = gate.and_then(|(is_keyed, gate)| is_keyed.then_some(gate.1));
-            let known = self.truth.known_lane(place, value.as_ref()).filter(|_| !is_own);
-            let lane = match (place.1, &value) {
-                (0, None) => plain,
-                _ => known.unwrap_or_else(|| self.truth.new_lane(place, value.as_ref())),
-            };
-            self.truth.queue.insert(key, lane);
-            self.dispatch.enter(lane, key);
-        }
-        self.dispatch.commit();
-    }
-
-    fn attach_remote(&mut self, adds: &[Task]) {
-        for ((operation, _), priority, data) in adds {
-            let lane = LaneId::attached(id(*operation), OwnerId(7));
-            let def = define(&self.rules, ((*operation, 0), *priority, *data));
-            let key = self.truth.add(def, lane, 0);
-            self.dispatch.enter(lane, key);
-        }
-        self.dispatch.commit();
-    }
-
-    fn start_remote(&mut self, n: usize) {
-        let first = self.truth.queue.iter().nth(n).map(|(key, lane)| (*key, *lane));
-        let Some((key, lane)) = first else { return };
-        if self.truth.tokens(lane.operation(), key.seq, self.now) == 0 {
-            return;
-        }
-        self.truth.take(lane.operation(), key.seq, self.now);
-        self.truth.queue.remove(&key);
-        self.truth.remote.push((lane, key.seq));
-        self.dispatch.leave(lane, key);
-        let document = document(&self.truth.defs[&key.seq], Scope::Running);
-        let document = Some(&document).filter(|_| self.dispatch.tracks_runs());
-        self.dispatch.begin_remote_run(lane.operation(), key.seq, document);
-        self.dispatch.commit();
-    }
-
-    fn end_remote(&mut self, operation: OperationId, runs: u32) {
-        for _ in 0..runs {
-            let is_own = |(lane, _): &(LaneId, Seq)| lane.operation() == operation;
-            let Some(at) = self.truth.remote.iter().position(is_own) else { break };
-            let (_, seq) = self.truth.remote.remove(at);
-            self.dispatch.end_remote_run(operation, seq);
-        }
-        self.dispatch.commit();
     }
 }
 
@@ -576,6 +585,18 @@ impl Truth {
 
     fn rate(&self, operation: OperationId) -> Option<&Arc<RateLimit>> {
         self.rates.get(&operation)?.0.as_ref()
+    }
+
+    /// The path by which the gates of an operation hold, if one does by value.
+    fn key_path(&self, operation: OperationId) -> Option<Box<str>> {
+        let (breaker, _) = self.circuits.said.get(&operation).cloned().unwrap_or_default();
+        let rate = self.rate(operation).and_then(|rate| rate.by.clone());
+        rate.or_else(|| breaker.and_then(|breaker| breaker.by.clone()))
+    }
+
+    /// The value of a task there.
+    fn value(&self, operation: OperationId, seq: Seq) -> Option<RateKey> {
+        self.key_path(operation).map(|by| gate_key(&self.defs[&seq], &by).unwrap())
     }
 
     /// The gate of a task, if its operation has a rate limit, and whether that is by value.

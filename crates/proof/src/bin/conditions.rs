@@ -143,6 +143,7 @@ fn start_one(dispatch: &mut Dispatch, tasks: &[NewTask]) -> Result<()> {
                 | Progress::Queued(_)
                 | Progress::Examine(..)
                 | Progress::Gates(_)
+                | Progress::Circuits(_)
                 | Progress::Misplaced(..) => {
                     return Err(Error::bug("everything is known"));
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tasker_core::id::Seq;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::Change;
+use tasker_core::store::{Change, OutsideChange};
 
 /// Keeps the books of what waits outside the queue, and of what has ended.
 pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
@@ -49,6 +49,23 @@ pub(super) fn lane_next(changes: &[Change]) -> u64 {
     lanes.filter(|n| *n < 1 << 46).max().map_or(1, |n| n + 1)
 }
 
+fn move_one(counts: &mut Counts, from: Option<State>, to: State) {
+    if let Some(from) = from {
+        counts.set(from, counts.get(from).saturating_sub(1));
+    }
+    counts.enter(to);
+}
+
+/// From where to where an executor takes a task.
+fn outside(change: &OutsideChange) -> Option<(State, State)> {
+    match change {
+        OutsideChange::Claim { .. } => Some((State::Ready, State::Claimed)),
+        OutsideChange::Begin { .. } => Some((State::Claimed, State::Running)),
+        OutsideChange::Unclaim { .. } => Some((State::Claimed, State::Ready)),
+        OutsideChange::Renew { .. } | OutsideChange::Touch { .. } => None,
+    }
+}
+
 /// What the counters are after these changes if none is refused.
 pub(super) fn tally(
     mut counts: Counts,
@@ -56,12 +73,7 @@ pub(super) fn tally(
     changes: &[Change],
 ) -> Counts {
     let mut purged = Vec::new();
-    let mut shift = |from: Option<State>, to: State| {
-        if let Some(from) = from {
-            counts.set(from, counts.get(from).saturating_sub(1));
-        }
-        counts.enter(to);
-    };
+    let mut shift = |from: Option<State>, to: State| move_one(&mut counts, from, to);
     for change in changes {
         let waiting = |seq: &Seq| unqueued.get(seq).copied().unwrap_or(State::Ready);
         match change {
@@ -89,6 +101,9 @@ pub(super) fn tally(
             Change::End { seq, run, outcome, .. } => {
                 let from = if run.is_some() { State::Running } else { waiting(seq) };
                 shift(Some(from), outcome.state());
+            }
+            Change::Outside(change) => {
+                outside(change).into_iter().for_each(|(from, to)| shift(Some(from), to));
             }
             Change::Purge { from, .. } => purged.push(*from),
             Change::Operation(_)

@@ -33,6 +33,7 @@ pub(super) fn a_waiting_task_in_brief(world: &mut World) -> Result<()> {
         lapses: false,
         paused_at: None,
         run: None,
+        is_outside: false,
         latest_at,
         outcome: None,
         created_at: latest_at,

@@ -8,6 +8,7 @@ use tasker_core::task::{Level, TaskRecord};
 use tasker_core::transition::{After, TRANSITIONS, TransitionKind, TransitionRule};
 
 use super::gates::sorting;
+use super::outside;
 use super::progress::progressing;
 use super::world::{Live, World, aborted, done, failed, read, with_data};
 
@@ -44,6 +45,9 @@ fn bring(world: &mut World, state: State) -> Result<Live> {
     if state == State::Ready {
         return Ok(world.starting(task, 1).0);
     }
+    if state == State::Claimed {
+        return outside::claim(world, task, 9);
+    }
     let live = world.start(task)?;
     match state {
         State::Done => world.end(live, done())?,
@@ -65,6 +69,9 @@ fn is_of_run(kind: TransitionKind) -> bool {
 fn change(world: &mut World, live: Live, kind: TransitionKind) -> Result<Change> {
     Ok(match kind {
         TransitionKind::Start => world.starting(live.task, 2).1,
+        TransitionKind::Claim => outside::claiming(world, live.task, 9).1,
+        TransitionKind::Begin => outside::beginning(world, live, 99),
+        TransitionKind::Unclaim => outside::unclaiming(world, live),
         TransitionKind::Done => world.ending(live, done()),
         TransitionKind::Fail => world.ending(live, failed()),
         TransitionKind::Abort => world.ending(live, aborted()),

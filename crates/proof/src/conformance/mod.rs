@@ -35,6 +35,7 @@ mod dependencies;
 mod end;
 mod explaining;
 mod gates;
+mod outside;
 mod guards;
 mod head;
 mod heads;

@@ -84,8 +84,10 @@ fn whole(version: u32) -> Operation {
         on_stop: Some(OnStop::Postpone),
         ..OperationOptions::at_once(100_000)
     };
-    let (paused_at, lanes_from) = (Some(WallMs(-7)), 9);
-    let record = OperationRecord { version, paused_at, defined, assigned, lanes_from };
+    let paused_at = Some(WallMs(-7));
+    let (lanes_from, circuit_from) = (9, 8);
+    let record =
+        OperationRecord { version, paused_at, defined, assigned, lanes_from, circuit_from };
     Operation { record, ..Operation::new(OperationId(1), "x'; --") }
 }
 

@@ -397,12 +397,24 @@ macro_rules! conformance_cases {
                 schedules_are_read_by_id_a_part_at_a_time,
                 what_becomes_of_a_schedule_is_told_in_the_journal,
             }
+            outside {
+                a_claim_is_its_tasks_until_it_begins_or_is_given_back,
+                a_claim_and_a_run_of_an_executor_outlive_the_process,
+                a_run_of_an_executor_is_renewed_and_ends_its_lease_with_it,
+                what_executors_have_counts_as_runs_of_others_and_is_no_orphan,
+                leases_come_by_their_ends,
+                nothing_of_a_claim_under_another_run_is_written,
+                what_was_claimed_goes_with_its_task,
+            }
             gates {
                 an_arrival_comes_back_and_the_last_one_counts,
                 gates_that_rest_are_forgotten_and_no_others,
                 gates_that_rest_are_forgotten_some_at_a_time,
                 a_sorted_task_keeps_its_place_and_has_another_lane,
                 what_becomes_of_a_gate_is_told_to_nobody,
+                a_circuit_comes_back_and_the_last_one_counts,
+                circuits_that_rest_are_forgotten_with_the_other_gates,
+                a_turn_of_a_circuit_is_told_and_nothing_else_of_it,
             }
             offers {
                 who_has_said_nothing_offers_nothing,

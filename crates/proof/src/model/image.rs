@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_core::changes::WatchedBatch;
+use tasker_core::circuit::Circuit;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
 use tasker_core::key::{Key, KeyKind};
@@ -45,6 +46,8 @@ pub(super) struct Image {
     pub(super) lapsing: BTreeSet<(OperationId, Seq)>,
     /// The arrivals of gates.
     pub(super) gates: BTreeMap<GateId, Arrival>,
+    /// The circuits of gates.
+    pub(super) circuits: BTreeMap<GateId, Circuit>,
 }
 
 impl Default for Image {
@@ -71,6 +74,7 @@ impl Default for Image {
             schedules: BTreeMap::new(),
             lapsing,
             gates: BTreeMap::new(),
+            circuits: BTreeMap::new(),
         }
     }
 }
@@ -112,10 +116,7 @@ impl Image {
             | Change::Lapses { .. }
             | Change::Timer { .. } => self.apply_wait(change, owner),
             Change::Due { seq, lane, priority } => self.become_due(*seq, *lane, *priority),
-            Change::Fired(last) => {
-                self.timers.retain(|timer| timer > last);
-                Some(())
-            }
+            Change::Fired(last) => self.fire(*last),
             Change::Start { seq, lane, priority, start, is_due } => {
                 let row = if *is_due { self.delayed(*seq)? } else { self.ready(*seq)? };
                 row.at(*lane, *priority).start(*start, owner)
@@ -143,6 +144,7 @@ impl Image {
                 self.apply_hold(change)
             }
             Change::Schedule(change) => self.apply_schedule(change),
+            Change::Outside(change) => self.apply_outside(change),
             Change::SetQueueTimeout { seq, lane, ends_at: at } => {
                 self.set_queue_timeout((*seq, *lane), *at)
             }
@@ -167,6 +169,11 @@ impl Image {
             | Change::Progress { .. }
             | Change::Log { .. } => self.apply_to_run(change),
         }
+    }
+
+    fn fire(&mut self, last: Timer) -> Option<()> {
+        self.timers.retain(|timer| *timer > last);
+        Some(())
     }
 
     fn become_due(&mut self, seq: Seq, lane: LaneId, priority: Priority) -> Option<()> {
@@ -305,10 +312,25 @@ impl Image {
     }
 
     fn sweep_gates(&mut self, operation: OperationId, now: WallMs) {
-        let of = self.gates.iter().filter(|((of, _), _)| *of == operation);
-        let resting = of.filter(|(_, arrival)| arrival.at < now).map(|(gate, _)| gate.clone());
-        let resting: Vec<GateId> = resting.take(GATES_SWEPT_MAX).collect();
-        self.gates.retain(|gate, _| !resting.contains(gate));
+        let all = self.gates_of(operation).filter(|(_, _, at)| *at < now);
+        let resting = all.map(|(kind, gate, _)| (kind, gate.clone()));
+        let resting: Vec<(u8, GateId)> = resting.take(GATES_SWEPT_MAX).collect();
+        for (kind, gate) in resting {
+            match kind {
+                1 => drop(self.gates.remove(&gate)),
+                _ => drop(self.circuits.remove(&gate)),
+            }
+        }
+    }
+
+    /// The gates of an operation, each with its kind and the moment from which on it rests.
+    pub(super) fn gates_of(
+        &self,
+        operation: OperationId,
+    ) -> impl Iterator<Item = (u8, &GateId, WallMs)> {
+        let arrivals = self.gates.iter().map(|(gate, arrival)| (1, gate, arrival.at));
+        let circuits = self.circuits.iter().map(|(gate, circuit)| (2, gate, circuit.rests_at));
+        arrivals.chain(circuits).filter(move |(_, (of, _), _)| *of == operation)
     }
 
     fn sweep_keys(&mut self, now: WallMs) {
@@ -395,6 +417,9 @@ impl Image {
             Change::Gate(GateChange::Arrive(gate, arrival)) => {
                 self.gates.insert(gate.clone(), *arrival);
             }
+            Change::Gate(GateChange::Turn(gate, circuit, _)) => {
+                self.circuits.insert(gate.clone(), Circuit::clone(circuit));
+            }
             Change::Gate(GateChange::Sweep(operation, now)) => self.sweep_gates(*operation, *now),
             Change::Offer(offers) => {
                 self.offers.remove(&owner);
@@ -474,6 +499,7 @@ impl Image {
             is_pausing: false,
             attempts: Vec::new(),
             attempts_left_out: 0,
+            version: 0,
         };
         let (failures, losses, logs, abort, wish) = (0, 0, Vec::new(), None, None);
         let (lane, postponement, has_last_run) = (*lane, None, false);
@@ -488,6 +514,8 @@ impl Image {
             postponement,
             wish,
             has_last_run,
+            is_outside: false,
+            outside: None,
         };
         let row = self.tasks.entry(*seq).or_insert(row);
         start.map_or(Some(()), |start| row.start(start, owner))

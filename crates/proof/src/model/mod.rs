@@ -13,15 +13,18 @@ mod row;
 
 mod image;
 
+mod outside;
+
 mod reader;
 mod transaction;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tasker_core::circuit::Circuit;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, OwnerId};
-use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
+use tasker_core::store::{GateId, Preview, ReadTransaction, Store, Transaction, Waker};
 
 pub use self::reader::ModelReader;
 
@@ -64,9 +67,15 @@ impl Disk {
         self.lock().saved.waits.len()
     }
 
-    /// How many gates of rate limits are kept.
+    /// How many gates of rate limits and of circuit breakers are kept.
     pub fn gates(&self) -> usize {
-        self.lock().saved.gates.len()
+        let contents = self.lock();
+        contents.saved.gates.len() + contents.saved.circuits.len()
+    }
+
+    /// What is kept of the circuit of a gate.
+    pub fn circuit(&self, gate: &GateId) -> Option<Circuit> {
+        self.lock().saved.circuits.get(gate).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {

@@ -1,7 +1,9 @@
 //! One task, as its row has it.
 
+use std::sync::Arc;
+
 use tasker_core::error::Result;
-use tasker_core::id::{LaneId, OwnerId};
+use tasker_core::id::{LaneId, OwnerId, RunId};
 use tasker_core::limits::ATTEMPTS_KEPT_MAX;
 use tasker_core::queue::QueueKey;
 use tasker_core::read::{Found, ReadBudget, WithLogs};
@@ -12,6 +14,16 @@ use tasker_core::task::{
     TaskEnd, TaskRecord,
 };
 use tasker_core::time::WallMs;
+
+/// What is kept of a task that an executor has ever taken.
+#[derive(Clone, Debug)]
+pub(super) struct Outside {
+    pub(super) version: u32,
+    pub(super) changed_at: WallMs,
+    /// While an executor has it.
+    pub(super) live: Option<(RunId, WallMs)>,
+    pub(super) executor: Option<Arc<str>>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Row {
@@ -29,6 +41,10 @@ pub(super) struct Row {
     pub(super) wish: Option<PauseWish>,
     /// Whether it ended with its last attempt, and not while it waited.
     pub(super) has_last_run: bool,
+    /// Whether its live run is of an executor outside, if it runs.
+    pub(super) is_outside: bool,
+    /// What is kept of it if an executor has ever taken it.
+    pub(super) outside: Option<Outside>,
 }
 
 impl Row {
@@ -50,6 +66,7 @@ impl Row {
         let live = Attempt { attempt, run, started_at: at, ended_at, end, error, result };
         self.task.attempts.push(live);
         (self.task.state, self.task.attempt, self.owner) = (State::Running, attempt, owner);
+        self.is_outside = false;
         self.task.started_at = Some(at);
         Some(())
     }
@@ -110,7 +127,8 @@ impl Row {
     /// The task as users see it.
     pub(super) fn record(&self) -> TaskRecord {
         let is_pausing = self.task.state == State::Running && self.wish.is_some();
-        let mut task = TaskRecord { is_pausing, ..self.task.clone() };
+        let version = self.outside.as_ref().map_or(0, |outside| outside.version);
+        let mut task = TaskRecord { is_pausing, version, ..self.task.clone() };
         if task.state != State::Paused || task.has_halted() {
             task.def.options.forget_pause();
         }
@@ -170,7 +188,9 @@ impl Row {
         let TaskRecord { id, state, .. } = self.task;
         let (priority, outcome) = (self.task.def.priority, self.task.outcome.clone());
         let live = self.task.attempts.last().filter(|_| self.has_live_run());
-        let run = live.map(|attempt| attempt.run);
+        let claim = self.outside.as_ref().and_then(|outside| outside.live);
+        let claim = claim.filter(|_| state == State::Claimed);
+        let run = live.map(|attempt| attempt.run).or(claim.map(|(run, _)| run));
         let latest_at = self.task.created_at.max(self.task.started_at.unwrap_or_default());
         let (lane, options) = (self.lane, &self.task.def.options);
         let (run_at, queue_timeout) = (options.run_at(), options.queue_timeout);
@@ -193,6 +213,7 @@ impl Row {
             lapses: options.lapses(),
             paused_at: options.paused_at.filter(|_| is_out),
             run,
+            is_outside: self.has_outside_run(),
             latest_at,
             outcome,
             created_at,

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tasker_core::changes::WatchedBatch;
+use tasker_core::circuit::Circuit;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq, TaskId};
@@ -14,8 +15,8 @@ use tasker_core::schedules::{Schedule, ScheduleName};
 use tasker_core::state::State;
 use tasker_core::store::{
     Background, Batch, Brief, Commit, Entry, Expired, GATES_SWEPT_MAX, GateId, GatesLeft, Head,
-    KeyHolder, LaneHead, LiveRun, Offers, Operation, Orphan, PauseWish, QueuePart, ReadTransaction,
-    ReadyTask, Refused, Transaction, Wait, Whose, Window, WindowQuery,
+    KeyHolder, LaneHead, LiveRun, Offers, Operation, Orphan, OutsideRun, PauseWish, QueuePart,
+    ReadTransaction, ReadyTask, Refused, Transaction, Wait, Whose, Window, WindowQuery,
 };
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
@@ -73,7 +74,8 @@ impl ReadTransaction for ModelTransaction<'_> {
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
         for row in self.image.tasks.values() {
-            if row.has_live_run() && row.owner != self.store.owner {
+            let is_remote = row.owner != self.store.owner || row.is_outside;
+            if row.has_outside_run() || (row.has_live_run() && is_remote) {
                 *lanes.entry(row.lane).or_default() += 1;
             }
         }
@@ -81,7 +83,8 @@ impl ReadTransaction for ModelTransaction<'_> {
     }
 
     fn live_runs(&mut self) -> Result<Vec<LiveRun>> {
-        let live = self.image.tasks.iter().filter(|(_, row)| row.has_live_run());
+        let tasks = self.image.tasks.iter();
+        let live = tasks.filter(|(_, row)| row.has_live_run() || row.has_outside_run());
         Ok(live.map(|(seq, row)| LiveRun { seq: *seq, lane: row.lane }).collect())
     }
 
@@ -116,10 +119,14 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(gates.iter().map(|gate| self.image.gates.get(gate).copied()).collect())
     }
 
+    fn circuits(&mut self, gates: &[GateId]) -> Result<Vec<Option<Circuit>>> {
+        Ok(gates.iter().map(|gate| self.image.circuits.get(gate).cloned()).collect())
+    }
+
     fn gates_left(&mut self, operation: OperationId, now: WallMs) -> Result<GatesLeft> {
-        let of = || self.image.gates.iter().filter(|((of, _), _)| *of == operation);
-        let resting = of().filter(|(_, arrival)| arrival.at < now).count();
-        let busy = of().map(|(_, arrival)| arrival.at).filter(|at| *at >= now).min();
+        let of = || self.image.gates_of(operation).map(|(_, _, at)| at);
+        let resting = of().filter(|at| *at < now).count();
+        let busy = of().filter(|at| *at >= now).min();
         Ok(match busy {
             _ if resting > GATES_SWEPT_MAX => GatesLeft::Resting,
             None => GatesLeft::Nothing,
@@ -135,7 +142,8 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn orphans(&mut self) -> Result<Vec<Orphan>> {
         let living = self.store.disk.lock().owners.clone();
-        let is_orphan = |row: &&Row| row.has_live_run() && !living.contains(&row.owner);
+        let has_owner = |row: &&Row| row.has_live_run() && !row.has_outside_run();
+        let is_orphan = |row: &&Row| has_owner(row) && !living.contains(&row.owner);
         let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
@@ -247,6 +255,15 @@ impl ReadTransaction for ModelTransaction<'_> {
         Ok(seqs.iter().map(error).collect())
     }
 
+    fn leased(&mut self) -> Result<Vec<Seq>> {
+        Ok(self.image.leased())
+    }
+
+    fn outside_runs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<OutsideRun>>> {
+        let run = |seq| self.image.tasks.get(seq).and_then(Row::outside_run);
+        Ok(seqs.iter().map(run).collect())
+    }
+
     fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {
         let background = |seq: &Seq| {
             let row = self.image.tasks.get(seq)?;
@@ -264,7 +281,8 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>> {
         let of_one = |id: &OperationId| {
-            let live = self.image.tasks.values().filter(|row| row.has_live_run());
+            let tasks = self.image.tasks.values();
+            let live = tasks.filter(|row| row.has_live_run() || row.has_outside_run());
             let own = live.filter(|row| row.lane.operation() == *id);
             own.map(|row| row.task.id).take(each_max).collect()
         };

@@ -73,6 +73,8 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     ledger.uniques(&tasks);
     ledger.schedules(&tasks);
     ledger.rates(&tasks);
+    ledger.circuits(&tasks);
+    ledger.lent(&marks, &tasks);
     ledger.effects(&marks, &tasks);
     ledger.attached(&marks, &tasks);
     ledger.overlaps(&marks, &tasks);
@@ -286,8 +288,12 @@ impl Ledger {
         let run_at = options.run_at().filter(|_| options.tags.is_none());
         let since = run_at.map_or(task.created_at, |at| at.max(task.created_at));
         let is_over = options.queue_timeout.is_some_and(|timeout| {
-            timeout.then == AfterQueueTimeout::Abort
-                && task.ended_at.is_some_and(|at| at >= timeout.end(since))
+            // The wait of one that was replaced, or that others held up, counts from then, by the
+            // clock of who did that.
+            let is_later = options.unique.is_some() || options.depends_on.is_some();
+            let stored = timeout.ends_at.filter(|_| is_later);
+            let end = stored.unwrap_or_else(|| timeout.end(since));
+            timeout.then == AfterQueueTimeout::Abort && task.ended_at.is_some_and(|at| at >= end)
         });
         if !is_over || !task.attempts.is_empty() {
             let text = format!("{} did not wait longer than its queueTimeout", task.id.0);
@@ -312,7 +318,7 @@ impl Ledger {
     fn failures(&mut self, task: &TaskRecord) {
         let failed = |attempt: &&Attempt| {
             let cause = attempt.error.as_ref().map(|error| error.cause);
-            matches!(cause, Some(Cause::Error | Cause::RunTimeout))
+            matches!(cause, Some(Cause::Error | Cause::RunTimeout | Cause::Lease))
         };
         let failures = task.attempts.iter().filter(failed).count() as u32;
         let policy = task.def.options.retry.as_deref();

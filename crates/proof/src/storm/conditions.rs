@@ -98,6 +98,8 @@ impl Ledger {
         for commit in changes.chunk_by(|((one, _), _), ((next, _), _)| one == next) {
             let mut starts = Vec::new();
             for Told { id, change, state } in commit.iter().map(|(_, told)| **told) {
+                // Who has claimed a task has it, and counts.
+                let state = if state == State::Claimed { State::Running } else { state };
                 let before = states.remove(&id);
                 // A run that goes on after a halt has counted all the time.
                 let was_live = matches!(before, Some(State::Running | State::Paused));

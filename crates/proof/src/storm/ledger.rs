@@ -111,6 +111,14 @@ pub struct Report {
     pub lapsed: u64,
     /// Starts of an operation with a rate limit, as far as its clock is known.
     pub limited: u64,
+    /// How often a failure has opened a circuit, as far as that is known.
+    pub opened: u64,
+    /// Calls of a runner that took several tasks.
+    pub batches: u64,
+    /// Ends that were granted to executors outside.
+    pub lent: u64,
+    /// Calls of executors outside that were refused.
+    pub denied: u64,
     /// Tasks that the ticks of schedules have made.
     pub ticks: u64,
     /// Ended tasks that depend on others.
@@ -174,6 +182,10 @@ impl fmt::Display for Report {
             ("expired", self.expired),
             ("lapsed", self.lapsed),
             ("limited", self.limited),
+            ("opened", self.opened),
+            ("batches", self.batches),
+            ("lent", self.lent),
+            ("denied", self.denied),
             ("ticks", self.ticks),
             ("dependents", self.dependents),
             ("removed", self.removed),
@@ -220,6 +232,7 @@ impl Ledger {
             Line::Changed(place, told) => self.changed(place, told),
             Line::Gap => self.report.gaps += 1,
             Line::Waited(ms) => self.report.waited_ms = self.report.waited_ms.max(ms),
+            Line::Together(runs) => self.report.batches += u64::from(runs > 1),
             Line::Rests => self.report.rests += 1,
         }
     }

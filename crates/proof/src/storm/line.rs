@@ -49,6 +49,8 @@ pub(super) enum Line {
     Gap,
     /// An add was answered after so many milliseconds, longer than any before.
     Waited(u64),
+    /// So many tasks have one call of their runner.
+    Together(u32),
     /// A wait until nothing is left to do was answered.
     Rests,
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Line {
             }
             Line::Gap => writeln!(f, "GAP"),
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
+            Line::Together(runs) => writeln!(f, "TOGETHER {runs} runs"),
             Line::Rests => writeln!(f, "RESTS"),
         }
     }
@@ -120,6 +123,7 @@ impl Line {
             }
             ["GAP"] => Line::Gap,
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
+            ["TOGETHER", runs, "runs"] => Line::Together(runs.parse().ok()?),
             ["RESTS"] => Line::Rests,
             _ => return None,
         })
@@ -150,6 +154,7 @@ mod tests {
             Line::Changed((12, 3), told),
             Line::Gap,
             Line::Waited(512),
+            Line::Together(4),
             Line::Rests,
         ];
         for line in lines {

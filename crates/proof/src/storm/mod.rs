@@ -3,11 +3,12 @@
 //! A parent starts worker processes on one database file, several at once. Each drives the real
 //! engine: it adds tasks, runs them with random outcomes, aborts, prioritises and watches its own
 //! tasks and those of the others, pauses, resumes and defines operations, stops and starts, has a
-//! second client that goes from time to time and leaves its runs to the next one, and tells on its
-//! standard output what was acknowledged; each run says in one file that it began and that it is
-//! about to end. The parent kills workers after a random time, sometimes while they still open the
-//! file or recover what others left, stops some for up to two seconds and lets them go on, and
-//! starts another for each that died. Then it looks at what is left.
+//! second client that goes from time to time and leaves its runs to the next one, takes tasks of
+//! some operations in batches, and tells on its standard output what was acknowledged; each run
+//! says in one file that it began and that it is about to end. The parent kills workers after a
+//! random time, sometimes while they still open the file or recover what others left, stops some
+//! for up to two seconds and lets them go on, and starts another for each that died. Then it looks
+//! at what is left.
 //!
 //! # Promises
 //! - No acknowledged task, end, abort or priority is lost (I-1); nothing is stored twice or from
@@ -24,6 +25,9 @@
 //! - A tick of a schedule makes one task at most, whichever worker comes to it and whoever is
 //!   killed meanwhile (I-2), and a schedule that skips never has two that have not ended.
 //! - In no time more tasks start than their rate limit lets, over all workers (I-6).
+//! - After a failure that opens a circuit nothing starts there before its time, in any worker.
+//! - What executors outside end stays so, what was refused to them changes nothing, and no task is
+//!   with two of them, while they forget tasks, come late and are killed.
 //! - A watch of all tasks that goes on where the last one was killed is told each change, and two
 //!   that are told the same one are told the same of it (I-11).
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
@@ -38,12 +42,15 @@
 mod watched;
 mod line;
 mod ledger;
+mod loans;
 mod trace;
 mod graphs;
 mod conditions;
 mod schedules;
 mod rates;
 mod child;
+mod circuits;
+mod lent;
 mod worker;
 mod check;
 mod parent;
@@ -57,7 +64,7 @@ const DATABASE: &str = "tasks.db";
 /// What the runs did, beside it.
 const TRACE: &str = "trace.log";
 /// What workers run, and how many runs of it may be live at a time over all of them.
-const OPERATIONS: [(&str, Option<u32>); 8] = [
+const OPERATIONS: [(&str, Option<u32>); 9] = [
     ("read", None),
     ("write", Some(3)),
     ("pair", Some(2)),
@@ -66,9 +73,12 @@ const OPERATIONS: [(&str, Option<u32>); 8] = [
     (LOOK, None),
     (EDIT, None),
     (CALL, None),
+    (LENT, None),
 ];
-/// What may not start too often.
+/// What may not start too often, nor for a while after a failure.
 const CALL: &str = "call";
+/// What executors outside take, as which each worker asks for its tasks.
+const LENT: &str = "lent";
 /// What readers and writers run who look at what stands ahead of them.
 const LOOK: &str = "look";
 const EDIT: &str = "edit";
@@ -92,5 +102,6 @@ fn done_task(seq: u64, def: tasker_core::task::NewTask) -> tasker_core::task::Ta
         is_pausing: false,
         attempts: Vec::new(),
         attempts_left_out: 0,
+        version: 0,
     }
 }

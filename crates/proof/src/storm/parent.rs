@@ -306,7 +306,10 @@ impl Storm {
                 report.still,
                 report.dependents,
                 report.bound,
+                report.batches,
                 report.changes,
+                report.lent,
+                report.denied,
             ]
             .contains(&0)
         {

@@ -8,8 +8,8 @@ use tasker_core::operation::OperationOptions;
 use tasker_core::rate::RateLimit;
 use tasker_core::task::TaskRecord;
 
-use super::CALL;
 use super::ledger::Ledger;
+use super::{CALL, circuits};
 
 /// Starts in a time.
 const LIMIT: u32 = 60;
@@ -23,7 +23,8 @@ pub(super) fn options(operation: &str, at_once: Option<u32>) -> Result<Option<Op
     }
     let text = format!(r#"{{"limit":{LIMIT},"per":{PER_MS},"burst":{BURST},"by":"tags.2"}}"#);
     let rate_limit = Some(RateLimit::read(&text, "rateLimit")?.into());
-    Ok(Some(OperationOptions { rate_limit, ..OperationOptions::default() }))
+    let circuit_breaker = Some(circuits::breaker()?.into());
+    Ok(Some(OperationOptions { rate_limit, circuit_breaker, ..OperationOptions::default() }))
 }
 
 impl Ledger {

@@ -15,6 +15,7 @@ use tasker_core::task::{Attempt, AttemptEnd, TaskRecord};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
+use super::loans::Lent;
 use super::{HELD, OPERATIONS, TRACE};
 
 /// One line of the file.
@@ -24,6 +25,8 @@ pub(super) enum Mark {
     Began(Began),
     /// From here on a run may be over.
     RunEnd(RunId, u32),
+    /// What a worker asks as an executor outside, and what it was told.
+    Lent(Lent, u32),
 }
 
 /// The side effect of a run.
@@ -47,6 +50,7 @@ impl fmt::Display for Mark {
                 write!(f, "\nB {} {} {attempt} {operation} {worker} .", task.0, run.0)
             }
             Mark::RunEnd(run, worker) => write!(f, "\nO {} {worker} .", run.0),
+            Mark::Lent(lent, worker) => write!(f, "\nL {lent} {worker} ."),
         }
     }
 }
@@ -65,6 +69,9 @@ impl Mark {
                 worker: worker.parse().ok()?,
             }),
             ["O", run, worker, "."] => Mark::RunEnd(RunId(id(run)?), worker.parse().ok()?),
+            ["L", task, run, ask, said, worker, "."] => {
+                Mark::Lent(Lent::read([task, run, ask, said])?, worker.parse().ok()?)
+            }
             _ => return None,
         })
     }
@@ -72,7 +79,7 @@ impl Mark {
     fn worker(&self) -> u32 {
         match self {
             Mark::Began(began) => began.worker,
-            Mark::RunEnd(_, worker) => *worker,
+            Mark::RunEnd(_, worker) | Mark::Lent(_, worker) => *worker,
         }
     }
 }
@@ -91,6 +98,7 @@ pub(super) fn ends(marks: &[Mark]) -> BTreeMap<RunId, usize> {
     let mut ends = BTreeMap::new();
     for (at, mark) in (0..).zip(marks) {
         match mark {
+            Mark::Lent(..) => None,
             // If nothing more is said of it: as long as its worker said anything.
             Mark::Began(began) => ends.insert(began.run, last[&began.worker]),
             Mark::RunEnd(run, _) => ends.insert(*run, at),

@@ -1,6 +1,9 @@
 //! The process that is killed.
 
+mod batches;
 mod calls;
+mod guests;
+mod lending;
 mod pausing;
 mod rest;
 mod schedules;
@@ -20,7 +23,6 @@ use tasker_core::condition::Conditions;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::hold::HoldId;
 use tasker_core::id::{RunId, TaskId};
-use tasker_core::operation::OperationOptions;
 use tasker_core::rules::{Settlement, engine_error};
 use tasker_core::state::State;
 use tasker_core::task::{
@@ -37,10 +39,12 @@ use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
 
 use self::calls::uuids;
+use self::lending::Loan;
 use super::conditions::book;
 use super::line::{Key, Line};
+use super::loans::{Ask, Said};
 use super::trace::{Began, Mark};
-use super::{CALL, DATABASE, HELD, OPERATIONS, TRACE, rates};
+use super::{CALL, DATABASE, HELD, LENT, OPERATIONS, TRACE, lent, rates};
 use crate::rng::Rng;
 
 /// What a worker is told to do.
@@ -90,8 +94,17 @@ enum Call {
     Close,
     Ready,
     Hold,
+    Poll,
+    Lent(TaskId, RunId, Ask),
     Flag,
     Other,
+}
+
+impl Call {
+    /// Whether it may wait for long.
+    fn is_long(self) -> bool {
+        matches!(self, Call::Watch(_) | Call::Rest | Call::Poll | Call::Lent(..))
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +147,8 @@ struct Worker {
     found: Vec<TaskId>,
     /// Holds of our own.
     holds: Vec<HoldId>,
+    /// Tasks that were given to us as to an executor outside.
+    loans: Vec<Loan>,
     /// Our watch of all tasks, and who waits for it.
     watch: Option<(WatchNo, Ticket)>,
     /// The longest that an add has waited.
@@ -204,6 +219,7 @@ impl Worker {
             tasks: Vec::new(),
             found: Vec::new(),
             holds: Vec::new(),
+            loans: Vec::new(),
             watch: None,
             waited_ms: WAIT_MS,
             told: String::new(),
@@ -217,9 +233,11 @@ impl Worker {
         let pauses = !self.orders.drains;
         self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, HELD.into(), pauses));
         for (operation, limit) in OPERATIONS {
-            if operation != GUESTS {
+            if operation == LENT {
+                self.call(Call::Other, |t| Input::Define(t, LENT.into(), lent::options()));
+            } else if operation != GUESTS {
                 let options = rates::options(operation, limit)?;
-                self.call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
+                self.assign(operation, options);
             }
             if operation != HELD {
                 self.pause(operation, false);
@@ -233,42 +251,6 @@ impl Worker {
         Ok(())
     }
 
-    /// A guest comes and takes over its operation.
-    fn welcome(&mut self) -> Result<()> {
-        self.guests += 1;
-        let sink = Arc::new(Channel(self.guests, self.sender.clone()));
-        self.guest = Some(self.handle.connect(sink)?);
-        for (operation, limit) in OPERATIONS.into_iter().filter(|(name, _)| *name == GUESTS) {
-            let options = limit.map(OperationOptions::at_once);
-            self.guest_call(Call::Other, |ticket| Input::Assign(ticket, operation.into(), options));
-        }
-        Ok(())
-    }
-
-    /// The guest goes: its runs may be over at any time, and nothing is owed to it.
-    fn change_guest(&mut self) -> Result<()> {
-        let (gone, slots) = (self.guests, self.runs.keys().copied().collect::<Vec<_>>());
-        for slot in slots.into_iter().filter(|(who, _)| *who == gone) {
-            self.mark_over(slot);
-        }
-        self.flush()?;
-        self.guest = None;
-        self.runs.retain(|(who, _), _| *who != gone);
-        for ticket in std::mem::take(&mut self.guest_calls) {
-            self.calls.remove(&ticket);
-        }
-        self.welcome()
-    }
-
-    fn guest_call(&mut self, call: Call, input: impl FnOnce(Ticket) -> Input) {
-        self.tickets += 1;
-        self.calls.insert(self.tickets, (call, Moment::now()));
-        self.guest_calls.push(self.tickets);
-        if let Some(guest) = &self.guest {
-            guest.submit([input(self.tickets)]);
-        }
-    }
-
     fn serve(&mut self, receiver: &Receiver<(Who, Vec<Effect>)>) -> Result<()> {
         while !self.is_closed {
             let gone = |_| Error::bug("the engine is gone");
@@ -278,6 +260,7 @@ impl Worker {
             }
             self.flush()?;
             self.settle()?;
+            self.tend()?;
             if self.orders.drains {
                 self.ask_whether_all_is_done()?;
             } else {
@@ -342,14 +325,8 @@ impl Worker {
             }
             Effect::Answer(ticket, answer) => self.answered(ticket, answer)?,
             Effect::Refuse(ticket, error) => {
-                self.calls.remove(&ticket);
-                // An add that rejects duplicates, a task whose key another one has by now, an ended
-                // one that was attached, one that was removed.
-                let codes = [Code::Duplicate, Code::Unsupported, Code::NotFound];
-                if codes.contains(&error.code()) {
-                    return Ok(());
-                }
-                return Err(error);
+                let call = self.calls.remove(&ticket).map(|(call, _)| call);
+                self.refused(call, error)?;
             }
             Effect::RunEnded(slot, over) => self.over((who, slot), &over),
             // Each client is told of it.
@@ -368,12 +345,16 @@ impl Worker {
                     run.has_halted = false;
                 }
             }
+            Effect::Batch(_, runs) => self.tell(Line::Together(runs)),
             Effect::Recorded(..)
             | Effect::Retrying(..)
             | Effect::Prioritized(..)
             | Effect::Updated(_)
             | Effect::Added(_)
+            | Effect::Began(_)
+            | Effect::Heard(..)
             | Effect::TickRefused(..)
+            | Effect::Circuit(_)
             | Effect::Remote(..)
             | Effect::Idle(_)
             | Effect::Drained(_)
@@ -399,6 +380,10 @@ impl Worker {
             (Call::Prioritize(id, to), Answer::Flag(true)) => self.tell(Line::Prioritized(id, to)),
             (Call::FindPaused, Answer::Json(text)) => self.resume_all(&uuids(&text)?)?,
             (Call::Hold, Answer::Number(id)) => self.holds.push(HoldId(id)),
+            (Call::Poll, Answer::Claims(claims)) => self.lend(claims),
+            (Call::Lent(id, run, ask), Answer::Done | Answer::Lease(_)) => {
+                self.lent((id, run, ask), Said::Yes);
+            }
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => self.await_rest(),
             (Call::Rest, Answer::Done) => self.rests()?,
@@ -479,7 +464,7 @@ impl Worker {
 
     /// Keeps calls under way.
     fn ask(&mut self) -> Result<()> {
-        let is_watch = |(call, _): &&(Call, Moment)| matches!(call, Call::Watch(_) | Call::Rest);
+        let is_watch = |(call, _): &&(Call, Moment)| call.is_long();
         let mut watches = self.calls.values().filter(is_watch).count();
         while self.calls.len() - watches < CALLS {
             let known = if self.rng.once_in(2) { &self.tasks } else { &self.found };
@@ -523,6 +508,10 @@ impl Worker {
                 (76..79, Some(id)) => self.remove(id),
                 (79..82, _) => self.hold_or_release(),
                 (82..85, _) => self.change_schedule()?,
+                (85..90, _) => {
+                    self.poll();
+                    watches = self.calls.values().filter(is_watch).count();
+                }
                 _ => self.add(),
             }
         }
@@ -568,6 +557,7 @@ impl Worker {
 
     fn ask_whether_all_is_done(&mut self) -> Result<()> {
         if self.calls.is_empty() {
+            self.poll();
             self.find_paused()?;
         }
         Ok(())
@@ -592,6 +582,7 @@ impl Rng {
             0 => "write",
             1 => "pair",
             2 if self.once_in(8) => HELD,
+            2 if !is_attached && self.once_in(2) => LENT,
             3 if !is_attached && self.once_in(3) => CALL,
             _ => "read",
         };

@@ -352,6 +352,16 @@ impl Bench {
         self.live.iter().filter(|(_, other)| other == operation).count()
     }
 
+    /// The live run that began first.
+    pub(crate) fn oldest(&self) -> RunSlot {
+        self.live.first().expect("a run is live").0
+    }
+
+    /// The live run that began last.
+    pub(crate) fn newest(&self) -> RunSlot {
+        self.live.last().expect("a run is live").0
+    }
+
     pub(crate) fn settle_oldest(&mut self, settled: Settlement) {
         let (slot, _) = self.live.first().expect("a run is live").clone();
         self.turn(vec![Input::Settle(slot, settled)]);
@@ -412,7 +422,7 @@ impl Bench {
         self.get(id).task.state
     }
 
-    /// How many gates of rate limits are kept.
+    /// How many gates of rate limits and of circuit breakers are kept.
     pub(crate) fn gates(&self) -> usize {
         self.disk.gates()
     }

@@ -323,7 +323,7 @@ fn the_reasons_of_an_operation_are_those_of_its_ready_tasks() {
     let nobody = json!([{ "reason": "no-runner", "operation": "nobody" }]);
     assert_eq!(of(&mut bench, "nobody")["reasons"], nobody);
     bench.settle_oldest(Settlement::Returned(None));
-    assert_eq!(of(&mut bench, "a"), json!({ "reasons": [], "held": 0, "rated": 0 }));
+    assert_eq!(of(&mut bench, "a"), json!({ "reasons": [], "held": 0, "rated": 0, "guarded": 0 }));
 }
 
 #[test]
@@ -364,6 +364,25 @@ fn an_answer_that_cannot_be_read_refuses_the_question_and_no_other_call() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Refuse(t, _) if *t == add)));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Answer(t, _) if *t == ask)));
     assert_eq!(words(&mut bench, waits[0]), ["no-runner"]);
+}
+
+#[test]
+fn a_commit_that_the_store_refused_is_told_until_one_is_taken_or_for_a_while() {
+    let mut bench = Bench::started(1);
+    assert_eq!(ask(&mut bench, Question::Refused), Value::Null);
+    let refuse = |bench: &mut Bench| {
+        bench.fail_next(Code::Full);
+        bench.call(|ticket| Input::Add(ticket, crate::bench::def("b")));
+        assert_eq!(ask(bench, Question::Refused), "TASKER_FULL");
+    };
+    refuse(&mut bench);
+    bench.add("b", 0.0);
+    assert_eq!(ask(&mut bench, Question::Refused), Value::Null);
+    refuse(&mut bench);
+    bench.wait(9_999);
+    assert_eq!(ask(&mut bench, Question::Refused), "TASKER_FULL");
+    bench.wait(1);
+    assert_eq!(ask(&mut bench, Question::Refused), Value::Null);
 }
 
 #[test]

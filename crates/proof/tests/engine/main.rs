@@ -4,8 +4,10 @@
 
 mod ahead;
 mod attached;
+mod batches;
 mod bench;
 mod bulk;
+mod circuits;
 mod clients;
 mod conditions;
 mod dependencies;
@@ -20,6 +22,7 @@ mod operations;
 mod pauses;
 mod postponing;
 mod queue_timeouts;
+mod executors;
 mod rates;
 mod races;
 mod removals;
@@ -29,6 +32,7 @@ mod schedule_calls;
 mod schedules;
 mod shared;
 mod templates;
+mod threads;
 mod timers;
 mod unique;
 mod updates;

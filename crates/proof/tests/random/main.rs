@@ -15,7 +15,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
+mod batches;
 mod every_call;
+mod executors;
 mod mirror;
 mod oracle;
 mod queue;
@@ -37,7 +39,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// So many worlds, or twice as many, use every verb in every state.
+/// So many worlds, or three times as many, use every verb in every state.
 const COVERING_WORLDS: u64 = 2_000;
 
 /// The steps of a world to which `TASKER_STEPS` keeps it.
@@ -89,7 +91,7 @@ fn run(worlds: u64, processes: fn(u64) -> usize, lab: fn() -> Box<dyn Backend>) 
     };
     let covers = count >= COVERING_WORLDS;
     let (mut started, mut used, mut told) = (0, Coverage::new(), watching::Told::new());
-    for seed in first..first + 2 * count {
+    for seed in first..first + 3 * count {
         // Some more, if the last states that a verb has not met are rare.
         if seed >= first + count && (!covers || coverage::missing(&used).is_empty()) {
             break;

@@ -13,6 +13,7 @@ mod pauses;
 mod postponing;
 mod process;
 mod queue_timeouts;
+mod circuits;
 mod rates;
 mod refusals;
 pub(crate) mod removals;
@@ -44,6 +45,7 @@ pub(crate) use asked::Asked;
 use coverage::Coverage;
 pub(crate) use process::Process;
 use process::{Run, Stopping};
+pub(crate) use rates::Gate;
 use retries::Reopening;
 use said::{Expected, Said, said};
 pub(crate) use task::Task;
@@ -91,6 +93,8 @@ pub(crate) struct Oracle {
     held: BTreeSet<(HoldId, TaskId)>,
     /// What is known of the tokens of rate limits.
     gates: rates::Gates,
+    /// What is known of circuits.
+    circuits: circuits::Circuits,
     runs_seen: BTreeSet<RunId>,
     last_seq: Seq,
     /// What the wall clock says, and the latest that any has said.
@@ -150,6 +154,7 @@ impl Oracle {
     /// Hears what a turn told; `hit` if its commit failed.
     pub(crate) fn hear(&mut self, effects: &[Effect], hit: Option<Code>) {
         self.mine().hit = hit;
+        self.hear_timeouts(effects);
         if hit.is_some() {
             let is_call = |said: &Said| matches!(said, Said::Abort(..) | Said::PutOff(..));
             self.mine().kept.retain(|said| !is_call(said));
@@ -169,6 +174,7 @@ impl Oracle {
             assert!(late.is_none(), "it has waited too long: {late:?}");
         }
         after.iter().for_each(|effect| self.effect(effect));
+        self.meet_circuits();
         self.let_go();
     }
 
@@ -247,6 +253,7 @@ impl Oracle {
             Effect::Retrying(id, run_at, _) => self.told_again(*id, *run_at),
             Effect::Prioritized(id, to) => self.moved(*id, *to),
             Effect::Updated(id) => self.told_update(*id),
+            Effect::Circuit(news) => self.told_circuit(news),
             Effect::Start(started) => self.start(started),
             Effect::Abort(slot, AbortSignal::Abort(abort)) => {
                 if let Some(run) = self.mine().runs.get_mut(slot) {
@@ -257,9 +264,11 @@ impl Oracle {
             Effect::OperationChanged(_, name, versions) => self.disagree(name, *versions),
             Effect::Halt(slot) => self.told_to_halt(*slot),
             Effect::GoOn(slot) => self.goes_on(*slot),
-            Effect::Abort(..) | Effect::Recorded(..) => {}
-            // Worlds of their own have schedules.
-            Effect::Added(_) | Effect::TickRefused(..) => panic!("{effect:?}"),
+            Effect::Abort(..) | Effect::Batch(..) | Effect::Recorded(..) => {}
+            // Worlds of their own have schedules and executors.
+            Effect::Began(_) | Effect::Heard(..) | Effect::Added(_) | Effect::TickRefused(..) => {
+                panic!("{effect:?}")
+            }
             Effect::Idle(_) => assert!(self.me().runs.is_empty(), "something runs"),
             Effect::Drained(_) => {
                 let open = self.tasks.values().find(|task| !task.state.is_final());
@@ -439,6 +448,7 @@ impl Oracle {
 
     fn over(&mut self, slot: RunSlot, over: &RunEnd) {
         let run = self.mine().runs.remove(&slot).expect("I-4: a run is over once");
+        self.settle_circuit(run.task, over, run.fired);
         let expected = self.mine().expected.remove(&slot);
         self.mine().freed.remove(&slot);
         let wall = self.wall;
@@ -533,6 +543,7 @@ impl Oracle {
         let first = self.eligible().map(|(id, _)| *id);
         assert_eq!(first, Some(started.id), "I-7: the first of all that may start");
         self.take_token(started.id);
+        self.pass_circuit(started.id);
         assert!(self.runs_seen.insert(started.run), "I-4: a run id is new");
         let task = self.tasks.get_mut(&started.id).unwrap();
         (task.attempt, task.starts) = (task.attempt + 1, task.starts + 1);
@@ -568,6 +579,7 @@ impl Oracle {
                 && limit.is_none_or(|limit| live(name) < limit)
                 && !self.is_held(task)
                 && self.has_token(task)
+                && self.is_let_start(task)
         };
         let order = |(_, task): &(&TaskId, &Task)| (-task.def.priority.get(), task.seq);
         let earlier = |a: &(&TaskId, &Task), b: &(&TaskId, &Task)| {

@@ -5,6 +5,7 @@ mod comparing;
 mod crashes;
 mod explaining;
 mod holds;
+mod circuits;
 mod rates;
 mod rest;
 pub(crate) mod stranger;
@@ -40,8 +41,9 @@ const OPERATIONS: [&str; 3] = ["a", "b", "c"];
 const TASKS_MAX: usize = 60;
 /// Two tasks with this much data exceed what a window holds.
 const WIDE_BYTES: usize = 9 * 1024 * 1024;
-const READS: [Call; 28] = [
+const READS: [Call; 29] = [
     Call::Gates,
+    Call::Circuits,
     Call::GatesLeft,
     Call::Lapsing,
     Call::Holds,
@@ -114,6 +116,10 @@ pub(crate) struct World {
     /// Whether operations have rate limits. Then no clock is set: how many tokens there are would
     /// be known within bounds alone. The engine's tests do that.
     has_rates: bool,
+    /// Whether operations have circuit breakers; as above.
+    has_circuits: bool,
+    /// Whether some of them are by value.
+    has_keyed_circuits: bool,
 }
 
 /// What has become of a world.
@@ -216,6 +222,9 @@ impl World {
             lines: 0,
             steps: (0..20 + rng.below(60)).collect(),
             has_rates: rng.once_in(4),
+            // No throw of the dice, so that all others are as they were.
+            has_circuits: seed % 4 == 2,
+            has_keyed_circuits: seed % 8 == 2,
             dice: Dice(rng.throw()),
             is_short: false,
             is_aloud: false,
@@ -299,6 +308,8 @@ impl World {
             0 => self.crash(),
             39 if self.rng.once_in(2) => self.crash_in_a_row(),
             1 => self.tick(30_000),
+            // Rare enough to be sought.
+            2..6 if self.oracle.has_attached_abort() => self.crash(),
             38 if self.is_shared() => self.add_by_stranger(),
             2..8 => {
                 let ms = self.rng.one_of(&[1, 10, 100, 1_000, 5_000]);
@@ -367,7 +378,8 @@ impl World {
     fn tick(&mut self, ms: u64) {
         self.oracle.meet_time(ms);
         for Process { now, .. } in &mut self.processes {
-            let jump = if self.has_rates { 0 } else { self.rng.one_of(&JUMPS_MS) };
+            let is_set = !self.has_rates && !self.has_circuits;
+            let jump = if !is_set { 0 } else { self.rng.one_of(&JUMPS_MS) };
             now.mono = now.mono.plus(ms);
             now.wall = WallMs(now.wall.0 + ms as i64 + jump);
         }
@@ -461,6 +473,9 @@ impl World {
         }
         let hit = self.hit();
         self.oracle.elsewhere = self.offered_elsewhere();
+        if let Some(engine) = &self.processes[self.me].engine {
+            self.oracle.set_number(engine.memory().number);
+        }
         self.oracle.hear(&effects, hit);
         if hit.is_none() {
             self.hold_back(after);
@@ -590,6 +605,7 @@ impl World {
             let stored = self.stored(&uuids);
             self.oracle.resolve(&stored, &uuids);
             self.resolve_gates();
+            self.resolve_circuits();
         }
         self.compare();
     }
@@ -648,6 +664,7 @@ impl World {
         self.oracle.compare(&stored);
         let operations = self.reader().operations().unwrap();
         self.oracle.compare_operations(&operations);
+        self.compare_circuits();
     }
 }
 

@@ -14,7 +14,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("tasker-task", COMPOSED),
     ("tasker", COMPOSED),
     ("tasker-proof", COMPOSED),
-    ("tasker-fuzz", &["tasker-core"]),
+    ("tasker-fuzz", &["tasker-core", "tasker-http"]),
 ];
 
 const COMPOSED: &[&str] =

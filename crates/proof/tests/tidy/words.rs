@@ -8,7 +8,13 @@ use crate::verdict;
 const BANNED: [&str; 6] = ["manager", "helper", "util", "common", "misc", "job"];
 
 /// Names that others have given.
-const FOREIGN: [&str; 1] = ["tokio_util"];
+const FOREIGN: [&str; 5] = [
+    "AsyncLocalStorageContextManager",
+    "setGlobalContextManager",
+    "http_body_util",
+    "hyper_util",
+    "tokio_util",
+];
 
 /// The banned word in an identifier, if there is one.
 fn banned(identifier: &str) -> Option<&'static str> {

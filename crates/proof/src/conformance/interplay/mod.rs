@@ -69,7 +69,9 @@ fn drive(verb: &BuiltVerb, cell: &Cell, way: &Way, mut stage: Stage<'_>) -> Resu
     assert!(is_there, "{} leads to {before:?}, not to {}", way.name, cell.state);
     stage.forget();
     let ticket = (verb.act)(&mut stage)?;
-    stage.outcome(before, ticket)
+    let outcome = stage.outcome(before, ticket)?;
+    stage.let_go();
+    Ok(outcome)
 }
 
 /// Whether each part is one of those that the page names.

@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Error, Result};
+use tasker_core::executor::Executor;
 use tasker_core::hold::{HeldBy, HoldId, HoldQuery};
-use tasker_core::id::{IdempotencyKey, TaskId};
+use tasker_core::id::{IdempotencyKey, RunId, TaskId};
+use tasker_core::operation::OperationOptions;
 use tasker_core::reader::Reader;
 use tasker_core::rules::Settlement;
 use tasker_core::task::{AbortReason, Cause, Json, NewTask, OnStop, TaskRecord};
 use tasker_core::time::{MonoMs, Now, WallMs};
 use tasker_engine::effect::{Added, Answer, Effect, RemoteEvent, RunEnd, TaskEvent};
-use tasker_engine::input::{Input, RemoteFilter, RetryOptions, RunSlot, Subscription, Ticket};
+use tasker_engine::input::{
+    Input, Poll, RemoteFilter, RetryOptions, RunSlot, Subscription, Ticket,
+};
 use tasker_engine::memory::Settings;
 use tasker_engine::turn::{Engine, Next};
 use uuid::Uuid;
@@ -23,6 +27,10 @@ use super::super::world::{BEGIN, of};
 /// The name of no task, and the number of no run.
 const NOBODY: TaskId = TaskId(Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001));
 const NO_RUN: RunSlot = 99;
+/// How long executors may be silent: longer than any verb waits but the one that means it.
+pub(super) const LEASE_MS: u64 = 100_000_000;
+/// A task that an executor outside runs.
+pub(super) const OUTSIDE: &str = "running, outside";
 /// A task that was paused at a checkpoint.
 pub(super) const HALTED: &str = "paused, a run";
 
@@ -49,6 +57,8 @@ pub(super) struct Stage<'a> {
     /// The task that it depends on, and the run of that.
     dependency: Option<TaskId>,
     dependency_slot: RunSlot,
+    /// The run, or the claim, that an executor outside has of it.
+    outside: Option<RunId>,
     /// Whether its run was told to halt.
     halts: bool,
     /// The hold that matches it, if there is one.
@@ -81,6 +91,7 @@ impl<'a> Stage<'a> {
             slot: NO_RUN,
             dependency: None,
             dependency_slot: NO_RUN,
+            outside: None,
             halts: false,
             hold: None,
             answers: BTreeMap::new(),
@@ -197,6 +208,41 @@ impl<'a> Stage<'a> {
         self.call(|ticket| Input::Assign(ticket, comes, None))?;
         self.call(|ticket| Input::Unassign(ticket, goes))?;
         Ok(())
+    }
+
+    /// Executors outside take the tasks of the operation, and one asks for them.
+    pub(super) fn claim(&mut self) -> Result<()> {
+        let executor =
+            Some(Executor { claim_ms: LEASE_MS, lease_ms: LEASE_MS, retry_on_fail: false });
+        let options = OperationOptions { executor, ..OperationOptions::default() };
+        self.say(|ticket, name| Input::Define(ticket, name, options))?;
+        let operations = Some(vec![self.operation.clone()]);
+        let poll = Poll { operations, max: 1, wait_ms: 0, name: None };
+        self.call(|ticket| Input::Poll(ticket, poll)).map(drop)
+    }
+
+    /// The run, or the claim, that an executor has of the task, or one that never was.
+    pub(super) fn outside(&self) -> RunId {
+        self.outside.unwrap_or(RunId(NOBODY.0))
+    }
+
+    /// What executors have would be over in other stages.
+    pub(super) fn let_go(&mut self) {
+        if self.has_outside() {
+            let (ticket, id) = (self.ticket(), self.id());
+            self.hear(vec![aborting(ticket, id)]);
+        }
+    }
+
+    /// Whether an executor has taken the task.
+    pub(super) fn has_outside(&self) -> bool {
+        self.outside.is_some()
+    }
+
+    /// The executor begins with it.
+    pub(super) fn begin_outside(&mut self) -> Result<Ticket> {
+        let (id, run) = (self.id(), self.outside());
+        self.call(|ticket| Input::Begin(ticket, id, run))
     }
 
     /// A runner comes and stays.
@@ -318,6 +364,7 @@ impl<'a> Stage<'a> {
                             self.told.push(SKIPPED);
                             "duplicate"
                         }
+                        Code::Fenced | Code::Conflict => "refused",
                         other => other.as_str(),
                     };
                     self.answers.insert(*ticket, word.into());
@@ -336,16 +383,20 @@ impl<'a> Stage<'a> {
                 Effect::TaskEnded(_, end) => self.own.push(end.state().as_str()),
                 Effect::Retrying(..) => self.own.push("retrying"),
                 Effect::Updated(_) => self.own.push("updated"),
+                Effect::Began(_) => self.own.push("run"),
                 Effect::Abort(..) => self.told.push("signal"),
                 Effect::Halt(slot) => self.halts |= *slot == self.slot,
                 Effect::GoOn(_)
+                | Effect::Batch(..)
                 | Effect::Recorded(..)
+                | Effect::Heard(..)
                 | Effect::Prioritized(..)
                 | Effect::Remote(..)
                 | Effect::Idle(_)
                 | Effect::Drained(_)
                 | Effect::Added(_)
                 | Effect::TickRefused(..)
+                | Effect::Circuit(_)
                 | Effect::OperationChanged(..)
                 | Effect::Closed(_) => {}
             }
@@ -370,6 +421,12 @@ impl<'a> Stage<'a> {
             Answer::Ended(end) => {
                 let stored = self.record().ok().flatten().and_then(|task| task.outcome);
                 if stored.as_ref() == Some(end) { "its end".into() } else { format!("{end:?}") }
+            }
+            Answer::Lease(_) => "true".into(),
+            Answer::Claims(claims) => {
+                let own = claims.iter().find(|claim| Some(claim.id) == self.task);
+                self.outside = own.map(|claim| claim.run).or(self.outside);
+                format!("{} tasks", claims.len())
             }
             Answer::Tasks(_) | Answer::Found(_) | Answer::Bulk(_) | Answer::Json(_) => {
                 format!("{answer:?}")

@@ -16,7 +16,7 @@ use tasker_core::task::{
 };
 use tasker_engine::input::{Input, PostponeOptions, RetryOptions, StopOptions, Ticket, Update};
 
-use super::stage::{Stage, aborting};
+use super::stage::{LEASE_MS, Stage, aborting};
 
 const TIMEOUT_MS: u64 = 1_000;
 const RETENTION_MS: u64 = 1_000;
@@ -183,6 +183,25 @@ pub(super) const VERBS: &[BuiltVerb] = &[
         short(def);
         tried(def);
     }),
+    verb("claim", |stage| silent(stage.claim())),
+    verb("start, outside", |stage| stage.begin_outside().map(Some)),
+    verb("report, outside", |stage| {
+        let (id, run) = (stage.id(), stage.outside());
+        stage.call(|ticket| Input::Renew(ticket, id, run, None)).map(Some)
+    }),
+    verb("return, outside", |stage| settle_outside(stage, Settlement::Returned(None))),
+    verb("throw, outside", |stage| settle_outside(stage, Settlement::Threw(error()))),
+    verb("unclaim", |stage| {
+        let claims = vec![(stage.id(), stage.outside())];
+        silent(stage.turn(vec![Input::GiveBack(claims)]))
+    }),
+    // Nothing else is to be due.
+    verb("lease over", |stage| {
+        if stage.has_outside() {
+            stage.advance(LEASE_MS)?;
+        }
+        Ok(None)
+    }),
     verb("due", |stage| silent(stage.advance(DELAY_MS))),
     verb("due, place free", |stage| {
         // What is ready has no place, or it would run already.
@@ -218,6 +237,11 @@ pub(super) const VERBS: &[BuiltVerb] = &[
     })
     .attached(),
 ];
+
+fn settle_outside(stage: &mut Stage, settlement: Settlement) -> Result<Option<Ticket>> {
+    let (id, run) = (stage.id(), stage.outside());
+    stage.call(|ticket| Input::SettleOutside(ticket, id, run, settlement)).map(Some)
+}
 
 /// Pauses the task of the stage.
 pub(super) fn pause(stage: &mut Stage) -> Result<Ticket> {

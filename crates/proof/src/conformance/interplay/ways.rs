@@ -6,7 +6,7 @@ use tasker_core::state::State;
 use tasker_core::task::{Json, NewTask, StartTime};
 use tasker_engine::input::{Input, RetryOptions};
 
-use super::stage::{HALTED, Stage, aborting};
+use super::stage::{HALTED, OUTSIDE, Stage, aborting};
 use super::verbs::{DELAY_MS, pause};
 
 /// One way: what happened to the task, and how to make it happen.
@@ -32,6 +32,7 @@ pub(super) fn ways(column: &str) -> &'static [Way] {
     match column {
         "running, abort asked" => ASKED,
         HALTED => HALTS,
+        OUTSIDE => BEGUN,
         "no such task" => NOWHERE,
         _ => {
             let state = State::ALL.iter().find(|state| state.as_str() == column);
@@ -55,7 +56,7 @@ fn ways_into(state: State) -> &'static [Way] {
         State::Delayed => DELAYED,
         State::Blocked => BLOCKED,
         State::Paused => PAUSED,
-        State::Claimed => &[],
+        State::Claimed => CLAIMED,
     }
 }
 
@@ -202,6 +203,19 @@ fn halt(stage: &mut Stage) -> Result<()> {
     pause(stage)?;
     stage.reach_checkpoint()
 }
+
+const CLAIMED: &[Way] =
+    &[Way { name: "asked for", start_time: None, is_blocked: false, take: |stage| stage.claim() }];
+
+const BEGUN: &[Way] = &[Way {
+    name: "begun",
+    start_time: None,
+    is_blocked: false,
+    take: |stage| {
+        stage.claim()?;
+        stage.begin_outside().map(drop)
+    },
+}];
 
 const RUNNING: &[Way] =
     &[Way { name: "started", start_time: None, is_blocked: false, take: |stage| stage.begin() }];

@@ -39,6 +39,8 @@ impl Worker {
             queue_timeout: self.rng.once_in(8).then_some(QueueWait::Off),
             retry: self.rng.once_in(4).then(|| self.rng.retry_policy().into()),
             rate_limit: None,
+            circuit_breaker: None,
+            executor: None,
         };
         self.call(Call::Other, |ticket| Input::Define(ticket, operation.into(), options));
     }

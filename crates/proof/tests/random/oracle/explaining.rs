@@ -176,6 +176,7 @@ impl Oracle {
             }));
         }
         all.extend(self.rate_reason(task));
+        all.extend(self.circuit_reason(task));
         all.extend(self.hold_reasons(task));
         if task.state == State::Paused {
             let since = task.def.options.paused_at.map(|at| at.0);

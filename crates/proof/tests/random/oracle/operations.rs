@@ -56,7 +56,15 @@ impl Oracle {
             }
             other => panic!("{other:?}"),
         }
-        self.operation(name).defined = options;
+        self.say(name, |record| record.defined = options);
+    }
+
+    fn say(&mut self, name: Arc<str>, say: impl FnOnce(&mut OperationRecord)) {
+        let (old, batch) = (self.said(&name), self.batch());
+        let record = self.operation(name);
+        say(record);
+        let lanes_from = record.lanes_from;
+        record.follow(&old, batch, lanes_from);
     }
 
     /// Gives a task what is said of its operation, and of all.
@@ -106,7 +114,7 @@ impl Oracle {
         {
             runner.options = Some(options.clone());
         }
-        self.operation(name).assigned = options;
+        self.say(name, |record| record.assigned = options);
     }
 
     /// Without its options there is no runner.

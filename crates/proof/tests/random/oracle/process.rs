@@ -198,11 +198,14 @@ impl Oracle {
     /// The runs of a process that died are lost; `is_told` if one that lives will say so.
     pub(crate) fn lose_runs(&mut self, is_told: bool) {
         let me = self.me;
+        let mut lost = Vec::new();
         let is_mine = |task: &&mut Task| task.run.is_some_and(|(process, _)| process == me);
         for task in self.tasks.values_mut().filter(is_mine) {
             task.lose();
             task.is_end_owed = is_told && task.state.is_final();
+            lost.push(task.seq);
         }
+        lost.into_iter().for_each(|seq| self.lose_probe(seq));
         // Runs come first: who waited for one that is lost ends because of that.
         self.reach_after_death(is_told);
         self.lose_attached(is_told);

@@ -78,7 +78,8 @@ impl Oracle {
     pub(super) fn tokens_of_all(&self, name: &str) -> usize {
         let rate = self.said(name).in_force().rate_limit.filter(|rate| rate.by.is_none());
         let arrival = self.gates.arrivals.get(&(name.into(), "".into())).copied();
-        rate.map_or(usize::MAX, |rate| rate.tokens(arrival, self.wall) as usize)
+        let tokens = rate.map_or(usize::MAX, |rate| rate.tokens(arrival, self.wall) as usize);
+        tokens.min(self.let_start_of_all(name))
     }
 
     /// How many of these tasks of an operation have tokens, where each value has its own.
@@ -88,7 +89,9 @@ impl Oracle {
         tasks: impl Iterator<Item = &'t Task>,
     ) -> usize {
         let rate = self.said(name).in_force().rate_limit;
-        let Some(rate) = rate.filter(|rate| rate.by.is_some()) else { return tasks.count() };
+        let Some(rate) = rate.filter(|rate| rate.by.is_some()) else {
+            return self.let_start(name, tasks);
+        };
         let mut all: BTreeMap<Gate, usize> = BTreeMap::new();
         for task in tasks {
             let gate = self.rate_of(task).map(|(_, gate)| gate);

@@ -102,6 +102,10 @@ impl World {
             // Paused less often than resumed.
             11 => Input::PauseOperation(ticket, operation, self.rng.once_in(3)),
             12 => Input::Unassign(ticket, operation),
+            // Rare enough to be sought.
+            14 if self.oracle.has_attached_halt() || self.oracle.has_attached_abort() => {
+                Input::Close(ticket, self.stop_options())
+            }
             13..15 => Input::Start(ticket),
             15 if self.rng.once_in(3) => Input::Close(ticket, self.stop_options()),
             15 => Input::Stop(ticket, self.stop_options()),
@@ -348,8 +352,8 @@ impl World {
         let replaces = |unique: &Unique| unique.on_conflict == OnConflict::Replace;
         let may = !def.options.unique.as_deref().is_some_and(replaces);
         let has_conditions = !def.conditions().is_none();
-        // Not taken with a rate limit by value.
-        let may = may && !has_conditions && !self.has_rates;
+        // Not taken with a rate limit or a circuit breaker by value.
+        let may = may && !has_conditions && !self.has_rates && !self.has_keyed_circuits;
         NewTask { is_attached: may && self.rng.once_in(4), ..def }
     }
 
@@ -395,6 +399,8 @@ impl World {
         OperationOptions {
             concurrency: self.rng.one_of(&[None, Some(1), Some(2)]),
             rate_limit: self.rate_limit(),
+            circuit_breaker: self.circuit_breaker(),
+            executor: None,
             conditions: if self.rng.once_in(4) { Some(self.template()) } else { None },
             priority: self.rng.once_in(3).then(|| self.priority()),
             run_timeout: self.rng.one_of(&timeouts),

@@ -1,0 +1,3 @@
+// A runner for the threads of cycles.mjs.
+
+export default ({ data }) => data * 2
