@@ -208,7 +208,7 @@ impl World {
         let on_stop = rng.one_of(&[OnStop::Wait, OnStop::Postpone, OnStop::Abort]);
         let window_max = rng.one_of(&[1, 2, 5, usize::MAX]);
         let wide =
-            rng.once_in(16).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
+            rng.once_in(48).then(|| Json::trusted(&format!("\"{}\"", "x".repeat(WIDE_BYTES))));
         let mut world = Self {
             can_fail: rng.once_in(2),
             wide,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tasker_core::circuit::{Access, Circuit, CircuitBreaker, GuardedRun, Moment, Turned, Verdict};
-use tasker_core::document::gate_key;
 use tasker_core::id::{Seq, TaskId};
 use tasker_core::task::{Cause, TaskEnd};
 use tasker_core::time::WallMs;
@@ -57,7 +56,7 @@ impl Oracle {
     fn circuit_of(&self, task: &Task) -> Option<(Arc<CircuitBreaker>, Moment, Gate)> {
         let name = &task.def.operation;
         let (breaker, moment) = self.breaker_of(name)?;
-        let key = breaker.by.as_deref().map(|by| gate_key(&task.def, by).unwrap());
+        let key = breaker.by.as_deref().map(|by| self.gate_key(&task.def, by));
         Some((breaker, moment, (name.clone(), key.unwrap_or_default())))
     }
 

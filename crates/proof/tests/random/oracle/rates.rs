@@ -3,13 +3,15 @@
 //! Worlds with rate limits have clocks that nobody sets, so what is left of the tokens follows from
 //! the starts alone.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tasker_core::document::rate_key;
+use tasker_core::document::gate_key;
 use tasker_core::id::TaskId;
 use tasker_core::rate::{Arrival, RateKey, RateLimit};
+use tasker_core::task::NewTask;
 use tasker_core::time::WallMs;
 
 use super::{Oracle, Task};
@@ -23,6 +25,8 @@ pub(super) struct Gates {
     arrivals: BTreeMap<Gate, Arrival>,
     /// The starts since the limit of the gate was another one.
     starts: BTreeMap<Gate, (Arc<RateLimit>, Vec<WallMs>)>,
+    /// The keys of texts of data that were seen: each task is asked for its own after each turn.
+    keys: RefCell<BTreeMap<Box<str>, RateKey>>,
 }
 
 impl Oracle {
@@ -30,8 +34,22 @@ impl Oracle {
     fn rate_of(&self, task: &Task) -> Option<(Arc<RateLimit>, Gate)> {
         let name = &task.def.operation;
         let rate = self.said(name).in_force().rate_limit?;
-        let key = rate_key(&task.def, &rate).unwrap().unwrap_or_default();
+        let key = rate.by.as_deref().map(|by| self.gate_key(&task.def, by)).unwrap_or_default();
         Some((rate, (name.clone(), key)))
+    }
+
+    /// The value of a task by which a rate limit or a circuit breaker holds.
+    pub(super) fn gate_key(&self, def: &NewTask, by: &str) -> RateKey {
+        let Some(data) = def.data.as_ref().filter(|_| by == "data") else {
+            return gate_key(def, by).unwrap();
+        };
+        let mut keys = self.gates.keys.borrow_mut();
+        let known = keys.get(data.as_str()).cloned();
+        known.unwrap_or_else(|| {
+            let key = gate_key(def, by).unwrap();
+            keys.insert(data.as_str().into(), key.clone());
+            key
+        })
     }
 
     /// Whether a task has a token.
