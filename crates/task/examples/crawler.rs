@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use task::{
-    CircuitBreaker, RateLimiter, RetryPolicy, Task, TaskContext, TaskError, TaskExecutor,
-};
+use task::{CircuitBreaker, RateLimiter, RetryPolicy, Task, TaskContext, TaskError, TaskExecutor};
 
 async fn fetch(context: TaskContext, url: String) -> Result<Value, TaskError> {
     let page: u32 = url.rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or_default();

@@ -77,7 +77,7 @@ impl Task {
         name.ok_or_else(|| TaskError::invalid("name", "is missing; say it to the builder"))
     }
 
-    /// The id of its schedule, its own members, and the rest: see [`Task::read`].
+    /// What the builder was given must make a task.
     fn check(&self) -> Result<(), TaskError> {
         self.name()?;
         self.fault.clone().map_or(Ok(()), Err)

@@ -21,7 +21,7 @@ use tasker_engine::clock::{Clock, SystemClock};
 use tasker_engine::effect::{Answer, Sink};
 use tasker_engine::input::{Input, Ticket};
 use tasker_engine::memory::Settings;
-use tasker_engine::thread::{Client, Handle, Read};
+use tasker_engine::thread::{Client, Handle, Opener, Read};
 use tasker_engine::virtual_clock::VirtualClock;
 use tasker_sqlite::{Durability, Location};
 use tokio::runtime;
@@ -72,10 +72,10 @@ impl Engine {
         let Opening { location, is_file, settings, defaults, options, policy, clock } = opening;
         let router = Arc::new(Router::new());
         let sink: Arc<dyn Sink> = Arc::<Router>::clone(&router);
-        let opener = Box::new(move || {
+        let opener: Opener = Box::new(move || {
             let options = tasker_sqlite::Options { durability: Durability::Full, exclusive: false };
             let (store, reader) = tasker_sqlite::open(&location, options)?;
-            Ok((Box::new(store) as _, Box::new(reader) as _))
+            Ok((Box::new(store), Box::new(reader)))
         });
         let (handle, client) = match clock {
             None => Handle::open(opener, settings, Arc::new(SystemClock::new()), sink)?,
@@ -173,7 +173,10 @@ impl Engine {
         let kept = if self.is_file { 0 } else { OFFERED_MAX };
         let unneeded = self.router.take_unneeded(kept);
         let inputs = unneeded.into_iter().map(|name| Input::Unassign(UNHEARD, name));
-        self.client.submit(inputs.collect::<Vec<_>>());
+        let inputs: Vec<_> = inputs.collect();
+        if !inputs.is_empty() {
+            self.client.submit(inputs);
+        }
     }
 
     /// Gives an operation its runner.
@@ -234,11 +237,14 @@ impl Engine {
         let own: Vec<Arc<str>> = own.map(|one| Arc::clone(&one.operation)).collect();
         let offer = if own.is_empty() { None } else { Some(self.offer(own).await?) };
         let (sender, added) = oneshot::channel();
+        let engine = Arc::clone(self);
+        let mut pending = Pending { engine, added, ids: Vec::new(), ends, answers };
+        if new.is_empty() {
+            return Ok(pending);
+        }
         let ticket = self.router.enter(Call::Adds(adding, sender))?;
         // From now on each is given back when its task ends, or is refused.
         offer.into_iter().for_each(Offer::keep);
-        let engine = Arc::clone(self);
-        let mut pending = Pending { engine, added, ids: Vec::new(), ends, answers };
         self.client.submit([Input::AddMany(ticket, new)]);
         pending.ids = match (&mut pending.added).await {
             Ok(added) => added?,

@@ -301,11 +301,7 @@ impl TaskExecutor {
     ///
     /// # Errors
     /// `TASKER_CONFLICT` if the operation has a runner here, or executors over HTTP.
-    pub async fn assign_runner<D, H, F, T>(
-        &self,
-        operation: &str,
-        run: H,
-    ) -> Result<(), TaskError>
+    pub async fn assign_runner<D, H, F, T>(&self, operation: &str, run: H) -> Result<(), TaskError>
     where
         H: Fn(TaskContext, D) -> F + Send + Sync + 'static,
         D: DeserializeOwned + Send + 'static,

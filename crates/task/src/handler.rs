@@ -46,7 +46,7 @@ impl Handler {
         F: Future + Send + 'static,
         F::Output: Output,
     {
-        Self(Kind::Each(Arc::new(move |context| {
+        Self(Kind::Each(Arc::new(move |context| -> Run {
             let future = make(context);
             Box::pin(async move { future.await.output() })
         })))
@@ -56,15 +56,15 @@ impl Handler {
     pub(crate) fn reading<H, D, F, T>(run: H) -> Self
     where
         H: Fn(TaskContext, D) -> F + Send + Sync + 'static,
-        D: DeserializeOwned,
+        D: DeserializeOwned + 'static,
         F: Future<Output = Result<T, TaskError>> + Send + 'static,
-        T: Serialize,
+        T: Serialize + 'static,
     {
-        Self(Kind::Each(Arc::new(move |context: TaskContext| {
+        Self(Kind::Each(Arc::new(move |context: TaskContext| -> Run {
             let data = D::deserialize(context.data());
             let future = data.map(|data| run(context, data));
             Box::pin(async move {
-                let wrong = |error| TaskError::unrecoverable(format!("data: {error}"));
+                let wrong = |error: serde_json::Error| TaskError::unrecoverable(format!("data: {error}"));
                 crate::output::value(&future.map_err(wrong)?.await?)
             })
         })))

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::TaskId;
 use tasker_core::rules::{self, Settlement};
-use tasker_core::task::{Cause, TaskEnd};
+use tasker_core::task::{AbortReason, Cause, TaskEnd};
 use tasker_engine::effect::{Answer, Effect, RunStart, Sink};
 use tasker_engine::input::{Input, RunSlot, Ticket};
 use tasker_engine::thread::Client;
@@ -217,7 +217,7 @@ impl Router {
             has_more: start.attempt < attempts,
             is_stored: runner.is_named,
             policy: runner.policy.filter(decides),
-            counted: self.running.subscribe(),
+            _counted: self.running.subscribe(),
             client: self.client.get().cloned().unwrap_or_default(),
         };
         runner.runtime.spawn(carry_out(run, future, runner.handler));
@@ -400,6 +400,6 @@ fn refuse(call: Call, error: &Error) {
 }
 
 /// Whoever waited for a task has gone.
-pub(crate) fn abandoned() -> tasker_core::task::AbortReason {
+pub(crate) fn abandoned() -> AbortReason {
     rules::abort_reason(Cause::Signal, "nobody waits for the task any more")
 }

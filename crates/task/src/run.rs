@@ -43,7 +43,7 @@ pub(crate) struct LiveRun {
     /// What code says of its error.
     pub(crate) policy: Option<RetryPolicy>,
     /// Gone when the run is over.
-    pub(crate) counted: watch::Receiver<()>,
+    pub(crate) _counted: watch::Receiver<()>,
     pub(crate) client: Weak<Client>,
 }
 
@@ -116,10 +116,8 @@ impl LiveRun {
             None => error,
         };
         let is_again = self.has_more && error.how_again() != Again::Never;
-        let error = match handler.is_once() && is_again && error.kind() == ErrorKind::Failed {
-            true => TaskError::consumed(Some(&error)),
-            false => error,
-        };
+        let is_consumed = handler.is_once() && is_again && error.kind() == ErrorKind::Failed;
+        let error = if is_consumed { TaskError::consumed(Some(&error)) } else { error };
         let json = text_of(&error);
         match error.how_again() {
             Again::AsPolicy => Settlement::Threw(json),

@@ -46,7 +46,13 @@ async fn an_error_and_a_panic_fail_the_task_with_their_words() {
     let fails = named("a").handler(async { Err::<Value, _>(TaskError::new("no disk")) }).build();
     let error = executor.execute(fails).await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Failed, "no disk"));
-    let panics = named("a").handler_fn(|_| async { if true { panic!("at {}", 7) } }).build();
+    let panics = named("a")
+        .handler_fn(|_| async {
+            if true {
+                panic!("at {}", 7)
+            }
+        })
+        .build();
     let error = executor.execute(panics).await.unwrap_err();
     assert_eq!(error.message(), "the handler panicked: at 7");
 }
@@ -65,7 +71,10 @@ async fn results_come_in_the_order_given_and_errors_in_their_places() {
     let results = executor.execute_all(tasks).await.unwrap();
     assert_eq!(results[0].as_ref().unwrap(), &Value::Null);
     assert_eq!(results[1].as_ref().unwrap_err().message(), "wrong");
-    assert_eq!(results[2].as_ref().unwrap_err().message(), "name: is missing; say it to the builder");
+    assert_eq!(
+        results[2].as_ref().unwrap_err().message(),
+        "name: is missing; say it to the builder"
+    );
     assert!(results[3].is_ok());
     assert!(executor.execute_all(Vec::new()).await.unwrap().is_empty());
 }
@@ -231,7 +240,10 @@ async fn what_is_wrong_with_a_task_is_told_with_its_path() {
         (named("a").depends_on(["7"]), "dependsOn[0]: must be"),
         (named("a").tags([""]), "tags[0]: must be a string that is not empty"),
         (named("a").data(&f64::NAN).data(&Unwritable), "data: makes no JSON"),
-        (named("a").retry(RetryPolicy::fixed(1, Duration::from_secs(1)).jitter(2.0)), "retry.backoff.jitter"),
+        (
+            named("a").retry(RetryPolicy::fixed(1, Duration::from_secs(1)).jitter(2.0)),
+            "retry.backoff.jitter",
+        ),
     ] {
         let error = run(builder.handler(async {}).build()).await.unwrap_err();
         assert!(error.message().starts_with(words), "{error}");

@@ -20,7 +20,8 @@ async fn a_server_answers_and_closes() {
         write!(
             stream,
             "POST /rpc HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+             content-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
             body.len()
         )
         .unwrap();

@@ -142,7 +142,10 @@ async fn a_task_with_a_handler_is_run_by_nobody_else() {
 #[tokio::test]
 async fn data_that_is_no_such_thing_fails_the_task_for_good() {
     let executor = TaskExecutor::new();
-    executor.assign_runner("send", |_context, email: Email| async move { Ok(email.to) }).await.unwrap();
+    executor
+        .assign_runner("send", |_context, email: Email| async move { Ok(email.to) })
+        .await
+        .unwrap();
     let task = Task::builder().name("send").data(&7).build();
     let error = executor.execute(task).await.unwrap_err();
     assert!(error.message().starts_with("data: invalid type: integer `7`"), "{error}");
