@@ -63,9 +63,16 @@ pub(crate) enum Call {
 /// What to do once the lock is released.
 enum Deed {
     Submit(Input),
-    Run(RunStart, Runner, CancellationToken),
+    Run(RunStart, Runner, Begun),
     /// Something of the user's is not needed any more.
     Drop(Runner),
+}
+
+/// What a run has of its own from the moment at which the engine tells of it.
+struct Begun {
+    token: CancellationToken,
+    /// Counts it, before whoever waits for quiet is answered.
+    counted: watch::Receiver<()>,
 }
 
 #[derive(Default)]
@@ -200,7 +207,8 @@ impl Router {
         all.for_each(dispose);
     }
 
-    fn carry_out(&self, start: &RunStart, runner: Runner, token: CancellationToken) {
+    fn carry_out(&self, start: &RunStart, runner: Runner, begun: Begun) {
+        let Begun { token, counted } = begun;
         let context =
             TaskContext::new(start, token.clone(), self.client.get().cloned().unwrap_or_default());
         let Some(future) = runner.handler.run(context) else {
@@ -217,7 +225,7 @@ impl Router {
             has_more: start.attempt < attempts,
             is_stored: runner.is_named,
             policy: runner.policy.filter(decides),
-            _counted: self.running.subscribe(),
+            _counted: counted,
             client: self.client.get().cloned().unwrap_or_default(),
         };
         runner.runtime.spawn(carry_out(run, future, runner.handler));
@@ -326,12 +334,13 @@ impl State {
         self.own.get(&start.id).or_else(of_schedule).or_else(named)
     }
 
-    fn start(&mut self, start: RunStart, deeds: &mut Vec<Deed>) {
+    fn start(&mut self, start: RunStart, running: &watch::Sender<()>, deeds: &mut Vec<Deed>) {
         match self.runner_of(&start).cloned() {
             Some(runner) => {
                 let token = CancellationToken::new();
                 self.live.insert(start.slot, token.clone());
-                deeds.push(Deed::Run(start, runner, token));
+                let begun = Begun { token, counted: running.subscribe() };
+                deeds.push(Deed::Run(start, runner, begun));
             }
             // A task of somebody else's, and we have a handler for our own ones alone.
             None if self.offered.contains_key(&start.operation) => {
@@ -352,7 +361,7 @@ impl Sink for Router {
             match effect {
                 Effect::Answer(ticket, answer) => state.answer(ticket, answer, &mut deeds),
                 Effect::Refuse(ticket, error) => state.refuse(ticket, &error, &mut deeds),
-                Effect::Start(start) => state.start(start, &mut deeds),
+                Effect::Start(start) => state.start(start, &self.running, &mut deeds),
                 Effect::Abort(slot, _) => {
                     if let Some(token) = state.live.get(&slot) {
                         token.cancel();
@@ -372,7 +381,7 @@ impl Sink for Router {
         for deed in deeds {
             match deed {
                 Deed::Submit(input) => inputs.push(input),
-                Deed::Run(start, runner, token) => self.carry_out(&start, runner, token),
+                Deed::Run(start, runner, begun) => self.carry_out(&start, runner, begun),
                 Deed::Drop(runner) => dispose(runner),
             }
         }

@@ -26,7 +26,7 @@ async fn a_handler_knows_its_task_and_what_it_says_is_stored() {
     let document = executor.get_task(&uuid).await.unwrap();
     assert_eq!(document["label"], "Count to 2");
     assert_eq!(document["tags"], json!(["numbers"]));
-    assert_eq!(document["progress"], json!({ "current": 2.0, "total": 2.0, "unit": "numbers" }));
+    assert_eq!(document["progress"], json!({ "current": 2, "total": 2, "unit": "numbers" }));
     let logs = document["logs"].as_array().unwrap();
     let lines: Vec<_> = logs.iter().map(|line| (&line["level"], &line["message"])).collect();
     assert_eq!(lines[0], (&json!("info"), &json!("counted")));
