@@ -25,17 +25,28 @@ async fn main() -> Result<(), TaskError> {
         println!("{} tasks are left", unfinished.len());
         unfinished.iter().filter_map(|task| Some(task["uuid"].as_str()?.to_owned())).collect()
     };
-    let import = |context: TaskContext, part: u32| async move {
-        println!("part {part}, attempt {}", context.attempt());
-        if part == 3 && context.attempt() == 1 {
-            // As a crash would: nothing is closed, nothing is told to anybody.
-            std::process::exit(1);
+    let (die, mut dies) = tokio::sync::mpsc::unbounded_channel();
+    let import = move |context: TaskContext, part: u32| {
+        let die = die.clone();
+        async move {
+            println!("part {part}, attempt {}", context.attempt());
+            if part == 3 && context.attempt() == 1 && die.send(()).is_ok() {
+                std::future::pending::<()>().await;
+            }
+            Ok(part)
         }
-        Ok(part)
     };
     executor.assign_runner("import", import).await?;
-    for uuid in uuids {
-        executor.wait_for_task_output_data(&uuid).await?;
+    let all = async {
+        for uuid in uuids {
+            executor.wait_for_task_output_data(&uuid).await?;
+        }
+        Ok::<_, TaskError>(())
+    };
+    tokio::select! {
+        // Nothing is closed: to the file it is as if the process had been killed.
+        Some(()) = dies.recv() => return Err(TaskError::new("dead in the middle of part 3")),
+        done = all => done?,
     }
     println!("all parts are imported");
     executor.close().await

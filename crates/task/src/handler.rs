@@ -64,7 +64,8 @@ impl Handler {
             let data = D::deserialize(context.data());
             let future = data.map(|data| run(context, data));
             Box::pin(async move {
-                let wrong = |error: serde_json::Error| TaskError::unrecoverable(format!("data: {error}"));
+                let wrong =
+                    |error: serde_json::Error| TaskError::unrecoverable(format!("data: {error}"));
                 crate::output::value(&future.map_err(wrong)?.await?)
             })
         })))

@@ -30,7 +30,7 @@ async fn a_handler_knows_its_task_and_what_it_says_is_stored() {
     let logs = document["logs"].as_array().unwrap();
     let lines: Vec<_> = logs.iter().map(|line| (&line["level"], &line["message"])).collect();
     assert_eq!(lines[0], (&json!("info"), &json!("counted")));
-    assert_eq!(logs[1]["to"], 2);
+    assert_eq!(logs[1]["fields"]["to"], 2);
     assert_eq!(lines[2], (&json!("error"), &json!("no more")));
 }
 
