@@ -69,7 +69,7 @@ export function withHeaders() {
 /** Runs cargo; the words are one text. */
 export const cargo = words => run('cargo', words.split(' '))
 
-/** Runs the tests of the Rust crates, with nextest if it is installed, and the programs of guides. */
+/** Runs the tests of the Rust crates, with nextest if it is installed, and those of their pages. */
 export async function rustTests() {
   const hasNextest = has('cargo', 'nextest', '--version')
   const what = '--workspace --exclude tasker --features task/full'

@@ -1,5 +1,6 @@
 //! Schedules, by the clock of a test.
 
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 use std::sync::Arc;

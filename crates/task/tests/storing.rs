@@ -1,5 +1,6 @@
 //! Tasks in a file: they outlive their process, and several share them.
 
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
 
 use std::io::{BufRead, BufReader, Write};
