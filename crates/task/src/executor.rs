@@ -299,6 +299,8 @@ impl TaskExecutor {
     /// too. It runs on the runtime of this call, and gets the data of each task as `D`; a task
     /// whose data is no `D` fails, and is not tried again.
     ///
+    /// A runner that captures this executor keeps it open: [`TaskExecutor::close`] it in the end.
+    ///
     /// # Errors
     /// `TASKER_CONFLICT` if the operation has a runner here, or executors over HTTP.
     pub async fn assign_runner<D, H, F, T>(&self, operation: &str, run: H) -> Result<(), TaskError>

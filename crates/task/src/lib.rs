@@ -69,6 +69,10 @@
 //! with [`ErrorKind::HandlerConsumed`]. No future and no closure can be stored: a task with a
 //! handler ends with its process, also in a file, and no other process runs it.
 //!
+//! In a file, give a name either to tasks with handlers or to a runner. An executor whose own task
+//! of a name has not ended takes others of that name too, if it has no runner for them, and puts
+//! each off for a second.
+//!
 //! A handler returns a text, a number, a `bool`, nothing or a [`Value`], or `Result<Value,
 //! TaskError>`. [`value`] makes that of anything that serde can write. A handler that panics
 //! fails its task.

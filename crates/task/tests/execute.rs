@@ -153,6 +153,26 @@ async fn a_future_that_is_dropped_aborts_its_tasks() {
 }
 
 #[tokio::test]
+async fn when_the_last_clone_goes_what_runs_is_dropped() {
+    let executor = TaskExecutor::new();
+    let (started, starts) = oneshot::channel();
+    let (dropped, drops) = oneshot::channel();
+    let guard = Dropped(Some(dropped));
+    let endless = async move {
+        let _guard = guard;
+        started.send(()).unwrap();
+        std::future::pending::<()>().await;
+    };
+    executor.add_task(named("a").handler(endless).build()).await.unwrap();
+    starts.await.unwrap();
+    let clone = executor.clone();
+    drop(executor);
+    assert!(clone.find_tasks(&json!({})).await.is_ok());
+    drop(clone);
+    drops.await.unwrap();
+}
+
+#[tokio::test]
 async fn the_tasks_of_a_dropped_call_are_aborted_with_their_reason() {
     let executor = TaskExecutor::new();
     let later = named("b").delay(Duration::from_secs(3_600)).handler(async {}).build();

@@ -141,6 +141,21 @@ async fn a_task_with_a_handler_is_run_by_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_task_of_another_process_waits_for_a_runner_and_not_for_a_closure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tasks.db");
+    let (one, two) = (open(&file), open(&file));
+    let (release, released) = oneshot::channel::<()>();
+    let own = async move { released.await.map_or("gone", |()| "own") };
+    let own = one.add_task(Task::builder().name("a").handler(own).build()).await.unwrap();
+    let other = two.add_task(Task::builder().name("a").build()).await.unwrap();
+    two.assign_runner("a", |_context, _data: Value| async { Ok("other") }).await.unwrap();
+    assert_eq!(two.wait_for_task_output_data(&other).await.unwrap(), "other");
+    release.send(()).unwrap();
+    assert_eq!(one.wait_for_task_output_data(&own).await.unwrap(), "own");
+}
+
+#[tokio::test]
 async fn data_that_is_no_such_thing_fails_the_task_for_good() {
     let executor = TaskExecutor::new();
     executor
