@@ -288,3 +288,23 @@ impl serde::Serialize for Unwritable {
         Err(serde::ser::Error::custom("never"))
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_may_be_awaited_in_a_task_of_the_runtime() {
+    let executor = TaskExecutor::new();
+    let all = tokio::spawn(async move {
+        let run = |_context, n: u32| async move { Ok(n + 1) };
+        executor.assign_runner("next", run).await?;
+        let one = executor.execute(named("next").data(&1).build()).await?;
+        let tasks = (0..100).map(|n: i32| named("n").handler(async move { n }).build()).collect();
+        let many = executor.execute_all(tasks).await?;
+        let task = named("hourly").schedule("0 * * * *").handler(async {}).build();
+        let schedule = task::TaskScheduler::of(&executor).schedule(task).await?;
+        assert!(schedule.stop().await?);
+        executor.close().await?;
+        Ok::<_, TaskError>((one, many))
+    });
+    let (one, many) = all.await.unwrap().unwrap();
+    assert_eq!(one, 2);
+    assert!(many.iter().enumerate().all(|(n, result)| result.as_ref().unwrap() == n));
+}
