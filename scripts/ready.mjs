@@ -4,7 +4,7 @@ import { setUp } from './setup.mjs'
 import { cargo, runSteps, rustTests } from './steps.mjs'
 import { biome, typeTests } from './suites.mjs'
 
-const clippy = 'clippy --workspace --all-targets -- -D warnings'
+const clippy = 'clippy --workspace --all-targets --features task/full -- -D warnings'
 
 await runSteps([
   { name: 'Set up', seconds: 1, run: setUp },

@@ -69,10 +69,13 @@ export function withHeaders() {
 /** Runs cargo; the words are one text. */
 export const cargo = words => run('cargo', words.split(' '))
 
-/** Runs the tests of the Rust crates; with nextest if it is installed. */
-export function rustTests() {
-  const runner = has('cargo', 'nextest', '--version') ? 'nextest run' : 'test'
-  return cargo(`${runner} --workspace --exclude tasker --no-fail-fast`)
+/** Runs the tests of the Rust crates, with nextest if it is installed, and those of their pages. */
+export async function rustTests() {
+  const hasNextest = has('cargo', 'nextest', '--version')
+  const what = '--workspace --exclude tasker --features task/full'
+  await cargo(`${hasNextest ? 'nextest run' : 'test'} ${what} --no-fail-fast`)
+  // Nextest runs none of them.
+  if (hasNextest) await cargo(`test ${what} --doc`)
 }
 
 /** Builds the queue with faults in it, one after the other, and sees that tests notice each. */

@@ -32,6 +32,12 @@ export const systems = [
     seconds: 30,
   },
   {
+    what: 'the Rust crate and this class on one file',
+    file: `${folder}/systems/rust-crate.test.mjs`,
+    packages: [],
+    seconds: 60,
+  },
+  {
     what: 'the service of HTTP, mounted in Express, Hono and Fastify',
     file: `${folder}/systems/http-frameworks.test.mjs`,
     packages: [`${folder}/systems/http-frameworks`],

@@ -11,7 +11,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("tasker-redis", &["tasker-core"]),
     ("tasker-engine", &["tasker-core"]),
     ("tasker-http", &["tasker-core", "tasker-engine"]),
-    ("tasker-task", COMPOSED),
+    ("task", COMPOSED),
     ("tasker", COMPOSED),
     ("tasker-proof", COMPOSED),
     ("tasker-fuzz", &["tasker-core", "tasker-http"]),
@@ -34,8 +34,8 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("regex-syntax", &["tasker-core"]),
     ("croner", &["tasker-core"]),
     ("jiff", &["tasker-core"]),
-    ("tokio", &["tasker-engine", "tasker-http"]),
-    ("tokio-util", &["tasker-engine", "tasker-http"]),
+    ("tokio", &["tasker-engine", "tasker-http", "task"]),
+    ("tokio-util", &["tasker-engine", "tasker-http", "task"]),
 ];
 
 struct Manifest {
