@@ -31,6 +31,7 @@ use tasker_engine::input::{
     Bulk, BulkVerb, Input, NewSchedule, PostponeOptions, Question, RemoteFilter, RetryOptions,
     ScheduleUpdate, StopOptions, Subscription, Ticket, Update,
 };
+use tasker_engine::metrics::Format;
 use tasker_engine::thread::{Read, Watching};
 use uuid::Uuid;
 
@@ -208,6 +209,10 @@ enum Command<'a> {
         operations: Vec<Cow<'a, str>>,
         of_all: bool,
     },
+    Metrics {
+        format: MetricsFormat,
+        operations_max: u32,
+    },
 }
 
 /// What is asked of the reader.
@@ -314,6 +319,15 @@ enum BulkWord {
     Remove,
 }
 
+/// How metrics are written.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum MetricsFormat {
+    Json,
+    Prometheus,
+    Openmetrics,
+}
+
 /// Which events of other owners JavaScript listens to.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -398,10 +412,9 @@ pub(crate) fn command(ticket: Ticket, text: &str, (defaults, names): With<'_>) -
         Command::IsShared {} => Input::IsShared(ticket),
         Command::Stand {} => Input::Stand(ticket),
         Command::ExplainTask { uuid } => Input::Ask(ticket, Question::Task(task_id(uuid)?)),
-        Command::ExplainOperation { operation } => {
-            Input::Ask(ticket, Question::Operation(names.intern(&operation)?))
-        }
+        Command::ExplainOperation { operation } => explain(ticket, &operation, names)?,
         Command::Unserved { operations, of_all } => unserved(ticket, &operations, of_all, names)?,
+        Command::Metrics { format, operations_max } => metrics(ticket, format, operations_max),
     })
 }
 
@@ -465,6 +478,20 @@ fn unserved(
 ) -> Result<Input> {
     let names = operations.iter().map(|name| names.intern(name)).collect::<Result<_>>()?;
     Ok(Input::Ask(ticket, Question::Unserved { names, of_all }))
+}
+
+fn explain(ticket: Ticket, operation: &str, names: &mut Operations) -> Result<Input> {
+    Ok(Input::Ask(ticket, Question::Operation(names.intern(operation)?)))
+}
+
+fn metrics(ticket: Ticket, format: MetricsFormat, operations_max: u32) -> Input {
+    let format = match format {
+        MetricsFormat::Json => Format::Json,
+        MetricsFormat::Prometheus => Format::Prometheus,
+        MetricsFormat::Openmetrics => Format::OpenMetrics,
+    };
+    let operations_max = operations_max as usize;
+    Input::Ask(ticket, Question::Metrics { format, operations_max })
 }
 
 fn bulk_verb(

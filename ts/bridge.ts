@@ -148,6 +148,11 @@ export class Bridge {
     return call.promise
   }
 
+  /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
+  tell(command: Command): void {
+    if (!this.closed) this.command(command).catch(() => {})
+  }
+
   /**
    * Waits until the engine has nothing to do before time goes by. Of a test without other taskers
    * time may go by until then; an event stops it, unless nobody listens.

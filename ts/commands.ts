@@ -99,6 +99,8 @@ export type Command =
    * that is asked for.
    */
   | { do: 'unserved'; operations: string[]; ofAll: boolean }
+  /** All figures: an object, or a text. */
+  | { do: 'metrics'; format: 'json' | 'prometheus' | 'openmetrics'; operationsMax: number }
 
 /** What is asked of the reader. */
 export type ReadCommand =
@@ -251,6 +253,7 @@ export interface Answers {
   explainTask: DocumentJson
   explainOperation: { reasons: DocumentJson[]; held: number; rated: number; guarded: number }
   unserved: string[]
+  metrics: DocumentJson | string
   get: DocumentJson
   find: DocumentJson[]
   page: PageJson

@@ -10,6 +10,7 @@
  * Proof: `__test__/contract/warnings.test.mjs`.
  */
 
+import type { Task } from '../index'
 import { isError, read, spell } from './errors'
 import type { EventHub } from './events'
 import { clearTimeout, setTimeout } from './globals'
@@ -78,6 +79,12 @@ export class Hints {
   heard(uuid: string): void {
     this.#fresh.heard.add(uuid)
     this.#arm()
+  }
+
+  /** Somebody looks at a task. */
+  seen(uuid: string, task: Task): Task {
+    if (task.status === 'failed') this.heard(uuid)
+    return task
   }
 
   /** A task was added. */

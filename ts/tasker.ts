@@ -29,6 +29,8 @@ import type {
   Jsonify,
   ListenOptions,
   ListenTaskLogsOptions,
+  Metrics,
+  MetricsOptions,
   ModuleOptions,
   OperationExplanation,
   OperationName,
@@ -72,7 +74,7 @@ import { serialiseReason } from './aborts'
 import { Bridge } from './bridge'
 import { type BulkVerb, bulk } from './bulk'
 import { boundsOf, durationOf } from './calls'
-import { type Command, type DocumentJson, JsonText } from './commands'
+import { type DocumentJson, JsonText } from './commands'
 import { Delivery } from './delivery'
 import { revive, reviveAll } from './document'
 import { read, traced, withCaller } from './errors'
@@ -84,6 +86,7 @@ import { KeepAlive } from './keepalive'
 import { Lifecycle } from './lifecycle'
 import { listenToLogs } from './log-listener'
 import type { Added } from './messages'
+import { metricsOf } from './metrics'
 import { handlersOf } from './mount-handlers'
 import { objectOf } from './objects'
 import {
@@ -174,7 +177,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const delivery = new Delivery(this.#bridge, this.#runs, engineLog)
     this.#bridge.onMessages = () => delivery.notified()
     this.#storePath = storePath
-    this.#events.onWants = wants => this.#send({ do: 'subscribe', ...wants })
+    this.#events.onWants = wants => this.#bridge.tell({ do: 'subscribe', ...wants })
     this.#events.checkEmit()
     if (conditions) this.#assignments.sendConditions(conditions)
     for (const name of Object.keys(runners)) this.#assign(name, runners[name])
@@ -494,7 +497,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     const id = uuidOf(uuid)
     const bounds = boundsOf(`getTask('${id}')`, options)
     const command = { do: 'get', uuid: id, logs, fields: encodeFields(options.fields) } as const
-    const seen = (found: DocumentJson) => this.#seen(id, revive(found))
+    const seen = (found: DocumentJson) => this.#runs.hints.seen(id, revive(found))
     return (await traced(this.#bridge.read(command, bounds, seen))) as Task<Operations>
   }
 
@@ -636,6 +639,12 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return handlers
   }
 
+  metrics(options?: MetricsOptions & { format?: undefined }): Promise<Metrics<Operations>>
+  metrics(options: MetricsOptions): Promise<string>
+  async metrics(options: MetricsOptions = {}): Promise<unknown> {
+    return await traced(metricsOf(this.#bridge, options))
+  }
+
   async backup(path: string | URL, options: CallOptions = {}): Promise<void> {
     const command = { do: 'backUp', path: pathOf(path, 'path') } as const
     const bounds = boundsOf('backup', only(options, BOUNDS, 'options'))
@@ -671,12 +680,6 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     return await traced(this.#bridge.idle(boundsOf('idle', only(options, BOUNDS, 'options'))))
   }
 
-  /** A task that somebody looks at. */
-  #seen(uuid: string, task: Task): Task {
-    if (task.status === 'failed') this.#runs.hints.heard(uuid)
-    return task
-  }
-
   #find(
     query: object,
     options: FindTasksOptions & Partial<FieldsOption>,
@@ -689,11 +692,6 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
   #assign(operation: string, runner: unknown, given = assignOptions(undefined, runner)) {
     assignTo(this.#runs, operation, runner, given)
     this.#assignments.send(operation, given, this.#lifecycle.isStarted)
-  }
-
-  /** Sends a command that nobody waits for. It cannot be wrong, so a refusal needs no hearer. */
-  #send(command: Command) {
-    if (!this.#bridge.closed) this.#bridge.command(command).catch(nothing)
   }
 }
 

@@ -24,6 +24,7 @@ use crate::journal::{self, Transition};
 use crate::state::State;
 use crate::store::{Batch, Note};
 use crate::task::Priority;
+use crate::totals::Totals;
 
 const STATE: u8 = 0x0f;
 const HAS_PRIORITY: u8 = 0x10;
@@ -81,6 +82,28 @@ pub fn unpack<'b>(
         };
         Ok((transition, note))
     })
+}
+
+/// Adds what a batch brought from one state into another.
+///
+/// # Errors
+/// `Corrupt` for what cannot be read.
+pub fn add_moves(totals: &mut Totals, transitions: &[u8], notes: Option<&[u8]>) -> Result<()> {
+    let mut rest = notes.unwrap_or_default();
+    for group in journal::unpack_groups(transitions) {
+        let (first, count) = group?;
+        let (operation, rule) = (first.lane.operation(), first.kind.rule());
+        if rule.needs_note() {
+            for _ in 0..count {
+                let from = Some(read(&mut rest).ok_or_else(unreadable)?.state);
+                totals.shift(operation, (from, rule.leads_to(from)), 1);
+            }
+        } else if rule.is_of_task() {
+            let from = rule.from.first().copied();
+            totals.shift(operation, (from, rule.leads_to(from)), count as i64);
+        }
+    }
+    Ok(())
 }
 
 fn read(bytes: &mut &[u8]) -> Option<Note> {

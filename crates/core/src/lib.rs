@@ -13,6 +13,7 @@ pub mod range;
 pub mod id;
 pub mod timer;
 pub mod state;
+pub mod totals;
 pub mod reason;
 pub mod transition;
 pub mod json;

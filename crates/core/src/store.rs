@@ -539,9 +539,7 @@ pub trait Store: Send {
 }
 
 /// The store as it stands at one moment. A lookup gives one answer for each item of its slice, in
-/// that order.
-///
-/// Each may fail with `Corrupt` or `Io`.
+/// that order. Each may fail with `Corrupt` or `Io`.
 pub trait ReadTransaction {
     // Where the store stands.
 
@@ -550,6 +548,9 @@ pub trait ReadTransaction {
 
     /// The facts of the last batch.
     fn head(&mut self) -> Result<Head>;
+
+    /// How many tasks each operation has in each state; nothing if the store does not know.
+    fn totals(&mut self) -> Result<Option<crate::totals::Totals>>;
 
     /// The first `batches_max` batches that were committed after batch `after`; where the journal
     /// does not reach back so far, they begin with the oldest that it keeps.

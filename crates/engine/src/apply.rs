@@ -82,13 +82,16 @@ impl Memory {
             self.batches.set_gathering(gathering);
         }
         self.gate_looks.extend(std::mem::take(&mut draft.gate_looks));
+        for (operation, count) in std::mem::take(&mut draft.skipped) {
+            self.meters.skipped(operation, count);
+        }
         self.apply_pauses(&mut draft, now, effects);
         self.apply_outside(&mut draft, now, effects);
         effects.append(&mut draft.answers);
         self.tell_log_listeners(&mut draft, effects);
         self.apply_records(&draft, effects);
         self.tell_heard(&draft, effects);
-        self.apply_ends(&mut draft, effects);
+        self.apply_ends(&mut draft, now, effects);
         for (seq, ticket) in draft.waiters.drain(..) {
             self.waiters.add(seq, ticket);
         }
@@ -122,7 +125,7 @@ impl Memory {
         for (lane, seq) in draft.recovered.drain(..) {
             self.dispatch.end_remote_run(lane.operation(), seq);
         }
-        self.apply_ends(&mut draft, effects);
+        self.apply_ends(&mut draft, now, effects);
         self.answer_waiters(&mut draft, effects);
         self.assert_balanced();
     }
@@ -189,11 +192,12 @@ impl Memory {
         }
     }
 
-    fn apply_ends(&mut self, draft: &mut Draft, effects: &mut Vec<Effect>) {
+    fn apply_ends(&mut self, draft: &mut Draft, now: Now, effects: &mut Vec<Effect>) {
         for (slot, over) in draft.run_ends.drain(..) {
             let run = self.live.remove(slot);
             debug_assert!(run.is_some(), "run {slot} ends, and was not live (I-4)");
-            if run.is_some() {
+            if let Some(run) = run {
+                self.meters.run_over(run.lane.operation(), run.started_at, now.wall);
                 effects.push(Effect::RunEnded(slot, over));
             }
         }
@@ -304,6 +308,7 @@ impl Memory {
         debug_assert_eq!(task.seq, key.seq, "another task starts than was picked (I-7)");
         debug_assert_eq!(start.attempt, task.attempt + 1, "an attempt is left out (I-10)");
         debug_assert!(start.at >= task.created_at, "a run begins before its task came");
+        self.meters.started(lane.operation(), &task, start);
         let slot = self.next_slot_of(&task.def.operation);
         self.next_slot += 1;
         let timeout = task.def.options.run_timeout_ms;

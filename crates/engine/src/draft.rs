@@ -134,6 +134,8 @@ pub struct Draft {
     pub(crate) has_detached: bool,
     /// What a stop that is under way has still to look at, of what lapses.
     pub(crate) lapse: Option<Lapse>,
+    /// How many adds of which operation gave an earlier task back.
+    pub(crate) skipped: BTreeMap<OperationId, u64>,
     /// Answers to calls, in order.
     pub answers: Vec<Effect>,
     /// Who waits for the end of which task from now on.

@@ -35,6 +35,7 @@ use tasker_core::store::{
 use tasker_core::time::{MonoMs, Now, WallMs};
 
 mod gates;
+mod gauges;
 
 use crate::holds;
 use crate::input::Question;
@@ -80,6 +81,7 @@ impl<'a> Facts<'a> {
             Question::Task(id) => Ok(self.task(*id)?.to_json()),
             Question::Operation(name) => self.operation(name),
             Question::Holds => Ok(self.memory.holds.to_json(self.now)),
+            Question::Metrics { format, operations_max } => self.metrics(*format, *operations_max),
             Question::Refused => Ok(self.refused()),
             Question::Unserved { names, of_all } => self.unserved(names, *of_all),
         }

@@ -19,6 +19,7 @@ use tasker_core::task::{
 use tasker_core::time::WallMs;
 
 use crate::client_id::ClientId;
+use crate::metrics::Format;
 pub use crate::poll::Poll;
 
 /// The client's number for a call.
@@ -238,6 +239,13 @@ pub enum Question {
     Operation(Arc<str>),
     /// Which holds there are that hold tasks.
     Holds,
+    /// All figures of this moment.
+    Metrics {
+        /// How they are written.
+        format: Format,
+        /// How many operations are told by name.
+        operations_max: usize,
+    },
     /// Why the store has refused a commit a moment ago, if it has taken none since.
     Refused,
     /// Which operations nobody starts, of those that are named, and of all with ready tasks if

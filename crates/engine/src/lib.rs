@@ -6,6 +6,8 @@
 // A new input, change, state or kind of transition must be answered everywhere.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod moment;
+pub mod metrics;
 pub mod client_id;
 pub mod poll;
 pub mod input;

@@ -24,6 +24,7 @@ use crate::input::{Question, RunSlot, StopOptions, Ticket};
 use crate::leases::Leases;
 use crate::live::LiveRuns;
 use crate::log_listeners::LogListeners;
+use crate::metrics::Meters;
 use crate::polls::Polls;
 use crate::rest::Rest;
 use crate::subscribers::Subscribers;
@@ -107,6 +108,8 @@ pub struct Memory {
     pub(crate) questions: Vec<(Ticket, Question)>,
     /// When the store has refused a commit, and why, if it has taken none since.
     pub(crate) refused: Option<(MonoMs, Code)>,
+    /// What was done, to be told as metrics.
+    pub meters: Meters,
     /// A stop that is under way.
     pub stopping: Option<Stopping>,
     /// Starts asked for while a stop was under way.
@@ -193,7 +196,7 @@ pub struct Stopping {
 
 impl Memory {
     /// A memory that knows nothing of the store yet.
-    pub fn new(settings: Settings, owner: OwnerId) -> Self {
+    pub fn new(settings: Settings, owner: OwnerId, opened_at: WallMs) -> Self {
         Self {
             settings,
             owner,
@@ -224,6 +227,7 @@ impl Memory {
             rest: Rest::default(),
             questions: Vec::new(),
             refused: None,
+            meters: Meters::new(opened_at),
             stopping: None,
             start_after_stop: Vec::new(),
         }

@@ -78,6 +78,7 @@ fn fence(memory: &mut Memory, slot: RunSlot, effects: &mut Vec<Effect>) {
             memory.dispatch.take_place();
         }
         memory.dispatch.end_run(live.lane.operation(), live.seq);
+        memory.meters.fenced(live.lane.operation());
         memory.dispatch.commit();
     }
     effects.push(Effect::RunEnded(slot, RunEnd::Fenced));

@@ -16,7 +16,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use parking_lot::Mutex;
 use tasker_core::error::{Code, Error, Result};
@@ -36,6 +35,7 @@ use crate::effect::Effect;
 pub use crate::effect::Sink;
 use crate::inbox::Inbox;
 use crate::memory::Settings;
+pub use crate::moment::Moment;
 pub use crate::open_read::Read;
 use crate::reads::Reads;
 use crate::turn::{Engine, Next};
@@ -47,23 +47,6 @@ const IDLE_MS: u64 = 50;
 const PEEK_GAP_MS: u64 = 1;
 /// How long to trust the wall clock while something is due by it: it may be set meanwhile.
 const WALL_CHECK_MS: u64 = 30_000;
-
-/// A moment, to ask later how long ago it was.
-#[derive(Debug)]
-pub struct Moment(Instant);
-
-impl Moment {
-    /// This one.
-    #[expect(clippy::disallowed_methods, reason = "it measures, and decides nothing")]
-    pub fn now() -> Self {
-        Self(Instant::now())
-    }
-
-    /// How long ago it was.
-    pub fn elapsed_ms(&self) -> u64 {
-        self.0.elapsed().as_millis() as u64
-    }
-}
 
 /// Opens the store on the engine's thread.
 pub type Opener = Box<dyn FnOnce() -> Result<(Box<dyn Store>, Box<dyn Reader>)> + Send>;

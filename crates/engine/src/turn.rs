@@ -36,6 +36,7 @@ use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
+use crate::moment::Moment;
 use crate::refused::{Refusal, refuse};
 use crate::starts;
 
@@ -106,6 +107,7 @@ impl Work<'_> {
         let Some(source) = self.source.take() else { return };
         let inputs = source.take(is_shared);
         trace_inputs(&inputs);
+        memory.meters.inputs.observe(inputs.len() as u64);
         for input in inputs {
             if let Input::IsShared(ticket) = input {
                 effects.push(Effect::Answer(ticket, Answer::Flag(is_shared)));
@@ -140,7 +142,7 @@ impl Engine {
         now: Now,
     ) -> Result<(Self, Vec<Effect>)> {
         let ids = IdSource::new(store.id_key(), seed);
-        let memory = Memory::new(settings, store.owner());
+        let memory = Memory::new(settings, store.owner(), now.wall);
         let (store, backlog, mut effects) = (Some(store), VecDeque::new(), Vec::new());
         let mut engine = Self { store, memory, ids, backlog, retry_at: None };
         match engine.recover_at_open(now, &mut effects) {
@@ -254,11 +256,13 @@ impl Engine {
             return Next::Closed;
         }
         debug_assert_eq!(self.memory.dispatch.mark(), Mark::default(), "a turn was left open");
+        let began = Moment::now();
         self.retry_at = None;
         self.memory.see_polls(now);
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
         let worked = self.work(work, effects);
+        self.memory.meters.turns.observe(began.elapsed_micros());
         let answered = worked.and_then(|again| Ok(again | self.answer_questions(now, effects)?));
         match answered {
             Ok(again) => {
@@ -377,6 +381,7 @@ impl Engine {
                 TurnResult::Stale => rereads += 1,
                 TurnResult::NotCommitted(error) => {
                     self.memory.refused = Some((work.now.mono, error.code()));
+                    self.memory.meters.refused(error.code());
                     self.defer(work.inputs, &error, effects);
                     if self.must_close(work.now) {
                         return Err(error);
@@ -438,8 +443,12 @@ impl Engine {
             drop(transaction);
             return applied(memory, draft, work.now, effects);
         };
-        match transaction.commit(&batch) {
+        let began = Moment::now();
+        let committed = transaction.commit(&batch);
+        memory.meters.commits.observe(began.elapsed_micros());
+        match committed {
             Commit::Committed => {
+                memory.meters.committed(&batch);
                 debug_assert_eq!(batch.number, memory.number + 1, "batches count by one (I-11)");
                 memory.number = batch.number;
                 memory.refused = None;

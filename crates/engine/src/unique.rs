@@ -182,6 +182,9 @@ impl Planner<'_> {
                 }
                 Verdict::Duplicate(earlier) => {
                     let (seq, id) = named(earlier);
+                    if let Some(operation) = self.dispatch.operation(&def.operation) {
+                        *self.draft.skipped.entry(operation).or_default() += 1;
+                    }
                     (seq, id, Added::Duplicate)
                 }
                 Verdict::Replaces(earlier) => {

@@ -32,6 +32,7 @@ mod list;
 mod executors;
 mod rpc;
 mod health;
+mod metrics;
 pub mod service;
 pub mod server;
 pub mod mount;

@@ -57,7 +57,11 @@ struct Head {
 /// path. `target` may have a query.
 pub fn needs_access(verb: &str, target: &str) -> Option<bool> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
-    Some(Route::of(path)? == Route::Rpc && verb == Verb::POST.as_str())
+    Some(match Route::of(path)? {
+        Route::Rpc => verb == Verb::POST.as_str(),
+        Route::Metrics => verb == Verb::GET.as_str() || verb == Verb::HEAD.as_str(),
+        Route::Live | Route::Ready => false,
+    })
 }
 
 /// The answer to a request when the engine is gone.
@@ -71,7 +75,7 @@ pub fn answer_closed(head: &str) -> String {
     written(match route {
         Some(Route::Live) => health((false, format!("closed {word}"))),
         Some(Route::Ready) => health((false, word.to_owned())),
-        Some(Route::Rpc) | None => refuse(&refusal, &headers),
+        Some(Route::Rpc | Route::Metrics) | None => refuse(&refusal, &headers),
     })
 }
 

@@ -36,6 +36,7 @@ use crate::format::Format;
 use crate::gate::{Hosts, WrongTokens, check_site};
 use crate::health::{Health, Pulse, Verdict};
 use crate::load::Load;
+use crate::metrics;
 use crate::names::Names;
 use crate::refusal::{Reason, Refusal};
 use crate::rpc::Calls;
@@ -78,12 +79,17 @@ pub(crate) enum Route {
     Rpc,
     Live,
     Ready,
+    Metrics,
 }
 
 impl Route {
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let routes =
-            [("/rpc", Self::Rpc), ("/health/live", Self::Live), ("/health/ready", Self::Ready)];
+        let routes = [
+            ("/rpc", Self::Rpc),
+            ("/health/live", Self::Live),
+            ("/health/ready", Self::Ready),
+            ("/metrics", Self::Metrics),
+        ];
         routes.into_iter().find_map(|(end, route)| path.ends_with(end).then_some(route))
     }
 }
@@ -180,7 +186,8 @@ impl Inner {
             }
         };
         let route = Route::of(parts.uri.path()).ok_or_else(|| {
-            let message = "there is nothing here; there are rpc, health/live, health/ready";
+            let message =
+                "there is nothing here; there are rpc, metrics, health/live, health/ready";
             Refusal::new(Reason::UnknownPath, message)
         })?;
         if route == Route::Rpc {
@@ -188,10 +195,15 @@ impl Inner {
         }
         check_verb(parts, &[Verb::GET, Verb::HEAD])?;
         let Shared { engine, closing, .. } = &*self.shared;
-        Ok(health(match route {
-            Route::Ready => self.health.ready(engine, closing.has_begun()).await,
-            _ => self.health.live(engine).await,
-        }))
+        match route {
+            Route::Rpc | Route::Metrics => {
+                check_site(&parts.headers, host)?;
+                let (kind, text) = metrics::text(engine, &parts.headers, self.who(parts)?).await?;
+                Ok(answer(StatusCode::OK, kind, text))
+            }
+            Route::Ready => Ok(health(self.health.ready(engine, closing.has_begun()).await)),
+            Route::Live => Ok(health(self.health.live(engine).await)),
+        }
     }
 
     async fn rpc<B>(&self, parts: &Parts, body: B, (format, host): (Format, &str)) -> Served<Answer>

@@ -22,6 +22,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
+use tasker_core::totals::Totals;
 
 /// A call of a store that may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Call {
     Head,
     /// `journal`
     Journal,
+    /// Of `ReadTransaction::totals`.
+    Totals,
     /// `operations`
     Operations,
     /// `remote_runs`
@@ -217,6 +220,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn head(&mut self) -> Result<Head> {
         self.at(Call::Head)?.head()
+    }
+
+    fn totals(&mut self) -> Result<Option<Totals>> {
+        self.at(Call::Totals)?.totals()
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

@@ -164,8 +164,6 @@ CREATE TABLE batches (
   -- Between which moments tasks entered or ended by it.
   first_at INTEGER,
   last_at INTEGER,
-  -- How many tasks of which operation left which end by it, which the transitions do not tell.
-  left_ends BLOB,
   -- What tasks were before steps that do not tell it.
   notes BLOB,
   transitions BLOB NOT NULL
@@ -184,11 +182,16 @@ CREATE TABLE outlines (
   operations BLOB NOT NULL
 ) STRICT;
 
--- How many tasks each operation has, and how many have ended how. As of batch meta.outlined; later
--- batches are to be added.
+-- How many tasks of each operation are in each state. As of batch meta.outlined; later batches are
+-- to be added.
 CREATE TABLE totals (
   operation_id INTEGER PRIMARY KEY,
-  "all" INTEGER NOT NULL,
+  blocked INTEGER NOT NULL,
+  delayed INTEGER NOT NULL,
+  paused INTEGER NOT NULL,
+  claimed INTEGER NOT NULL,
+  running INTEGER NOT NULL,
+  ready INTEGER NOT NULL,
   done INTEGER NOT NULL,
   failed INTEGER NOT NULL,
   aborted INTEGER NOT NULL

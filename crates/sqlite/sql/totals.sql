@@ -1,2 +1,3 @@
--- How many tasks each operation has.
-SELECT operation_id, "all", done, failed, aborted FROM totals;
+-- How many tasks of each operation are in each state.
+SELECT operation_id, blocked, delayed, paused, claimed, running, ready, done, failed, aborted
+FROM totals;

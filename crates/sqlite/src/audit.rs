@@ -15,10 +15,11 @@ use rusqlite::{Connection, OpenFlags};
 use tasker_core::error::Result;
 use tasker_core::id::{LaneId, OperationId, Seq};
 use tasker_core::journal::{self, Transition};
-use tasker_core::search::{Outlines, Total};
+use tasker_core::search::Outlines;
 use tasker_core::state::{Counts, State};
 use tasker_core::task::Priority;
 use tasker_core::time::WallMs;
+use tasker_core::totals::Total;
 use tasker_core::transition::After;
 
 use crate::row::{self, cached, get};

@@ -6,17 +6,20 @@
 //! - What is read is complete: batches that housekeeping has not taken yet are added.
 //!
 //! # Left to others
-//! What an outline and a total say is `core::search`'s.
+//! What an outline says is `core::search`'s, what a total `core::totals`.
 //!
 //! Proof: `tests/audit.rs`, `conformance::numbers`.
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params_from_iter};
 use tasker_core::error::Result;
 use tasker_core::id::OperationId;
-use tasker_core::search::{Outline, Outlines, Range, Total, Totals};
+use tasker_core::journal_notes::add_moves;
+use tasker_core::search::{Outline, Outlines, Range};
+use tasker_core::state::State;
 use tasker_core::time::WallMs;
+use tasker_core::totals::{Total, Totals};
 
 use crate::row::{cached, get};
 use crate::{error, sql};
@@ -40,7 +43,7 @@ pub(crate) fn take_batches(connection: &Connection) -> Result<u64> {
     let (mut changed, mut added) = (Outlines::default(), Totals::default());
     let last = read_batches(connection, before, BATCHES_MAX, &mut |batch| {
         changed.take_batch(&batch.transitions, batch.times)?;
-        added.take_batch(&batch.transitions, &batch.left_ends)
+        add_moves(&mut added, &batch.transitions, batch.notes.as_deref())
     })?
     .ok_or_else(|| error::corrupt("batches that no outline knows are missing"))?;
     put_totals(connection, &added)?;
@@ -89,27 +92,25 @@ pub(crate) fn read_totals(connection: &Connection) -> Result<Option<Totals>> {
         totals.0.insert(OperationId(get(row, 0)?), total(row, 1)?);
     }
     let read = read_batches(connection, outlined(connection)?, u64::MAX, &mut |batch| {
-        totals.take_batch(&batch.transitions, &batch.left_ends)
+        add_moves(&mut totals, &batch.transitions, batch.notes.as_deref())
     })?;
     Ok(read.map(|_| totals))
 }
 
-/// Four figures of a row.
+/// The figures of a row, by state.
 pub(crate) fn total(row: &Row<'_>, first: usize) -> Result<Total> {
-    Ok(Total {
-        all: get(row, first)?,
-        done: get(row, first + 1)?,
-        failed: get(row, first + 2)?,
-        aborted: get(row, first + 3)?,
-    })
+    let mut total = Total::default();
+    for (at, state) in State::ALL.iter().enumerate() {
+        total.add(*state, get(row, first + at)?);
+    }
+    Ok(total)
 }
 
 fn put_totals(connection: &Connection, added: &Totals) -> Result<()> {
     for (operation, total) in &added.0 {
-        let Total { all, done, failed, aborted } = total;
-        cached(connection, sql::TOTAL_PUT)?
-            .execute((operation.0, all, done, failed, aborted))
-            .map_err(error::of)?;
+        let figures = State::ALL.iter().map(|state| total.of(*state));
+        let values = std::iter::once(i64::from(operation.0)).chain(figures);
+        cached(connection, sql::TOTAL_PUT)?.execute(params_from_iter(values)).map_err(error::of)?;
     }
     Ok(())
 }
@@ -117,7 +118,7 @@ fn put_totals(connection: &Connection, added: &Totals) -> Result<()> {
 /// What a batch did.
 struct Done {
     times: Option<Range<WallMs>>,
-    left_ends: Vec<u8>,
+    notes: Option<Vec<u8>>,
     transitions: Vec<u8>,
 }
 
@@ -138,8 +139,8 @@ fn read_batches(
         if number != last + 1 {
             return Ok(None);
         }
-        let left_ends = get::<Option<Vec<u8>>>(row, 3)?.unwrap_or_default();
-        take(Done { times: range(row, 1)?, left_ends, transitions: get(row, 4)? })?;
+        let (notes, transitions) = (get(row, 3)?, get(row, 4)?);
+        take(Done { times: range(row, 1)?, notes, transitions })?;
         last = number;
     }
     Ok(Some(last))

@@ -22,11 +22,12 @@ use tasker_core::read::{Interrupted, LogsPart, Verified};
 use tasker_core::schedules::Schedule;
 use tasker_core::search::{
     Columns, EntriesPart, Filter, NumbersPart, Outlines, PageReader, Pages, Place, QueueHead,
-    QueuePart, Range, Snapshot, Totals,
+    QueuePart, Range, Snapshot,
 };
 use tasker_core::store::{Head, Operation};
 use tasker_core::task::{Attempt, LogLine, TaskRecord};
 use tasker_core::time::WallMs;
+use tasker_core::totals::Totals;
 
 use crate::audit::{self, Audit};
 use crate::location::DatabaseFile;

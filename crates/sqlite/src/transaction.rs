@@ -33,10 +33,11 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
+use tasker_core::totals::Totals;
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
-use crate::{error, explain, outside, removal, sql, write};
+use crate::{error, explain, outlines, outside, removal, sql, write};
 
 /// Rows of one lane that are read to its end before the next lane is searched for, which costs as
 /// much as some twenty rows.
@@ -351,6 +352,10 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn head(&mut self) -> Result<Head> {
         row::head(&self.writer.connection)
+    }
+
+    fn totals(&mut self) -> Result<Option<Totals>> {
+        outlines::read_totals(&self.writer.connection)
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

@@ -19,7 +19,6 @@ use rusqlite::{CachedStatement, Connection};
 use tasker_core::error::{Code, Error};
 use tasker_core::id::{LaneId, RunId, Seq, TaskId};
 use tasker_core::limits::LOGS_PER_TASK_MAX;
-use tasker_core::search::left_ends;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, OutsideChange, Refused, Start};
 use tasker_core::task::{
@@ -303,7 +302,6 @@ fn journal(connection: &Connection, batch: &Batch) -> Rows {
         counts_text(&batch.counts),
         times.map(|times| times.low.0),
         times.map(|times| times.high.0),
-        left_ends(&batch.changes),
         journal_notes::pack(batch),
         journal::pack(batch),
     ))

@@ -87,9 +87,14 @@ fn every_kind_of_fault_is_found() {
         ("UPDATE timers SET at = at + 1", "no timer that wakes it in time"),
         ("DELETE FROM batches WHERE number = 3", "that no outline knows"),
         ("UPDATE batches SET first_at = 1, last_at = 1", "does not allow task"),
-        ("INSERT INTO totals VALUES (1, 1, 0, 0, 0)", "of operation OperationId(1), but"),
-        ("INSERT INTO totals VALUES (9, 1, 0, 0, 0)", "of operation OperationId(9), no task"),
-        ("UPDATE batches SET left_ends = x'ff' WHERE number = 2", "cannot be read"),
+        (
+            "INSERT INTO totals VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
+            "of operation OperationId(1), but",
+        ),
+        (
+            "INSERT INTO totals VALUES (9, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
+            "of operation OperationId(9), no task",
+        ),
         ("DELETE FROM timers", "no timer that wakes it in time"),
     ];
     assert_found(&cases);

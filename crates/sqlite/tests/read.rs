@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hand::{Hand, LANE, def, done, failed, folder, line};
+use hand::{Hand, LANE, aborted, def, done, failed, folder, line};
 use rusqlite::Connection;
 use tasker_core::error::Code;
 use tasker_core::id::{IdKey, IdSource, LaneId, Seq};
@@ -40,7 +40,7 @@ fn filled() -> Hand {
     let runs: Vec<_> = [2, 0, 5, 7].iter().map(|n| hand.start(tasks[*n], 1)).collect();
     hand.end(tasks[7], Some(runs[3]), done());
     hand.end(tasks[5], Some(runs[2]), failed());
-    hand.end(tasks[9], None, failed());
+    hand.end(tasks[9], None, aborted());
     hand
 }
 
@@ -129,9 +129,9 @@ fn the_columns_that_narrow_never_lose_a_match() {
         (r#"{"operation":{"$in":["b","x"]},"state":"done"}"#, &[8]),
         (r#"{"operation":"nobody"}"#, &[]),
         (r#"{"priority":{"$gte":2,"$lt":3},"status":"new"}"#, &[7, 11]),
-        (r#"{"priority":1,"status":"failed"}"#, &[6, 10]),
+        (r#"{"priority":1,"status":{"$in":["failed","aborted"]}}"#, &[6, 10]),
         (r#"{"attempt":1,"status":"failed"}"#, &[6]),
-        (r#"{"startedAt":null,"status":"failed"}"#, &[10]),
+        (r#"{"startedAt":null,"status":"aborted"}"#, &[10]),
         (r#"{"startedAt":{"$gt":{"$date":0}},"status":"failed"}"#, &[6]),
         (r#"{"endedAt":{"$lt":{"$date":1}}}"#, &[]),
         (r#"{"createdAt":{"$gt":{"$date":0}},"status":"done"}"#, &[8]),
@@ -165,7 +165,7 @@ fn counts_of_states_come_from_the_counters() {
     let cases = [
         ("{}", 12),
         (r#"{"status":"new"}"#, 7),
-        (r#"{"status":{"$in":["done","failed"]}}"#, 3),
+        (r#"{"status":{"$in":["done","aborted"]}}"#, 2),
         (r#"{"$nor":[{"state":"ready"}]}"#, 5),
         (r#"{"status":"new","state":"running"}"#, 0),
         (r#"{"state":"delayed"}"#, 0),

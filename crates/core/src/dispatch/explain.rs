@@ -136,6 +136,13 @@ impl Dispatch {
         waiting.filter_map(|(_, one)| Some((one.id?, &one.name)))
     }
 
+    /// Where the ready task of an operation stands that comes next, of those that conditions do not
+    /// certainly hold back.
+    pub fn next_ready(&self, id: OperationId) -> Option<QueueKey> {
+        let slot = self.operations.by_id(id)?;
+        self.operations.get(slot).heads.first().map(|(key, _)| *key)
+    }
+
     /// The operations beside this one that start tasks here, of those whose first task stands
     /// ahead of a position.
     pub fn rivals(&self, id: OperationId, key: QueueKey) -> Vec<OperationId> {

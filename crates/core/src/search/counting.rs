@@ -1,15 +1,12 @@
 //! Counts that look at no task: by states alone, and by operations and states.
 //!
 //! # Promises
-//! - What the totals do not tell is left to a search: tasks that wait, told apart by their states.
+//! - What the totals do not tell is left to a search: which of those that are paused have a run.
 //!
 //! Proof: `conformance::head`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::filter::Filter;
-use super::pages::{Columns, Snapshot};
+use super::pages::Snapshot;
 use crate::error::{Code, Error, Result};
 use crate::id::IdKey;
 use crate::query::{Field, Object, Query, Value};
@@ -58,82 +55,39 @@ pub(super) fn count_by_totals(
     };
     let operations: Vec<Operation> = snapshot.operations()?.into_iter().filter(is_asked).collect();
     let has_paused = snapshot.head()?.counts.get(State::Paused) > 0;
-    let verdict = |operation: &Operation| Verdict::of(query, &operation.name, has_paused);
-    let verdicts: Vec<_> = operations.iter().map(verdict).collect();
-    if verdicts.iter().any(|verdict| verdict.waiting.is_none() || verdict.running.is_none()) {
+    let matching = |operation: &Operation| matching(query, &operation.name, has_paused);
+    let Some(states) = operations.iter().map(matching).collect::<Option<Vec<_>>>() else {
         return Ok(None);
-    }
-    let Some(totals) = snapshot.totals()? else { return Ok(None) };
-    let running = match verdicts.iter().any(|verdict| verdict.waiting != verdict.running) {
-        true => running(snapshot)?,
-        false => BTreeMap::new(),
     };
+    let Some(totals) = snapshot.totals()? else { return Ok(None) };
     let mut count = 0;
-    for (operation, verdict) in operations.iter().zip(verdicts) {
+    for (operation, states) in operations.iter().zip(states) {
         let Some(total) = totals.0.get(&operation.id) else { continue };
-        let running = running.get(&operation.name).copied().unwrap_or_default();
-        let waiting = total.all - total.done - total.failed - total.aborted - running;
-        let parts = [
-            (verdict.waiting, waiting),
-            (verdict.running, running),
-            (Some(verdict.done), total.done),
-            (Some(verdict.failed), total.failed),
-            (Some(verdict.aborted), total.aborted),
-        ];
-        count += parts.iter().filter(|(is, _)| *is == Some(true)).map(|(_, n)| n).sum::<i64>();
+        count += states.iter().map(|state| total.of(*state)).sum::<i64>();
     }
     u64::try_from(count).map(Some).map_err(|_| {
         Error::new(Code::Corrupt, "an operation has less than no tasks, as its totals say")
     })
 }
 
-/// How many tasks of each operation run. There are no more than run at once.
-fn running(snapshot: &mut impl Snapshot) -> Result<BTreeMap<Arc<str>, i64>> {
-    let mut running = BTreeMap::new();
-    for seq in snapshot.running()? {
-        if let Some(task) = snapshot.task(seq, Columns::Narrow)? {
-            *running.entry(task.def.operation).or_default() += 1;
+/// In which states tasks of an operation match; nothing if one does of several in the same state.
+/// Where none is paused, none has halted.
+fn matching(query: &Query, operation: &str, has_paused: bool) -> Option<Vec<State>> {
+    let matches = |state: State, status: &Status| {
+        query.matches(&Value::Object(Object::new(vec![
+            (Field::Operation.as_str().into(), Value::text(operation)),
+            (Field::Status.as_str().into(), Value::text(status.as_str())),
+            (Field::State.as_str().into(), Value::text(state.as_str())),
+        ])))
+    };
+    let mut matching = Vec::new();
+    for state in State::ALL.iter().copied().filter(|state| has_paused || *state != State::Paused) {
+        let mut verdicts = state.statuses().iter().map(|status| matches(state, status));
+        let first = verdicts.next()?;
+        if verdicts.any(|verdict| verdict != first) {
+            return None;
         }
+        matching.extend(first.then_some(state));
     }
-    Ok(running)
-}
-
-/// Which tasks of an operation match; nothing where states differ that the totals do not tell
-/// apart.
-struct Verdict {
-    waiting: Option<bool>,
-    running: Option<bool>,
-    done: bool,
-    failed: bool,
-    aborted: bool,
-}
-
-impl Verdict {
-    fn of(query: &Query, operation: &str, has_paused: bool) -> Verdict {
-        let matches = |state: State, status: Status| {
-            query.matches(&Value::Object(Object::new(vec![
-                (Field::Operation.as_str().into(), Value::text(operation)),
-                (Field::Status.as_str().into(), Value::text(status.as_str())),
-                (Field::State.as_str().into(), Value::text(state.as_str())),
-            ])))
-        };
-        let all_alike = |status: Status| {
-            // Where none is paused, none has halted.
-            let may_be = |state: &State| {
-                let is_halted = *state == State::Paused && status == Status::Running;
-                state.statuses().contains(&status) && (has_paused || !is_halted)
-            };
-            let mut states = State::ALL.iter().filter(|state| may_be(state));
-            let first = states.next().is_some_and(|state| matches(*state, status));
-            states.all(|state| matches(*state, status) == first).then_some(first)
-        };
-        let has_ended = |state: State| matches(state, state.status());
-        Verdict {
-            waiting: all_alike(Status::New),
-            running: all_alike(Status::Running),
-            done: has_ended(State::Done),
-            failed: has_ended(State::Failed),
-            aborted: has_ended(State::Aborted),
-        }
-    }
+    Some(matching)
 }

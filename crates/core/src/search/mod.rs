@@ -19,7 +19,6 @@
 #[allow(clippy::wildcard_enum_match_arm, reason = "what it does not know narrows nothing")]
 mod filter;
 mod outline;
-mod totals;
 mod pages;
 mod load;
 mod counting;
@@ -47,7 +46,6 @@ pub use filter::Filter;
 pub use outline::{Outline, Outlines};
 pub use pages::{Columns, EntriesPart, NumbersPart, Pages, Place, QueueHead, QueuePart, Snapshot};
 pub use steps::Search;
-pub use totals::{Total, Totals, left_ends};
 
 /// The reading side of a backend that gives pages.
 #[derive(Debug)]

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use super::filter::Filter;
 use super::outline::Outlines;
-use super::totals::Totals;
 use crate::changes::WatchedBatch;
 use crate::error::Result;
 use crate::id::{IdKey, LaneId, OperationId, Seq};
@@ -27,6 +26,7 @@ use crate::read::{Interrupted, LogsPart, Verified};
 use crate::schedules::Schedule;
 use crate::store::{Head, Operation};
 use crate::task::{Attempt, LogLine, Priority, TaskRecord};
+use crate::totals::Totals;
 
 /// A connection to read with.
 pub trait Pages: Send {

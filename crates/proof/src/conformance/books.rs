@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use tasker_core::error::Result;
 use tasker_core::id::Seq;
+use tasker_core::journal::Transition;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Change, OutsideChange};
+use tasker_core::store::{Batch, Change, Note, OutsideChange, Transaction};
 
 /// Keeps the books of what waits outside the queue, and of what has ended.
 pub(super) fn note_waiting(unqueued: &mut BTreeMap<Seq, State>, change: &Change) {
@@ -134,4 +136,27 @@ pub(super) fn tally(
     }
     purged.iter().for_each(|state| counts.set(*state, counts.get(*state).saturating_sub(1)));
     counts
+}
+
+/// Notes what tasks were before those changes that do not say so, unless that is noted. Of a task
+/// that is not there a change is refused, whatever is noted.
+pub(super) fn add_notes(transaction: &mut dyn Transaction, batch: &mut Batch) -> Result<()> {
+    if !batch.notes.is_empty() {
+        return Ok(());
+    }
+    let mut states = BTreeMap::new();
+    for step in batch.changes.iter().filter_map(Transition::of) {
+        let rule = step.kind.rule();
+        let state = match states.get(&step.seq) {
+            Some(state) => Some(*state),
+            None if rule.is_entry() || !rule.is_of_task() => None,
+            None => transaction.states(&[step.seq])?.pop().flatten().map(|(_, state)| state),
+        };
+        if rule.needs_note() {
+            let state = state.unwrap_or(State::Ready);
+            batch.notes.push(Note { state, priority: None, id: None });
+        }
+        states.extend(rule.leads_to(state).map(|state| (step.seq, state)));
+    }
+    Ok(())
 }

@@ -1,7 +1,5 @@
-//! What a case works with: one store under test, and a hand that drives it in turns.
-//!
-//! The hand keeps the books that the engine would keep (numbers, counters, ids, a clock that only
-//! ticks), so that a case says no more than what it is about.
+//! What a case works with: one store under test, and a hand that drives it in turns. It keeps the
+//! books that the engine would keep: numbers, counters, ids, a clock that only ticks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +23,7 @@ use tasker_core::task::{
 };
 use tasker_core::time::WallMs;
 
-use super::books::{lane_next, note_waiting, tally};
+use super::books::{add_notes, lane_next, note_waiting, tally};
 
 /// Both sides of an open store.
 pub struct Handle {
@@ -249,8 +247,10 @@ impl World {
     }
 
     fn try_turn_noted(&mut self, changes: Vec<Change>, notes: Vec<Note>) -> Result<Commit> {
-        let batch = Batch { notes, ..self.batch(changes)? };
-        let commit = self.store()?.begin(&Lookups::default)?.commit(&batch);
+        let mut batch = Batch { notes, ..self.batch(changes)? };
+        let mut transaction = self.store()?.begin(&Lookups::default)?;
+        add_notes(transaction.as_mut(), &mut batch)?;
+        let commit = transaction.commit(&batch);
         if let Commit::Committed = commit {
             (self.number, self.counts) = (batch.number, batch.counts);
             let unqueued = &mut self.unqueued;

@@ -21,6 +21,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
+use tasker_core::totals::Totals;
 use tasker_core::{journal, journal_notes};
 
 use super::ModelStore;
@@ -48,6 +49,14 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn head(&mut self) -> Result<Head> {
         Ok(self.image.head)
+    }
+
+    fn totals(&mut self) -> Result<Option<Totals>> {
+        let mut totals = Totals::default();
+        for row in self.image.tasks.values() {
+            totals.shift(row.lane.operation(), (None, Some(row.task.state)), 1);
+        }
+        Ok(Some(totals))
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

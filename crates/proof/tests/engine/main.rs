@@ -17,6 +17,7 @@ mod holds;
 mod keys;
 mod lapsing;
 mod listening;
+mod metrics;
 mod offers;
 mod operations;
 mod pauses;

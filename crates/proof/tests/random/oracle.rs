@@ -5,6 +5,7 @@ mod attached;
 pub(crate) mod coverage;
 mod dependencies;
 mod explaining;
+mod figures;
 mod found;
 pub(crate) mod holds;
 mod lapsing;
@@ -85,6 +86,7 @@ pub(crate) struct Oracle {
     pub(crate) elsewhere: explaining::Elsewhere,
     /// What was said of tasks, in JSON.
     explained: Vec<(TaskId, String)>,
+    figures: Vec<String>,
     /// Those that are not swept yet, by number.
     holds: Vec<holds::Hold>,
     /// Those that this turn sweeps.
@@ -337,6 +339,7 @@ impl Oracle {
             }
             (Asked::Rest, Answer::Done) => assert!(self.me().runs.is_empty(), "something runs"),
             (Asked::Explain(id), Answer::Json(text)) => self.explained.push((id, text.clone())),
+            (Asked::Figures, Answer::Json(text)) => self.figures.push(text.clone()),
             (Asked::Hold(query, until), Answer::Number(id)) => self.made_hold(query, until, *id),
             (Asked::ReleaseHold(id), Answer::Flag(flag)) => self.released(id, *flag),
             (Asked::Assign(name, options), Answer::Done) => self.assigned(ticket, name, options),

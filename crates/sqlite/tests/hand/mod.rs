@@ -10,11 +10,14 @@ use std::sync::Arc;
 use tasker_core::dependency::{Dependencies, Dependency, OnFailure};
 use tasker_core::error::{Code, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, RunId, Seq, TaskId};
+use tasker_core::journal::Transition;
 use tasker_core::query::{Query, Sort};
 use tasker_core::read::{Find, WithLogs};
 use tasker_core::reader::Reader;
 use tasker_core::state::{Counts, State};
-use tasker_core::store::{Batch, Change, Commit, Lane, Lookups, Operation, Refused, Start, Store};
+use tasker_core::store::{
+    Batch, Change, Commit, Lane, Lookups, Note, Operation, Refused, Start, Store, Transaction,
+};
 use tasker_core::task::{
     AttemptEnd, Cause, Json, Level, LogLine, NewTask, Priority, Progress, StartTime, Tally, TaskEnd,
 };
@@ -134,8 +137,10 @@ impl Hand {
     }
 
     pub fn try_turn(&mut self, changes: Vec<Change>) -> Result<Commit> {
-        let batch = self.batch(changes);
-        let commit = self.store.begin(&Lookups::default)?.commit(&batch);
+        let mut batch = self.batch(changes);
+        let mut transaction = self.store.begin(&Lookups::default)?;
+        batch.notes = notes_of(transaction.as_mut(), &batch.changes)?;
+        let commit = transaction.commit(&batch);
         self.number += u64::from(matches!(commit, Commit::Committed));
         Ok(commit)
     }
@@ -318,4 +323,24 @@ pub fn names(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// What tasks were before those changes that do not say so. Of a task that is not there a change is
+/// refused, whatever is said.
+fn notes_of(transaction: &mut dyn Transaction, changes: &[Change]) -> Result<Vec<Note>> {
+    let (mut states, mut notes) = (BTreeMap::new(), Vec::new());
+    for step in changes.iter().filter_map(Transition::of) {
+        let rule = step.kind.rule();
+        let state = match states.get(&step.seq) {
+            Some(state) => Some(*state),
+            None if rule.is_entry() || !rule.is_of_task() => None,
+            None => transaction.states(&[step.seq])?.pop().flatten().map(|(_, state)| state),
+        };
+        if rule.needs_note() {
+            let state = state.unwrap_or(State::Ready);
+            notes.push(Note { state, priority: None, id: None });
+        }
+        states.extend(rule.leads_to(state).map(|state| (step.seq, state)));
+    }
+    Ok(notes)
 }

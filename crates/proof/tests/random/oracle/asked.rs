@@ -29,6 +29,7 @@ pub(crate) enum Asked {
     /// It waits until nothing is left to do here.
     Rest,
     Explain(TaskId),
+    Figures,
     Hold(HoldQuery, WallMs),
     ReleaseHold(HoldId),
     /// A runner with options.
@@ -57,6 +58,7 @@ impl Asked {
             Input::AwaitEnd(_, id) => Self::Watch(*id),
             Input::AwaitIdle(_) => Self::Rest,
             Input::Ask(_, Question::Task(id)) => Self::Explain(*id),
+            Input::Ask(_, Question::Metrics { .. }) => Self::Figures,
             Input::Hold(_, query, until, _) => Self::Hold(query.clone(), *until),
             Input::ReleaseHold(_, id) => Self::ReleaseHold(*id),
             Input::Assign(_, name, Some(options)) => Self::Assign(name.clone(), options.clone()),

@@ -25,7 +25,7 @@ impl Oracle {
 
     /// Whether a question is not answered yet.
     pub(crate) fn has_questions(&self) -> bool {
-        self.me().asked.values().any(|asked| matches!(asked, Asked::Explain(_)))
+        self.me().asked.values().any(|asked| matches!(asked, Asked::Explain(_) | Asked::Figures))
     }
 
     /// Answers to questions, until they are compared.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tasker_core::id::TaskId;
 use tasker_engine::input::{Input, Question};
+use tasker_engine::metrics::Format;
 use tasker_engine::turn::{Engine, Next};
 
 use super::World;
@@ -30,13 +31,18 @@ impl World {
         let asked: Vec<TaskId> =
             (0..count).filter_map(|_| self.rng.pick(&known).copied()).collect();
         let ask = |id| Input::Ask(self.ticket(), Question::Task(id));
-        let inputs: Vec<Input> = asked.into_iter().map(ask).collect();
+        let mut inputs: Vec<Input> = asked.into_iter().map(ask).collect();
+        let question = Question::Metrics { format: Format::Json, operations_max: 100 };
+        inputs.push(Input::Ask(self.ticket(), question));
         let mut after = self.turn(inputs, None);
         while after != Next::Closed && self.oracle.has_questions() {
             after = self.turn(Vec::new(), None);
         }
         for (id, text) in self.oracle.take_explained() {
             self.oracle.compare_explanation(id, &text);
+        }
+        for text in self.oracle.take_figures() {
+            self.oracle.compare_figures(&text);
         }
         self.turn_on(after);
     }

@@ -1,0 +1,121 @@
+/** Figures of a tasker and of its store. */
+
+import type { WaitReason } from './explain'
+import type { AnyOperations, OperationName } from './registry'
+import type { TaskState } from './task'
+
+/** What `metrics` takes. */
+export interface MetricsOptions {
+  /**
+   * The text format of Prometheus (0.0.4) or OpenMetrics (1.0), in which times are in seconds; an
+   * object if it is left out.
+   */
+  format?: 'prometheus' | 'openmetrics'
+  /**
+   * How many operations are told by name, those with the most tasks first; the others are told
+   * together as `_other`. 100 by default, 0 to 10,000.
+   */
+  operationsMax?: number
+}
+
+/** The figures of one moment. Times are in milliseconds. */
+export interface Metrics<Operations = AnyOperations> {
+  at: Date
+  /** When this tasker opened its file. What is counted is counted from then on. */
+  since: Date
+  /** What this process did. */
+  process: ProcessMetrics
+  /** How the store stands, the same for every process. */
+  store: StoreMetrics
+  /** The operations that have, or had, tasks. */
+  operations: Partial<Record<OperationName<Operations> | '_other', OperationMetrics>>
+}
+
+/** What a process did, whatever the operation. */
+export interface ProcessMetrics {
+  /** Runs that go on here. */
+  running: number
+  /** How many there may be at once. */
+  concurrency: number
+  /** Calls of executors that wait for tasks. */
+  polls: number
+  /** How long turns of the engine took. */
+  turns: Distribution
+  /** How many calls and results a turn took in: a number, not a time. */
+  inputs: Distribution
+  /** How long commits took. */
+  commits: Distribution
+  /** Commits that the store has refused, by the code of the error. */
+  refused: { [code: string]: number }
+}
+
+/** How a store stands. */
+export interface StoreMetrics {
+  /** The number of the last commit. */
+  commits: number
+  tasks: Record<TaskState, number>
+}
+
+/** What is known of an operation. */
+export interface OperationMetrics {
+  /** Tasks that this process added. */
+  added: number
+  /** Adds that gave an earlier task back, because of its key. */
+  skipped: number
+  /** Tasks that ended by what this process committed. */
+  ended: { done: number; failed: number; aborted: number }
+  runs: {
+    /** Runs that began by what this process committed. */
+    started: number
+    /** Runs that go on here. */
+    running: number
+    /** How they ended. */
+    ended: Record<RunOutcome, number>
+  }
+  /**
+   * From when a task could start, its add or its start time, to its first start here. Tasks that
+   * depend on others are left out, and those that executors take.
+   */
+  wait: Distribution
+  /** From the start of a run here to its end. */
+  duration: Distribution
+  store: {
+    tasks: Record<TaskState, number>
+    /**
+     * How many tasks wait, each by one reason: that of its state, or the first one that holds all
+     * ready tasks of the operation back, or `'order'`.
+     */
+    waiting: Partial<Record<WaitReason['reason'], number>>
+    /** When the task was added that is next in the queue; `null` if none is ready. */
+    nextReadyAt: Date | null
+    /** Processes that start its tasks. */
+    runners: number
+    paused: boolean
+    /** Whether its circuit is open or half open. */
+    circuitOpen: boolean
+  }
+}
+
+/**
+ * How a run ended: with its task, or to be tried again (`retried`), given back (`postponed`), asked
+ * to go on later (`snoozed`), with its process (`lost`), or replaced by another run (`fenced`).
+ */
+export type RunOutcome =
+  | 'done'
+  | 'failed'
+  | 'aborted'
+  | 'retried'
+  | 'postponed'
+  | 'snoozed'
+  | 'lost'
+  | 'fenced'
+
+/** How values are distributed. A percentile is off by 25 % at most. */
+export interface Distribution {
+  count: number
+  sum: number
+  max: number
+  p50: number
+  p90: number
+  p99: number
+}
