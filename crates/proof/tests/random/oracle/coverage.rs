@@ -6,12 +6,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tasker_core::document::for_conditions;
 use tasker_core::id::TaskId;
 use tasker_core::key::OnConflict;
 use tasker_core::limits;
 use tasker_core::patch::Patch;
-use tasker_core::query::Fields;
 use tasker_core::rules::Settlement;
 use tasker_core::state::State;
 use tasker_core::task::{AfterQueueTimeout, Cause, NewTask, OnInterrupted, OnStop};
@@ -19,6 +17,7 @@ use tasker_core::time::WallMs;
 use tasker_engine::input::{Input, PostponeOptions, StopOptions};
 use tasker_proof::conformance::interplay::{Cell, cells};
 
+use super::holds;
 use super::unique::{UniqueKey, key_of};
 use super::{Oracle, Stopping, Task};
 
@@ -177,10 +176,9 @@ impl Oracle {
 
     /// A hold meets what it matches, and so does its release.
     fn meet_hold(&mut self, input: &Input) {
-        let document = |task: &Task| for_conditions(&task.def, Fields::ALL).unwrap();
         let (met, verb) = match input {
             Input::Hold(_, query, ..) => {
-                let is_met = |task: &Task| query.matches(&document(task)).then_some("hold");
+                let is_met = |task: &Task| holds::matches(query, task).then_some("hold");
                 (self.met(is_met), "hold")
             }
             Input::ReleaseHold(_, id) => {

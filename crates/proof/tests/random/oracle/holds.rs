@@ -29,8 +29,14 @@ impl Hold {
     }
 
     pub(super) fn matches(&self, task: &Task) -> bool {
-        self.query.matches(&for_conditions(&task.def, Fields::ALL).unwrap())
+        matches(&self.query, task)
     }
+}
+
+/// Whether a hold with this query holds a task that comes up.
+pub(super) fn matches(query: &HoldQuery, task: &Task) -> bool {
+    let fields = if task.is_wide() { query.fields() } else { Fields::ALL };
+    query.matches(&for_conditions(&task.def, fields).unwrap())
 }
 
 impl Oracle {

@@ -14,6 +14,9 @@ use tasker_engine::input::RunSlot;
 use super::time::compare_times;
 use super::updates::Later;
 
+/// Data that is longer takes long to read.
+const WIDE_BYTES_MIN: usize = 1024 * 1024;
+
 /// A task that was acknowledged.
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -71,6 +74,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether it has so much data that nobody reads it for nothing.
+    pub(super) fn is_wide(&self) -> bool {
+        self.def.data.as_ref().is_some_and(|data| data.as_str().len() > WIDE_BYTES_MIN)
+    }
+
     /// Whether somebody wants its run to be aborted.
     pub(crate) fn is_abort_asked(&self) -> bool {
         self.abort.is_some()
