@@ -158,7 +158,8 @@ impl Driver {
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let (mut store, reader) = opener()?;
             store.set_waker(self.waker());
-            let (engine, effects) = Engine::open(store, settings, seed, self.now())?;
+            let (mut engine, effects) = Engine::open(store, settings, seed, self.now())?;
+            engine.measure_times();
             Ok((engine, reader, effects))
         }));
         let opened = opened.unwrap_or_else(|_| Err(Error::bug("the engine panicked at open")));

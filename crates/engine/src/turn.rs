@@ -36,7 +36,6 @@ use crate::forward::forward;
 use crate::gather;
 use crate::input::{Input, Inputs, Ticket};
 use crate::memory::{Freshness, Memory, Settings};
-use crate::moment::Moment;
 use crate::refused::{Refusal, refuse};
 use crate::starts;
 
@@ -236,6 +235,11 @@ impl Engine {
         has_work(transaction.as_mut(), memory, (now, is_shared), effects).map_err(give_up)
     }
 
+    /// From now on it is measured how long turns and commits take, to be told as metrics.
+    pub(crate) fn measure_times(&mut self) {
+        self.memory.meters.measure_times();
+    }
+
     /// The engine's memory, to look at.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -256,13 +260,13 @@ impl Engine {
             return Next::Closed;
         }
         debug_assert_eq!(self.memory.dispatch.mark(), Mark::default(), "a turn was left open");
-        let began = Moment::now();
+        let began = self.memory.meters.moment();
         self.retry_at = None;
         self.memory.see_polls(now);
         let backlog = self.backlog.drain(..).collect();
         let work = Work { source: Some(&mut inputs), inputs: backlog, now };
         let worked = self.work(work, effects);
-        self.memory.meters.turns.observe(began.elapsed_micros());
+        self.memory.meters.turned(began);
         let answered = worked.and_then(|again| Ok(again | self.answer_questions(now, effects)?));
         match answered {
             Ok(again) => {
@@ -443,9 +447,9 @@ impl Engine {
             drop(transaction);
             return applied(memory, draft, work.now, effects);
         };
-        let began = Moment::now();
+        let began = memory.meters.moment();
         let committed = transaction.commit(&batch);
-        memory.meters.commits.observe(began.elapsed_micros());
+        memory.meters.answered(began);
         match committed {
             Commit::Committed => {
                 memory.meters.committed(&batch);

@@ -11,6 +11,7 @@ use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
 use super::Distribution;
+use crate::moment::Moment;
 
 /// How a run ended, in the word of its label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +192,8 @@ pub struct Meters {
     pub commits: Distribution,
     /// Commits that the store has refused, by code.
     pub refused: BTreeMap<Code, u64>,
+    /// Whether it is measured how long turns and commits take: not where time is an argument.
+    is_timed: bool,
 }
 
 impl Meters {
@@ -203,7 +206,18 @@ impl Meters {
             inputs: Distribution::of_sizes(),
             commits: Distribution::of_durations(),
             refused: BTreeMap::new(),
+            is_timed: false,
         }
+    }
+
+    /// From now on it is measured how long turns and commits take.
+    pub(crate) fn measure_times(&mut self) {
+        self.is_timed = true;
+    }
+
+    /// This moment, if times are measured.
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        self.is_timed.then(Moment::now)
     }
 
     /// What was counted of an operation; nothing if nothing was.
@@ -217,6 +231,16 @@ impl Meters {
             self.operations.resize(at + 1, None);
         }
         self.operations[at].get_or_insert_default()
+    }
+
+    /// A turn that began then is over.
+    pub(crate) fn turned(&mut self, began: Option<Moment>) {
+        began.into_iter().for_each(|began| self.turns.observe(began.elapsed_micros()));
+    }
+
+    /// The store has answered to a commit that began then.
+    pub(crate) fn answered(&mut self, began: Option<Moment>) {
+        began.into_iter().for_each(|began| self.commits.observe(began.elapsed_micros()));
     }
 
     /// A batch of ours was committed.
