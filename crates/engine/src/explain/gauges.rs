@@ -108,9 +108,8 @@ impl Facts<'_> {
 /// How many tasks wait for what.
 fn waiting(tasks: &Total, obstacles: &[Obstacle]) -> BTreeMap<Reason, u64> {
     let first = obstacles.first().map_or(Reason::Order, Obstacle::reason);
-    let of_state = |state: State| match state {
-        State::Ready => Some(first),
-        _ => Reason::of_state(state),
+    let of_state = |state: State| {
+        if state == State::Ready { Some(first) } else { Reason::of_state(state) }
     };
     let mut waiting = BTreeMap::new();
     for state in State::ALL {
