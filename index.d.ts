@@ -382,8 +382,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
 
   /**
    * Figures: what this process has done since it opened the file, and how the store stands, as an
-   * object with percentiles, or in the text format of Prometheus. It takes as long with ten million
-   * tasks as with ten.
+   * object with percentiles, or in the text format of Prometheus. It does not go through the tasks.
    *
    * Throws `TASKER_INVALID`, and `TASKER_CLOSED`.
    *

@@ -91,7 +91,7 @@ export interface OperationMetrics {
     /** Processes that start its tasks. */
     runners: number
     paused: boolean
-    /** Whether its circuit is open or half open. */
+    /** Whether its circuit lets nothing start: it is open, or all its probes are under way. */
     circuitOpen: boolean
   }
 }
@@ -110,7 +110,7 @@ export type RunOutcome =
   | 'lost'
   | 'fenced'
 
-/** How values are distributed. A percentile is off by 25 % at most. */
+/** How values are distributed. A percentile of times is off by a third at most. */
 export interface Distribution {
   count: number
   sum: number

@@ -4,6 +4,8 @@
 //! - What is read is bounded by the number of operations, whatever the number of tasks.
 //! - A task is counted under one reason: that of its state; a ready one under the first of those
 //!   that hold all ready tasks of its operation back, or else under `order`.
+//!
+//! Proof: `proof/tests/engine/metrics.rs`, `proof/tests/random`.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! How values are distributed: counts of narrow buckets.
 //!
 //! # Promises
-//! - A percentile is off by no more than the width of its bucket: 25 % at most.
+//! - A percentile is off by no more than the width of its bucket: of durations a third at most.
 //! - The counts up to a bound of the table are exact.
 //!
 //! Proof: the tests below.

@@ -27,7 +27,7 @@ pub struct Gauges {
     pub runners: u64,
     /// Whether it is paused.
     pub is_paused: bool,
-    /// Whether its circuit is open, or half open.
+    /// Whether its circuit lets nothing start: it is open, or all its probes are under way.
     pub is_circuit_open: bool,
     /// Live runs in this process.
     pub live: u64,

@@ -241,6 +241,6 @@ fn write_store(figures: &Figures, text: &mut Text) {
     text.gauge(name, "Whether the operation is paused.");
     each(text, figures, name, |one| is(one.gauges.is_paused));
     let name = "tasker_store_circuit_open";
-    text.gauge(name, "Whether the circuit of the operation is open or half open.");
+    text.gauge(name, "Whether the circuit of the operation lets nothing start.");
     each(text, figures, name, |one| is(one.gauges.is_circuit_open));
 }
