@@ -515,15 +515,11 @@ impl<'a> Facts<'a> {
     /// many the gates of their value do.
     fn operation(&mut self, name: &Arc<str>) -> Result<String> {
         let id = self.memory.dispatch.operation(name);
-        let mut obstacles = match id {
-            Some(id) => self.of_operation((id, None))?,
+        let obstacles = match id {
+            Some(id) => self.of_all(id)?,
             None if self.memory.dispatch.is_offered(name) => Vec::new(),
             None => vec![Obstacle::NoRunner],
         };
-        if let Some(id) = id {
-            obstacles.extend(self.of_gates_of_all(id)?);
-        }
-        obstacles.sort_by_key(Obstacle::reason);
         let (rated, guarded) = match id {
             Some(id) => self.behind_gates(id)?,
             None => (0, 0),

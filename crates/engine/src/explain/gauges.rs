@@ -84,7 +84,7 @@ impl Facts<'_> {
     }
 
     /// What holds all ready tasks of an operation back, the first reason first.
-    fn of_all(&mut self, id: OperationId) -> Result<Vec<Obstacle>> {
+    pub(super) fn of_all(&mut self, id: OperationId) -> Result<Vec<Obstacle>> {
         let mut obstacles = self.of_operation((id, None))?;
         obstacles.extend(self.of_gates_of_all(id)?);
         obstacles.sort_by_key(Obstacle::reason);
