@@ -4,6 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, realpathSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -69,20 +70,35 @@ export function withHeaders() {
 /** Runs cargo; the words are one text. */
 export const cargo = words => run('cargo', words.split(' '))
 
+/**
+ * The Rust crates that are tested. What is built of them is always built of all: with another
+ * choice others would say which features what they share has, and it would be compiled anew.
+ */
+const crates = '--workspace --exclude tasker --features task/full'
+
 /** Runs the tests of the Rust crates, with nextest if it is installed, and those of their pages. */
 export async function rustTests() {
-  const hasNextest = has('cargo', 'nextest', '--version')
-  const what = '--workspace --exclude tasker --features task/full'
-  await cargo(`${hasNextest ? 'nextest run' : 'test'} ${what} --no-fail-fast`)
+  if (!has('cargo', 'nextest', '--version')) return cargo(`test ${crates} --no-fail-fast`)
+  // Most wait for the disk as long as they compute.
+  const atOnce = 2 * availableParallelism()
+  await cargo(`nextest run ${crates} --no-fail-fast --test-threads ${atOnce}`)
   // Nextest runs none of them.
-  if (hasNextest) await cargo(`test ${what} --doc`)
+  await cargo(`test ${crates} --doc`)
+}
+
+/** Builds a program of the Rust crates as their tests do, and gives its place. */
+export async function rustProgram(name) {
+  await cargo(`test --quiet ${crates} --no-run`)
+  const metadata = ['metadata', '--no-deps', '--format-version', '1']
+  const { target_directory } = JSON.parse(await run('cargo', metadata, { capture: true }))
+  return join(target_directory, 'debug', name)
 }
 
 /** Builds the queue with faults in it, one after the other, and sees that tests notice each. */
 export const rustFaults = () =>
   cargo(
-    'test --quiet -p tasker-core -p tasker-proof --test dispatch_faults --test random ' +
-      '--features tasker-core/faults,tasker-proof/faults deliberate',
+    `test --quiet ${crates},tasker-core/faults,tasker-proof/faults ` +
+      '--test dispatch_faults --test random deliberate',
   )
 
 /**

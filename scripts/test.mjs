@@ -2,7 +2,7 @@
 // too. What is quick comes first and the storms last, so that most faults show early.
 
 import { setUp, setUpTools } from './setup.mjs'
-import { runSteps, rustFaults, rustTests, sideBySide } from './steps.mjs'
+import { runSteps, rustFaults, rustProgram, rustTests, sideBySide } from './steps.mjs'
 import { nodeTests, systems, testFiles, typeTests } from './suites.mjs'
 
 const files = testFiles()
@@ -10,15 +10,15 @@ const isStorm = file => /\/storm[\w-]*\.test\.mjs$/.test(file)
 const within = folders => files.filter(file => !isStorm(file) && folders.test(file))
 const [calls, programs] = [/\/(contract|border)\//, /\/(process|package)\//]
 
-const rustStorm = ['cargo', 'run', '--quiet', '--package', 'tasker-proof', '--bin', 'storm', '--']
-
 /** They wait for the disk and for each other more than they compute. */
-const storms = () =>
-  sideBySide([
-    [...rustStorm, '--kills', '300'],
-    [...rustStorm, '--kills', '300', '--processes', '3'],
+async function storms() {
+  const storm = await rustProgram('storm')
+  await sideBySide([
+    [storm, '--kills', '300'],
+    [storm, '--kills', '300', '--processes', '3'],
     ...files.filter(isStorm).map(file => [process.execPath, '--test', file]),
   ])
+}
 
 const steps = [
   { name: 'Set up', seconds: 1, run: () => setUp().then(setUpTools) },

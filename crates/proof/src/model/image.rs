@@ -28,7 +28,8 @@ pub(super) struct Image {
     pub(super) head: Head,
     pub(super) operations: BTreeMap<OperationId, Operation>,
     pub(super) names: BTreeSet<Arc<str>>,
-    pub(super) tasks: BTreeMap<Seq, Row>,
+    /// Shared with the images before, until they change.
+    pub(super) tasks: BTreeMap<Seq, Arc<Row>>,
     pub(super) journal: Vec<Entry>,
     /// The same for those who watch tasks.
     pub(super) watched: Vec<WatchedBatch>,
@@ -131,7 +132,7 @@ impl Image {
             Change::Release { .. } => self.release(change),
             Change::Reopen { seq, lane, priority, from, end, kept } => {
                 let is_so = |row: &&mut Row| row.task.state.is_final() && row.task.state == *from;
-                let row = self.tasks.get_mut(seq).filter(is_so)?;
+                let row = self.row(*seq).filter(is_so)?;
                 row.at(*lane, *priority).reopen(*end, kept.clone());
                 Some(())
             }
@@ -272,7 +273,7 @@ impl Image {
                 Some(())
             }
             Change::Unblock { seq, lane, priority } => {
-                let row = self.tasks.get_mut(seq);
+                let row = self.row(*seq);
                 let row = row.filter(|row| row.task.state == State::Blocked)?;
                 row.at(*lane, *priority).task.state = State::Ready;
                 Some(())
@@ -300,7 +301,7 @@ impl Image {
     /// An ended task goes; the keys of outbox rows stay for a while.
     fn purge(&mut self, (seq, lane): (Seq, LaneId), from: State, at: WallMs) -> Option<()> {
         let is_so = |row: &&Row| row.task.state.is_final() && row.task.state == from;
-        let row = self.tasks.get(&seq).filter(is_so)?;
+        let row = self.task(seq).filter(is_so)?;
         assert_eq!(lane, row.lane, "{:?}", row.task);
         assert!(!self.is_needed(seq), "a task that has not ended depends on it: {:?}", row.task);
         self.tasks.remove(&seq);
@@ -517,7 +518,8 @@ impl Image {
             is_outside: false,
             outside: None,
         };
-        let row = self.tasks.entry(*seq).or_insert(row);
+        let row = self.tasks.entry(*seq).or_insert_with(|| Arc::new(row));
+        let row = Arc::make_mut(row);
         start.map_or(Some(()), |start| row.start(start, owner))
     }
 
@@ -545,7 +547,7 @@ impl Image {
     /// The ready tasks in queue order.
     pub(super) fn queue(&self) -> Vec<&Row> {
         let is_ready = |row: &&Row| row.task.state == State::Ready;
-        let mut rows: Vec<_> = self.tasks.values().filter(is_ready).collect();
+        let mut rows: Vec<_> = self.rows().filter(is_ready).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         rows
     }
@@ -571,7 +573,7 @@ impl Image {
             matches!(state, State::Blocked | State::Delayed | State::Paused | State::Ready)
                 && !row.task.has_halted()
         };
-        self.tasks.get_mut(&seq).filter(is_waiting)
+        self.row(seq).filter(is_waiting)
     }
 
     /// One that has no place in the queue.
@@ -579,22 +581,43 @@ impl Image {
         self.waiting(seq).filter(|row| row.task.state != State::Ready)
     }
 
+    /// All of them, by number.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.tasks.values().map(|row| &**row)
+    }
+
+    /// One of them.
+    pub(super) fn task(&self, seq: Seq) -> Option<&Row> {
+        self.tasks.get(&seq).map(|row| &**row)
+    }
+
+    /// One that is to change.
+    pub(super) fn row(&mut self, seq: Seq) -> Option<&mut Row> {
+        self.tasks.get_mut(&seq).map(Arc::make_mut)
+    }
+
     /// One that runs, or has halted, under this run.
-    pub(super) fn live(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
-        let row = self.tasks.get_mut(&seq).filter(|row| row.has_live_run())?;
+    pub(super) fn run(&self, seq: Seq, run: RunId) -> Option<&Row> {
+        let row = self.task(seq).filter(|row| row.has_live_run())?;
         (row.task.attempts.last()?.run == run).then_some(row)
     }
 
+    /// The same, to be changed.
+    pub(super) fn live(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
+        self.run(seq, run)?;
+        self.row(seq)
+    }
+
     pub(super) fn delayed(&mut self, seq: Seq) -> Option<&mut Row> {
-        self.tasks.get_mut(&seq).filter(|row| row.task.state == State::Delayed)
+        self.row(seq).filter(|row| row.task.state == State::Delayed)
     }
 
     pub(super) fn ready(&mut self, seq: Seq) -> Option<&mut Row> {
-        self.tasks.get_mut(&seq).filter(|row| row.task.state == State::Ready)
+        self.row(seq).filter(|row| row.task.state == State::Ready)
     }
 
     pub(super) fn running(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
-        let row = self.tasks.get_mut(&seq).filter(|row| row.task.state == State::Running)?;
+        let row = self.row(seq).filter(|row| row.task.state == State::Running)?;
         (row.task.attempts.last()?.run == run).then_some(row)
     }
 }

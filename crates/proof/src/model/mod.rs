@@ -1,4 +1,4 @@
-//! The store as simply as it can be said: maps in memory, and a transaction that is a copy of them.
+//! The store as simply as it can be said: maps in memory, and a transaction that has a copy of them.
 //! Owners wait for each other, or ([`Disk::optimistic`]) overtake each other.
 //!
 //! What SQLite does with indexes, guards in statements and lock files is done here by looking at
@@ -38,7 +38,7 @@ pub struct Disk(Arc<Mutex<Contents>>);
 
 #[derive(Debug, Default)]
 struct Contents {
-    saved: Image,
+    saved: Arc<Image>,
     /// Those that live.
     owners: BTreeSet<OwnerId>,
     owners_ever: u64,
@@ -110,7 +110,7 @@ impl Drop for ModelStore {
 }
 
 impl ModelStore {
-    fn transaction(&mut self, image: Image) -> ModelTransaction<'_> {
+    fn transaction(&mut self, image: Arc<Image>) -> ModelTransaction<'_> {
         let number = image.head.number;
         let has_news = self.seen.replace(number) != Some(number);
         ModelTransaction { store: self, image, has_news }
@@ -146,19 +146,19 @@ impl Store for ModelStore {
             return Err(Error::new(Code::Busy, "another handle writes to the model"));
         }
         contents.writer = Some(self.owner);
-        let image = contents.saved.clone();
+        let image = Arc::clone(&contents.saved);
         drop(contents);
         Ok(Box::new(self.transaction(image)))
     }
 
     fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
-        let image = self.disk.lock().saved.clone();
+        let image = Arc::clone(&self.disk.lock().saved);
         Ok(Box::new(self.transaction(image)))
     }
 
     fn maintain(&mut self, is_idle: bool) -> Result<()> {
         if is_idle {
-            self.disk.lock().saved.trim();
+            Arc::make_mut(&mut self.disk.lock().saved).trim();
         }
         Ok(())
     }

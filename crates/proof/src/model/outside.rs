@@ -41,7 +41,7 @@ impl Image {
                 row.lease_until(*until);
             }
             OutsideChange::Touch { seq, at } => {
-                let Some(row) = self.tasks.get_mut(seq) else { return Some(()) };
+                let Some(row) = self.row(*seq) else { return Some(()) };
                 let is_live = row.has_outside_run();
                 if let Some(outside) = &mut row.outside {
                     (outside.version, outside.changed_at) = (outside.version + 1, *at);
@@ -53,7 +53,7 @@ impl Image {
     }
 
     fn claimed(&mut self, seq: Seq, run: RunId) -> Option<&mut Row> {
-        let row = self.tasks.get_mut(&seq).filter(|row| row.task.state == State::Claimed)?;
+        let row = self.row(seq).filter(|row| row.task.state == State::Claimed)?;
         let is_its = row.outside.as_ref()?.live.is_some_and(|(live, _)| live == run);
         is_its.then_some(row)
     }
@@ -61,7 +61,7 @@ impl Image {
     /// The tasks that executors have, by the end of their leases.
     pub(super) fn leased(&self) -> Vec<Seq> {
         let until = |row: &Row| Some((row.outside.as_ref()?.live?.1, row.task.seq));
-        let mut leased: Vec<_> = self.tasks.values().filter_map(until).collect();
+        let mut leased: Vec<_> = self.rows().filter_map(until).collect();
         leased.sort_unstable();
         leased.into_iter().map(|(_, seq)| seq).collect()
     }

@@ -33,7 +33,7 @@ impl ModelReader {
         ModelReader { disk, has_begun: false }
     }
 
-    fn rows(&self, query: &Query) -> Result<Vec<Row>> {
+    fn rows(&self, query: &Query) -> Result<Vec<Arc<Row>>> {
         let rows: Vec<_> = self.disk.lock().saved.tasks.values().cloned().collect();
         let mut matching = Vec::new();
         for row in rows {
@@ -75,13 +75,13 @@ impl Reader for ModelReader {
         bytes_max: usize,
     ) -> Result<Option<Found>> {
         let contents = self.disk.lock();
-        let row = contents.saved.tasks.values().find(|row| row.task.id == id);
+        let row = contents.saved.rows().find(|row| row.task.id == id);
         row.map(|row| row.found(logs, &mut ReadBudget::new(bytes_max))).transpose()
     }
 
     fn logs(&mut self, id: TaskId, part: LogsPart) -> Result<Option<LogsRead>> {
         let contents = self.disk.lock();
-        let row = contents.saved.tasks.values().find(|row| row.task.id == id);
+        let row = contents.saved.rows().find(|row| row.task.id == id);
         let has = |line: &&LogLine| line.n > part.after && line.level <= part.level_max;
         Ok(row.map(|row| LogsRead {
             lines: row.logs.iter().filter(has).take(part.lines_max).cloned().collect(),
@@ -161,6 +161,6 @@ impl Changes for OneState<'_> {
     }
 
     fn task(&mut self, seq: Seq) -> Result<Option<TaskRecord>> {
-        Ok(self.image.tasks.get(&seq).map(Row::record))
+        Ok(self.image.task(seq).map(Row::record))
     }
 }

@@ -28,10 +28,10 @@ use super::ModelStore;
 use super::image::Image;
 use super::row::Row;
 
-/// A copy of everything, as it stood at `begin`.
+/// Everything, as it stood at `begin`.
 pub(super) struct ModelTransaction<'s> {
     pub(super) store: &'s mut ModelStore,
-    pub(super) image: Image,
+    pub(super) image: Arc<Image>,
     pub(super) has_news: bool,
 }
 
@@ -53,7 +53,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn totals(&mut self) -> Result<Option<Totals>> {
         let mut totals = Totals::default();
-        for row in self.image.tasks.values() {
+        for row in self.image.rows() {
             totals.shift(row.lane.operation(), (None, Some(row.task.state)), 1);
         }
         Ok(Some(totals))
@@ -82,7 +82,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
         let mut lanes = BTreeMap::new();
-        for row in self.image.tasks.values() {
+        for row in self.image.rows() {
             let is_remote = row.owner != self.store.owner || row.is_outside;
             if row.has_outside_run() || (row.has_live_run() && is_remote) {
                 *lanes.entry(row.lane).or_default() += 1;
@@ -153,7 +153,7 @@ impl ReadTransaction for ModelTransaction<'_> {
         let living = self.store.disk.lock().owners.clone();
         let has_owner = |row: &&Row| row.has_live_run() && !row.has_outside_run();
         let is_orphan = |row: &&Row| has_owner(row) && !living.contains(&row.owner);
-        let mut rows: Vec<_> = self.image.tasks.values().filter(is_orphan).collect();
+        let mut rows: Vec<_> = self.image.rows().filter(is_orphan).collect();
         rows.sort_by(|one, other| one.in_queue_order(other));
         Ok(rows.into_iter().filter_map(Row::orphan).collect())
     }
@@ -175,7 +175,7 @@ impl ReadTransaction for ModelTransaction<'_> {
             Whose::Ours => owner == us,
             Whose::OfTheDead => !living.contains(&owner),
         };
-        let rows = self.image.tasks.values().filter(|row| !row.task.state.is_final());
+        let rows = self.image.rows().filter(|row| !row.task.state.is_final());
         let rows = rows.filter(|row| row.lane.attached_to().is_some_and(is_meant));
         Ok(rows.map(|row| row.task.seq).take(max).collect())
     }
@@ -205,7 +205,7 @@ impl ReadTransaction for ModelTransaction<'_> {
         let mut found = Vec::new();
         for (seq, _) in tasks {
             if left.is_some() {
-                found.push(self.image.tasks.get(seq).map(|row| row.taken(&mut left)));
+                found.push(self.image.task(*seq).map(|row| row.taken(&mut left)));
             }
         }
         Ok(found)
@@ -213,7 +213,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn briefs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Brief>>> {
         let brief = |seq: &Seq| {
-            let row = self.image.tasks.get(seq)?;
+            let row = self.image.task(*seq)?;
             Some(row.brief(self.image.is_needed(*seq)))
         };
         Ok(seqs.iter().map(brief).collect())
@@ -221,13 +221,13 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn expired(&mut self, seqs: RangeInclusive<Seq>, now: WallMs) -> Result<Vec<Expired>> {
         let image = &self.image;
-        let expired = |(seq, row): (&Seq, &Row)| row.expired(now, image.is_needed(*seq));
+        let expired = |(seq, row): (&Seq, &Arc<Row>)| row.expired(now, image.is_needed(*seq));
         Ok(image.tasks.range(seqs).filter_map(expired).collect())
     }
 
     fn states(&mut self, seqs: &[Seq]) -> Result<Vec<Option<(TaskId, State)>>> {
         let state = |row: &Row| (row.task.id, row.task.state);
-        Ok(seqs.iter().map(|seq| self.image.tasks.get(seq).map(state)).collect())
+        Ok(seqs.iter().map(|seq| self.image.task(*seq).map(state)).collect())
     }
 
     fn dependents(
@@ -257,8 +257,8 @@ impl ReadTransaction for ModelTransaction<'_> {
     }
 
     fn last_errors(&mut self, seqs: &[Seq]) -> Result<Vec<Option<Json>>> {
-        let error = |seq| {
-            let history = self.image.tasks.get(seq)?.history();
+        let error = |seq: &Seq| {
+            let history = self.image.task(*seq)?.history();
             history.last()?.error.as_ref().map(|error| error.error.clone())
         };
         Ok(seqs.iter().map(error).collect())
@@ -269,16 +269,16 @@ impl ReadTransaction for ModelTransaction<'_> {
     }
 
     fn outside_runs(&mut self, seqs: &[Seq]) -> Result<Vec<Option<OutsideRun>>> {
-        let run = |seq| self.image.tasks.get(seq).and_then(Row::outside_run);
+        let run = |seq: &Seq| self.image.task(*seq).and_then(Row::outside_run);
         Ok(seqs.iter().map(run).collect())
     }
 
     fn backgrounds(&mut self, seqs: &[Seq], open_max: usize) -> Result<Vec<Option<Background>>> {
         let background = |seq: &Seq| {
-            let row = self.image.tasks.get(seq)?;
+            let row = self.image.task(*seq)?;
             let waits = self.image.waits.iter().filter(|(_, is_met)| !**is_met);
             let open = waits.filter(|(wait, _)| wait.dependent == *seq);
-            let open = open.filter_map(|(wait, _)| self.image.tasks.get(&wait.dependency));
+            let open = open.filter_map(|(wait, _)| self.image.task(wait.dependency));
             Some(Background {
                 ended_at: row.task.ended_at,
                 last_end: row.history().last().and_then(|attempt| attempt.end),
@@ -290,7 +290,7 @@ impl ReadTransaction for ModelTransaction<'_> {
 
     fn runs_of(&mut self, operations: &[OperationId], each_max: usize) -> Result<Vec<Vec<TaskId>>> {
         let of_one = |id: &OperationId| {
-            let tasks = self.image.tasks.values();
+            let tasks = self.image.rows();
             let live = tasks.filter(|row| row.has_live_run() || row.has_outside_run());
             let own = live.filter(|row| row.lane.operation() == *id);
             own.map(|row| row.task.id).take(each_max).collect()
@@ -308,19 +308,16 @@ impl ReadTransaction for ModelTransaction<'_> {
     }
 
     fn pause_wishes(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<PauseWish>>> {
-        let image = &mut self.image;
-        Ok(runs.iter().map(|(seq, run)| image.live(*seq, *run)?.wish).collect())
+        Ok(runs.iter().map(|(seq, run)| self.image.run(*seq, *run)?.wish).collect())
     }
 
     fn abort_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<AbortReason>>> {
-        let image = &mut self.image;
-        let reason = |(seq, run): &(Seq, RunId)| image.live(*seq, *run)?.abort.clone();
+        let reason = |(seq, run): &(Seq, RunId)| self.image.run(*seq, *run)?.abort.clone();
         Ok(runs.iter().map(reason).collect())
     }
 
     fn postpone_requests(&mut self, runs: &[(Seq, RunId)]) -> Result<Vec<Option<Postponement>>> {
-        let image = &mut self.image;
-        let wish = |(seq, run): &(Seq, RunId)| image.live(*seq, *run)?.postponement.clone();
+        let wish = |(seq, run): &(Seq, RunId)| self.image.run(*seq, *run)?.postponement.clone();
         Ok(runs.iter().map(wish).collect())
     }
 }
@@ -331,22 +328,23 @@ impl Transaction for ModelTransaction<'_> {
         if self.store.disk.lock().saved.head.number != seen {
             return Commit::Overtaken;
         }
+        let image = Arc::make_mut(&mut self.image);
         for (change, what) in batch.changes.iter().enumerate() {
-            if self.image.apply(what, batch.owner).is_none() {
+            if image.apply(what, batch.owner).is_none() {
                 let error = Error::new(Code::Fenced, "the guard of a change does not hold");
                 return Commit::Refused(Refused { change, error });
             }
         }
         let Batch { number, owner, .. } = *batch;
-        self.image.head = batch.head();
+        image.head = batch.head();
         let transitions: Box<[u8]> = journal::pack(batch).into();
         let notes = journal_notes::pack(batch).map(Vec::into_boxed_slice);
         let watched = WatchedBatch { number, at: batch.at, transitions, notes };
         let transitions = watched.transitions.clone();
-        self.image.watched.push(watched);
-        self.image.journal.push(Entry { number, owner, transitions });
+        image.watched.push(watched);
+        image.journal.push(Entry { number, owner, transitions });
         self.store.seen = Some(number);
-        self.store.disk.lock().saved = std::mem::take(&mut self.image);
+        self.store.disk.lock().saved = Arc::clone(&self.image);
         Commit::Committed
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tasker_core::condition::{Condition, Scope, fields};
-use tasker_core::document::for_conditions;
 use tasker_core::id::TaskId;
 use tasker_core::queue::QueueKey;
 use tasker_core::state::State;
@@ -125,7 +124,7 @@ impl Oracle {
                 other.state == State::Ready && place(other) < place(task) && self.may_start(other)
             }
         };
-        let document = |task: &Task| for_conditions(&task.def, fields(condition.scope)).unwrap();
+        let document = |task: &Task| task.document(fields(condition.scope), condition.fields());
         let counted = self.tasks.iter().filter(|(_, other)| counts(other));
         let mut counted: Vec<_> =
             counted.filter(|(_, other)| condition.matches(&document(other))).collect();

@@ -1,7 +1,6 @@
 //! Holds: what comes up and matches one is held until it is over.
 
 use serde_json::{Value, json};
-use tasker_core::document::for_conditions;
 use tasker_core::hold::{HeldBy, HoldId, HoldQuery, Holds};
 use tasker_core::id::TaskId;
 use tasker_core::query::Fields;
@@ -35,8 +34,7 @@ impl Hold {
 
 /// Whether a hold with this query holds a task that comes up.
 pub(super) fn matches(query: &HoldQuery, task: &Task) -> bool {
-    let fields = if task.is_wide() { query.fields() } else { Fields::ALL };
-    query.matches(&for_conditions(&task.def, fields).unwrap())
+    query.matches(&task.document(Fields::ALL, query.fields()))
 }
 
 impl Oracle {

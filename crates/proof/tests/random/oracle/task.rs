@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use tasker_core::document::for_conditions;
 use tasker_core::id::{LaneId, Seq, TaskId};
 use tasker_core::limits;
+use tasker_core::query::{Fields, Value};
 use tasker_core::read::Found;
 use tasker_core::state::State;
 use tasker_core::store::PauseWish;
@@ -77,6 +79,12 @@ impl Task {
     /// Whether it has so much data that nobody reads it for nothing.
     pub(super) fn is_wide(&self) -> bool {
         self.def.data.as_ref().is_some_and(|data| data.as_str().len() > WIDE_BYTES_MIN)
+    }
+
+    /// What a query of a condition or a hold looks at of it: all of these fields, but of a wide
+    /// one no more than the query asks for.
+    pub(super) fn document(&self, all: Fields, asked: Fields) -> Value {
+        for_conditions(&self.def, if self.is_wide() { asked } else { all }).unwrap()
     }
 
     /// Whether somebody wants its run to be aborted.
