@@ -51,6 +51,12 @@ export const systems = [
     python: `${folder}/systems/prometheus`,
     seconds: 15,
   },
+  {
+    what: 'the dashboard and the alerts, asked of a Prometheus, which must be installed',
+    file: `${folder}/systems/grafana.test.mjs`,
+    packages: [],
+    seconds: 20,
+  },
   ...[
     ['next', 'the example of Next.js: `next build` and its server', 60],
     ['nest', 'the example of NestJS', 20],
