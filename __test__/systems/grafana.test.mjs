@@ -78,14 +78,14 @@ test('each alert fires when it should, and only then', async () => {
 /** Prometheus, which scrapes a server; what this gives asks it. */
 async function prometheus(t, { port, token }) {
   const where = folder(t)
-  const scrape = {
-    job_name: 'tasker',
-    authorization: { credentials: token },
-    static_configs: [{ targets: [`127.0.0.1:${port}`] }],
-  }
-  const global = { scrape_interval: '500ms', scrape_timeout: '500ms' }
-  const settings = { global, scrape_configs: [scrape] }
-  writeFileSync(join(where, 'prometheus.yml'), JSON.stringify(settings))
+  const settings = `
+global: { scrape_interval: 500ms, scrape_timeout: 500ms }
+scrape_configs:
+  - job_name: tasker
+    authorization: { credentials: ${token} }
+    static_configs: [{ targets: ['127.0.0.1:${port}'] }]
+`
+  writeFileSync(join(where, 'prometheus.yml'), settings)
   const args = [
     'config.file=prometheus.yml',
     'storage.tsdb.path=data',
