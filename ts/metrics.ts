@@ -17,7 +17,7 @@ const OPERATIONS_MAX = 10_000
 const END = '# EOF\n'
 
 /** The figures of this moment, as an object or as a text. */
-export function metricsOf(bridge: Bridge, options: MetricsOptions): Promise<Metrics | string> {
+export function metricsOf(bridge: Bridge, options: MetricsOptions = {}): Promise<Metrics | string> {
   const { format, operationsMax = 100 } = only(options, ['format', 'operationsMax'], 'options')
   const style = format === undefined ? 'json' : oneOf(format, FORMATS, 'format')
   const command = {

@@ -21,7 +21,6 @@ import type {
   OperationMetrics,
 } from '../index'
 import type { Attachment, Bridge } from './bridge'
-import { metricsOf } from './metrics'
 
 type Attributes = Record<string, string>
 type Tell = (value: number, attributes?: Attributes) => void
@@ -186,19 +185,24 @@ const ROWS: readonly Row[] = [
   ],
 ]
 
+/** Reads the figures of this moment. */
+export type ReadMetrics = (bridge: Bridge) => Promise<Metrics | string>
+
 /** The instruments of a tasker, as long as it is open. */
 export class Instruments implements Attachment {
   readonly isAwaited = false
   readonly #meter: Meter
   /** Not held: whoever collects is global, and a tasker may be forgotten. */
   readonly #bridge: WeakRef<Bridge>
+  readonly #read: ReadMetrics
   readonly #all: [Instrument, Row[3]][]
   readonly #observe = (observed: Observed) => this.#tell(observed)
   #isOver = false
 
-  constructor(meter: Meter, bridge: Bridge) {
+  constructor(meter: Meter, bridge: Bridge, read: ReadMetrics) {
     this.#meter = meter
     this.#bridge = new WeakRef(bridge)
+    this.#read = read
     this.#all = ROWS.map(([name, kind, description, of, unit]) => {
       const options = unit === undefined ? { description } : { description, unit }
       return [meter[`createObservable${kind}`](`tasker.${name}`, options), of]
@@ -224,7 +228,7 @@ export class Instruments implements Attachment {
     if (!bridge) return this.closed()
     let told: Metrics
     try {
-      told = (await metricsOf(bridge, {})) as Metrics
+      told = (await this.#read(bridge)) as Metrics
     } catch {
       return // It closes: there is nothing to tell any more.
     }

@@ -25,7 +25,7 @@ import { invalid, isError, read, spell } from './errors'
 import { monotonicMs } from './globals'
 import type { MessageOf } from './messages'
 import { objectOf } from './objects'
-import { Instruments } from './observed'
+import { Instruments, type ReadMetrics } from './observed'
 
 /** Traces of tasks whose next attempt is to be linked to the last one. */
 const RETRIED_MAX = 1_000
@@ -111,9 +111,9 @@ export class Telemetry {
   }
 
   /** Shows the metrics of a tasker to whoever collects them, until it closes. */
-  observe(bridge: Bridge): void {
+  observe(bridge: Bridge, read: ReadMetrics): void {
     const meter = this.api.metrics?.getMeter('tasker', this.#version)
-    if (meter) bridge.attach(new Instruments(meter, bridge))
+    if (meter) bridge.attach(new Instruments(meter, bridge, read))
   }
 
   /** Adds a task within a span. `add` gets what the task is to keep of it. */

@@ -85,9 +85,9 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// What it is called where requests are counted; nothing may stand there.
-    pub(crate) fn label(route: Option<Self>) -> &'static str {
-        match route {
+    /// What a path is called where requests are counted, also if nothing stands there.
+    fn label(path: &str) -> &'static str {
+        match Self::of(path) {
             Some(Self::Rpc) => "rpc",
             Some(Self::Live) => "health/live",
             Some(Self::Ready) => "health/ready",
@@ -176,7 +176,7 @@ impl Service {
         let message = "a request has Content-Length or Transfer-Encoding, not both";
         let format = Format::of_answer(headers, Format::of_body(headers).ok());
         let answer = refused(&Refusal::new(Reason::Unreadable, message), headers, format);
-        self.0.process.answered(Route::of(path), answer.status(), None);
+        self.0.process.answered(Route::label(path), answer.status(), None);
         answer
     }
 
@@ -194,7 +194,7 @@ impl Service {
         };
         let is_poll = answer.extensions_mut().remove::<Polled>().is_some();
         let began = (!is_poll).then_some(began);
-        self.0.process.answered(Route::of(parts.uri.path()), answer.status(), began);
+        self.0.process.answered(Route::label(parts.uri.path()), answer.status(), began);
         answer
     }
 }
