@@ -4,7 +4,7 @@
 import { statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildAddon, buildDist } from './build.mjs'
-import { has, isMain, npm, root, say, withHeaders } from './steps.mjs'
+import { has, isMain, need, npm, root, run, say, withHeaders } from './steps.mjs'
 
 /** Everything that `npm test` and `npm run demo` need. */
 export async function setUp() {
@@ -39,6 +39,18 @@ export async function installPackages(folder) {
   say(`installing the development packages${folder && ` of ${folder}`}`)
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
   await npm(['install', '--no-save', '--ignore-scripts', ...quiet], { cwd })
+  utimesSync(installed, new Date(), new Date())
+}
+
+/** Installs what `requirements.txt` in a folder names beside it, unless that has been done. */
+export async function installPythonPackages(folder) {
+  const cwd = join(root, folder)
+  const [installed, wanted] = [join(cwd, 'python_modules'), join(cwd, 'requirements.txt')]
+  if (modified(installed) >= modified(wanted)) return
+  need('python3')
+  say(`installing the packages of Python of ${folder}`)
+  const args = ['-m', 'pip', 'install', '--quiet', '--target', installed, '--upgrade']
+  await run('python3', [...args, '--requirement', wanted])
   utimesSync(installed, new Date(), new Date())
 }
 

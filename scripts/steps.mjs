@@ -24,6 +24,7 @@ export function say(text) {
 const sources = {
   cargo: 'Rust 1.95 or newer, from rustup.rs',
   cc: 'a C compiler, for SQLite: apt-get install build-essential, or xcode-select --install',
+  python3: 'Python 3 with pip: apt-get install python3-pip',
 }
 
 /** Whether a tool is installed. */

@@ -10,7 +10,8 @@ const folder = '__test__'
 /**
  * What `npm test` leaves out, because it installs or builds for minutes; `npm run test:systems`
  * runs it. `file`: the tests, in `__test__/systems`; `packages`: the folders whose packages it
- * needs; `seconds`: how long it takes on two idle cores, with what it installs.
+ * needs; `python`: a folder whose packages of Python it needs; `seconds`: how long it takes on two
+ * idle cores, with what it installs.
  */
 export const systems = [
   {
@@ -42,6 +43,19 @@ export const systems = [
     file: `${folder}/systems/http-frameworks.test.mjs`,
     packages: [`${folder}/systems/http-frameworks`],
     seconds: 30,
+  },
+  {
+    what: 'metrics, read by promtool, which must be installed, and by the Python client',
+    file: `${folder}/systems/metrics-parsers.test.mjs`,
+    packages: [],
+    python: `${folder}/systems/prometheus`,
+    seconds: 15,
+  },
+  {
+    what: 'the dashboard and the alerts, asked of a Prometheus, which must be installed',
+    file: `${folder}/systems/grafana.test.mjs`,
+    packages: [],
+    seconds: 20,
   },
   ...[
     ['next', 'the example of Next.js: `next build` and its server', 60],

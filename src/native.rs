@@ -341,7 +341,18 @@ impl Native {
     /// The event loop goes round.
     #[napi(catch_unwind)]
     pub fn beat(&self) {
-        self.inner.servers.pulse.beat();
+        self.inner.servers.process.beat();
+    }
+
+    /// What is known of the process beside the engine: JSON, or a text of metrics.
+    #[napi(catch_unwind)]
+    pub fn process_metrics(&self, format: String) -> String {
+        let process = &self.inner.servers.process;
+        match format.as_str() {
+            "prometheus" => process.text(false),
+            "openmetrics" => process.text(true),
+            _ => process.json(),
+        }
     }
 
     /// What waits for JavaScript.

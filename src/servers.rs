@@ -20,7 +20,7 @@ use tasker_engine::thread::{Handle, Sink};
 use tasker_http::mount::Mount;
 use tasker_http::server::Server;
 use tasker_http::settings::Settings;
-use tasker_http::{Access, Pulse};
+use tasker_http::{Access, Process};
 
 use crate::effect_queue::EffectQueue;
 
@@ -41,7 +41,7 @@ struct Open {
 pub(crate) struct Servers {
     all: Mutex<(u64, BTreeMap<u64, Open>)>,
     mount: Mutex<Option<Mount>>,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) process: Arc<Process>,
 }
 
 /// A request that came through a server of the user's.
@@ -68,15 +68,17 @@ impl Servers {
         let settings = Settings::read(options)?;
         let (end, effects) = (Arc::<Mutex<End>>::default(), Arc::clone(effects));
         let ending = Arc::clone(&end);
+        // It tells of itself as long as a server is there.
+        let beats = self.process.awaits_beats();
         let ended = move || {
+            drop(beats);
             let mut end = ending.lock();
             end.is_over = true;
             let done = |ticket| Effect::Answer(ticket, Answer::Done);
             effects.deliver(end.waiting.drain(..).map(done).collect());
         };
-        let pulse = Arc::clone(&self.pulse);
-        pulse.beat();
-        let server = Server::listen(handle, settings, defaults, Some(pulse), ended)?;
+        let process = Some(Arc::clone(&self.process));
+        let server = Server::listen(handle, settings, defaults, process, ended)?;
         let mut all = self.all.lock();
         all.1.retain(|_, open| !open.end.lock().is_over);
         all.0 += 1;
@@ -122,7 +124,7 @@ impl Servers {
         let answered = move |ticket, text| {
             effects.deliver(vec![Effect::Answer(ticket, Answer::Json(text))]);
         };
-        *mount = Some(Mount::open(handle, defaults, Some(Arc::clone(&self.pulse)), answered)?);
+        *mount = Some(Mount::open(handle, defaults, Some(Arc::clone(&self.process)), answered)?);
         Ok(())
     }
 
@@ -136,7 +138,7 @@ impl Servers {
         let mount = mount.as_ref().ok_or_else(|| Error::new(Code::Closed, "nothing is mounted"))?;
         mount.ask(ticket, asked.head, access, asked.body);
         // It comes from the event loop, so that goes round.
-        self.pulse.beat();
+        self.process.beat();
         Ok(())
     }
 

@@ -232,6 +232,11 @@ export class Bridge {
     if (!this.#isShut) this.#native.beat()
   }
 
+  /** What is known of this process beside the engine: `json`, or a text of metrics. */
+  processMetrics(format: string): string {
+    return this.#native.processMetrics(format)
+  }
+
   /** Whether a call has been made that is still to be carried out. */
   get isOwing(): boolean {
     if (this.#batch.adds > 0) return true

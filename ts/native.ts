@@ -54,6 +54,8 @@ export interface NativeHandle {
   unmount(ticket: number): void
   /** The event loop goes round. */
   beat(): void
+  /** What is known of the process beside the engine: `json`, or a text of metrics. */
+  processMetrics(format: string): string
   drain(): string
   shutdown(): void
 }

@@ -168,6 +168,7 @@ export class Tasker<Operations extends Registry<Operations> = AnyOperations> ext
     this.#events = eventHubOf(this)
     this.#events.includesRemote = includesRemote
     this.#bridge = new Bridge(text, new KeepAlive(keepAlive))
+    rest.telemetry?.observe(this.#bridge, metricsOf)
     this.#assignments = new Assignments(this.#bridge)
     this.#servers = new Servers(this.#bridge)
     const add = (definition: unknown) => this.addTask(definition as never)

@@ -1,5 +1,5 @@
 /**
- * Spans of OpenTelemetry: one for each add, and one for each run, which is linked to the add.
+ * OpenTelemetry. Spans: one for each add, and one for each run, which is linked to the add.
  *
  * The names are those of the conventions for messaging (1.45), which are in development; they are
  * all in this file.
@@ -20,10 +20,12 @@ import type {
   TelemetryApi,
   TraceContext,
 } from '../index'
+import type { Bridge } from './bridge'
 import { invalid, isError, read, spell } from './errors'
 import { monotonicMs } from './globals'
 import type { MessageOf } from './messages'
 import { objectOf } from './objects'
+import { Instruments, type ReadMetrics } from './observed'
 
 /** Traces of tasks whose next attempt is to be linked to the last one. */
 const RETRIED_MAX = 1_000
@@ -96,6 +98,7 @@ const USED = [
 export class Telemetry {
   readonly api: TelemetryApi
   readonly #style: TraceStyle
+  readonly #version: string | undefined
   readonly #tracer: ReturnType<TelemetryApi['trace']['getTracer']>
   /** The spans of the last attempts of tasks that are tried again, the oldest first. */
   readonly #retried = new Map<string, SpanContext>()
@@ -103,7 +106,14 @@ export class Telemetry {
   constructor(api: TelemetryApi, style: TraceStyle, version: string | undefined) {
     this.api = api
     this.#style = style
+    this.#version = version
     this.#tracer = api.trace.getTracer('tasker', version)
+  }
+
+  /** Shows the metrics of a tasker to whoever collects them, until it closes. */
+  observe(bridge: Bridge, read: ReadMetrics): void {
+    const meter = this.api.metrics?.getMeter('tasker', this.#version)
+    if (meter) bridge.attach(new Instruments(meter, bridge, read))
   }
 
   /** Adds a task within a span. `add` gets what the task is to keep of it. */

@@ -47,6 +47,24 @@ export interface ProcessMetrics {
   commits: Distribution
   /** Commits that the store has refused, by the code of the error. */
   refused: { [code: string]: number }
+  /**
+   * For how long the event loop stood still, three seconds and more at a time. Known as long as
+   * `listen` serves, and 0 else.
+   */
+  eventLoopBlocked: number
+  /** Requests of HTTP that were answered, whichever server they came through. */
+  http: { [Route in HttpRoute]?: HttpMetrics }
+}
+
+/** Where a request of HTTP went; `other` is where nothing is. */
+export type HttpRoute = 'rpc' | 'metrics' | 'health/live' | 'health/ready' | 'other'
+
+/** The requests of a route. */
+export interface HttpMetrics {
+  /** How many were answered, by the status of the answer. */
+  requests: { [status: string]: number }
+  /** How long their answers took, but for those that do nothing but wait for tasks. */
+  duration: Distribution
 }
 
 /** How a store stands. */

@@ -92,8 +92,8 @@ export interface TaskerOptions<Operations = AnyOperations> {
   mirrorLogs?: LogLevel | false | undefined
   /**
    * OpenTelemetry: the package `@opentelemetry/api`, handed over whole. Then each add and each run
-   * is a span, and the run is linked to the add. Nothing global is touched.
-   * Default: no spans, at no cost.
+   * is a span, and the run is linked to the add; if it has a `MeterProvider` by now, the figures of
+   * `metrics()` are instruments. Nothing global is touched. Default: none of it, at no cost.
    */
   telemetry?: TelemetryApi | undefined
   /**

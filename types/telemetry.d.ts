@@ -15,6 +15,43 @@ export interface TelemetryApi {
     setSpan(context: unknown, span: TelemetrySpan): unknown
     setSpanContext(context: unknown, span: TelemetrySpanContext): unknown
   }
+  /** Without it there are spans and no metrics. */
+  readonly metrics?: { getMeter(name: string, version?: string): TelemetryMeter } | undefined
+}
+
+/** Makes instruments, and asks what they show. */
+export interface TelemetryMeter {
+  createObservableCounter(name: string, options?: TelemetryMetricOptions): TelemetryInstrument
+  createObservableGauge(name: string, options?: TelemetryMetricOptions): TelemetryInstrument
+  addBatchObservableCallback(
+    observe: (observed: TelemetryObserved) => void | Promise<void>,
+    instruments: TelemetryInstrument[],
+  ): void
+  removeBatchObservableCallback(
+    observe: (observed: TelemetryObserved) => void | Promise<void>,
+    instruments: TelemetryInstrument[],
+  ): void
+}
+
+/** What an instrument is. */
+export interface TelemetryMetricOptions {
+  description?: string
+  unit?: string
+}
+
+/** An instrument that is asked. */
+export interface TelemetryInstrument {
+  // biome-ignore lint/suspicious/noExplicitAny: it is that of the package.
+  addCallback(observe: any): void
+}
+
+/** Takes what instruments show. */
+export interface TelemetryObserved {
+  observe(
+    instrument: TelemetryInstrument,
+    value: number,
+    attributes?: { [name: string]: string },
+  ): void
 }
 
 /** Begins spans. */

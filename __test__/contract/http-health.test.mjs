@@ -38,6 +38,9 @@ const ask = \`(async () => {
   }
   await until('live', 'loop-blocked')
   await until('ready', '503')
+  const headers = { authorization: 'Bearer \${server.token}' }
+  const told = await (await fetch('\${server.url}/metrics', { headers })).text()
+  console.log(Number(/^tasker_event_loop_blocked_seconds_total (.*)$/m.exec(told)[1]) >= 9)
 })()\`
 const { stdout } = spawnSync(process.execPath, ['--eval', ask], { encoding: 'utf8' })
 console.log(stdout.trim())
@@ -45,11 +48,13 @@ await new Promise(resolve => setImmediate(resolve))
 for (;;) {
   const answer = await fetch(server.url + '/health/ready')
   if (answer.status !== 200) continue
-  console.log(await answer.text())
+  console.log((await answer.text()).trim())
   break
 }
+console.log((await tasker.metrics()).process.eventLoopBlocked >= 9_000)
 await tasker.close()
 `
   const lines = (await runs(script)).trim().split('\n')
-  assert.deepEqual(lines, ['200 ok loop-blocked Ns', '503 ok loop-blocked Ns', 'ok'])
+  const blocked = ['200 ok loop-blocked Ns', '503 ok loop-blocked Ns']
+  assert.deepEqual(lines, [...blocked, 'true', 'ok', 'true'])
 })

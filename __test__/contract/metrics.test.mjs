@@ -159,3 +159,51 @@ test('what executors carry out is counted', async t => {
   const { runs, ended, duration } = operations.a
   assert.deepEqual([runs.started, runs.ended.done, ended.done, duration.count], [1, 1, 1, 0])
 })
+
+/** The samples of a family, by their labels. */
+const family = (text, name) =>
+  Object.fromEntries(
+    Object.entries(samples(text))
+      .filter(([key]) => key.startsWith(`${name}{`))
+      .map(([key, value]) => [key.slice(name.length), value]),
+  )
+
+test('requests are counted by route and status, polls not timed', async t => {
+  const { tasker, server, result, call } = await listening(t)
+  await tasker.defineOperation('a', { executor: true })
+  await tasker.addTask({ operation: 'a', data: {} })
+  await result('awf.task/poll', { taskDefinitions: ['a'] })
+  await result('awf.task/list')
+  assert.equal((await call('awf.task/none')).status, 404)
+  for (const path of ['health/live', 'health/ready', 'nothing?a=/rpc', 'nothing/else', 'metrics']) {
+    await (await fetch(`${server.url}/${path}`)).text()
+  }
+  const text = await tasker.metrics({ format: 'openmetrics' })
+  assert.deepEqual(family(text, 'tasker_http_requests_total'), {
+    '{route="health/live",code="200"}': 1,
+    '{route="health/ready",code="200"}': 1,
+    '{route="metrics",code="401"}': 1,
+    '{route="other",code="404"}': 2,
+    '{route="rpc",code="200"}': 2,
+    '{route="rpc",code="404"}': 1,
+  })
+  const counts = family(text, 'tasker_http_request_duration_seconds_count')
+  assert.deepEqual([counts['{route="rpc"}'], counts['{route="other"}']], [2, 2])
+  assert.equal(samples(text).tasker_event_loop_blocked_seconds_total, 0)
+  assert.ok(text.endsWith('# EOF\n') && text.indexOf('# EOF') === text.length - 6)
+  const { http, eventLoopBlocked } = (await tasker.metrics()).process
+  assert.deepEqual(http.rpc.requests, { 200: 2, 404: 1 })
+  assert.deepEqual([http.rpc.duration.count, http.other.requests[404]], [2, 2])
+  assert.equal(eventLoopBlocked, 0)
+})
+
+test('requests through servers of the user are counted, too', async t => {
+  const tasker = open(t)
+  const { fetch: answer } = tasker.http({ access: () => 'read' })
+  for (const path of ['health/live', 'metrics', 'metrics']) {
+    await answer(new Request(`http://a/tasks/${path}`))
+  }
+  const { http } = (await tasker.metrics()).process
+  assert.deepEqual(Object.keys(http), ['health/live', 'metrics'])
+  assert.deepEqual(http.metrics.requests, { 200: 2 })
+})

@@ -21,4 +21,7 @@ test('every file of tests belongs to a suite', () => {
   for (const place of systems.flatMap(({ packages }) => packages)) {
     assert.ok(existsSync(join(root, place, 'package.json')), place)
   }
+  for (const place of systems.flatMap(({ python }) => python ?? [])) {
+    assert.ok(existsSync(join(root, place, 'requirements.txt')), place)
+  }
 })

@@ -8,54 +8,26 @@
 //! Proof: `__test__/contract/http-health.test.mjs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tasker_core::error::Code;
 use tasker_engine::effect::Answer;
 use tasker_engine::input::{Input, Question};
-use tasker_engine::thread::Moment;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant, timeout};
 
 use crate::calls::{Engine, unexpected};
+use crate::pulse::Pulse;
 
 /// How long the engine may take to answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer of the engine is good for those who ask after.
 const PING_KEPT: Duration = Duration::from_millis(500);
-/// How long an event loop may be silent before it counts as blocked, in milliseconds.
-const BLOCKED_MS_MIN: u64 = 3_000;
-/// How long it may be silent before the tasker is not ready.
+/// How long an event loop may be silent before the tasker is not ready, in milliseconds.
 const UNREADY_MS_MIN: u64 = 10_000;
-
-/// Says that an event loop goes round. Nothing of it has to be waited for.
-pub struct Pulse {
-    since: Moment,
-    /// Milliseconds from then to the last beat.
-    last: AtomicU64,
-}
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self { since: Moment::now(), last: AtomicU64::new(0) }
-    }
-}
-
-impl Pulse {
-    /// The loop goes round.
-    pub fn beat(&self) {
-        self.last.store(self.since.elapsed_ms(), Ordering::Relaxed);
-    }
-
-    /// For how long it has not, in milliseconds.
-    fn silent_ms(&self) -> u64 {
-        self.since.elapsed_ms().saturating_sub(self.last.load(Ordering::Relaxed))
-    }
-}
 
 /// What is known of the health of a tasker.
 pub(crate) struct Health {
-    pulse: Option<Arc<Pulse>>,
+    pulse: Arc<Pulse>,
     /// What the engine said last, and when.
     said: Mutex<Option<(Instant, Said)>>,
 }
@@ -67,14 +39,8 @@ type Said = Result<Option<Box<str>>, Code>;
 pub(crate) type Verdict = (bool, String);
 
 impl Health {
-    pub(crate) fn new(pulse: Option<Arc<Pulse>>) -> Self {
+    pub(crate) fn new(pulse: Arc<Pulse>) -> Self {
         Self { pulse, said: Mutex::const_new(None) }
-    }
-
-    /// How long the event loop has been blocked, if it is.
-    fn blocked_ms(&self) -> Option<u64> {
-        let silent = self.pulse.as_ref()?.silent_ms();
-        (silent >= BLOCKED_MS_MIN).then_some(silent)
     }
 
     /// Whether the engine answers. One question serves all who ask at a time.
@@ -108,12 +74,14 @@ impl Health {
             Err(Code::Timeout) => (false, "stuck".to_owned()),
             Err(code) => (false, code.as_str().to_owned()),
             Ok(Some(code)) => (false, code.into()),
-            Ok(None) => (self.blocked_ms().is_none_or(|ms| ms < UNREADY_MS_MIN), self.word()),
+            Ok(None) => {
+                (self.pulse.blocked_now_ms().is_none_or(|ms| ms < UNREADY_MS_MIN), self.word())
+            }
         }
     }
 
     fn word(&self) -> String {
-        match self.blocked_ms() {
+        match self.pulse.blocked_now_ms() {
             Some(ms) => format!("ok loop-blocked {}.{}s", ms / 1_000, ms % 1_000 / 100),
             None => "ok".to_owned(),
         }

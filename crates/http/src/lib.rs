@@ -31,6 +31,8 @@ mod users;
 mod list;
 mod executors;
 mod rpc;
+mod pulse;
+mod process;
 mod health;
 mod metrics;
 pub mod service;
@@ -38,6 +40,7 @@ pub mod server;
 pub mod mount;
 
 pub use access::Access;
-pub use health::Pulse;
 pub use method::Method;
+pub use process::Process;
+pub use pulse::Awaited;
 pub use token::Role;

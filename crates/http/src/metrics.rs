@@ -10,8 +10,10 @@ use hyper::header::ACCEPT;
 use tasker_engine::effect::Answer;
 use tasker_engine::input::{Input, Question};
 use tasker_engine::metrics::Format;
+use tasker_engine::metrics::text::END;
 
 use crate::calls::{Engine, unexpected};
+use crate::process::Process;
 use crate::refusal::{Reason, Refusal};
 use crate::token::Who;
 
@@ -24,6 +26,7 @@ const OPERATIONS_MAX: usize = 100;
 /// `Forbidden` for whom it is not meant, or what the engine says.
 pub(crate) async fn text(
     engine: &Engine,
+    process: &Process,
     headers: &HeaderMap,
     who: &Who,
 ) -> Result<(&'static str, String), Refusal> {
@@ -39,7 +42,20 @@ pub(crate) async fn text(
     };
     let question = Question::Metrics { format, operations_max: OPERATIONS_MAX };
     match engine.call(|ticket| Input::Ask(ticket, question)).await? {
-        Answer::Json(text) => Ok((kind, serde_json::from_str(&text).unwrap_or_default())),
+        Answer::Json(text) => {
+            let text: String = serde_json::from_str(&text).unwrap_or_default();
+            Ok((kind, with_process(text, process, is_open)))
+        }
         other => Err(unexpected(&other).into()),
     }
+}
+
+/// A text of the engine with the families of the process.
+fn with_process(mut text: String, process: &Process, is_open: bool) -> String {
+    text.truncate(text.strip_suffix(END).unwrap_or(&text).len());
+    text.push_str(&process.text(is_open));
+    if is_open {
+        text.push_str(END);
+    }
+    text
 }

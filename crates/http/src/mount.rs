@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::format::Format;
-use crate::health::Pulse;
 use crate::limits::CLOSE_TIMEOUT;
+use crate::process::Process;
 use crate::refusal::{Reason, Refusal};
 use crate::server::{no_server, runtime};
 use crate::service::{Answer, Route, Service, beside, closed, health, refused};
@@ -263,10 +263,10 @@ impl Mount {
     pub fn open(
         handle: &EngineHandle,
         defaults: Defaults,
-        pulse: Option<Arc<Pulse>>,
+        process: Option<Arc<Process>>,
         answered: impl Fn(u64, String) + Send + Sync + 'static,
     ) -> Result<Self> {
-        let service = Service::mounted(handle, defaults, pulse)?;
+        let service = Service::mounted(handle, defaults, process)?;
         let runtime = runtime().map_err(|error| no_server(&error))?;
         let (own, stop) = (runtime.handle().clone(), CancellationToken::new());
         let stopped = stop.clone();

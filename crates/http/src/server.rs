@@ -30,8 +30,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Pulse;
 use crate::limits::{CLOSE_TIMEOUT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::process::Process;
 use crate::service::{Answer, Peer, Service};
 use crate::settings::Settings;
 use crate::wire::{Exchange, Wire};
@@ -62,7 +62,8 @@ struct Stop {
 }
 
 impl Server {
-    /// Listens, and serves an open engine. `ended` is called when nothing is left of the server.
+    /// Listens, and serves an open engine, for a process of which others may know more. `ended` is
+    /// called when nothing is left of the server.
     ///
     /// # Errors
     /// `Io` at `port` or `host` if it cannot listen there.
@@ -70,14 +71,14 @@ impl Server {
         handle: &Handle,
         mut settings: Settings,
         defaults: Defaults,
-        pulse: Option<Arc<Pulse>>,
+        process: Option<Arc<Process>>,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let listener = bind(SocketAddr::new(settings.host, settings.port))?;
         let address = listener.local_addr().map_err(|error| no_server(&error))?;
         settings.port = address.port();
         let token = settings.token.take();
-        let service = Service::new(handle, settings, defaults, pulse)?;
+        let service = Service::new(handle, settings, defaults, process)?;
         let stop = Stop::default();
         let stopping = stop.clone();
         let thread = std::thread::Builder::new()
@@ -247,7 +248,7 @@ async fn exchanged(
 ) -> Answer {
     let _busy = exchange.begin();
     if exchange.has_both_lengths() {
-        return service.two_lengths(request.headers());
+        return service.two_lengths(request.uri().path(), request.headers());
     }
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     request.extensions_mut().insert(Peer(peer.ip().to_canonical()));

@@ -25,7 +25,7 @@ use hyper::{Method as Verb, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use tasker_core::definition::{Defaults, Operations};
 use tasker_core::error::{Code, Result};
-use tasker_engine::thread::Handle;
+use tasker_engine::thread::{Handle, Moment};
 use tokio::task::spawn_blocking;
 
 use crate::access::Access;
@@ -34,10 +34,11 @@ use crate::calls::Engine;
 use crate::context::{Closing, Context, Shared};
 use crate::format::Format;
 use crate::gate::{Hosts, WrongTokens, check_site};
-use crate::health::{Health, Pulse, Verdict};
+use crate::health::{Health, Verdict};
 use crate::load::Load;
 use crate::metrics;
 use crate::names::Names;
+use crate::process::Process;
 use crate::refusal::{Reason, Refusal};
 use crate::rpc::Calls;
 use crate::settings::Settings;
@@ -62,6 +63,7 @@ struct Inner {
     entrance: Entrance,
     bodies: Arc<Bodies>,
     load: Arc<Load>,
+    process: Arc<Process>,
     health: Health,
 }
 
@@ -83,6 +85,17 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// What a path is called where requests are counted, also if nothing stands there.
+    fn label(path: &str) -> &'static str {
+        match Self::of(path) {
+            Some(Self::Rpc) => "rpc",
+            Some(Self::Live) => "health/live",
+            Some(Self::Ready) => "health/ready",
+            Some(Self::Metrics) => "metrics",
+            None => "other",
+        }
+    }
+
     pub(crate) fn of(path: &str) -> Option<Self> {
         let routes = [
             ("/rpc", Self::Rpc),
@@ -95,8 +108,8 @@ impl Route {
 }
 
 impl Service {
-    /// A service of an open engine. `defaults` hold for tasks that it adds; the pulse, if there is
-    /// one, is that of an event loop which runners of this process need.
+    /// A service of an open engine. `defaults` hold for tasks that it adds; `process` is what
+    /// others know of this process, too.
     ///
     /// # Errors
     /// `Limit` if the engine has had too many clients.
@@ -104,11 +117,11 @@ impl Service {
         handle: &Handle,
         settings: Settings,
         defaults: Defaults,
-        pulse: Option<Arc<Pulse>>,
+        process: Option<Arc<Process>>,
     ) -> Result<Self> {
         let Settings { host, port, tokens, hosts, .. } = settings;
         let (hosts, wrong_tokens) = (Hosts::new(host, port, hosts), WrongTokens::default());
-        Self::with(handle, Entrance::Tokens { hosts, tokens, wrong_tokens }, defaults, pulse)
+        Self::with(handle, Entrance::Tokens { hosts, tokens, wrong_tokens }, defaults, process)
     }
 
     /// The same for a server of the user's own: each request has an [`Access`], and no token is
@@ -116,16 +129,21 @@ impl Service {
     ///
     /// # Errors
     /// `Limit` if the engine has had too many clients.
-    pub fn mounted(handle: &Handle, defaults: Defaults, pulse: Option<Arc<Pulse>>) -> Result<Self> {
-        Self::with(handle, Entrance::Mounted, defaults, pulse)
+    pub fn mounted(
+        handle: &Handle,
+        defaults: Defaults,
+        process: Option<Arc<Process>>,
+    ) -> Result<Self> {
+        Self::with(handle, Entrance::Mounted, defaults, process)
     }
 
     fn with(
         handle: &Handle,
         entrance: Entrance,
         defaults: Defaults,
-        pulse: Option<Arc<Pulse>>,
+        process: Option<Arc<Process>>,
     ) -> Result<Self> {
+        let process = process.unwrap_or_default();
         let shared = Shared {
             engine: Engine::connect(handle)?,
             names: Names::default(),
@@ -138,7 +156,8 @@ impl Service {
             entrance,
             load: Arc::default(),
             bodies: Arc::default(),
-            health: Health::new(pulse),
+            health: Health::new(Arc::clone(&process.pulse)),
+            process,
         })))
     }
 
@@ -153,10 +172,12 @@ impl Service {
     }
 
     /// Refuses a request whose head says two lengths.
-    pub(crate) fn two_lengths(&self, headers: &HeaderMap) -> Answer {
+    pub(crate) fn two_lengths(&self, path: &str, headers: &HeaderMap) -> Answer {
         let message = "a request has Content-Length or Transfer-Encoding, not both";
         let format = Format::of_answer(headers, Format::of_body(headers).ok());
-        refused(&Refusal::new(Reason::Unreadable, message), headers, format)
+        let answer = refused(&Refusal::new(Reason::Unreadable, message), headers, format);
+        self.0.process.answered(Route::label(path), answer.status(), None);
+        answer
     }
 
     /// Answers one request.
@@ -164,12 +185,17 @@ impl Service {
     where
         B: Body + Unpin,
     {
+        let began = Moment::now();
         let (parts, body) = request.into_parts();
         let format = Format::of_answer(&parts.headers, Format::of_body(&parts.headers).ok());
-        match self.0.respond(&parts, body, format).await {
+        let mut answer = match self.0.respond(&parts, body, format).await {
             Ok(answer) => answer,
             Err(refusal) => refused(&refusal, &parts.headers, format),
-        }
+        };
+        let is_poll = answer.extensions_mut().remove::<Polled>().is_some();
+        let began = (!is_poll).then_some(began);
+        self.0.process.answered(Route::label(parts.uri.path()), answer.status(), began);
+        answer
     }
 }
 
@@ -198,7 +224,9 @@ impl Inner {
         match route {
             Route::Rpc | Route::Metrics => {
                 check_site(&parts.headers, host)?;
-                let (kind, text) = metrics::text(engine, &parts.headers, self.who(parts)?).await?;
+                let who = self.who(parts)?;
+                let (kind, text) =
+                    metrics::text(engine, &self.process, &parts.headers, who).await?;
                 Ok(answer(StatusCode::OK, kind, text))
             }
             Route::Ready => Ok(health(self.health.ready(engine, closing.has_begun()).await)),
@@ -220,14 +248,19 @@ impl Inner {
         let length = body.bytes.len();
         let calls =
             beside(length, move || Calls::read(&read_as.read(&body.bytes)?, role)).await??;
-        let under_way = if calls.are_polls() { None } else { self.load.begin(&who.name) };
-        let (status, json) = if under_way.is_some() || calls.are_polls() {
+        let are_polls = calls.are_polls();
+        let under_way = if are_polls { None } else { self.load.begin(&who.name) };
+        let (status, json) = if under_way.is_some() || are_polls {
             calls.carry_out(context).await
         } else {
             calls.refuse(&Refusal::overloaded("too many requests of yours are under way"))
         };
         let text = beside(json.len(), move || format.write(json)).await?;
-        Ok(answer(status, format.content_type(), text))
+        let mut answer = answer(status, format.content_type(), text);
+        if are_polls {
+            answer.extensions_mut().insert(Polled);
+        }
+        Ok(answer)
     }
 
     /// Who asks.
@@ -248,6 +281,10 @@ impl Inner {
         Context { shared, who: who.clone(), load }
     }
 }
+
+/// Marks the answer to calls that do nothing but ask for tasks.
+#[derive(Clone, Copy)]
+struct Polled;
 
 type Served<T> = std::result::Result<T, Refusal>;
 

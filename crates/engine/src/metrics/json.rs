@@ -64,8 +64,8 @@ fn counted<'w>(counts: impl Iterator<Item = (&'w str, u64)>) -> String {
     format!("{{{}}}", counts.join(","))
 }
 
-/// Of microseconds, told in milliseconds.
-fn durations(seen: &Distribution) -> String {
+/// A distribution of microseconds, told in milliseconds.
+pub fn durations(seen: &Distribution) -> String {
     let ms = |micros: f64| (micros / 10.0).round() / 100.0;
     told(seen, ms)
 }

@@ -34,47 +34,65 @@ const SIZE_BOUNDS: [u64; 7] = [1, 4, 16, 64, 256, 1_024, 8_192];
 /// The version that is told.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The mark at the end of a text of `OpenMetrics`.
+pub const END: &str = "# EOF\n";
+
 /// The whole text, or that of `OpenMetrics`, which ends with a mark.
 pub fn write(figures: &Figures, is_open: bool) -> String {
-    let mut text = Text { out: String::new(), is_open };
+    let mut text = Text::new(is_open);
     write_process(figures, &mut text);
     write_operations(figures, &mut text);
     write_store(figures, &mut text);
     if is_open {
-        text.out.push_str("# EOF\n");
+        text.out.push_str(END);
     }
     text.out
 }
 
-/// What is written so far.
-struct Text {
+/// What is written so far; others write families of their own with it.
+#[derive(Debug)]
+pub struct Text {
     out: String,
     is_open: bool,
 }
 
 /// The labels of a sample.
-type Labels<'l> = &'l [(&'l str, &'l str)];
+pub type Labels<'l> = &'l [(&'l str, &'l str)];
 
 impl Text {
+    /// Nothing yet, in the format of `OpenMetrics` or in that of Prometheus.
+    pub fn new(is_open: bool) -> Self {
+        Self { out: String::new(), is_open }
+    }
+
+    /// What was written, without the mark at its end.
+    pub fn into_string(self) -> String {
+        self.out
+    }
+
     fn head(&mut self, name: &str, kind: &str, what: &str) {
         let _ = writeln!(self.out, "# HELP {name} {what}\n# TYPE {name} {kind}");
     }
 
-    fn gauge(&mut self, name: &str, what: &str) {
+    /// Begins a family of gauges.
+    pub fn gauge(&mut self, name: &str, what: &str) {
         self.head(name, "gauge", what);
     }
 
-    /// Of a counter the name ends with `_total`, which `OpenMetrics` leaves out of its head.
-    fn counter(&mut self, name: &str, what: &str) {
+    /// Begins one of counters. Their name ends with `_total`, which `OpenMetrics` leaves out of the
+    /// head.
+    pub fn counter(&mut self, name: &str, what: &str) {
         let name = if self.is_open { name.trim_end_matches("_total") } else { name };
         self.head(name, "counter", what);
     }
 
-    fn histogram(&mut self, name: &str, what: &str) {
+    /// Begins one of histograms.
+    pub fn histogram(&mut self, name: &str, what: &str) {
         self.head(name, "histogram", what);
     }
 
-    fn sample(&mut self, name: &str, labels: Labels<'_>, value: f64) {
+    /// One value.
+    pub fn sample(&mut self, name: &str, labels: Labels<'_>, value: f64) {
         self.out.push_str(name);
         for (at, (label, word)) in labels.iter().enumerate() {
             self.out.push(if at == 0 { '{' } else { ',' });
@@ -89,7 +107,7 @@ impl Text {
     }
 
     /// The buckets, the sum and the count of one; `unit` is how many of the values are one.
-    fn distribution(
+    pub fn distribution(
         &mut self,
         (name, labels): (&str, Labels<'_>),
         seen: &Distribution,
@@ -118,7 +136,8 @@ fn escape(word: &str, out: &mut String) {
     }
 }
 
-const MICROS: f64 = 1_000_000.0;
+/// How many microseconds are a second.
+pub const MICROS: f64 = 1_000_000.0;
 
 fn write_process(figures: &Figures, text: &mut Text) {
     text.gauge("tasker_build_info", "The version of tasker.");
