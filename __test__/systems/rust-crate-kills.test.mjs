@@ -26,7 +26,7 @@ const programs = {
   ],
 }
 
-/** A worker; `live` has the runs that are live for certain: it has told them, and may not end them. */
+/** A worker; `live` has the runs that are live for certain: those that it told and may not end. */
 class Worker {
   live = new Map()
 
@@ -107,7 +107,7 @@ class Pair {
   }
 }
 
-test('a Rust and a Node worker that are killed in turn lose nothing and double nothing', async t => {
+test('a Rust and a Node worker, killed in turn, lose nothing and double nothing', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'tasker-rust-'))
   const file = join(folder, 'tasks.db')
   const tasker = new Tasker(file)

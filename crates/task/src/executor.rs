@@ -343,9 +343,9 @@ impl TaskExecutor {
         Ok(self.engine()?.unassign(operation).await)
     }
 
-    /// Begins to count for [`TaskExecutor::get_metrics`] what this executor does; what it did before
-    /// is not counted. It stays enabled as long as the executor is open: another call changes
-    /// nothing.
+    /// Begins to count for [`TaskExecutor::get_metrics`] what this executor does; what it did
+    /// before is not counted. It stays enabled as long as the executor is open: another call
+    /// changes nothing.
     ///
     /// Counting costs a few additions for each task. `GET /metrics` of a server that listens tells
     /// what was done since the file was opened, enabled or not.
