@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Tasker } from '../../../index.mjs'
 
-const tasker = new Tasker(process.argv[2], { concurrency: 2 })
+const tasker = new Tasker({ store: process.argv[2], concurrency: 2 })
 const input = createInterface({ input: process.stdin })
 
 const run = async ({ uuid, operation, attempt }) => {
