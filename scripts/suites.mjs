@@ -39,6 +39,12 @@ export const systems = [
     seconds: 60,
   },
   {
+    what: 'workers of the Rust crate and of this class, killed in turn',
+    file: `${folder}/systems/rust-crate-kills.test.mjs`,
+    packages: [],
+    seconds: 60,
+  },
+  {
     what: 'the service of HTTP, mounted in Express, Hono and Fastify',
     file: `${folder}/systems/http-frameworks.test.mjs`,
     packages: [`${folder}/systems/http-frameworks`],

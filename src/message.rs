@@ -24,6 +24,7 @@ use tasker_engine::effect::{
 };
 use tasker_engine::guarded::CircuitNews;
 use tasker_engine::input::{RunSlot, Ticket};
+use tasker_engine::metrics;
 use uuid::Uuid;
 
 use crate::error;
@@ -545,6 +546,7 @@ impl Member for &Answer {
                 out.push(']');
             }
             Answer::Json(text) => out.push_str(text),
+            Answer::Figures(figures) => out.push_str(&metrics::json::write(figures)),
             // JavaScript has no executors of its own.
             Answer::Claims(_) => out.push_str("[]"),
             Answer::Lease(until) => out.push_str(&until.0.to_string()),

@@ -72,6 +72,22 @@ export interface StoreMetrics {
   /** The number of the last commit. */
   commits: number
   tasks: Record<TaskState, number>
+  /** Taskers that have the file open, in all processes. */
+  processes: number
+  /** How many schedules there are. */
+  schedules: number
+  /** How large it is; `null` in memory. */
+  bytes: StoreBytes | null
+}
+
+/** How many bytes a store takes. */
+export interface StoreBytes {
+  /** Its file, once all of the log is in it. */
+  file: number
+  /** The log beside it. */
+  wal: number
+  /** Of its file what is free for what comes next. */
+  free: number
 }
 
 /** What is known of an operation. */

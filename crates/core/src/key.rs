@@ -19,6 +19,9 @@ use crate::state::State;
 use crate::time::WallMs;
 use crate::words::words;
 
+/// How many keys one change forgets.
+pub const KEYS_SWEPT_MAX: usize = 1_024;
+
 /// How long a task holds its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -476,16 +476,13 @@ pub enum Change {
     /// A dead owner offers nothing any more. Guard: it offered something.
     Bury(OwnerId),
     /// Keys of removed tasks whose time is over by then are forgotten, the oldest first: at most
-    /// [`KEYS_SWEPT_MAX`].
+    /// [`KEYS_SWEPT_MAX`](crate::key::KEYS_SWEPT_MAX).
     SweepKeys(WallMs),
     /// What becomes of the gate of a rate limit or of a circuit breaker.
     Gate(GateChange),
     /// What becomes of a task that executors outside take.
     Outside(OutsideChange),
 }
-
-/// How many keys one change forgets.
-pub const KEYS_SWEPT_MAX: usize = 1_024;
 
 /// Called from any thread when another owner may have committed something; must not block.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -551,6 +548,9 @@ pub trait ReadTransaction {
 
     /// How many tasks each operation has in each state; nothing if the store does not know.
     fn totals(&mut self) -> Result<Option<crate::totals::Totals>>;
+
+    /// Who has the store open, and how large it is.
+    fn extent(&mut self) -> Result<crate::totals::Extent>;
 
     /// The first `batches_max` batches that were committed after batch `after`; where the journal
     /// does not reach back so far, they begin with the oldest that it keeps.

@@ -1,4 +1,5 @@
-//! How many tasks of each operation are in which state, so that counting them looks at none.
+//! How many tasks of each operation are in which state, so that counting them looks at none; and
+//! how large a store is.
 //!
 //! A backend stores the totals and brings them up to date from its journal, many commits at a time,
 //! together with the outlines; what the journal says since then is added when somebody asks. So no
@@ -36,6 +37,26 @@ impl Total {
     pub fn merge(&mut self, other: &Total) {
         self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
     }
+}
+
+/// Who has a store open, and how large it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many owners live, this one too, as far as `refresh_owners` has found.
+    pub owners: u64,
+    /// How many bytes it takes; nothing if it is in no file.
+    pub bytes: Option<Bytes>,
+}
+
+/// How many bytes a store takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// Its file, when all of the log is in it.
+    pub file: u64,
+    /// The log beside it.
+    pub wal: u64,
+    /// Of its file what is free for what comes next.
+    pub free: u64,
 }
 
 fn place(state: State) -> usize {

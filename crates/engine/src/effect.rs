@@ -13,6 +13,7 @@ use tasker_core::time::WallMs;
 use crate::client_id::ClientId;
 use crate::guarded::CircuitNews;
 use crate::input::{RunSlot, Ticket};
+use crate::metrics::Figures;
 pub use crate::poll::Claim;
 
 /// One thing to tell.
@@ -195,6 +196,8 @@ pub enum Answer {
     Lease(WallMs),
     /// The JSON text that a read found.
     Json(String),
+    /// All figures of a moment.
+    Figures(Box<Figures>),
 }
 
 /// What became of a task that was to be added.

@@ -37,6 +37,7 @@ use tasker_core::time::{MonoMs, Now, WallMs};
 mod gates;
 mod gauges;
 
+use crate::effect::Answer;
 use crate::holds;
 use crate::input::Question;
 use crate::memory::{Freshness, Memory};
@@ -75,16 +76,19 @@ impl<'a> Facts<'a> {
         Self { transaction, memory, key, now: now.wall, mono: now.mono, runs: None }
     }
 
-    /// The JSON text of the answer.
-    pub(crate) fn answer(&mut self, question: &Question) -> Result<String> {
-        match question {
-            Question::Task(id) => Ok(self.task(*id)?.to_json()),
-            Question::Operation(name) => self.operation(name),
-            Question::Holds => Ok(self.memory.holds.to_json(self.now)),
-            Question::Metrics { format, operations_max } => self.metrics(*format, *operations_max),
-            Question::Refused => Ok(self.refused()),
-            Question::Unserved { names, of_all } => self.unserved(names, *of_all),
-        }
+    /// The answer, which is JSON but for that of figures.
+    pub(crate) fn answer(&mut self, question: &Question) -> Result<Answer> {
+        Ok(Answer::Json(match question {
+            Question::Task(id) => self.task(*id)?.to_json(),
+            Question::Operation(name) => self.operation(name)?,
+            Question::Holds => self.memory.holds.to_json(self.now),
+            Question::Figures => return Ok(Answer::Figures(Box::new(self.figures()?))),
+            Question::Metrics { format, operations_max } => {
+                self.metrics(*format, *operations_max)?
+            }
+            Question::Refused => self.refused(),
+            Question::Unserved { names, of_all } => self.unserved(names, *of_all)?,
+        }))
     }
 
     /// A code, or null. Whoever has nothing to write learns of no better day: it is forgotten.

@@ -239,7 +239,9 @@ pub enum Question {
     Operation(Arc<str>),
     /// Which holds there are that hold tasks.
     Holds,
-    /// All figures of this moment.
+    /// All figures of this moment, of every operation, for who goes on with them.
+    Figures,
+    /// The same in writing.
     Metrics {
         /// How they are written.
         format: Format,

@@ -321,7 +321,7 @@ impl Engine {
         let mut facts = explain::Facts::new(transaction, memory, (ids.key(), now));
         for (at, (ticket, question)) in questions.iter().enumerate() {
             effects.push(match facts.answer(question) {
-                Ok(text) => Effect::Answer(*ticket, Answer::Json(text)),
+                Ok(answer) => Effect::Answer(*ticket, answer),
                 Err(error) if error.code() == Code::NotFound => Effect::Refuse(*ticket, error),
                 Err(error) => {
                     memory.questions = questions[at..].to_vec();

@@ -22,7 +22,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
-use tasker_core::totals::Totals;
+use tasker_core::totals::{Extent, Totals};
 
 /// A call of a store that may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Call {
     Journal,
     /// Of `ReadTransaction::totals`.
     Totals,
+    /// Of `ReadTransaction::extent`.
+    Extent,
     /// `operations`
     Operations,
     /// `remote_runs`
@@ -224,6 +226,10 @@ impl<T: ReadTransaction + ?Sized, H: Hooks> ReadTransaction for Faulty<'_, T, H>
 
     fn totals(&mut self) -> Result<Option<Totals>> {
         self.at(Call::Totals)?.totals()
+    }
+
+    fn extent(&mut self) -> Result<Extent> {
+        self.at(Call::Extent)?.extent()
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

@@ -152,6 +152,11 @@ impl DatabaseFile {
         self.folder.is_some()
     }
 
+    /// How long its log is; 0 if there is none.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        fs::metadata(beside(&self.path, "-wal")).map_or(0, |wal| wal.len())
+    }
+
     /// The name to show in messages.
     pub(crate) fn name(&self) -> String {
         if self.is_memory() { ":memory:".into() } else { self.path.display().to_string() }

@@ -18,10 +18,11 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tasker_core::error::Result;
 use tasker_core::id::Seq;
+use tasker_core::key::KEYS_SWEPT_MAX;
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::retention::Retention;
 use tasker_core::state::State;
-use tasker_core::store::{Expired, KEYS_SWEPT_MAX};
+use tasker_core::store::Expired;
 use tasker_core::time::WallMs;
 
 use crate::row::{self, cached, get};

@@ -118,6 +118,7 @@ statements! {
     SCHEDULE_BY_ID "schedule_by_id.sql",
     SCHEDULES "schedules.sql",
     SCHEDULES_COUNT "schedules_count.sql",
+    SIZE "size.sql",
     POSTPONE_REQUEST "postpone_request.sql",
     REQUEST_POSTPONE "request_postpone.sql",
     OPTIONS "options.sql",

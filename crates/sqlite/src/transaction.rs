@@ -33,7 +33,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement, Tally};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
-use tasker_core::totals::Totals;
+use tasker_core::totals::{Bytes, Extent, Totals};
 
 use crate::row::{self, Definition, cached, get};
 use crate::writer::Writer;
@@ -335,6 +335,18 @@ impl SqliteTransaction<'_> {
         rows.next().map_err(error::of)?.map(row::schedule).transpose()
     }
 
+    fn bytes(&self) -> Result<Option<Bytes>> {
+        let database = &self.writer.database;
+        if database.is_memory() {
+            return Ok(None);
+        }
+        let mut statement = cached(&self.writer.connection, sql::SIZE)?;
+        let read = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (file, free): (i64, i64) = read.map_err(error::of)?;
+        let (file, free) = (file.max(0) as u64, free.max(0) as u64);
+        Ok(Some(Bytes { file, wal: database.wal_bytes(), free }))
+    }
+
     fn postpone_request(&self, seq: Seq, run: RunId) -> Result<Option<Postponement>> {
         let mut statement = cached(&self.writer.connection, sql::POSTPONE_REQUEST)?;
         let mut rows = statement.query((seq.0 as i64, run.0.as_bytes())).map_err(error::of)?;
@@ -356,6 +368,11 @@ impl ReadTransaction for SqliteTransaction<'_> {
 
     fn totals(&mut self) -> Result<Option<Totals>> {
         outlines::read_totals(&self.writer.connection)
+    }
+
+    fn extent(&mut self) -> Result<Extent> {
+        let owners = self.writer.living.len() as u64 + 1;
+        Ok(Extent { owners, bytes: self.bytes()? })
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

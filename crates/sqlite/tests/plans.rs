@@ -37,6 +37,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("indexes", "the few rows of the schema"),
     ("totals", "a row for an operation"),
     ("schedules_count", "the few that there may be, if one more is made"),
+    ("size", "facts of the file, a row each"),
     ("audit_totals", "the audit looks at everything"),
     ("audit_outlines", "the audit looks at everything"),
     ("audit_counts", "the audit looks at everything"),

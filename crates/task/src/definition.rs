@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -20,6 +20,7 @@ use tasker_core::schedules::Wanted;
 use tasker_core::task::NewTask;
 use tasker_engine::input::NewSchedule;
 
+use crate::choices::{OnStop, Overlap};
 use crate::context::TaskContext;
 use crate::duration::ms;
 use crate::error::TaskError;
@@ -249,6 +250,19 @@ impl TaskBuilder {
         self.say("delay", ms(delay))
     }
 
+    /// When it may start at the earliest, to the millisecond; at once by default. Give this or
+    /// `delay`, not both.
+    pub fn run_at(self, moment: SystemTime) -> Self {
+        let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+        let at = since.map_or_else(|before| -(ms(before.duration()) as f64), |at| ms(at) as f64);
+        self.say("runAt", at)
+    }
+
+    /// What a close does with a run of it; [`OnStop::Wait`] by default.
+    pub fn on_stop(self, on_stop: OnStop) -> Self {
+        self.say("onStop", on_stop.as_str())
+    }
+
     /// How long it is kept after its end, to the millisecond; for ever by default.
     pub fn retention(self, kept: Duration) -> Self {
         self.say("retention", ms(kept))
@@ -287,6 +301,12 @@ impl TaskBuilder {
     /// The time zone of the cron, such as `Europe/Berlin`; UTC by default.
     pub fn timezone(self, zone: impl Into<String>) -> Self {
         self.when("timezone", zone.into())
+    }
+
+    /// What a tick does while the last task of the schedule has not ended; [`Overlap::Skip`] by
+    /// default.
+    pub fn overlap(self, overlap: Overlap) -> Self {
+        self.when("overlap", overlap.as_str())
     }
 
     /// The task.

@@ -19,8 +19,9 @@ use tasker_core::operation::OperationOptions;
 use tasker_core::task::{NewTask, TaskEnd};
 use tasker_engine::clock::{Clock, SystemClock};
 use tasker_engine::effect::{Answer, Sink};
-use tasker_engine::input::{Input, Ticket};
+use tasker_engine::input::{Input, Question, Ticket};
 use tasker_engine::memory::Settings;
+use tasker_engine::metrics::Figures;
 use tasker_engine::thread::{Client, Handle, Opener, Read};
 use tasker_engine::virtual_clock::VirtualClock;
 use tasker_sqlite::{Durability, Location};
@@ -61,6 +62,8 @@ pub(crate) struct Engine {
     pub(crate) is_file: bool,
     /// Held while runners are given and taken away.
     order: tokio::sync::Mutex<()>,
+    /// The figures of the moment in which metrics were enabled.
+    before: Mutex<Option<Arc<Figures>>>,
 }
 
 impl Engine {
@@ -89,8 +92,18 @@ impl Engine {
         let client = Arc::new(client);
         router.connect(&client);
         client.submit([Input::Start(UNHEARD)]);
-        let (handle, names, order) = (Some(handle), Mutex::default(), Default::default());
-        Ok(Self { handle, client, router, defaults, names, options, policy, is_file, order })
+        Ok(Self {
+            handle: Some(handle),
+            client,
+            router,
+            defaults,
+            names: Mutex::default(),
+            options,
+            policy,
+            is_file,
+            order: Default::default(),
+            before: Mutex::default(),
+        })
     }
 
     /// One call, and its answer.
@@ -103,6 +116,30 @@ impl Engine {
         match self.ask(|client, ticket| client.read(ticket, read)).await? {
             Answer::Json(text) => Ok(text),
             other => Err(Error::bug(format!("a read got another answer: {other:?}"))),
+        }
+    }
+
+    /// From now on is counted what `figures` tells, unless that has begun already.
+    pub(crate) async fn count(&self) -> Result<()> {
+        if self.before.lock().is_none() {
+            let figures = self.figures_of_all().await?;
+            self.before.lock().get_or_insert_with(|| figures.into());
+        }
+        Ok(())
+    }
+
+    /// What was counted; nothing if nothing is counted.
+    pub(crate) async fn figures(&self) -> Result<Option<Box<Figures>>> {
+        let Some(before) = self.before.lock().clone() else { return Ok(None) };
+        let mut figures = self.figures_of_all().await?;
+        figures.count_from(&before);
+        Ok(Some(figures))
+    }
+
+    async fn figures_of_all(&self) -> Result<Box<Figures>> {
+        match self.call(|ticket| Input::Ask(ticket, Question::Figures)).await? {
+            Answer::Figures(figures) => Ok(figures),
+            other => Err(Error::bug(format!("figures got another answer: {other:?}"))),
         }
     }
 

@@ -36,6 +36,7 @@ use crate::definition::Task;
 use crate::engine::{Engine, Opening};
 use crate::error::{TaskError, result_of};
 use crate::handler::Handler;
+use crate::metrics::Metrics;
 use crate::rate::RateLimiter;
 use crate::retry::RetryPolicy;
 
@@ -340,6 +341,33 @@ impl TaskExecutor {
     /// Why the executor could not be made.
     pub async fn unassign_runner(&self, operation: &str) -> Result<bool, TaskError> {
         Ok(self.engine()?.unassign(operation).await)
+    }
+
+    /// Begins to count for [`TaskExecutor::get_metrics`] what this executor does; what it did
+    /// before is not counted. It stays enabled as long as the executor is open: another call
+    /// changes nothing.
+    ///
+    /// Counting costs a few additions for each task. `GET /metrics` of a server that listens tells
+    /// what was done since the file was opened, enabled or not.
+    ///
+    /// # Errors
+    /// Why the file could not be opened; `TASKER_CLOSED` if the executor is closed.
+    pub async fn enable_metrics(&self) -> Result<(), TaskError> {
+        Ok(self.engine()?.count().await?)
+    }
+
+    /// What this executor has done since metrics were enabled, and how its store stands. How many
+    /// tasks there are costs nothing.
+    ///
+    /// # Errors
+    /// `TASKER_INVALID` with the path `metrics` if [`TaskExecutor::enable_metrics`] was not called;
+    /// `TASKER_CLOSED` if the executor is closed.
+    pub async fn get_metrics(&self) -> Result<Metrics, TaskError> {
+        let figures = self.engine()?.figures().await?;
+        let figures = figures.ok_or_else(|| {
+            TaskError::invalid("metrics", "are not enabled; call `enable_metrics` before the work")
+        })?;
+        Ok(Metrics::of(figures))
     }
 
     /// Closes the executor: nothing more starts, what runs is waited for, for 30 seconds at most.

@@ -51,9 +51,12 @@
 //! | `data`, `priority`, `delay`, `tags`, `retention` | the same | none, 0, none, none, for ever |
 //! | `timeout` | `runTimeout` | no limit |
 //! | `queue_timeout` | `queueTimeout` | no limit |
+//! | `run_at` | `runAt` | at once |
+//! | `on_stop` | `onStop` | [`OnStop::Wait`] |
 //! | `retry` | `retry`, which counts attempts | never |
 //! | `depends_on`, `after` | `dependsOn` | none |
 //! | `schedule` (a cron), `every`, `timezone` | those of `addSchedule` | none, none, UTC |
+//! | `overlap` | `overlap` of `addSchedule` | [`Overlap::Skip`] |
 //!
 //! # Handlers
 //!
@@ -178,6 +181,49 @@
 //! When `add_task` resolves, the task is on disk. A process that dies leaves its runs to the next
 //! one that opens the file: they run again, so a runner should be *idempotent*. Several processes
 //! may have the file open, Rust and Node.js mixed: they share one queue and all limits.
+//!
+//! # Metrics
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use task::TaskExecutor;
+//!
+//! let executor = TaskExecutor::new();
+//! executor.enable_metrics().await?;
+//!
+//! let metrics = executor.get_metrics().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What the executor does is counted from `enable_metrics` on, and is told by [`Metrics`] for each
+//! operation: tasks added and ended, runs by how they ended, how long tasks waited and ran. How the
+//! store stands is told beside it, over all processes. `println!("{metrics}")` writes a line for
+//! each operation, [`Metrics::to_prometheus`] the text that Prometheus scrapes, with the names that
+//! Node.js has for it, and [`Metrics::to_json`] what `metrics()` of the class gives.
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use task::{Task, TaskExecutor};
+//! # let executor = TaskExecutor::new();
+//! executor.enable_metrics().await?;
+//! let resize = || Task::builder().name("resize").handler(async { "small" }).build();
+//! executor.execute_all(vec![resize(), resize()]).await?;
+//!
+//! let metrics = executor.get_metrics().await?;
+//! let resize = &metrics.operations["resize"];
+//! assert_eq!((resize.added, resize.ended["done"]), (2, 2));
+//! assert_eq!(resize.duration.count, 2);
+//! assert!(resize.duration.p99 <= resize.duration.max);
+//! let line = r#"tasker_tasks_ended_total{operation="resize",status="done"} 2"#;
+//! assert!(metrics.to_prometheus().lines().any(|one| one == line));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Before `enable_metrics`, `get_metrics` is refused.
 //!
 //! # Example 1: simple task with retry
 //!
@@ -316,6 +362,7 @@
 //! Modules stand in dependency order.
 
 mod duration;
+mod choices;
 mod error;
 mod output;
 mod retry;
@@ -327,12 +374,14 @@ mod definition;
 mod run;
 mod router;
 mod engine;
+mod metrics;
 mod executor;
 mod scheduler;
 #[cfg(feature = "http")]
 mod http;
 pub mod testing;
 
+pub use choices::{OnStop, Overlap};
 pub use circuit::CircuitBreaker;
 pub use context::{TaskContext, TaskLogger};
 pub use definition::{Task, TaskBuilder};
@@ -340,6 +389,10 @@ pub use error::{ErrorKind, TaskError};
 pub use executor::{TaskExecutor, TaskExecutorBuilder};
 #[cfg(feature = "http")]
 pub use http::HttpServer;
+pub use metrics::{
+    Distribution, Metrics, OperationMetrics, OperationStoreMetrics, ProcessMetrics, RunMetrics,
+    StoreBytes, StoreMetrics,
+};
 pub use output::{Output, value};
 pub use rate::RateLimiter;
 pub use retry::RetryPolicy;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use task::testing::TaskTest;
-use task::{Task, TaskBuilder, TaskExecutor, TaskScheduler};
+use task::{OnStop, Overlap, Task, TaskBuilder, TaskContext, TaskExecutor, TaskScheduler};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -101,4 +101,69 @@ async fn what_is_wrong_with_a_schedule_is_told() {
         let error = scheduler.schedule(builder.handler(async {}).build()).await.unwrap_err();
         assert!(error.message().starts_with(words), "{error}");
     }
+}
+
+#[tokio::test]
+async fn overlap_says_what_a_tick_does_beside_a_task_that_has_not_ended() {
+    let test = TaskTest::new().unwrap();
+    let executor = test.executor(TaskExecutor::builder()).unwrap();
+    let choices = [
+        ("skip", Overlap::Skip, [0, 1, 0]),
+        ("queue", Overlap::Queue, [1, 1, 0]),
+        ("replace", Overlap::Replace, [0, 1, 2]),
+        ("allow", Overlap::Allow, [0, 3, 0]),
+    ];
+    for (name, overlap, _) in choices {
+        let hangs = Task::builder().name(name).handler_fn(|_| std::future::pending::<()>());
+        let task = hangs.every(HOUR).overlap(overlap).build();
+        TaskScheduler::of(&executor).schedule(task).await.unwrap();
+    }
+    test.advance(3 * HOUR).await.unwrap();
+    for (name, _, expected) in choices {
+        let tasks = executor.find_tasks(&json!({ "operation": name })).await.unwrap();
+        let are = |status| tasks.iter().filter(|task| task["status"] == status).count();
+        assert_eq!(["new", "running", "aborted"].map(are), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn run_at_says_when_a_task_may_start() {
+    let test = TaskTest::new().unwrap();
+    let executor = test.executor(TaskExecutor::builder()).unwrap();
+    let at = |hours| std::time::SystemTime::UNIX_EPOCH + test.now() + hours * HOUR;
+    let task = || Task::builder().name("a").handler(async { "done" });
+    let uuid = executor.add_task(task().run_at(at(2)).build()).await.unwrap();
+    test.advance(2 * HOUR - Duration::from_millis(1)).await.unwrap();
+    assert_eq!(executor.get_task(&uuid).await.unwrap()["state"], "delayed");
+    test.advance(Duration::from_millis(1)).await.unwrap();
+    assert_eq!(executor.get_task(&uuid).await.unwrap()["result"], "done");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH - HOUR;
+    assert_eq!(executor.execute(task().run_at(long_ago).build()).await.unwrap(), "done");
+    let both = task().run_at(at(1)).delay(HOUR).build();
+    let error = executor.execute(both).await.unwrap_err();
+    assert!(error.message().starts_with("delay: give runAt or delay"), "{error}");
+}
+
+#[tokio::test]
+async fn on_stop_says_what_a_close_does_with_a_run() {
+    let test = TaskTest::new().unwrap();
+    let executor = test.executor(TaskExecutor::builder()).unwrap();
+    let run = |context: TaskContext, _: serde_json::Value| async move {
+        context.cancellation().cancelled().await;
+        Err::<(), _>(task::TaskError::new("the run was cancelled"))
+    };
+    executor.assign_runner("a", run).await.unwrap();
+    let mut uuids = Vec::new();
+    for on_stop in [OnStop::Postpone, OnStop::Abort] {
+        let task = Task::builder().name("a").on_stop(on_stop).build();
+        uuids.push(executor.add_task(task).await.unwrap());
+    }
+    test.advance(HOUR).await.unwrap();
+    executor.close().await.unwrap();
+    let next = test.executor(TaskExecutor::builder()).unwrap();
+    let mut states = Vec::new();
+    for uuid in &uuids {
+        states.push(next.get_task(uuid).await.unwrap()["status"].clone());
+    }
+    assert_eq!(states, ["new", "aborted"]);
 }

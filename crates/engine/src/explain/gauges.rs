@@ -13,6 +13,7 @@ use tasker_core::error::Result;
 use tasker_core::explanation::Obstacle;
 use tasker_core::id::{OperationId, Seq};
 use tasker_core::json::write_string;
+use tasker_core::operation::WHOLE_STORE;
 use tasker_core::reason::Reason;
 use tasker_core::state::State;
 use tasker_core::totals::{Total, Totals};
@@ -35,13 +36,20 @@ impl Facts<'_> {
         Ok(quoted)
     }
 
-    fn figures(&mut self) -> Result<Figures> {
+    /// All figures, of every operation, by name.
+    pub(super) fn figures(&mut self) -> Result<Figures> {
         let totals = self.transaction.totals()?.unwrap_or_default();
+        let extent = self.transaction.extent()?;
+        let schedules = self.transaction.count_schedules()? as u64;
         let ids = 1..u16::try_from(self.memory.next_operation).unwrap_or(u16::MAX);
         let ids: Vec<OperationId> = ids.map(OperationId).collect();
         let mut operations = Vec::with_capacity(ids.len());
         for id in &ids {
             let Some(name) = self.memory.dispatch.operation_name(*id).cloned() else { continue };
+            // What is said of the whole store has a record, and no tasks.
+            if &*name == WHOLE_STORE {
+                continue;
+            }
             let meter = self.memory.meters.of(*id).cloned().unwrap_or_default();
             let gauges = self.gauges(*id, &name, &totals)?;
             operations.push((*id, OperationFigures { name, meter, gauges }));
@@ -51,9 +59,11 @@ impl Facts<'_> {
         let meters = &self.memory.meters;
         Ok(Figures {
             at: self.now,
-            opened_at: meters.opened_at,
+            since: meters.opened_at,
             number: self.memory.number,
             counts: self.memory.counts,
+            extent,
+            schedules,
             live: u64::from(dispatch.running()),
             limit: u64::from(dispatch.limit()),
             polls: self.memory.polls.len() as u64,

@@ -83,6 +83,24 @@ impl Distribution {
         self.max = self.max.max(other.max);
     }
 
+    /// What came after `earlier`, which is this one as it was then. The greatest value is known as
+    /// well as its bucket, if greater ones had been before.
+    pub fn since(&self, earlier: &Distribution) -> Self {
+        debug_assert_eq!(self.bounds.len(), earlier.bounds.len(), "durations and sizes are mixed");
+        let before = earlier.counts.iter().copied().chain(std::iter::repeat(0));
+        let counts = self.counts.iter().zip(before).map(|(count, before)| count - before);
+        let counts: Vec<u64> = counts.collect();
+        let last = counts.iter().rposition(|count| *count > 0);
+        let bound = last.map_or(0, |at| self.bounds.get(at).copied().unwrap_or(self.max));
+        Self {
+            bounds: self.bounds,
+            count: self.count - earlier.count,
+            sum: self.sum.saturating_sub(earlier.sum),
+            max: if self.max > earlier.max { self.max } else { bound.min(self.max) },
+            counts,
+        }
+    }
+
     /// How many values there were.
     pub fn count(&self) -> u64 {
         self.count
@@ -149,6 +167,21 @@ mod tests {
         assert_eq!((seen.up_to(5_000), seen.up_to(10_000)), (1, 2));
     }
 
+    #[test]
+    fn the_greatest_of_what_came_later_is_as_exact_as_its_bucket() {
+        let of = |values: &[u64]| {
+            let mut seen = Distribution::of_durations();
+            values.iter().for_each(|value| seen.observe(*value));
+            seen
+        };
+        let earlier = of(&[700, 9_000]);
+        assert_eq!(of(&[700, 9_000, 10_001]).since(&earlier).max(), 10_001);
+        let later = of(&[700, 9_000, 701]).since(&earlier);
+        assert_eq!((later.count(), later.sum(), later.max()), (1, 701, 800));
+        let none = earlier.since(&earlier);
+        assert_eq!((none.count(), none.max(), none.percentile(0.99)), (0, 0, 0.0));
+    }
+
     proptest! {
         #[test]
         fn percentiles_are_those_of_the_sorted_values_within_a_bucket(
@@ -179,6 +212,11 @@ mod tests {
             prop_assert_eq!(merged.count(), both.count());
             prop_assert_eq!((merged.sum(), merged.max()), (both.sum(), both.max()));
             prop_assert_eq!(merged.percentile(0.9), both.percentile(0.9));
+            let (later, alone) = (both.since(&of(&one)), of(&other));
+            prop_assert_eq!(later.count(), alone.count());
+            for bound in DURATIONS {
+                prop_assert_eq!(later.up_to(bound), alone.up_to(bound));
+            }
         }
     }
 }

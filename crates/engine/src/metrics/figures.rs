@@ -7,7 +7,7 @@ use tasker_core::error::Code;
 use tasker_core::reason::Reason;
 use tasker_core::state::{Counts, State};
 use tasker_core::time::WallMs;
-use tasker_core::totals::Total;
+use tasker_core::totals::{Extent, Total};
 
 use super::{Distribution, OperationMeter};
 
@@ -77,12 +77,16 @@ impl OperationFigures {
 pub struct Figures {
     /// Which.
     pub at: WallMs,
-    /// When the handle was opened.
-    pub opened_at: WallMs,
+    /// From when on is counted what this process does: when the handle was opened, or later.
+    pub since: WallMs,
     /// The number of the last commit.
     pub number: u64,
     /// How many tasks are in each state, in the store.
     pub counts: Counts,
+    /// Who has the store open, and how large it is.
+    pub extent: Extent,
+    /// How many schedules there are.
+    pub schedules: u64,
     /// Live runs in this process.
     pub live: u64,
     /// How many there may be.
@@ -102,6 +106,25 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Counts what this process did from an earlier moment of the same handle on.
+    pub fn count_from(&mut self, earlier: &Figures) {
+        self.since = earlier.at;
+        self.turns = self.turns.since(&earlier.turns);
+        self.inputs = self.inputs.since(&earlier.inputs);
+        self.commits = self.commits.since(&earlier.commits);
+        for (code, count) in &earlier.refused {
+            self.refused.entry(*code).and_modify(|all| *all -= count);
+        }
+        self.refused.retain(|_, count| *count > 0);
+        let before: BTreeMap<_, _> =
+            earlier.operations.iter().map(|one| (&one.name, one)).collect();
+        for operation in &mut self.operations {
+            if let Some(before) = before.get(&operation.name) {
+                operation.meter = operation.meter.since(&before.meter);
+            }
+        }
+    }
+
     /// Tells no more than so many operations by name, those with the most adds, runs and waiting
     /// tasks; the others together.
     pub fn limit_operations(&mut self, max: usize) {

@@ -4,16 +4,17 @@ use std::fmt::Write;
 
 use tasker_core::json::write_string;
 use tasker_core::state::State;
+use tasker_core::totals::{Bytes, Extent};
 
 use super::{Distribution, Figures, Gauges, OperationFigures, OperationMeter};
 
 /// The text of the object.
 pub fn write(figures: &Figures) -> String {
-    let Figures { at, opened_at, number, counts, live, limit, polls, .. } = figures;
+    let Figures { at, since, number, counts, live, limit, polls, .. } = figures;
     let mut out = String::new();
     let refused = figures.refused.iter().map(|(code, count)| (code.as_str(), *count));
     let states = State::ALL.iter().map(|state| (state.as_str(), counts.get(*state)));
-    let _ = write!(out, r#"{{"at":{},"since":{},"#, at.0, opened_at.0);
+    let _ = write!(out, r#"{{"at":{},"since":{},"#, at.0, since.0);
     let _ = write!(out, r#""process":{{"running":{live},"concurrency":{limit},"polls":{polls},"#);
     let _ = write!(
         out,
@@ -23,7 +24,14 @@ pub fn write(figures: &Figures) -> String {
         durations(&figures.commits),
         counted(refused),
     );
-    let _ = write!(out, r#""store":{{"commits":{number},"tasks":{}}},"#, counted(states));
+    let _ = write!(out, r#""store":{{"commits":{number},"tasks":{},"#, counted(states));
+    let Extent { owners, bytes } = figures.extent;
+    let bytes = bytes.map_or_else(
+        || "null".to_owned(),
+        |Bytes { file, wal, free }| format!(r#"{{"file":{file},"wal":{wal},"free":{free}}}"#),
+    );
+    let schedules = figures.schedules;
+    let _ = write!(out, r#""processes":{owners},"schedules":{schedules},"bytes":{bytes}}},"#);
     out.push_str(r#""operations":{"#);
     for (at, operation) in figures.operations.iter().enumerate() {
         if at > 0 {

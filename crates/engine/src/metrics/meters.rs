@@ -6,7 +6,8 @@ use tasker_core::error::Code;
 use tasker_core::id::OperationId;
 use tasker_core::journal::Transition;
 use tasker_core::state::State;
-use tasker_core::store::{Batch, ReadyTask, Start};
+use tasker_core::store::{Batch, Change, ReadyTask, Start};
+use tasker_core::task::AttemptEnd;
 use tasker_core::time::WallMs;
 use tasker_core::transition::TransitionKind;
 
@@ -108,6 +109,20 @@ impl OperationMeter {
         self.runs.iter_mut().zip(other.runs).for_each(|(count, more)| *count += more);
         self.wait.merge(&other.wait);
         self.run.merge(&other.run);
+    }
+
+    /// What was counted after `earlier`, which is this one as it was then.
+    #[must_use]
+    pub fn since(&self, earlier: &OperationMeter) -> Self {
+        let mut since = self.clone();
+        since.added -= earlier.added;
+        since.skipped -= earlier.skipped;
+        since.started -= earlier.started;
+        since.ended.iter_mut().zip(earlier.ended).for_each(|(count, before)| *count -= before);
+        since.runs.iter_mut().zip(earlier.runs).for_each(|(count, before)| *count -= before);
+        since.wait = self.wait.since(&earlier.wait);
+        since.run = self.run.since(&earlier.run);
+        since
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -245,9 +260,15 @@ impl Meters {
 
     /// A batch of ours was committed.
     pub(crate) fn committed(&mut self, batch: &Batch) {
-        for transition in batch.changes.iter().filter_map(Transition::of) {
-            if transition.kind.rule().is_of_task() {
-                self.of_mut(transition.lane.operation()).note(transition.kind);
+        for change in &batch.changes {
+            let transition = Transition::of(change).filter(|one| one.kind.rule().is_of_task());
+            let Some(Transition { kind, lane, .. }) = transition else { continue };
+            let meter = self.of_mut(lane.operation());
+            // One that is given back for a time looks like a snooze in the journal.
+            if let Change::Release { end: AttemptEnd::Postponed, .. } = change {
+                meter.end(Outcome::Postponed);
+            } else {
+                meter.note(kind);
             }
         }
     }

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use tasker_core::state::State;
+use tasker_core::totals::{Bytes, Extent};
 
 use super::{Distribution, Figures, OperationFigures};
 
@@ -142,8 +143,8 @@ pub const MICROS: f64 = 1_000_000.0;
 fn write_process(figures: &Figures, text: &mut Text) {
     text.gauge("tasker_build_info", "The version of tasker.");
     text.sample("tasker_build_info", &[("version", VERSION)], 1.0);
-    text.gauge("tasker_open_timestamp_seconds", "When this process opened the file.");
-    let opened = figures.opened_at.0 as f64 / 1_000.0;
+    text.gauge("tasker_open_timestamp_seconds", "From when on this process counts.");
+    let opened = figures.since.0 as f64 / 1_000.0;
     text.sample("tasker_open_timestamp_seconds", &[], opened);
     text.gauge("tasker_runs_limit", "How many runs this process may have at once.");
     text.sample("tasker_runs_limit", &[], figures.limit as f64);
@@ -232,6 +233,20 @@ fn write_store(figures: &Figures, text: &mut Text) {
     let name = "tasker_store_commit_number";
     text.gauge(name, "The number of the last commit.");
     text.sample(name, &[], figures.number as f64);
+    let Extent { owners, bytes } = figures.extent;
+    let name = "tasker_store_processes";
+    text.gauge(name, "Taskers that have the file open.");
+    text.sample(name, &[], owners as f64);
+    let name = "tasker_store_schedules";
+    text.gauge(name, "Schedules that there are.");
+    text.sample(name, &[], figures.schedules as f64);
+    if let Some(Bytes { file, wal, free }) = bytes {
+        let name = "tasker_store_bytes";
+        text.gauge(name, "Bytes of the file, of the log beside it, and of free pages in the file.");
+        for (part, bytes) in [("file", file), ("wal", wal), ("free", free)] {
+            text.sample(name, &[("part", part)], bytes as f64);
+        }
+    }
     let name = "tasker_store_tasks_ended";
     text.gauge(name, "Ended tasks that are kept.");
     for state in State::ALL.iter().filter(|state| state.is_final()) {

@@ -2,12 +2,12 @@
 
 use tasker_core::error::Result;
 use tasker_core::id::{IdempotencyKey, Seq, TaskId};
-use tasker_core::key::{Key, KeyKind, UniqueWhile};
+use tasker_core::key::{KEYS_SWEPT_MAX, Key, KeyKind, UniqueWhile};
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::query::Query;
 use tasker_core::retention::Retention;
 use tasker_core::state::State;
-use tasker_core::store::{Change, Expired, KEYS_SWEPT_MAX};
+use tasker_core::store::{Change, Expired};
 use tasker_core::task::{Level, NewTask, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use uuid::Uuid;

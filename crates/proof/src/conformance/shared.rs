@@ -283,3 +283,23 @@ pub(super) fn a_task_of_one_handle_is_ended_by_the_other(world: &mut World) -> R
     );
     Ok(())
 }
+
+/// Who died is not counted from the next look on.
+pub(super) fn the_owners_that_live_are_counted(world: &mut World) -> Result<()> {
+    let owners = |world: &mut World| {
+        world.store()?.refresh_owners()?;
+        world.inside(|store| Ok(store.extent()?.owners))
+    };
+    assert_eq!(owners(world)?, 1);
+    world.open_another()?;
+    world.running()?;
+    assert_eq!(owners(world)?, 2);
+    world.crash()?;
+    assert_eq!(orphans(world)?.len(), 1);
+    assert_eq!(owners(world)?, 2);
+    world.swap();
+    assert_eq!(owners(world)?, 2);
+    world.close_other()?;
+    assert_eq!(owners(world)?, 1);
+    Ok(())
+}

@@ -442,6 +442,7 @@ macro_rules! conformance_cases {
                 an_orphan_is_recovered_by_one_of_two,
                 a_handle_that_is_not_alone_is_to_be_looked_after,
                 a_task_of_one_handle_is_ended_by_the_other,
+                the_owners_that_live_are_counted,
             }
             watching {
                 where_a_store_stands_is_its_last_commit,

@@ -7,14 +7,14 @@ use tasker_core::changes::WatchedBatch;
 use tasker_core::circuit::Circuit;
 use tasker_core::hold::{Hold, HoldId};
 use tasker_core::id::{LaneId, OperationId, OwnerId, RunId, Seq};
-use tasker_core::key::{Key, KeyKind};
+use tasker_core::key::{KEYS_SWEPT_MAX, Key, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::rate::Arrival;
 use tasker_core::schedules::{Schedule, ScheduleNo};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{
-    Change, Entry, GATES_SWEPT_MAX, GateChange, GateId, Head, HoldChange, KEYS_SWEPT_MAX,
-    KeyHolder, Offers, Operation, ScheduleChange, Wait, Window, WindowQuery,
+    Change, Entry, GATES_SWEPT_MAX, GateChange, GateId, Head, HoldChange, KeyHolder, Offers,
+    Operation, ScheduleChange, Wait, Window, WindowQuery,
 };
 use tasker_core::task::{Priority, QueueTimeout, TaskRecord};
 use tasker_core::time::WallMs;

@@ -21,7 +21,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
-use tasker_core::totals::Totals;
+use tasker_core::totals::{Extent, Totals};
 use tasker_core::{journal, journal_notes};
 
 use super::ModelStore;
@@ -57,6 +57,11 @@ impl ReadTransaction for ModelTransaction<'_> {
             totals.shift(row.lane.operation(), (None, Some(row.task.state)), 1);
         }
         Ok(Some(totals))
+    }
+
+    fn extent(&mut self) -> Result<Extent> {
+        let owners = self.store.disk.lock().owners.len() as u64;
+        Ok(Extent { owners, bytes: None })
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

@@ -23,7 +23,7 @@ use super::schedules::schedule_of;
 use super::trace::{Began, Mark};
 use super::watched::{Change, Told};
 use super::worker::{FINAL, is_attached, labels, run_of};
-use super::{DATABASE, trace, watched};
+use super::{DATABASE, OPERATIONS, trace, watched};
 use crate::rng::Rng;
 
 /// Images compared at each look.
@@ -59,6 +59,7 @@ pub(super) fn all(ledger: &mut Ledger, folder: &Path) -> Result<()> {
         ledger.report.violation(format!("owner {} is gone and offers {offers:?}", owner.0));
     }
     let marks = trace::read(folder)?;
+    ledger.stand(&tasks);
     ledger.keys(&tasks);
     for task in &tasks {
         ledger.task(task);
@@ -118,6 +119,19 @@ fn is_unique(task: &TaskRecord) -> bool {
 }
 
 impl Ledger {
+    /// The last worker has told of each operation as many tasks in each state as are in it (I-13).
+    fn stand(&mut self, tasks: &[TaskRecord]) {
+        let mut stand = BTreeMap::new();
+        for task in tasks {
+            let place = OPERATIONS.iter().position(|(name, _)| *name == &*task.def.operation);
+            *stand.entry((place.unwrap_or(OPERATIONS.len()), task.state)).or_default() += 1;
+        }
+        if self.stand != stand {
+            let text = format!("the figures told {:?} and there are {stand:?}", self.stand);
+            self.report.violation(text);
+        }
+    }
+
     /// What was told adds up to what is there (I-11).
     fn watched(&mut self, states: &BTreeMap<TaskId, State>) {
         if self.report.gaps > 0 {

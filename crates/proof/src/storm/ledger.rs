@@ -47,6 +47,8 @@ pub(super) struct Ledger {
     /// worker may have said that it tries to, and its line is still on the way: judged when all
     /// lines are here.
     doubts: Vec<(TaskId, Fault, String)>,
+    /// How many tasks of each operation are in each state, as the last worker has told.
+    pub(super) stand: BTreeMap<(usize, State), u64>,
     /// Ended tasks that were not looked at yet.
     pub(super) unseen: Vec<TaskId>,
     /// The last worker, which resumes what all others have paused.
@@ -91,6 +93,8 @@ pub struct Report {
     pub seen: u64,
     /// Waits for rest that were answered.
     pub rests: u64,
+    /// Figures that were compared with what their engine has told.
+    pub figures: u64,
     /// Changes that watches of all tasks have told.
     pub changes: u64,
     /// Watches that were told that they had missed changes.
@@ -172,6 +176,7 @@ impl fmt::Display for Report {
             ("aborted", self.aborted),
             ("watched", self.seen),
             ("rests", self.rests),
+            ("figures", self.figures),
             ("changes", self.changes),
             ("gaps", self.gaps),
             ("side effects", self.ran),
@@ -234,6 +239,11 @@ impl Ledger {
             Line::Waited(ms) => self.report.waited_ms = self.report.waited_ms.max(ms),
             Line::Together(runs) => self.report.batches += u64::from(runs > 1),
             Line::Rests => self.report.rests += 1,
+            Line::Figures => self.report.figures += 1,
+            Line::Stand(place, state, count) => {
+                // Of a state in which no task is, a scan finds nothing.
+                self.stand.extend((count > 0).then_some(((place, state), count)));
+            }
         }
     }
 

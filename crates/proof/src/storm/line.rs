@@ -53,6 +53,10 @@ pub(super) enum Line {
     Together(u32),
     /// A wait until nothing is left to do was answered.
     Rests,
+    /// What the engine has counted is what it has told.
+    Figures,
+    /// So many tasks of the operation in this place are in this state, in the end.
+    Stand(usize, State, u64),
 }
 
 impl fmt::Display for Key {
@@ -93,6 +97,10 @@ impl fmt::Display for Line {
             Line::Waited(ms) => writeln!(f, "WAITED {ms} ms"),
             Line::Together(runs) => writeln!(f, "TOGETHER {runs} runs"),
             Line::Rests => writeln!(f, "RESTS"),
+            Line::Figures => writeln!(f, "FIGURES"),
+            Line::Stand(place, state, count) => {
+                writeln!(f, "STAND {place} {} {count} tasks", state.code())
+            }
         }
     }
 }
@@ -125,6 +133,10 @@ impl Line {
             ["WAITED", ms, "ms"] => Line::Waited(ms.parse().ok()?),
             ["TOGETHER", runs, "runs"] => Line::Together(runs.parse().ok()?),
             ["RESTS"] => Line::Rests,
+            ["FIGURES"] => Line::Figures,
+            ["STAND", place, code, count, "tasks"] => {
+                Line::Stand(place.parse().ok()?, state(code)?, count.parse().ok()?)
+            }
             _ => return None,
         })
     }
@@ -156,6 +168,8 @@ mod tests {
             Line::Waited(512),
             Line::Together(4),
             Line::Rests,
+            Line::Figures,
+            Line::Stand(4, State::Done, 12),
         ];
         for line in lines {
             assert_eq!(Line::read(line.to_string().trim_end()), Some(line));

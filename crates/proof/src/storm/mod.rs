@@ -30,6 +30,8 @@
 //!   with two of them, while they forget tasks, come late and are killed.
 //! - A watch of all tasks that goes on where the last one was killed is told each change, and two
 //!   that are told the same one are told the same of it (I-11).
+//! - What an engine counts as added, started and ended is what it has told; the figures of the last
+//!   worker say of each operation how its tasks stand.
 //! - No worker is told that the file is busy (F-8), and none waits long for its turn (F-4).
 //! - When the faults cease, every task ends (I-12), and the books balance (I-13).
 //! - A storm that did no work fails.

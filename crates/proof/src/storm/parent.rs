@@ -297,6 +297,9 @@ impl Storm {
         if report.acked == 0 || report.ended == 0 {
             report.violation("no worker came to anything".to_owned());
         }
+        if report.figures == 0 {
+            report.violation("no figures were compared".to_owned());
+        }
         let is_long = report.kills >= KILLS_OF_A_LONG_STORM && self.plan.processes > 1;
         if is_long
             && [

@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod figures;
 mod guests;
 mod lending;
 mod pausing;
@@ -39,6 +40,7 @@ use tasker_engine::thread::{Client, Handle, Moment, Read, Sink};
 use tasker_sqlite::{Durability, Location, Options};
 
 use self::calls::uuids;
+use self::figures::Books;
 use self::lending::Loan;
 use super::conditions::book;
 use super::line::{Key, Line};
@@ -96,6 +98,7 @@ enum Call {
     Hold,
     Poll,
     Lent(TaskId, RunId, Ask),
+    Figures,
     Flag,
     Other,
 }
@@ -149,6 +152,7 @@ struct Worker {
     holds: Vec<HoldId>,
     /// Tasks that were given to us as to an executor outside.
     loans: Vec<Loan>,
+    books: Books,
     /// Our watch of all tasks, and who waits for it.
     watch: Option<(WatchNo, Ticket)>,
     /// The longest that an add has waited.
@@ -220,6 +224,7 @@ impl Worker {
             found: Vec::new(),
             holds: Vec::new(),
             loans: Vec::new(),
+            books: Books::default(),
             watch: None,
             waited_ms: WAIT_MS,
             told: String::new(),
@@ -230,6 +235,7 @@ impl Worker {
     }
 
     fn begin(&mut self) -> Result<()> {
+        self.ask_figures();
         let pauses = !self.orders.drains;
         self.call(Call::Flag, |ticket| Input::PauseOperation(ticket, HELD.into(), pauses));
         for (operation, limit) in OPERATIONS {
@@ -258,6 +264,7 @@ impl Worker {
             for effect in effects {
                 self.take(who, effect)?;
             }
+            self.compare_figures()?;
             self.flush()?;
             self.settle()?;
             self.tend()?;
@@ -315,6 +322,7 @@ impl Worker {
     }
 
     fn take(&mut self, who: Who, effect: Effect) -> Result<()> {
+        self.books.enter(who, &effect);
         if who != FIRST && who != self.guests {
             // It was on its way when its guest went.
             return Ok(());
@@ -384,6 +392,7 @@ impl Worker {
             (Call::Lent(id, run, ask), Answer::Done | Answer::Lease(_)) => {
                 self.lent((id, run, ask), Said::Yes);
             }
+            (Call::Figures, Answer::Figures(figures)) => self.take_figures(figures),
             (Call::Ready, Answer::Done) => self.tell(Line::Ready),
             (Call::Count, Answer::Json(count)) if count == "0" => self.await_rest(),
             (Call::Rest, Answer::Done) => self.rests()?,
@@ -508,6 +517,7 @@ impl Worker {
                 (76..79, Some(id)) => self.remove(id),
                 (79..82, _) => self.hold_or_release(),
                 (82..85, _) => self.change_schedule()?,
+                (90, _) => self.ask_figures(),
                 (85..90, _) => {
                     self.poll();
                     watches = self.calls.values().filter(is_watch).count();

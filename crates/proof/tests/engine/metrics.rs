@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 use tasker_core::error::Code;
-use tasker_core::rules::Settlement;
+use tasker_core::operation::{OperationOptions, WHOLE_STORE};
+use tasker_core::rules::{Settlement, engine_error};
+use tasker_core::state::State;
 use tasker_core::task::Cause;
 use tasker_engine::effect::{Answer, Effect};
-use tasker_engine::input::{Input, Question};
-use tasker_engine::metrics::Format;
+use tasker_engine::input::{Input, PostponeOptions, Question};
+use tasker_engine::metrics::{Figures, Format};
 
 use crate::bench::{Bench, def, reason};
 
@@ -24,6 +26,13 @@ fn started(concurrency: u32, operation: &str, limit: Option<u32>) -> Bench {
     bench.assign(operation, limit);
     bench.call(Input::Start);
     bench
+}
+
+fn figures(bench: &mut Bench) -> Box<Figures> {
+    match bench.call(|ticket| Input::Ask(ticket, Question::Figures)) {
+        Effect::Answer(_, Answer::Figures(figures)) => figures,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn metrics(bench: &mut Bench) -> Value {
@@ -70,6 +79,60 @@ fn a_ready_task_waits_for_the_first_that_holds_all_of_its_operation_back() {
     let told = metrics(&mut bench);
     let store = &told["operations"]["a"]["store"];
     assert_eq!((&store["waiting"]["limit"], &store["paused"]), (&json!(2), &json!(true)));
+}
+
+#[test]
+fn a_run_that_is_given_back_is_postponed_whether_for_a_time_or_not() {
+    for delay_ms in [None, Some(5_000)] {
+        let mut bench = started(1, "a", None);
+        let id = bench.add("a", 0.0);
+        let options = PostponeOptions { delay_ms, reason: engine_error("Error", "later") };
+        bench.call(|ticket| Input::PostponeTask(ticket, id, options));
+        let told = metrics(&mut bench);
+        let ended = &told["operations"]["a"]["runs"]["ended"];
+        assert_eq!((&ended["postponed"], &ended["snoozed"]), (&json!(1), &json!(0)), "{told}");
+    }
+}
+
+#[test]
+fn what_is_said_of_the_whole_store_is_no_operation() {
+    let mut bench = Bench::new(1);
+    let options = OperationOptions::at_once(1);
+    bench.call(|ticket| Input::Define(ticket, WHOLE_STORE.into(), options));
+    bench.add("a", 0.0);
+    let told = metrics(&mut bench);
+    let names: Vec<_> = told["operations"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["a"]);
+    let store = &told["store"];
+    assert_eq!((&store["processes"], &store["schedules"]), (&json!(1), &json!(0)));
+    assert_eq!(store["bytes"], Value::Null);
+}
+
+#[test]
+fn figures_count_from_earlier_ones_of_their_handle() {
+    let mut bench = started(1, "a", None);
+    bench.fail_next(Code::Full);
+    bench.call(|ticket| Input::Add(ticket, def("a")));
+    bench.add("a", 0.0);
+    bench.wait(2_000);
+    bench.settle_oldest(Settlement::Returned(None));
+    let earlier = figures(&mut bench);
+    bench.add("a", 0.0);
+    bench.add("b", 0.0);
+    bench.wait(1_000);
+    bench.settle_oldest(Settlement::Returned(None));
+    let mut later = figures(&mut bench);
+    later.count_from(&earlier);
+    assert_eq!((later.since, later.refused.len()), (earlier.at, 0));
+    let meters = later.operations.iter().map(|one| (&*one.name, &one.meter));
+    let counts = meters.map(|(name, one)| (name, one.added, one.started, one.run.count()));
+    assert_eq!(counts.collect::<Vec<_>>(), [("a", 1, 1, 1), ("b", 1, 0, 0)]);
+    let a = &later.operations[0];
+    assert_eq!(
+        (a.meter.ended().next(), a.gauges.tasks.of(State::Done)),
+        (Some((State::Done, 1)), 2)
+    );
+    assert_eq!(a.meter.run.sum(), 1_000_000);
 }
 
 #[test]

@@ -428,9 +428,11 @@ impl<'a> Stage<'a> {
                 self.outside = own.map(|claim| claim.run).or(self.outside);
                 format!("{} tasks", claims.len())
             }
-            Answer::Tasks(_) | Answer::Found(_) | Answer::Bulk(_) | Answer::Json(_) => {
-                format!("{answer:?}")
-            }
+            Answer::Tasks(_)
+            | Answer::Found(_)
+            | Answer::Bulk(_)
+            | Answer::Json(_)
+            | Answer::Figures(_) => format!("{answer:?}"),
         }
     }
 

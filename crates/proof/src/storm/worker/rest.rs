@@ -1,7 +1,7 @@
 //! A worker waits until none of its runs is live and nothing more may start.
 
 use tasker_core::error::{Error, Result};
-use tasker_engine::input::{Input, StopOptions};
+use tasker_engine::input::Input;
 
 use super::super::line::Line;
 use super::{Call, FIRST, Worker};
@@ -16,14 +16,15 @@ impl Worker {
         self.call(Call::Rest, Input::AwaitIdle);
     }
 
-    /// That answer came: no run of ours may be live. Who only runs what is left is done by that.
+    /// That answer came: no run of ours may be live. Who only runs what is left is done by that,
+    /// when its figures are right.
     pub(super) fn rests(&mut self) -> Result<()> {
         if let Some(run) = self.runs.iter().find(|((who, _), _)| *who == FIRST) {
             return Err(Error::bug(format!("a worker is idle beside {run:?}")));
         }
         self.tell(Line::Rests);
         if self.orders.drains {
-            self.call(Call::Close, |ticket| Input::Close(ticket, StopOptions::default()));
+            self.ask_figures();
         }
         Ok(())
     }

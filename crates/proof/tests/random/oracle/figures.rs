@@ -14,9 +14,12 @@ impl Oracle {
     }
 
     /// As many tasks of each operation are told to be in each state as are in it, and as many to
-    /// wait as wait.
-    pub(crate) fn compare_figures(&self, text: &str) {
+    /// wait as wait; and as many processes as live, if that is known.
+    pub(crate) fn compare_figures(&self, text: &str, living: Option<usize>) {
         let told: Value = serde_json::from_str(text).unwrap();
+        if let Some(living) = living {
+            assert_eq!(told["store"]["processes"], living, "{text}");
+        }
         let mut counts: BTreeMap<(&str, State), u64> = BTreeMap::new();
         for task in self.tasks.values() {
             *counts.entry((&task.def.operation, task.state)).or_default() += 1;

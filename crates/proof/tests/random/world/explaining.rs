@@ -41,8 +41,10 @@ impl World {
         for (id, text) in self.oracle.take_explained() {
             self.oracle.compare_explanation(id, &text);
         }
+        let living = self.processes.iter().filter(|one| one.engine.is_some()).count();
+        let living = (after != Next::Closed).then_some(living);
         for text in self.oracle.take_figures() {
-            self.oracle.compare_figures(&text);
+            self.oracle.compare_figures(&text, living);
         }
         self.turn_on(after);
     }
