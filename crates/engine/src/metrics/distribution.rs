@@ -208,7 +208,7 @@ mod tests {
             };
             let mut merged = of(&one);
             merged.merge(&of(&other));
-            let both = of(&[one, other].concat());
+            let both = of(&[&one[..], &other[..]].concat());
             prop_assert_eq!(merged.count(), both.count());
             prop_assert_eq!((merged.sum(), merged.max()), (both.sum(), both.max()));
             prop_assert_eq!(merged.percentile(0.9), both.percentile(0.9));
