@@ -41,8 +41,8 @@ struct Runs {
 /// What a commit says of the circuit.
 #[derive(Default)]
 struct Commit {
-    /// In which commit the runs began that have failed here, and when they did.
-    failed: Vec<(u64, WallMs)>,
+    /// In which commit the runs began that have failed here, and when they did, if that is known.
+    failed: Vec<(u64, Option<WallMs>)>,
     /// Whether something has ended here of which nobody knows how.
     is_unclear: bool,
     /// What has started, and when.
@@ -77,7 +77,7 @@ impl Ledger {
             // A run that began before the circuit turned counts for nothing.
             let counts = |since: u64| commit.failed.iter().filter(move |(began, _)| *began > since);
             if let Some((_, at)) = counts(perhaps).next() {
-                (turned, perhaps, until) = (batch, batch, Some(at.plus(OPEN_MS)));
+                (turned, perhaps, until) = (batch, batch, at.map(|at| at.plus(OPEN_MS)));
                 self.report.opened += 1;
             } else if commit.is_unclear || counts(turned).next().is_some() {
                 perhaps = batch;
@@ -122,7 +122,11 @@ impl Runs {
             let Some(ended) = ended else { continue };
             let commit = commits.entry(ended).or_default();
             match attempt.map(|attempt| (has_failed(attempt), attempt.ended_at)) {
-                Some((true, Some(at))) => commit.failed.push((began, at)),
+                Some((true, Some(at))) => {
+                    // None ends before it started: if both are one moment, it may have failed before.
+                    let is_exact = attempt.is_some_and(|attempt| attempt.started_at < at);
+                    commit.failed.push((began, is_exact.then_some(at)));
+                }
                 Some((false, _)) => {}
                 Some((true, None)) | None => commit.is_unclear = true,
             }
@@ -153,6 +157,11 @@ mod tests {
     /// How many violations two tasks show, of which the first one fails at 100 in commit 3, if the
     /// second one starts in this commit at this moment.
     fn violations(batch: u64, at: i64) -> usize {
+        violations_from(90, batch, at)
+    }
+
+    /// The same if the first one began then.
+    fn violations_from(began: i64, batch: u64, at: i64) -> usize {
         let run = |seq, at, ended_at, end| {
             let mut task = done_task(seq, NewTask::new(CALL));
             task.attempts = vec![Attempt {
@@ -166,7 +175,7 @@ mod tests {
             }];
             (task.id, task)
         };
-        let failed = run(1, 90, 100, AttemptEnd::Failed);
+        let failed = run(1, began, 100, AttemptEnd::Failed);
         let other = run(2, at, at + 9, AttemptEnd::Done);
         let mut ledger = Ledger::default();
         let mut tell = |batch, id, state: State| {
@@ -190,5 +199,12 @@ mod tests {
         assert_eq!(violations(3, 100), 1, "with it");
         assert_eq!(violations(4, 129), 1, "too early");
         assert_eq!(violations(4, 130), 0, "a probe");
+    }
+
+    /// What its process took for the time when it failed may have been before.
+    #[test]
+    fn a_failure_in_the_moment_of_its_start_does_not_say_until_when_it_is_open() {
+        assert_eq!(violations_from(99, 4, 129), 1);
+        assert_eq!(violations_from(100, 4, 129), 0);
     }
 }
