@@ -6,6 +6,8 @@ pub mod rng;
 pub mod faulty_store;
 pub mod conformance;
 pub mod model;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod file;
 pub mod render;
 pub mod script;

@@ -1,0 +1,5 @@
+-- An owner is heard of. ARGV: owner, session.
+local P = string.sub(KEYS[1], 1, -2)
+if redis.call('HGET', P .. 'n', ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HINCRBY', P .. 'nb', ARGV[1], 1)
+return 1

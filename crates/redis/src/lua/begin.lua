@@ -1,0 +1,19 @@
+-- Who lives, where the store stands, and perhaps the turn. ARGV: owner, session, whether to take the
+-- turn, for how many milliseconds. Gives nothing if the owner is not among the living.
+local P = string.sub(KEYS[1], 1, -2)
+local call = redis.call
+if call('HGET', P .. 'n', ARGV[1]) ~= ARGV[2] then return false end
+local owners, wait = call('HGETALL', P .. 'n'), 0
+if ARGV[3] == '1' and #owners > 2 then
+  local turn = call('GET', P .. 't')
+  if turn and turn ~= ARGV[1] then
+    wait = math.max(call('PTTL', P .. 't'), 1)
+  else
+    call('SET', P .. 't', ARGV[1], 'PX', ARGV[4])
+    wait = -1
+  end
+end
+local beats = {}
+if #owners > 2 then beats = call('HGETALL', P .. 'nb') end
+local head = call('HMGET', KEYS[1], 'n', 'm', 'h')
+return { head[1], head[2], head[3], owners, beats, wait }
