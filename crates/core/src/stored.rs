@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::FromStr;
 
-use serde_json::value::RawValue;
 use crate::condition::Conditions;
 use crate::json::write_string;
 use crate::option::{self, OPTIONS};
 use crate::query::Field;
 use crate::task::{Progress, SharedOptions, StartTime, TaskOptions};
 use crate::time::WallMs;
+use serde_json::value::RawValue;
 
 /// That the start time came of a delay.
 const HAS_DELAY: &str = "hasDelay";

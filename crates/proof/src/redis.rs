@@ -84,7 +84,8 @@ fn start() -> Result<Server> {
 /// Nothing if the server ends before it is ready, because the port was taken.
 fn try_start(program: &str) -> Result<Option<Server>> {
     let io = |error| Error::new(Code::Io, "no server for a test").with_source(error);
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(io)?;
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(io)?;
     let mut shell = Command::new("sh")
         .args(["-c", WATCH, program, &port.port().to_string()])
         .stdin(Stdio::piped())
@@ -94,9 +95,10 @@ fn try_start(program: &str) -> Result<Option<Server>> {
     let input = shell.stdin.take();
     let Some(output) = shell.stdout.take() else { return Ok(None) };
     let mut lines = BufReader::new(output).lines();
-    let is_ready = lines.by_ref().map_while(std::result::Result::ok).any(|line| {
-        line.contains("eady to accept connections")
-    });
+    let is_ready = lines
+        .by_ref()
+        .map_while(std::result::Result::ok)
+        .any(|line| line.contains("eady to accept connections"));
     if !is_ready {
         return Ok(None);
     }

@@ -75,7 +75,7 @@ impl Packer {
     pub(crate) fn maybe<T>(
         &mut self,
         value: Option<T>,
-        put: impl FnOnce(&mut Self, T),
+        put: impl for<'p> FnOnce(&'p mut Self, T) -> &'p mut Self,
     ) -> &mut Self {
         self.byte(u8::from(value.is_some()));
         if let Some(value) = value {

@@ -78,10 +78,8 @@ impl Owners {
             let Some(session) = self.living.get(&owner).filter(|_| owner != self.own) else {
                 continue;
             };
-            let seen = self.seen.entry(owner).or_insert_with(|| Seen {
-                beats: beats.clone(),
-                since: now,
-            });
+            let seen =
+                self.seen.entry(owner).or_insert_with(|| Seen { beats: beats.clone(), since: now });
             if seen.beats != beats {
                 *seen = Seen { beats, since: now };
             } else if now.duration_since(seen.since) >= lease {

@@ -30,9 +30,9 @@ pub(crate) fn attempt(attempt: &Attempt) -> Vec<u8> {
     to.moment(attempt.started_at).moment(attempt.ended_at.unwrap_or(attempt.started_at));
     to.byte(attempt.end.map_or(0, AttemptEnd::code));
     to.maybe(attempt.error.as_ref(), |to, error| {
-        to.byte(error.cause.code()).text(error.error.as_str());
+        to.byte(error.cause.code()).text(error.error.as_str())
     });
-    to.maybe(attempt.result.as_ref(), |to, result| drop(to.text(result.as_str())));
+    to.maybe(attempt.result.as_ref(), |to, result| to.text(result.as_str()));
     to.done()
 }
 
@@ -43,12 +43,9 @@ pub(crate) fn read_attempt(bytes: &[u8]) -> Result<Attempt> {
         run: from.run()?,
         started_at: from.moment()?,
         ended_at: Some(from.moment()?),
-        end: Some(
-            AttemptEnd::from_code(from.byte()?).ok_or_else(|| corrupt("an unknown end"))?,
-        ),
-        error: from.maybe(|from| {
-            Ok(AttemptError { cause: row::cause(from)?, error: from.json()? })
-        })?,
+        end: Some(AttemptEnd::from_code(from.byte()?).ok_or_else(|| corrupt("an unknown end"))?),
+        error: from
+            .maybe(|from| Ok(AttemptError { cause: row::cause(from)?, error: from.json()? }))?,
         result: from.maybe(Unpacker::json)?,
     };
     from.end()?;
@@ -59,7 +56,7 @@ pub(crate) fn log_line(line: &LogLine) -> Vec<u8> {
     let mut to = Packer::new();
     to.number(u64::from(line.n)).number(u64::from(line.attempt)).byte(line.level.code());
     to.moment(line.at).text(&line.message);
-    to.maybe(line.fields.as_ref(), |to, fields| drop(to.text(fields.as_str())));
+    to.maybe(line.fields.as_ref(), |to, fields| to.text(fields.as_str()));
     to.done()
 }
 
@@ -80,15 +77,14 @@ pub(crate) fn read_log_line(bytes: &[u8]) -> Result<LogLine> {
 pub(crate) fn holder(holder: &KeyHolder) -> Vec<u8> {
     let mut to = Packer::new();
     to.number(holder.seq.0).fixed(holder.id.0.as_bytes()).byte(holder.kind.code());
-    to.maybe(holder.until, |to, at| drop(to.moment(at)));
+    to.maybe(holder.until, |to, at| to.moment(at));
     to.done()
 }
 
 pub(crate) fn read_holder(bytes: &[u8]) -> Result<KeyHolder> {
     let mut from = Unpacker::new(bytes)?;
     let (seq, id) = (Seq(from.number()?), from.task()?);
-    let kind =
-        KeyKind::from_code(from.byte()?).ok_or_else(|| corrupt("an unknown kind of key"))?;
+    let kind = KeyKind::from_code(from.byte()?).ok_or_else(|| corrupt("an unknown kind of key"))?;
     let until = from.maybe(Unpacker::moment)?;
     from.end()?;
     Ok(KeyHolder { seq, id, kind, until })
@@ -98,7 +94,7 @@ pub(crate) fn hold(hold: &Hold) -> Vec<u8> {
     let mut to = Packer::new();
     to.number(hold.id.0).text(hold.query.text()).moment(hold.since).moment(hold.until);
     to.number(u64::from(hold.by.pid));
-    to.maybe(hold.by.task, |to, task| drop(to.fixed(task.0.as_bytes())));
+    to.maybe(hold.by.task, |to, task| to.fixed(task.0.as_bytes()));
     to.byte(u8::from(hold.is_released));
     to.done()
 }
@@ -119,10 +115,10 @@ pub(crate) fn schedule(schedule: &Schedule) -> Vec<u8> {
     let Schedule { no, id, version, wanted, anchor, next_at, last, made, paused_at } = schedule;
     let mut to = Packer::new();
     to.number(no.0).text(id).number(u64::from(*version)).text(wanted.spec.text());
-    to.maybe(stored::options(&wanted.defaults), |to, text| drop(to.text(&text)));
-    to.moment(*anchor).maybe(*next_at, |to, at| drop(to.moment(at)));
-    to.maybe(*last, |to, last| drop(to.moment(last.at).fixed(last.id.0.as_bytes())));
-    to.number(*made).maybe(*paused_at, |to, at| drop(to.moment(at)));
+    to.maybe(stored::options(&wanted.defaults), |to, text| to.text(&text));
+    to.moment(*anchor).maybe(*next_at, |to, at| to.moment(at));
+    to.maybe(*last, |to, last| to.moment(last.at).fixed(last.id.0.as_bytes()));
+    to.number(*made).maybe(*paused_at, |to, at| to.moment(at));
     to.done()
 }
 
@@ -144,8 +140,8 @@ pub(crate) fn operation(operation: &Operation) -> Vec<u8> {
     let Operation { id, name, record } = operation;
     let mut to = Packer::new();
     to.number(u64::from(id.0)).text(name).number(u64::from(record.version));
-    to.maybe(record.paused_at, |to, at| drop(to.moment(at)));
-    to.maybe(record.settings(), |to, text| drop(to.text(&text)));
+    to.maybe(record.paused_at, |to, at| to.moment(at));
+    to.maybe(record.settings(), |to, text| to.text(&text));
     to.done()
 }
 
@@ -158,9 +154,7 @@ pub(crate) fn read_operation(bytes: &[u8]) -> Result<Operation> {
     let settings = from.maybe(|from| from.text().map(str::to_owned))?;
     let record = match settings {
         None => bare,
-        Some(text) => {
-            bare.with_settings(&text).map_err(|_| corrupt("settings of no operation"))?
-        }
+        Some(text) => bare.with_settings(&text).map_err(|_| corrupt("settings of no operation"))?,
     };
     from.end()?;
     Ok(Operation { id: OperationId(id), name, record })

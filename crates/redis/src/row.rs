@@ -212,7 +212,7 @@ impl Row {
         let mut to = Packer::new();
         to.fixed(self.id.0.as_bytes()).byte(self.state.code()).number(self.lane.0);
         to.fixed(&self.priority.get().to_bits().to_be_bytes()).moment(self.created_at);
-        to.maybe(stored::options(&self.options), |to, text| drop(to.text(&text)));
+        to.maybe(stored::options(&self.options), |to, text| to.text(&text));
         let has_more = *self
             != Row {
                 id: self.id,
@@ -228,31 +228,29 @@ impl Row {
         to.done()
     }
 
-    fn pack_rest(&self, to: &mut Packer) {
-        to.maybe(self.started_at, |to, at| drop(to.moment(at)));
-        to.maybe(self.ended_at, |to, at| drop(to.moment(at)));
+    fn pack_rest<'p>(&self, to: &'p mut Packer) -> &'p mut Packer {
+        to.maybe(self.started_at, |to, at| to.moment(at));
+        to.maybe(self.ended_at, |to, at| to.moment(at));
         for number in [self.attempt, self.failures, self.losses, self.logs, self.history] {
             to.number(u64::from(number));
         }
-        to.maybe(self.run, |to, run| drop(to.fixed(run.0.as_bytes())));
-        to.maybe(self.owner, |to, owner| drop(to.number(owner.0)));
-        to.maybe(self.cause, |to, cause| drop(to.byte(cause.code())));
-        to.maybe(self.progress.as_ref(), |to, all| drop(to.text(&stored::progress(all))));
+        to.maybe(self.run, |to, run| to.fixed(run.0.as_bytes()));
+        to.maybe(self.owner, |to, owner| to.number(owner.0));
+        to.maybe(self.cause, |to, cause| to.byte(cause.code()));
+        to.maybe(self.progress.as_ref(), |to, all| to.text(&stored::progress(all)));
         let Asked { abort, postponement, wish } = &self.asked;
         to.maybe(abort.as_ref(), |to, abort| {
-            to.byte(abort.cause.code()).text(abort.reason.as_str());
+            to.byte(abort.cause.code()).text(abort.reason.as_str())
         });
         to.maybe(postponement.as_ref(), |to, wish| {
-            to.maybe(wish.due_at, |to, at| drop(to.moment(at))).text(wish.reason.as_str());
+            to.maybe(wish.due_at, |to, at| to.moment(at)).text(wish.reason.as_str())
         });
-        to.maybe(*wish, |to, wish| drop(to.byte(u8::from(wish == PauseWish::GoOn))));
+        to.maybe(*wish, |to, wish| to.byte(u8::from(wish == PauseWish::GoOn)));
         to.maybe(self.outside.as_ref(), |to, outside| {
             to.number(u64::from(outside.version));
-            to.maybe(outside.live, |to, (run, until)| {
-                to.fixed(run.0.as_bytes()).moment(until);
-            });
-            to.maybe(outside.executor.as_deref(), |to, name| drop(to.text(name)));
-        });
+            to.maybe(outside.live, |to, (run, until)| to.fixed(run.0.as_bytes()).moment(until));
+            to.maybe(outside.executor.as_deref(), |to, name| to.text(name))
+        })
     }
 
     /// The row of this task.
@@ -266,12 +264,8 @@ impl Row {
         let lane = LaneId(from.number()?);
         let (priority, created_at) = (from.priority()?, from.moment()?);
         let options = from.maybe(|from| options(from.text()?))?.unwrap_or_default();
-        let mut row = Self {
-            state,
-            priority,
-            options,
-            ..Self::new(id, lane, &NewTask::new(""), created_at)
-        };
+        let mut row =
+            Self { state, priority, options, ..Self::new(id, lane, &NewTask::new(""), created_at) };
         from.maybe(|from| row.unpack_rest(from))?;
         from.end()?;
         Ok(row)
@@ -288,8 +282,8 @@ impl Row {
         self.progress = from.maybe(|from| {
             stored::read_progress(from.text()?).ok_or_else(|| corrupt("progress of no run"))
         })?;
-        self.asked.abort = from
-            .maybe(|from| Ok(AbortReason { cause: cause(from)?, reason: from.json()? }))?;
+        self.asked.abort =
+            from.maybe(|from| Ok(AbortReason { cause: cause(from)?, reason: from.json()? }))?;
         self.asked.postponement = from.maybe(|from| {
             Ok(Postponement { due_at: from.maybe(Unpacker::moment)?, reason: from.json()? })
         })?;

@@ -143,8 +143,7 @@ impl RedisStore {
         let stand = Stand::take(&mut answer)?;
         let mut next = || answer.next().unwrap_or(Value::Nil);
         let (sessions, beats, wait) = (pairs(next())?, pairs(next())?, number(&next())?);
-        let silent =
-            self.owners.look((sessions, beats), Instant::now(), self.options.lease)?;
+        let silent = self.owners.look((sessions, beats), Instant::now(), self.options.lease)?;
         for one in silent {
             self.bury(one)?;
         }
@@ -157,7 +156,10 @@ impl RedisStore {
         let args = [keys::owner(owner).to_vec(), session, beats];
         let buried = self.call(&LEAVE, &args)?;
         if number(&buried)? == 1 {
-            tracing::info!(owner = owner.0, "an owner was silent for too long and is taken for dead");
+            tracing::info!(
+                owner = owner.0,
+                "an owner was silent for too long and is taken for dead"
+            );
             self.owners.forget(owner);
         }
         Ok(())

@@ -144,10 +144,7 @@ impl RedisTransaction<'_> {
         Ok(waits)
     }
 
-    pub(super) fn read_open_dependencies(
-        &mut self,
-        tasks: &[(Seq, usize)],
-    ) -> Result<Vec<usize>> {
+    pub(super) fn read_open_dependencies(&mut self, tasks: &[(Seq, usize)]) -> Result<Vec<usize>> {
         let mut ask = Ask::default();
         for (seq, _) in tasks {
             let (low, high) = beginning(&seq.0.to_be_bytes());

@@ -160,9 +160,8 @@ impl RedisTransaction<'_> {
 
     pub(super) fn offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
         let all = pairs(self.all_of("HGETALL", keys::OFFERS)?)?;
-        let read = |(owner, offers): (Vec<u8>, Vec<u8>)| {
-            Ok((id(&owner)?, packed::read_offers(&offers)?))
-        };
+        let read =
+            |(owner, offers): (Vec<u8>, Vec<u8>)| Ok((id(&owner)?, packed::read_offers(&offers)?));
         let mut all = all.into_iter().map(read).collect::<Result<Vec<_>>>()?;
         all.sort_by_key(|(owner, _)| *owner);
         Ok(all)

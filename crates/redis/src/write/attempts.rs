@@ -57,8 +57,7 @@ impl Overlay {
         self.to_history(*seq, (Some(*end), Some(*at)), (error.clone(), None))?;
         if let Some(row) = self.row(*seq)? {
             row.go_on();
-            (row.attempt, row.failures, row.losses) =
-                (tally.attempt, tally.failures, tally.losses);
+            (row.attempt, row.failures, row.losses) = (tally.attempt, tally.failures, tally.losses);
         }
         due_at.map_or(Ok(()), |due_at| self.delay(*seq, due_at))?;
         Ok(true)
