@@ -30,7 +30,7 @@ use tempfile::TempDir;
 const PROGRAM_SETTING: &str = "TASKER_REDIS_SERVER";
 
 /// Starts the server in the background, tells its process id and kills it when its own input ends.
-const SHELL: &str = "\"$@\" </dev/null & p=$!; echo \"pid $p\"; exec >/dev/null 2>&1; \
+const SHELL: &str = "\"$@\" </dev/null 2>&1 & p=$!; echo \"pid $p\"; exec >/dev/null 2>&1; \
     read -r _; kill -9 $p; wait $p";
 
 /// Ports that no outgoing connection of this machine gets, so that a restart finds its port free.

@@ -1,0 +1,54 @@
+//! A script in Lua, which the server keeps by its hash.
+//!
+//! Proof: `tests/link/calls.rs`.
+
+use std::fmt;
+
+use redis::Cmd;
+
+/// A script with a name for messages.
+#[derive(Clone)]
+pub struct Script {
+    name: &'static str,
+    text: String,
+    hash: String,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.hash)
+    }
+}
+
+impl Script {
+    /// A script of this text.
+    pub fn new(name: &'static str, text: impl Into<String>) -> Script {
+        let text = text.into();
+        let hash = redis::Script::new(&text).get_hash().to_owned();
+        Script { name, text, hash }
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The command that runs it, if the server knows it.
+    pub(crate) fn by_hash(&self, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Cmd {
+        command("EVALSHA", &self.hash, keys, args)
+    }
+
+    /// The command that runs it in any case.
+    pub(crate) fn by_text(&self, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Cmd {
+        command("EVAL", &self.text, keys, args)
+    }
+}
+
+fn command(word: &str, what: &str, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Cmd {
+    let mut command = redis::cmd(word);
+    command.arg(what).arg(keys.len());
+    for value in keys.iter().chain(args) {
+        command.arg(value.as_slice());
+    }
+    command
+}
