@@ -285,7 +285,7 @@ fn reply(stream: &mut impl BufRead) -> std::io::Result<std::result::Result<Strin
     let Some((kind, rest)) = line.split_at_checked(1) else {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     };
-    let count = || rest.parse::<i64>().map_err(|_| std::io::ErrorKind::InvalidData.into());
+    let count = || rest.parse::<i64>().map_err(std::io::Error::other);
     match kind {
         "-" => Ok(Err(rest.to_owned())),
         "$" => {
