@@ -66,6 +66,11 @@ impl Link {
         Link { location, name, settings, connection, server, back_off, stop }
     }
 
+    /// Where it leads.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
     /// The server that was found at the last connection.
     pub fn server(&self) -> Option<&Server> {
         self.server.as_ref()
@@ -117,18 +122,17 @@ impl Link {
         let mut back_off = BackOff::default();
         self.disconnect();
         loop {
-            let failure = match self.call(script, keys, args) {
+            let error = match self.call(script, keys, args) {
                 Ok(reply) => return Ok(reply),
-                Err(failure) => failure,
+                Err(failure) => failure.error(),
             };
-            let error = failure.error();
             if !may_pass(error.code()) {
-                return Err(error.clone());
+                return Err(error);
             }
             let left = time.saturating_sub(now() - started);
             if left.is_zero() || self.stop.wait(back_off.advance().min(left)) {
                 let message = format!("{} could not be asked: {}", self.name, error.message());
-                return Err(Error::new(Code::Unknown, message).with_source(error.clone()));
+                return Err(Error::new(Code::Unknown, message).with_source(error));
             }
         }
     }

@@ -25,8 +25,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What went wrong.
-    pub fn error(&self) -> &Error {
+    /// What went wrong, for a call that changes nothing.
+    pub fn error(self) -> Error {
         match self {
             Failure::NotExecuted(error) | Failure::Unknown(error) => error,
         }
@@ -228,8 +228,8 @@ mod tests {
         for (text, code, must_reconnect) in table {
             let lost = of(text);
             assert!(matches!(lost.failure, Failure::NotExecuted(_)), "{lost:?}");
-            assert_eq!(lost.failure.error().code(), code, "{text}");
             assert_eq!(lost.must_reconnect, must_reconnect, "{text}");
+            assert_eq!(lost.failure.error().code(), code, "{text}");
         }
     }
 
@@ -247,8 +247,9 @@ mod tests {
         for (text, code) in table {
             let lost = of(text);
             assert!(matches!(lost.failure, Failure::Unknown(_)), "{lost:?}");
-            assert_eq!(lost.failure.error().code(), code, "{text}");
-            assert!(lost.failure.error().message().contains("commit"), "{lost:?}");
+            let error = lost.failure.error();
+            assert_eq!(error.code(), code, "{text}");
+            assert!(error.message().contains("commit"), "{error}");
         }
     }
 

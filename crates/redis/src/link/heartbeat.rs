@@ -41,16 +41,21 @@ pub enum Beat {
 pub type OnBeat = Arc<dyn Fn(Beat) + Send + Sync>;
 
 /// What is sent, and how often.
-#[derive(Clone, Debug)]
 pub struct Pulse {
     /// From one sending to the next.
     pub period: Duration,
     /// What runs on the server.
-    pub script: Script,
+    pub script: &'static Script,
     /// Its keys.
     pub keys: Vec<Vec<u8>>,
-    /// Its arguments.
-    pub args: Vec<Vec<u8>>,
+    /// Asked for its arguments before each beat: a session may have become another.
+    pub args: Box<dyn Fn() -> Vec<Vec<u8>> + Send>,
+}
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} each {:?}", self.script, self.period)
+    }
 }
 
 /// A thread that beats, as long as this lives.
@@ -97,9 +102,9 @@ impl Drop for Heartbeat {
 fn run(mut link: Link, pulse: &Pulse, on_beat: &OnBeat, stop: &Stop) {
     while !stop.is_stopped() {
         let sent = now();
-        on_beat(match link.call(&pulse.script, &pulse.keys, &pulse.args) {
+        on_beat(match link.call(pulse.script, &pulse.keys, &(pulse.args)()) {
             Ok(reply) => Beat::Answered { sent, reply },
-            Err(failure) => Beat::Failed(failure.error().clone()),
+            Err(failure) => Beat::Failed(failure.error()),
         });
         if stop.wait(pulse.period.saturating_sub(now() - sent)) {
             return;

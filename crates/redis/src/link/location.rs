@@ -114,9 +114,15 @@ impl Location {
         })
     }
 
-    /// What all keys of the store begin with, without its braces.
+    /// The prefix as it stands in the address.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// What all keys and channels of the store begin with: the prefix in braces, so that a cluster
+    /// keeps them together.
+    pub fn tag(&self) -> String {
+        format!("{{{}}}", self.prefix)
     }
 
     /// The address to show in messages: without user and password.
@@ -249,6 +255,7 @@ mod tests {
         let plain = Location::parse("redis://localhost").unwrap();
         assert_eq!(plain.hosts, [host("localhost", 6_379)]);
         assert_eq!((plain.database, plain.prefix()), (0, "tasker"));
+        assert_eq!(plain.tag(), "{tasker}");
         assert_eq!((plain.user.as_deref(), plain.password.as_deref()), (None, None));
 
         let full = Location::parse("redis://me:p%40s%2fs%3a%C3%A9@h-1.x:7/3?prefix=a:b.c-d_E9");

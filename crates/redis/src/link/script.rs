@@ -3,29 +3,27 @@
 //! Proof: `tests/link/calls.rs`.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use redis::Cmd;
 
 /// A script with a name for messages.
-#[derive(Clone)]
 pub struct Script {
     name: &'static str,
-    text: String,
-    hash: String,
+    text: &'static str,
+    hash: OnceLock<String>,
 }
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.hash)
+        write!(f, "the script {}", self.name)
     }
 }
 
 impl Script {
     /// A script of this text.
-    pub fn new(name: &'static str, text: impl Into<String>) -> Script {
-        let text = text.into();
-        let hash = redis::Script::new(&text).get_hash().to_owned();
-        Script { name, text, hash }
+    pub const fn new(name: &'static str, text: &'static str) -> Script {
+        Script { name, text, hash: OnceLock::new() }
     }
 
     /// What messages call it.
@@ -35,12 +33,13 @@ impl Script {
 
     /// The command that runs it, if the server knows it.
     pub(crate) fn by_hash(&self, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Cmd {
-        command("EVALSHA", &self.hash, keys, args)
+        let hash = || redis::Script::new(self.text).get_hash().to_owned();
+        command("EVALSHA", self.hash.get_or_init(hash), keys, args)
     }
 
     /// The command that runs it in any case.
     pub(crate) fn by_text(&self, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Cmd {
-        command("EVAL", &self.text, keys, args)
+        command("EVAL", self.text, keys, args)
     }
 }
 

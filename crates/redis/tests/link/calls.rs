@@ -27,7 +27,7 @@ fn every_byte_arrives() {
     let mut link = open(&server, patient());
     let echo = Script::new("echo", "return {KEYS[1], ARGV[1], 7}");
     let all: Vec<u8> = (0..=255).collect();
-    let reply = link.call(&echo, &[all.clone()], &[all.clone()]).unwrap();
+    let reply = link.call(&echo, std::slice::from_ref(&all), std::slice::from_ref(&all)).unwrap();
     let all = redis::Value::BulkString(all);
     assert_eq!(reply, redis::Value::Array(vec![all.clone(), all, redis::Value::Int(7)]));
 }

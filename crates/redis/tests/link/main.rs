@@ -30,7 +30,7 @@ fn started(lines: &[&str]) -> RedisServer {
 fn settings() -> Settings {
     Settings {
         connect_timeout: Duration::from_secs(10),
-        reply_timeout: Duration::from_millis(300),
+        reply_timeout: Duration::from_secs(1),
         patience: Duration::from_secs(1),
         demands: Demands::default(),
     }
