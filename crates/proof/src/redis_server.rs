@@ -49,26 +49,43 @@ const SETTINGS: [&str; 6] = [
     "repl-diskless-sync-delay 0",
 ];
 
+/// What a server and a sentinel say when they are up.
+const READY: [&str; 2] = ["Ready to accept connections", "+monitor master"];
+
 /// A server that runs, or that a test has killed.
 #[derive(Debug)]
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
     lines: Vec<String>,
+    is_sentinel: bool,
     running: Option<Running>,
 }
 
 impl RedisServer {
     /// Starts a server in a new folder. `lines` are lines of its configuration; they win over what
     /// it has by itself: an append-only file with `everysec`, no snapshots, `DEBUG` allowed.
+    /// `{port}` in them is its port.
     ///
     /// # Errors
     /// `Io` if it is not installed, does not take a line or finds no port.
     pub fn start(lines: &[&str]) -> Result<Self> {
+        Self::start_as(lines, false)
+    }
+
+    /// Starts a sentinel, which watches the primary that these lines name.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_sentinel(lines: &[&str]) -> Result<Self> {
+        Self::start_as(lines, true)
+    }
+
+    fn start_as(lines: &[&str], is_sentinel: bool) -> Result<Self> {
         let folder = tempfile::tempdir();
         let folder = folder.map_err(|e| io("no folder for a server").with_source(e))?;
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-        let mut server = Self { folder, port: 0, lines, running: None };
+        let mut server = Self { folder, port: 0, lines, is_sentinel, running: None };
         for _ in 0..ATTEMPTS_MAX {
             server.port = free_port();
             match server.restart() {
@@ -88,11 +105,14 @@ impl RedisServer {
         self.kill();
         let config = self.folder.path().join("redis.conf");
         let own = [format!("port {}", self.port), format!("dir \"{}\"", self.path().display())];
-        let lines = SETTINGS.iter().map(|line| (*line).to_owned()).chain(own);
+        // A sentinel takes the first of them only.
+        let count = if self.is_sentinel { 1 } else { SETTINGS.len() };
+        let lines = SETTINGS[..count].iter().map(|line| (*line).to_owned()).chain(own);
         let lines: Vec<_> = lines.chain(self.lines.iter().cloned()).collect();
-        std::fs::write(&config, lines.join("\n") + "\n")
+        let text = (lines.join("\n") + "\n").replace("{port}", &self.port.to_string());
+        std::fs::write(&config, text)
             .map_err(|e| io("the configuration cannot be written").with_source(e))?;
-        self.running = Some(Running::start(&config)?);
+        self.running = Some(Running::start(&config, self.is_sentinel)?);
         Ok(())
     }
 
@@ -191,12 +211,13 @@ impl fmt::Debug for Running {
 }
 
 impl Running {
-    fn start(config: &Path) -> Result<Running> {
+    fn start(config: &Path, is_sentinel: bool) -> Result<Running> {
         let program = std::env::var(PROGRAM_SETTING);
         let program = program.unwrap_or_else(|_| "redis-server".to_owned());
         require(&program)?;
         let mut shell = Command::new("sh");
         let shell = shell.args(["-c", SHELL, "sh", &program]).arg(config);
+        let shell = shell.args(is_sentinel.then_some("--sentinel"));
         let shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut shell = shell.spawn().map_err(|e| io("no shell").with_source(e))?;
         let output = shell.stdout.take().ok_or_else(|| io("the shell has no output"))?;
@@ -215,7 +236,7 @@ impl Running {
         for line in heard {
             match line.strip_prefix("pid ") {
                 Some(pid) => self.pid = pid.to_owned(),
-                None => is_ready |= line.contains("Ready to accept connections"),
+                None => is_ready |= READY.iter().any(|ready| line.contains(ready)),
             }
             if is_ready && !self.pid.is_empty() {
                 return Ok(());

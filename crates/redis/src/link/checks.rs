@@ -127,13 +127,12 @@ fn durability(info: &str, sync: Option<Sync>, demands: Demands) -> Result<Option
     let given = match (sync, demands.appendfsync) {
         (Some(sync), _) => given(sync),
         (None, Some(Appendfsync::Always)) => Durability::Full,
-        (None, Some(Appendfsync::Everysec | Appendfsync::No)) => Durability::Process,
         (None, None) if demands.durability == Some(Durability::Full) => {
             let message = "`full` needs `appendfsync always`, and the server may not be asked for \
                 it (CONFIG is denied); state it with `server: { appendfsync: 'always' }`";
             return Err(Error::at(Code::Unsupported, "durability", message));
         }
-        (None, None) => Durability::Process,
+        (None, Some(Appendfsync::Everysec | Appendfsync::No) | None) => Durability::Process,
     };
     if demands.durability > Some(given) && !demands.is_unsafe {
         let how = if sync.is_some_and(|sync| sync.pauses_on_rewrite) {

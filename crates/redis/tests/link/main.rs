@@ -1,6 +1,7 @@
 //! The connection layer against real servers, which the tests start, stop, fill and kill.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ mod cuts;
 mod resolving;
 mod listening;
 mod beating;
+mod failover;
+#[cfg(feature = "tls")]
+mod tls;
 
 use redis_server::RedisServer;
 
