@@ -89,6 +89,10 @@ fn of_script(script: &str, word: &str, detail: &str, cause: RedisError) -> Failu
         "ERR" if detail.contains("Error compiling script") => {
             Failure::NotExecuted(error(Code::Bug, "cannot be compiled"))
         }
+        // Only one that has written nothing can be killed.
+        "ERR" if detail.contains("Script killed by user") => {
+            Failure::NotExecuted(error(Code::Busy, "ran too long and was killed"))
+        }
         "WRONGTYPE" => Failure::Unknown(error(Code::Corrupt, "met a key of another program")),
         "NOPERM" => Failure::Unknown(error(Code::ReadOnly, "may not do all that it does")),
         "ERR" if detail.contains("can't run this command") => {

@@ -91,8 +91,12 @@ impl Hearing {
     fn run(&self) {
         let mut back_off = BackOff::default();
         while !self.stop.is_stopped() {
-            if let Err(error) = self.hear(&mut back_off) {
-                tracing::debug!(server = self.location.name(), %error, "the listener lost it");
+            match self.hear(&mut back_off) {
+                Err(error) if error.code() != Code::Busy => {
+                    tracing::warn!(%error, "what others commit is not heard; owners poll");
+                }
+                Err(error) => tracing::debug!(%error, "the listener connects anew"),
+                Ok(()) => return,
             }
             if self.stop.wait(back_off.advance()) {
                 return;

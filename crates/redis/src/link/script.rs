@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 use redis::Cmd;
 
 /// A script with a name for messages.
+///
+/// Before its first write it may return `redis.error_reply('CORRUPT …')`, which becomes `Corrupt`:
+/// nothing was executed. Every other error of its own is a bug, and nobody knows what it wrote.
 pub struct Script {
     name: &'static str,
     text: &'static str,

@@ -45,6 +45,21 @@ fn a_connection_that_died_without_a_word_is_noticed() {
 }
 
 #[test]
+fn a_message_that_comes_in_two_halves_is_one() {
+    let server = started(&[]);
+    let proxy = Proxy::before(&server);
+    let (_listener, woken) = listening(&proxy.url(), settings());
+    woken.recv().unwrap();
+    for half in 1..8 {
+        proxy.hold_after(half);
+        assert_eq!(server.send(&["publish", "c", "m"]).unwrap(), "1");
+        // The rest comes when the silence is too long for the listener, and it asks.
+        woken.recv().unwrap();
+    }
+    assert_eq!(proxy.accepted(), 1, "no connection was made anew");
+}
+
+#[test]
 fn it_starts_without_a_server_and_ends_without_one() {
     let mut server = started(&[]);
     server.kill();

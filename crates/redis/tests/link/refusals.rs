@@ -61,6 +61,16 @@ fn a_script_of_others_that_runs_too_long_is_busy() {
 }
 
 #[test]
+fn a_script_of_ours_that_is_killed_wrote_nothing() {
+    let server = started(&["busy-reply-threshold 1"]);
+    let mut link = open(&server, patient());
+    static ENDLESS: Script = Script::new("endless", "while true do end");
+    let running = std::thread::Builder::new().spawn(move || link.call(&ENDLESS, &[], &[])).unwrap();
+    while server.send(&["script", "kill"]).is_err() {}
+    assert_eq!(not_executed(running.join().unwrap()).code(), Code::Busy);
+}
+
+#[test]
 fn the_fault_of_a_script_names_it() {
     let server = started(&[]);
     let mut link = open(&server, patient());
