@@ -6,9 +6,11 @@ pub mod rng;
 pub mod faulty_store;
 pub mod conformance;
 pub mod model;
-#[cfg(feature = "redis")]
-pub mod redis;
 pub mod file;
+#[cfg(all(unix, feature = "redis"))]
+pub mod redis_server;
+#[cfg(all(unix, feature = "redis"))]
+pub mod redis_keys;
 pub mod render;
 pub mod script;
 pub mod storm;

@@ -3,7 +3,7 @@
 
 use tasker_core::error::Result;
 use tasker_proof::conformance::Backend;
-use tasker_proof::redis::Keys;
+use tasker_proof::redis_keys::Keys;
 
 fn new_keys() -> Result<Box<dyn Backend>> {
     Ok(Box::new(Keys::new()?))

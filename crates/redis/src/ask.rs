@@ -147,7 +147,7 @@ impl Ask {
 
     /// Makes the trip.
     pub(crate) fn send(self, link: &mut Link) -> Result<Answer> {
-        let key = [link.location().prefix().as_bytes(), keys::HEAD.as_bytes()].concat();
+        let key = [link.location().tag().as_bytes(), keys::HEAD.as_bytes()].concat();
         let answer = link.call(&READ, &[key], &self.args).map_err(Failure::error)?;
         let mut answer = list(answer)?.into_iter();
         let stand = Stand::take(&mut answer)?;

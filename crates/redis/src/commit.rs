@@ -7,6 +7,8 @@
 //!
 //! Proof: `conformance::commit`, `conformance::guards`.
 
+use std::time::Duration;
+
 use redis::Value;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::store::{Batch, Commit};
@@ -22,6 +24,9 @@ use crate::value::{bytes, list};
 use crate::write::{self, Unwritten};
 
 static COMMIT: Script = Script::new("commit", include_str!("lua/commit.lua"));
+/// How long is asked what became of a commit.
+const RESOLVE_TIME: Duration = Duration::from_secs(5);
+
 static RESOLVE: Script = Script::new("resolve", include_str!("lua/resolve.lua"));
 
 impl RedisStore {
@@ -94,13 +99,12 @@ impl RedisStore {
         let number = next.number.to_string().into_bytes();
         let owner = keys::owner(self.owner).to_vec();
         let args = [owner.clone(), self.session.clone(), session.clone(), number];
-        // If this is not answered either, the session may be void or not.
-        let answer = self.call(&RESOLVE, &args)?;
+        let key = head_key(self.link.location());
+        let answer = self.link.resolve(&RESOLVE, &key, &args, RESOLVE_TIME)?;
         if answer == Value::Nil {
             return Err(Error::new(Code::Io, "others have taken this tasker for dead"));
         }
-        self.session.clone_from(&session);
-        self.listener().set_session(session);
+        self.set_session(session);
         let mut answer = list(answer)?.into_iter();
         let by = bytes(answer.next().unwrap_or(Value::Nil))?;
         let is_known = answer.next() == Some(Value::Int(1));

@@ -19,9 +19,10 @@
 //!
 //! Proof: `proof/tests/redis.rs`.
 
+pub mod link;
+
 mod bytes;
 mod keys;
-mod link;
 mod value;
 mod row;
 mod packed;
@@ -31,7 +32,7 @@ mod overlay;
 mod write;
 mod options;
 mod owners;
-mod waker;
+mod bell;
 mod transaction;
 mod store;
 mod commit;
@@ -39,7 +40,8 @@ mod pages;
 
 use tasker_core::error::Result;
 
-pub use link::Location;
+use link::Location;
+
 pub use options::Options;
 pub use pages::{RedisPages, RedisReader};
 pub use store::RedisStore;
@@ -47,10 +49,10 @@ pub use store::RedisStore;
 /// Opens both sides of a store; makes it if there is none with this prefix.
 ///
 /// # Errors
-/// `Busy` if the server cannot be reached, `Version` for the store of another version, `Corrupt`
-/// for keys that are no store.
-pub fn open(location: &Location, options: Options) -> Result<(RedisStore, RedisReader)> {
+/// As [`link::Link::open`]; `Version` for the store of another version, `Corrupt` for keys that are
+/// no store.
+pub fn open(location: &Location, options: &Options) -> Result<(RedisStore, RedisReader)> {
     let store = RedisStore::open(location, options)?;
-    let pages = RedisPages::open(location, store.id_key)?;
+    let pages = RedisPages::open(location, options.settings, store.id_key)?;
     Ok((store, RedisReader::new(pages)))
 }

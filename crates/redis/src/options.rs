@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use crate::link::Settings;
+
 /// How a store is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// How the server is reached, and what it must be.
+    pub settings: Settings,
     /// How long an owner may be silent before the others take it for dead.
     pub lease: Duration,
     /// How long a turn may last before the others need not wait for it any more.
@@ -13,7 +17,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(5), turn: Duration::from_millis(250) }
+        let (lease, turn) = (Duration::from_secs(5), Duration::from_millis(250));
+        Self { settings: Settings::default(), lease, turn }
     }
 }
 

@@ -42,7 +42,7 @@ use tasker_core::totals::Totals;
 use crate::ask::{Answer, Ask, Found, Stand, Want, beside, from, moment, take_row, to};
 use crate::bytes::{corrupt, descending, seq_at};
 use crate::keys;
-use crate::link::{Link, Location};
+use crate::link::{Link, Location, Settings};
 use crate::packed;
 use crate::row::Live;
 use crate::transaction::{Batched, ask_journal, place, totals};
@@ -63,6 +63,7 @@ pub type RedisReader = PageReader<RedisPages>;
 /// The connection that reads.
 pub struct RedisPages {
     link: Link,
+    settings: Settings,
     id_key: IdKey,
     names: FxHashMap<OperationId, Arc<str>>,
     /// Where the store stood when the snapshot was taken that is open.
@@ -70,9 +71,9 @@ pub struct RedisPages {
 }
 
 impl RedisPages {
-    pub(crate) fn open(location: &Location, id_key: IdKey) -> Result<Self> {
-        let link = Link::open(location)?;
-        Ok(Self { link, id_key, names: FxHashMap::default(), stand: None })
+    pub(crate) fn open(location: &Location, settings: Settings, id_key: IdKey) -> Result<Self> {
+        let link = Link::open(location, settings)?;
+        Ok(Self { link, settings, id_key, names: FxHashMap::default(), stand: None })
     }
 
     fn look(&mut self) -> Result<Stand> {
@@ -88,7 +89,7 @@ impl Pages for RedisPages {
     }
 
     fn another(&self) -> Option<RedisPages> {
-        match RedisPages::open(self.link.location(), self.id_key) {
+        match RedisPages::open(self.link.location(), self.settings, self.id_key) {
             Ok(pages) => Some(pages),
             Err(error) => {
                 tracing::warn!(%error, "there is no further connection to read with");

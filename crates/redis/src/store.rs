@@ -18,6 +18,7 @@
 //!
 //! Proof: `proof::conformance`, `proof/tests/redis.rs`.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -26,18 +27,19 @@ use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
 use crate::ask::Stand;
+use crate::bell::Bell;
 use crate::bytes::corrupt;
 use crate::keys;
-use crate::link::{Failure, Link, Location, Script};
+use crate::link::{Beat, Failure, Heartbeat, Link, Listener, Location, Pulse, Script};
 use crate::options::Options;
 use crate::owners::{Owners, Session, Silent, id};
 use crate::transaction::RedisTransaction;
 use crate::value::{list, number, pairs, some_bytes};
-use crate::waker::Listener;
 
 static OPEN: Script = Script::new("open", include_str!("lua/open.lua"));
 static BEGIN: Script = Script::new("begin", include_str!("lua/begin.lua"));
 static LEAVE: Script = Script::new("leave", include_str!("lua/leave.lua"));
+static BEAT: Script = Script::new("beat", include_str!("lua/beat.lua"));
 static RELEASE: Script = Script::new("release", include_str!("lua/release.lua"));
 static TRIM: Script = Script::new("trim", include_str!("lua/trim.lua"));
 
@@ -66,8 +68,11 @@ pub struct RedisStore {
     /// Commits since the journal was looked at.
     pub(crate) commits: u32,
     options: Options,
-    listener: Listener,
-    has_left: bool,
+    bell: Bell,
+    /// The session, as the heartbeat tells it.
+    told: Arc<Mutex<Session>>,
+    /// Nothing once the owner has left.
+    threads: Option<(Listener, Heartbeat)>,
 }
 
 /// Eight random bytes.
@@ -80,13 +85,43 @@ pub(crate) fn random() -> Result<Vec<u8>> {
 
 /// The one key that each script is given.
 pub(crate) fn head_key(location: &Location) -> Vec<Vec<u8>> {
-    vec![[location.prefix().as_bytes(), keys::HEAD.as_bytes()].concat()]
+    vec![[location.tag().as_bytes(), keys::HEAD.as_bytes()].concat()]
+}
+
+/// The threads of an owner: one hears the others, one lets them hear it.
+fn start(
+    location: &Location,
+    options: &Options,
+    (owner, bell, told): (OwnerId, &Bell, &Arc<Mutex<Session>>),
+) -> Result<(Listener, Heartbeat)> {
+    let settings = options.settings;
+    let own = keys::owner(owner).to_vec();
+    let (channel, ringing) = (location.tag() + keys::CHANNEL, bell.clone());
+    let waker: Waker = Arc::new(move || ringing.ring());
+    let listener = Listener::start_beside(location, settings, (&channel, own.clone()), waker)?;
+    let told = Arc::clone(told);
+    let args = move || {
+        let session = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        vec![own.clone(), session]
+    };
+    let pulse = Pulse {
+        period: options.beat(),
+        script: &BEAT,
+        keys: head_key(location),
+        args: Box::new(args),
+    };
+    let on_beat = |beat| {
+        if let Beat::Failed(error) = beat {
+            tracing::debug!(%error, "the others may not have heard of us");
+        }
+    };
+    Ok((listener, Heartbeat::start(location, settings, pulse, Arc::new(on_beat))?))
 }
 
 impl RedisStore {
     /// Registers a new owner.
-    pub(crate) fn open(location: &Location, options: Options) -> Result<Self> {
-        let mut link = Link::open(location)?;
+    pub(crate) fn open(location: &Location, options: &Options) -> Result<Self> {
+        let mut link = Link::open(location, options.settings)?;
         let (session, secret) = (random()?, random()?);
         let args = [session.clone(), secret, SCHEMA.into()];
         let answer = link.call(&OPEN, &head_key(location), &args).map_err(Failure::error)?;
@@ -100,7 +135,8 @@ impl RedisStore {
         };
         let owner = id(&some_bytes(owner)?)?;
         let key = some_bytes(key)?.try_into().map_err(|_| corrupt("the key of the ids"))?;
-        let listener = Listener::start(location, (owner, session.clone()), options.beat())?;
+        let (bell, told) = (Bell::default(), Arc::new(Mutex::new(session.clone())));
+        let threads = Some(start(location, options, (owner, &bell, &told))?);
         Ok(Self {
             link,
             id_key: IdKey(u64::from_be_bytes(key)),
@@ -109,9 +145,10 @@ impl RedisStore {
             owners: Owners::new(owner),
             seen: None,
             commits: 0,
-            options,
-            listener,
-            has_left: false,
+            options: *options,
+            bell,
+            told,
+            threads,
         })
     }
 
@@ -120,8 +157,10 @@ impl RedisStore {
         self.link.call(script, &key, args).map_err(Failure::error)
     }
 
-    pub(crate) fn listener(&self) -> &Listener {
-        &self.listener
+    /// Another session from now on.
+    pub(crate) fn set_session(&mut self, session: Session) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session);
+        self.session = session;
     }
 
     fn own(&self) -> [Vec<u8>; 2] {
@@ -180,12 +219,14 @@ impl RedisStore {
     }
 
     fn leave(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.has_left, true) {
-            return Ok(());
-        }
-        self.listener.stop();
+        let Some((listener, heartbeat)) = self.threads.take() else { return Ok(()) };
+        self.bell.set_waker(None);
+        listener.end();
+        // What it tells the others ends our own listening too.
         let own = self.own();
-        self.call(&LEAVE, &own).map(drop)
+        let left = self.call(&LEAVE, &own).map(drop);
+        drop((listener, heartbeat));
+        left
     }
 }
 
@@ -221,18 +262,19 @@ impl Store for RedisStore {
     }
 
     fn set_waker(&mut self, waker: Waker) {
-        self.listener.set_waker(waker);
+        self.bell.set_waker(Some(waker));
     }
 
     fn begin<'s>(&'s mut self, _preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>> {
         let begun = Instant::now();
         loop {
+            let rings = self.bell.rings();
             let (stand, left, has_turn) = self.look(true)?;
             // No longer than a turn may last: who is not let go by then tries its luck.
             if left.is_zero() || begun.elapsed() > 2 * self.options.turn {
                 return Ok(Box::new(self.begun(stand, true, has_turn)));
             }
-            self.listener.wait(left.min(self.options.turn));
+            self.bell.wait(rings, left.min(self.options.turn));
         }
     }
 

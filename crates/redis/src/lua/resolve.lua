@@ -1,9 +1,11 @@
 -- Whether a batch was written of which nobody was told. ARGV: owner, session, the session from now
 -- on, the number of the batch. Gives who wrote the batch of this number, if there is one, and
--- whether that is all there is to know. Nothing if the owner is not among the living.
+-- whether that is all there is to know. Nothing if the owner is not among the living. It may be run
+-- again with the same arguments.
 local P = string.sub(KEYS[1], 1, -2)
 local call = redis.call
-if call('HGET', P .. 'n', ARGV[1]) ~= ARGV[2] then return false end
+local session = call('HGET', P .. 'n', ARGV[1])
+if session ~= ARGV[2] and session ~= ARGV[3] then return false end
 call('HSET', P .. 'n', ARGV[1], ARGV[3])
 local found = call('XRANGE', P .. 'j', ARGV[4] .. '-0', ARGV[4] .. '-0')
 if #found > 0 then
