@@ -1,12 +1,153 @@
 //! The contract of a store, kept by Redis: one server for each process of tests, one prefix for
-//! each case.
+//! each case. Behind it what only a server has: owners that are silent, and a server that dies.
 
-use tasker_core::error::Result;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tasker_core::error::{Code, Error, Result};
+use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
+use tasker_core::state::{Counts, State};
+use tasker_core::store::{Batch, Change, Commit, Head, Lookups, Operation, Start, Store};
+use tasker_core::task::NewTask;
+use tasker_core::time::WallMs;
 use tasker_proof::conformance::Backend;
 use tasker_proof::redis_keys::Keys;
+use tasker_proof::redis_server::RedisServer;
+use tasker_redis::link::Location;
+use tasker_redis::{Options, RedisStore, open};
 
 fn new_keys() -> Result<Box<dyn Backend>> {
     Ok(Box::new(Keys::new()?))
 }
 
 tasker_proof::conformance!(new_keys);
+
+/// Where a process of [`a_process_that_runs_a_task`] finds the store.
+const ADDRESS: &str = "TASKER_TEST_ADDRESS";
+
+fn at(server: &RedisServer) -> Result<Location> {
+    Location::parse(&server.url())
+}
+
+fn next(store: &dyn Store, head: Head, changes: Vec<Change>) -> Batch {
+    let Head { number, seq_next, lane_next, counts } = head;
+    let (owner, at, notes) = (store.owner(), WallMs(0), Vec::new());
+    Batch { number: number + 1, owner, at, seq_next, lane_next, counts, changes, notes }
+}
+
+fn commit(store: &mut RedisStore, changes: Vec<Change>) -> Result<Commit> {
+    let head = store.begin_read()?.head()?;
+    let batch = next(store, head, changes);
+    Ok(store.begin(&Lookups::default)?.commit(&batch))
+}
+
+fn io(error: std::io::Error) -> Error {
+    Error::new(Code::Io, "a process of a test").with_source(error)
+}
+
+/// Opens a store, starts a task, says so and waits to be killed.
+#[test]
+#[ignore = "a process of another test"]
+fn a_process_that_runs_a_task() -> Result<()> {
+    let Ok(address) = std::env::var(ADDRESS) else { return Ok(()) };
+    let (mut store, _reader) = open(&Location::parse(&address)?, &Options::default())?;
+    let (seq, lane, at) = (Seq(1), LaneId::new(OperationId(1), 0), WallMs(1));
+    let mut ids = IdSource::new(store.id_key(), [1; 32]);
+    let (id, run, def) = (ids.task(seq, at), ids.run(at), NewTask::new("read"));
+    let start = Some(Start { run, attempt: 1, at });
+    let changes = vec![
+        Change::Operation(Operation::new(OperationId(1), "read").into()),
+        Change::Add { seq, id, lane, def, at, start },
+    ];
+    let mut counts = Counts::default();
+    counts.enter(State::Running);
+    let head = store.begin_read()?.head()?;
+    let batch = Batch { seq_next: Seq(2), counts, ..next(&store, head, changes) };
+    let committed = store.begin(&Lookups::default)?.commit(&batch);
+    assert!(matches!(committed, Commit::Committed), "{committed:?}");
+    let mut output = std::io::stdout();
+    output.write_all(b"it runs\n").and_then(|()| output.flush()).map_err(io)?;
+    std::io::stdin().read_to_end(&mut Vec::new()).map(drop).map_err(io)
+}
+
+/// I-5: a process that is killed says nothing, and is taken for dead when its lease is over.
+#[test]
+fn the_runs_of_a_process_that_was_killed_are_orphans_when_its_lease_is_over() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let program = std::env::current_exe().map_err(io)?;
+    let mut child = Command::new(program)
+        .args(["--exact", "a_process_that_runs_a_task", "--ignored", "--nocapture"])
+        .env(ADDRESS, server.url())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(io)?;
+    let output = child.stdout.take().ok_or_else(|| Error::bug("a child without an output"))?;
+    let mut lines = BufReader::new(output).lines().map_while(std::result::Result::ok);
+    assert!(lines.any(|line| line.ends_with("it runs")));
+
+    let options = Options { lease: Duration::from_millis(1_500), ..Options::default() };
+    let (mut store, _reader) = open(&at(&server)?, &options)?;
+    store.refresh_owners()?;
+    assert!(store.is_shared());
+    assert!(store.begin_read()?.orphans()?.is_empty(), "it lives");
+    child.kill().and_then(|()| child.wait()).map_err(io)?;
+    while store.begin_read()?.orphans()?.is_empty() {
+        store.refresh_owners()?;
+    }
+    assert!(!store.is_shared());
+    Box::new(store).close()
+}
+
+/// I-2
+#[test]
+fn a_transaction_that_another_one_overtook_is_not_committed() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let options = Options { turn: Duration::from_millis(1), ..Options::default() };
+    let (mut one, _) = open(&at(&server)?, &options)?;
+    let (mut two, _) = open(&at(&server)?, &options)?;
+    let head = one.begin_read()?.head()?;
+    let (late, first) = (next(&one, head, Vec::new()), next(&two, head, Vec::new()));
+    let transaction = one.begin(&Lookups::default)?;
+    // Its turn is over at once, so the other one need not wait for it.
+    assert!(matches!(two.begin(&Lookups::default)?.commit(&first), Commit::Committed));
+    assert!(matches!(transaction.commit(&late), Commit::Overtaken));
+    let mut again = one.begin(&Lookups::default)?;
+    assert!(again.has_news());
+    assert_eq!(again.journal(0, 9)?.len(), 1);
+    let batch = Batch { number: 2, ..late };
+    assert!(matches!(again.commit(&batch), Commit::Committed));
+    Ok(())
+}
+
+/// I-1, I-2: what was acknowledged is there when the server is back, and the owner goes on.
+#[test]
+fn a_server_that_dies_and_comes_back_has_all_that_was_committed() -> Result<()> {
+    let mut server = RedisServer::start(&["appendfsync always"])?;
+    let (mut store, _reader) = open(&at(&server)?, &Options::default())?;
+    for _ in 0..5 {
+        assert!(matches!(commit(&mut store, Vec::new())?, Commit::Committed));
+    }
+    server.kill();
+    let lost = store.begin(&Lookups::default).map(drop);
+    assert_eq!(lost.err().map(|error| error.code()), Some(Code::Busy));
+    server.restart()?;
+    assert_eq!(store.begin_read()?.head()?.number, 5);
+    assert!(matches!(commit(&mut store, Vec::new())?, Commit::Committed));
+    Box::new(store).close()
+}
+
+/// F-15: what is under the prefix and is no store is not touched.
+#[test]
+fn keys_of_others_and_stores_of_other_versions_are_refused() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let code = || Ok(open(&at(&server)?, &Options::default()).err().map(|error| error.code()));
+    server.send(&["HSET", "{tasker}h", "colour", "red"])?;
+    assert_eq!(code()?, Some(Code::Corrupt));
+    server.send(&["HSET", "{tasker}h", "v", "2"])?;
+    assert_eq!(code()?, Some(Code::Version));
+    server.send(&["DEL", "{tasker}h"])?;
+    assert_eq!(code()?, None);
+    Ok(())
+}
