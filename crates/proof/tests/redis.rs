@@ -1,15 +1,19 @@
 //! The contract of a store, kept by Redis: one server for each process of tests, one prefix for
 //! each case. Behind it what only a server has: owners that are silent, and a server that dies.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdSource, LaneId, OperationId, Seq};
+use tasker_core::query::Query;
+use tasker_core::read::Find;
+use tasker_core::reader::Reader;
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{Batch, Change, Commit, Head, Lookups, Operation, Start, Store};
-use tasker_core::task::NewTask;
+use tasker_core::task::{NewTask, Priority, TaskEnd};
 use tasker_core::time::WallMs;
 use tasker_proof::conformance::Backend;
 use tasker_proof::redis_keys::Keys;
@@ -149,5 +153,87 @@ fn keys_of_others_and_stores_of_other_versions_are_refused() -> Result<()> {
     assert_eq!(code()?, Some(Code::Version));
     server.send(&["DEL", "{tasker}h"])?;
     assert_eq!(code()?, None);
+    Ok(())
+}
+
+/// One commit on the newest state, however often others are faster.
+fn insist(store: &mut RedisStore, plan: &mut dyn FnMut(&mut Head) -> Change) -> Result<()> {
+    loop {
+        let owner = store.owner();
+        let mut transaction = store.begin(&Lookups::default)?;
+        let mut head = transaction.head()?;
+        let change = plan(&mut head);
+        let Head { number, seq_next, lane_next, counts } = head;
+        let (at, changes, notes) = (WallMs(0), vec![change], Vec::new());
+        let number = number + 1;
+        let batch = Batch { number, owner, at, seq_next, lane_next, counts, changes, notes };
+        match transaction.commit(&batch) {
+            Commit::Committed => return Ok(()),
+            Commit::Overtaken => {}
+            other => return Err(Error::bug(format!("{other:?}"))),
+        }
+    }
+}
+
+/// Adds tasks, starts them and ends them, each in a commit of its own.
+fn work(location: &Location, tasks: u64) -> Result<()> {
+    let (mut store, _reader) = open(location, &Options::default())?;
+    let mut ids = IdSource::new(store.id_key(), [store.owner().0 as u8; 32]);
+    let (lane, at, priority) = (LaneId::new(OperationId(1), 0), WallMs(1), Priority::default());
+    for _ in 0..tasks {
+        let mut seq = Seq(0);
+        insist(&mut store, &mut |head| {
+            seq = head.seq_next;
+            head.seq_next = Seq(seq.0 + 1);
+            head.counts.enter(State::Ready);
+            let (id, def) = (ids.task(seq, at), NewTask::new("read"));
+            Change::Add { seq, id, lane, def, at, start: None }
+        })?;
+        let run = ids.run(at);
+        insist(&mut store, &mut |head| {
+            head.counts.shift(State::Ready, State::Running);
+            let start = Start { run, attempt: 1, at };
+            Change::Start { seq, lane, priority, start, is_due: false }
+        })?;
+        insist(&mut store, &mut |head| {
+            head.counts.shift(State::Running, State::Done);
+            let (run, outcome) = (Some(run), TaskEnd::Done(None));
+            Change::End { seq, lane, priority, run, outcome, at }
+        })?;
+    }
+    Box::new(store).close()
+}
+
+/// I-2, I-13: and whoever reads meanwhile finds each task once, wherever it stands by then.
+#[test]
+fn owners_that_write_at_once_lose_nothing() -> Result<()> {
+    const TASKS: u64 = 60;
+    let server = RedisServer::start(&[])?;
+    let location = at(&server)?;
+    let (mut store, mut reader) = open(&location, &Options::default())?;
+    let operation = Change::Operation(Operation::new(OperationId(1), "read").into());
+    assert!(matches!(commit(&mut store, vec![operation])?, Commit::Committed));
+    let all = Find::all(Query::parse("{\"priority\":0}")?);
+    let most = std::thread::scope(|scope| -> Result<usize> {
+        let writers = [(); 3].map(|()| scope.spawn(|| work(&location, TASKS)));
+        let mut most = 0;
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            let found = reader.find(&all, &|| false)?;
+            let seqs: BTreeSet<_> = found.iter().map(|found| found.task.seq).collect();
+            assert_eq!(seqs.len(), found.len(), "a task was found twice");
+            most = most.max(found.len());
+        }
+        for writer in writers {
+            writer.join().map_err(|_| Error::bug("a writer panicked"))??;
+        }
+        Ok(most)
+    })?;
+    assert!(most as u64 <= 3 * TASKS);
+    assert_eq!(reader.find(&all, &|| false)?.len() as u64, 3 * TASKS);
+    let mut look = store.begin_read()?;
+    let (head, entries) = (look.head()?, look.journal(0, usize::MAX)?);
+    assert_eq!((head.number, head.counts.get(State::Done)), (1 + 9 * TASKS, 3 * TASKS));
+    let numbers: Vec<_> = entries.iter().map(|entry| entry.number).collect();
+    assert_eq!(numbers, (1..=head.number).collect::<Vec<_>>());
     Ok(())
 }

@@ -8,7 +8,7 @@
 use std::vec::IntoIter;
 
 use redis::Value;
-use tasker_core::error::Result;
+use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, Seq};
 use tasker_core::store::Head;
 use tasker_core::task::{Json, TaskEnd};
@@ -16,7 +16,7 @@ use tasker_core::time::WallMs;
 
 use crate::bytes::{corrupt, json};
 use crate::keys;
-use crate::link::{Failure, Link, Script};
+use crate::link::{Failure, Link, Location, Script};
 use crate::packed;
 use crate::row::Row;
 use crate::value::{bytes, digits, list, some_bytes};
@@ -25,6 +25,32 @@ static READ: Script = Script::new("read", include_str!("lua/read.lua"));
 
 /// Arguments of one command: a script has no room for many more.
 pub(crate) const ARGS_MAX: usize = 1_000;
+
+/// Runs a script that may run twice: it reads, or the second time changes nothing. So a connection
+/// that was cut since it was used last is no reason to give up, and nothing is ever left open.
+///
+/// # Errors
+/// What the server says; `Busy` if it does not answer.
+pub(crate) fn call_again(link: &mut Link, script: &Script, args: &[Vec<u8>]) -> Result<Value> {
+    let key = head_key(link.location());
+    let unanswered = match link.call(script, &key, args) {
+        Ok(answer) => return Ok(answer),
+        Err(Failure::NotExecuted(error)) => return Err(error),
+        Err(Failure::Unknown(error)) => error,
+    };
+    tracing::debug!(error = %unanswered, "a script is run again");
+    link.call(script, &key, args).map_err(|failure| match failure {
+        Failure::NotExecuted(error) => error,
+        Failure::Unknown(error) => {
+            Error::new(Code::Busy, error.message().to_owned()).with_source(error)
+        }
+    })
+}
+
+/// The one key that each script is given.
+pub(crate) fn head_key(location: &Location) -> Vec<Vec<u8>> {
+    vec![[location.tag().as_bytes(), keys::HEAD.as_bytes()].concat()]
+}
 
 /// Where a store stood at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,8 +173,7 @@ impl Ask {
 
     /// Makes the trip.
     pub(crate) fn send(self, link: &mut Link) -> Result<Answer> {
-        let key = [link.location().tag().as_bytes(), keys::HEAD.as_bytes()].concat();
-        let answer = link.call(&READ, &[key], &self.args).map_err(Failure::error)?;
+        let answer = call_again(link, &READ, &self.args)?;
         let mut answer = list(answer)?.into_iter();
         let stand = Stand::take(&mut answer)?;
         let all = list(answer.next().unwrap_or(Value::Nil))?;
@@ -248,7 +273,7 @@ pub(crate) fn beside(entry: &[u8]) -> Vec<u8> {
     [b"(", entry].concat()
 }
 
-/// When the last batch was written, as the head says; for entries of the journal.
+/// When a batch was written, as the journal has it.
 pub(crate) fn moment(bytes: &[u8]) -> Result<WallMs> {
     let text = str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
     text.map(WallMs).ok_or_else(|| corrupt("a moment that is none"))

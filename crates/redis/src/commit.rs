@@ -14,12 +14,12 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::store::{Batch, Commit};
 use tasker_core::{journal, journal_notes};
 
-use crate::ask::Stand;
+use crate::ask::{Stand, head_key};
 use crate::keys;
 use crate::link::{Failure, Script};
 use crate::overlay::Overlay;
 use crate::packed;
-use crate::store::{RedisStore, head_key, random};
+use crate::store::{RedisStore, random};
 use crate::value::{bytes, list};
 use crate::write::{self, Unwritten};
 

@@ -9,7 +9,7 @@
 //! - A living owner that can talk to the server is never taken for dead (I-5).
 //! - After a gap in which we could not look we begin to count anew.
 //!
-//! Proof: the tests below, `tests/owners.rs`, `conformance::orphans`.
+//! Proof: the tests below, `proof/tests/redis.rs`, `conformance::orphans`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -26,7 +26,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
-use crate::ask::Stand;
+use crate::ask::{Stand, call_again, head_key};
 use crate::bell::Bell;
 use crate::bytes::corrupt;
 use crate::keys;
@@ -81,11 +81,6 @@ pub(crate) fn random() -> Result<Vec<u8>> {
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(Code::Io, "no random numbers").with_source(error))?;
     Ok(bytes.to_vec())
-}
-
-/// The one key that each script is given.
-pub(crate) fn head_key(location: &Location) -> Vec<Vec<u8>> {
-    vec![[location.tag().as_bytes(), keys::HEAD.as_bytes()].concat()]
 }
 
 /// The threads of an owner: one hears the others, one lets them hear it.
@@ -152,9 +147,8 @@ impl RedisStore {
         })
     }
 
-    pub(crate) fn call(&mut self, script: &Script, args: &[Vec<u8>]) -> Result<Value> {
-        let key = head_key(self.link.location());
-        self.link.call(script, &key, args).map_err(Failure::error)
+    fn call(&mut self, script: &Script, args: &[Vec<u8>]) -> Result<Value> {
+        call_again(&mut self.link, script, args)
     }
 
     /// Another session from now on.
