@@ -103,9 +103,11 @@ impl Location {
         if scheme == Scheme::Sentinel && primary.is_empty() {
             return Err(invalid("name the primary as the sentinels do: …@host:26379/name"));
         }
+        let hosts = hosts_of(scheme, hosts)?;
+        debug_assert!(!hosts.is_empty(), "a location is somewhere");
         Ok(Location {
             scheme,
-            hosts: hosts_of(scheme, hosts)?,
+            hosts,
             primary: decoded(primary)?,
             user,
             password,
