@@ -79,8 +79,8 @@ impl Location {
     /// Reads an address.
     ///
     /// # Errors
-    /// `Invalid` with the path `store` and what to write instead; `Unsupported` for `rediss://` in a
-    /// build without TLS.
+    /// `Invalid` with the path `store` and what to write instead; `Unsupported` for `rediss://` in
+    /// a build without TLS.
     pub fn parse(address: &str) -> Result<Location> {
         let Some((scheme, rest)) = address.split_once("://") else {
             return Err(invalid("an address begins with redis://, rediss:// or redis+sentinel://"));
