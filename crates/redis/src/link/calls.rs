@@ -90,6 +90,7 @@ impl Link {
         let mut is_second = false;
         loop {
             self.connect().map_err(|error| Failure::NotExecuted(in_service(error)))?;
+            debug_assert!(self.connection.is_some(), "it was just made");
             let lost = match self.run(script, keys, args) {
                 Ok(reply) => return Ok(reply),
                 Err(lost) => lost,

@@ -101,6 +101,7 @@ pub(crate) fn judge(info: &str, sync: Option<Sync>, demands: Demands) -> Result<
         ));
     }
     let durability = durability(info, sync, demands)?;
+    debug_assert!(durability.is_some() || demands.is_unsafe, "a promise of nothing");
     let run_id = value(info, "run_id").unwrap_or_default().to_owned();
     Ok(Server { version: version.to_owned(), run_id, durability })
 }

@@ -49,6 +49,7 @@ impl BackOff {
     /// The next wait.
     pub(crate) fn advance(&mut self) -> Duration {
         let wait = self.0.map_or(WAIT_MIN, |last| (last * 2).min(WAIT_MAX));
+        debug_assert!((WAIT_MIN..=WAIT_MAX).contains(&wait), "a wait has bounds");
         self.0 = Some(wait);
         wait
     }

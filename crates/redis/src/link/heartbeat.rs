@@ -81,6 +81,7 @@ impl Heartbeat {
         pulse: Pulse,
         on_beat: OnBeat,
     ) -> Result<Heartbeat> {
+        debug_assert!(!pulse.period.is_zero(), "it would never rest");
         let stop = Stop::default();
         // A reply that is not there when the next beat is due is of no use.
         let reply_timeout = settings.reply_timeout.min(pulse.period);

@@ -79,8 +79,8 @@ impl Location {
     /// Reads an address.
     ///
     /// # Errors
-    /// `Invalid` with the path `store` and what to write instead; `Unsupported` for `rediss://` in a
-    /// build without TLS.
+    /// `Invalid` with the path `store` and what to write instead; `Unsupported` for `rediss://` in
+    /// a build without TLS.
     pub fn parse(address: &str) -> Result<Location> {
         let Some((scheme, rest)) = address.split_once("://") else {
             return Err(invalid("an address begins with redis://, rediss:// or redis+sentinel://"));
@@ -103,9 +103,11 @@ impl Location {
         if scheme == Scheme::Sentinel && primary.is_empty() {
             return Err(invalid("name the primary as the sentinels do: …@host:26379/name"));
         }
+        let hosts = hosts_of(scheme, hosts)?;
+        debug_assert!(!hosts.is_empty(), "a location is somewhere");
         Ok(Location {
             scheme,
-            hosts: hosts_of(scheme, hosts)?,
+            hosts,
             primary: decoded(primary)?,
             user,
             password,

@@ -26,6 +26,7 @@ impl fmt::Debug for Script {
 impl Script {
     /// A script of this text.
     pub const fn new(name: &'static str, text: &'static str) -> Script {
+        debug_assert!(!name.is_empty(), "a message could not name it");
         Script { name, text, hash: OnceLock::new() }
     }
 

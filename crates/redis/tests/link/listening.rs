@@ -50,7 +50,7 @@ fn a_message_that_comes_in_two_halves_is_one() {
     let proxy = Proxy::before(&server);
     let (_listener, woken) = listening(&proxy.url(), settings());
     woken.recv().unwrap();
-    for half in 1..8 {
+    for half in [1, 9, 30] {
         proxy.hold_after(half);
         assert_eq!(server.send(&["publish", "c", "m"]).unwrap(), "1");
         // The rest comes when the silence is too long for the listener, and it asks.

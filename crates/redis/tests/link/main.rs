@@ -21,6 +21,7 @@ mod resolving;
 mod listening;
 mod beating;
 mod failover;
+mod logging;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -110,7 +110,8 @@ fn the_documented_rights_are_enough() {
     let all = Script::new(
         "all",
         "redis.call('hset', KEYS[1], 'a', ARGV[1]) redis.call('xadd', KEYS[2], '1-0', 'b', 'c') \
-        redis.call('publish', KEYS[3], '') redis.call('time') return redis.call('hget', KEYS[1], 'a')",
+        redis.call('publish', KEYS[3], '') redis.call('time') \
+        return redis.call('hget', KEYS[1], 'a')",
     );
     let keys = bytes(&["{tasker}:h", "{tasker}:j", "{tasker}:c"]);
     assert_eq!(link.call(&all, &keys, &bytes(&["x"])).unwrap(), text("x"));

@@ -14,7 +14,8 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Counts up for a session that is not void.
 fn commit() -> Script {
-    let text = "if (redis.call('hget', KEYS[1], 'session') or '1') ~= ARGV[1] then return 'void' end \
+    let text = "local session = redis.call('hget', KEYS[1], 'session') or '1' \
+        if session ~= ARGV[1] then return 'void' end \
         return redis.call('hincrby', KEYS[1], 'number', 1)";
     Script::new("commit", text)
 }
