@@ -19,9 +19,9 @@ use crate::keys;
 use crate::link::{Failure, Script};
 use crate::overlay::Overlay;
 use crate::packed;
-use crate::store::{RedisStore, random};
 use crate::value::{bytes, list};
 use crate::write::{self, Unwritten};
+use crate::writer::{Writer, random};
 
 static COMMIT: Script = Script::new("commit", include_str!("lua/commit.lua"));
 /// How long is asked what became of a commit.
@@ -29,7 +29,7 @@ const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
 static RESOLVE: Script = Script::new("resolve", include_str!("lua/resolve.lua"));
 
-impl RedisStore {
+impl Writer {
     /// Commits a batch that was planned where the store stood.
     pub(crate) fn commit(&mut self, batch: &Batch, stand: &Stand) -> Commit {
         let loaded = Overlay::load(&mut self.link, write::needs(batch), (stand, self.id_key));

@@ -14,8 +14,8 @@ use crate::bytes::{descending, sortable};
 
 /// Number, stamp and the facts of the last batch, the schema version, the key of the ids.
 pub(crate) const HEAD: &str = "h";
-// Only scripts name these: `n`, the owners that live, each with the secret of its session; `nb`, how
-// often each was heard of; `t`, who has the turn, while it lasts.
+// Only scripts name these: `n`, the owners that live, each with the secret of its session; `nb`,
+// how often each was heard of; `t`, who has the turn, while it lasts.
 /// The journal: a stream with an entry for each batch.
 pub(crate) const JOURNAL: &str = "j";
 /// The channel on which commits are told.

@@ -13,8 +13,8 @@
 //! - The contract of [`tasker_core::store`], on Redis 7.0 and later.
 //!
 //! # Given up
-//! - `read.lua` and `commit.lua` name keys that are not declared. Servers that lock by declared keys
-//!   are not supported.
+//! - `read.lua` and `commit.lua` name keys that are not declared. Servers that lock by declared
+//!   keys are not supported.
 //! - A batch goes to the server as one script, however large it is.
 //!
 //! Proof: `proof/tests/redis.rs`.
@@ -32,10 +32,11 @@ mod overlay;
 mod write;
 mod options;
 mod owners;
-mod bell;
+mod notifier;
+mod writer;
+mod commit;
 mod transaction;
 mod store;
-mod commit;
 mod pages;
 
 use tasker_core::error::Result;
@@ -53,6 +54,6 @@ pub use store::RedisStore;
 /// no store.
 pub fn open(location: &Location, options: &Options) -> Result<(RedisStore, RedisReader)> {
     let store = RedisStore::open(location, options)?;
-    let pages = RedisPages::open(location, options.settings, store.id_key)?;
+    let pages = RedisPages::open(location, options.settings, store.id_key_of())?;
     Ok((store, RedisReader::new(pages)))
 }

@@ -113,6 +113,7 @@ pub(crate) fn id(bytes: &[u8]) -> Result<OwnerId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::clock::now;
 
     const LEASE: Duration = Duration::from_secs(5);
 
@@ -130,7 +131,7 @@ mod tests {
     /// I-5
     #[test]
     fn who_is_silent_for_a_lease_is_told_and_nobody_else() {
-        let (mut owners, begin) = (Owners::new(OwnerId(1)), Instant::now());
+        let (mut owners, begin) = (Owners::new(OwnerId(1)), now());
         let after = |ms| begin + Duration::from_millis(ms);
         assert!(silent(&mut owners, begin, &[(1, "0"), (2, "0"), (3, "0")]).is_empty());
         assert!(owners.is_shared() && owners.lives(OwnerId(3)));
@@ -145,7 +146,7 @@ mod tests {
     /// I-5
     #[test]
     fn who_could_not_look_begins_anew() {
-        let (mut owners, begin) = (Owners::new(OwnerId(1)), Instant::now());
+        let (mut owners, begin) = (Owners::new(OwnerId(1)), now());
         let after = |ms| begin + Duration::from_millis(ms);
         assert!(silent(&mut owners, begin, &[(2, "0")]).is_empty());
         assert!(silent(&mut owners, after(60_000), &[(2, "0")]).is_empty());

@@ -60,6 +60,9 @@ const LINES_AT_ONCE: usize = 500;
 /// The reading side of a handle.
 pub type RedisReader = PageReader<RedisPages>;
 
+/// Tasks as they were read.
+type Part = Vec<(Seq, Found)>;
+
 /// The connection that reads.
 pub struct RedisPages {
     link: Link,
@@ -201,7 +204,7 @@ impl RedisSnapshot<'_> {
         &mut self,
         (seqs, is_down): (Range<Seq>, bool),
         columns: Columns,
-    ) -> Result<(Vec<(Seq, Found)>, Option<Seq>)> {
+    ) -> Result<(Part, Option<Seq>)> {
         let mut ask = Ask::default();
         let (low, high) = (seqs.low.0.to_be_bytes(), seqs.high.0.to_be_bytes());
         let down = if is_down { b"1" } else { b"0" };

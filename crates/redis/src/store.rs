@@ -19,28 +19,26 @@
 //! Proof: `proof::conformance`, `proof/tests/redis.rs`.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use redis::Value;
 use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
-use crate::ask::{Stand, call_again, head_key};
-use crate::bell::Bell;
+use crate::ask::{Stand, head_key};
 use crate::bytes::corrupt;
 use crate::keys;
+use crate::link::clock::now;
 use crate::link::{Beat, Failure, Heartbeat, Link, Listener, Location, Pulse, Script};
+use crate::notifier::Notifier;
 use crate::options::Options;
-use crate::owners::{Owners, Session, Silent, id};
+use crate::owners::{Owners, Session, id};
 use crate::transaction::RedisTransaction;
-use crate::value::{list, number, pairs, some_bytes};
+use crate::value::some_bytes;
+use crate::writer::{Looked, Writer, random};
 
 static OPEN: Script = Script::new("open", include_str!("lua/open.lua"));
-static BEGIN: Script = Script::new("begin", include_str!("lua/begin.lua"));
-static LEAVE: Script = Script::new("leave", include_str!("lua/leave.lua"));
 static BEAT: Script = Script::new("beat", include_str!("lua/beat.lua"));
-static RELEASE: Script = Script::new("release", include_str!("lua/release.lua"));
 static TRIM: Script = Script::new("trim", include_str!("lua/trim.lua"));
 
 /// The version of all keys and values.
@@ -57,42 +55,24 @@ const BATCHES_KEPT_MAX: u64 = 100_000;
 const COMMITS_PER_CHECK: u32 = 256;
 
 /// The writing side of a handle.
+#[derive(Debug)]
 pub struct RedisStore {
-    pub(crate) link: Link,
-    pub(crate) id_key: IdKey,
-    pub(crate) owner: OwnerId,
-    pub(crate) session: Session,
-    pub(crate) owners: Owners,
-    /// Where the store stood when we last looked or wrote.
-    pub(crate) seen: Option<Stand>,
-    /// Commits since the journal was looked at.
-    pub(crate) commits: u32,
-    options: Options,
-    bell: Bell,
-    /// The session, as the heartbeat tells it.
-    told: Arc<Mutex<Session>>,
+    writer: Writer,
+    notifier: Notifier,
     /// Nothing once the owner has left.
     threads: Option<(Listener, Heartbeat)>,
-}
-
-/// Eight random bytes.
-pub(crate) fn random() -> Result<Vec<u8>> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(Code::Io, "no random numbers").with_source(error))?;
-    Ok(bytes.to_vec())
 }
 
 /// The threads of an owner: one hears the others, one lets them hear it.
 fn start(
     location: &Location,
     options: &Options,
-    (owner, bell, told): (OwnerId, &Bell, &Arc<Mutex<Session>>),
+    (owner, notifier, told): (OwnerId, &Notifier, &Arc<Mutex<Session>>),
 ) -> Result<(Listener, Heartbeat)> {
     let settings = options.settings;
     let own = keys::owner(owner).to_vec();
-    let (channel, ringing) = (location.tag() + keys::CHANNEL, bell.clone());
-    let waker: Waker = Arc::new(move || ringing.ring());
+    let (channel, notifier) = (location.tag() + keys::CHANNEL, notifier.clone());
+    let waker: Waker = Arc::new(move || notifier.notify());
     let listener = Listener::start_beside(location, settings, (&channel, own.clone()), waker)?;
     let told = Arc::clone(told);
     let args = move || {
@@ -130,95 +110,39 @@ impl RedisStore {
         };
         let owner = id(&some_bytes(owner)?)?;
         let key = some_bytes(key)?.try_into().map_err(|_| corrupt("the key of the ids"))?;
-        let (bell, told) = (Bell::default(), Arc::new(Mutex::new(session.clone())));
-        let threads = Some(start(location, options, (owner, &bell, &told))?);
-        Ok(Self {
+        let (notifier, told) = (Notifier::default(), Arc::new(Mutex::new(session.clone())));
+        let threads = Some(start(location, options, (owner, &notifier, &told))?);
+        let writer = Writer {
             link,
             id_key: IdKey(u64::from_be_bytes(key)),
             owner,
             session,
+            told,
             owners: Owners::new(owner),
             seen: None,
             commits: 0,
             options: *options,
-            bell,
-            told,
-            threads,
-        })
+        };
+        Ok(Self { writer, notifier, threads })
     }
 
-    fn call(&mut self, script: &Script, args: &[Vec<u8>]) -> Result<Value> {
-        call_again(&mut self.link, script, args)
-    }
-
-    /// Another session from now on.
-    pub(crate) fn set_session(&mut self, session: Session) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session);
-        self.session = session;
-    }
-
-    fn own(&self) -> [Vec<u8>; 2] {
-        [keys::owner(self.owner).to_vec(), self.session.clone()]
-    }
-
-    /// Looks who lives and where the store stands, and takes the turn if that is asked for. Gives
-    /// for how long somebody else may have it still.
-    fn look(&mut self, takes_turn: bool) -> Result<(Stand, Duration, bool)> {
-        let [owner, session] = self.own();
-        let turn = self.options.turn.as_millis().to_string().into_bytes();
-        let takes = if takes_turn { b"1" } else { b"0" };
-        let answer = self.call(&BEGIN, &[owner, session, takes.to_vec(), turn])?;
-        if answer == Value::Nil {
-            let text = "others have taken this tasker for dead, or the store is another one";
-            return Err(Error::new(Code::Io, text));
-        }
-        let mut answer = list(answer)?.into_iter();
-        let stand = Stand::take(&mut answer)?;
-        let mut next = || answer.next().unwrap_or(Value::Nil);
-        let (sessions, beats, wait) = (pairs(next())?, pairs(next())?, number(&next())?);
-        let silent = self.owners.look((sessions, beats), Instant::now(), self.options.lease)?;
-        for one in silent {
-            self.bury(one)?;
-        }
-        let left = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        Ok((stand, left, wait < 0))
-    }
-
-    /// Buries an owner that has been silent, unless it is heard of at this very moment.
-    fn bury(&mut self, Silent { owner, session, beats }: Silent) -> Result<()> {
-        let args = [keys::owner(owner).to_vec(), session, beats];
-        let buried = self.call(&LEAVE, &args)?;
-        if number(&buried)? == 1 {
-            tracing::info!(
-                owner = owner.0,
-                "an owner was silent for too long and is taken for dead"
-            );
-            self.owners.forget(owner);
-        }
-        Ok(())
-    }
-
-    /// Gives the turn back without a commit. If that fails it runs out.
-    pub(crate) fn release_turn(&mut self) {
-        let owner = keys::owner(self.owner).to_vec();
-        if let Err(error) = self.call(&RELEASE, &[owner]) {
-            tracing::debug!(%error, "a turn could not be given back");
-        }
+    /// The secret under which sequence numbers are folded into uuids.
+    pub(crate) fn id_key_of(&self) -> IdKey {
+        self.writer.id_key
     }
 
     /// The transaction that begins here.
     fn begun(&mut self, stand: Stand, is_writing: bool, has_turn: bool) -> RedisTransaction<'_> {
-        let has_news = self.seen.replace(stand.clone()) != Some(stand.clone());
-        RedisTransaction::new(self, stand, has_news, (is_writing, has_turn))
+        let has_news = self.writer.seen.replace(stand.clone()) != Some(stand.clone());
+        RedisTransaction::new(&mut self.writer, stand, has_news, (is_writing, has_turn))
     }
 
     fn leave(&mut self) -> Result<()> {
         let Some((listener, heartbeat)) = self.threads.take() else { return Ok(()) };
-        self.bell.set_waker(None);
+        self.notifier.set_waker(None);
         listener.end();
         // What it tells the others ends our own listening too.
-        let own = self.own();
-        let left = self.call(&LEAVE, &own).map(drop);
+        let left = self.writer.leave();
         drop((listener, heartbeat));
         left
     }
@@ -236,19 +160,19 @@ impl Drop for RedisStore {
 
 impl Store for RedisStore {
     fn owner(&self) -> OwnerId {
-        self.owner
+        self.writer.owner
     }
 
     fn id_key(&self) -> IdKey {
-        self.id_key
+        self.writer.id_key
     }
 
     fn refresh_owners(&mut self) -> Result<()> {
-        self.look(false).map(drop)
+        self.writer.look(false).map(drop)
     }
 
     fn is_shared(&self) -> bool {
-        self.owners.is_shared()
+        self.writer.owners.is_shared()
     }
 
     fn poll_interval_ms(&self) -> Option<u64> {
@@ -256,35 +180,35 @@ impl Store for RedisStore {
     }
 
     fn set_waker(&mut self, waker: Waker) {
-        self.bell.set_waker(Some(waker));
+        self.notifier.set_waker(Some(waker));
     }
 
     fn begin<'s>(&'s mut self, _preview: Preview<'_>) -> Result<Box<dyn Transaction + 's>> {
-        let begun = Instant::now();
+        let begun = now();
         loop {
-            let rings = self.bell.rings();
-            let (stand, left, has_turn) = self.look(true)?;
+            let notices = self.notifier.notices();
+            let Looked { stand, left, has_turn } = self.writer.look(true)?;
             // No longer than a turn may last: who is not let go by then tries its luck.
-            if left.is_zero() || begun.elapsed() > 2 * self.options.turn {
+            if left.is_zero() || now() - begun > 2 * self.writer.options.turn {
                 return Ok(Box::new(self.begun(stand, true, has_turn)));
             }
-            self.bell.wait(rings, left.min(self.options.turn));
+            self.notifier.wait(notices, left.min(self.writer.options.turn));
         }
     }
 
     fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
-        let (stand, ..) = self.look(false)?;
+        let Looked { stand, .. } = self.writer.look(false)?;
         Ok(Box::new(self.begun(stand, false, false)))
     }
 
     fn maintain(&mut self, is_idle: bool) -> Result<()> {
         let commits_min = if is_idle { 1 } else { COMMITS_PER_CHECK };
-        if self.commits < commits_min {
+        if self.writer.commits < commits_min {
             return Ok(());
         }
-        self.commits = 0;
+        self.writer.commits = 0;
         let args = [BATCHES_KEPT, BATCHES_KEPT_MS, BATCHES_KEPT_MAX];
-        self.call(&TRIM, &args.map(|number| number.to_string().into_bytes())).map(drop)
+        self.writer.call(&TRIM, &args.map(|number| number.to_string().into_bytes())).map(drop)
     }
 
     fn close(mut self: Box<Self>) -> Result<()> {

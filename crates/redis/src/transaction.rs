@@ -39,11 +39,11 @@ use tasker_core::timer::Timer;
 use tasker_core::totals::Totals;
 
 use crate::ask::{Answer, Ask, Found, Stand, Want};
-use crate::store::RedisStore;
+use crate::writer::Writer;
 
 /// An open transaction.
 pub(crate) struct RedisTransaction<'s> {
-    store: &'s mut RedisStore,
+    writer: &'s mut Writer,
     stand: Stand,
     has_news: bool,
     is_writing: bool,
@@ -55,27 +55,27 @@ pub(crate) struct RedisTransaction<'s> {
 impl Drop for RedisTransaction<'_> {
     fn drop(&mut self) {
         if self.has_turn {
-            self.store.release_turn();
+            self.writer.release_turn();
         }
     }
 }
 
 impl<'s> RedisTransaction<'s> {
     pub(crate) fn new(
-        store: &'s mut RedisStore,
+        writer: &'s mut Writer,
         stand: Stand,
         has_news: bool,
         (is_writing, has_turn): (bool, bool),
     ) -> Self {
-        Self { store, stand, has_news, is_writing, has_turn, has_moved: false }
+        Self { writer, stand, has_news, is_writing, has_turn, has_moved: false }
     }
 
     fn key(&self) -> IdKey {
-        self.store.id_key
+        self.writer.id_key
     }
 
     fn lives(&self, owner: OwnerId) -> bool {
-        self.store.owners.lives(owner)
+        self.writer.owners.lives(owner)
     }
 
     /// Whether a task was there when the transaction began.
@@ -85,7 +85,7 @@ impl<'s> RedisTransaction<'s> {
 
     /// Makes a trip.
     fn send(&mut self, ask: Ask) -> Result<Answer> {
-        let answer = ask.send(&mut self.store.link)?;
+        let answer = ask.send(&mut self.writer.link)?;
         self.has_moved |= answer.stand != self.stand;
         Ok(answer)
     }
@@ -144,7 +144,7 @@ impl ReadTransaction for RedisTransaction<'_> {
     }
 
     fn remote_offers(&mut self) -> Result<Vec<(OwnerId, Offers)>> {
-        let own = self.store.owner;
+        let own = self.writer.owner;
         Ok(self.offers()?.into_iter().filter(|(owner, _)| *owner != own).collect())
     }
 
@@ -281,11 +281,11 @@ impl ReadTransaction for RedisTransaction<'_> {
 impl Transaction for RedisTransaction<'_> {
     fn commit(mut self: Box<Self>, batch: &Batch) -> Commit {
         debug_assert!(self.is_writing, "a look writes nothing");
-        debug_assert_eq!(batch.owner, self.store.owner, "a batch of another owner (I-5)");
+        debug_assert_eq!(batch.owner, self.writer.owner, "a batch of another owner (I-5)");
         if self.has_moved {
             return Commit::Overtaken;
         }
-        let committed = self.store.commit(batch, &self.stand);
+        let committed = self.writer.commit(batch, &self.stand);
         // The commit has given the turn back.
         self.has_turn &= !matches!(committed, Commit::Committed);
         committed

@@ -19,7 +19,7 @@
 //!
 //! Modules stand in dependency order.
 
-mod clock;
+pub(crate) mod clock;
 mod location;
 mod failure;
 mod script;

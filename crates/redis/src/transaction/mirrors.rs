@@ -151,7 +151,7 @@ impl RedisTransaction<'_> {
     }
 
     pub(super) fn read_remote_runs(&mut self) -> Result<Vec<(LaneId, u32)>> {
-        let (own, mut lanes) = (Some(self.store.owner), BTreeMap::new());
+        let (own, mut lanes) = (Some(self.writer.owner), BTreeMap::new());
         for live in self.live()?.into_iter().filter(|live| live.owner != own) {
             *lanes.entry(live.lane).or_default() += 1;
         }
@@ -185,7 +185,7 @@ impl RedisTransaction<'_> {
 
     pub(super) fn read_attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
         let owners = match whose {
-            Whose::Ours => vec![self.store.owner],
+            Whose::Ours => vec![self.writer.owner],
             Whose::OfTheDead => self.attached_dead()?,
         };
         let mut ask = Ask::default();

@@ -54,7 +54,7 @@ impl Overlay {
         if self.running(*seq, *run)?.is_none() {
             return Ok(false);
         }
-        self.to_history(*seq, (Some(*end), Some(*at)), (error.clone(), None))?;
+        self.keep_attempt(*seq, (Some(*end), Some(*at)), (error.clone(), None))?;
         if let Some(row) = self.row(*seq)? {
             row.go_on();
             (row.attempt, row.failures, row.losses) = (tally.attempt, tally.failures, tally.losses);
@@ -73,7 +73,7 @@ impl Overlay {
             let text = || kept.cloned().or(outcome).unwrap_or_else(|| Json::trusted("null"));
             let error = cause.map(|cause| AttemptError { cause, error: text() });
             let result = if error.is_none() { kept.cloned() } else { None };
-            self.to_history(seq, (Some(end), ended_at), (error, result))?;
+            self.keep_attempt(seq, (Some(end), ended_at), (error, result))?;
         }
         if let Some(row) = self.row(seq)? {
             row.go_on();
@@ -84,7 +84,7 @@ impl Overlay {
     }
 
     /// The last attempt of a task goes to its history, which keeps so many.
-    fn to_history(
+    fn keep_attempt(
         &mut self,
         seq: Seq,
         (end, ended_at): (Option<AttemptEnd>, Option<WallMs>),

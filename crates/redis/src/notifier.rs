@@ -1,7 +1,7 @@
-//! Rings when other owners may have committed.
+//! Tells when other owners may have committed.
 //!
 //! # Promises
-//! - A ring only says that it is worth to look; one that is lost costs a poll.
+//! - A notice only says that it is worth to look; one that is lost costs a poll.
 //!
 //! Proof: `proof/tests/redis.rs`.
 
@@ -14,20 +14,20 @@ use tasker_core::store::Waker;
 #[derive(Default)]
 struct State {
     waker: Option<Waker>,
-    rings: u64,
+    notices: u64,
 }
 
 /// Shared by a store and the thread that listens for it.
 #[derive(Clone, Default)]
-pub(crate) struct Bell(Arc<(Mutex<State>, Condvar)>);
+pub(crate) struct Notifier(Arc<(Mutex<State>, Condvar)>);
 
-impl fmt::Debug for Bell {
+impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a bell that rang {} times", self.state().rings)
+        write!(f, "{} notices", self.state().notices)
     }
 }
 
-impl Bell {
+impl Notifier {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -37,23 +37,24 @@ impl Bell {
         self.state().waker = waker;
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         let mut state = self.state();
-        state.rings += 1;
+        state.notices += 1;
         let waker = state.waker.clone();
         drop(state);
         self.0.1.notify_all();
         waker.iter().for_each(|waker| waker());
     }
 
-    /// How often it has rung.
-    pub(crate) fn rings(&self) -> u64 {
-        self.state().rings
+    /// How many notices have come.
+    pub(crate) fn notices(&self) -> u64 {
+        self.state().notices
     }
 
-    /// Waits until it has rung more often than that, but not longer than this.
-    pub(crate) fn wait(&self, rings: u64, at_most: Duration) {
-        let waited = self.0.1.wait_timeout_while(self.state(), at_most, |now| now.rings <= rings);
+    /// Waits until more notices have come than these, but not longer than this.
+    pub(crate) fn wait(&self, notices: u64, at_most: Duration) {
+        let waited =
+            self.0.1.wait_timeout_while(self.state(), at_most, |now| now.notices <= notices);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
