@@ -142,6 +142,40 @@ fn a_server_that_dies_and_comes_back_has_all_that_was_committed() -> Result<()> 
     Box::new(store).close()
 }
 
+/// F-10: nothing new, but what runs may end, and the others go on hearing of us.
+#[test]
+fn a_full_server_takes_the_end_of_a_run_and_no_new_task() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let (mut store, _reader) = open(&at(&server)?, &Options::default())?;
+    let (mut other, _reader) = open(&at(&server)?, &Options::default())?;
+    let operation = Change::Operation(Operation::new(OperationId(1), "read").into());
+    assert!(matches!(commit(&mut store, vec![operation])?, Commit::Committed));
+    let (lane, at, priority) = (LaneId::new(OperationId(1), 0), WallMs(1), Priority::default());
+    let mut ids = IdSource::new(store.id_key(), [1; 32]);
+    let run = ids.run(at);
+    let mut adding = |head: &mut Head| {
+        let seq = head.seq_next;
+        head.seq_next = Seq(seq.0 + 1);
+        head.counts.enter(State::Running);
+        let (id, def) = (ids.task(seq, at), NewTask::new("read"));
+        Change::Add { seq, id, lane, def, at, start: Some(Start { run, attempt: 1, at }) }
+    };
+    insist(&mut store, &mut adding)?;
+    server.send(&["CONFIG", "SET", "maxmemory", "1"])?;
+    let head = store.begin_read()?.head()?;
+    let refused = insist(&mut store, &mut adding);
+    assert!(refused.is_err(), "there is no room for it");
+    assert_eq!(store.begin_read()?.head()?, head, "nothing of it was written");
+    insist(&mut store, &mut |head| {
+        head.counts.shift(State::Running, State::Done);
+        let (run, outcome) = (Some(run), TaskEnd::Done(None));
+        Change::End { seq: Seq(1), lane, priority, run, outcome, at }
+    })?;
+    assert_eq!(other.begin_read()?.states(&[Seq(1)])?[0].map(|task| task.1), Some(State::Done));
+    server.send(&["CONFIG", "SET", "maxmemory", "0"])?;
+    insist(&mut other, &mut adding)
+}
+
 /// F-15: what is under the prefix and is no store is not touched.
 #[test]
 fn keys_of_others_and_stores_of_other_versions_are_refused() -> Result<()> {

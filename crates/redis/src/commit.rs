@@ -4,6 +4,7 @@
 //! - All checks come before the first write, in one script that nothing interrupts (I-2).
 //! - If nobody answers, the session is made void before the journal is asked: what may still be on
 //!   its way finds another session and writes nothing.
+//! - Where memory is full, runs still end and tasks are still removed; nothing is half-done.
 //!
 //! Proof: `conformance::commit`, `conformance::guards`.
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tasker_core::error::{Code, Error, Result};
-use tasker_core::store::{Batch, Commit};
+use tasker_core::store::{Batch, Change, Commit};
 use tasker_core::{journal, journal_notes};
 
 use crate::ask::{Stand, head_key};
@@ -75,6 +76,7 @@ impl Writer {
             batch.at.0.to_string().into_bytes(),
             journal::pack(batch),
             journal_notes::pack(batch).unwrap_or_default(),
+            if gives_back(batch) { b"1".to_vec() } else { b"0".to_vec() },
         ]
     }
 
@@ -114,6 +116,28 @@ impl Writer {
             None => Err(Error::new(Code::Unknown, "the journal does not reach back so far")),
         }
     }
+}
+
+/// Whether a batch only ends and forgets: so that results are stored where memory is full, and room
+/// can be made.
+fn gives_back(batch: &Batch) -> bool {
+    batch.changes.iter().all(|change| {
+        matches!(
+            change,
+            Change::End { .. }
+                | Change::Release { .. }
+                | Change::LetGo { .. }
+                | Change::Met { .. }
+                | Change::Unblock { .. }
+                | Change::Lapses { .. }
+                | Change::Timer { .. }
+                | Change::Fired(_)
+                | Change::Purge { .. }
+                | Change::SweepKeys(_)
+                | Change::Bury(_)
+                | Change::Outside(_)
+        )
+    })
 }
 
 fn unknown(late: &Error) -> Error {

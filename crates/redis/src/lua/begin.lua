@@ -9,6 +9,8 @@ if ARGV[3] == '1' and #owners > 2 then
   if turn and turn ~= ARGV[1] then
     wait = math.max(call('PTTL', P .. 't'), 1)
   else
+    -- Also where memory is full: after a write that cannot grow none is refused.
+    call('HDEL', P .. 'nb', '')
     call('SET', P .. 't', ARGV[1], 'PX', ARGV[4])
     wait = -1
   end
