@@ -2,7 +2,8 @@
 //! each case. Behind it what only a server has: owners that are silent, and a server that dies.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tasker_core::time::WallMs;
 use tasker_proof::conformance::Backend;
 use tasker_proof::redis_keys::Keys;
 use tasker_proof::redis_server::RedisServer;
-use tasker_redis::link::Location;
+use tasker_redis::link::{Location, Settings};
 use tasker_redis::{Options, RedisStore, open};
 
 fn new_keys() -> Result<Box<dyn Backend>> {
@@ -139,6 +140,47 @@ fn a_server_that_dies_and_comes_back_has_all_that_was_committed() -> Result<()> 
     server.restart()?;
     assert_eq!(store.begin_read()?.head()?.number, 5);
     assert!(matches!(commit(&mut store, Vec::new())?, Commit::Committed));
+    Box::new(store).close()
+}
+
+/// Waits for an answer of a server that does not run.
+fn wait_in_vain(server: &RedisServer) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port()))?;
+    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+    stream.write_all(b"PING\r\n")?;
+    match stream.read(&mut [0; 16]) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(()),
+        answered => answered.map(drop),
+    }
+}
+
+/// I-2: it was written or it was not, and its owner knows which and goes on.
+#[test]
+fn what_became_of_a_commit_that_nobody_answered_is_found_out() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let settings = Settings { reply_timeout: Duration::from_millis(100), ..Settings::default() };
+    let options = Options { settings, ..Options::default() };
+    let (mut store, _reader) = open(&at(&server)?, &options)?;
+    for _ in 0..3 {
+        let head = store.begin_read()?.head()?;
+        let batch = next(&store, head, Vec::new());
+        let transaction = store.begin(&Lookups::default)?;
+        server.freeze()?;
+        let committed = std::thread::scope(|scope| {
+            let thaw = || wait_in_vain(&server).map_err(io).and_then(|()| server.thaw());
+            let thawing = scope.spawn(thaw);
+            let committed = transaction.commit(&batch);
+            thawing.join().map_err(|_| Error::bug("the server was not thawed"))??;
+            Ok::<_, Error>(committed)
+        })?;
+        let number = store.begin_read()?.head()?.number;
+        match committed {
+            Commit::Committed => assert_eq!(number, batch.number),
+            Commit::NotCommitted(_) => assert_eq!(number, head.number),
+            other => return Err(Error::bug(format!("{other:?}"))),
+        }
+        assert!(matches!(commit(&mut store, Vec::new())?, Commit::Committed));
+    }
     Box::new(store).close()
 }
 

@@ -7,7 +7,8 @@
 //! # Given up
 //! - What a task has become since a snapshot was taken is not hidden, as SQLite does it: a server
 //!   keeps no old state. A search over several pages that finds that the store has moved says so
-//!   by [`Snapshot::has_moved`], and then counts a task that has changed its place only once.
+//!   by [`Snapshot::has_moved`], and then gives a task that has changed its place only once. One
+//!   that went back to a part that was read already may be missed.
 //!
 //! # Left to others
 //! What is looked for, in which order and how much of it is `core::search`'s. Indexes of own
