@@ -60,6 +60,8 @@ pub(crate) const SCHEDULE_ORDER: &str = "so";
 /// Gates, and by operation and moment when they rest.
 pub(crate) const GATES: &str = "g";
 pub(crate) const GATES_REST: &str = "gr";
+/// How many live runs and attached tasks each owner has, so that the dead are seen at once.
+pub(crate) const BELONGINGS: &str = "bo";
 /// What owners offer.
 pub(crate) const OFFERS: &str = "of";
 

@@ -12,7 +12,7 @@ use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 use tasker_core::error::{Error, Result};
-use tasker_core::id::{IdKey, LaneId, Seq};
+use tasker_core::id::{IdKey, LaneId, OwnerId, Seq};
 use tasker_core::state::State;
 use tasker_core::task::Json;
 use tasker_core::timer::Timer;
@@ -215,6 +215,7 @@ impl Overlay {
     pub(crate) fn finish(self) -> Writes {
         let mut writes = self.writes;
         let mut moved: BTreeMap<(LaneId, u8), i64> = BTreeMap::new();
+        let mut owned: BTreeMap<OwnerId, i64> = BTreeMap::new();
         let mut shut = BTreeSet::new();
         for (seq, Both { old, new, .. }) in &self.rows {
             if old == new {
@@ -223,6 +224,7 @@ impl Overlay {
             for (row, by) in [(old, -1), (new, 1)] {
                 if let Some(row) = row {
                     *moved.entry((operation(row.lane), row.state.code())).or_default() += by;
+                    row.owners().for_each(|owner| *owned.entry(owner).or_default() += by);
                 }
             }
             let (hash, field) = (keys::bucket('r', *seq), keys::field(*seq));
@@ -242,6 +244,10 @@ impl Overlay {
         for ((lane, state), by) in moved.into_iter().filter(|(_, by)| *by != 0) {
             let field = [lane.operation().0.to_be_bytes().as_slice(), &[state]].concat();
             writes.add("HINCRBY", keys::TOTALS, vec![field, by.to_string().into_bytes()]);
+        }
+        for (owner, by) in owned.into_iter().filter(|(_, by)| *by != 0) {
+            let field = keys::owner(owner).to_vec();
+            writes.add("HINCRBY", keys::BELONGINGS, vec![field, by.to_string().into_bytes()]);
         }
         for (hash, bucket) in shut {
             writes.add("SHUT", &hash, vec![bucket]);

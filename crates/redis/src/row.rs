@@ -208,6 +208,13 @@ impl Row {
         entries
     }
 
+    /// The owners to whom it belongs: by its live run, and by what it is attached to.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = OwnerId> {
+        let runs = self.owner.filter(|_| self.has_live_run());
+        let attached = self.lane.attached_to().filter(|_| !self.state.is_final());
+        runs.into_iter().chain(attached)
+    }
+
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut to = Packer::new();
         to.fixed(self.id.0.as_bytes()).byte(self.state.code()).number(self.lane.0);

@@ -25,7 +25,7 @@ use tasker_core::error::{Code, Error, Result};
 use tasker_core::id::{IdKey, OwnerId};
 use tasker_core::store::{Preview, ReadTransaction, Store, Transaction, Waker};
 
-use crate::ask::{Stand, head_key};
+use crate::ask::head_key;
 use crate::bytes::corrupt;
 use crate::keys;
 use crate::link::clock::now;
@@ -132,9 +132,10 @@ impl RedisStore {
     }
 
     /// The transaction that begins here.
-    fn begun(&mut self, stand: Stand, is_writing: bool, has_turn: bool) -> RedisTransaction<'_> {
-        let has_news = self.writer.seen.replace(stand.clone()) != Some(stand.clone());
-        RedisTransaction::new(&mut self.writer, stand, has_news, (is_writing, has_turn))
+    fn begun(&mut self, looked: Looked, is_writing: bool) -> RedisTransaction<'_> {
+        let stand = &looked.stand;
+        let has_news = self.writer.seen.replace(stand.clone()).as_ref() != Some(stand);
+        RedisTransaction::new(&mut self.writer, looked, has_news, is_writing)
     }
 
     fn leave(&mut self) -> Result<()> {
@@ -187,18 +188,19 @@ impl Store for RedisStore {
         let begun = now();
         loop {
             let notices = self.notifier.notices();
-            let Looked { stand, left, has_turn } = self.writer.look(true)?;
+            let looked = self.writer.look(true)?;
+            let left = looked.left;
             // No longer than a turn may last: who is not let go by then tries its luck.
             if left.is_zero() || now() - begun > 2 * self.writer.options.turn {
-                return Ok(Box::new(self.begun(stand, true, has_turn)));
+                return Ok(Box::new(self.begun(looked, true)));
             }
             self.notifier.wait(notices, left.min(self.writer.options.turn));
         }
     }
 
     fn begin_read<'s>(&'s mut self) -> Result<Box<dyn ReadTransaction + 's>> {
-        let Looked { stand, .. } = self.writer.look(false)?;
-        Ok(Box::new(self.begun(stand, false, false)))
+        let looked = self.writer.look(false)?;
+        Ok(Box::new(self.begun(looked, false)))
     }
 
     fn maintain(&mut self, is_idle: bool) -> Result<()> {

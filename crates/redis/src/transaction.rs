@@ -39,7 +39,7 @@ use tasker_core::timer::Timer;
 use tasker_core::totals::Totals;
 
 use crate::ask::{Answer, Ask, Found, Stand, Want};
-use crate::writer::Writer;
+use crate::writer::{Looked, Writer};
 
 /// An open transaction.
 pub(crate) struct RedisTransaction<'s> {
@@ -48,6 +48,8 @@ pub(crate) struct RedisTransaction<'s> {
     has_news: bool,
     is_writing: bool,
     has_turn: bool,
+    /// Whether one that is dead may have left something.
+    has_dead: bool,
     /// Whether another one has committed since.
     has_moved: bool,
 }
@@ -63,11 +65,13 @@ impl Drop for RedisTransaction<'_> {
 impl<'s> RedisTransaction<'s> {
     pub(crate) fn new(
         writer: &'s mut Writer,
-        stand: Stand,
+        looked: Looked,
         has_news: bool,
-        (is_writing, has_turn): (bool, bool),
+        is_writing: bool,
     ) -> Self {
-        Self { writer, stand, has_news, is_writing, has_turn, has_moved: false }
+        let Looked { stand, has_turn, has_dead, .. } = looked;
+        let has_moved = false;
+        Self { writer, stand, has_news, is_writing, has_turn, has_dead, has_moved }
     }
 
     fn key(&self) -> IdKey {
@@ -153,6 +157,9 @@ impl ReadTransaction for RedisTransaction<'_> {
     }
 
     fn unburied(&mut self) -> Result<Vec<OwnerId>> {
+        if !self.has_dead {
+            return Ok(Vec::new());
+        }
         let all = self.offers()?.into_iter().map(|(owner, _)| owner);
         Ok(all.filter(|owner| !self.lives(*owner)).collect())
     }

@@ -45,6 +45,8 @@ pub(crate) struct Looked {
     /// For how long somebody else may have the turn still.
     pub(crate) left: Duration,
     pub(crate) has_turn: bool,
+    /// Whether one that is dead may have left something.
+    pub(crate) has_dead: bool,
 }
 
 /// Eight random bytes.
@@ -85,12 +87,14 @@ impl Writer {
         let stand = Stand::take(&mut answer)?;
         let mut next = || answer.next().unwrap_or(Value::Nil);
         let (sessions, beats, wait) = (pairs(next())?, pairs(next())?, number(&next())?);
+        let mut has_dead = number(&next())? != 0;
         let silent = self.owners.look((sessions, beats), now(), self.options.lease)?;
         for one in silent {
             self.bury(one)?;
+            has_dead = true;
         }
         let left = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        Ok(Looked { stand, left, has_turn: wait < 0 })
+        Ok(Looked { stand, left, has_turn: wait < 0, has_dead })
     }
 
     /// Buries an owner that has been silent, unless it is heard of at this very moment.

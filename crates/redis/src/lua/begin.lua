@@ -1,5 +1,6 @@
 -- Who lives, where the store stands, and perhaps the turn. ARGV: owner, session, whether to take the
--- turn, for how many milliseconds. Gives nothing if the owner is not among the living.
+-- turn, for how many milliseconds. Gives nothing if the owner is not among the living. Also says
+-- whether one that does not live has left something, so that nobody need look for it each time.
 local P = string.sub(KEYS[1], 1, -2)
 local call = redis.call
 if call('HGET', P .. 'n', ARGV[1]) ~= ARGV[2] then return false end
@@ -15,7 +16,18 @@ if ARGV[3] == '1' and #owners > 2 then
     wait = -1
   end
 end
+local living, has_dead = {}, 0
+for k = 1, #owners, 2 do living[owners[k]] = true end
+local left = call('HGETALL', P .. 'bo')
+for k = 1, #left, 2 do
+  if not living[left[k]] then
+    if left[k + 1] == '0' then call('HDEL', P .. 'bo', left[k]) else has_dead = 1 end
+  end
+end
+for _, owner in ipairs(call('HKEYS', P .. 'of')) do
+  if not living[owner] then has_dead = 1 end
+end
 local beats = {}
 if #owners > 2 then beats = call('HGETALL', P .. 'nb') end
 local head = call('HMGET', KEYS[1], 'n', 'm', 'h')
-return { head[1], head[2], head[3], owners, beats, wait }
+return { head[1], head[2], head[3], owners, beats, wait, has_dead }

@@ -15,7 +15,6 @@ use tasker_core::task::Attempt;
 use tasker_core::time::WallMs;
 
 use super::RedisTransaction;
-use super::queues::has_ended;
 use crate::ask::{Ask, Found, Want, beginning, beside, from, to};
 use crate::bytes::{eight, from_sortable, seq_at};
 use crate::keys;
@@ -312,7 +311,7 @@ fn brief(found: &Found, is_needed: bool) -> Result<Brief> {
 /// A task whose retention is over.
 fn over(seq: Seq, found: &Found, now: WallMs) -> Option<Expired> {
     let row = &found.row;
-    let retention = row.options.retention.as_ref().filter(|_| has_ended(row.state))?;
+    let retention = row.options.retention.as_ref().filter(|_| row.state.is_final())?;
     let (state, kept_ms) = (row.state, retention.ms(row.state)?);
     retention.is_over(state, row.ended_at?, now).then_some(Expired {
         seq,

@@ -168,6 +168,9 @@ impl RedisTransaction<'_> {
     }
 
     pub(super) fn read_orphans(&mut self) -> Result<Vec<Orphan>> {
+        if !self.has_dead {
+            return Ok(Vec::new());
+        }
         let live = self.live()?;
         let is_dead = |owner: &OwnerId| !self.lives(*owner);
         let lost = live.into_iter().filter(|live| live.owner.as_ref().is_some_and(is_dead));
@@ -186,6 +189,7 @@ impl RedisTransaction<'_> {
     pub(super) fn read_attached(&mut self, whose: Whose, max: usize) -> Result<Vec<Seq>> {
         let owners = match whose {
             Whose::Ours => vec![self.writer.owner],
+            Whose::OfTheDead if !self.has_dead => Vec::new(),
             Whose::OfTheDead => self.attached_dead()?,
         };
         let mut ask = Ask::default();

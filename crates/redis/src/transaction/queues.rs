@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tasker_core::error::Result;
 use tasker_core::id::{OperationId, Seq};
-use tasker_core::state::State;
 use tasker_core::store::{QueuePart, ReadyTask, Window, WindowQuery};
 use tasker_core::task::{NewTask, Unsaid};
 use tasker_core::time::WallMs;
@@ -222,9 +221,4 @@ impl RedisTransaction<'_> {
         ask.add("ZRANGE", vec![keys::LEASES.into(), b"0".to_vec(), b"-1".to_vec()]);
         all_bytes(self.send(ask)?.next()?)?.iter().map(|entry| seq_at(entry, 8)).collect()
     }
-}
-
-/// Whether a row is one of an ended task.
-pub(super) fn has_ended(state: State) -> bool {
-    state.is_final()
 }
