@@ -47,6 +47,7 @@ pub mod circuit;
 pub mod unique;
 pub mod trace;
 pub mod option;
+pub mod stored;
 pub mod operation;
 pub mod explanation;
 pub mod store;

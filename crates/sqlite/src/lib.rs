@@ -33,7 +33,6 @@ mod write_queue;
 mod notifier;
 mod owner;
 mod settings;
-mod json_column;
 mod padding;
 #[deny(clippy::wildcard_enum_match_arm)]
 mod row;

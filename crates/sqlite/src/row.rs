@@ -25,6 +25,7 @@ use tasker_core::schedule::ScheduleSpec;
 use tasker_core::schedules::{LastTask, Schedule, ScheduleNo, Wanted};
 use tasker_core::state::{Counts, State};
 use tasker_core::store::{GATES_SWEPT_MAX, GateId, GatesLeft, Head, Offers, Operation, PauseWish};
+use tasker_core::stored;
 use tasker_core::task::{
     AbortReason, Attempt, AttemptEnd, AttemptError, Cause, Json, Level, LogLine, NewTask,
     Postponement, Priority, Progress, SharedOptions, TaskEnd, TaskRecord, Unsaid,
@@ -34,7 +35,6 @@ use tasker_core::timer::{Timer, TimerKind};
 use uuid::Uuid;
 
 use crate::error::{self, corrupt};
-use crate::json_column;
 use crate::sql;
 
 /// A column of a row, as the type that it must have.
@@ -131,7 +131,7 @@ pub(crate) fn run_id_if(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
 pub(crate) fn options(row: &Row<'_>, column: usize) -> Result<SharedOptions> {
     match text(row, column)? {
         None => Ok(SharedOptions::default()),
-        Some(text) => json_column::read_options(text).ok_or_else(|| corrupt("options of no task")),
+        Some(text) => stored::read_options(text).ok_or_else(|| corrupt("options of no task")),
     }
 }
 
@@ -236,7 +236,7 @@ pub(crate) fn record(row: &Row<'_>, id_key: IdKey, operation: Arc<str>) -> Resul
 
 fn progress(row: &Row<'_>) -> Result<Option<Progress>> {
     let Some(text) = text(row, 11)? else { return Ok(None) };
-    json_column::read_progress(text).map(Some).ok_or_else(|| corrupt("progress of no run"))
+    stored::read_progress(text).map(Some).ok_or_else(|| corrupt("progress of no run"))
 }
 
 /// The attempt whose facts are on the task's own row.
@@ -341,7 +341,7 @@ pub(crate) fn schedule(row: &Row<'_>) -> Result<Schedule> {
         .map_err(|error| corrupt("a schedule cannot be read").with_source(error))?;
     let defaults = match defaults {
         None => SharedOptions::default(),
-        Some(text) => json_column::read_options(text)
+        Some(text) => stored::read_options(text)
             .ok_or_else(|| corrupt("the defaults of a schedule cannot be read"))?,
     };
     let last = match get::<Option<i64>>(row, 7)?.map(WallMs) {

@@ -26,10 +26,10 @@ use tasker_core::task::{
 };
 use tasker_core::time::WallMs;
 use tasker_core::timer::{Timer, TimerKind};
-use tasker_core::{journal, journal_notes};
+use tasker_core::{journal, journal_notes, stored};
 
 use crate::coalesce::{BulkChange, BulkKind};
-use crate::{error, json_column, padding, removal, row, sql};
+use crate::{error, padding, removal, row, sql};
 
 mod asked;
 mod attached;
@@ -557,7 +557,7 @@ impl<'c> Writing<'c> {
         if let Some(at) = *due_at {
             self.timer(Timer { at, kind: TimerKind::Due, seq: *seq })?;
         }
-        let (options, data) = (json_column::options(options), text(data.as_ref()));
+        let (options, data) = (stored::options(options), text(data.as_ref()));
         let row = (lane.0 as i64, to.get(), options, data, seq.0 as i64, *is_queued);
         self.statement(Kind::Update)?.execute(row)
     }
@@ -578,12 +578,12 @@ impl<'c> Writing<'c> {
         let text: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?.flatten();
         let mut options = match text {
             None => SharedOptions::default(),
-            Some(text) => json_column::read_options(&text).ok_or_else(|| {
+            Some(text) => stored::read_options(&text).ok_or_else(|| {
                 FromSqlConversionFailure(0, Type::Text, "options of no task".into())
             })?,
         };
         change(&mut options);
-        Ok(json_column::options(&options))
+        Ok(stored::options(&options))
     }
 
     fn timer(&mut self, timer: Timer) -> Rows {
@@ -610,7 +610,7 @@ impl<'c> Writing<'c> {
     }
 
     fn progress(&mut self, seq: Seq, run: RunId, progress: &Progress) -> Rows {
-        let row = (json_column::progress(progress), seq.0 as i64, run.0.as_bytes());
+        let row = (stored::progress(progress), seq.0 as i64, run.0.as_bytes());
         self.statement(Kind::Progress)?.execute(row)
     }
 
@@ -657,7 +657,7 @@ impl Entry<'_> {
         statement.raw_bind_parameter(2, self.id.0.as_bytes())?;
         statement.raw_bind_parameter(3, self.lane.0 as i64)?;
         statement.raw_bind_parameter(4, self.def.priority.get())?;
-        statement.raw_bind_parameter(5, json_column::options(&self.def.options))?;
+        statement.raw_bind_parameter(5, stored::options(&self.def.options))?;
         statement.raw_bind_parameter(6, self.at.0)?;
         statement.raw_bind_parameter(7, text(self.def.data.as_ref()))?;
         statement.raw_bind_parameter(8, zeros)

@@ -79,6 +79,12 @@ pub trait Snapshot {
     /// From now on what is committed now is seen. What was read before is not asked for again.
     fn renew(&mut self) -> Result<()>;
 
+    /// Whether what was read of tasks since it was taken, or renewed, may be of several states, as
+    /// where a backend has no old ones.
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// Where the store stands.
     fn head(&mut self) -> Result<Head>;
 

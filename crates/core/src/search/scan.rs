@@ -172,6 +172,8 @@ impl Scan {
     ) -> Result<Option<Matches>> {
         self.renew_old(snapshot)?;
         let Some(page) = self.candidates.page(snapshot)? else { return Ok(None) };
+        // As after a renewal: a task may stand in a newer place than before.
+        self.is_renewed |= snapshot.has_moved();
         self.rows += page.rows;
         self.read += page.read;
         self.decided += page.tasks.len() as u64;

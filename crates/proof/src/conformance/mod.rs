@@ -7,7 +7,8 @@
 //! # Promises
 //! - Each promise of [`tasker_core::store`] has a case here: I-1 to I-8, I-10, I-11, I-13,
 //!   I-14, I-16, I-19.
-//! - Each case runs on the model and on SQLite, from one table.
+//! - Each case runs on the model, on SQLite and, if a server is on the machine, on Redis, from one
+//!   table.
 //! - Through the engine each store gives every verb the answer that `docs/internals/interplay.md`
 //!   names: `interplay`.
 //!
@@ -15,7 +16,7 @@
 //! Faults of the disk are tested where the backend is; what the engine makes of a store, by the
 //! engine's own tests and the storm.
 //!
-//! Proof: `tests/model.rs`, `tests/sqlite.rs`.
+//! Proof: `tests/model.rs`, `tests/sqlite.rs`, `tests/redis.rs`.
 
 #[macro_use]
 mod table;

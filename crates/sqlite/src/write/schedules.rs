@@ -3,9 +3,10 @@
 use rusqlite::Error::ToSqlConversionFailure;
 use tasker_core::schedules::{LastTask, Schedule};
 use tasker_core::store::ScheduleChange;
+use tasker_core::stored;
 
 use super::{Rows, Writing};
-use crate::{json_column, sql};
+use crate::sql;
 
 impl Writing<'_> {
     /// What becomes of a schedule.
@@ -33,7 +34,7 @@ impl Writing<'_> {
             ":id": &**id,
             ":version": version,
             ":spec": wanted.spec.text(),
-            ":defaults": json_column::options(&wanted.defaults),
+            ":defaults": stored::options(&wanted.defaults),
             ":anchor_at": anchor.0,
             ":next_at": next_at.map(|at| at.0),
             ":last_at": last_at,

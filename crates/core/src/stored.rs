@@ -1,5 +1,5 @@
-//! JSON columns for what few tasks have: their options and their progress. SQLite reads and writes
-//! every column again whenever a task starts or ends, so a column for each would cost all tasks.
+//! JSON texts in which a backend stores what few tasks have: their options and their progress. So
+//! those that say nothing need no room, and a backend no column for each.
 //!
 //! # Promises
 //! - What was written comes back, numbers to the last bit. Anything else is nothing, and its reader
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::FromStr;
 
+use crate::condition::Conditions;
+use crate::json::write_string;
+use crate::option::{self, OPTIONS};
+use crate::query::Field;
+use crate::task::{Progress, SharedOptions, StartTime, TaskOptions};
+use crate::time::WallMs;
 use serde_json::value::RawValue;
-use tasker_core::condition::Conditions;
-use tasker_core::json::write_string;
-use tasker_core::option::{self, OPTIONS};
-use tasker_core::query::Field;
-use tasker_core::task::{Progress, SharedOptions, StartTime, TaskOptions};
-use tasker_core::time::WallMs;
 
 /// That the start time came of a delay.
 const HAS_DELAY: &str = "hasDelay";
@@ -36,7 +36,7 @@ const UNIT: &str = "unit";
 const QUEUE_TIMEOUT_ENDS_AT: &str = "queueTimeoutEndsAt";
 
 /// The options of a task; nothing if it has none.
-pub(crate) fn options(options: &SharedOptions) -> Option<String> {
+pub fn options(options: &SharedOptions) -> Option<String> {
     if options.is_none() {
         return None;
     }
@@ -68,7 +68,7 @@ pub(crate) fn options(options: &SharedOptions) -> Option<String> {
 }
 
 /// Reads what [`options`] wrote.
-pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
+pub fn read_options(text: &str) -> Option<SharedOptions> {
     let (mut options, mut has_delay, mut is_held) = (TaskOptions::default(), false, false);
     let mut ends_at = None;
     for (word, value) in members(text)? {
@@ -99,7 +99,7 @@ pub(crate) fn read_options(text: &str) -> Option<SharedOptions> {
 }
 
 /// How far a run is.
-pub(crate) fn progress(progress: &Progress) -> String {
+pub fn progress(progress: &Progress) -> String {
     let mut text = String::new();
     member(&mut text, CURRENT, float(progress.current));
     if let Some(total) = progress.total {
@@ -118,7 +118,7 @@ pub(crate) fn progress(progress: &Progress) -> String {
 }
 
 /// Reads what [`progress`] wrote.
-pub(crate) fn read_progress(text: &str) -> Option<Progress> {
+pub fn read_progress(text: &str) -> Option<Progress> {
     let members = members(text)?;
     let current = number(members.get(CURRENT)?)?;
     let total = match members.get(TOTAL) {
@@ -164,16 +164,16 @@ fn word(value: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use tasker_core::limits::DURATION_MS_MAX;
-    use tasker_core::retention::Retention;
-    use tasker_core::retry;
-    use tasker_core::standing;
-    use tasker_core::task::{
+    use crate::limits::DURATION_MS_MAX;
+    use crate::retention::Retention;
+    use crate::retry;
+    use crate::standing;
+    use crate::task::{
         AfterQueueTimeout, Json, OnInterrupted, OnStop, OnStopWaiting, QueueTimeout,
     };
-    use tasker_core::time::WallMs;
-    use tasker_core::trace;
-    use tasker_core::unique;
+    use crate::time::WallMs;
+    use crate::trace;
+    use crate::unique;
 
     use super::*;
 
