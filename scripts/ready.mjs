@@ -4,7 +4,9 @@ import { setUp } from './setup.mjs'
 import { cargo, runSteps, rustTests } from './steps.mjs'
 import { biome, typeTests } from './suites.mjs'
 
-const clippy = 'clippy --workspace --all-targets --features task/full -- -D warnings'
+const clippy =
+  'clippy --workspace --all-targets ' +
+  '--features task/full,tasker-proof/redis,tasker-redis/tls -- -D warnings'
 
 await runSteps([
   { name: 'Set up', seconds: 1, run: setUp },

@@ -4,7 +4,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, realpathSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -24,6 +23,7 @@ export function say(text) {
 const sources = {
   cargo: 'Rust 1.95 or newer, from rustup.rs',
   cc: 'a C compiler, for SQLite: apt-get install build-essential, or xcode-select --install',
+  'redis-server': 'Redis 7 or newer: apt-get install redis-server',
   python3: 'Python 3 with pip: apt-get install python3-pip',
 }
 
@@ -80,12 +80,14 @@ const crates = '--workspace --exclude tasker --features task/full'
 /** Runs the tests of the Rust crates, with nextest if it is installed, and those of their pages. */
 export async function rustTests() {
   if (!has('cargo', 'nextest', '--version')) return cargo(`test ${crates} --no-fail-fast`)
-  // Most wait for the disk as long as they compute.
-  const atOnce = 2 * availableParallelism()
-  await cargo(`nextest run ${crates} --no-fail-fast --test-threads ${atOnce}`)
+  await cargo(`nextest run ${crates} --no-fail-fast`)
   // Nextest runs none of them.
   await cargo(`test ${crates} --doc`)
 }
+
+/** Runs the tests of the store on Redis, on servers that they start. */
+export const redisTests = () =>
+  cargo(`test --quiet ${crates},tasker-proof/redis --test redis --test link`)
 
 /** Builds a program of the Rust crates as their tests do, and gives its place. */
 export async function rustProgram(name) {

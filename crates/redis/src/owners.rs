@@ -94,6 +94,11 @@ impl Owners {
         self.living.keys().any(|owner| *owner != self.own)
     }
 
+    /// How many live, this one too.
+    pub(crate) fn count(&self) -> u64 {
+        self.living.len() as u64
+    }
+
     pub(crate) fn lives(&self, owner: OwnerId) -> bool {
         self.living.contains_key(&owner)
     }

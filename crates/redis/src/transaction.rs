@@ -36,7 +36,7 @@ use tasker_core::store::{
 use tasker_core::task::{AbortReason, Json, Postponement};
 use tasker_core::time::WallMs;
 use tasker_core::timer::Timer;
-use tasker_core::totals::Totals;
+use tasker_core::totals::{Extent, Totals};
 
 use crate::ask::{Answer, Ask, Found, Stand, Want};
 use crate::writer::{Looked, Writer};
@@ -120,6 +120,10 @@ impl ReadTransaction for RedisTransaction<'_> {
 
     fn totals(&mut self) -> Result<Option<Totals>> {
         self.read_totals().map(Some)
+    }
+
+    fn extent(&mut self) -> Result<Extent> {
+        Ok(Extent { owners: self.writer.owners.count(), bytes: None })
     }
 
     fn journal(&mut self, after: u64, batches_max: usize) -> Result<Vec<Entry>> {

@@ -1,5 +1,5 @@
-//! The store as simply as it can be said: maps in memory, and a transaction that has a copy of them.
-//! Owners wait for each other, or ([`Disk::optimistic`]) overtake each other.
+//! The store as simply as it can be said: maps in memory, and a transaction that has a copy of
+//! them. Owners wait for each other, or ([`Disk::optimistic`]) overtake each other.
 //!
 //! What SQLite does with indexes, guards in statements and lock files is done here by looking at
 //! every task. Slow on purpose: there is nothing in it to be wrong about.

@@ -123,7 +123,8 @@ impl Runs {
             let commit = commits.entry(ended).or_default();
             match attempt.map(|attempt| (has_failed(attempt), attempt.ended_at)) {
                 Some((true, Some(at))) => {
-                    // None ends before it started: if both are one moment, it may have failed before.
+                    // None ends before it started: in one moment with that, it may have failed
+                    // before.
                     let is_exact = attempt.is_some_and(|attempt| attempt.started_at < at);
                     commit.failed.push((began, is_exact.then_some(at)));
                 }

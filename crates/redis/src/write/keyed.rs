@@ -1,10 +1,10 @@
 //! Keys of tasks, and tasks that go with theirs.
 
 use tasker_core::id::Seq;
-use tasker_core::key::KeyKind;
+use tasker_core::key::{KEYS_SWEPT_MAX, KeyKind};
 use tasker_core::limits::KEYS_KEPT_MS;
 use tasker_core::state::State;
-use tasker_core::store::{Change, KEYS_SWEPT_MAX, KeyHolder};
+use tasker_core::store::{Change, KeyHolder};
 use tasker_core::time::WallMs;
 
 use super::Held;

@@ -1,9 +1,9 @@
 //! What a batch has to know of the store before its changes can be applied.
 
 use tasker_core::id::Seq;
+use tasker_core::key::KEYS_SWEPT_MAX;
 use tasker_core::store::{
-    Batch, Change, GATES_SWEPT_MAX, GateChange, HoldChange, KEYS_SWEPT_MAX, OutsideChange,
-    ScheduleChange,
+    Batch, Change, GATES_SWEPT_MAX, GateChange, HoldChange, OutsideChange, ScheduleChange,
 };
 use tasker_core::time::WallMs;
 
