@@ -5,6 +5,7 @@
  *
  * # Promises
  * - Nothing is counted here, and nothing is done between two collections.
+ * - A gauge whose reason is gone is 0.
  * - A tasker that has closed, or was forgotten, is asked no more.
  *
  * # Left to others
@@ -21,6 +22,8 @@ import type {
   OperationMetrics,
 } from '../index'
 import type { Attachment, Bridge } from './bridge'
+import { read } from './errors'
+import { stringify, wallMs } from './globals'
 
 type Attributes = Record<string, string>
 type Tell = (value: number, attributes?: Attributes) => void
@@ -28,6 +31,14 @@ type Kind = 'Counter' | 'Gauge'
 
 /** An instrument: its name, its kind, what it is, and what it tells. */
 type Row = readonly [string, Kind, string, (told: Metrics, tell: Tell) => void, unit?: string]
+
+/** What is asked with each collection, and what a gauge told the last time, by its attributes. */
+interface Asked {
+  readonly instrument: Instrument
+  readonly of: Row[3]
+  readonly isGauge: boolean
+  before: Map<string, Attributes | undefined>
+}
 
 /** What is told of each operation. */
 function each(of: (one: OperationMetrics, tell: Tell) => void): Row[3] {
@@ -145,6 +156,25 @@ const ROWS: readonly Row[] = [
     ({ store }, tell) => tell(store.commits),
   ],
   [
+    'store.processes',
+    'Gauge',
+    'How many taskers have the store open.',
+    ({ store }, tell) => tell(store.processes),
+  ],
+  [
+    'store.schedules',
+    'Gauge',
+    'How many schedules there are.',
+    ({ store }, tell) => tell(store.schedules),
+  ],
+  [
+    'store.bytes',
+    'Gauge',
+    'The size of the file, of the log beside it, and of what is free in the file.',
+    ({ store }, tell) => by('part', { ...store.bytes }, tell),
+    'By',
+  ],
+  [
     'store.tasks',
     'Gauge',
     'Tasks that are kept, by state.',
@@ -157,11 +187,12 @@ const ROWS: readonly Row[] = [
     each((o, tell) => by('reason', o.store.waiting, tell)),
   ],
   [
-    'store.next_ready_timestamp',
+    'store.next_ready_age',
     'Gauge',
-    'When the task was added that is next in the queue.',
+    'How long ago the task was added that is next in the queue; 0 if there is none.',
     each((o, tell) => {
-      if (o.store.nextReadyAt) tell(seconds(Number(o.store.nextReadyAt)))
+      const at = o.store.nextReadyAt
+      tell(at ? seconds(Math.max(0, wallMs() - Number(at))) : 0)
     }),
     's',
   ],
@@ -185,6 +216,23 @@ const ROWS: readonly Row[] = [
   ],
 ]
 
+/**
+ * Tells the values of an instrument. An SDK goes on with what a gauge once told, so what is not
+ * there any more is told once more, as 0.
+ */
+function ask(asked: Asked, told: Metrics, observed: Observed): void {
+  const { instrument, of, isGauge, before } = asked
+  const seen = new Map<string, Attributes | undefined>()
+  of(told, (value, attributes) => {
+    if (isGauge) seen.set(stringify(attributes ?? {}), attributes)
+    observed.observe(instrument, value, attributes)
+  })
+  for (const [text, attributes] of before) {
+    if (!seen.has(text)) observed.observe(instrument, 0, attributes)
+  }
+  asked.before = seen
+}
+
 /** Reads the figures of this moment. */
 export type ReadMetrics = (bridge: Bridge) => Promise<Metrics | string>
 
@@ -195,7 +243,7 @@ export class Instruments implements Attachment {
   /** Not held: whoever collects is global, and a tasker may be forgotten. */
   readonly #bridge: WeakRef<Bridge>
   readonly #read: ReadMetrics
-  readonly #all: [Instrument, Row[3]][]
+  readonly #all: Asked[]
   readonly #observe = (observed: Observed) => this.#tell(observed)
   #isOver = false
 
@@ -205,7 +253,8 @@ export class Instruments implements Attachment {
     this.#read = read
     this.#all = ROWS.map(([name, kind, description, of, unit]) => {
       const options = unit === undefined ? { description } : { description, unit }
-      return [meter[`createObservable${kind}`](`tasker.${name}`, options), of]
+      const instrument = meter[`createObservable${kind}`](`tasker.${name}`, options)
+      return { instrument, of, isGauge: kind === 'Gauge', before: new Map() }
     })
     meter.addBatchObservableCallback(this.#observe, this.#instruments)
   }
@@ -215,7 +264,7 @@ export class Instruments implements Attachment {
   }
 
   get #instruments(): Instrument[] {
-    return this.#all.map(([instrument]) => instrument)
+    return this.#all.map(({ instrument }) => instrument)
   }
 
   closed(): void {
@@ -229,11 +278,10 @@ export class Instruments implements Attachment {
     let told: Metrics
     try {
       told = (await this.#read(bridge)) as Metrics
-    } catch {
-      return // It closes: there is nothing to tell any more.
+    } catch (error) {
+      if (read(Object(error), 'code') === 'TASKER_CLOSED') return
+      throw error
     }
-    for (const [instrument, of] of this.#all) {
-      of(told, (value, attributes) => observed.observe(instrument, value, attributes))
-    }
+    for (const asked of this.#all) ask(asked, told, observed)
   }
 }

@@ -84,6 +84,10 @@ export function telemetryApiOf(given: unknown): TelemetryApi | undefined {
     if (typeof read(Object(read(api, part)), name) === 'function') continue
     throw invalid('telemetry', 'must be all of the package @opentelemetry/api: import * as api')
   }
+  const metrics = read(api, 'metrics')
+  if (metrics != null && typeof read(Object(metrics), 'getMeter') !== 'function') {
+    throw invalid('telemetry.metrics', 'must be a MeterProvider, or undefined for no instruments')
+  }
   return given as TelemetryApi
 }
 

@@ -306,11 +306,17 @@ const hangUp = socket =>
     socket.end()
   })
 
+/** A server that has hung up may not have told the engine yet that nobody waits any more. */
+const untilNobodyWaits = async tasker => {
+  while ((await tasker.metrics()).process.polls > 0);
+}
+
 test('a poll whose caller has hung up gets no task', async t => {
   const { tasker, server, poll } = await executing(t, { executor: { claimTimeout: '1h' } })
   for (let n = 0; n < 10; n += 1) {
     const sockets = await waiting(server, 3)
     await Promise.all(sockets.map(hangUp))
+    await untilNobodyWaits(tasker)
     const uuid = await tasker.addTask({ operation: 'work' })
     const [task] = await poll()
     assert.equal(task.id, uuid)

@@ -69,11 +69,26 @@ test('instruments show what metrics tell', async t => {
   assert.equal(seen['tasker.runs.limit'][''], told.process.concurrency)
   const waiting = seen['tasker.store.waiting']
   assert.deepEqual(waiting, { isCounter: false, unit: '', 'operation=nobody reason=no-runner': 1 })
-  const next = seen['tasker.store.next_ready_timestamp']
-  assert.equal(next['operation=nobody'], Number(told.operations.nobody.store.nextReadyAt) / 1_000)
+  const next = seen['tasker.store.next_ready_age']
+  assert.ok(next['operation=nobody'] >= 0)
+  assert.equal(next['operation=mail'], 0)
+  assert.equal(seen['tasker.store.processes'][''], 1)
   await tasker.addTask({ operation: 'nobody' })
   const later = await collect()
   assert.equal(later['tasker.tasks.added']['operation=nobody'], 2)
+})
+
+test('what nothing waits for any more is told as 0', async t => {
+  const { telemetry, collect } = collector(t)
+  const tasker = await started(t, {}, { telemetry })
+  const uuid = await tasker.addTask({ operation: 'greet' })
+  const waiting = async () => (await collect())['tasker.store.waiting']
+  const reason = 'operation=greet reason=no-runner'
+  assert.equal((await waiting())[reason], 1)
+  tasker.assignRunner('greet', () => 'hello')
+  assert.equal(await tasker.waitForTaskOutputData(uuid), 'hello')
+  for (let n = 0; n < 2; n += 1) assert.equal((await waiting())[reason], 0)
+  assert.equal((await collect())['tasker.store.next_ready_age']['operation=greet'], 0)
 })
 
 test('requests of HTTP are shown by route and code', async t => {

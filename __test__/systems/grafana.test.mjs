@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,7 +78,7 @@ test('each alert fires when it should, and only then', async () => {
 
 /** Prometheus, which scrapes a server; what this gives asks it. */
 async function prometheus(t, { port, token }) {
-  const where = folder(t)
+  const where = mkdtempSync(join(tmpdir(), 'tasker-prometheus-'))
   const settings = `
 global: { scrape_interval: 500ms, scrape_timeout: 500ms }
 scrape_configs:
@@ -97,11 +98,16 @@ scrape_configs:
     args.map(word => `--${word}`),
     { cwd: where, stdio },
   )
-  t.after(() => child.kill('SIGKILL'))
+  const exit = once(child, 'exit')
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exit
+    rmSync(where, { recursive: true, force: true })
+  })
   const address = await new Promise((resolve, reject) => {
-    child.on('error', reject)
+    exit.then(([code]) => reject(new Error(`Prometheus ended with ${code}`)), reject)
     createInterface({ input: child.stderr }).on('line', line => {
-      const [, found] = /Listening on" address=(\S+)/.exec(line) ?? []
+      const [, found] = /Listening on".* address=(\S+)/.exec(line) ?? []
       if (found) resolve(found)
     })
   })

@@ -12,13 +12,14 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Tasker } from '../../index.mjs'
-import { cargo, root } from '../../scripts/steps.mjs'
+import { rustProgram } from '../../scripts/steps.mjs'
 
 const KILLS = 20
 const LIMITS = { many: 3, one: 1 }
 const PLACES = 2
+const worker = await rustProgram('examples/worker')
 const programs = {
-  rust: file => [join(root, 'target/debug/examples/worker'), file],
+  rust: file => [worker, file],
   node: file => [
     process.execPath,
     fileURLToPath(new URL('rust-crate/worker.mjs', import.meta.url)),
@@ -107,7 +108,9 @@ class Pair {
   }
 }
 
-test('a Rust and a Node worker, killed in turn, lose nothing and double nothing', async t => {
+const TEST = 'a Rust and a Node worker, killed in turn, lose nothing and double nothing'
+
+test(TEST, { timeout: 600_000 }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'tasker-rust-'))
   const file = join(folder, 'tasks.db')
   const tasker = new Tasker(file)
@@ -117,7 +120,6 @@ test('a Rust and a Node worker, killed in turn, lose nothing and double nothing'
     await tasker.close()
     rmSync(folder, { recursive: true, force: true })
   })
-  await cargo('build --quiet --package task --example worker')
 
   const rounds = Array.from({ length: KILLS })
   const uuids = await tasker.addTasks(

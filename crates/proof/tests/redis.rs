@@ -176,12 +176,39 @@ fn what_became_of_a_commit_that_nobody_answered_is_found_out() -> Result<()> {
         let number = store.begin_read()?.head()?.number;
         match committed {
             Commit::Committed => assert_eq!(number, batch.number),
-            Commit::NotCommitted(_) => assert_eq!(number, head.number),
+            Commit::NotCommitted(error) => {
+                assert_eq!((number, error.code()), (head.number, Code::Busy));
+            }
             other => return Err(Error::bug(format!("{other:?}"))),
         }
         assert!(matches!(commit(&mut store, Vec::new())?, Commit::Committed));
     }
     Box::new(store).close()
+}
+
+/// I-1: a script that broke off behind its first write is taken for a commit by nobody.
+#[test]
+fn a_commit_that_broke_off_is_damage_and_no_commit_follows_it() -> Result<()> {
+    let server = RedisServer::start(&[])?;
+    let (mut store, _reader) = open(&at(&server)?, &Options::default())?;
+    let (mut other, _reader) = open(&at(&server)?, &Options::default())?;
+    let operation = Change::Operation(Operation::new(OperationId(1), "read").into());
+    assert!(matches!(commit(&mut store, vec![operation])?, Commit::Committed));
+    // The key of the totals, which no commit reads and each add writes.
+    server.send(&["SET", "{tasker}to", "no hash"])?;
+    let (seq, lane, at) = (Seq(1), LaneId::new(OperationId(1), 0), WallMs(1));
+    let id = IdSource::new(store.id_key(), [1; 32]).task(seq, at);
+    let add = Change::Add { seq, id, lane, def: NewTask::new("read"), at, start: None };
+    let mut counts = Counts::default();
+    counts.enter(State::Ready);
+    let head = store.begin_read()?.head()?;
+    let batch = Batch { seq_next: Seq(2), counts, ..next(&store, head, vec![add]) };
+    let broken = store.begin(&Lookups::default)?.commit(&batch);
+    assert!(matches!(broken, Commit::Unknown(_)), "{broken:?}");
+    let later = commit(&mut other, Vec::new())?;
+    let is_damage = matches!(&later, Commit::NotCommitted(error) if error.code() == Code::Corrupt);
+    assert!(is_damage, "{later:?}");
+    Ok(())
 }
 
 /// F-10: nothing new, but what runs may end, and the others go on hearing of us.

@@ -20,7 +20,6 @@ use crate::keys;
 use crate::link::{Failure, Script};
 use crate::overlay::Overlay;
 use crate::packed;
-use crate::value::{bytes, list};
 use crate::write::{self, Unwritten};
 use crate::writer::{Writer, random};
 
@@ -57,7 +56,10 @@ impl Writer {
             Err(Failure::NotExecuted(error)) => Commit::NotCommitted(error),
             Err(Failure::Unknown(error)) => match self.resolve(&next) {
                 Ok(true) => self.committed(&Value::Okay, next),
-                Ok(false) => Commit::NotCommitted(error),
+                Ok(false) => {
+                    let text = "the server did not answer a commit, which was not written";
+                    Commit::NotCommitted(Error::new(Code::Busy, text).with_source(error))
+                }
                 Err(late) => Commit::Unknown(unknown(&late).with_source(error)),
             },
         }
@@ -100,20 +102,18 @@ impl Writer {
         let session = random()?;
         let number = next.number.to_string().into_bytes();
         let owner = keys::owner(self.owner).to_vec();
-        let args = [owner.clone(), self.session.clone(), session.clone(), number];
+        let stamp = next.stamp.clone();
+        let args = [owner, self.session.clone(), session.clone(), number, stamp];
         let key = head_key(self.link.location());
         let answer = self.link.resolve(&RESOLVE, &key, &args, RESOLVE_TIME)?;
         if answer == Value::Nil {
             return Err(Error::new(Code::Io, "others have taken this tasker for dead"));
         }
         self.set_session(session);
-        let mut answer = list(answer)?.into_iter();
-        let by = bytes(answer.next().unwrap_or(Value::Nil))?;
-        let is_known = answer.next() == Some(Value::Int(1));
-        match by {
-            Some(by) => Ok(by == owner),
-            None if is_known => Ok(false),
-            None => Err(Error::new(Code::Unknown, "the journal does not reach back so far")),
+        match answer {
+            Value::Int(1) => Ok(true),
+            Value::Int(0) => Ok(false),
+            _ => Err(Error::new(Code::Unknown, "the journal does not reach back so far")),
         }
     }
 }

@@ -254,7 +254,11 @@ impl Snapshot for RedisSnapshot<'_> {
             let max = (batches_max - batches.len()).min(BATCHES_AT_ONCE);
             let ask = ask_journal(after, self.stand.number, max);
             let part = Batched::all(self.send(ask)?.next()?)?;
-            let Some(newest) = part.last() else { break };
+            let (Some(oldest), Some(newest)) = (part.first(), part.last()) else { break };
+            // It was trimmed meanwhile, so that it begins with the oldest that is kept.
+            if oldest.number != after + 1 {
+                batches.clear();
+            }
             after = newest.number;
             for mut one in part {
                 let (at, transitions) = (moment(&one.take("a")?)?, one.take("t")?.into());

@@ -13,7 +13,7 @@ use tasker_core::error::{Code, Error};
 
 /// The rights a user of the server needs; `{p}` stands for the prefix.
 const RIGHTS: &str = "+@read +@write +@scripting +@pubsub +@connection +time -@dangerous +info \
-    ~{p}:* &{p}:*";
+    ~{p}* &{p}*";
 
 /// Why a script has no answer.
 #[derive(Clone, Debug)]
@@ -65,7 +65,9 @@ pub(crate) fn of_read(name: &str, script: &str, cause: RedisError) -> Lost {
 /// The server answered a script with an error.
 pub(crate) fn of_reply(name: &str, script: &str, cause: RedisError) -> Lost {
     let (word, detail) = (cause.code().unwrap_or_default().to_owned(), words(&cause));
-    // The server checks these before the first write of a script, and never after it.
+    // The server checks these before the first write of a script. Two of them, MISCONF and
+    // NOREPLICAS, may also arise after it, in a script that runs for seconds: the next commit finds
+    // that the journal and the head differ.
     let refused = refusal(&word, &detail).filter(|_| word != "NOPERM" || !is_inside(&detail));
     let must_reconnect = must_reconnect(&word);
     if let Some((code, advice)) = refused {

@@ -83,9 +83,6 @@ impl Heartbeat {
     ) -> Result<Heartbeat> {
         debug_assert!(!pulse.period.is_zero(), "it would never rest");
         let stop = Stop::default();
-        // A reply that is not there when the next beat is due is of no use.
-        let reply_timeout = settings.reply_timeout.min(pulse.period);
-        let settings = Settings { reply_timeout, ..settings };
         let link = Link::unconnected(location, settings, stop.clone());
         let stopped = stop.clone();
         let thread = spawn("tasker-heartbeat", move || run(link, &pulse, &on_beat, &stopped))?;

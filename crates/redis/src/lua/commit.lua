@@ -13,8 +13,14 @@ if turn and turn ~= ARGV[3] then return 'behind' end
 
 -- After a write that cannot grow no other is refused for want of memory.
 if ARGV[11] == '1' then call('HDEL', P .. 'nb', '') end
-local entry = { 'o', ARGV[3], 'a', ARGV[8], 't', ARGV[9] }
-if ARGV[10] ~= '' then entry[7], entry[8] = 'n', ARGV[10] end
+-- A script that broke off behind its first write would have left an entry without the rest.
+local last = call('XREVRANGE', P .. 'j', '+', '-', 'COUNT', 1)
+if (#last == 0 and '0-0' or last[1][1]) ~= ARGV[1] .. '-0' then
+  return redis.error_reply('CORRUPT the journal and the store do not end with the same batch')
+end
+
+local entry = { 'o', ARGV[3], 's', ARGV[6], 'a', ARGV[8], 't', ARGV[9] }
+if ARGV[10] ~= '' then entry[9], entry[10] = 'n', ARGV[10] end
 call('XADD', P .. 'j', ARGV[5] .. '-0', unpack(entry))
 local i = 12
 while i <= #ARGV do

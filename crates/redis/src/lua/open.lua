@@ -3,7 +3,8 @@ local P = string.sub(KEYS[1], 1, -2)
 local call = redis.call
 local version = call('HGET', KEYS[1], 'v')
 if not version then
-  if call('EXISTS', KEYS[1]) == 1 then return 'damaged' end
+  local left = call('EXISTS', KEYS[1], P .. 'j', P .. 'op', P .. 'b', P .. 'n')
+  if left > 0 then return 'damaged' end
   call('HSET', KEYS[1], 'v', ARGV[3], 'k', ARGV[2])
 elseif version ~= ARGV[3] then
   return 'version'

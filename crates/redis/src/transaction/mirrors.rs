@@ -91,7 +91,11 @@ impl RedisTransaction<'_> {
         while entries.len() < batches_max && after < last {
             let ask = ask_journal(after, last, batches_max - entries.len());
             let part = Batched::all(self.send(ask)?.next()?)?;
-            let Some(newest) = part.last() else { break };
+            let (Some(oldest), Some(newest)) = (part.first(), part.last()) else { break };
+            // It was trimmed meanwhile, so that it begins with the oldest that is kept.
+            if oldest.number != after + 1 {
+                entries.clear();
+            }
             after = newest.number;
             for mut one in part {
                 let (owner, transitions) = (id(&one.take("o")?)?, one.take("t")?.into());

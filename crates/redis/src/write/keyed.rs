@@ -49,7 +49,10 @@ impl Overlay {
         let entries = self.entries(keys::KEYS_UNTIL, b"");
         let over = entries.into_iter().take_while(|entry| entry.get(..8) <= Some(&sortable(now)));
         for entry in over.take(KEYS_SWEPT_MAX) {
-            self.put(keys::KEYS, &entry[8..], None);
+            let Some(key) = entry.get(8..) else {
+                return Err(corrupt("a key without the end of its time"));
+            };
+            self.put(keys::KEYS, key, None);
             self.drop_entry(keys::KEYS_UNTIL, entry);
         }
         Ok(true)

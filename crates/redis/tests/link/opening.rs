@@ -90,7 +90,7 @@ fn a_wrong_login_is_invalid_and_says_no_password() {
 
 /// The rule of the documentation.
 const USER: &str = "user me on >hunter2 +@read +@write +@scripting +@pubsub +@connection +time \
-    -@dangerous +info ~{tasker}:* &{tasker}:*";
+    -@dangerous +info ~{tasker}* &{tasker}*";
 
 #[test]
 fn the_documented_rights_are_enough() {
